@@ -1,0 +1,12 @@
+using System.Collections.Immutable;
+
+namespace Calico;
+
+/// <summary>Default policy of a named network: its members may talk to each other and out.</summary>
+/// <param name="Internal">Docker's <c>--internal</c>: only members of the same network, both ways.</param>
+/// <param name="LabelsToApply">Labels each member inherits.</param>
+public sealed record ProfileDefaults(bool Internal, ImmutableSortedDictionary<string, string> LabelsToApply)
+{
+    /// <summary>Anybody may talk to members (upstream's CNI default under Kubernetes).</summary>
+    public bool OpenIngress { get; init; }
+}
