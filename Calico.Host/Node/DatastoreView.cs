@@ -1,0 +1,81 @@
+using System.Collections.Immutable;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Sync;
+
+namespace Calico.Host.Node;
+
+/// <summary>The few resources that the host itself looks at, kept from sync so that no answer waits for the store.</summary>
+/// <remarks>One writer (the sync loop), any number of readers.</remarks>
+public sealed class DatastoreView(string nodeName, TimeProvider time)
+{
+    private static readonly ImmutableHashSet<string> Kinds = ["IPPool", "Profile", "ClusterInformation", "FelixConfiguration", "IPReservation"];
+
+    private readonly Lock guard = new();
+    private readonly Dictionary<ResourceKey, Resource> resources = [];
+    private SyncStatus status = SyncStatus.WaitForStore;
+    private long revision;
+    private DateTimeOffset confirmedAt;
+
+    public (SyncStatus Status, long Revision, TimeSpan Age) Sync
+    {
+        get
+        {
+            lock (guard)
+            {
+                return (status, revision, confirmedAt == default ? TimeSpan.Zero : time.GetUtcNow() - confirmedAt);
+            }
+        }
+    }
+
+    /// <summary>False while the cluster is locked (<c>calicoctl datastore migrate lock</c>) .</summary>
+    public bool DatastoreReady
+    {
+        get
+        {
+            lock (guard)
+            {
+                return !resources.TryGetValue(new("ClusterInformation", "", "default"), out var found)
+                    || found is not Resource<ClusterInformationSpec> { Spec.DatastoreReady: false };
+            }
+        }
+    }
+
+    public void Accept(SyncBatch batch)
+    {
+        lock (guard)
+        {
+            (status, revision, confirmedAt) = (batch.Status, batch.Revision, time.GetUtcNow());
+            foreach (var update in batch.Updates.Where(u => Kinds.Contains(u.Key.Kind) || u.Key.Kind == "WorkloadEndpoint"))
+            {
+                if (update.Value is null || (update.Value is Resource<WorkloadEndpointSpec> endpoint && endpoint.Spec.Node != nodeName))
+                {
+                    resources.Remove(update.Key);
+                }
+                else
+                {
+                    resources[update.Key] = update.Value;
+                }
+            }
+        }
+    }
+
+    public Resource? Find(ResourceKey key)
+    {
+        lock (guard)
+        {
+            return resources.GetValueOrDefault(key);
+        }
+    }
+
+    /// <summary>This node's WorkloadEndpoints as the store has them.</summary>
+    public ImmutableArray<Resource<WorkloadEndpointSpec>> OwnEndpoints
+    {
+        get
+        {
+            lock (guard)
+            {
+                return [.. resources.Values.OfType<Resource<WorkloadEndpointSpec>>()];
+            }
+        }
+    }
+}

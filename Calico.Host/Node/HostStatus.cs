@@ -1,0 +1,34 @@
+using System.Collections.Immutable;
+using Calico.Datastore.Sync;
+using Calico.Host.Health;
+
+namespace Calico.Host.Node;
+
+/// <summary>What the host can do now, from memory.</summary>
+public sealed class HostStatus(string nodeName, DatastoreView view, HealthBoard health, Func<(long Revision, bool InSync)> enforced) : IHostStatus
+{
+    public string NodeName => nodeName;
+
+    public (bool Ready, ImmutableArray<string> Reasons) CanConnect
+    {
+        get
+        {
+            var reasons = health.NotReady;
+            if (!enforced().InSync)
+            {
+                reasons = reasons.Add("dataplane: not in sync with the datastore yet");
+            }
+
+            if (!view.DatastoreReady)
+            {
+                reasons = reasons.Add("datastore: locked for a migration (ClusterInformation.spec.datastoreReady is false)");
+            }
+
+            return (reasons.IsEmpty, reasons);
+        }
+    }
+
+    public (long Revision, TimeSpan Age) Enforcing => (enforced().Revision, view.Sync.Age);
+
+    public SyncStatus Datastore => view.Sync.Status;
+}

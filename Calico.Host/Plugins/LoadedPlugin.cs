@@ -1,0 +1,143 @@
+using System.Collections.Immutable;
+using Calico.Host.Health;
+using Calico.Host.Settings;
+using McMaster.NETCore.Plugins;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Calico.Host.Plugins;
+
+/// <summary>An adapter in this process: its load context, its container, its sockets.</summary>
+public sealed class LoadedPlugin : IAsyncDisposable
+{
+    // Named, never PreferSharedTypes: that would also take Grpc and Protobuf from the host (docs/design/host.md).
+    private static readonly Type[] Shared =
+    [
+        typeof(IOrchestratorPlugin), typeof(IServiceCollection), typeof(ILogger), typeof(IHostedService), typeof(IOptions<>),
+    ];
+
+    private readonly PluginLifetime lifetime;
+    private readonly ServiceProvider services;
+    private ImmutableArray<IHostedService> started = [];
+
+    private LoadedPlugin(PluginFolder folder, PluginLifetime lifetime, ServiceProvider services) =>
+        (Folder, this.lifetime, this.services) = (folder, lifetime, services);
+
+    public PluginFolder Folder { get; }
+
+    /// <summary>The adapter's report of what runs, if it can make one.</summary>
+    public ILiveWorkloads? Live => services.GetService<ILiveWorkloads>();
+
+    /// <summary>Loads the adapter, lets it register, and binds its sockets. Nothing of it runs yet.</summary>
+    /// <exception cref="CalicoException">With the adapter's name in its message.</exception>
+    public static LoadedPlugin Load(PluginFolder folder, SettingsReader settings, PluginContracts contracts, HealthBoard health, ILoggerFactory loggers)
+    {
+        var plugin = Instantiate(folder);
+        if (plugin.Name != folder.Name)
+        {
+            throw new CalicoException(Problem.Invalid, $"the adapter in folder '{folder.Name}' calls itself '{plugin.Name}'; the two have to agree", "plugin");
+        }
+
+        var lifetime = new PluginLifetime(plugin.Name, health);
+        try
+        {
+            var collection = new ServiceCollection();
+            collection.AddSingleton(loggers);
+            collection.TryAdd(ServiceDescriptor.Singleton(typeof(ILogger<>), typeof(Logger<>)));
+            collection.AddSingleton(TimeProvider.System);
+            collection.AddSingleton<IPluginLifetime>(lifetime);
+            collection.AddSingleton<IListeners>(lifetime);
+            contracts.Register(plugin.Name, collection);
+            var builder = new PluginBuilder(plugin.Name, settings, collection);
+            Guard(folder, "Configure", () => plugin.Configure(builder));
+            lifetime.Bind(builder.Listeners);
+            return new(folder, lifetime, collection.BuildServiceProvider());
+        }
+        catch
+        {
+            lifetime.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Starts its hosted services.</summary>
+    public async Task StartAsync(CancellationToken ct)
+    {
+        foreach (var service in Guard(Folder, "its services", () => services.GetServices<IHostedService>().ToImmutableArray()))
+        {
+            try
+            {
+                await service.StartAsync(ct);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                throw new CalicoException(Problem.Refused, $"adapter '{Folder.Name}' does not start: {e.Message}", "plugin", e);
+            }
+
+            started = started.Add(service);
+        }
+    }
+
+    /// <summary>Drains, stops what was started backwards, closes the sockets; goes on over errors and returns them.</summary>
+    public async Task<ImmutableArray<Exception>> StopAsync(CancellationToken ct)
+    {
+        var errors = ImmutableArray.CreateBuilder<Exception>();
+        await lifetime.DrainAsync();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limit.CancelAfter(lifetime.DrainTime);
+        foreach (var service in started.Reverse())
+        {
+            try
+            {
+                await service.StopAsync(limit.Token);
+            }
+            catch (Exception e)
+            {
+                errors.Add(e);
+            }
+        }
+
+        started = [];
+        lifetime.Close();
+        return errors.ToImmutable();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await services.DisposeAsync();
+        lifetime.Dispose();
+    }
+
+    private static IOrchestratorPlugin Instantiate(PluginFolder folder) => Guard(folder, "its assembly", () =>
+    {
+        var loader = PluginLoader.CreateFromAssemblyFile(folder.Assembly, isUnloadable: false, sharedTypes: Shared);
+        var types = loader.LoadDefaultAssembly().GetExportedTypes()
+            .Where(t => typeof(IOrchestratorPlugin).IsAssignableFrom(t) && t is { IsAbstract: false, IsClass: true }).ToArray();
+        return types.Length == 1
+            ? (IOrchestratorPlugin)Activator.CreateInstance(types[0])!
+            : throw new CalicoException(Problem.Invalid, $"{folder.Assembly} has {types.Length} public classes that are an IOrchestratorPlugin; an adapter has one", "plugin");
+    });
+
+    // Whatever an adapter throws at load is its own fault and named so; the host goes on without it.
+    private static T Guard<T>(PluginFolder folder, string what, Func<T> call)
+    {
+        try
+        {
+            return call();
+        }
+        catch (Exception e) when (e is not CalicoException)
+        {
+            var cause = e is System.Reflection.TargetInvocationException { InnerException: { } inner } ? inner : e;
+            throw new CalicoException(Problem.Refused, $"adapter '{folder.Name}' {folder.Version}: {what} threw {cause.GetType().Name}: {cause.Message}", "plugin", cause);
+        }
+    }
+
+    private static void Guard(PluginFolder folder, string what, Action call) => Guard(folder, what, () =>
+    {
+        call();
+        return true;
+    });
+}

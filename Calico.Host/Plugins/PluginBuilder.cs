@@ -1,0 +1,26 @@
+using Calico.Host.Settings;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Calico.Host.Plugins;
+
+/// <summary>Collects what an adapter registers.</summary>
+internal sealed class PluginBuilder(string name, SettingsReader settings, IServiceCollection services) : IPluginBuilder
+{
+    private readonly List<ListenerSpec> listeners = [];
+
+    public IServiceCollection Services => services;
+
+    public IReadOnlyList<ListenerSpec> Listeners => listeners;
+
+    public T Settings<T>() where T : class, new() => settings.ReadPlugin<T>(name);
+
+    public void Listen(ListenerSpec listener)
+    {
+        if (listeners.Any(l => l.Name == listener.Name))
+        {
+            throw new CalicoException(Problem.Invalid, $"adapter '{name}' asks twice for a listener '{listener.Name}'", listener.Name);
+        }
+
+        listeners.Add(listener);
+    }
+}

@@ -1,0 +1,80 @@
+namespace Calico.Host.Settings;
+
+/// <summary>Everything that can be set on the host. A new setting is one property here.</summary>
+public sealed class HostSettings
+{
+    [Setting("DATASTORE_TYPE", "datastore.type", "Where resources live.", Choices = "embedded|etcdv3")]
+    public string DatastoreType { get; set; } = "embedded";
+
+    [Setting("ETCD_ENDPOINTS", "datastore.etcd.endpoints", "Comma list of etcd URLs.")]
+    public string EtcdEndpoints { get; set; } = "";
+
+    [Setting("ETCD_CA_CERT_FILE", "datastore.etcd.caCertFile", "Certificate authority of etcd, PEM.")]
+    public string EtcdCaCertFile { get; set; } = "";
+
+    [Setting("ETCD_CERT_FILE", "datastore.etcd.certFile", "Client certificate for etcd, PEM.")]
+    public string EtcdCertFile { get; set; } = "";
+
+    [Setting("ETCD_KEY_FILE", "datastore.etcd.keyFile", "Key of the client certificate, PEM.")]
+    public string EtcdKeyFile { get; set; } = "";
+
+    [Setting("ETCD_USERNAME", "datastore.etcd.username", "User of etcd.")]
+    public string EtcdUsername { get; set; } = "";
+
+    [Setting("ETCD_PASSWORD", "datastore.etcd.password", "Password of that user.", Secret = true)]
+    public string EtcdPassword { get; set; } = "";
+
+    [Setting("CALICO_STORE_LISTEN", "datastore.listen", "Loopback address:port on which the embedded store serves the etcd v3 API; empty: unix socket only.")]
+    public string StoreListen { get; set; } = "";
+
+    [Setting("NODENAME", "node.name", "This node's name; empty: the name it had before, else the host name in lower case.")]
+    public string NodeName { get; set; } = "";
+
+    [Setting("IP", "node.ipv4", "This node's IPv4 address[/length]; 'autodetect', or 'none'.")]
+    public string Ipv4 { get; set; } = "autodetect";
+
+    [Setting("IP6", "node.ipv6", "This node's IPv6 address[/length]; 'autodetect', or 'none'.")]
+    public string Ipv6 { get; set; } = "none";
+
+    [Setting("NO_DEFAULT_POOLS", "pools.none", "Makes no IP pool on a datastore without any.")]
+    public bool NoDefaultPools { get; set; }
+
+    [Setting("CALICO_IPV4POOL_CIDR", "pools.ipv4.cidr", "CIDR of the IPv4 pool made on a datastore without any.")]
+    public string Ipv4PoolCidr { get; set; } = "192.168.0.0/16";
+
+    [Setting("CALICO_IPV4POOL_BLOCK_SIZE", "pools.ipv4.blockSize", "Prefix length of that pool's blocks, 20-32.")]
+    public int Ipv4PoolBlockSize { get; set; } = 26;
+
+    [Setting("CALICO_IPV4POOL_NAT_OUTGOING", "pools.ipv4.natOutgoing", "Whether traffic of that pool that leaves all pools is masqueraded.")]
+    public bool Ipv4PoolNatOutgoing { get; set; } = true;
+
+    [Setting("CALICO_IPV6POOL_CIDR", "pools.ipv6.cidr", "CIDR of the IPv6 pool made on a datastore without any; empty: none.")]
+    public string Ipv6PoolCidr { get; set; } = "";
+
+    [Setting("CALICO_DATA_DIR", "paths.data", "Node log, embedded store and spool.")]
+    public string DataDirectory { get; set; } = "/var/lib/calico";
+
+    [Setting("CALICO_RUN_DIR", "paths.run", "Sockets of the host.")]
+    public string RunDirectory { get; set; } = "/run/calico";
+
+    [Setting("CALICO_PLUGIN_DIR", "paths.plugins", "Installed adapters.")]
+    public string PluginDirectory { get; set; } = "/usr/lib/calico/plugins";
+
+    [Setting("CALICO_PLUGINS", "plugins.enabled", "Comma list of adapters to load; empty: every one that is installed.")]
+    public string EnabledPlugins { get; set; } = "";
+
+    [Setting("FELIX_INTERFACEPREFIX", "dataplane.interfacePrefix", "Start of the host side's interface names; ours alone.")]
+    public string InterfacePrefix { get; set; } = "cali";
+
+    [Setting("FELIX_DEVICEROUTEPROTOCOL", "dataplane.routeProtocol", "Protocol number of our routes, ours alone.")]
+    public int RouteProtocol { get; set; } = 80;
+
+    [Setting("FELIX_NFTABLESMARKMASK", "dataplane.markMask", "Packet mark bits that are ours alone.")]
+    public string MarkMask { get; set; } = "0xffff0000";
+
+    [Setting("CALICO_MTU", "dataplane.mtu", "MTU of workload interfaces in bytes; 0: that of the interface with the node's address.")]
+    public int Mtu { get; set; }
+
+    [Setting("CALICO_LOG_LEVEL", "log.level", "What is logged to standard error.", Choices = "debug|info|warning|error")]
+    public string LogLevel { get; set; } = "info";
+}

@@ -1,0 +1,168 @@
+using System.Globalization;
+using System.Reflection;
+using YamlDotNet.RepresentationModel;
+
+namespace Calico.Host.Settings;
+
+/// <summary>Reads settings: environment first, then the configuration file, then the default of the property.</summary>
+/// <param name="environment">Looks up an environment variable.</param>
+/// <param name="file">Dotted path → text; see <see cref="ReadFile"/>.</param>
+public sealed class SettingsReader(Func<string, string?> environment, IReadOnlyDictionary<string, string> file)
+{
+    public const string DefaultFile = "/etc/calico/calico.cfg";
+
+    private readonly HashSet<string> used = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Reads a YAML file into dotted paths. A missing default file is empty.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the file as path.</exception>
+    public static IReadOnlyDictionary<string, string> ReadFile(string path, bool mustExist)
+    {
+        var values = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        if (!File.Exists(path))
+        {
+            return mustExist ? throw new CalicoException(Problem.Invalid, $"there is no configuration file {path}", path) : values;
+        }
+
+        try
+        {
+            using var reader = File.OpenText(path);
+            var yaml = new YamlStream();
+            yaml.Load(reader);
+            foreach (var document in yaml.Documents)
+            {
+                Flatten("", document.RootNode, values, path);
+            }
+        }
+        catch (YamlDotNet.Core.YamlException e)
+        {
+            throw new CalicoException(Problem.Invalid, $"{path} is not YAML: line {e.Start.Line}: {e.Message}", path, e);
+        }
+
+        return values;
+    }
+
+    /// <summary>The host's own settings.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>, path = the variable or file path that is wrong.</exception>
+    public HostSettings ReadHost()
+    {
+        var settings = new HostSettings();
+        foreach (var (property, setting) in Describe())
+        {
+            var (value, source) = Find(setting);
+            if (value is null)
+            {
+                continue;
+            }
+
+            if (setting.Choices.Length > 0 && !setting.Choices.Split('|').Contains(value))
+            {
+                throw new CalicoException(Problem.Invalid, $"{source} is '{value}'; it can be {setting.Choices.Replace("|", ", ", StringComparison.Ordinal)}", source);
+            }
+
+            property.SetValue(settings, Convert(property.PropertyType, value, source!));
+        }
+
+        foreach (var path in file.Keys.Where(p => !used.Contains(p) && !p.StartsWith("plugins.", StringComparison.OrdinalIgnoreCase)))
+        {
+            throw new CalicoException(Problem.Invalid, $"the configuration file has '{path}', which is no setting; calico-host --help lists them", path);
+        }
+
+        return settings;
+    }
+
+    /// <summary>Settings of one adapter: <c>CALICO_&lt;NAME&gt;_&lt;PROPERTY&gt;</c>, then <c>plugins.&lt;name&gt;.&lt;property&gt;</c>.</summary>
+    public T ReadPlugin<T>(string plugin) where T : class, new()
+    {
+        var settings = new T();
+        foreach (var property in typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.CanWrite))
+        {
+            var variable = $"CALICO_{plugin}_{property.Name}".ToUpperInvariant();
+            var path = $"plugins.{plugin}.{property.Name}";
+            var (value, source) = environment(variable) is { Length: > 0 } text ? (text, variable)
+                : file.TryGetValue(path, out var fromFile) ? (fromFile, path) : (null, null);
+            if (value is not null)
+            {
+                property.SetValue(settings, Convert(property.PropertyType, value, source!));
+            }
+        }
+
+        return settings;
+    }
+
+    /// <summary>Every host setting, in the order it is listed by <c>--help</c>.</summary>
+    public static IEnumerable<(PropertyInfo Property, SettingAttribute Setting)> Describe() =>
+        from property in typeof(HostSettings).GetProperties()
+        let setting = property.GetCustomAttribute<SettingAttribute>()
+        where setting is not null
+        select (property, setting);
+
+    private (string? Value, string? Source) Find(SettingAttribute setting)
+    {
+        used.Add(setting.Path);
+        if (environment(setting.Environment) is { Length: > 0 } value)
+        {
+            return (value, setting.Environment);
+        }
+
+        var prefixed = $"CALICO_{setting.Environment}";
+        if (environment(prefixed) is { Length: > 0 } other)
+        {
+            return (other, prefixed);
+        }
+
+        return file.TryGetValue(setting.Path, out var text) ? (text, setting.Path) : (null, null);
+    }
+
+    private static object Convert(Type type, string value, string source)
+    {
+        if (type == typeof(string))
+        {
+            return value;
+        }
+
+        if (type == typeof(bool))
+        {
+            return value.ToLowerInvariant() switch
+            {
+                "true" or "yes" or "1" => true,
+                "false" or "no" or "0" => false,
+                _ => throw Wrong("true or false"),
+            };
+        }
+
+        if (type == typeof(int))
+        {
+            return int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : throw Wrong("a number");
+        }
+
+        if (type == typeof(TimeSpan))
+        {
+            return TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out var time) ? time : throw Wrong("a time such as 00:00:30");
+        }
+
+        throw new CalicoException(Problem.Unsupported, $"a setting cannot be of type {type.Name}", source);
+
+        CalicoException Wrong(string wanted) => new(Problem.Invalid, $"{source} is '{value}'; it has to be {wanted}", source);
+    }
+
+    private static void Flatten(string prefix, YamlNode node, Dictionary<string, string> into, string path)
+    {
+        switch (node)
+        {
+            case YamlMappingNode map:
+                foreach (var (key, value) in map.Children)
+                {
+                    var name = (key as YamlScalarNode)?.Value ?? throw new CalicoException(Problem.Invalid, $"{path}: a key is not text", path);
+                    Flatten(prefix.Length == 0 ? name : $"{prefix}.{name}", value, into, path);
+                }
+
+                break;
+            case YamlSequenceNode list:
+                into[prefix] = string.Join(',', list.Children.Select(c => (c as YamlScalarNode)?.Value));
+                break;
+            case YamlScalarNode { Value: { } text }:
+                into[prefix] = text;
+                break;
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+
+namespace Calico.Host.Workloads;
+
+/// <summary>The endpoints of this node, and the locks that order what happens to each.</summary>
+/// <remarks>Lock order: an endpoint's lock, then its namespace group's. Nobody holds two endpoints' locks.</remarks>
+public sealed class EndpointBook
+{
+    private readonly ConcurrentDictionary<WorkloadEndpointId, EndpointLife> lives = new();
+    private readonly ConcurrentDictionary<string, WorkloadEndpointId> interfaces = new();
+
+    public KeyedLocks<WorkloadEndpointId> Locks { get; } = new();
+
+    public KeyedLocks<string> GroupLocks { get; } = new();
+
+    public int Count => lives.Count;
+
+    public ImmutableArray<EndpointLife> All => [.. lives.Values];
+
+    public bool TryFind(WorkloadEndpointId id, [NotNullWhen(true)] out EndpointLife? life) => lives.TryGetValue(id, out life);
+
+    /// <summary>The endpoint that has a host-side interface.</summary>
+    public bool TryFindByInterface(string hostInterface, out WorkloadEndpointId id) => interfaces.TryGetValue(hostInterface, out id);
+
+    /// <summary>Whether an endpoint other than <paramref name="id"/> has the name.</summary>
+    public bool IsTaken(string hostInterface, WorkloadEndpointId id) => interfaces.TryGetValue(hostInterface, out var owner) && owner != id;
+
+    public IEnumerable<EndpointLife> InGroup(string group) =>
+        group.Length == 0 ? [] : lives.Values.Where(l => l.Record.Group == group);
+
+    public void Add(EndpointLife life)
+    {
+        interfaces[life.Record.HostInterface] = life.Record.Id;
+        lives[life.Record.Id] = life;
+    }
+
+    public void Remove(EndpointLife life)
+    {
+        lives.TryRemove(new(life.Record.Id, life));
+        interfaces.TryRemove(new(life.Record.HostInterface, life.Record.Id));
+    }
+}

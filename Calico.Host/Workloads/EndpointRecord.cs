@@ -1,0 +1,130 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Calico.Datastore.Store;
+
+namespace Calico.Host.Workloads;
+
+/// <summary>What the node log holds of an endpoint: enough to answer, to remove and to enforce it after a restart with a dead store.</summary>
+/// <remarks>Key <c>endpoints/&lt;orchestrator&gt;/&lt;workload&gt;/&lt;endpoint&gt;</c>, parts escaped. Written before the first kernel
+/// object; unknown members of a newer minor version are ignored.</remarks>
+public sealed record EndpointRecord
+{
+    public const string Section = "endpoints/";
+
+    public required string Orchestrator { get; init; }
+    public required string Workload { get; init; }
+    public required string Endpoint { get; init; }
+    public required string Instance { get; init; }
+    public required string Adapter { get; init; }
+    public string Network { get; init; } = "";
+    public string Namespace { get; init; } = "default";
+    public ImmutableArray<string> Profiles { get; init; } = [];
+    public ImmutableSortedDictionary<string, string> Labels { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+    public bool LabelsPending { get; init; }
+    public ImmutableArray<string> Addresses { get; init; } = [];
+    public ImmutableArray<LeaseRecord> Leases { get; init; } = [];
+    public required string HostInterface { get; init; }
+    public string PeerInterface { get; init; } = "";
+    public required string Mac { get; init; }
+    public int Mtu { get; init; }
+    public string? Gateway4 { get; init; }
+    public bool DefaultRoute { get; init; } = true;
+    public ImmutableArray<RouteRecord> Routes { get; init; } = [];
+    public ImmutableArray<PortRecord> NamedPorts { get; init; } = [];
+    public ImmutableArray<PublishedPortRecord> Ports { get; init; } = [];
+    public ImmutableArray<string> AllowedSources { get; init; } = [];
+    public bool AllowForwarding { get; init; }
+    public string Group { get; init; } = "";
+    public ImmutableSortedDictionary<string, string> Facts { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>Inode of the namespace that has the peer; 0: none, or handed over.</summary>
+    public ulong NamespaceIdentity { get; init; }
+
+    /// <summary>Boot that made the kernel objects.</summary>
+    public string BootId { get; init; } = "";
+
+    /// <summary>The link was asked for (its absence after a restart then means that the namespace died).</summary>
+    public bool Placed { get; init; }
+
+    /// <summary>The wiring was seen to be complete; written without waiting for the disk.</summary>
+    public bool Complete { get; init; }
+
+    [JsonIgnore] public WorkloadEndpointId Id => new(Orchestrator, Workload, Endpoint);
+
+    [JsonIgnore] public string Key => KeyOf(Id);
+
+    [JsonIgnore] public ImmutableArray<IPNetwork> Networks => [.. Addresses.Select(a => IPNetwork.Parse(a))];
+
+    [JsonIgnore] public PhysicalAddress MacAddress => PhysicalAddress.Parse(Mac.Replace(":", "", StringComparison.Ordinal).ToUpperInvariant());
+
+    public static string KeyOf(WorkloadEndpointId id) =>
+        $"{Section}{Uri.EscapeDataString(id.Orchestrator)}/{Uri.EscapeDataString(id.Workload)}/{Uri.EscapeDataString(id.Endpoint)}";
+
+    public NodeLogWrite ToWrite() => new(Key, JsonSerializer.SerializeToUtf8Bytes(this, EndpointRecordJson.Default.EndpointRecord));
+
+    /// <exception cref="CalicoException"><see cref="Problem.Damaged"/> with the key as path.</exception>
+    public static EndpointRecord Read(string key, ReadOnlyMemory<byte> value)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(value.Span, EndpointRecordJson.Default.EndpointRecord)
+                ?? throw new JsonException("null");
+        }
+        catch (JsonException e)
+        {
+            throw new CalicoException(Problem.Damaged, $"the node log's entry {key} cannot be read: {e.Message}", key, e);
+        }
+    }
+
+    /// <summary>The record as adapters see it.</summary>
+    public Attachment ToAttachment(EndpointState state, string reason)
+    {
+        var networks = Networks;
+        return new(Id, Instance, HostInterface, PeerInterface, MacAddress, Mtu, networks,
+            Gateway4 is null ? null : IPAddress.Parse(Gateway4),
+            networks.Any(n => n.BaseAddress.AddressFamily == AddressFamily.InterNetworkV6) ? InterfaceNames.HostLinkLocal : null,
+            [.. Routes.Select(r => r.ToRoute())], state, reason);
+    }
+
+    public static string Format(PhysicalAddress mac) =>
+        string.Join(':', mac.GetAddressBytes().Select(b => b.ToString("x2", CultureInfo.InvariantCulture)));
+}
+
+/// <summary>A lease bound to the endpoint.</summary>
+public sealed record LeaseRecord(string Address, string Handle, LeasePurpose Purpose, string Owner, ulong Sequence, DateTimeOffset Since)
+{
+    public static LeaseRecord From(AddressLease lease) =>
+        new(lease.Address.ToString(), lease.Handle, lease.Purpose, lease.Owner, lease.Sequence, lease.Since);
+
+    public AddressLease ToLease(string adapter, WorkloadEndpointId id) =>
+        new(IPAddress.Parse(Address), Handle, Purpose, adapter, Owner, Sequence, id, Since);
+}
+
+/// <summary>A route inside the workload's namespace.</summary>
+public sealed record RouteRecord(string Destination, string? Via)
+{
+    public static RouteRecord From(Route route) => new(route.Destination.ToString(), route.Via?.ToString());
+
+    public Route ToRoute() => new(IPNetwork.Parse(Destination), Via is null ? null : IPAddress.Parse(Via));
+}
+
+/// <summary>A named port.</summary>
+public sealed record PortRecord(string Name, int Protocol, int Port)
+{
+    public NamedPort ToPort() => new(Name, (ProtocolType)Protocol, Port);
+}
+
+/// <summary>A published port.</summary>
+public sealed record PublishedPortRecord(int Protocol, string? HostIp, int HostPort, int HostPortEnd, int ContainerPort)
+{
+    public static PublishedPortRecord From(PublishedPort p) => new((int)p.Protocol, p.HostIp?.ToString(), p.HostPort, p.HostPortEnd, p.ContainerPort);
+}
+
+[JsonSerializable(typeof(EndpointRecord))]
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+internal sealed partial class EndpointRecordJson : JsonSerializerContext;

@@ -1,0 +1,92 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Calico.Host.Workloads;
+
+/// <summary>What the host asks of an adapter's input, whichever adapter it is. Adapters check their own protocol; this is the last gate
+/// before names reach the kernel and the store.</summary>
+public static class EndpointSpecRules
+{
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the field's path.</exception>
+    public static void Check(EndpointSpec spec, Placement? place)
+    {
+        Name(spec.Id.Orchestrator, "id.orchestrator", 63);
+        Name(spec.Id.Workload, "id.workload", 200);
+        Name(spec.Id.Endpoint, "id.endpoint", 128);
+        Name(spec.Instance, "instance", 256);
+        Name(spec.Namespace, "namespace", 63);
+        var ways = (spec.Claim is null ? 0 : 1) + (spec.Leased.IsEmpty ? 0 : 1) + (spec.Unmanaged.IsEmpty ? 0 : 1);
+        if (ways != 1)
+        {
+            throw new CalicoException(Problem.Invalid, $"{spec.Id}: exactly one of claim, leased and unmanaged brings addresses; {ways} are set", "claim");
+        }
+
+        if (spec.Mtu is < 68 or > 65535)
+        {
+            throw new CalicoException(Problem.Invalid, $"MTU {spec.Mtu} is not between 68 and 65535", "mtu");
+        }
+
+        if (spec.Mac is { } mac)
+        {
+            var bytes = mac.GetAddressBytes();
+            if (bytes.Length != 6 || (bytes[0] & 1) != 0 || bytes.All(b => b == 0))
+            {
+                throw new CalicoException(Problem.Invalid, $"'{EndpointRecord.Format(mac)}' is not a unicast MAC address", "mac");
+            }
+
+            if (mac.Equals(InterfaceNames.HostMac))
+            {
+                throw new CalicoException(Problem.Invalid, "ee:ee:ee:ee:ee:ee is the host side's MAC address; the workload needs another", "mac");
+            }
+        }
+
+        if (place is not null)
+        {
+            Check(place);
+        }
+    }
+
+    /// <summary>An interface name the kernel takes (dev_valid_name): 1-15 bytes, no '/', ':' or white space, not '.' or '..'.</summary>
+    public static void Check(Placement place)
+    {
+        var name = place.InterfaceName;
+        if (name.Length == 0 || Encoding.UTF8.GetByteCount(name) > 15 || name is "." or ".." || name.Any(c => c is '/' or ':' or '%' || char.IsWhiteSpace(c) || char.IsControl(c)))
+        {
+            throw new CalicoException(Problem.Invalid, $"'{name}' is not an interface name: 1 to 15 bytes without '/', ':', '%' or spaces", "CNI_IFNAME");
+        }
+
+        if (place.Namespace is not null && name == "lo")
+        {
+            throw new CalicoException(Problem.Invalid, "interface 'lo' is the namespace's loopback", "CNI_IFNAME");
+        }
+    }
+
+    /// <summary>Addresses of another IPAM may not lie in our pools: two owners of one address.</summary>
+    public static void CheckUnmanaged(ImmutableArray<IPNetwork> unmanaged, ImmutableArray<AddressPool> pools)
+    {
+        foreach (var address in unmanaged.Select(n => n.BaseAddress))
+        {
+            var pool = pools.FirstOrDefault(p => p.Cidr.BaseAddress.AddressFamily == address.AddressFamily && p.Cidr.Contains(address));
+            if (pool is not null)
+            {
+                throw new CalicoException(Problem.Invalid,
+                    $"address {address} comes from another IPAM but lies in IP pool '{pool.Name}' ({pool.Cidr}): use calico-ipam for it, or a range outside the pools", "ipam.type");
+            }
+
+            if (address.AddressFamily == AddressFamily.InterNetworkV6 && address.IsIPv6LinkLocal)
+            {
+                throw new CalicoException(Problem.Invalid, $"address {address} is link-local and cannot be routed", "ipam");
+            }
+        }
+    }
+
+    private static void Name(string value, string path, int max)
+    {
+        if (value.Length == 0 || value.Length > max || value.Any(c => char.IsControl(c) || c == '/'))
+        {
+            throw new CalicoException(Problem.Invalid, $"'{value}' cannot be used: 1 to {max} characters without '/'", path);
+        }
+    }
+}

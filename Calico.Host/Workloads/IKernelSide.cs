@@ -1,0 +1,31 @@
+using System.Collections.Immutable;
+using Calico.Felix;
+
+namespace Calico.Host.Workloads;
+
+/// <summary>What the connect transaction needs of the kernel: the dataplane, or a fake that fails where a test wants it to.</summary>
+public interface IKernelSide
+{
+    /// <summary>Makes the pair, configures the workload's end, adds the host's routes. Idempotent.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/> the interface exists in the namespace and is not ours,
+    /// <see cref="Problem.NotFound"/> the namespace is gone, <see cref="Problem.Refused"/> the kernel said no.</exception>
+    Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct);
+
+    /// <summary>Takes the pair away at once as far as traffic and names go; the link itself is reaped later. Gone already: success.</summary>
+    Task UnwireAsync(EndpointRecord record, CancellationToken ct);
+
+    /// <summary>Returns when the kernel enforces the endpoint's policy.</summary>
+    Task PublishAsync(LocalEndpoint endpoint, CancellationToken ct);
+
+    /// <summary>Returns when the endpoint's elements and routes are gone and its connections are cut.</summary>
+    Task WithdrawAsync(WorkloadEndpointId id, CancellationToken ct);
+
+    /// <summary>Differences between the record and the kernel; empty: good.</summary>
+    Task<ImmutableArray<string>> CheckAsync(EndpointRecord record, CancellationToken ct);
+
+    /// <summary>Whether the host side's link exists.</summary>
+    bool LinkExists(string hostInterface);
+
+    /// <summary>Counters of an endpoint.</summary>
+    Task<EndpointStats> StatsAsync(EndpointRecord record, CancellationToken ct);
+}

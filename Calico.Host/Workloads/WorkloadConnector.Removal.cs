@@ -1,0 +1,131 @@
+using System.Collections.Immutable;
+using Calico.Ipam;
+
+namespace Calico.Host.Workloads;
+
+/// <content>Removal, undo and collection: the same steps backwards.</content>
+public sealed partial class WorkloadConnector
+{
+    /// <summary>Removes an endpoint whatever its caller does meanwhile. Unknown, or another life: success.</summary>
+    public async Task RemoveAsync(WorkloadEndpointId id, string? instance)
+    {
+        using var hold = await book.Locks.EnterAsync(id, CancellationToken.None);
+        // Another life: its ADD replaced this one and freed what it had.
+        if (book.TryFind(id, out var life) && (instance is null || life.Record.Instance == instance))
+        {
+            using var limit = new CancellationTokenSource(UndoTime, time);
+            await RemoveHeldAsync(life, limit.Token);
+        }
+    }
+
+    /// <summary>Removes the endpoints of this node that cannot be alive: of an earlier boot, or whose link is gone.</summary>
+    /// <returns>How many were removed.</returns>
+    public async Task<int> CollectDeadAsync(CancellationToken ct)
+    {
+        var collected = 0;
+        foreach (var life in book.All)
+        {
+            ct.ThrowIfCancellationRequested();
+            if (DeathOf(life.Record) is { } reason && await CollectAsync(life, () => DeathOf(life.Record), reason))
+            {
+                collected++;
+            }
+        }
+
+        return collected;
+    }
+
+    /// <summary>Removes an adapter's endpoints of a network that are not in a complete report.</summary>
+    public async Task<int> CollectAsync(string adapter, string network, LiveReport keep, CancellationToken ct)
+    {
+        if (!keep.Complete)
+        {
+            return 0;
+        }
+
+        var live = keep.Endpoints.ToHashSet();
+        var collected = 0;
+        foreach (var life in book.All.Where(l => l.Record.Adapter == adapter && l.Record.Network == network))
+        {
+            ct.ThrowIfCancellationRequested();
+            if (!live.Contains((life.Record.Id, life.Record.Instance)) && await CollectAsync(life, () => "", $"not in {adapter}'s report"))
+            {
+                collected++;
+            }
+        }
+
+        return collected;
+    }
+
+    /// <summary>Why the endpoint cannot be alive, or null.</summary>
+    private string? DeathOf(EndpointRecord record) =>
+        !record.Placed ? null
+        : record.BootId != node.BootId ? "the machine was started anew"
+        : !kernel.LinkExists(record.HostInterface) ? $"its interface {record.HostInterface} is gone, so its namespace is"
+        : null;
+
+    private async Task<bool> CollectAsync(EndpointLife life, Func<string?> still, string reason)
+    {
+        var id = life.Record.Id;
+        try
+        {
+            using var hold = await book.Locks.EnterAsync(id, CancellationToken.None);
+            // Second look, now that nobody else changes it.
+            if (!book.TryFind(id, out var now) || now != life || still() is null)
+            {
+                return false;
+            }
+
+            using var limit = new CancellationTokenSource(UndoTime, time);
+            await RemoveHeldAsync(life, limit.Token);
+            Log.Collected(logger, id, reason);
+            return true;
+        }
+        catch (Exception e) when (e is CalicoException or OperationCanceledException)
+        {
+            Log.CollectFailed(logger, id, e.Message);
+            return false;
+        }
+    }
+
+    /// <summary>Kernel first, so that the address is free only when nothing leads to its former owner; then record, resource and
+    /// addresses in one transaction.</summary>
+    /// <exception cref="CalicoException">The kernel said no: the record stays, and a second removal does it all again.</exception>
+    private async Task RemoveHeldAsync(EndpointLife life, CancellationToken ct)
+    {
+        var record = life.Record;
+        try
+        {
+            await kernel.WithdrawAsync(record.Id, ct);
+            if (record.Placed)
+            {
+                await kernel.UnwireAsync(record, ct);
+            }
+
+            await ipam.UnbindAsync(record.Adapter, record.Id, [.. record.Leases.Select(l => l.ToLease(record.Adapter, record.Id))],
+                new LeaseCompanion([DeleteResource(record)], [new(record.Key, null)]), ct);
+        }
+        catch (Exception e) when (e is CalicoException or OperationCanceledException)
+        {
+            life.Move(EndpointState.Failed, $"its removal failed: {e.Message}");
+            throw;
+        }
+
+        book.Remove(life);
+        life.Move(EndpointState.Gone);
+    }
+
+    private async Task UndoAsync(EndpointLife life, Exception first)
+    {
+        // The caller's token may be what failed us: undoing has its own time.
+        using var limit = new CancellationTokenSource(UndoTime, time);
+        try
+        {
+            await RemoveHeldAsync(life, limit.Token);
+        }
+        catch (Exception e) when (e is CalicoException or OperationCanceledException)
+        {
+            Log.UndoFailed(logger, life.Record.Id, first.Message, e.Message);
+        }
+    }
+}
