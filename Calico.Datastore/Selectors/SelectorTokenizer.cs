@@ -1,4 +1,8 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
+
+// The split into tokens is upstream's too, and its vectors can judge it only if they see it.
+[assembly: InternalsVisibleTo("VectorTests")]
 
 namespace Calico.Datastore.Selectors;
 
