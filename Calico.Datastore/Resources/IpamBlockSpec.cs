@@ -11,7 +11,7 @@ public sealed record IpamBlockSpec
     public string Cidr { get; init; } = "";
 
     /// <summary><c>host:&lt;node&gt;</c>, <c>virtual:…</c>, or null.</summary>
-    public string? Affinity { get; init; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)] public string? Affinity { get; init; }
 
     [JsonPropertyName("affinity_claim_time")] public DateTimeOffset? AffinityClaimTime { get; init; }
 
@@ -23,6 +23,7 @@ public sealed record IpamBlockSpec
 
     public ImmutableArray<IpamAttribute> Attributes { get; init; } = [];
     public ulong SequenceNumber { get; init; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public ImmutableSortedDictionary<string, ulong>? SequenceNumberForAllocation { get; init; }
     public bool Deleted { get; init; }
     [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
@@ -31,7 +32,9 @@ public sealed record IpamBlockSpec
 /// <summary>Who has an address of a block.</summary>
 public sealed record IpamAttribute
 {
-    [JsonPropertyName("handle_id")] public string? HandleId { get; init; }
+    [JsonPropertyName("handle_id"), JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? HandleId { get; init; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public ImmutableSortedDictionary<string, string>? Secondary { get; init; }
     [JsonPropertyName("alternateOwnerAttrs")] public ImmutableSortedDictionary<string, string>? AlternateOwnerAttrs { get; init; }
     [JsonPropertyName("releasedAt")] public DateTimeOffset? ReleasedAt { get; init; }

@@ -10,10 +10,12 @@ public sealed record ObjectMeta
     public string Name { get; init; } = "";
     public string? Namespace { get; init; }
     public string? Uid { get; init; }
-    public DateTimeOffset? CreationTimestamp { get; init; }
-
     /// <summary>Decimal mod revision of the key. Never stored.</summary>
     public string? ResourceVersion { get; init; }
+
+    /// <summary>Written as null when it is not set, as upstream does.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public DateTimeOffset? CreationTimestamp { get; init; }
 
     public ImmutableSortedDictionary<string, string>? Labels { get; init; }
     public ImmutableSortedDictionary<string, string>? Annotations { get; init; }
