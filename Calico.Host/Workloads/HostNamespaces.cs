@@ -1,3 +1,4 @@
+using Calico.Linux.Interop;
 using Calico.Linux.Namespaces;
 using Microsoft.Win32.SafeHandles;
 
@@ -6,28 +7,36 @@ namespace Calico.Host.Workloads;
 /// <summary>Opens and checks namespaces; the host's own is refused, whatever name it is given by.</summary>
 public sealed class HostNamespaces : INetworkNamespaces
 {
-    public NetworkNamespace Open(string path) => Wrap(() => NamespaceHandle.Open(path), path);
+    private readonly NamespaceIdentity home = Home();
 
-    public NetworkNamespace OpenProcess(int pid) => Wrap(() => NamespaceHandle.OpenProcess(pid), $"process {pid}");
+    public NetworkNamespace Open(string path) => Wrap(() => NetworkNamespaceFile.Open(path), path);
 
-    public NetworkNamespace Adopt(SafeFileHandle descriptor, string text) => Wrap(() => NamespaceHandle.Adopt(descriptor), text);
+    public NetworkNamespace OpenProcess(int pid) => Wrap(() => NetworkNamespaceFile.OpenProcess(pid), $"process {pid}");
 
-    private static NetworkNamespace Wrap(Func<NamespaceHandle> open, string text)
+    public NetworkNamespace Adopt(SafeFileHandle descriptor, string text) => Wrap(() => NetworkNamespaceFile.Adopt(descriptor, text), text);
+
+    private NetworkNamespace Wrap(Func<NetworkNamespaceFile> open, string text)
     {
         try
         {
-            var handle = open();
-            if (handle.IsOwn)
+            var file = open();
+            if (file.Identity == home)
             {
-                handle.Dispose();
+                file.Dispose();
                 throw new CalicoException(Problem.Invalid, $"{text} is the host's own network namespace; a workload needs one of its own", "CNI_NETNS");
             }
 
-            return new(handle.Descriptor, handle.Identity, text);
+            return new(file.Descriptor, file.Identity.Inode, text);
         }
         catch (NamespaceException e)
         {
-            throw new CalicoException(e.Exists ? Problem.Invalid : Problem.NotFound, e.Message, "CNI_NETNS", e);
+            throw new CalicoException(e.Errno is Errno.NoEntry or Errno.NoProcess ? Problem.NotFound : Problem.Invalid, e.Message, "CNI_NETNS", e);
         }
+    }
+
+    private static NamespaceIdentity Home()
+    {
+        using var own = NetworkNamespaceFile.OpenOwn();
+        return own.Identity;
     }
 }

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# Three podman containers on two Calico networks, in a host of their own: who may talk to whom, and why not.
+# Run by `./build.sh demo`; CALICO_PUBLISH names the folder with the built programs.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+programs=${CALICO_PUBLISH:-$here/../../artifacts/publish}
+host=$here/../test-host/test-host.sh
+dir=$(mktemp -d "${TMPDIR:-/var/tmp}/calico-demo.XXXXXX")
+started=$(date +%s%N)
+
+bold='' dim='' green='' red='' plain=''
+if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'; fi
+
+step() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
+show() { printf '%s  $ %s%s\n' "$dim" "$*" "$plain"; in_host "$@" | sed 's/^/    /'; }
+in_host() { "$host" exec "$dir" env PATH="$programs/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+  CONTAINERS_CONF=/etc/containers/demo.conf CALICO_PLUGIN_DIR="$programs/plugins" "$@"; }
+
+# Nothing of the demo is left behind, however it ends.
+end() {
+  code=$?
+  trap - EXIT INT TERM
+  if [ $code -ne 0 ]; then
+    printf '\n%sthe demo failed%s; the host said:\n' "$red" "$plain" >&2
+    tail -n 20 "$dir/host.log" >&2 2>/dev/null || true
+  fi
+  "$host" down "$dir" || true
+  exit $code
+}
+trap end EXIT
+trap 'exit 130' INT TERM
+
+step "1  A host of its own: network, mount and process namespaces, an uplink that ends inside this machine"
+"$host" up "$dir" 11
+in_host ip -brief address show dev eth0 | sed 's/^/    /'
+
+step "2  calico-host starts: embedded store, no server to install"
+begin=$(date +%s%N)
+"$host" exec "$dir" env PATH="/usr/sbin:/usr/bin:/sbin:/bin:$PATH" NO_DEFAULT_POOLS=true NODENAME=demo CALICO_PLUGIN_DIR="$programs/plugins" \
+  ${DOTNET_ROOT:+DOTNET_ROOT="$DOTNET_ROOT"} "$programs/host/calico-host" >"$dir/host.log" 2>&1 &
+in_host calicoctl status --wait 10s >/dev/null
+printf '    ready after %d ms\n' $((($(date +%s%N) - begin) / 1000000))
+
+step "3  Two IP pools, and a CNI network on each"
+in_host tee /etc/calico/pools.yaml <<'YAML' | sed 's/^/    /'
+apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: {name: blue}
+spec: {cidr: 10.81.0.0/24, natOutgoing: true}
+---
+apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: {name: green}
+spec: {cidr: 10.82.0.0/24, natOutgoing: true}
+YAML
+show calicoctl apply -f /etc/calico/pools.yaml
+for network in blue green; do
+  show "$programs/host/calico-host" cni install --shim "$programs/bin/calico-shim" --bin-dir /opt/cni/bin --conf-dir /etc/cni/net.d --network $network --pool $network
+done
+
+step "4  Three containers: web and shop on blue, other on green"
+in_host tee /etc/containers/demo.conf >/dev/null <<CONF
+[containers]
+cgroupns = "host"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "runc"
+[network]
+network_backend = "cni"
+cni_plugin_dirs = ["/opt/cni/bin", "/usr/lib/cni"]
+network_config_dir = "/etc/cni/net.d"
+CONF
+in_host tee /etc/containers/policy.json >/dev/null <<<'{"default":[{"type":"insecureAcceptAnything"}]}'
+in_host sh -ec 'mkdir -p /run/box/bin /run/box/www; cp /bin/busybox /run/box/bin/; ln -s busybox /run/box/bin/sh; echo "hello from web" >/run/box/www/index.html
+  tar -C /run/box -c . | podman import -q - localhost/box' >/dev/null
+cgroup=$("$host" name "$dir")
+run() { # name network command…
+  local begin name=$1 network=$2
+  shift 2
+  begin=$(date +%s%N)
+  in_host podman run -d --cgroup-parent="/$cgroup" --name "$name" --network "$network" localhost/box "$@" >/dev/null
+  printf '    podman run --network %-5s --name %-5s  %4d ms   %s\n' "$network" "$name" $((($(date +%s%N) - begin) / 1000000)) \
+    "$(in_host podman exec "$name" /bin/busybox ip -o -4 addr show dev eth0 | awk '{print $4}')"
+}
+run web blue /bin/busybox httpd -f -p 80 -h /www
+run shop blue /bin/busybox sleep 3600
+run other green /bin/busybox sleep 3600
+show calicoctl get workloadendpoints -o wide
+
+step "5  Who may talk to whom: members of one network may, others may not"
+web=$(in_host podman exec web /bin/busybox ip -o -4 addr show dev eth0 | awk '{sub("/.*", "", $4); print $4}')
+failed=0
+ask() { # container expected
+  local from=$1 expected=$2 answer
+  answer=$(in_host podman exec "$from" /bin/busybox wget -q -T 2 -O - "http://$web/" 2>/dev/null || true)
+  if [ "$answer" = "hello from web" ]; then
+    printf '    %s%-5s -> web   %s%s\n' "$green" "$from" "$answer" "$plain"
+    [ "$expected" = may ] || failed=1
+  else
+    printf '    %s%-5s -> web   no answer%s\n' "$red" "$from" "$plain"
+    [ "$expected" = not ] || failed=1
+  fi
+}
+ask shop may
+ask other not
+[ $failed = 0 ] || { echo "    that is not what the policy says" >&2; exit 1; }
+
+step "6  What stands in the kernel"
+show ip route show proto 80
+printf '\n    packets dropped, by reason\n'
+in_host calicoctl status -o drops | sed 's/^/    /'
+
+step "7  Gone again"
+in_host podman rm -f -t 0 web shop other >/dev/null
+show calicoctl ipam check
+in_host ip -brief link show type veth | grep cali | sed 's/^/    /' || echo "    no interface, no route, no address is left"
+printf '\n%sthe demo took %d.%d s%s\n' "$dim" $((($(date +%s%N) - started) / 1000000000)) $((($(date +%s%N) - started) / 100000000 % 10)) "$plain"

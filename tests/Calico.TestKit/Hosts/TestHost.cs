@@ -1,0 +1,170 @@
+using System.Diagnostics;
+
+namespace Calico.TestKit.Hosts;
+
+/// <summary>A "host" in namespaces of its own (<c>samples/test-host/test-host.sh</c>), with a calico-host that can be started, stopped
+/// and killed in it.</summary>
+public sealed class TestHost : IAsyncDisposable
+{
+    private static readonly string Script = Path.Combine(Repository.Root, "samples", "test-host", "test-host.sh");
+
+    private Process? calico;
+    private StreamWriter? log;
+
+    private TestHost(string folder, string programs) => (Folder, Programs) = (folder, programs);
+
+    /// <summary>The host's folder, seen from outside and inside alike.</summary>
+    public string Folder { get; }
+
+    /// <summary>The built programs.</summary>
+    public string Programs { get; }
+
+    /// <summary>Settings of the calico-host started next.</summary>
+    public Dictionary<string, string> Settings { get; } = new()
+    {
+        ["NODENAME"] = "node1",
+        ["CALICO_IPV4POOL_CIDR"] = "10.65.0.0/16",
+        ["CALICO_LOG_LEVEL"] = "debug",
+    };
+
+    /// <summary>What calico-host wrote.</summary>
+    public string HostLog => Path.Combine(Folder, "calico-host.log");
+
+    public int? CalicoPid => calico?.Id;
+
+    /// <summary>Why tests that need a host cannot run here, or null.</summary>
+    public static string? WhyNot =>
+        Environment.UserName != "root" ? "test hosts need root"
+        : Repository.Programs is null ? "the programs are not published: ./build.sh publish"
+        : null;
+
+    /// <summary>Makes a host.</summary>
+    /// <param name="number">Last byte of its underlay address 198.51.100.x.</param>
+    /// <param name="fabric">A bridge namespace that several hosts share, or null.</param>
+    public static async Task<TestHost> StartAsync(int number = 11, string? fabric = null)
+    {
+        // Not under /tmp: overlayfs of containers does not stack on every tmpfs.
+        var folder = Path.Combine("/var/tmp", $"calico-test-{Environment.ProcessId}-{Guid.NewGuid():N}"[..40]);
+        var host = new TestHost(folder, Repository.Programs ?? throw new InvalidOperationException(WhyNot));
+        var environment = fabric is null ? null : new Dictionary<string, string> { ["TEST_HOST_FABRIC"] = fabric };
+        (await CommandResult.RunAsync(["bash", Script, "up", folder, $"{number}"], environment: environment)).OrThrow();
+        return host;
+    }
+
+    /// <summary>Runs a command inside.</summary>
+    public Task<CommandResult> RunAsync(IReadOnlyList<string> command, string? input = null, TimeSpan? limit = null,
+        IReadOnlyDictionary<string, string>? environment = null) =>
+        CommandResult.RunAsync(Inside(command), input, environment, limit);
+
+    /// <summary>Runs a shell line inside and throws when it fails.</summary>
+    public async Task<string> ShellAsync(string line, string? input = null, TimeSpan? limit = null) =>
+        (await RunAsync(["bash", "-ec", line], input, limit)).OrThrow().Output;
+
+    /// <summary>Runs calicoctl inside.</summary>
+    public Task<CommandResult> CalicoctlAsync(string arguments, string? input = null) =>
+        RunAsync(["bash", "-c", $"calicoctl {arguments}"], input);
+
+    /// <summary>Starts calico-host and waits until it answers that it is ready.</summary>
+    public async Task StartCalicoAsync(bool waitReady = true)
+    {
+        var command = Inside(["env", .. Settings.Select(s => $"{s.Key}={s.Value}"), Path.Combine(Programs, "host", "calico-host")]);
+        log ??= new StreamWriter(HostLog, append: true) { AutoFlush = true };
+        var writer = log;
+        // The host's own process id, not nsenter's: nsenter with a process namespace forks.
+        calico = new Process { StartInfo = new(command[0], command.Skip(1)) { RedirectStandardError = true, RedirectStandardOutput = true } };
+        DataReceivedEventHandler write = (_, line) =>
+        {
+            if (line.Data is not null)
+            {
+                lock (writer)
+                {
+                    writer.WriteLine(line.Data);
+                }
+            }
+        };
+        calico.OutputDataReceived += write;
+        calico.ErrorDataReceived += write;
+        calico.Start();
+        calico.BeginOutputReadLine();
+        calico.BeginErrorReadLine();
+        if (waitReady)
+        {
+            await WaitReadyAsync();
+        }
+    }
+
+    /// <summary>Waits until the host is ready.</summary>
+    public async Task WaitReadyAsync()
+    {
+        var clock = Stopwatch.StartNew();
+        while (true)
+        {
+            var answer = await RunAsync(["bash", "-c", "calicoctl status --wait 10s"]);
+            if (answer.ExitCode == 0)
+            {
+                return;
+            }
+
+            if (clock.Elapsed > TimeSpan.FromSeconds(30) || calico is null or { HasExited: true })
+            {
+                throw new InvalidOperationException($"calico-host is not ready: {answer.Error}{answer.Output}\n{await TailAsync()}");
+            }
+        }
+    }
+
+    /// <summary>Ends calico-host at once, as a crash would.</summary>
+    public async Task KillCalicoAsync()
+    {
+        // By the process id it has in its own namespace, which is that of the only calico-host in it.
+        await RunAsync(["bash", "-c", "for p in /proc/[0-9]*; do if [ \"$(readlink $p/exe)\" = " + Path.Combine(Programs, "host", "calico-host") + " ]; then kill -KILL ${p#/proc/}; fi; done"]);
+        await EndedAsync();
+    }
+
+    /// <summary>Asks calico-host to stop and waits.</summary>
+    public async Task StopCalicoAsync()
+    {
+        await RunAsync(["bash", "-c", "for p in /proc/[0-9]*; do if [ \"$(readlink $p/exe)\" = " + Path.Combine(Programs, "host", "calico-host") + " ]; then kill -TERM ${p#/proc/}; fi; done"]);
+        await EndedAsync();
+    }
+
+    /// <summary>The end of the host's log, for messages.</summary>
+    public async Task<string> TailAsync(int lines = 40) =>
+        File.Exists(HostLog) ? (await CommandResult.RunAsync(["tail", "-n", $"{lines}", HostLog])).Output : "(no log)";
+
+    public async ValueTask DisposeAsync()
+    {
+        (await CommandResult.RunAsync(["bash", Script, "down", Folder])).OrThrow();
+        if (calico is not null)
+        {
+            await EndedAsync();
+        }
+
+        if (log is not null)
+        {
+            await log.DisposeAsync();
+        }
+    }
+
+    private async Task EndedAsync()
+    {
+        if (calico is { } process)
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+            await process.WaitForExitAsync(limit.Token);
+            process.Dispose();
+            calico = null;
+        }
+    }
+
+    private List<string> Inside(IEnumerable<string> command)
+    {
+        var dotnet = Environment.GetEnvironmentVariable("DOTNET_ROOT");
+        return
+        [
+            "bash", Script, "exec", Folder, "env",
+            $"PATH={Programs}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            $"CALICO_PLUGIN_DIR={Programs}/plugins", "CONTAINERS_CONF=/etc/containers/test.conf", .. dotnet is null ? [] : (string[])[$"DOTNET_ROOT={dotnet}"],
+            .. command,
+        ];
+    }
+}
