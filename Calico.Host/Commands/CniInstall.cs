@@ -1,0 +1,90 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace Calico.Host.Commands;
+
+/// <summary><c>calico-host cni install</c>: lays the CNI binary and a network's conflist down, each atomically.</summary>
+/// <remarks>A runtime may execute the binary or read the folder at any moment: every file is written beside its place, synced, and
+/// renamed over. The binary comes before the conflist, so that a network is never there without its plugin.</remarks>
+public sealed partial class CniInstall
+{
+    private static readonly string[] Roles = ["calico", "calico-ipam"];
+
+    public string Shim { get; init; } = "/usr/lib/calico/bin/calico-shim";
+    public string BinDirectory { get; init; } = "/opt/cni/bin";
+    public string ConfDirectory { get; init; } = "/etc/cni/net.d";
+    public string Network { get; init; } = "calico";
+    public IReadOnlyList<string> Pools { get; init; } = [];
+    public int Mtu { get; init; }
+    public bool PortMap { get; init; } = true;
+
+    /// <summary>Does it and says what it did, a line each.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the option's name as path; <see cref="Problem.Refused"/>.</exception>
+    public IReadOnlyList<string> Run()
+    {
+        if (!NetworkName().IsMatch(Network))
+        {
+            throw new CalicoException(Problem.Invalid, $"'{Network}' is not a CNI network name: letters, digits, '_', '.' and '-', starting with a letter or digit", "--network");
+        }
+
+        if (!File.Exists(Shim))
+        {
+            throw new CalicoException(Problem.Invalid, $"there is no shim at {Shim}", "--shim");
+        }
+
+        try
+        {
+            var said = new List<string>();
+            Directory.CreateDirectory(BinDirectory);
+            Directory.CreateDirectory(ConfDirectory);
+            foreach (var role in Roles)
+            {
+                var path = Path.Combine(BinDirectory, role);
+                AtomicFile.Write(path, File.ReadAllBytes(Shim), AtomicFile.Executable);
+                said.Add($"installed {path}");
+            }
+
+            var conf = Path.Combine(ConfDirectory, $"10-{Network}.conflist");
+            AtomicFile.Write(conf, JsonSerializer.SerializeToUtf8Bytes(Conflist(), new JsonSerializerOptions { WriteIndented = true }), AtomicFile.Readable);
+            said.Add($"network '{Network}' in {conf}");
+            return said;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CalicoException(Problem.Refused, $"the CNI files cannot be written: {e.Message}", null, e);
+        }
+    }
+
+    private JsonObject Conflist()
+    {
+        var ipam = new JsonObject { ["type"] = "calico-ipam" };
+        if (Pools.Count > 0)
+        {
+            ipam["ipv4_pools"] = new JsonArray([.. Pools.Where(p => !p.Contains(':', StringComparison.Ordinal)).Select(p => JsonValue.Create(p))]);
+            if (Pools.Any(p => p.Contains(':', StringComparison.Ordinal)))
+            {
+                ipam["assign_ipv6"] = "true";
+                ipam["ipv6_pools"] = new JsonArray([.. Pools.Where(p => p.Contains(':', StringComparison.Ordinal)).Select(p => JsonValue.Create(p))]);
+            }
+        }
+
+        var calico = new JsonObject { ["type"] = "calico", ["ipam"] = ipam };
+        if (Mtu > 0)
+        {
+            calico["mtu"] = Mtu;
+        }
+
+        var plugins = new JsonArray(calico);
+        if (PortMap)
+        {
+            plugins.Add(new JsonObject { ["type"] = "portmap", ["capabilities"] = new JsonObject { ["portMappings"] = true } });
+        }
+
+        // 1.0.0 is what podman 4 and containerd 1.6 speak; the binary answers 0.1.0 to 1.1.0.
+        return new() { ["cniVersion"] = "1.0.0", ["name"] = Network, ["plugins"] = plugins };
+    }
+
+    [GeneratedRegex(@"\A[a-zA-Z0-9][a-zA-Z0-9_.-]*\z")]
+    private static partial Regex NetworkName();
+}

@@ -1,0 +1,144 @@
+using System.IO.Compression;
+using System.Xml.Linq;
+using Calico.Host.Plugins;
+
+namespace Calico.Host.Commands;
+
+/// <summary><c>calico-host plugin install|list|remove</c>.</summary>
+/// <param name="root">Folder of installed adapters.</param>
+/// <param name="output">Where lines go.</param>
+public sealed class PluginCommands(string root, TextWriter output)
+{
+    /// <summary>Lays an adapter down beside its older versions; a restart of the host loads it.</summary>
+    /// <param name="source">A <c>.nupkg</c> with a <c>plugin/</c> folder, or a folder as <c>dotnet publish</c> makes it.</param>
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>, <see cref="Problem.Invalid"/>, <see cref="Problem.Unsupported"/>.</exception>
+    public void Install(string source)
+    {
+        var staging = Path.Combine(root, $".staging-{Environment.ProcessId}");
+        try
+        {
+            Directory.CreateDirectory(root, AtomicFile.Folder);
+            Delete(staging);
+            Directory.CreateDirectory(staging, AtomicFile.Folder);
+            var (name, version) = File.Exists(source) ? Unpack(source, staging) : Directory.Exists(source) ? Copy(source, staging)
+                : throw new CalicoException(Problem.NotFound, $"there is no package or folder '{source}'", "source");
+            foreach (var file in Directory.EnumerateFiles(staging, "*", SearchOption.AllDirectories))
+            {
+                File.SetUnixFileMode(file, AtomicFile.Readable);
+            }
+
+            // Checked before it is where the host looks.
+            PluginFolder.Open(name, staging);
+            var target = Path.Combine(root, name, version);
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!, AtomicFile.Folder);
+            if (Directory.Exists(target))
+            {
+                throw new CalicoException(Problem.AlreadyExists, $"adapter '{name}' {version} is installed already: calico-host plugin remove {name} {version}", "source");
+            }
+
+            Directory.Move(staging, target);
+            output.WriteLine($"installed adapter '{name}' {version} in {target}; it is loaded when the host starts again");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw new CalicoException(Problem.Refused, $"'{source}' cannot be installed: {e.Message}", "source", e);
+        }
+        finally
+        {
+            Delete(staging);
+        }
+    }
+
+    public void List()
+    {
+        var found = PluginFolder.Scan(root, (name, problem) => output.WriteLine($"{name,-16} -          {problem}"));
+        output.WriteLine($"{"NAME",-16} {"VERSION",-10} FOLDER");
+        foreach (var plugin in found)
+        {
+            output.WriteLine($"{plugin.Name,-16} {plugin.Version,-10} {plugin.Directory}");
+        }
+    }
+
+    /// <summary>Removes a version, or the adapter with all of them.</summary>
+    public void Remove(string name, string? version)
+    {
+        if (name.Contains('/', StringComparison.Ordinal) || name.StartsWith('.') || version?.Contains('/', StringComparison.Ordinal) == true)
+        {
+            throw new CalicoException(Problem.Invalid, $"'{name}' is not an adapter's name", "name");
+        }
+
+        var folder = version is null ? Path.Combine(root, name) : Path.Combine(root, name, version);
+        if (!Directory.Exists(folder))
+        {
+            throw new CalicoException(Problem.NotFound, $"adapter '{name}'{(version is null ? "" : " " + version)} is not installed in {root}", "name");
+        }
+
+        Directory.Delete(folder, recursive: true);
+        output.WriteLine($"removed {folder}; a running host keeps what it has loaded until it is started again");
+    }
+
+    private static (string Name, string Version) Unpack(string package, string staging)
+    {
+        using var archive = ZipFile.OpenRead(package);
+        var nuspec = archive.Entries.FirstOrDefault(e => e.FullName.EndsWith(".nuspec", StringComparison.Ordinal) && !e.FullName.Contains('/', StringComparison.Ordinal))
+            ?? throw new CalicoException(Problem.Invalid, $"{package} is no NuGet package: it has no .nuspec", "source");
+        XDocument document;
+        using (var stream = nuspec.Open())
+        {
+            document = XDocument.Load(stream);
+        }
+
+        string Field(string name) => document.Descendants().FirstOrDefault(e => e.Name.LocalName == name)?.Value
+            ?? throw new CalicoException(Problem.Invalid, $"{package}: the .nuspec has no <{name}>", "source");
+        var files = archive.Entries.Where(e => e.FullName.StartsWith("plugin/", StringComparison.Ordinal) && !e.FullName.EndsWith('/')).ToList();
+        if (files.Count == 0)
+        {
+            throw new CalicoException(Problem.Invalid, $"{package} has no plugin/ folder: an adapter's package holds its published files there", "source");
+        }
+
+        foreach (var entry in files)
+        {
+            var path = Path.GetFullPath(Path.Combine(staging, entry.FullName["plugin/".Length..]));
+            if (!path.StartsWith(staging + "/", StringComparison.Ordinal))
+            {
+                throw new CalicoException(Problem.Invalid, $"{package}: the entry '{entry.FullName}' points outside the package", "source");
+            }
+
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            entry.ExtractToFile(path, overwrite: false);
+        }
+
+        return (NameOf(Field("id")), Field("version"));
+    }
+
+    private static (string Name, string Version) Copy(string folder, string staging)
+    {
+        foreach (var file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
+        {
+            var path = Path.Combine(staging, Path.GetRelativePath(folder, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.Copy(file, path);
+        }
+
+        var main = Directory.GetFiles(staging, "*.deps.json").SingleOrDefault()
+            ?? throw new CalicoException(Problem.Invalid, $"{folder} has not exactly one .deps.json: give the folder that dotnet publish made", "source");
+        var assembly = main[..^".deps.json".Length] + ".dll";
+        var version = System.Diagnostics.FileVersionInfo.GetVersionInfo(assembly).ProductVersion?.Split('+')[0] ?? "0.0.0";
+        return (NameOf(Path.GetFileNameWithoutExtension(assembly)), version);
+    }
+
+    // Calico.Plugins.Cni, Plugins.Cni → cni; HelloOrchestrator → hello by its own folder name is the adapter's Name.
+    private static string NameOf(string id)
+    {
+        var name = id.Split('.')[^1].ToLowerInvariant();
+        return name.EndsWith("orchestrator", StringComparison.Ordinal) && name.Length > "orchestrator".Length ? name[..^"orchestrator".Length] : name;
+    }
+
+    private static void Delete(string folder)
+    {
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}

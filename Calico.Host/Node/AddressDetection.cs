@@ -1,0 +1,44 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+
+namespace Calico.Host.Node;
+
+/// <summary>Finds the node's address and the MTU that goes with it, as upstream's <c>first-found</c>.</summary>
+public static class AddressDetection
+{
+    // Interfaces that never carry a node's own address (upstream's autodetection leaves these out).
+    private static readonly string[] Skipped = ["docker", "cbr", "dummy", "virbr", "lxcbr", "veth", "lo", "cali", "tunl", "flannel", "kube-ipvs", "cni", "podman", "vxlan.calico", "wireguard"];
+
+    /// <summary>The address with its prefix length, or null.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: the setting is neither an address nor a known word.</exception>
+    public static (string Address, int Mtu)? Find(string setting, AddressFamily family, string path)
+    {
+        if (setting is "none" or "")
+        {
+            return null;
+        }
+
+        var interfaces = NetworkInterface.GetAllNetworkInterfaces();
+        if (setting != "autodetect")
+        {
+            var text = setting.Split('/')[0];
+            if (!IPAddress.TryParse(text, out var address) || address.AddressFamily != family)
+            {
+                throw new CalicoException(Problem.Invalid, $"{path} is '{setting}'; it can be an {(family == AddressFamily.InterNetwork ? "IPv4" : "IPv6")} address with or without /length, autodetect, or none", path);
+            }
+
+            var owner = interfaces.FirstOrDefault(i => i.GetIPProperties().UnicastAddresses.Any(a => a.Address.Equals(address)));
+            return (setting.Contains('/', StringComparison.Ordinal) ? setting : $"{setting}/{(family == AddressFamily.InterNetwork ? 32 : 128)}", Mtu(owner));
+        }
+
+        var found = (from i in interfaces
+                     where i.OperationalStatus == OperationalStatus.Up && !Skipped.Any(s => i.Name.StartsWith(s, StringComparison.Ordinal))
+                     from a in i.GetIPProperties().UnicastAddresses
+                     where a.Address.AddressFamily == family && !a.Address.IsIPv6LinkLocal && !IPAddress.IsLoopback(a.Address)
+                     select (Address: $"{a.Address}/{a.PrefixLength}", Mtu: Mtu(i))).FirstOrDefault();
+        return found.Address is null ? null : found;
+    }
+
+    private static int Mtu(NetworkInterface? owner) => owner?.GetIPProperties().GetIPv4Properties()?.Mtu ?? 1500;
+}
