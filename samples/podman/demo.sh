@@ -42,17 +42,8 @@ in_host calicoctl status --wait 10s >/dev/null
 printf '    ready after %d ms\n' $((($(date +%s%N) - begin) / 1000000))
 
 step "3  Two IP pools, and a CNI network on each"
-in_host tee /etc/calico/pools.yaml <<'YAML' | sed 's/^/    /'
-apiVersion: projectcalico.org/v3
-kind: IPPool
-metadata: {name: blue}
-spec: {cidr: 10.81.0.0/24, natOutgoing: true}
----
-apiVersion: projectcalico.org/v3
-kind: IPPool
-metadata: {name: green}
-spec: {cidr: 10.82.0.0/24, natOutgoing: true}
-YAML
+sed 's/^/    /' "$here/pools.yaml"
+in_host tee /etc/calico/pools.yaml <"$here/pools.yaml" >/dev/null
 show calicoctl apply -f /etc/calico/pools.yaml
 for network in blue green; do
   show "$programs/host/calico-host" cni install --shim "$programs/bin/calico-shim" --bin-dir /opt/cni/bin --conf-dir /etc/cni/net.d --network $network --pool $network
