@@ -1,1 +1,15 @@
-return 0;
+using System.Globalization;
+using Calico;
+using Calico.Host;
+using Calico.Host.Commands;
+
+try
+{
+    return await HostCommands.RunAsync(args);
+}
+catch (CalicoException e)
+{
+    // What a person has to mend: one line, the field first when there is one.
+    Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"calico-host: {e.Message}"));
+    return e.IsTransient ? 75 : 1;
+}

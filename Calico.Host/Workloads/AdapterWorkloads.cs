@@ -1,18 +1,26 @@
 using System.Collections.Immutable;
+using Calico.Host.Lifecycle;
 
 namespace Calico.Host.Workloads;
 
 /// <summary>One adapter's view of the connect transaction: it sees and changes its own endpoints only.</summary>
-public sealed class AdapterWorkloads(string adapter, WorkloadConnector connector) : IWorkloadNetwork, IWorkloadDataplane
+public sealed class AdapterWorkloads(string adapter, WorkloadConnector connector, StartGate gate) : IWorkloadNetwork, IWorkloadDataplane
 {
-    public Task<Attachment> ConnectAsync(EndpointSpec spec, Placement place, CancellationToken ct)
+    public async Task<Attachment> ConnectAsync(EndpointSpec spec, Placement place, CancellationToken ct)
     {
+        await gate.PassAsync(ct);
         Own(spec.Id);
-        return connector.ConnectAsync(adapter, spec, place, ct);
+        return await connector.ConnectAsync(adapter, spec, place, ct);
     }
 
-    public Task DisconnectAsync(WorkloadEndpointId id, string? instance, CancellationToken ct) =>
-        IsOurs(id) ? connector.DisconnectAsync(id, instance, ct) : Task.CompletedTask;
+    public async Task DisconnectAsync(WorkloadEndpointId id, string? instance, CancellationToken ct)
+    {
+        await gate.PassAsync(ct);
+        if (IsOurs(id))
+        {
+            await connector.DisconnectAsync(id, instance, ct);
+        }
+    }
 
     public Task<ImmutableArray<string>> CheckAsync(WorkloadEndpointId id, Attachment expected, CancellationToken ct)
     {
@@ -29,18 +37,24 @@ public sealed class AdapterWorkloads(string adapter, WorkloadConnector connector
             orderby life.Record.Workload, life.Record.Endpoint
             select life.ToAttachment()]);
 
-    public Task<int> CollectAsync(string network, LiveReport keep, CancellationToken ct) => connector.CollectAsync(adapter, network, keep, ct);
-
-    public Task<Attachment> PrepareAsync(EndpointSpec spec, CancellationToken ct)
+    public async Task<int> CollectAsync(string network, LiveReport keep, CancellationToken ct)
     {
-        Own(spec.Id);
-        return connector.PrepareAsync(adapter, spec, ct);
+        await gate.PassAsync(ct);
+        return await connector.CollectAsync(adapter, network, keep, ct);
     }
 
-    public Task<Attachment> AttachAsync(WorkloadEndpointId id, string instance, Placement place, TimeSpan wait, CancellationToken ct)
+    public async Task<Attachment> PrepareAsync(EndpointSpec spec, CancellationToken ct)
     {
+        await gate.PassAsync(ct);
+        Own(spec.Id);
+        return await connector.PrepareAsync(adapter, spec, ct);
+    }
+
+    public async Task<Attachment> AttachAsync(WorkloadEndpointId id, string instance, Placement place, TimeSpan wait, CancellationToken ct)
+    {
+        await gate.PassAsync(ct);
         Own(id);
-        return connector.AttachAsync(id, instance, place, wait, ct);
+        return await connector.AttachAsync(id, instance, place, wait, ct);
     }
 
     public Task UpdateAsync(WorkloadEndpointId id, EndpointChange change, CancellationToken ct)

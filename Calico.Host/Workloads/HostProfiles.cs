@@ -17,6 +17,8 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
     private const string MadeBy = "net.calico/made-by";
     private static readonly TimeSpan StorePatience = TimeSpan.FromMilliseconds(50);
 
+    private static readonly ResourceKind Kind = ResourceKinds.All["Profile"];
+
     private readonly ConcurrentDictionary<string, ProfileDefaults> ensured = new();
 
     public async Task EnsureAsync(string name, ProfileDefaults defaults, CancellationToken ct)
@@ -36,7 +38,7 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
         }
 
         var profile = Make(name, defaults);
-        if (ResourceKinds.Profile.Validate(profile) is { IsEmpty: false } errors)
+        if (Kind.Validate(profile) is { IsEmpty: false } errors)
         {
             throw new CalicoException(Problem.Invalid, $"the network's name '{name}' cannot be a profile: {errors[0].Message}", "name");
         }
@@ -68,7 +70,7 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
     public ImmutableArray<SyncUpdate> Pending() =>
         [.. from entry in log.List(Section)
             let name = entry.Key[Section.Length..]
-            let profile = ResourceKinds.Profile.Decode(entry.Value) as Resource<ProfileSpec>
+            let profile = Kind.DecodeStored(entry.Value) as Resource<ProfileSpec>
             where profile is not null
             select new SyncUpdate(new("Profile", "", name), profile)];
 
@@ -86,7 +88,7 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
     private async Task PutAsync(Resource<ProfileSpec> profile, CancellationToken ct)
     {
         var name = profile.Metadata.Name;
-        var value = ResourceKinds.Profile.Encode(profile);
+        var value = Kind.Encode(profile);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
         patience.CancelAfter(StorePatience);
         try
@@ -95,7 +97,7 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
                 [new StoreOperation.Get(KeyOf(name))]), patience.Token);
             if (!read.Succeeded && read.Results[0] is [var stored])
             {
-                var there = ResourceKinds.Profile.Decode(stored.Value);
+                var there = Kind.DecodeStored(stored.Value);
                 if (there?.Metadata.Annotations?.ContainsKey(MadeBy) == true)
                 {
                     await store.CommitAsync(new([StoreCompare.At(stored.Key, stored.ModRevision)], [new StoreOperation.Put(stored.Key, value)], []), patience.Token);

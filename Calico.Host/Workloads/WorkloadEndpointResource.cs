@@ -65,7 +65,7 @@ public static class WorkloadEndpointResource
         $"/calico/resources/v3/projectcalico.org/workloadendpoints/{@namespace}/{name}";
 
     public static ReadOnlyMemory<byte> Encode(Resource<WorkloadEndpointSpec> resource) =>
-        ResourceKinds.WorkloadEndpoint.Encode(resource);
+        ResourceKinds.All["WorkloadEndpoint"].Encode(resource);
 
     // Version 8 (RFC 9562 5.8): the layout is ours; it only has to be the same for the same life.
     private static string Uid(EndpointRecord record)

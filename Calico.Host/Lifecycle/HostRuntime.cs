@@ -1,0 +1,218 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using Calico.Datastore.Etcd;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Store;
+using Calico.Datastore.Sync;
+using Calico.Dataplane;
+using Calico.EmbeddedStore;
+using Calico.Host.Health;
+using Calico.Host.Node;
+using Calico.Host.Plugins;
+using Calico.Host.Settings;
+using Calico.Host.Workloads;
+using Calico.Ipam;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Calico.Host.Lifecycle;
+
+/// <summary>The daemon: puts the parts together and takes them through their life.</summary>
+/// <remarks>
+/// Order of start: node log, adapters' sockets, datastore, control API, dataplane with what the node log says, sync, this node's
+/// registration, addresses, collection of what died meanwhile, gate open. Stop runs backwards, goes on over errors, and leaves the
+/// kernel as it is: forwarding and enforcing.
+/// </remarks>
+public sealed partial class HostRuntime(HostSettings settings, SettingsReader reader, ILoggerFactory loggers) : IAsyncDisposable
+{
+    private readonly ILogger logger = loggers.CreateLogger<HostRuntime>();
+    private readonly TimeProvider time = TimeProvider.System;
+    private readonly HealthBoard health = new();
+    private readonly StartGate gate = new();
+    private readonly Stopwatch uptime = Stopwatch.StartNew();
+    private readonly CancellationTokenSource stopping = new();
+    private readonly List<(string Name, Func<ValueTask> Stop)> stops = [];
+    private readonly List<Task> loops = [];
+
+    /// <summary>Starts everything; returns when workloads can be connected, or when the store is away and the last known state is
+    /// enforced.</summary>
+    /// <exception cref="CalicoException">What has to be mended first, in words.</exception>
+    public async Task StartAsync(CancellationToken ct)
+    {
+        var machine = MachineIdentity.Read();
+        MakeDirectory(settings.DataDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var nodeFile = Path.Combine(settings.DataDirectory, "nodename");
+        var nodeName = NodeName.Determine(settings.NodeName, nodeFile, () => System.Net.Dns.GetHostName());
+
+        var engine = await EmbeddedEngine.OpenAsync(new()
+        {
+            Path = Path.Combine(settings.DataDirectory, "calico.db"),
+            MachineId = machine.MachineId,
+            NodeName = nodeName,
+        }, time, loggers.CreateLogger<EmbeddedEngine>(), ct);
+        stops.Add(("node log", engine.DisposeAsync));
+        if (!File.Exists(nodeFile) || File.ReadAllText(nodeFile) != nodeName)
+        {
+            Commands.AtomicFile.Write(nodeFile, System.Text.Encoding.UTF8.GetBytes(nodeName), Commands.AtomicFile.Readable);
+        }
+
+        var embedded = settings.DatastoreType == "embedded";
+        var store = embedded ? engine.Store : OpenEtcd();
+        if (!embedded)
+        {
+            stops.Add(("etcd", store.DisposeAsync));
+        }
+
+        var parts = new HostParts(settings, nodeName, machine, engine.Log, store, embedded, health, gate, time, loggers);
+        var roster = new PluginRoster(settings.PluginDirectory, settings.EnabledPlugins, Path.Combine(settings.DataDirectory, "loading"), reader,
+            new(parts.AddContracts), health, loggers);
+        roster.Load();
+        stops.Add(("adapters", async () =>
+        {
+            await roster.StopAsync(CancellationToken.None);
+            await roster.DisposeAsync();
+        }));
+        await roster.StartAsync(ct);
+
+        if (embedded)
+        {
+            gate.Reason = "the store's socket is being bound";
+            var server = await EmbeddedStoreServer.StartAsync(engine, new()
+            {
+                SocketPath = Path.Combine(settings.RunDirectory, "store.sock"),
+                Loopback = settings.StoreListen,
+            }, loggers, ct);
+            stops.Add(("store API", server.DisposeAsync));
+        }
+
+        var control = await ControlApi.StartAsync(Path.Combine(settings.RunDirectory, "host.sock"), Sources(parts, roster), loggers, ct);
+        stops.Add(("control API", control.DisposeAsync));
+
+        gate.Reason = "the kernel's tables are being read";
+        await parts.StartDataplaneAsync(ct);
+        stops.Add(("dataplane", parts.DisposeAsync));
+
+        gate.Reason = $"the datastore ({settings.DatastoreType}) does not answer yet";
+        loops.Add(Guard("sync", parts.SyncAsync));
+        if (!embedded)
+        {
+            loops.Add(Guard("snapshot", parts.Snapshot.RunAsync));
+        }
+
+        await parts.RegisterAsync(ct);
+        gate.Reason = "addresses are being loaded";
+        await parts.Ipam.LoadAsync(ct);
+        await parts.Connector.CollectDeadAsync(ct);
+        loops.Add(Guard("maintenance", parts.MaintainAsync));
+        gate.Open();
+        health.Report("host", "start", true, "", neededForReady: true);
+        Log.Ready(logger, ThisVersion.Text, nodeName, settings.DatastoreType, parts.Book.Count, uptime.ElapsedMilliseconds);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stopping.CancelAsync();
+        foreach (var loop in loops)
+        {
+            await loop;
+        }
+
+        stops.Reverse();
+        foreach (var (name, stop) in stops)
+        {
+            try
+            {
+                await stop();
+            }
+            catch (Exception e)
+            {
+                // Everything is stopped, even if one part fails.
+                Log.StopFailed(logger, name, e.Message);
+            }
+        }
+
+        stops.Clear();
+        stopping.Dispose();
+    }
+
+    private EtcdStore OpenEtcd() => new(new EtcdOptions
+    {
+        Endpoints = [.. settings.EtcdEndpoints.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)],
+        CaFile = Optional(settings.EtcdCaCertFile),
+        CertFile = Optional(settings.EtcdCertFile),
+        KeyFile = Optional(settings.EtcdKeyFile),
+        Username = Optional(settings.EtcdUsername),
+        Password = Optional(settings.EtcdPassword) is { } password ? new(password) : null,
+    }, time, loggers.CreateLogger<EtcdStore>());
+
+    private static string? Optional(string text) => text.Length == 0 ? null : text;
+
+    private ControlSources Sources(HostParts parts, PluginRoster roster) => new(
+        async ct => new()
+        {
+            Node = parts.Node.NodeName,
+            Version = ThisVersion.Text,
+            UptimeSeconds = Math.Round(uptime.Elapsed.TotalSeconds, 1),
+            Ready = NotReady(parts).IsEmpty,
+            Reasons = NotReady(parts),
+            Datastore = new(settings.DatastoreType, parts.View.Sync.Status.ToString(), parts.Dataplane.EnforcedRevision, Math.Round(parts.View.Sync.Age.TotalSeconds, 1)),
+            Endpoints = parts.Book.All.GroupBy(l => l.Status.State.ToString()).ToImmutableSortedDictionary(g => g.Key, g => g.Count()),
+            Health = health.Lines,
+            Plugins = [.. roster.Plugins.Select(p => new PluginReport(p.Folder.Name, p.Folder.Version))],
+            Drops = await parts.Dataplane.ReadDropsAsync(ct),
+        },
+        () => NotReady(parts),
+        () => [.. parts.Book.All.Select(l => (l.Record, l.Status)).OrderBy(l => l.Record.Key, StringComparer.Ordinal).Select(l => new EndpointReport(
+            l.Record.Id.ToString(), l.Record.Instance, l.Record.Adapter, l.Record.Network, l.Record.HostInterface, l.Record.Addresses, l.Record.Profiles,
+            l.Status.State.ToString(), l.Status.Reason))],
+        async ct => [.. (await parts.Ipam.ListAsync(null, null, ct)).Select(l => new LeaseReport(l.Address.ToString(), l.Handle, l.Purpose.ToString(),
+            l.Adapter, l.Owner, l.BoundTo?.ToString(), l.Since))],
+        parts.Dataplane.ReadDropsAsync,
+        ct => MetricsText.WriteAsync(parts, health, uptime.Elapsed, ct),
+        parts.AuditAsync,
+        parts.DescribeAsync);
+
+    private ImmutableArray<string> NotReady(HostParts parts) =>
+        gate.IsOpen ? parts.Status.CanConnect.Reasons : [$"host: {gate.Reason}", .. parts.Status.CanConnect.Reasons];
+
+    // A loop that ends by an error is a fault of ours: it is said, the node turns unready, what stands in the kernel stays.
+    private async Task Guard(string name, Func<CancellationToken, Task> loop)
+    {
+        try
+        {
+            await Task.Run(() => loop(stopping.Token));
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+        }
+        catch (Exception e)
+        {
+            health.Report("host", name, false, $"ended by {e.GetType().Name}: {e.Message}", neededForReady: true);
+            Log.LoopEnded(logger, name, e);
+        }
+    }
+
+    private static void MakeDirectory(string path, UnixFileMode mode)
+    {
+        try
+        {
+            Directory.CreateDirectory(path, mode);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CalicoException(Problem.Refused, $"{path} cannot be made: {e.Message}", "CALICO_DATA_DIR", e);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1001, LogLevel.Information, "calico-host {Version} ready: node {Node}, datastore {Datastore}, {Endpoints} endpoints, after {Milliseconds} ms")]
+        public static partial void Ready(ILogger logger, string version, string node, string datastore, int endpoints, long milliseconds);
+
+        [LoggerMessage(1002, LogLevel.Warning, "{Part} did not stop well: {Reason}")]
+        public static partial void StopFailed(ILogger logger, string part, string reason);
+
+        [LoggerMessage(1003, LogLevel.Error, "the {Loop} loop ended; a restart of the host is needed")]
+        public static partial void LoopEnded(ILogger logger, string loop, Exception reason);
+    }
+}

@@ -1,0 +1,109 @@
+using System.Threading.Channels;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Store;
+using Calico.Datastore.Sync;
+using Microsoft.Extensions.Logging;
+
+namespace Calico.Host.Node;
+
+/// <summary>The last policy that a distant store told, kept in the node log: what this node enforces when it starts while the store is
+/// away. With the embedded store there is none: the store is on this disk itself.</summary>
+/// <remarks>Written behind the dataplane, which never waits for it. A snapshot that is a moment old is as good as a store that is.</remarks>
+public sealed partial class PolicySnapshot(INodeLog log, ILogger<PolicySnapshot> logger)
+{
+    private const string Section = "snapshot/";
+    private const string RevisionKey = "snapshot-revision";
+
+    // Unbounded in number but not in time: the writer takes all that waits into one commit.
+    private readonly Channel<SyncBatch> waiting = Channel.CreateUnbounded<SyncBatch>(new() { SingleReader = true });
+    private readonly HashSet<string> seen = [];
+    private bool listed;
+
+    /// <summary>The snapshot as one batch, or null when there is none.</summary>
+    public SyncBatch? Read()
+    {
+        if (log.Get(RevisionKey) is not { } revision)
+        {
+            return null;
+        }
+
+        var updates = new List<SyncUpdate>();
+        foreach (var (key, value) in log.List(Section))
+        {
+            if (ResourceKinds.All.TryDecode(key[Section.Length..], value, out var update))
+            {
+                updates.Add(update);
+            }
+        }
+
+        return new(SyncStatus.InSync, BitConverter.ToInt64(revision.Span), [.. updates]);
+    }
+
+    public void Accept(SyncBatch batch) => waiting.Writer.TryWrite(batch);
+
+    /// <summary>Writes until cancelled.</summary>
+    public async Task RunAsync(CancellationToken ct)
+    {
+        while (await waiting.Reader.WaitToReadAsync(ct))
+        {
+            var writes = new Dictionary<string, NodeLogWrite>();
+            var revision = 0L;
+            while (waiting.Reader.TryRead(out var batch))
+            {
+                revision = batch.Revision;
+                foreach (var update in batch.Updates)
+                {
+                    Add(update, writes);
+                }
+
+                if (batch.Status == SyncStatus.InSync && !listed)
+                {
+                    // The first list is complete: what it did not have is gone.
+                    listed = true;
+                    foreach (var (key, _) in log.List(Section).Where(e => !seen.Contains(e.Key)))
+                    {
+                        writes[key] = new(key, null);
+                    }
+
+                    seen.Clear();
+                }
+            }
+
+            if (!listed)
+            {
+                continue;
+            }
+
+            writes[RevisionKey] = new(RevisionKey, BitConverter.GetBytes(revision));
+            try
+            {
+                await log.CommitAsync([.. writes.Values], ct);
+            }
+            catch (CalicoException e)
+            {
+                Log.NotWritten(logger, e.Message);
+            }
+        }
+    }
+
+    private void Add(SyncUpdate update, Dictionary<string, NodeLogWrite> writes)
+    {
+        if (!ResourceKinds.All.TryFind(update.Key.Kind, out var kind))
+        {
+            return;
+        }
+
+        var key = Section + kind.Path(update.Key);
+        writes[key] = new(key, update.Value is null ? null : kind.Encode(update.Value));
+        if (!listed && update.Value is not null)
+        {
+            seen.Add(key);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1301, LogLevel.Warning, "the policy snapshot was not written: {Reason}")]
+        public static partial void NotWritten(ILogger logger, string reason);
+    }
+}
