@@ -46,7 +46,7 @@ public sealed class CniTests
     public async Task Every_version_gets_its_own_shape(string version, string path)
     {
         await cni.AddNamespaceAsync("v");
-        var conf = $$"""{"cniVersion":"{{version}}","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""";
+        var conf = $$$"""{"cniVersion":"{{{version}}}","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""";
         var result = (await cni.CallAsync("ADD", "v1", "/run/netns/v", conf)).OrThrow();
         var node = path.Split('.').Aggregate(JsonNode.Parse(result.Output), (n, part) => int.TryParse(part, out var i) ? n![i] : n![part]);
         Assert.That((string)node!, Does.StartWith("10.65.").And.EndsWith("/32"));
