@@ -76,6 +76,9 @@ public sealed class NetlinkSocket : IDisposable
         return _sequence;
     }
 
+    /// <summary>Starts the numbers over, for a batch that would reach past the largest.</summary>
+    internal uint RestartSequences() => _sequence = 1;
+
     /// <summary>Sends whole messages in one sendmsg.</summary>
     public void Send(ReadOnlySpan<byte> messages, string request) => NetlinkCalls.Send(_handle, messages, request);
 

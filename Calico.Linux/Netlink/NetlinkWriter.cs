@@ -77,6 +77,9 @@ public sealed partial class NetlinkWriter : IDisposable
         MemoryMarshal.Write(at, (ushort)(MemoryMarshal.Read<ushort>(at) | (ushort)flags));
     }
 
+    /// <summary>Gives the message that begins at <paramref name="offset"/> its sequence number.</summary>
+    internal void SetSequence(int offset, uint sequence) => MemoryMarshal.Write(_buffer.AsSpan(offset + 8), sequence);
+
     /// <summary>Writes a family header (ifinfomsg, rtmsg, nfgenmsg...), padded to four bytes.</summary>
     public void WriteStruct<T>(in T value) where T : unmanaged
     {
