@@ -45,7 +45,7 @@ public sealed class RouteSocket : IDisposable
     {
         ArgumentNullException.ThrowIfNull(batch);
         var failures = ImmutableArray.CreateBuilder<RouteFailure>();
-        uint first = ReserveSequences(batch.Count);
+        uint first = _socket.ReserveSequences(batch.Count);
         batch.Number(first);
         for (int start = 0; start < batch.Count; start += RequestsPerSend)
         {
@@ -204,18 +204,6 @@ public sealed class RouteSocket : IDisposable
         && (filter.Protocol.Number == 0 || route.Protocol == filter.Protocol)
         && (filter.Kind == RouteKind.Unspecified || route.Kind == filter.Kind)
         && (filter.LinkIndex == 0 || route.LinkIndex == filter.LinkIndex) ? route : null;
-
-    private uint ReserveSequences(int count)
-    {
-        uint first = _socket.NextSequence();
-
-        // Numbers of one batch must not wrap, or its acks could not be told apart by subtraction.
-        if (first > uint.MaxValue - (uint)count)
-            first = _socket.RestartSequences();
-        for (int i = 1; i < count; i++)
-            _socket.NextSequence();
-        return first;
-    }
 
     private void ReadAcks(RouteBatch batch, uint first, int start, int end, ImmutableArray<RouteFailure>.Builder failures)
     {
