@@ -76,6 +76,17 @@ public sealed class NetlinkSocket : IDisposable
         return _sequence;
     }
 
+    /// <summary>Numbers for a batch: the returned one and those after it, without a wrap between.</summary>
+    public uint ReserveSequences(int count)
+    {
+        // Within a batch answers are placed by subtraction, so it starts over rather than wrap in the middle.
+        if (_sequence >= uint.MaxValue - (uint)count)
+            _sequence = 0;
+        uint first = _sequence + 1;
+        _sequence += (uint)count;
+        return first;
+    }
+
     /// <summary>Sends whole messages in one sendmsg.</summary>
     public void Send(ReadOnlySpan<byte> messages, string request) => NetlinkCalls.Send(_handle, messages, request);
 

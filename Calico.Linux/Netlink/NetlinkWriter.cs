@@ -77,6 +77,24 @@ public sealed partial class NetlinkWriter : IDisposable
         MemoryMarshal.Write(at, (ushort)(MemoryMarshal.Read<ushort>(at) | (ushort)flags));
     }
 
+    /// <summary>Gives the message that begins at <paramref name="offset"/> its sequence number.</summary>
+    internal void SetSequence(int offset, uint sequence) => MemoryMarshal.Write(_buffer.AsSpan(offset + 8), sequence);
+
+    /// <summary>Keeps room for something that is known only later.</summary>
+    internal void Reserve(int count) => Take(count);
+
+    /// <summary>Cuts the end off.</summary>
+    internal void Truncate(int length) => _length = length;
+
+    /// <summary>Writes a message over room that was kept; the rest stays.</summary>
+    internal void OverwriteMessage(int offset, Action<NetlinkWriter> write)
+    {
+        int length = _length;
+        _length = offset;
+        write(this);
+        _length = length;
+    }
+
     /// <summary>Writes a family header (ifinfomsg, rtmsg, nfgenmsg...), padded to four bytes.</summary>
     public void WriteStruct<T>(in T value) where T : unmanaged
     {
