@@ -1,1 +1,25 @@
-return 0;
+using System.Reflection;
+using Calico.Plugins.Cni.Wire;
+using Calico.Shim;
+
+var name = Environment.GetCommandLineArgs()[0];
+name = name[(name.LastIndexOf('/') + 1)..];
+if (args is ["-v"] or ["--version"])
+{
+    var version = typeof(Answer).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+    Answer.Print(version.Split('+')[0] + "\n");
+    return 0;
+}
+
+return name switch
+{
+    "calico-ipam" => new PluginCall(ShimRole.Ipam, test: args is ["-t"]).Run(),
+    "calico_mesos" => ReservedForMesos(),
+    _ => new PluginCall(ShimRole.Network, test: args is ["-t"]).Run(),
+};
+
+static int ReservedForMesos()
+{
+    Answer.Print("{\"error\":\"calico_mesos is answered by the Mesos adapter, which this package does not hold\"}\n");
+    return 1;
+}

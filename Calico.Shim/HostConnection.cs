@@ -1,0 +1,169 @@
+using System.Diagnostics;
+using System.Text;
+using Calico.Plugins.Cni.Wire;
+
+namespace Calico.Shim;
+
+/// <summary>One connection to the host: a request out, delegates in between, a reply back.</summary>
+internal static unsafe class HostConnection
+{
+    public const string DefaultPath = "/run/calico/cni.sock";
+
+    /// <summary>How long an absent host is waited for: a restart of the host takes 0.4 s, an upgrade a little more.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Longer than any budget of the host: it ends the wait for a host that is stuck, not one that is slow.</summary>
+    private const long ReplyTimeoutSeconds = 120;
+
+    private const int PauseMilliseconds = 20;
+
+    /// <summary>Asks the host. Every verb is idempotent there, so a connection that broke before a reply is simply tried again, unless a
+    /// delegate has run: delegates promise nothing.</summary>
+    /// <param name="path">The host's socket.</param>
+    /// <param name="request">A <see cref="ShimRequest"/> frame.</param>
+    /// <param name="networkNamespace">Sent along, or −1.</param>
+    /// <param name="trouble">Why there is no reply.</param>
+    public static ShimReply? Ask(string path, ReadOnlySpan<byte> request, int networkNamespace, out string trouble)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var delegateRan = false;
+            var reply = AskOnce(path, request, networkNamespace, ref delegateRan, out trouble);
+            if (reply is not null || delegateRan || Stopwatch.GetElapsedTime(started) >= Patience)
+                return reply;
+            Libc.Poll(null, 0, PauseMilliseconds);
+        }
+    }
+
+    private static ShimReply? AskOnce(string path, ReadOnlySpan<byte> request, int networkNamespace, ref bool delegateRan, out string trouble)
+    {
+        var socket = Libc.Socket(Libc.AF_UNIX, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC, 0);
+        if (socket < 0)
+        {
+            trouble = $"no socket (errno {Libc.LastError})";
+            return null;
+        }
+
+        try
+        {
+            if (!Connect(socket, path))
+            {
+                trouble = $"cannot connect to {path} (errno {Libc.LastError})";
+                return null;
+            }
+
+            return Exchange(socket, request, networkNamespace, ref delegateRan, out trouble);
+        }
+        catch (WireFormatException e)
+        {
+            trouble = e.Message;
+            return null;
+        }
+        finally
+        {
+            Libc.Close(socket);
+        }
+    }
+
+    private static ShimReply? Exchange(int socket, ReadOnlySpan<byte> request, int networkNamespace, ref bool delegateRan, out string trouble)
+    {
+        trouble = "";
+        if (!Send(socket, request, networkNamespace))
+        {
+            trouble = $"the request could not be sent (errno {Libc.LastError})";
+            return null;
+        }
+
+        while (Receive(socket) is var (kind, payload))
+        {
+            switch (kind)
+            {
+                case FrameKind.Reply:
+                    return ShimReply.Read(payload);
+                case FrameKind.RunDelegate:
+                    delegateRan = true;
+                    if (!Send(socket, DelegateProcess.Run(DelegateRequest.Read(payload)).ToFrame().Span, -1))
+                    {
+                        trouble = $"the delegate's answer could not be sent (errno {Libc.LastError})";
+                        return null;
+                    }
+
+                    break;
+                default:
+                    throw new WireFormatException($"a frame of kind {kind} from the host");
+            }
+        }
+
+        trouble = "the host closed the connection before it answered";
+        return null;
+    }
+
+    private static bool Connect(int socket, string path)
+    {
+        // struct sockaddr_un: family (u16), path (108).
+        var address = stackalloc byte[110];
+        *(ushort*)address = Libc.AF_UNIX;
+        var length = Encoding.UTF8.GetBytes(path, new Span<byte>(address + 2, 107));
+        address[2 + length] = 0;
+
+        // struct timeval; both ways, so that neither end of a stuck host holds us for ever.
+        var timeout = stackalloc long[2] { ReplyTimeoutSeconds, 0 };
+        Libc.SetOption(socket, Libc.SOL_SOCKET, Libc.SO_RCVTIMEO, timeout, 16);
+        Libc.SetOption(socket, Libc.SOL_SOCKET, Libc.SO_SNDTIMEO, timeout, 16);
+        return Libc.Connect(socket, address, (uint)(3 + length)) == 0;
+    }
+
+    private static bool Send(int socket, ReadOnlySpan<byte> frame, int descriptor)
+    {
+        fixed (byte* start = frame)
+        {
+            var sent = 0;
+            while (sent < frame.Length)
+            {
+                var vector = new Libc.IoVector { Base = start + sent, Length = (nuint)(frame.Length - sent) };
+                var message = new Libc.MessageHeader { Vectors = &vector, VectorCount = 1 };
+                var control = new Libc.DescriptorControl { Length = 20, Level = Libc.SOL_SOCKET, Type = Libc.SCM_RIGHTS, Descriptor = descriptor };
+                if (sent == 0 && descriptor >= 0)
+                {
+                    message.Control = &control;
+                    message.ControlLength = (nuint)sizeof(Libc.DescriptorControl);
+                }
+
+                var count = Libc.SendMessage(socket, &message, Libc.MSG_NOSIGNAL);
+                if (count >= 0)
+                    sent += (int)count;
+                else if (Libc.LastError != Libc.EINTR)
+                    return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static (FrameKind Kind, byte[] Payload)? Receive(int socket)
+    {
+        var header = stackalloc byte[Frame.HeaderLength];
+        if (!ReadExactly(socket, header, Frame.HeaderLength))
+            return null;
+        var (kind, length) = Frame.ReadHeader(new ReadOnlySpan<byte>(header, Frame.HeaderLength));
+        var payload = new byte[length];
+        fixed (byte* start = payload)
+            return ReadExactly(socket, start, length) ? (kind, payload) : null;
+    }
+
+    private static bool ReadExactly(int socket, byte* buffer, int count)
+    {
+        var read = 0;
+        while (read < count)
+        {
+            var got = Libc.Read(socket, buffer + read, (nuint)(count - read));
+            if (got > 0)
+                read += (int)got;
+            else if (got == 0 || Libc.LastError != Libc.EINTR)
+                return false;
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,85 @@
+using System.Text;
+using System.Text.Json;
+
+namespace Calico.Plugins.Cni.Protocol;
+
+/// <summary>CNI's error object, and the one place where the host's problems become its codes.</summary>
+internal sealed record CniError(int Code, string Message, string Details)
+{
+    /// <param name="error">What ended the call.</param>
+    /// <param name="verb">CNI_COMMAND: the same problem has another code on CHECK.</param>
+    public static CniError From(Exception error, string verb) => error switch
+    {
+        CniException e => new(e.Code, e.Message, e.Details),
+        CalicoException e => new(CodeOf(e, verb), TextOf(e), e.InnerException?.Message ?? ""),
+        OperationCanceledException => new(CniCode.TryAgainLater, "the host is stopping; try again later", ""),
+        // Not one of ours: a bug. The server logs it under this text; the runtime gets something to look for.
+        _ => new(CniCode.Calico, $"internal error: {error.GetType().Name}", error.Message),
+    };
+
+    /// <summary>Reads the error object that a delegate printed.</summary>
+    /// <returns>Null when it printed something else.</returns>
+    public static CniError? Read(ReadOnlyMemory<byte> output)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(output);
+            var root = document.RootElement;
+            return root.ValueKind == JsonValueKind.Object && root.TryGetProperty("code"u8, out var code) && code.TryGetInt32(out var number)
+                ? new CniError(number, TextAt(root, "msg"u8), TextAt(root, "details"u8))
+                : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    public byte[] ToJson(CniVersion version)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("cniVersion"u8, version.ToString());
+            writer.WriteNumber("code"u8, Code);
+            writer.WriteString("msg"u8, Message);
+            if (Details.Length > 0)
+                writer.WriteString("details"u8, Details);
+            writer.WriteEndObject();
+        }
+
+        buffer.WriteByte((byte)'\n');
+        return buffer.ToArray();
+    }
+
+    private static int CodeOf(CalicoException e, string verb) => e.Problem switch
+    {
+        Problem.Invalid when e.Path?.StartsWith("CNI_", StringComparison.Ordinal) == true => CniCode.InvalidEnvironment,
+        Problem.Invalid => CniCode.InvalidConfiguration,
+        Problem.NotFound when verb == "CHECK" => CniCode.UnknownContainer,
+        // A pool that does not exist is a wrong field, not a missing container.
+        Problem.NotFound when e.Path is not null => CniCode.InvalidConfiguration,
+        Problem.Conflict or Problem.Unavailable => CniCode.TryAgainLater,
+        Problem.Unsupported when e.Path is not null => CniCode.UnsupportedField,
+        _ => CniCode.Calico,
+    };
+
+    private static string TextOf(CalicoException e)
+    {
+        var text = new StringBuilder();
+        if (e.Path is not null)
+            text.Append(e.Path).Append(": ");
+        if (e.Problem == Problem.Exhausted && !e.Message.StartsWith("failed to request", StringComparison.Ordinal))
+        {
+            // Upstream's prefix; scripts look for it.
+            var family = e.Message.Contains("IPv6", StringComparison.OrdinalIgnoreCase) ? "IPv6" : "IPv4";
+            text.Append("failed to request ").Append(family).Append(" addresses: ");
+        }
+
+        return text.Append(e.Message).ToString();
+    }
+
+    private static string TextAt(JsonElement root, ReadOnlySpan<byte> name) =>
+        root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+}
