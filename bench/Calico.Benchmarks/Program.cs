@@ -1,0 +1,38 @@
+using System.Globalization;
+using Calico.Benchmarks;
+using Calico.Benchmarks.Scenarios;
+using Calico.TestKit.Hosts;
+
+// Calico.Benchmarks [RUNS] [SCENARIO ...]: ratios of one run; the whole table goes to bench/RESULTS.md.
+var runs = args.Length > 0 && int.TryParse(args[0], NumberStyles.None, CultureInfo.InvariantCulture, out var asked) ? asked : 5;
+var wanted = args.Skip(args.Length > 0 && int.TryParse(args[0], NumberStyles.None, CultureInfo.InvariantCulture, out _) ? 1 : 0).ToHashSet();
+if (TestHost.WhyNot is { } reason)
+{
+    Console.Error.WriteLine($"bench: {reason}");
+    return 1;
+}
+
+var table = new ResultTable();
+var tools = await NativeTools.BuildAsync();
+(string Name, Func<Task> Run)[] scenarios =
+[
+    ("cni", () => CniScenario.RunAsync(tools, table, runs)),
+    ("shim", () => ShimScenario.RunAsync(tools, table, runs)),
+    ("host", () => HostScenario.RunAsync(table, runs)),
+];
+foreach (var (name, run) in scenarios.Where(s => wanted.Count == 0 || wanted.Contains(s.Name)))
+{
+    Console.WriteLine(name);
+    await run();
+}
+
+if (wanted.Count == 0)
+{
+    var model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown CPU";
+    var kernel = (await File.ReadAllTextAsync("/proc/sys/kernel/osrelease")).Trim();
+    var machine = $"{Environment.ProcessorCount} cores, {model}, kernel {kernel}, .NET {Environment.Version}, {runs} runs";
+    await File.WriteAllTextAsync(Path.Combine(Repository.Root, "bench", "RESULTS.md"), table.ToMarkdown(machine));
+    Console.WriteLine("written to bench/RESULTS.md");
+}
+
+return 0;
