@@ -91,9 +91,18 @@ public sealed class EmbeddedEngine : IAsyncDisposable
         }
 
         Clock.Dispose();
+        History.Pulse();
         await _heartbeat.DisposeAsync();
         await _writer.DisposeAsync();
         _file.Dispose();
+    }
+
+    internal void ThrowIfClosed()
+    {
+        if (Volatile.Read(ref _disposed) != 0)
+        {
+            throw new CalicoException(Problem.Unavailable, $"watch {Path}: the store is closed");
+        }
     }
 
     internal Task<T> WriteAsync<T>(Func<WriteBatch, T> action, CancellationToken ct) => _writer.WriteAsync(action, ct);
@@ -154,7 +163,7 @@ public sealed class EmbeddedEngine : IAsyncDisposable
         while (true)
         {
             ct.ThrowIfCancellationRequested();
-            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+            ThrowIfClosed();
             var next = History.Next;
             if (ReadChanges(ref position, keys, WatchChunk) is { } changes)
             {
