@@ -18,5 +18,5 @@ public sealed record IpPoolSpec
     public string? NamespaceSelector { get; init; }
     public ImmutableArray<string>? AllowedUses { get; init; }
     public string? AssignmentMode { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }

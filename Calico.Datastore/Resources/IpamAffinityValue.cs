@@ -16,7 +16,7 @@ public sealed record IpamAffinityValue
 
     public bool Deleted { get; init; }
 
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 
     /// <summary>Upstream before 3.0 wrote no state, which counts as confirmed.</summary>
     [JsonIgnore] public bool IsConfirmed => State is "" or Confirmed;

@@ -26,7 +26,7 @@ public sealed record IpamBlockSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public ImmutableSortedDictionary<string, ulong>? SequenceNumberForAllocation { get; init; }
     public bool Deleted { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
 /// <summary>Who has an address of a block.</summary>
@@ -38,5 +38,5 @@ public sealed record IpamAttribute
     public ImmutableSortedDictionary<string, string>? Secondary { get; init; }
     [JsonPropertyName("alternateOwnerAttrs")] public ImmutableSortedDictionary<string, string>? AlternateOwnerAttrs { get; init; }
     [JsonPropertyName("releasedAt")] public DateTimeOffset? ReleasedAt { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }

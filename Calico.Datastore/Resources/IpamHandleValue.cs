@@ -13,5 +13,5 @@ public sealed record IpamHandleValue
 
     public bool Deleted { get; init; }
 
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }

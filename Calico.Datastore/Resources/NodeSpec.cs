@@ -16,7 +16,7 @@ public sealed record NodeSpec
     public NodeWireguard? Wireguard { get; init; }
     public ImmutableArray<NodeAddress>? Addresses { get; init; }
     public ImmutableArray<NodeInterface>? Interfaces { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
 /// <summary>A node's addresses and number in BGP.</summary>
@@ -30,7 +30,7 @@ public sealed record NodeBgp
     public string? Ipv6Address { get; init; }
     [JsonPropertyName("ipv4IPIPTunnelAddr")] public string? Ipv4IpipTunnelAddress { get; init; }
     [JsonPropertyName("routeReflectorClusterID")] public string? RouteReflectorClusterId { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
 /// <summary>What an orchestrator calls the node.</summary>

@@ -22,5 +22,5 @@ public sealed record ObjectMeta
 
     /// <summary>Fields that others wrote and this version does not know; they survive our updates.</summary>
     [JsonExtensionData]
-    public Dictionary<string, JsonElement>? Unknown { get; init; }
+    public Dictionary<string, JsonElement>? Unknown { get; set; }
 }

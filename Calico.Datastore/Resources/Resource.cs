@@ -18,8 +18,10 @@ public abstract record Resource
     public ObjectMeta Metadata { get; init; } = new();
 
     /// <summary>Fields that others wrote (<c>status</c>, or a newer version's).</summary>
+    /// <remarks>Here and in every spec it has a setter because the JSON source generator cannot fill it otherwise; treat it as
+    /// read-only.</remarks>
     [JsonExtensionData]
-    public Dictionary<string, JsonElement>? Unknown { get; init; }
+    public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
 /// <summary>A resource of one kind.</summary>

@@ -23,7 +23,7 @@ public sealed record WorkloadEndpointSpec
     public string? Mac { get; init; }
     public ImmutableArray<WorkloadEndpointPort>? Ports { get; init; }
     public ImmutableArray<string>? AllowSpoofedSourcePrefixes { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
 /// <summary>Floating address.</summary>
