@@ -55,7 +55,7 @@ public sealed record FelixConfigurationSpec
 /// <summary>A port that stays open whatever policy says.</summary>
 public sealed record ProtoPort
 {
-    public string Protocol { get; init; } = "";
+    public string Protocol { get; set; } = "";
     public int Port { get; init; }
     public string? Net { get; init; }
 }

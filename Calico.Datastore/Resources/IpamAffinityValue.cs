@@ -12,7 +12,7 @@ public sealed record IpamAffinityValue
     public const string PendingDeletion = "pendingDeletion";
 
     /// <summary>One of the constants. An empty one means confirmed: see <see cref="IsConfirmed"/>.</summary>
-    public string State { get; init; } = "";
+    public string State { get; set; } = "";
 
     public bool Deleted { get; init; }
 

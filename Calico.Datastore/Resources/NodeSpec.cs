@@ -37,7 +37,7 @@ public sealed record NodeBgp
 public sealed record OrchestratorReference
 {
     public string? NodeName { get; init; }
-    public string Orchestrator { get; init; } = "";
+    public string Orchestrator { get; set; } = "";
 }
 
 /// <summary>A node's addresses inside WireGuard.</summary>
@@ -50,7 +50,7 @@ public sealed record NodeWireguard
 /// <summary>An address of a node.</summary>
 public sealed record NodeAddress
 {
-    public string Address { get; init; } = "";
+    public string Address { get; set; } = "";
 
     /// <summary>CalicoNodeIP, InternalIP or ExternalIP.</summary>
     public string? Type { get; init; }

@@ -7,7 +7,7 @@ namespace Calico.Datastore.Resources;
 /// <summary>Metadata of a resource, as upstream stores it.</summary>
 public sealed record ObjectMeta
 {
-    public string Name { get; init; } = "";
+    public string Name { get; set; } = "";
     public string? Namespace { get; init; }
     public string? Uid { get; init; }
     /// <summary>Decimal mod revision of the key. Never stored.</summary>

@@ -7,7 +7,7 @@ namespace Calico.Datastore.Resources;
 /// <summary>A rule of a policy or profile. An unknown field makes the whole policy deny: see <see cref="Unknown"/>.</summary>
 public sealed record Rule
 {
-    public string Action { get; init; } = "";
+    public string Action { get; set; } = "";
     public int? IpVersion { get; init; }
     public NumberOrString? Protocol { get; init; }
     public NumberOrString? NotProtocol { get; init; }
