@@ -18,5 +18,5 @@ public sealed record ClusterInformationSpec
     public bool? DatastoreReady { get; init; }
 
     public string? Variant { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }

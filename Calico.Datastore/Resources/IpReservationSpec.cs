@@ -8,5 +8,5 @@ namespace Calico.Datastore.Resources;
 public sealed record IpReservationSpec
 {
     [JsonPropertyName("reservedCIDRs")] public ImmutableArray<string>? ReservedCidrs { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }

@@ -11,5 +11,5 @@ public sealed record IpamConfigurationSpec
     public int? MaxBlocksPerHost { get; init; }
     public string? KubeVirtVMAddressPersistence { get; init; }
     public int? IpCooldownSeconds { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }

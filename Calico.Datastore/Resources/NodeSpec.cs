@@ -16,7 +16,7 @@ public sealed record NodeSpec
     public NodeWireguard? Wireguard { get; init; }
     public ImmutableArray<NodeAddress>? Addresses { get; init; }
     public ImmutableArray<NodeInterface>? Interfaces { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
 /// <summary>A node's addresses and number in BGP.</summary>
@@ -30,14 +30,14 @@ public sealed record NodeBgp
     public string? Ipv6Address { get; init; }
     [JsonPropertyName("ipv4IPIPTunnelAddr")] public string? Ipv4IpipTunnelAddress { get; init; }
     [JsonPropertyName("routeReflectorClusterID")] public string? RouteReflectorClusterId { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
 /// <summary>What an orchestrator calls the node.</summary>
 public sealed record OrchestratorReference
 {
     public string? NodeName { get; init; }
-    public string Orchestrator { get; init; } = "";
+    public string Orchestrator { get; set; } = "";
 }
 
 /// <summary>A node's addresses inside WireGuard.</summary>
@@ -50,7 +50,7 @@ public sealed record NodeWireguard
 /// <summary>An address of a node.</summary>
 public sealed record NodeAddress
 {
-    public string Address { get; init; } = "";
+    public string Address { get; set; } = "";
 
     /// <summary>CalicoNodeIP, InternalIP or ExternalIP.</summary>
     public string? Type { get; init; }

@@ -58,11 +58,20 @@ internal sealed class IpPoolClientRules : ClientRules
         }
     }
 
-    /// <summary>Old data has no block size; whoever reads sees the one that counts.</summary>
-    internal static Resource FillBlockSize(Resource resource)
+    /// <summary>Old data has no block size and no uses; whoever reads sees those that count.</summary>
+    internal static Resource FillDefaults(Resource resource)
     {
         var pool = (Resource<IpPoolSpec>)resource;
-        return pool with { Spec = pool.Spec with { BlockSize = BlockSize(pool.Spec) } };
+        // A pool for certain namespaces cannot serve tunnels, which are in none; to say that it does would make it invalid.
+        var uses = (pool.Spec.AllowedUses?.IsEmpty ?? true) && string.IsNullOrEmpty(pool.Spec.NamespaceSelector);
+        return pool with
+        {
+            Spec = pool.Spec with
+            {
+                BlockSize = BlockSize(pool.Spec),
+                AllowedUses = uses ? ["Workload", "Tunnel"] : pool.Spec.AllowedUses,
+            },
+        };
     }
 
     private static async Task RefuseOverlapAsync(ResourceClient client, Resource<IpPoolSpec> pool, CancellationToken ct)

@@ -24,7 +24,7 @@ internal static class IpPoolKind
             Number("blockSize", 0, 128),
             WithDefault(Selector("nodeSelector", 0), "\"all()\""),
             Selector("namespaceSelector", 0),
-            WithDefault(Choices("allowedUses", 10, "Workload", "Tunnel", "LoadBalancer"), """["Workload","Tunnel"]"""),
+            Choices("allowedUses", 10, "Workload", "Tunnel", "LoadBalancer"),
             WithDefault(Choice("assignmentMode", "Automatic", "Manual"), "\"Automatic\""))
         {
             Rules = [Range, BlockSize],
@@ -38,7 +38,7 @@ internal static class IpPoolKind
             TableColumn.Flag("DISABLEBGPEXPORT", "disableBGPExport"), TableColumn.Spec("SELECTOR", "nodeSelector"),
             TableColumn.Spec("ASSIGNMENTMODE", "assignmentMode"),
         ],
-        AfterRead = IpPoolClientRules.FillBlockSize,
+        AfterRead = IpPoolClientRules.FillDefaults,
         ClientRules = new IpPoolClientRules(),
     };
 
