@@ -19,4 +19,9 @@ namespace Calico;
 /// <param name="Reason">Why it is not enforced; empty otherwise.</param>
 public sealed record Attachment(WorkloadEndpointId Id, string Instance, string HostInterface, string PeerInterface,
     PhysicalAddress Mac, int Mtu, ImmutableArray<IPNetwork> Addresses, IPAddress? Gateway4, IPAddress? Gateway6,
-    ImmutableArray<Route> Routes, EndpointState State, string Reason);
+    ImmutableArray<Route> Routes, EndpointState State, string Reason)
+{
+    /// <summary>The endpoint's profiles, most important first. An adapter that adds one needs to know the others, because
+    /// <see cref="EndpointChange.Profiles"/> replaces them all.</summary>
+    public ImmutableArray<string> Profiles { get; init; } = [];
+}

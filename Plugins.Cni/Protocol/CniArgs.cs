@@ -8,6 +8,9 @@ internal sealed record CniArgs
 {
     public static readonly CniArgs None = new();
 
+    /// <summary>The variable as it came.</summary>
+    public string Text { get; private init; } = "";
+
     /// <summary>Addresses that the runtime wants (<c>IP=</c>; several with commas).</summary>
     public IReadOnlyList<IPAddress> Addresses { get; private init; } = [];
 
@@ -28,7 +31,7 @@ internal sealed record CniArgs
     /// <exception cref="CniException">Code 4.</exception>
     public static CniArgs Parse(string text, bool lenient)
     {
-        var args = None;
+        var args = None with { Text = text };
         var ignoreUnknown = lenient;
         List<string>? unknown = null;
         foreach (var part in text.Split(';', StringSplitOptions.RemoveEmptyEntries))

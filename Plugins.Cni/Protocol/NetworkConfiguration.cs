@@ -90,6 +90,19 @@ internal sealed record NetworkConfiguration
         }
     }
 
+    /// <summary>As much as can be read: a DEL needs nothing of a configuration but whom else to call.</summary>
+    public static NetworkConfiguration ParseForDelete(ReadOnlyMemory<byte> input)
+    {
+        try
+        {
+            return Parse(input);
+        }
+        catch (CniException)
+        {
+            return new NetworkConfiguration();
+        }
+    }
+
     /// <exception cref="CniException">Code 7 with every fault, code 2 for what no version of ours does.</exception>
     public void Validate()
     {

@@ -1,0 +1,101 @@
+using Calico.Plugins.Cni.Protocol;
+using Calico.Plugins.Cni.Verbs;
+using Calico.Plugins.Cni.Wire;
+using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
+
+namespace Calico.Plugins.Cni;
+
+/// <summary>One call from request to reply: the top frame, where every error becomes CNI's.</summary>
+internal sealed partial class CniDispatcher(CniSettings settings, AddVerb add, DelVerb del, CheckVerb check, GcVerb gc, StatusVerb status,
+    IpamVerbs ipam, TimeProvider time, ILogger<CniDispatcher> log)
+{
+    private static readonly ShimReply Silence = new(0, ReadOnlyMemory<byte>.Empty);
+
+    /// <param name="shim">What the shim sent.</param>
+    /// <param name="networkNamespace">The caller's; disposed by whoever adopts it, and by the caller.</param>
+    /// <param name="delegates">The way to other plugins.</param>
+    /// <param name="ct">The server's end; the call's own budget is set here.</param>
+    public async Task<ShimReply> HandleAsync(ShimRequest shim, SafeFileHandle? networkNamespace, IDelegateRunner delegates, CancellationToken ct)
+    {
+        var version = CniVersion.Unstated;
+        var verb = shim["CNI_COMMAND"] ?? "";
+        using var budget = new CancellationTokenSource(settings.CallBudget, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, ct);
+        try
+        {
+            var call = CniCall.From(shim);
+            if (verb == ShimRequest.TestVerb)
+            {
+                status.Test();
+                return Silence;
+            }
+
+            var configuration = verb == "DEL" ? NetworkConfiguration.ParseForDelete(shim.Input) : NetworkConfiguration.Parse(shim.Input);
+            version = configuration.Version;
+            var request = new CniRequest(call, configuration, shim.Input, networkNamespace, delegates);
+            return await RunAsync(request, either.Token);
+        }
+        catch (OperationCanceledException) when (budget.IsCancellationRequested && !ct.IsCancellationRequested)
+        {
+            var error = new CniError(CniCode.TryAgainLater, $"{verb} was not done within {settings.CallBudget.TotalSeconds:0} s; try again later", "");
+            Log.Failed(log, verb, shim["CNI_CONTAINERID"] ?? "", error.Code, error.Message, "");
+            return new ShimReply(1, error.ToJson(version));
+        }
+        catch (Exception e)
+        {
+            var error = CniError.From(e, verb);
+            if (e is CniException or CalicoException or OperationCanceledException)
+                Log.Failed(log, verb, shim["CNI_CONTAINERID"] ?? "", error.Code, error.Message, error.Details);
+            else
+                Log.Broke(log, e, verb, shim["CNI_CONTAINERID"] ?? "");
+            return new ShimReply(1, error.ToJson(version));
+        }
+    }
+
+    private async Task<ShimReply> RunAsync(CniRequest request, CancellationToken ct)
+    {
+        switch (request.Call.Role, request.Call.Verb)
+        {
+            case (ShimRole.Network, "ADD"):
+                return Printed(await add.RunAsync(request, ct), request);
+            case (ShimRole.Network, "DEL"):
+                await del.RunAsync(request, ct);
+                return Silence;
+            case (ShimRole.Network, "CHECK"):
+                await check.RunAsync(request, ct);
+                return Silence;
+            case (ShimRole.Network, "GC"):
+                await gc.RunAsync(request, ct);
+                return Silence;
+            case (ShimRole.Ipam, "ADD"):
+                return Printed(await ipam.AddAsync(request, ct), request);
+            case (ShimRole.Ipam, "DEL"):
+                await ipam.DeleteAsync(request, ct);
+                return Silence;
+            case (ShimRole.Ipam, "CHECK"):
+                await ipam.CheckAsync(request, ct);
+                return Silence;
+            case (ShimRole.Ipam, "GC"):
+                await ipam.CollectAsync(request, ct);
+                return Silence;
+            case (ShimRole.Network or ShimRole.Ipam, "STATUS"):
+                await status.RunAsync(request, ct);
+                return Silence;
+            default:
+                throw new CniException(CniCode.Calico, $"role {request.Call.Role} is not served by this adapter");
+        }
+    }
+
+    private static ShimReply Printed(CniResult result, CniRequest request) =>
+        new(0, CniResultWriter.Write(result, request.Configuration.Version));
+
+    private static partial class Log
+    {
+        [LoggerMessage(7040, LogLevel.Warning, "{Verb} of container {Container} failed with code {Code}: {Reason} {Details}")]
+        public static partial void Failed(ILogger log, string verb, string container, int code, string reason, string details);
+
+        [LoggerMessage(7041, LogLevel.Error, "{Verb} of container {Container} met an error nobody expected")]
+        public static partial void Broke(ILogger log, Exception error, string verb, string container);
+    }
+}

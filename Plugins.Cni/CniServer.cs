@@ -1,0 +1,162 @@
+using System.Net.Sockets;
+using Calico.Plugins.Cni.Wire;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Calico.Plugins.Cni;
+
+/// <summary>Serves the plugin binaries: accepts, bounds, drains.</summary>
+/// <remarks>While this adapter is replaced the host keeps the listening socket, so shims that connect meanwhile wait in its backlog for
+/// the next version instead of failing.</remarks>
+internal sealed partial class CniServer(CniSettings settings, IListeners listeners, IPluginLifetime lifetime, CniDispatcher dispatcher,
+    DelSpool spool, TimeProvider time, ILogger<CniServer> log) : BackgroundService
+{
+    public const string ListenerName = "cni";
+
+    /// <summary>A shim writes its request at once; whoever does not is holding a place.</summary>
+    private static readonly TimeSpan RequestTime = TimeSpan.FromSeconds(5);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var listening = listeners.Take(ListenerName);
+        using var draining = CancellationTokenSource.CreateLinkedTokenSource(lifetime.Draining, stoppingToken);
+        using var cut = new CancellationTokenSource();
+        using var places = new SemaphoreSlim(settings.MaxCalls, settings.MaxCalls);
+        var sweeping = Task.CompletedTask;
+        try
+        {
+            sweeping = SweepAsync(await DrainSpoolAsync(draining.Token), draining.Token);
+            while (true)
+            {
+                await places.WaitAsync(draining.Token);
+                Socket client;
+                try
+                {
+                    client = await listening.AcceptAsync(draining.Token);
+                }
+                catch (Exception e)
+                {
+                    places.Release();
+                    if (e is not SocketException)
+                        throw;
+                    // Out of descriptors, or the peer left while it waited: the listener is still good.
+                    Log.AcceptFailed(log, e.Message);
+                    await Task.Delay(TimeSpan.FromMilliseconds(50), time, draining.Token);
+                    continue;
+                }
+
+                // Owned: it gives its place back when it ends, and all places are waited for below.
+                _ = ServeAsync(client, places, cut.Token);
+            }
+        }
+        catch (OperationCanceledException) when (draining.IsCancellationRequested)
+        {
+            await FinishAsync(places, cut);
+            await sweeping;
+        }
+    }
+
+    /// <summary>Lets what is being served end, then cuts it.</summary>
+    private async Task FinishAsync(SemaphoreSlim places, CancellationTokenSource cut)
+    {
+        cut.CancelAfter(lifetime.DrainTime);
+        for (var i = 0; i < settings.MaxCalls; i++)
+            await places.WaitAsync(CancellationToken.None);
+    }
+
+    private async Task ServeAsync(Socket client, SemaphoreSlim places, CancellationToken ct)
+    {
+        using var connection = new ShimConnection(client);
+        try
+        {
+            if (connection.PeerUserId is var user && user != 0)
+            {
+                Log.NotRoot(log, user);
+                return;
+            }
+
+            using var patience = new CancellationTokenSource(RequestTime, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, ct);
+            if (await connection.ReceiveRequestAsync(either.Token) is not var (request, networkNamespace))
+                return;
+            using (networkNamespace)
+            {
+                var reply = await dispatcher.HandleAsync(request, networkNamespace, connection, ct);
+                // Not under the cut: the call is over, its answer is a few hundred bytes, and the shim waits for it.
+                await connection.ReplyAsync(reply, CancellationToken.None);
+            }
+        }
+        catch (Exception e) when (e is SocketException or WireFormatException or OperationCanceledException)
+        {
+            Log.Dropped(log, e.Message);
+        }
+        catch (Exception e)
+        {
+            // The top frame of a connection: without it a bug would be lost with its task.
+            Log.Broke(log, e);
+        }
+        finally
+        {
+            places.Release();
+        }
+    }
+
+    private async Task<int> DrainSpoolAsync(CancellationToken ct)
+    {
+        try
+        {
+            var left = await spool.DrainAsync(ct);
+            lifetime.Report("spool", left == 0, left == 0 ? "" : $"{left} DELs of the time without a host are not done yet");
+            return left;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            lifetime.Report("spool", false, e.Message);
+            Log.SpoolUnreadable(log, settings.SpoolDir, e.Message);
+            return 0;
+        }
+    }
+
+    private async Task SweepAsync(int left, CancellationToken ct)
+    {
+        using var timer = new PeriodicTimer(settings.SpoolInterval, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(ct))
+            {
+                var before = left;
+                left = await DrainSpoolAsync(ct);
+                if (before > 0 && left == 0)
+                    Log.SpoolEmpty(log);
+            }
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            Log.Draining(log);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(7000, LogLevel.Warning, "A plugin call could not be accepted: {Reason}")]
+        public static partial void AcceptFailed(ILogger log, string reason);
+
+        [LoggerMessage(7001, LogLevel.Warning, "A call of user {User} was closed: only root runs CNI plugins")]
+        public static partial void NotRoot(ILogger log, int user);
+
+        [LoggerMessage(7002, LogLevel.Warning, "A plugin call was dropped: {Reason}")]
+        public static partial void Dropped(ILogger log, string reason);
+
+        [LoggerMessage(7003, LogLevel.Error, "A plugin call ended in an error nobody expected")]
+        public static partial void Broke(ILogger log, Exception error);
+
+        [LoggerMessage(7004, LogLevel.Warning, "The spool {Folder} cannot be read: {Reason}")]
+        public static partial void SpoolUnreadable(ILogger log, string folder, string reason);
+
+        [LoggerMessage(7005, LogLevel.Information, "All spooled DELs are done")]
+        public static partial void SpoolEmpty(ILogger log);
+
+        [LoggerMessage(7006, LogLevel.Information, "Draining: no new calls are taken")]
+        public static partial void Draining(ILogger log);
+    }
+}

@@ -1,0 +1,15 @@
+namespace Calico.Plugins.Cni.Verbs;
+
+/// <summary>DEL: succeeds for what is gone, with or without a namespace, whatever the configuration has become since the ADD.</summary>
+internal sealed class DelVerb(IWorkloadNetwork network, EndpointLookup lookup)
+{
+    public async Task RunAsync(CniRequest request, CancellationToken ct)
+    {
+        var (id, _) = await lookup.FindAsync(request.Call, ct);
+        // The instance keeps a late DEL of an old sandbox from taking the pod's new one down.
+        await network.DisconnectAsync(id, request.Call.ContainerId, ct);
+        // Not before: an address that is free in the delegate's books while a link still answers for it could be given twice.
+        if (request.Configuration.Ipam.IsDelegated)
+            await DelegatedIpam.DeleteAsync(request, ct);
+    }
+}

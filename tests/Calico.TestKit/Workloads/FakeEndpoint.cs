@@ -1,0 +1,23 @@
+using System.Collections.Immutable;
+using System.Net;
+
+namespace Calico.TestKit.Workloads;
+
+/// <summary>The record of one endpoint.</summary>
+public sealed record FakeEndpoint
+{
+    public required EndpointSpec Spec { get; init; }
+
+    public required string Adapter { get; init; }
+
+    public required Attachment Attachment { get; init; }
+
+    public ImmutableArray<IPAddress> Bound { get; init; } = [];
+
+    public ulong NamespaceIdentity { get; init; }
+
+    public bool IsLinked { get; init; }
+
+    /// <summary>Lives that another one replaced; their addresses go with their own removal.</summary>
+    public ImmutableDictionary<string, ImmutableArray<IPAddress>> Superseded { get; init; } = ImmutableDictionary<string, ImmutableArray<IPAddress>>.Empty;
+}

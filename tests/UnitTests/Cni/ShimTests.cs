@@ -1,0 +1,229 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Runtime.Versioning;
+using System.Text;
+using System.Text.Json;
+using Calico.Plugins.Cni.Wire;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Cni;
+
+/// <summary>The published binary against the adapter. It is named by CALICO_SHIM or found where <c>dotnet publish</c> lays it.</summary>
+[UnsupportedOSPlatform("windows")]
+public sealed class ShimTests
+{
+    private const string Ours = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""";
+    private const string HostLocalFolder = "/usr/lib/cni";
+
+    private DirectoryInfo _folder = null!;
+
+    [SetUp]
+    public void LayOut()
+    {
+        _folder = Directory.CreateTempSubdirectory("calico-shim-");
+        var shim = Environment.GetEnvironmentVariable("CALICO_SHIM") is { Length: > 0 } chosen ? chosen : Published();
+        if (!File.Exists(shim))
+            Assert.Ignore("the plugin binary is not published (dotnet publish Calico.Shim -c Release), and CALICO_SHIM names none");
+        foreach (var name in (string[])["calico", "calico-ipam", "calico_mesos"])
+            File.CreateSymbolicLink(Path.Combine(_folder.FullName, name), shim);
+    }
+
+    [TearDown]
+    public void CleanUp() => _folder.Delete(recursive: true);
+
+    [TestCase("0.4.0", "0.4.0")]
+    [TestCase("1.1.0", "1.1.0")]
+    [TestCase("7.0.0", "1.1.0")]
+    [TestCase("", "1.1.0")]
+    public async Task Version_needs_no_host(string asked, string answered)
+    {
+        var (exitCode, output) = await RunAsync("calico", "/nonexistent", "VERSION", $$"""{"cniVersion":"{{asked}}"}""", "dummy");
+
+        Assert.That(exitCode, Is.Zero);
+        using var document = JsonDocument.Parse(output);
+        Assert.That(document.RootElement.GetProperty("cniVersion").GetString(), Is.EqualTo(answered));
+        Assert.That(document.RootElement.GetProperty("supportedVersions").EnumerateArray().Select(v => v.GetString()),
+            Is.EqualTo(new[] { "0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0" }));
+    }
+
+    [Test]
+    public async Task A_call_goes_to_the_host_with_the_namespace_and_comes_back()
+    {
+        await using var cni = new CniHarness();
+        await cni.StartAsync();
+        var add = await RunAsync("calico", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/proc/self/ns/net");
+        var bad = await RunAsync("calico", cni.Settings.Socket, "ADD", "{", "c2", netns: "/proc/self/ns/net");
+        var del = await RunAsync("calico", cni.Settings.Socket, "DEL", Ours, "c1");
+
+        Assert.That(add.ExitCode, Is.Zero, add.Output);
+        Assert.That(add.Output, Does.Contain("10.65.0.0/32"));
+        Assert.That(cni.Node.Faults.Passed, Does.Contain("namespaces.adopt"));
+        Assert.That(bad.ExitCode, Is.EqualTo(1));
+        Assert.That(bad.Output, Does.Contain("\"code\":6"));
+        Assert.That(del, Is.EqualTo((0, "")));
+        Assert.That(cni.Node.Endpoints, Is.Empty);
+    }
+
+    [Test]
+    public async Task A_path_that_cannot_be_opened_is_the_hosts_to_judge()
+    {
+        await using var cni = new CniHarness();
+        cni.Node.Namespaces.Destroy("/run/netns/none");
+        await cni.StartAsync();
+        var add = await RunAsync("calico", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/run/netns/none");
+
+        Assert.That(add.ExitCode, Is.EqualTo(1));
+        Assert.That(add.Output, Does.Contain("\"code\":4").And.Contain("/run/netns/none"));
+    }
+
+    [Test]
+    public async Task The_name_decides_the_role()
+    {
+        await using var cni = new CniHarness();
+        await cni.StartAsync();
+        var add = await RunAsync("calico-ipam", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/proc/self/ns/net");
+        var mesos = await RunAsync("calico_mesos", cni.Settings.Socket, "ADD", "{}", "c1");
+
+        Assert.That(add.Output, Does.Contain("10.65.0.0/26"));
+        Assert.That(cni.Node.Leases.Single().Purpose, Is.EqualTo(LeasePurpose.Foreign));
+        Assert.That(mesos.ExitCode, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Test_says_whether_workloads_can_be_connected()
+    {
+        await using var cni = new CniHarness();
+        await cni.StartAsync();
+        var good = await RunAsync("calico", cni.Settings.Socket, "", "", "", arguments: "-t");
+        cni.Node.Status.CanConnect = (false, ["no sync"]);
+        var bad = await RunAsync("calico", cni.Settings.Socket, "", "", "", arguments: "-t");
+
+        Assert.That(good.ExitCode, Is.Zero);
+        Assert.That(bad.ExitCode, Is.EqualTo(1));
+        Assert.That(bad.Output, Does.Contain("\"code\":100").And.Contain("data store connection failed"));
+    }
+
+    [Test]
+    public async Task A_host_that_comes_back_in_time_is_waited_for()
+    {
+        await using var cni = new CniHarness();
+        var add = RunAsync("calico", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/proc/self/ns/net");
+        await Task.Delay(300);
+        await cni.StartAsync();
+
+        Assert.That((await add).ExitCode, Is.Zero, (await add).Output);
+    }
+
+    [Test]
+    public async Task Without_a_host_an_add_is_to_be_tried_again_and_a_del_is_kept_and_done_later()
+    {
+        await using var cni = new CniHarness();
+        await cni.Node.Network.ConnectAsync(
+            new EndpointSpec
+            {
+                Id = new("cni", "c1", "eth0"),
+                Instance = "c1",
+                Network = "net1",
+                Profiles = ["net1"],
+                Claim = new AddressClaim { Handle = "net1.c1", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 },
+            },
+            Placement.In(cni.Node.Namespaces.Open("/run/netns/n1"), "eth0"), default);
+        var started = Stopwatch.GetTimestamp();
+        var add = RunAsync("calico", cni.Settings.Socket, "ADD", Ours, "c2");
+        var status = RunAsync("calico", cni.Settings.Socket, "STATUS", Ours, "");
+        var del = RunAsync("calico", cni.Settings.Socket, "DEL", Ours, "c1", spool: cni.Settings.SpoolDir);
+        await Task.WhenAll(add, status, del);
+
+        Assert.That(Stopwatch.GetElapsedTime(started), Is.InRange(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(9)));
+        Assert.That((await add).Output, Does.Contain("\"code\":11").And.Contain("\"cniVersion\":\"1.0.0\""));
+        Assert.That((await status).Output, Does.Contain("\"code\":50"));
+        Assert.That(await del, Is.EqualTo((0, "")));
+        var file = new DirectoryInfo(cni.Settings.SpoolDir).GetFiles().Single();
+        Assert.That(file.UnixFileMode, Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        Assert.That(cni.Node.Endpoints, Has.Length.EqualTo(1));
+
+        await cni.StartAsync();
+        // An answer to any call: the spool was done before it.
+        await cni.CallAsync("STATUS", Ours);
+        Assert.That(cni.Node.Endpoints, Is.Empty);
+        Assert.That(new DirectoryInfo(cni.Settings.SpoolDir).GetFiles(), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_foreign_ipam_is_run_from_the_runtimes_path()
+    {
+        if (!File.Exists(Path.Combine(HostLocalFolder, "host-local")))
+            Assert.Ignore($"{HostLocalFolder}/host-local is not installed");
+        var books = Path.Combine(_folder.FullName, "books");
+        var conf = $$$"""{"cniVersion":"0.4.0","name":"net1","type":"calico","ipam":{"type":"host-local","dataDir":"{{{books}}}","subnet":"10.88.9.0/24","routes":[{"dst":"0.0.0.0/0"}]}}""";
+        await using var cni = new CniHarness();
+        await cni.StartAsync();
+        var add = await RunAsync("calico", cni.Settings.Socket, "ADD", conf, "c1", netns: "/proc/self/ns/net");
+        var held = Directory.GetFiles(Path.Combine(books, "net1")).Select(Path.GetFileName).ToArray();
+        var del = await RunAsync("calico", cni.Settings.Socket, "DEL", conf, "c1");
+        var left = Directory.GetFiles(Path.Combine(books, "net1")).Select(Path.GetFileName).ToArray();
+
+        Assert.That(add.ExitCode, Is.Zero, add.Output);
+        Assert.That(add.Output, Does.Contain("\"address\":\"10.88.9.2/32\""));
+        Assert.That(held, Does.Contain("10.88.9.2"));
+        Assert.That(del, Is.EqualTo((0, "")));
+        Assert.That(left, Does.Not.Contain("10.88.9.2"));
+    }
+
+    [Test]
+    public async Task A_delegate_that_is_not_there_or_dies_is_reported()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "dies"), "#!/bin/sh\nkill -9 $$\n");
+        File.SetUnixFileMode(Path.Combine(_folder.FullName, "dies"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        await using var cni = new CniHarness();
+        await cni.StartAsync();
+        var missing = await RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "nowhere", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
+        var dead = await RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "dies", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
+
+        Assert.That(missing.Output, Does.Contain("failed to find plugin \\u0022nowhere\\u0022").Or.Contain("failed to find plugin \\\"nowhere\\\""));
+        Assert.That(dead.Output, Does.Contain("exit code 137"));
+        Assert.That(cni.Node.Endpoints, Is.Empty);
+    }
+
+    [Test]
+    public async Task A_connection_cut_before_the_answer_is_tried_again()
+    {
+        var path = Path.Combine(_folder.FullName, "flaky.sock");
+        using var listening = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listening.Bind(new UnixDomainSocketEndPoint(path));
+        listening.Listen(4);
+        var add = RunAsync("calico", path, "ADD", Ours, "c1");
+        (await listening.AcceptAsync()).Dispose();
+        using var second = await listening.AcceptAsync();
+        await second.ReceiveAsync(new byte[65536]);
+        await second.SendAsync(new ShimReply(0, "{}"u8.ToArray()).ToFrame());
+
+        Assert.That(await add, Is.EqualTo((0, "{}")));
+    }
+
+    private static string Published()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Calico.slnx")))
+            folder = folder.Parent;
+        return Path.Combine(folder?.FullName ?? "", "artifacts/publish/Calico.Shim/release/calico-shim");
+    }
+
+    private async Task<(int ExitCode, string Output)> RunAsync(string name, string socket, string verb, string input, string containerId,
+        string netns = "", string spool = "", string arguments = "")
+    {
+        var start = new ProcessStartInfo(Path.Combine(_folder.FullName, name), arguments) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        start.Environment.Clear();
+        foreach (var (key, value) in CniHarness.Variables(verb, containerId, "eth0", netns, ""))
+            start.Environment[key] = value;
+        start.Environment["CNI_PATH"] = $"{HostLocalFolder}:{_folder.FullName}";
+        start.Environment["CALICO_CNI_SOCKET"] = socket;
+        start.Environment["CALICO_SPOOL_DIR"] = spool;
+        using var process = Process.Start(start)!;
+        await process.StandardInput.WriteAsync(input);
+        process.StandardInput.Close();
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return (process.ExitCode, output);
+    }
+}
