@@ -1,9 +1,9 @@
-using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Calico.Host.Plugins;
+using Calico.Linux;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting;
@@ -24,10 +24,6 @@ public sealed record ControlSources(Func<CancellationToken, Task<StatusReport>> 
 /// <summary>JSON over HTTP/1.1 on <c>/run/calico/host.sock</c> for root and members of the socket's group.</summary>
 public sealed class ControlApi : IAsyncDisposable
 {
-    // linux/socket.h: SOL_SOCKET 1, SO_PEERCRED 17; struct ucred is pid, uid, gid, each 32 bits.
-    private const int SolSocket = 1;
-    private const int SoPeerCred = 17;
-
     private readonly WebApplication app;
     private readonly BoundSocket socket;
 
@@ -52,7 +48,7 @@ public sealed class ControlApi : IAsyncDisposable
         var app = builder.Build();
         app.Use(async (context, next) =>
         {
-            if (Peer(context) is { } uid && uid != 0 && !Member(context, path))
+            if (!MayAsk(context, path))
             {
                 context.Response.StatusCode = StatusCodes.Status403Forbidden;
                 await context.Response.WriteAsync("root or a member of the socket's group may ask\n", context.RequestAborted);
@@ -108,29 +104,22 @@ public sealed class ControlApi : IAsyncDisposable
         await JsonSerializer.SerializeAsync(context.Response.Body, value, type, context.RequestAborted);
     }
 
-    private static uint? Peer(HttpContext context) => Credential(context, 4);
-
-    private static bool Member(HttpContext context, string path) =>
-        // The file's mode already keeps strangers out; this is the second lock, for a socket whose mode somebody widened.
-        (File.GetUnixFileMode(path) & UnixFileMode.OtherWrite) == 0;
-
-    private static uint? Credential(HttpContext context, int offset)
+    private static bool MayAsk(HttpContext context, string path)
     {
         if (context.Features.Get<IConnectionSocketFeature>()?.Socket is not { } peer)
         {
-            return null;
+            return false;
         }
 
-        Span<byte> credentials = stackalloc byte[12];
         try
         {
-            peer.GetRawSocketOption(SolSocket, SoPeerCred, credentials);
-            return BinaryPrimitives.ReadUInt32LittleEndian(credentials[offset..]);
+            // The file's mode is the first lock; this is the second, for a socket whose mode somebody widened.
+            return PeerCredentials.Of(peer).UserId == 0 || (File.GetUnixFileMode(path) & UnixFileMode.OtherWrite) == 0;
         }
         catch (SocketException)
         {
             // A peer that cannot be told is nobody.
-            return uint.MaxValue;
+            return false;
         }
     }
 }

@@ -3,12 +3,14 @@ using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.Dataplane;
+using Calico.Dataplane.Workloads;
 using Calico.Host.Health;
 using Calico.Host.Node;
 using Calico.Host.Plugins;
 using Calico.Host.Settings;
 using Calico.Host.Workloads;
 using Calico.Ipam;
+using Calico.Linux.Namespaces;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -29,6 +31,8 @@ internal sealed partial class HostParts : IAsyncDisposable
     private readonly TimeProvider time;
     private readonly ILoggerFactory loggers;
     private readonly ILogger logger;
+    private readonly NamespaceBroker broker = new();
+    private readonly WorkloadWiring wiring;
     private readonly KernelSide kernel;
     private readonly EndpointPublisher publisher;
     private readonly HostProfiles profiles;
@@ -44,15 +48,19 @@ internal sealed partial class HostParts : IAsyncDisposable
         Node = new(nodeName, machine.BootId, settings.InterfacePrefix, MtuOf(settings));
         View = new(nodeName, time);
         Snapshot = new(log, loggers.CreateLogger<PolicySnapshot>());
-        Ipam = new(store, log, new() { NodeName = nodeName, ParkedAddresses = embedded ? 0 : 8 }, time, loggers.CreateLogger<NodeIpam>());
-        Dataplane = new(new()
+        Ipam = new(store, log, new() { NodeName = nodeName, ParkedAddresses = embedded ? 0 : 8, Facts = new HostIpamFacts(View, new StoreIpamFacts(store), nodeName, time) }, time, loggers.CreateLogger<NodeIpam>());
+        var options = new DataplaneOptions
         {
             NodeName = nodeName,
             InterfacePrefix = settings.InterfacePrefix,
             RouteProtocol = settings.RouteProtocol,
             MarkMask = MarkMaskOf(settings),
-        }, time, loggers);
-        kernel = new(Dataplane, Wake);
+        };
+        var network = new HostNetwork(broker);
+        Dataplane = new(options, network, time, loggers);
+        wiring = new(Dataplane, network, options, time, loggers);
+        kernel = new(Dataplane, wiring);
+        Dataplane.LinkGone += (_, _) => Wake();
         Connector = new(Book, Ipam, log, store, kernel, Node, time, loggers.CreateLogger<WorkloadConnector>());
         publisher = new(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
         profiles = new(log, store, View, Book, Dataplane.Accept, time, loggers.CreateLogger<HostProfiles>());
@@ -107,7 +115,6 @@ internal sealed partial class HostParts : IAsyncDisposable
         }
 
         await Dataplane.StartAsync(ct);
-        await kernel.StartAsync(ct);
         var placed = Book.All.Where(l => l.Record.Placed && l.Record.BootId == machine.BootId && kernel.LinkExists(l.Record.HostInterface)).ToList();
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
         if (!embedded && Snapshot.Read() is { } snapshot)
@@ -130,7 +137,7 @@ internal sealed partial class HostParts : IAsyncDisposable
     /// <summary>Follows the datastore until cancelled.</summary>
     public async Task SyncAsync(CancellationToken ct)
     {
-        var syncer = new Syncer(store, ResourceKinds.All, time, loggers.CreateLogger<Syncer>());
+        var syncer = new Syncer(store, ResourceKinds.All, Syncer.DefaultPrefixes, time, loggers.CreateLogger<Syncer>());
         await foreach (var batch in syncer.RunAsync(ct))
         {
             var before = View.Sync.Status;
@@ -172,7 +179,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         {
             await wake.WaitAsync(MaintenanceInterval, ct);
             await Connector.CollectDeadAsync(ct);
-            await kernel.ReapOrphansAsync(Book, ct);
+            await kernel.TakeOrphansAsync(Book, ct);
             await TryAsync("store upkeep", async () =>
             {
                 if (health.Lines.Any(l => l is { Part: "host", Check: "registration", Ok: false }))
@@ -219,8 +226,10 @@ internal sealed partial class HostParts : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await kernel.DisposeAsync();
+        await Ipam.DisposeAsync();
+        await wiring.DisposeAsync();
         await Dataplane.DisposeAsync();
+        broker.Dispose();
         wake.Dispose();
     }
 

@@ -77,10 +77,10 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         if (embedded)
         {
             gate.Reason = "the store's socket is being bound";
-            var server = await EmbeddedStoreServer.StartAsync(engine, new()
+            var server = await EtcdApiServer.StartAsync(engine, new()
             {
                 SocketPath = Path.Combine(settings.RunDirectory, "store.sock"),
-                Loopback = settings.StoreListen,
+                Loopback = LoopbackOf(settings.StoreListen),
             }, loggers, ct);
             stops.Add(("store API", server.DisposeAsync));
         }
@@ -134,6 +134,11 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         stops.Clear();
         stopping.Dispose();
     }
+
+    private static System.Net.IPEndPoint? LoopbackOf(string text) =>
+        text.Length == 0 ? null
+        : System.Net.IPEndPoint.TryParse(text, out var endpoint) && System.Net.IPAddress.IsLoopback(endpoint.Address) && endpoint.Port > 0 ? endpoint
+        : throw new CalicoException(Problem.Invalid, $"CALICO_STORE_LISTEN is '{text}'; it can be a loopback address and port such as 127.0.0.1:2379", "CALICO_STORE_LISTEN");
 
     private EtcdStore OpenEtcd() => new(new EtcdOptions
     {

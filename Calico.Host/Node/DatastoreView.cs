@@ -45,7 +45,7 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
         lock (guard)
         {
             (status, revision, confirmedAt) = (batch.Status, batch.Revision, time.GetUtcNow());
-            foreach (var update in batch.Updates.Where(u => Kinds.Contains(u.Key.Kind) || u.Key.Kind == "WorkloadEndpoint"))
+            foreach (var update in batch.Updates.Where(IsKept))
             {
                 if (update.Value is null || (update.Value is Resource<WorkloadEndpointSpec> endpoint && endpoint.Spec.Node != nodeName))
                 {
@@ -56,6 +56,15 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
                     resources[update.Key] = update.Value;
                 }
             }
+        }
+    }
+
+    /// <summary>All resources of a kind, in name order.</summary>
+    public ImmutableArray<Resource> List(string kind)
+    {
+        lock (guard)
+        {
+            return [.. resources.Where(r => r.Key.Kind == kind).OrderBy(r => r.Key.Name, StringComparer.Ordinal).Select(r => r.Value)];
         }
     }
 
@@ -78,4 +87,7 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
             }
         }
     }
+
+    private bool IsKept(SyncUpdate update) =>
+        Kinds.Contains(update.Key.Kind) || update.Key.Kind == "WorkloadEndpoint" || (update.Key.Kind == "Node" && update.Key.Name == nodeName);
 }

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using Calico.Linux;
 
 namespace Calico.Host.Plugins;
 
@@ -56,7 +57,7 @@ public sealed class BoundSocket : IDisposable
     }
 
     /// <summary>A duplicate that its taker disposes.</summary>
-    public Socket Duplicate() => Descriptors.Duplicate(socket);
+    public Socket Duplicate() => UnixSockets.Duplicate(socket);
 
     /// <summary>Stops listening and removes the file, if it is still this socket's.</summary>
     public void Dispose()

@@ -1,5 +1,6 @@
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
+using Calico.Linux;
 
 namespace Calico.Host.Plugins;
 
@@ -78,6 +79,11 @@ public sealed record PluginFolder(string Name, string Version, string Assembly)
     {
         foreach (var path in (string[])[folder, .. System.IO.Directory.GetFiles(folder)])
         {
+            if (FileOwner.Of(path) is var owner and not 0)
+            {
+                throw new CalicoException(Problem.Invalid, $"{path} belongs to user {owner}; an adapter's files belong to root", "plugin");
+            }
+
             var mode = File.GetUnixFileMode(path);
             if ((mode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0)
             {

@@ -45,6 +45,9 @@ public sealed record EndpointRecord
     /// <summary>Inode of the namespace that has the peer; 0: none, or handed over.</summary>
     public ulong NamespaceIdentity { get; init; }
 
+    /// <summary>Where that namespace was found; another one may be there now.</summary>
+    public string? NamespacePath { get; init; }
+
     /// <summary>Boot that made the kernel objects.</summary>
     public string BootId { get; init; } = "";
 

@@ -1,4 +1,4 @@
-using Calico.Linux.Interop;
+using Calico.Linux;
 using Calico.Linux.Namespaces;
 using Microsoft.Win32.SafeHandles;
 

@@ -14,8 +14,9 @@ public interface IKernelSide
     /// <summary>Takes the pair away at once as far as traffic and names go; the link itself is reaped later. Gone already: success.</summary>
     Task UnwireAsync(EndpointRecord record, CancellationToken ct);
 
-    /// <summary>Returns when the kernel enforces the endpoint's policy.</summary>
-    Task PublishAsync(LocalEndpoint endpoint, CancellationToken ct);
+    /// <summary>Returns when the kernel enforces the endpoint's policy: <see cref="EndpointState.Enforced"/>, or
+    /// <see cref="EndpointState.Closed"/> while a selector in force cannot be decided without labels that are still to come.</summary>
+    Task<EndpointState> PublishAsync(LocalEndpoint endpoint, CancellationToken ct);
 
     /// <summary>Returns when the endpoint's elements and routes are gone and its connections are cut.</summary>
     Task WithdrawAsync(WorkloadEndpointId id, CancellationToken ct);

@@ -127,8 +127,7 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
         life.Replace(next);
         if (next.Placed)
         {
-            await kernel.PublishAsync(LocalEndpoints.From(next), ct);
-            life.Move(EndpointState.Enforced);
+            Judge(life, await kernel.PublishAsync(LocalEndpoints.From(next), ct));
         }
     }
 
@@ -143,7 +142,7 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
 
         await kernel.WithdrawAsync(id, ct);
         await kernel.UnwireAsync(life.Record, ct);
-        var next = life.Record with { Placed = false, Complete = false, NamespaceIdentity = 0, PeerInterface = "" };
+        var next = life.Record with { Placed = false, Complete = false, NamespaceIdentity = 0, NamespacePath = null, PeerInterface = "" };
         await log.CommitAsync([next.ToWrite()], ct);
         life.Replace(next);
         life.Move(EndpointState.Prepared);
@@ -182,10 +181,14 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     public EndpointLife Find(WorkloadEndpointId id) =>
         book.TryFind(id, out var life) ? life : throw new CalicoException(Problem.NotFound, $"there is no endpoint {id} on this node");
 
+    private static void Judge(EndpointLife life, EndpointState state) =>
+        life.Move(state, state == EndpointState.Closed ? "a selector in force needs labels that have not come yet" : "");
+
     private static EndpointRecord WithPlace(EndpointRecord record, Placement place) => record with
     {
         PeerInterface = place.InterfaceName,
         NamespaceIdentity = place.Namespace?.Identity ?? 0,
+        NamespacePath = place.Namespace?.ToString(),
         Placed = true,
         Complete = false,
     };
@@ -244,10 +247,10 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
             throw;
         }
 
-        await publish;
+        var state = await publish;
         var complete = life.Record with { Complete = true };
         life.Replace(complete);
-        life.Move(EndpointState.Enforced);
+        Judge(life, state);
         _ = NoteCompleteAsync(complete);
     }
 
@@ -346,8 +349,7 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
             }
 
             using var limit = new CancellationTokenSource(PublishTime, time);
-            await kernel.PublishAsync(LocalEndpoints.From(life.Record), limit.Token);
-            life.Move(EndpointState.Enforced);
+            Judge(life, await kernel.PublishAsync(LocalEndpoints.From(life.Record), limit.Token));
         }
         catch (Exception e) when (e is CalicoException or OperationCanceledException)
         {

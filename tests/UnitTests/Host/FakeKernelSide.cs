@@ -39,7 +39,7 @@ internal sealed class FakeKernelSide : IKernelSide
         return Task.CompletedTask;
     }
 
-    public async Task PublishAsync(LocalEndpoint endpoint, CancellationToken ct)
+    public async Task<EndpointState> PublishAsync(LocalEndpoint endpoint, CancellationToken ct)
     {
         Fail("publish");
         published[endpoint.Id] = endpoint;
@@ -47,6 +47,8 @@ internal sealed class FakeKernelSide : IKernelSide
         {
             await Task.Delay(Timeout.Infinite, ct);
         }
+
+        return endpoint.LabelsPending ? EndpointState.Closed : EndpointState.Enforced;
     }
 
     public Task WithdrawAsync(WorkloadEndpointId id, CancellationToken ct)

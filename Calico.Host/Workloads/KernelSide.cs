@@ -1,0 +1,63 @@
+using System.Collections.Immutable;
+using System.Net;
+using Calico.Dataplane;
+using Calico.Dataplane.Workloads;
+using Calico.Felix;
+
+namespace Calico.Host.Workloads;
+
+/// <summary>The kernel, through the dataplane's loop and its wiring.</summary>
+public sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring) : IKernelSide
+{
+    public Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct) => wiring.WireAsync(Request(record, place), ct);
+
+    public Task UnwireAsync(EndpointRecord record, CancellationToken ct) =>
+        wiring.UnwireAsync(record.HostInterface, record.PeerInterface, record.NamespacePath, record.NamespaceIdentity, ct);
+
+    public Task<EndpointState> PublishAsync(LocalEndpoint endpoint, CancellationToken ct) => loop.PublishAsync(endpoint, ct);
+
+    public Task WithdrawAsync(WorkloadEndpointId id, CancellationToken ct) => loop.WithdrawAsync(id, ct);
+
+    public Task<ImmutableArray<string>> CheckAsync(EndpointRecord record, CancellationToken ct) =>
+        wiring.CheckAsync(Request(record, null), record.NamespacePath, ct);
+
+    public bool LinkExists(string hostInterface) => wiring.LinkExists(hostInterface);
+
+    /// <summary>Host-side interfaces of ours in the kernel.</summary>
+    public ImmutableArray<string> Links() => wiring.ListLinks();
+
+    /// <summary>Takes away links of ours that no endpoint has: of a record that was lost, or half made before a crash.</summary>
+    public async Task<int> TakeOrphansAsync(EndpointBook book, CancellationToken ct)
+    {
+        var taken = 0;
+        foreach (var link in Links().Where(l => !book.TryFindByInterface(l, out _)))
+        {
+            await wiring.UnwireAsync(link, "", null, 0, ct);
+            taken++;
+        }
+
+        return taken;
+    }
+
+    public async Task<EndpointStats> StatsAsync(EndpointRecord record, CancellationToken ct)
+    {
+        var (received, sent) = wiring.ReadCounters(record.HostInterface);
+        // What the host side receives the workload sent.
+        return new(sent.Bytes, sent.Packets, received.Bytes, received.Packets, await loop.ReadDropsAsync(ct));
+    }
+
+    private static WiringRequest Request(EndpointRecord record, NetworkNamespace? place) => new()
+    {
+        Id = record.Id,
+        HostInterface = record.HostInterface,
+        PeerInterface = record.PeerInterface,
+        Namespace = place?.Descriptor,
+        Mac = record.MacAddress,
+        Mtu = record.Mtu,
+        Addresses = record.Networks,
+        Gateway4 = record.Gateway4 is null ? null : IPAddress.Parse(record.Gateway4),
+        DefaultRoute = record.DefaultRoute,
+        Routes = [.. record.Routes.Select(r => r.ToRoute())],
+        AllowForwarding = record.AllowForwarding,
+    };
+}
