@@ -7,7 +7,9 @@ namespace Calico.EmbeddedStore;
 /// <summary>The engine's node log.</summary>
 internal sealed class EmbeddedNodeLog(EmbeddedEngine engine) : INodeLog
 {
-    public ReadOnlyMemory<byte>? Get(string key) => engine.State.Log.Find(KeyText.Bytes(key)) is { } entry ? entry.Value : null;
+    // Not "entry?.Value": a null array would become an empty memory, not null.
+    public ReadOnlyMemory<byte>? Get(string key) =>
+        engine.State.Log.Find(KeyText.Bytes(key)) is { } entry ? new ReadOnlyMemory<byte>(entry.Value) : null;
 
     public ImmutableArray<KeyValuePair<string, ReadOnlyMemory<byte>>> List(string prefix) =>
         [.. engine.State.Log.Range(KeyInterval.Prefix(KeyText.Bytes(prefix)))
