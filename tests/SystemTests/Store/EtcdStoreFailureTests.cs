@@ -167,7 +167,7 @@ public sealed class EtcdStoreFailureTests
         Assert.That(error.Message, Does.Contain($"\"{endpoint}\""));
     }
 
-    private async Task<long> PutAsync(IKeyValueStore store, string key, string value)
+    private async Task<long> PutAsync(EtcdStore store, string key, string value)
     {
         for (var tries = 0; ; tries++)
         {
