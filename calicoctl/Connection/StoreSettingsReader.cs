@@ -8,6 +8,9 @@ internal static class StoreSettingsReader
 {
     internal const string DefaultFile = "/etc/calico/calicoctl.cfg";
 
+    private static readonly string[] inlineNames = ["etcdKey", "etcdCert", "etcdCACert"];
+    private static readonly string[] fileNames = ["etcdKeyFile", "etcdCertFile", "etcdCACertFile"];
+
     /// <param name="file">What <c>--config</c> says; null: the default, if it exists.</param>
     /// <param name="variable">Reads an environment variable.</param>
     internal static StoreSettings Read(string? file, Func<string, string?> variable)
@@ -48,21 +51,21 @@ internal static class StoreSettingsReader
             throw new CliException("no etcd endpoints specified");
         }
 
-        var inline = get("etcdKey") is { Length: > 0 } || get("etcdCert") is { Length: > 0 } || get("etcdCACert") is { Length: > 0 };
-        var files = get("etcdKeyFile") is { Length: > 0 } || get("etcdCertFile") is { Length: > 0 } || get("etcdCACertFile") is { Length: > 0 };
-        if (inline && files)
+        if (inlineNames.Any(name => get(name) is { Length: > 0 }))
         {
-            throw new CliException("Cannot mix inline certificate-key and certificate / key files");
+            throw new CliException(fileNames.Any(name => get(name) is { Length: > 0 })
+                ? "Cannot mix inline certificate-key and certificate / key files"
+                : "inline certificates are not supported, use etcdKeyFile, etcdCertFile and etcdCACertFile");
         }
 
         return new()
         {
             Endpoints = endpoints,
             Username = get("etcdUsername"),
-            Password = get("etcdPassword"),
-            CaCertificate = inline ? get("etcdCACert") : get("etcdCACertFile"),
-            Certificate = inline ? get("etcdCert") : get("etcdCertFile"),
-            Key = inline ? get("etcdKey") : get("etcdKeyFile"),
+            Password = get("etcdPassword") is { Length: > 0 } password ? new(password) : null,
+            CaFile = get("etcdCACertFile"),
+            CertFile = get("etcdCertFile"),
+            KeyFile = get("etcdKeyFile"),
         };
     }
 
