@@ -88,7 +88,7 @@ public sealed class Selector : IEquatable<Selector>
     public Selector OverOwners(string prefix, string marker)
     {
         var has = new HasNode(marker);
-        return new(_root.Rewrite(new(prefix, has, new NotNode(has))));
+        return new(_root.Rewrite(new(prefix, has, NotNode.Of(has))));
     }
 
     public bool Equals(Selector? other) => other is not null && string.Equals(Canonical, other.Canonical, StringComparison.Ordinal);

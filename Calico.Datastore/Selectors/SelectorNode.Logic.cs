@@ -4,19 +4,24 @@ using System.Text;
 namespace Calico.Datastore.Selectors;
 
 /// <summary><c>!</c>.</summary>
-internal sealed class NotNode(SelectorNode operand) : SelectorNode
+internal sealed class NotNode : SelectorNode
 {
-    public SelectorNode Operand => operand;
+    private readonly SelectorNode _operand;
 
-    public override bool UsesGlobal => operand.UsesGlobal;
+    private NotNode(SelectorNode operand) => _operand = operand;
 
-    public override ImmutableSortedDictionary<string, LabelRestriction> Restrictions => operand is HasNode has
+    /// <summary>Twice is not at all: otherwise <c>!(!x)</c> would print as <c>!!x</c>, which parses to <c>x</c>.</summary>
+    public static SelectorNode Of(SelectorNode operand) => operand is NotNode twice ? twice._operand : new NotNode(operand);
+
+    public override bool UsesGlobal => _operand.UsesGlobal;
+
+    public override ImmutableSortedDictionary<string, LabelRestriction> Restrictions => _operand is HasNode has
         ? Unrestricted.Add(has.Label, new(MustBePresent: false, MustBeAbsent: true, OneOf: null))
         : Unrestricted;
 
-    public override bool Matches(IReadOnlyDictionary<string, string> labels) => !operand.Matches(labels);
+    public override bool Matches(IReadOnlyDictionary<string, string> labels) => !_operand.Matches(labels);
 
-    public override Truth Decide(IReadOnlyDictionary<string, string> known) => operand.Decide(known) switch
+    public override Truth Decide(IReadOnlyDictionary<string, string> known) => _operand.Decide(known) switch
     {
         Truth.True => Truth.False,
         Truth.False => Truth.True,
@@ -26,12 +31,10 @@ internal sealed class NotNode(SelectorNode operand) : SelectorNode
     public override void Format(StringBuilder text)
     {
         text.Append('!');
-        operand.Format(text);
+        _operand.Format(text);
     }
 
-    public override SelectorNode Rewrite(SelectorRewrite rewrite) => operand.Rewrite(rewrite) is var inner && inner is NotNode twice
-        ? twice.Operand
-        : new NotNode(inner);
+    public override SelectorNode Rewrite(SelectorRewrite rewrite) => Of(_operand.Rewrite(rewrite));
 }
 
 /// <summary><c>&amp;&amp;</c> over two or more.</summary>

@@ -84,7 +84,7 @@ internal sealed class SelectorParser
             negated = !negated;
         }
         var operand = ParsePrimary();
-        return negated ? new NotNode(operand) : operand;
+        return negated ? NotNode.Of(operand) : operand;
     }
 
     private SelectorNode ParsePrimary()
