@@ -74,7 +74,7 @@ internal static class StoreSettingsReader
         JsonNode? document;
         try
         {
-            document = YamlReader.Parse(File.ReadAllText(path)).FirstOrDefault();
+            document = YamlReader.Parse(File.ReadAllText(path)) is [var first, ..] ? first : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -82,9 +82,13 @@ internal static class StoreSettingsReader
         }
 
         var kind = (document as JsonObject)?["kind"]?.ToString();
-        return kind == "CalicoAPIConfig"
-            ? name => ((document as JsonObject)?["spec"] as JsonObject)?[name]?.ToString()
-            : throw new CliException($"invalid config file {path}: expected kind 'CalicoAPIConfig', got '{kind}'");
+        if (kind != "CalicoAPIConfig")
+        {
+            throw new CliException($"invalid config file {path}: expected kind 'CalicoAPIConfig', got '{kind}'");
+        }
+
+        var spec = (document as JsonObject)?["spec"] as JsonObject;
+        return name => spec?[name]?.ToString();
     }
 
     private static string? FromEnvironment(string name, Func<string, string?> variable)
@@ -104,6 +108,12 @@ internal static class StoreSettingsReader
             "etcdCACert" => "ETCD_CA_CERT",
             _ => null,
         };
-        return upper is null ? null : variable("CALICO_" + upper) is { Length: > 0 } prefixed ? prefixed : variable(upper);
+        if (upper is null)
+        {
+            return null;
+        }
+
+        var prefixed = variable("CALICO_" + upper);
+        return string.IsNullOrEmpty(prefixed) ? variable(upper) : prefixed;
     }
 }

@@ -137,9 +137,9 @@ internal sealed class IpamCheck(CliEnvironment environment, CliSession session, 
         problems += wrong + missing;
     }
 
-    private void Report(IReadOnlyCollection<IPAddress> addresses, Func<IPAddress, string> describe)
+    private void Report(IPAddress[] addresses, Func<IPAddress, string> describe)
     {
-        problems += addresses.Count;
+        problems += addresses.Length;
         foreach (var address in addresses)
         {
             Detail(describe(address));
