@@ -29,7 +29,7 @@ internal sealed class ManifestReader(ResourceKinds kinds, TextReader input)
             : throw new CliException($"no resources specified in {(isFolder ? "directory" : "file")} {path}");
     }
 
-    private IEnumerable<string> Texts(string path, bool isFolder, bool recursive)
+    private string[] Texts(string path, bool isFolder, bool recursive)
     {
         if (path == "-")
         {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -6,7 +7,7 @@ namespace Calico.Cli.Output;
 
 /// <summary>Writes JSON as YAML the way upstream does: keys sorted, lists at their key's indent, and quotes round every text that would
 /// read as something else.</summary>
-internal static class YamlWriter
+internal static partial class YamlWriter
 {
     private static readonly HashSet<string> otherMeaning = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -60,15 +61,17 @@ internal static class YamlWriter
 
     private static void EmitText(Emitter emitter, string text)
     {
-        var style = otherMeaning.Contains(text) || LooksLikeNumber(text) ? ScalarStyle.DoubleQuoted
+        var style = otherMeaning.Contains(text) || NumberOrDate().IsMatch(text) ? ScalarStyle.DoubleQuoted
             : text.Contains('\n', StringComparison.Ordinal) ? ScalarStyle.Literal
             : ScalarStyle.Any;
         emitter.Emit(new Scalar(AnchorName.Empty, TagName.Empty, text, style, isPlainImplicit: true, isQuotedImplicit: true));
     }
 
-    // Generous: quotes round what is no number after all do no harm.
-    private static bool LooksLikeNumber(string text) =>
-        text.AsSpan().IndexOfAnyExcept("0123456789abcdefABCDEFxXoO+-._:,") < 0
-        && (char.IsAsciiDigit(text[0]) || text[0] is '+' or '-' or '.') && text.Count(c => c is '.') < 2 && !text.Contains(':', StringComparison.Ordinal)
-        && !Guid.TryParse(text, out _);
+    // Numbers of either YAML version (also 0x1f, 1_000, 1:30 and .inf) and dates.
+    [GeneratedRegex("""
+        \A(?:[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?
+        |0[xXoObB][0-9a-fA-F_]+|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?
+        |[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt\ ].*)?)\z
+        """, RegexOptions.IgnorePatternWhitespace)]
+    private static partial Regex NumberOrDate();
 }
