@@ -14,7 +14,7 @@ public readonly record struct NumberOrString(long? Number, string? Text)
 
     public override string ToString() => Text ?? Number?.ToString(CultureInfo.InvariantCulture) ?? "";
 
-    private sealed class Converter : JsonConverter<NumberOrString>
+    internal sealed class Converter : JsonConverter<NumberOrString>
     {
         public override NumberOrString Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             reader.TokenType switch

@@ -1,0 +1,66 @@
+using System.Text.RegularExpressions;
+using Calico.Datastore.Selectors;
+
+namespace Calico.Datastore.Resources.Formats;
+
+/// <summary>Formats of other texts. Each returns what is wrong with a text, or null.</summary>
+public static partial class TextFormats
+{
+    public static string? Selector(string text) =>
+        Selectors.Selector.TryParse(text, out _, out var error) ? null : $"invalid selector: {error}";
+
+    /// <summary>A duration as Go reads it, e.g. <c>1m30s</c>.</summary>
+    public static string? Duration(string text) => text == "0" || DurationPattern().IsMatch(text) ? null : "must be a duration like 1m30s";
+
+    public static string? Mac(string text) => MacPattern().IsMatch(text) ? null : "must be a MAC address";
+
+    /// <summary>32 bytes in base64.</summary>
+    public static string? WireguardKey(string text)
+    {
+        Span<byte> key = stackalloc byte[48];
+        return text.Length == 44 && Convert.TryFromBase64String(text, key, out var written) && written == 32
+            ? null
+            : "must be a WireGuard public key";
+    }
+
+    public static string? RegularExpression(string text)
+    {
+        try
+        {
+            _ = new Regex(text, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
+            return null;
+        }
+        catch (Exception e) when (e is ArgumentException or NotSupportedException)
+        {
+            return "must be a regular expression";
+        }
+    }
+
+    /// <summary><c>key=value</c> pairs separated by commas.</summary>
+    public static string? KeyValueList(string text) => KeyValuePattern().IsMatch(text) ? null : "must be a list of key=value";
+
+    /// <summary>Community <c>aa:nn</c> or large community <c>aa:nn:mm</c>.</summary>
+    public static string? Community(string text)
+    {
+        var parts = text.Split(':');
+        var most = parts.Length == 2 ? ushort.MaxValue : uint.MaxValue;
+        return parts.Length is 2 or 3 && Array.TrueForAll(parts, part => IsNumber(part, most))
+            ? null
+            : "invalid community value or format used.";
+    }
+
+    public static Func<string, string?> Pattern(Regex pattern, string wrong) => text => pattern.IsMatch(text) ? null : wrong;
+
+    private static bool IsNumber(string text, uint most) =>
+        uint.TryParse(text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number)
+        && number <= most;
+
+    [GeneratedRegex(@"\A[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+\z", RegexOptions.ExplicitCapture)]
+    private static partial Regex DurationPattern();
+
+    [GeneratedRegex(@"\A[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}\z|\A[0-9a-fA-F]{2}(-[0-9a-fA-F]{2}){5}\z|\A[0-9a-fA-F]{4}(\.[0-9a-fA-F]{4}){2}\z", RegexOptions.ExplicitCapture)]
+    private static partial Regex MacPattern();
+
+    [GeneratedRegex(@"\A(\s*\w+=[^,]*(,\s*\w+=[^,]*)*,?)?\z", RegexOptions.ExplicitCapture)]
+    private static partial Regex KeyValuePattern();
+}

@@ -1,0 +1,39 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Calico.Datastore.Resources;
+
+/// <summary>How Calico's values are written as JSON: upstream's member names and order, absent where null, times as Go writes them, no
+/// escapes that JSON does not ask for.</summary>
+public static class ResourceJson
+{
+    /// <summary>Options with source-generated metadata for every value of the datastore.</summary>
+    public static JsonSerializerOptions Options { get; } = CreateOptions();
+
+    /// <summary>Metadata of one of the datastore's types, for <see cref="JsonSerializer"/>.</summary>
+    public static JsonTypeInfo<T> TypeInfo<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
+
+    /// <summary>The value as stored.</summary>
+    public static byte[] Write<T>(T value) => JsonSerializer.SerializeToUtf8Bytes(value, TypeInfo<T>());
+
+    /// <summary>Reads a stored value.</summary>
+    /// <exception cref="JsonException">It is not JSON of that shape.</exception>
+    public static T Read<T>(ReadOnlySpan<byte> utf8) where T : class =>
+        JsonSerializer.Deserialize(utf8, TypeInfo<T>()) ?? throw new JsonException("null where an object is expected");
+
+    private static JsonSerializerOptions CreateOptions()
+    {
+        var options = new JsonSerializerOptions
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+            DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+            TypeInfoResolver = ResourceJsonContext.Default,
+            Converters = { new GoTimeConverter() },
+        };
+        options.MakeReadOnly();
+        return options;
+    }
+}

@@ -1,0 +1,19 @@
+using System.Text.Json;
+
+namespace Calico.Datastore.Resources.Shapes;
+
+/// <summary>A whole number within bounds.</summary>
+public sealed class NumberShape(long least = int.MinValue, long most = int.MaxValue) : Shape
+{
+    public override void Check(JsonElement value, string path, ShapeReport report)
+    {
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt64(out var number))
+        {
+            report.Add(path, "must be a whole number", value);
+        }
+        else if (number < least || number > most)
+        {
+            report.Add(path, $"must be from {least} to {most}", value);
+        }
+    }
+}

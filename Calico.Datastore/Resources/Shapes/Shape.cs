@@ -1,0 +1,25 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Calico.Datastore.Resources.Shapes;
+
+/// <summary>What a JSON value has to look like. One tree of shapes per kind is what validation, strict reading of what users write,
+/// and defaults come from.</summary>
+/// <remarks>Immutable and shared. Null counts as absent and is never given to <see cref="Check"/>.</remarks>
+public abstract class Shape
+{
+    /// <summary>Adds to the report whatever is wrong with a value.</summary>
+    public abstract void Check(JsonElement value, string path, ShapeReport report);
+
+    /// <summary>Fills in defaults and canonical spellings.</summary>
+    /// <returns>The value itself, changed in place, or what takes its place.</returns>
+    public virtual JsonNode Complete(JsonNode value) => value;
+
+    /// <summary>Go does not write an empty optional value, so that it is as good as absent.</summary>
+    internal static bool IsAbsent(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Undefined or JsonValueKind.Null => true,
+        JsonValueKind.String => value.ValueEquals(""u8),
+        _ => false,
+    };
+}

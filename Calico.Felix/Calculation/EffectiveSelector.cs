@@ -1,0 +1,49 @@
+using Calico.Datastore.Resources;
+using Calico.Datastore.Selectors;
+
+namespace Calico.Felix.Calculation;
+
+/// <summary>One selector over endpoints from the four ways in which a rule can name them.</summary>
+internal static class EffectiveSelector
+{
+    public const string NamespaceLabel = "projectcalico.org/namespace";
+    public const string ServiceAccountLabel = "projectcalico.org/serviceaccount";
+    public const string OrchestratorLabel = "projectcalico.org/orchestrator";
+
+    private const string NamespacePrefix = "pcns.";
+    private const string ServiceAccountPrefix = "pcsa.";
+
+    /// <summary>Null: the rule names no peer by label.</summary>
+    /// <remarks>A notSelector alone confines the rule to the policy's namespace, as upstream; a rule with nets only is not
+    /// confined.</remarks>
+    public static Selector? Of(EntityRule side, string policyNamespace)
+    {
+        var accounts = OfAccounts(side.ServiceAccounts);
+        var own = string.IsNullOrEmpty(side.Selector) ? null : Parse("selector", side.Selector);
+        var selector = accounts is null ? own : own is null ? accounts : accounts.And(own);
+        if (selector is null && string.IsNullOrEmpty(side.NotSelector) && string.IsNullOrEmpty(side.NamespaceSelector))
+        {
+            return null;
+        }
+        var where = !string.IsNullOrEmpty(side.NamespaceSelector)
+            ? Parse("namespaceSelector", side.NamespaceSelector).OverOwners(NamespacePrefix, NamespaceLabel)
+            : policyNamespace.Length > 0 ? Selector.LabelEquals(NamespaceLabel, policyNamespace) : null;
+        return where is null ? selector : selector is null ? where : where.And(selector);
+    }
+
+    public static Selector Parse(string field, string text) => Selector.TryParse(text, out var selector, out var error)
+        ? selector
+        : throw new RuleUnusableException($"{field}: {error}");
+
+    private static Selector? OfAccounts(ServiceAccountMatch? accounts)
+    {
+        if (accounts is null)
+        {
+            return null;
+        }
+        var names = accounts.Names is { IsDefaultOrEmpty: false } given ? Selector.LabelIn(ServiceAccountLabel, given) : null;
+        var labels = string.IsNullOrEmpty(accounts.Selector) ? null
+            : Parse("serviceAccounts.selector", accounts.Selector).OverOwners(ServiceAccountPrefix, ServiceAccountLabel);
+        return names is null ? labels : labels is null ? names : names.And(labels);
+    }
+}

@@ -1,0 +1,141 @@
+using Calico.Felix.Labels;
+using Calico.Felix.Output;
+
+namespace Calico.Felix.Calculation;
+
+/// <summary>Members of the IP sets in force.</summary>
+/// <remarks>
+/// <code>
+///   rules in force --Acquire/Release--+
+///                                     +--> LabelIndex --> members, counted --> IpSetUpdate, IpSetRemove
+///   LabeledItem ----------------------+
+/// </code>
+/// Two endpoints may have one address (a moved pod, seen twice for a moment): a member leaves with its last holder.
+/// </remarks>
+internal sealed class IpSetMembers
+{
+    private readonly Dictionary<string, IpSet> _sets = new(StringComparer.Ordinal);
+    private readonly SortedSet<string> _touched = new(StringComparer.Ordinal);
+
+    public IpSetMembers() => Index = new(Change);
+
+    /// <summary>The endpoints, and the selectors in force.</summary>
+    public LabelIndex<IpSet> Index { get; }
+
+    public void Acquire(IpSetDefinition definition)
+    {
+        if (!_sets.TryGetValue(definition.Id, out var set))
+        {
+            _sets.Add(definition.Id, set = new(definition));
+        }
+        if (set.Users++ == 0)
+        {
+            _touched.Add(definition.Id);
+            Index.Add(set, definition.Selector);
+        }
+    }
+
+    public void Release(IpSetDefinition definition)
+    {
+        var set = _sets[definition.Id];
+        if (--set.Users == 0)
+        {
+            _touched.Add(definition.Id);
+            Index.Remove(set);
+        }
+    }
+
+    public (List<DataplaneUpdate> Updates, List<DataplaneUpdate> Removals) Take()
+    {
+        var (updates, removals) = (new List<DataplaneUpdate>(), new List<DataplaneUpdate>());
+        foreach (var id in _touched)
+        {
+            var set = _sets[id];
+            if (set.Users > 0)
+            {
+                if (set.TakeUpdate() is { } update)
+                {
+                    updates.Add(update);
+                }
+            }
+            else
+            {
+                _sets.Remove(id);
+                if (set.IsTold)
+                {
+                    removals.Add(new IpSetRemove(id));
+                }
+            }
+        }
+        _touched.Clear();
+        return (updates, removals);
+    }
+
+    private void Change(IpSet set, LabeledItem? before, LabeledItem? after)
+    {
+        _touched.Add(set.Definition.Id);
+        // First what comes, then what goes: a member that stays never leaves in between.
+        foreach (var member in after is null ? [] : Contribution(set.Definition, after))
+        {
+            set.Add(member);
+        }
+        foreach (var member in before is null ? [] : Contribution(set.Definition, before))
+        {
+            set.Remove(member);
+        }
+    }
+
+    private static IEnumerable<IpSetMember> Contribution(IpSetDefinition definition, LabeledItem item) => definition.Port is not { } name
+        ? item.Addresses.Select(a => new IpSetMember(a))
+        : from port in item.Ports
+          where port.Name == name && (definition.Protocol is null || definition.Protocol == port.Protocol)
+          from address in item.Addresses
+          select new IpSetMember(address, port.Protocol, port.Port);
+
+    /// <summary>A set, how many rules ask it, and how often each member is held.</summary>
+    internal sealed class IpSet(IpSetDefinition definition)
+    {
+        private readonly Dictionary<IpSetMember, int> _holders = [];
+        private readonly Dictionary<IpSetMember, bool> _wasMember = [];
+
+        public IpSetDefinition Definition => definition;
+
+        public int Users { get; set; }
+
+        public bool IsTold { get; private set; }
+
+        public void Add(IpSetMember member)
+        {
+            var holders = _holders.GetValueOrDefault(member);
+            _wasMember.TryAdd(member, holders > 0);
+            _holders[member] = holders + 1;
+        }
+
+        public void Remove(IpSetMember member)
+        {
+            var holders = _holders[member];
+            _wasMember.TryAdd(member, true);
+            if (holders == 1)
+            {
+                _holders.Remove(member);
+            }
+            else
+            {
+                _holders[member] = holders - 1;
+            }
+        }
+
+        public IpSetUpdate? TakeUpdate()
+        {
+            var changed = _wasMember.Where(m => m.Value != _holders.ContainsKey(m.Key)).ToLookup(m => m.Value, m => m.Key);
+            _wasMember.Clear();
+            if (IsTold && !changed[true].Any() && !changed[false].Any())
+            {
+                return null;
+            }
+            IsTold = true;
+            return new(definition.Id, definition.Port is null ? IpSetType.Hosts : IpSetType.HostPorts,
+                new([.. changed[false].Order()]), new([.. changed[true].Order()]));
+        }
+    }
+}

@@ -1,0 +1,215 @@
+using System.Collections.Immutable;
+using Calico.Datastore.Resources;
+using Calico.Felix.Rules;
+
+namespace Calico.Felix.Calculation;
+
+/// <summary>Turns the rules of one resource and direction into a list, and collects the IP sets that they ask.</summary>
+/// <remarks>One bad rule makes the whole list deny: with a rule left out, what its author meant to forbid could pass.</remarks>
+internal sealed class RuleCompiler(string policyNamespace)
+{
+    private const byte Icmp = 1;
+    private const byte Tcp = 6;
+    private const byte Udp = 17;
+    private const byte IcmpV6 = 58;
+    private const byte Sctp = 132;
+    private const byte UdpLite = 136;
+
+    private readonly Dictionary<string, IpSetDefinition> _sets = new(StringComparer.Ordinal);
+
+    /// <summary>The IP sets that the compiled rules ask.</summary>
+    public IReadOnlyCollection<IpSetDefinition> Sets => _sets.Values;
+
+    /// <param name="id">Of the list.</param>
+    /// <param name="rules">As their author wrote them.</param>
+    /// <param name="whole">The resource.</param>
+    public RuleList Compile(string id, ImmutableArray<Rule> rules, Provenance whole)
+    {
+        var compiled = ImmutableArray.CreateBuilder<CompiledRule>();
+        for (var index = 0; index < rules.Length; index++)
+        {
+            var provenance = whole with { RuleIndex = index };
+            try
+            {
+                compiled.AddRange(Compile(rules[index]).Select(m => new CompiledRule(m.Match, m.Action, provenance)));
+            }
+            catch (RuleUnusableException e)
+            {
+                _sets.Clear();
+                return Deny(id, provenance with { Note = e.Message });
+            }
+        }
+        return new(id, new(compiled.ToImmutable()));
+    }
+
+    /// <summary>A list that denies everything, and says why.</summary>
+    public static RuleList Deny(string id, Provenance provenance) => new(id, [new(RuleMatch.Any, RuleAction.Deny, provenance)]);
+
+    private IEnumerable<(RuleMatch Match, RuleAction Action)> Compile(Rule rule)
+    {
+        RefuseUnknown("", rule.Unknown);
+        var action = rule.Action.ToLowerInvariant() switch
+        {
+            "allow" => RuleAction.Allow,
+            "deny" => RuleAction.Deny,
+            "pass" => RuleAction.Pass,
+            "log" => RuleAction.Log,
+            _ => throw new RuleUnusableException($"action: unknown value \"{rule.Action}\""),
+        };
+        var match = new RuleMatch
+        {
+            IpVersion = rule.IpVersion switch
+            {
+                null => null,
+                4 => 4,
+                6 => 6,
+                _ => throw new RuleUnusableException($"ipVersion: {rule.IpVersion}"),
+            },
+            Protocol = ParseProtocol("protocol", rule.Protocol),
+            NotProtocol = ParseProtocol("notProtocol", rule.NotProtocol),
+            Icmp = ParseIcmp("icmp", rule.Icmp),
+            NotIcmp = ParseIcmp("notICMP", rule.NotIcmp),
+        };
+        var sources = CompileSide("source", rule.Source, match.Protocol);
+        var destinations = CompileSide("destination", rule.Destination, match.Protocol);
+        // A rule that mixes numeric and named ports is several rules with one decision: each alternative asks other things.
+        return [.. from source in sources from destination in destinations
+            let both = WithFamily(match, source, destination) where both is not null select (both, action)];
+    }
+
+    /// <summary>Null: no packet is of two families.</summary>
+    private static RuleMatch? WithFamily(RuleMatch match, SideMatch source, SideMatch destination)
+    {
+        var version = match.IpVersion;
+        foreach (var nets in new[] { source.Nets, destination.Nets })
+        {
+            if (nets.IsEmpty)
+            {
+                continue;
+            }
+            byte family = nets[0].IsIpv6 ? (byte)6 : (byte)4;
+            if (version is not null && version != family)
+            {
+                return null;
+            }
+            version = family;
+        }
+        return match with { IpVersion = version, Source = source, Destination = destination };
+    }
+
+    private List<SideMatch> CompileSide(string side, EntityRule? rule, byte? protocol)
+    {
+        if (rule is null)
+        {
+            return [SideMatch.Any];
+        }
+        RefuseUnknown(side + ".", rule.Unknown);
+        if (rule.Services is not null)
+        {
+            throw new RuleUnusableException($"{side}.services: this version does not follow services");
+        }
+        var selector = EffectiveSelector.Of(rule, policyNamespace);
+        var (numbers, names) = SplitPorts($"{side}.ports", rule.Ports, protocol);
+        var (notNumbers, notNames) = SplitPorts($"{side}.notPorts", rule.NotPorts, protocol);
+        var match = new SideMatch
+        {
+            Nets = ParseNets($"{side}.nets", rule.Nets),
+            NotNets = ParseNets($"{side}.notNets", rule.NotNets),
+            NotSet = string.IsNullOrEmpty(rule.NotSelector) ? null
+                : Ask(IpSetDefinition.Of(EffectiveSelector.Parse($"{side}.notSelector", rule.NotSelector))),
+            NotPorts = notNumbers,
+            NotPortSets = new([.. notNames.Select(n => Ask(IpSetDefinition.Of(selector ?? Datastore.Selectors.Selector.All, n, protocol)))]),
+        };
+        var alternatives = new List<SideMatch>();
+        if (!numbers.IsEmpty || names.IsEmpty)
+        {
+            alternatives.Add(match with { Ports = numbers, Set = selector is null ? null : Ask(IpSetDefinition.Of(selector)) });
+        }
+        // The named port's set holds only endpoints that the selector matches, so the selector's own set need not be asked.
+        alternatives.AddRange(names.Select(n =>
+            match with { PortSet = Ask(IpSetDefinition.Of(selector ?? Datastore.Selectors.Selector.All, n, protocol)) }));
+        return alternatives;
+    }
+
+    private string Ask(IpSetDefinition set)
+    {
+        _sets.TryAdd(set.Id, set);
+        return set.Id;
+    }
+
+    private static EquatableArray<Cidr> ParseNets(string field, ImmutableArray<string>? nets)
+    {
+        var parsed = ImmutableArray.CreateBuilder<Cidr>();
+        foreach (var text in nets ?? [])
+        {
+            if (!Cidr.TryParse(text, out var cidr))
+            {
+                throw new RuleUnusableException($"{field}: \"{text}\" is no address range");
+            }
+            parsed.Add(cidr);
+        }
+        return parsed.Count > 1 && parsed.Any(c => c.IsIpv6 != parsed[0].IsIpv6)
+            ? throw new RuleUnusableException($"{field}: both IPv4 and IPv6")
+            : new(parsed.ToImmutable());
+    }
+
+    private static (EquatableArray<PortRange> Numbers, ImmutableArray<string> Names) SplitPorts(string field,
+        ImmutableArray<NumberOrString>? ports, byte? protocol)
+    {
+        var numbers = ImmutableArray.CreateBuilder<PortRange>();
+        var names = ImmutableArray.CreateBuilder<string>();
+        foreach (var port in ports ?? [])
+        {
+            var text = port.ToString();
+            if (PortRange.TryParse(text, out var range))
+            {
+                numbers.Add(range);
+            }
+            else if (port.Number is not null || text.Length == 0 || !text.Any(char.IsAsciiLetter))
+            {
+                throw new RuleUnusableException($"{field}: \"{text}\" is no port");
+            }
+            else
+            {
+                names.Add(text);
+            }
+        }
+        // Without the protocol in the match, "port 80" would read whatever lies at that offset of another protocol's header.
+        var needsProtocol = numbers.Count > 0 || (protocol is not null && names.Count > 0);
+        return needsProtocol && protocol is not (Tcp or Udp or Sctp)
+            ? throw new RuleUnusableException($"{field}: ports need the protocol TCP, UDP or SCTP")
+            : (new(numbers.ToImmutable()), names.ToImmutable());
+    }
+
+    private static byte? ParseProtocol(string field, NumberOrString? protocol) => protocol switch
+    {
+        null => null,
+        { Number: >= 1 and <= 255 } number => (byte)number.Number,
+        { Text: { } text } => text.ToLowerInvariant() switch
+        {
+            "tcp" => Tcp,
+            "udp" => Udp,
+            "icmp" => Icmp,
+            "icmpv6" => IcmpV6,
+            "sctp" => Sctp,
+            "udplite" => UdpLite,
+            _ => byte.TryParse(text, out var parsed) && parsed > 0 ? parsed : throw new RuleUnusableException($"{field}: \"{text}\" is unknown"),
+        },
+        _ => throw new RuleUnusableException($"{field}: {protocol}"),
+    };
+
+    private static IcmpTypeCode? ParseIcmp(string field, IcmpMatch? icmp) => icmp switch
+    {
+        null or { Type: null, Code: null } => null,
+        { Type: >= 0 and <= 255, Code: null or (>= 0 and <= 255) } => new((byte)icmp.Type, (byte?)icmp.Code),
+        _ => throw new RuleUnusableException($"{field}: type {icmp.Type}, code {icmp.Code}"),
+    };
+
+    private static void RefuseUnknown(string prefix, Dictionary<string, System.Text.Json.JsonElement>? unknown)
+    {
+        if (unknown is { Count: > 0 })
+        {
+            throw new RuleUnusableException($"unknown field {prefix}{unknown.Keys.Order(StringComparer.Ordinal).First()}");
+        }
+    }
+}

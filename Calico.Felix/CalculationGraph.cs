@@ -1,0 +1,122 @@
+using System.Collections.Immutable;
+using Calico.Datastore.Sync;
+using Calico.Felix.Calculation;
+using Calico.Felix.Labels;
+using Calico.Felix.Output;
+
+namespace Calico.Felix;
+
+/// <summary>From what the store and the host say to what this node's kernel should hold.</summary>
+/// <remarks>
+/// <code>
+///   SyncBatch ----+-- Profile -------------> ActiveProfiles ----> rule lists
+///                 |      +-- labels -+              +-- asks --+
+///                 +-- WorkloadEndpoint --> EndpointLabels --> IpSetMembers --> IP sets
+///                 +-- IPAMBlock ----------> LocalRoutes --------------------> routes
+///                 +-- IPPool -------------> PoolSets -----------------------> IP sets
+///                 +-- FelixConfiguration -> NodeConfiguration --------------> settings
+///   LocalEndpoint --> LocalEndpoints --> profiles, labels, routes ----------> endpoints
+/// </code>
+/// Synchronous and deterministic: one thread calls it, nothing in it waits, and the same states give the same output in whatever
+/// order and portions they came. Between two flushes only last states count.
+/// </remarks>
+public sealed class CalculationGraph
+{
+    private readonly PendingChanges<string, RuleListUpdate> _lists = new();
+    private readonly PendingChanges<WorkloadEndpointId, EndpointUpdate> _endpoints = new();
+    private readonly PendingChanges<Cidr, RouteUpdate> _routes = new();
+    private readonly PoolSets _pools = new();
+    private readonly IpSetMembers _sets = new();
+    private readonly EndpointLabels _labels;
+    private readonly ActiveProfiles _profiles;
+    private readonly LocalRoutes _localRoutes;
+    private readonly LocalEndpoints _local;
+    private readonly RemoteEndpoints _remote;
+    private readonly NodeConfiguration _configuration;
+
+    /// <param name="nodeName">Of this node, as in the store.</param>
+    public CalculationGraph(string nodeName)
+    {
+        _labels = new(_sets.Index.Set, _sets.Index.Remove);
+        _profiles = new(_sets, _lists);
+        _localRoutes = new(nodeName, _routes);
+        _local = new(_profiles, _labels, _sets, _localRoutes, _endpoints);
+        _remote = new(nodeName, _labels);
+        _configuration = new(nodeName);
+    }
+
+    /// <summary>Whether the store has been read once to its end. Until then <see cref="Flush"/> is empty: what is not known yet must not
+    /// be taken for absent.</summary>
+    public bool InSync { get; private set; }
+
+    /// <summary>Store revision up to which everything has been applied.</summary>
+    public long Revision { get; private set; }
+
+    /// <summary>Applies changes of the store. Kinds that nothing here asks are passed over.</summary>
+    public void Apply(SyncBatch batch)
+    {
+        foreach (var update in batch.Updates)
+        {
+            switch (update.Key.Kind)
+            {
+                case "Profile":
+                    _labels.SetProfile(update.Key.Name,
+                        (update.Value as Datastore.Resources.Resource<Datastore.Resources.ProfileSpec>)?.Spec.LabelsToApply);
+                    _profiles.Apply(update);
+                    break;
+                case "WorkloadEndpoint":
+                    _remote.Apply(update);
+                    break;
+                case "IPPool":
+                    _pools.Apply(update);
+                    break;
+                case "IPAMBlock":
+                    _localRoutes.ApplyBlock(update);
+                    break;
+                case "FelixConfiguration":
+                    _configuration.Apply(update);
+                    break;
+                default:
+                    break;
+            }
+        }
+        Revision = Math.Max(Revision, batch.Revision);
+        InSync |= batch.Status == SyncStatus.InSync;
+    }
+
+    /// <summary>Adds an endpoint of this node, or replaces its state.</summary>
+    public void Set(LocalEndpoint endpoint) => _local.Set(endpoint);
+
+    /// <summary>Removes an endpoint of this node. Unknown: nothing happens.</summary>
+    public void Remove(WorkloadEndpointId id) => _local.Remove(id);
+
+    /// <summary>What has changed since the last call, in an order in which each can be applied: settings, IP sets, lists that ask them,
+    /// endpoints that name those, routes; then what is gone, the other way round.</summary>
+    public ImmutableArray<DataplaneUpdate> Flush()
+    {
+        if (!InSync)
+        {
+            return [];
+        }
+        _local.Gate();
+        var (setUpdates, setRemovals) = _sets.Take();
+        var (lists, listRemovals) = _lists.Take();
+        var (endpoints, endpointRemovals) = _endpoints.Take();
+        var (routes, routeRemovals) = _routes.Take();
+        var updates = ImmutableArray.CreateBuilder<DataplaneUpdate>();
+        if (_configuration.Take() is { } settings)
+        {
+            updates.Add(settings);
+        }
+        updates.AddRange(_pools.Take());
+        updates.AddRange(setUpdates);
+        updates.AddRange(lists);
+        updates.AddRange(endpoints);
+        updates.AddRange(routes);
+        updates.AddRange(routeRemovals.Select(d => new RouteRemove(d)));
+        updates.AddRange(endpointRemovals.Select(id => new EndpointRemove(id)));
+        updates.AddRange(listRemovals.Select(id => new RuleListRemove(id)));
+        updates.AddRange(setRemovals);
+        return updates.ToImmutable();
+    }
+}

@@ -1,0 +1,15 @@
+using Calico.Datastore.Sync;
+
+namespace Calico.Felix.Rules;
+
+/// <summary>Where a rule comes from.</summary>
+/// <param name="Source">The resource.</param>
+/// <param name="Tier">Its tier; empty for a profile.</param>
+/// <param name="RuleIndex">From 0 in its direction; -1: the resource as a whole.</param>
+/// <param name="Revision">Of the resource; empty: it is not in the store.</param>
+/// <param name="Note">Why it is not what its author wrote; empty otherwise.</param>
+public sealed record Provenance(ResourceKey Source, string Tier, int RuleIndex, string Revision, string Note = "")
+{
+    public override string ToString() => (Tier.Length == 0 ? "" : $"{Tier}/") + Source
+        + (RuleIndex < 0 ? "" : $" rule {RuleIndex}") + (Revision.Length == 0 ? "" : $" @{Revision}") + (Note.Length == 0 ? "" : $": {Note}");
+}

@@ -1,0 +1,149 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Calico.Linux.Interop;
+
+/// <summary>The C library's calls, named and shaped as in their man pages. Nothing outside this folder knows the structs.</summary>
+internal static unsafe partial class LibC
+{
+    private const string Library = "libc";
+
+    // <linux/netlink.h>, <bits/socket.h>
+    public const int AF_UNIX = 1;
+    public const int AF_NETLINK = 16;
+    public const int SOCK_RAW = 3;
+    public const int SOCK_CLOEXEC = 0x80000;
+    public const int SOL_SOCKET = 1;
+    public const int SOL_NETLINK = 270;
+    public const int SO_PEERCRED = 17;
+    public const int SO_RCVTIMEO = 20;
+    public const int SO_SNDBUFFORCE = 32;
+    public const int SO_RCVBUFFORCE = 33;
+    public const int NETLINK_ADD_MEMBERSHIP = 1;
+    public const int NETLINK_CAP_ACK = 10;
+    public const int NETLINK_EXT_ACK = 11;
+    public const int NETLINK_GET_STRICT_CHK = 12;
+    public const int MSG_TRUNC = 0x20;
+    public const int MSG_CTRUNC = 0x08;
+    public const int MSG_DONTWAIT = 0x40;
+    public const int MSG_CMSG_CLOEXEC = 0x40000000;
+    public const int SCM_RIGHTS = 1;
+
+    // <fcntl.h>, <sched.h>, <sys/file.h>, <linux/nsfs.h>, <linux/magic.h>
+    public const int O_RDONLY = 0;
+    public const int O_CLOEXEC = 0x80000;
+    public const int CLONE_NEWNET = 0x40000000;
+    public const int LOCK_SH = 1;
+    public const int LOCK_EX = 2;
+    public const int LOCK_NB = 4;
+    public const int LOCK_UN = 8;
+    public const uint NS_GET_NSTYPE = 0xb703;
+    public const long NSFS_MAGIC = 0x6e736673;
+    public const int AT_EMPTY_PATH = 0x1000;
+    public const uint STATX_INO = 0x100;
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct SockAddrNetlink
+    {
+        public ushort Family;
+        public ushort Pad;
+        public uint PortId;
+        public uint Groups;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct IoVector
+    {
+        public void* Base;
+        public nuint Length;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct MessageHeader
+    {
+        public void* Name;
+        public uint NameLength;
+        public IoVector* Vectors;
+        public nuint VectorCount;
+        public void* Control;
+        public nuint ControlLength;
+        public int Flags;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct ControlHeader
+    {
+        public nuint Length;
+        public int Level;
+        public int Type;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct TimeValue
+    {
+        public nint Seconds;
+        public nint Microseconds;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct PeerCredential
+    {
+        public int ProcessId;
+        public uint UserId;
+        public uint GroupId;
+    }
+
+    [LibraryImport(Library, EntryPoint = "socket", SetLastError = true)]
+    public static partial int Socket(int domain, int type, int protocol);
+
+    [LibraryImport(Library, EntryPoint = "bind", SetLastError = true)]
+    public static partial int Bind(SafeHandle descriptor, SockAddrNetlink* address, uint length);
+
+    [LibraryImport(Library, EntryPoint = "getsockname", SetLastError = true)]
+    public static partial int GetSocketName(SafeHandle descriptor, SockAddrNetlink* address, uint* length);
+
+    [LibraryImport(Library, EntryPoint = "sendmsg", SetLastError = true)]
+    public static partial nint SendMessage(SafeHandle descriptor, MessageHeader* message, int flags);
+
+    [LibraryImport(Library, EntryPoint = "recvmsg", SetLastError = true)]
+    public static partial nint ReceiveMessage(SafeHandle descriptor, MessageHeader* message, int flags);
+
+    [LibraryImport(Library, EntryPoint = "setsockopt", SetLastError = true)]
+    public static partial int SetSocketOption(SafeHandle descriptor, int level, int option, void* value, uint length);
+
+    [LibraryImport(Library, EntryPoint = "getsockopt", SetLastError = true)]
+    public static partial int GetSocketOption(SafeHandle descriptor, int level, int option, void* value, uint* length);
+
+    [LibraryImport(Library, EntryPoint = "setns", SetLastError = true)]
+    public static partial int SetNamespace(SafeHandle descriptor, int type);
+
+    [LibraryImport(Library, EntryPoint = "unshare", SetLastError = true)]
+    public static partial int Unshare(int flags);
+
+    [LibraryImport(Library, EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags);
+
+    [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int IoControl(SafeHandle descriptor, nuint request);
+
+    [LibraryImport(Library, EntryPoint = "fstatfs", SetLastError = true)]
+    public static partial int FileSystemStatus(SafeHandle descriptor, void* buffer);
+
+    [LibraryImport(Library, EntryPoint = "statx", SetLastError = true)]
+    public static partial int ExtendedStatus(SafeHandle descriptor, byte* path, int flags, uint mask, void* buffer);
+
+    [LibraryImport(Library, EntryPoint = "flock", SetLastError = true)]
+    public static partial int FileLock(SafeHandle descriptor, int operation);
+
+    /// <summary>Opens read-only and close-on-exec; the errno is left for <see cref="Marshal.GetLastPInvokeError"/>.</summary>
+    public static SafeFileHandle OpenReadOnly(string path)
+    {
+        int descriptor;
+        do
+        {
+            descriptor = Open(path, O_RDONLY | O_CLOEXEC);
+        }
+        while (descriptor < 0 && Marshal.GetLastPInvokeError() == (int)Errno.Interrupted);
+        return new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+}

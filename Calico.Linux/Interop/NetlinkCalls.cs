@@ -1,0 +1,102 @@
+using System.Runtime.InteropServices;
+using Calico.Linux.Netlink;
+using Microsoft.Win32.SafeHandles;
+
+namespace Calico.Linux.Interop;
+
+/// <summary>The socket calls that both the request socket and the event socket make.</summary>
+internal static unsafe class NetlinkCalls
+{
+    /// <summary>The kernel's own port.</summary>
+    private const uint KernelPort = 0;
+
+    /// <summary>A bound socket as a plain number; the caller wraps it in the handle it wants.</summary>
+    public static int Open(NetlinkFamily family)
+    {
+        int descriptor = LibC.Socket(LibC.AF_NETLINK, LibC.SOCK_RAW | LibC.SOCK_CLOEXEC, (int)family);
+        return descriptor >= 0 ? descriptor : throw Failed($"open a netlink socket of family {family}");
+    }
+
+    public static void Bind(SafeHandle socket)
+    {
+        var address = new LibC.SockAddrNetlink { Family = LibC.AF_NETLINK };
+        if (LibC.Bind(socket, &address, (uint)sizeof(LibC.SockAddrNetlink)) != 0)
+            throw Failed("bind a netlink socket");
+    }
+
+    public static void SetOption(SafeHandle socket, int level, int option, int value, string what)
+    {
+        if (LibC.SetSocketOption(socket, level, option, &value, sizeof(int)) != 0)
+            throw Failed(what);
+    }
+
+    public static void SetReceiveTimeout(SafeHandle socket, TimeSpan timeout)
+    {
+        var value = new LibC.TimeValue
+        {
+            Seconds = (nint)(timeout.Ticks / TimeSpan.TicksPerSecond),
+            Microseconds = (nint)(timeout.Ticks % TimeSpan.TicksPerSecond / TimeSpan.TicksPerMicrosecond),
+        };
+        if (LibC.SetSocketOption(socket, LibC.SOL_SOCKET, LibC.SO_RCVTIMEO, &value, (uint)sizeof(LibC.TimeValue)) != 0)
+            throw Failed("set the receive timeout of a netlink socket");
+    }
+
+    public static void Send(SafeHandle socket, ReadOnlySpan<byte> messages, string request)
+    {
+        var address = new LibC.SockAddrNetlink { Family = LibC.AF_NETLINK };
+        fixed (byte* content = messages)
+        {
+            var vector = new LibC.IoVector { Base = content, Length = (nuint)messages.Length };
+            var message = new LibC.MessageHeader
+            {
+                Name = &address,
+                NameLength = (uint)sizeof(LibC.SockAddrNetlink),
+                Vectors = &vector,
+                VectorCount = 1,
+            };
+            nint sent;
+            do
+            {
+                sent = LibC.SendMessage(socket, &message, 0);
+            }
+            while (sent < 0 && Marshal.GetLastPInvokeError() == (int)Errno.Interrupted);
+            if (sent != messages.Length)
+                throw Failed(request);
+        }
+    }
+
+    /// <summary>Receives one datagram that the kernel itself sent. Returns its length, or minus the errno.</summary>
+    /// <remarks>Others with CAP_NET_ADMIN can send to our port; what does not come from port 0 is dropped here.</remarks>
+    public static int Receive(SafeHandle socket, Span<byte> buffer, int flags)
+    {
+        fixed (byte* content = buffer)
+        {
+            while (true)
+            {
+                LibC.SockAddrNetlink sender = default;
+                var vector = new LibC.IoVector { Base = content, Length = (nuint)buffer.Length };
+                var message = new LibC.MessageHeader
+                {
+                    Name = &sender,
+                    NameLength = (uint)sizeof(LibC.SockAddrNetlink),
+                    Vectors = &vector,
+                    VectorCount = 1,
+                };
+                nint received = LibC.ReceiveMessage(socket, &message, flags);
+                if (received < 0)
+                {
+                    int errno = Marshal.GetLastPInvokeError();
+                    if (errno == (int)Errno.Interrupted)
+                        continue;
+                    return -errno;
+                }
+
+                if (sender.PortId != KernelPort)
+                    continue;
+                return (message.Flags & LibC.MSG_TRUNC) != 0 ? -(int)Errno.MessageSize : (int)received;
+            }
+        }
+    }
+
+    private static NetlinkException Failed(string request) => new(Marshal.GetLastPInvokeError(), request);
+}

@@ -1,0 +1,196 @@
+using System.Collections.Immutable;
+using Calico.Linux.Netlink;
+
+namespace Calico.Linux.Nftables;
+
+/// <summary>Reads listings and events into records. Dumps hold other tables' objects too; those are left out.</summary>
+internal static class NftReader
+{
+    public static void ReadTable(in NetlinkMessage message, ImmutableArray<NftTable>.Builder found)
+    {
+        AttributeReader attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            if (a.Type == NftMessages.NFTA_TABLE_NAME)
+                found.Add(new NftTable((NftFamily)message.ReadStruct<NetfilterHeader>().Family, a.Text));
+        }
+    }
+
+    public static void ReadChain(in NetlinkMessage message, NftTable table, ImmutableArray<NftChain>.Builder found)
+    {
+        string tableName = "", name = "", type = "";
+        ulong handle = 0;
+        uint uses = 0;
+        NftHook? hook = null;
+        int priority = 0;
+        bool policyDrop = false;
+        AttributeReader attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            switch (a.Type)
+            {
+                case NftMessages.NFTA_CHAIN_TABLE: tableName = a.Text; break;
+                case NftMessages.NFTA_CHAIN_NAME: name = a.Text; break;
+                case NftMessages.NFTA_CHAIN_HANDLE: handle = a.U64BigEndian; break;
+                case NftMessages.NFTA_CHAIN_USE: uses = a.U32BigEndian; break;
+                case NftMessages.NFTA_CHAIN_TYPE: type = a.Text; break;
+                case NftMessages.NFTA_CHAIN_POLICY: policyDrop = a.U32BigEndian == 0; break;
+                case NftMessages.NFTA_CHAIN_HOOK: (hook, priority) = ReadHook(a.Nested); break;
+            }
+        }
+
+        if (!IsOf(message, table, tableName))
+            return;
+        found.Add(new NftChain
+        {
+            Name = name, Handle = handle, Uses = uses, Hook = hook, Priority = priority, Type = type, PolicyDrop = policyDrop,
+        });
+    }
+
+    public static void ReadRule(in NetlinkMessage message, NftTable table, ImmutableArray<NftRuleState>.Builder found)
+    {
+        string tableName = "", chain = "";
+        ulong handle = 0;
+        string? comment = null;
+        var expressions = ImmutableArray.CreateBuilder<NftExpressionState>();
+        AttributeReader attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            switch (a.Type)
+            {
+                case NftMessages.NFTA_RULE_TABLE: tableName = a.Text; break;
+                case NftMessages.NFTA_RULE_CHAIN: chain = a.Text; break;
+                case NftMessages.NFTA_RULE_HANDLE: handle = a.U64BigEndian; break;
+                case NftMessages.NFTA_RULE_USERDATA: comment = NftRule.ReadComment(a.Content); break;
+                case NftMessages.NFTA_RULE_EXPRESSIONS: ReadExpressions(a.Nested, expressions); break;
+            }
+        }
+
+        if (!IsOf(message, table, tableName))
+            return;
+        found.Add(new NftRuleState
+        {
+            Chain = chain, Handle = handle, Comment = comment, Expressions = expressions.DrainToImmutable(),
+        });
+    }
+
+    public static void ReadSet(in NetlinkMessage message, NftTable table, ImmutableArray<NftSetState>.Builder found)
+    {
+        string tableName = "", name = "";
+        ulong handle = 0;
+        uint flags = 0, keyType = 0, keyLength = 0, dataType = 0, dataLength = 0;
+        AttributeReader attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            switch (a.Type)
+            {
+                case NftMessages.NFTA_SET_TABLE: tableName = a.Text; break;
+                case NftMessages.NFTA_SET_NAME: name = a.Text; break;
+                case NftMessages.NFTA_SET_HANDLE: handle = a.U64BigEndian; break;
+                case NftMessages.NFTA_SET_FLAGS: flags = a.U32BigEndian; break;
+                case NftMessages.NFTA_SET_KEY_TYPE: keyType = a.U32BigEndian; break;
+                case NftMessages.NFTA_SET_KEY_LEN: keyLength = a.U32BigEndian; break;
+                case NftMessages.NFTA_SET_DATA_TYPE: dataType = a.U32BigEndian; break;
+                case NftMessages.NFTA_SET_DATA_LEN: dataLength = a.U32BigEndian; break;
+            }
+        }
+
+        if (!IsOf(message, table, tableName))
+            return;
+        found.Add(new NftSetState
+        {
+            Name = name, Handle = handle, Flags = (NftSetFlags)flags, KeyType = keyType, KeyLength = (int)keyLength,
+            DataType = dataType, DataLength = (int)dataLength,
+        });
+    }
+
+    public static void ReadElements(in NetlinkMessage message, ImmutableArray<NftElement>.Builder found)
+    {
+        AttributeReader attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            if (a.Type != NftMessages.NFTA_SET_ELEM_LIST_ELEMENTS)
+                continue;
+            AttributeReader elements = a.Nested;
+            while (elements.TryRead(out NetlinkAttribute element))
+                found.Add(NftElement.Read(element.Nested));
+        }
+    }
+
+    public static void ReadCounter(in NetlinkMessage message, NftTable table, ImmutableArray<NftCounterState>.Builder found)
+    {
+        string tableName = "", name = "";
+        ulong handle = 0, packets = 0, bytes = 0;
+        uint type = 0, uses = 0;
+        AttributeReader attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            switch (a.Type)
+            {
+                case NftMessages.NFTA_OBJ_TABLE: tableName = a.Text; break;
+                case NftMessages.NFTA_OBJ_NAME: name = a.Text; break;
+                case NftMessages.NFTA_OBJ_TYPE: type = a.U32BigEndian; break;
+                case NftMessages.NFTA_OBJ_USE: uses = a.U32BigEndian; break;
+                case NftMessages.NFTA_OBJ_HANDLE: handle = a.U64BigEndian; break;
+                case NftMessages.NFTA_OBJ_DATA: (packets, bytes) = ReadCount(a.Nested); break;
+            }
+        }
+
+        if (IsOf(message, table, tableName) && type == NftMessages.NFT_OBJECT_COUNTER)
+            found.Add(new NftCounterState(name, packets, bytes, handle, uses));
+    }
+
+    private static bool IsOf(in NetlinkMessage message, NftTable table, string name) =>
+        name == table.Name && message.ReadStruct<NetfilterHeader>().Family == (byte)table.Family;
+
+    private static (NftHook Hook, int Priority) ReadHook(AttributeReader attributes)
+    {
+        uint hook = 0;
+        int priority = 0;
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            switch (a.Type)
+            {
+                case NftMessages.NFTA_HOOK_HOOKNUM: hook = a.U32BigEndian; break;
+                case NftMessages.NFTA_HOOK_PRIORITY: priority = (int)a.U32BigEndian; break;
+            }
+        }
+
+        return ((NftHook)hook, priority);
+    }
+
+    private static (ulong Packets, ulong Bytes) ReadCount(AttributeReader attributes)
+    {
+        ulong packets = 0, bytes = 0;
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            switch (a.Type)
+            {
+                case NftMessages.NFTA_COUNTER_PACKETS: packets = a.U64BigEndian; break;
+                case NftMessages.NFTA_COUNTER_BYTES: bytes = a.U64BigEndian; break;
+            }
+        }
+
+        return (packets, bytes);
+    }
+
+    private static void ReadExpressions(AttributeReader list, ImmutableArray<NftExpressionState>.Builder found)
+    {
+        while (list.TryRead(out NetlinkAttribute element))
+        {
+            string name = "";
+            ImmutableArray<byte> content = [];
+            AttributeReader attributes = element.Nested;
+            while (attributes.TryRead(out NetlinkAttribute a))
+            {
+                switch (a.Type)
+                {
+                    case NftMessages.NFTA_EXPR_NAME: name = a.Text; break;
+                    case NftMessages.NFTA_EXPR_DATA: content = [.. a.Content]; break;
+                }
+            }
+
+            found.Add(new NftExpressionState(name, content));
+        }
+    }
+}

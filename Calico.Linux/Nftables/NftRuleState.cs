@@ -1,0 +1,45 @@
+using System.Collections.Immutable;
+using Calico.Linux.Netlink;
+
+namespace Calico.Linux.Nftables;
+
+/// <summary>A rule as the kernel lists it.</summary>
+public sealed record NftRuleState
+{
+    public required string Chain { get; init; }
+
+    /// <summary>The kernel's number of it, for deleting and replacing.</summary>
+    public required ulong Handle { get; init; }
+
+    /// <summary>The comment it was made with, or null.</summary>
+    public string? Comment { get; init; }
+
+    public ImmutableArray<NftExpressionState> Expressions { get; init; } = [];
+
+    /// <summary>The first counter in the rule itself, or null.</summary>
+    public Counter? Counter
+    {
+        get
+        {
+            foreach (NftExpressionState expression in Expressions)
+            {
+                if (expression.Name != "counter")
+                    continue;
+                ulong packets = 0, bytes = 0;
+                var attributes = new AttributeReader(expression.Content.AsSpan());
+                while (attributes.TryRead(out NetlinkAttribute a))
+                {
+                    switch (a.Type)
+                    {
+                        case NftMessages.NFTA_COUNTER_PACKETS: packets = a.U64BigEndian; break;
+                        case NftMessages.NFTA_COUNTER_BYTES: bytes = a.U64BigEndian; break;
+                    }
+                }
+
+                return new Counter(packets, bytes);
+            }
+
+            return null;
+        }
+    }
+}

@@ -1,0 +1,13 @@
+namespace Calico.Linux.Route;
+
+/// <summary>What to be told of.</summary>
+[Flags]
+public enum RouteEventKinds
+{
+    None = 0,
+    Links = 1,
+    Addresses = 2,
+    Routes = 4,
+    Rules = 8,
+    Neighbours = 16,
+}

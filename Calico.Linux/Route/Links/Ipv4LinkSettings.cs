@@ -1,0 +1,54 @@
+namespace Calico.Linux.Route;
+
+/// <summary>What <c>/proc/sys/net/ipv4/conf/&lt;link&gt;/</c> holds; null leaves a setting as it is.</summary>
+/// <remarks>Takes effect only on a link that exists: not in the message that makes it, but in the next one of the batch.</remarks>
+public sealed record Ipv4LinkSettings
+{
+    public bool? Forwarding { get; init; }
+
+    public bool? ProxyArp { get; init; }
+
+    /// <summary>0 off, 1 strict, 2 loose.</summary>
+    public int? RpFilter { get; init; }
+
+    public bool? RouteLocalnet { get; init; }
+
+    public bool? AcceptRedirects { get; init; }
+
+    public bool? SendRedirects { get; init; }
+
+    /// <summary>0 to 8; see arp_ignore.</summary>
+    public int? ArpIgnore { get; init; }
+
+    /// <summary>0 to 2; see arp_announce.</summary>
+    public int? ArpAnnounce { get; init; }
+
+    public bool? ArpNotify { get; init; }
+
+    public bool? AcceptLocal { get; init; }
+
+    /// <summary>(IPV4_DEVCONF_*, value) of what is set; numbers from uapi linux/ip.h.</summary>
+    internal IEnumerable<(ushort Key, int Value)> Set()
+    {
+        if (Forwarding is { } forwarding)
+            yield return (1, forwarding ? 1 : 0);
+        if (ProxyArp is { } proxyArp)
+            yield return (3, proxyArp ? 1 : 0);
+        if (AcceptRedirects is { } acceptRedirects)
+            yield return (4, acceptRedirects ? 1 : 0);
+        if (SendRedirects is { } sendRedirects)
+            yield return (6, sendRedirects ? 1 : 0);
+        if (RpFilter is { } rpFilter)
+            yield return (8, rpFilter);
+        if (ArpAnnounce is { } arpAnnounce)
+            yield return (18, arpAnnounce);
+        if (ArpIgnore is { } arpIgnore)
+            yield return (19, arpIgnore);
+        if (ArpNotify is { } arpNotify)
+            yield return (22, arpNotify ? 1 : 0);
+        if (AcceptLocal is { } acceptLocal)
+            yield return (23, acceptLocal ? 1 : 0);
+        if (RouteLocalnet is { } routeLocalnet)
+            yield return (26, routeLocalnet ? 1 : 0);
+    }
+}

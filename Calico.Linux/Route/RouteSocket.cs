@@ -1,0 +1,226 @@
+using System.Collections.Immutable;
+using System.Net.Sockets;
+using Calico.Linux.Netlink;
+
+namespace Calico.Linux.Route;
+
+/// <summary>Links, addresses, routes, rules and neighbours of one network namespace: that of the thread which opened the socket.</summary>
+/// <remarks>
+/// To work in another namespace, open one there: <c>broker.Run(ns, () => RouteSocket.Open())</c>. An open socket keeps its
+/// namespace and the links in it alive. One thread at a time.
+/// </remarks>
+public sealed class RouteSocket : IDisposable
+{
+    /// <summary>Acks of one send wait in the receive buffer, about 800 bytes each as the kernel counts them.</summary>
+    private const int RequestsPerSend = 1000;
+
+    private const int BufferBytes = 4 * 1024 * 1024;
+
+    private const ushort NDA_IFINDEX = 8;
+
+    private readonly NetlinkSocket _socket;
+    private readonly NetlinkWriter _query = new(256);
+
+    private RouteSocket(NetlinkSocket socket) => _socket = socket;
+
+    /// <summary>Opens a socket in the network namespace of the calling thread. Changing things needs CAP_NET_ADMIN there.</summary>
+    public static RouteSocket Open(TimeSpan? receiveTimeout = null)
+    {
+        NetlinkSocket socket = NetlinkSocket.Open(NetlinkFamily.Route, receiveTimeout, BufferBytes);
+        try
+        {
+            socket.FilterDumpsInKernel();
+            return new RouteSocket(socket);
+        }
+        catch (NetlinkException)
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Sends the batch in one sendmsg (in one per thousand requests) and reads every ack.</summary>
+    /// <exception cref="NetlinkException">The exchange itself failed; what the kernel did is not known.</exception>
+    public RouteOutcome Send(RouteBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        var failures = ImmutableArray.CreateBuilder<RouteFailure>();
+        uint first = _socket.ReserveSequences(batch.Count);
+        batch.Number(first);
+        for (int start = 0; start < batch.Count; start += RequestsPerSend)
+        {
+            int end = Math.Min(start + RequestsPerSend, batch.Count);
+            _socket.Send(batch.Written[batch.OffsetOf(start)..batch.OffsetOf(end)], batch.Describe(start));
+            ReadAcks(batch, first, start, end, failures);
+        }
+
+        failures.Sort((a, b) => a.Index.CompareTo(b.Index));
+        return new RouteOutcome(batch.Count, failures.DrainToImmutable());
+    }
+
+    /// <summary>Sends the batch; throws for the first failure whose error is not tolerated.</summary>
+    /// <exception cref="RouteBatchException">A request was refused; the others may stand.</exception>
+    public RouteOutcome Execute(RouteBatch batch, params ReadOnlySpan<Errno> tolerated) => Send(batch).ThrowIfFailed(tolerated);
+
+    /// <summary>Fills and executes a batch of its own: <c>route.Execute(b => b.DeleteLink(7), Errno.NoDevice)</c>.</summary>
+    public RouteOutcome Execute(Action<RouteBatch> fill, params ReadOnlySpan<Errno> tolerated)
+    {
+        ArgumentNullException.ThrowIfNull(fill);
+        using var batch = new RouteBatch();
+        fill(batch);
+        return Send(batch).ThrowIfFailed(tolerated);
+    }
+
+    /// <summary>The link of that name, or null.</summary>
+    public LinkState? FindLink(string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        return FindLink(0, name, $"get link {name}");
+    }
+
+    /// <summary>The link of that index, or null.</summary>
+    public LinkState? FindLink(int index) => FindLink(index, null, $"get link {index}");
+
+    /// <summary>The link of that name.</summary>
+    /// <exception cref="NetlinkException"><see cref="Errno.NoDevice"/>.</exception>
+    public LinkState GetLink(string name) => FindLink(name) ?? throw new NetlinkException((int)Errno.NoDevice, $"get link {name}");
+
+    /// <summary>All links, without their counters.</summary>
+    public IReadOnlyList<LinkState> ListLinks() => List("list links", RouteMessages.RTM_GETLINK,
+        static query =>
+        {
+            query.WriteStruct(default(LinkHeader));
+            query.WriteU32(LinkAttributes.IFLA_EXT_MASK, LinkAttributes.RTEXT_FILTER_SKIP_STATS);
+        },
+        RouteMessages.RTM_NEWLINK, static (in NetlinkMessage m) => LinkState.Read(m));
+
+    /// <summary>Addresses, of one link when <paramref name="linkIndex"/> is not 0.</summary>
+    public IReadOnlyList<InterfaceAddress> ListAddresses(int linkIndex = 0, AddressFamily family = AddressFamily.Unspecified) =>
+        List("list addresses", RouteMessages.RTM_GETADDR,
+            query => query.WriteStruct(new AddressHeader { Family = RouteMessages.FamilyOf(family), Index = linkIndex }),
+            RouteMessages.RTM_NEWADDR, static (in NetlinkMessage m) => InterfaceAddress.Read(m));
+
+    /// <summary>Routes of the main and other tables; cached clones left out.</summary>
+    public IReadOnlyList<RouteEntry> ListRoutes(RouteFilter? filter = null)
+    {
+        filter ??= new RouteFilter();
+        try
+        {
+            return List("list routes", RouteMessages.RTM_GETROUTE, query => WriteRouteFilter(query, filter), RouteMessages.RTM_NEWROUTE,
+                (in NetlinkMessage m) => (m.ReadStruct<RouteHeader>().Flags & RouteEntry.RTM_F_CLONED) != 0 ? null
+                    : Matching(RouteEntry.Read(m), filter));
+        }
+        catch (NetlinkException e) when (e.Errno == Errno.NoEntry && filter.Table != 0)
+        {
+            // A table that no route was ever put into does not exist: it has none.
+            return [];
+        }
+    }
+
+    public IReadOnlyList<RoutingRule> ListRules(AddressFamily family = AddressFamily.Unspecified) => List("list rules",
+        RouteMessages.RTM_GETRULE, query => query.WriteStruct(new RuleHeader { Family = RouteMessages.FamilyOf(family) }),
+        RouteMessages.RTM_NEWRULE, static (in NetlinkMessage m) => RoutingRule.Read(m));
+
+    /// <summary>Neighbour entries, of one link when <paramref name="linkIndex"/> is not 0.</summary>
+    public IReadOnlyList<NeighbourEntry> ListNeighbours(int linkIndex = 0) => List("list neighbours", RouteMessages.RTM_GETNEIGH,
+        query =>
+        {
+            query.WriteStruct(default(NeighbourHeader));
+            if (linkIndex != 0)
+                query.WriteI32(NDA_IFINDEX, linkIndex);
+        },
+        RouteMessages.RTM_NEWNEIGH, static (in NetlinkMessage m) => NeighbourEntry.Read(m));
+
+    /// <summary>The forwarding table of a VXLAN device.</summary>
+    public IReadOnlyList<ForwardingEntry> ListForwarding(int linkIndex) => List("list forwarding entries", RouteMessages.RTM_GETNEIGH,
+        query => query.WriteStruct(new NeighbourHeader { Family = RouteMessages.AF_BRIDGE, Index = linkIndex }),
+        RouteMessages.RTM_NEWNEIGH, static (in NetlinkMessage m) => ForwardingEntry.Read(m));
+
+    public void Dispose()
+    {
+        _socket.Dispose();
+        _query.Dispose();
+    }
+
+    private delegate T? ReadMessage<T>(in NetlinkMessage message) where T : class;
+
+    private List<T> List<T>(string what, ushort request, Action<NetlinkWriter> write, ushort answer, ReadMessage<T> read) where T : class =>
+        NetlinkSocket.Retry(() =>
+        {
+            var found = new List<T>();
+            uint sequence = _socket.NextSequence();
+            _query.Clear();
+            _query.BeginMessage(request, NetlinkFlags.Request | NetlinkFlags.Dump, sequence);
+            write(_query);
+            _query.EndMessage();
+            _socket.Dump(_query, sequence, what, (in NetlinkMessage message) =>
+            {
+                if (message.Type == answer && read(message) is { } item)
+                    found.Add(item);
+            });
+            return found;
+        });
+
+    private LinkState? FindLink(int index, string? name, string what)
+    {
+        uint sequence = _socket.NextSequence();
+        _query.Clear();
+        _query.BeginMessage(RouteMessages.RTM_GETLINK, NetlinkFlags.Request, sequence);
+        _query.WriteStruct(new LinkHeader { Index = index });
+        if (name is not null)
+            _query.WriteString(LinkAttributes.IFLA_IFNAME, name);
+        _query.WriteU32(LinkAttributes.IFLA_EXT_MASK, LinkAttributes.RTEXT_FILTER_SKIP_STATS);
+        _query.EndMessage();
+        LinkState? found = null;
+        try
+        {
+            _socket.Ask(_query, sequence, what, (in NetlinkMessage message) => found = LinkState.Read(message));
+        }
+        catch (NetlinkException e) when (e.Errno == Errno.NoDevice)
+        {
+            return null;
+        }
+
+        return found;
+    }
+
+    private static void WriteRouteFilter(NetlinkWriter query, RouteFilter filter)
+    {
+        query.WriteStruct(new RouteHeader
+        {
+            Family = RouteMessages.FamilyOf(filter.Family),
+            Protocol = filter.Protocol.Number,
+            Kind = (byte)filter.Kind,
+        });
+        if (filter.Table != 0)
+            query.WriteU32(RouteEntry.RTA_TABLE, filter.Table);
+        if (filter.LinkIndex != 0)
+            query.WriteI32(RouteEntry.RTA_OIF, filter.LinkIndex);
+    }
+
+    /// <summary>Kernels before 5.0 ignore the filter of a dump, so it is applied here once more.</summary>
+    private static RouteEntry? Matching(RouteEntry route, RouteFilter filter) =>
+        (filter.Table == 0 || route.Table == filter.Table)
+        && (filter.Protocol.Number == 0 || route.Protocol == filter.Protocol)
+        && (filter.Kind == RouteKind.Unspecified || route.Kind == filter.Kind)
+        && (filter.LinkIndex == 0 || route.LinkIndex == filter.LinkIndex) ? route : null;
+
+    private void ReadAcks(RouteBatch batch, uint first, int start, int end, ImmutableArray<RouteFailure>.Builder failures)
+    {
+        int pending = end - start;
+        while (pending > 0)
+        {
+            var reader = new NetlinkReader(_socket.Receive(batch.Describe(start)));
+            while (reader.TryRead(out NetlinkMessage message))
+            {
+                long index = (long)message.Sequence - first;
+                if (message.Type != NetlinkMessage.Error || index < start || index >= end)
+                    continue;
+                pending--;
+                KernelAnswer answer = KernelAnswer.Read(message);
+                if (answer.Errno != 0)
+                    failures.Add(new RouteFailure((int)index, batch.Describe((int)index), (Errno)answer.Errno, answer.Text));
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using System.Text;
+using Calico.Felix;
+using Calico.Felix.Output;
+using Calico.Felix.Rules;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Felix;
+
+/// <summary>Applies updates one by one and refuses what a kernel would: a list before its IP set, an endpoint before its list, a removal
+/// of what is in use, a member twice.</summary>
+internal sealed class FakeDataplane
+{
+    private readonly SortedDictionary<string, SortedSet<IpSetMember>> _sets = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, RuleList> _lists = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, EndpointUpdate> _endpoints = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<Cidr, string?> _routes = [];
+    private NodeSettings? _settings;
+
+    public void Apply(DataplaneUpdate update)
+    {
+        switch (update)
+        {
+            case SettingsUpdate settings:
+                _settings = settings.Settings;
+                break;
+            case IpSetUpdate set:
+                var members = _sets.TryGetValue(set.Id, out var known) ? known : _sets[set.Id] = [];
+                Assert.That(set.Removed.All(members.Remove), $"{set.Id}: removed what is not there");
+                Assert.That(set.Added.All(members.Add), $"{set.Id}: added twice");
+                break;
+            case IpSetRemove set:
+                Assert.That(_lists.Values.Any(l => l.Sets.Contains(set.Id)), Is.False, $"{set.Id} removed in use");
+                Assert.That(_sets.Remove(set.Id));
+                break;
+            case RuleListUpdate list:
+                Assert.That(list.List.Sets.All(_sets.ContainsKey), $"{list.List.Id} before its IP sets");
+                _lists[list.List.Id] = list.List;
+                break;
+            case RuleListRemove list:
+                Assert.That(_endpoints.Values.Any(e => e.Ingress.Contains(list.Id) || e.Egress.Contains(list.Id)), Is.False,
+                    $"{list.Id} removed in use");
+                Assert.That(_lists.Remove(list.Id));
+                break;
+            case EndpointUpdate endpoint:
+                Assert.That(endpoint.Ingress.Concat(endpoint.Egress).All(_lists.ContainsKey), $"{endpoint.Id} before its lists");
+                _endpoints[endpoint.Id.ToString()] = endpoint;
+                break;
+            case EndpointRemove endpoint:
+                Assert.That(_endpoints.Remove(endpoint.Id.ToString()));
+                break;
+            case RouteUpdate route:
+                _routes[route.Destination] = route.InterfaceName;
+                break;
+            case RouteRemove route:
+                Assert.That(_routes.Remove(route.Destination));
+                break;
+            default:
+                Assert.Fail($"unknown update {update}");
+                break;
+        }
+    }
+
+    public string Dump()
+    {
+        var text = new StringBuilder();
+        if (_settings != new NodeSettings())
+        {
+            text.AppendLine($"settings {_settings}");
+        }
+        foreach (var (id, members) in _sets.Where(s => s.Value.Count > 0))
+        {
+            text.AppendLine($"set {id} {string.Join(' ', members)}");
+        }
+        foreach (var (id, list) in _lists.Where(l => !l.Value.Rules.IsEmpty))
+        {
+            text.AppendLine($"list {id}").AppendLine("  " + list.ToText().Replace("\n", "\n  ", StringComparison.Ordinal));
+        }
+        foreach (var (id, endpoint) in _endpoints)
+        {
+            text.AppendLine($"endpoint {id} {endpoint.InterfaceName} {endpoint.Gate} in {endpoint.Ingress} out {endpoint.Egress}");
+        }
+        foreach (var (destination, target) in _routes)
+        {
+            text.AppendLine($"route {destination} {target ?? "blackhole"}");
+        }
+        return text.ToString().TrimEnd();
+    }
+}

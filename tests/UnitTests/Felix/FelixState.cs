@@ -1,0 +1,109 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Sync;
+using Calico.Felix;
+
+namespace Calico.UnitTests.Felix;
+
+/// <summary>Everything the store and the host say at one time, and what the dataplane should then hold.</summary>
+public sealed record FelixState(string Name)
+{
+    public const string Node = "node-a";
+
+    public ImmutableDictionary<ResourceKey, SyncUpdate> Stored { get; init; } = ImmutableDictionary<ResourceKey, SyncUpdate>.Empty;
+
+    public ImmutableDictionary<WorkloadEndpointId, LocalEndpoint> Local { get; init; } = ImmutableDictionary<WorkloadEndpointId, LocalEndpoint>.Empty;
+
+    /// <summary>Dump of <see cref="FakeDataplane"/>; null: only the equality of all ways is asked.</summary>
+    public string? Expected { get; init; }
+
+    public FelixState Called(string name, string? expected) => this with { Name = name, Expected = expected };
+
+    public FelixState With(Resource resource)
+    {
+        var key = new ResourceKey(resource.Kind, resource.Metadata.Namespace ?? "", resource.Metadata.Name);
+        return this with { Stored = Stored.SetItem(key, new(key, resource)) };
+    }
+
+    public FelixState WithDamaged(string kind, string name, string error)
+    {
+        var key = new ResourceKey(kind, "", name);
+        return this with { Stored = Stored.SetItem(key, new(key, null, error)) };
+    }
+
+    public FelixState With(LocalEndpoint endpoint) => this with { Local = Local.SetItem(endpoint.Id, endpoint) };
+
+    public FelixState Without(string kind, string name) =>
+        this with { Stored = Stored.RemoveRange(Stored.Keys.Where(k => k.Kind == kind && k.Name == name)) };
+
+    public FelixState WithoutLocal(string workload) => this with { Local = Local.RemoveRange(Local.Keys.Where(k => k.Workload == workload)) };
+
+    public static Resource Profile(string name, Rule[]? ingress = null, Rule[]? egress = null, params (string Key, string Value)[] labels) =>
+        new Resource<ProfileSpec>
+        {
+            Kind = "Profile",
+            Metadata = new() { Name = name, ResourceVersion = "7" },
+            Spec = new()
+            {
+                Ingress = ingress?.ToImmutableArray(),
+                Egress = egress?.ToImmutableArray(),
+                LabelsToApply = labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value),
+            },
+        };
+
+    public static Resource Remote(string name, string address, string node = "node-b", string[]? profiles = null,
+        WorkloadEndpointPort[]? ports = null, params (string Key, string Value)[] labels) => new Resource<WorkloadEndpointSpec>
+        {
+            Kind = "WorkloadEndpoint",
+            Metadata = new() { Name = name, Namespace = "default", Labels = labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value) },
+            Spec = new()
+            {
+                Node = node,
+                Orchestrator = "cni",
+                IpNetworks = [address],
+                Profiles = profiles?.ToImmutableArray(),
+                Ports = ports?.ToImmutableArray(),
+            },
+        };
+
+    public static Resource Pool(string name, string cidr, bool natOutgoing) => new Resource<IpPoolSpec>
+    {
+        Kind = "IPPool",
+        Metadata = new() { Name = name },
+        Spec = new() { Cidr = cidr, NatOutgoing = natOutgoing },
+    };
+
+    public static Resource Block(string cidr, string? affinity, bool deleted = false) => new Resource<IpamBlockSpec>
+    {
+        Kind = "IPAMBlock",
+        Metadata = new() { Name = cidr },
+        Spec = new() { Cidr = cidr, Affinity = affinity, Deleted = deleted },
+    };
+
+    public static Resource Configuration(string name, string? hostAction = null, bool? vxlan = null) => new Resource<FelixConfigurationSpec>
+    {
+        Kind = "FelixConfiguration",
+        Metadata = new() { Name = name },
+        Spec = new() { DefaultEndpointToHostAction = hostAction, AllowVxlanPacketsFromWorkloads = vxlan },
+    };
+
+    public static LocalEndpoint Endpoint(string workload, string address, string[] profiles, params (string Key, string Value)[] labels) => new()
+    {
+        Id = new("cni", workload, "eth0"),
+        InterfaceName = "cali" + workload,
+        Addresses = [IPNetwork.Parse(address)],
+        Profiles = [.. profiles],
+        Labels = labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value),
+        NamedPorts = [new("web", ProtocolType.Tcp, 8080)],
+    };
+
+    public static Rule Allow(EntityRule? source = null, EntityRule? destination = null, string? protocol = null) => new()
+    {
+        Action = "Allow",
+        Source = source,
+        Destination = destination,
+        Protocol = protocol is null ? null : new NumberOrString(protocol),
+    };
+}
