@@ -34,7 +34,7 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     {
         var (call, configuration) = (request.Call, request.Configuration);
         WarnOfWhatIsNotDone(configuration);
-        var asked = AnnotationRequest.Read(configuration.PodAnnotations, ImmutableSortedDictionary<string, string>.Empty, configuration);
+        var asked = AnnotationRequest.Of(call, configuration);
         var claim = delegated is null && asked.AddressesWithoutIpam.IsEmpty ? ClaimFor(call, configuration, asked, LeasePurpose.Endpoint) : null;
         var unmanaged = delegated?.Addresses.Select(a => a.Address.Address) ?? asked.AddressesWithoutIpam;
         return new EndpointSpec

@@ -30,6 +30,16 @@ internal sealed record AnnotationRequest
     /// <summary>Null: as configured.</summary>
     public (bool Ipv4, bool Ipv6)? Families { get; private init; }
 
+    /// <summary>Of a call. As upstream, annotations count only where Kubernetes is the policy's source: without that, whoever starts a
+    /// container at a runtime could choose addresses.</summary>
+    public static AnnotationRequest Of(CniCall call, NetworkConfiguration configuration) =>
+        configuration.IsKubernetesPolicy && call.Args.IsKubernetes
+            ? Read(configuration.PodAnnotations, ImmutableSortedDictionary<string, string>.Empty, configuration)
+            : None;
+
+    /// <param name="pod">The pod's annotations.</param>
+    /// <param name="podNamespace">Its namespace's.</param>
+    /// <param name="configuration">Decides which are allowed.</param>
     /// <exception cref="CniException">Code 7: an annotation that cannot be read, or that the configuration does not allow.</exception>
     public static AnnotationRequest Read(IReadOnlyDictionary<string, string> pod, IReadOnlyDictionary<string, string> podNamespace,
         NetworkConfiguration configuration)

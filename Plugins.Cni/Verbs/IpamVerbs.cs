@@ -12,7 +12,7 @@ internal sealed class IpamVerbs(IIpam ipam, IpamRelease release, EndpointPlanner
         var (call, configuration) = (request.Call, request.Configuration);
         configuration.Validate();
         await spool.SettleAsync(call, ct);
-        var asked = AnnotationRequest.Read(configuration.PodAnnotations, ImmutableSortedDictionary<string, string>.Empty, configuration);
+        var asked = AnnotationRequest.Of(call, configuration);
         var claim = planner.ClaimFor(call, configuration, asked, LeasePurpose.Foreign);
         var leases = await ipam.ClaimAsync(claim, ct);
         if (leases.IsEmpty)

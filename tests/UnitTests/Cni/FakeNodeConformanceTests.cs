@@ -1,0 +1,11 @@
+using Calico.TestKit.Workloads;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Cni;
+
+/// <summary>The fakes keep the contracts too, or what is tested with them proves little.</summary>
+[TestFixture]
+public sealed class FakeNodeConformanceTests : AdapterConformance
+{
+    protected override Task<ConformanceNode> StartNodeAsync() => Task.FromResult<ConformanceNode>(new FakeConformanceNode("cni"));
+}
