@@ -31,12 +31,12 @@ internal static unsafe partial class LibC
 
     // <fcntl.h>, <sched.h>, <sys/file.h>, <linux/nsfs.h>, <linux/magic.h>
     public const int O_RDONLY = 0;
+    public const int O_RDWR = 2;
+    public const int O_CREAT = 0x40;
     public const int O_CLOEXEC = 0x80000;
     public const int CLONE_NEWNET = 0x40000000;
-    public const int LOCK_SH = 1;
     public const int LOCK_EX = 2;
     public const int LOCK_NB = 4;
-    public const int LOCK_UN = 8;
     public const uint NS_GET_NSTYPE = 0xb703;
     public const long NSFS_MAGIC = 0x6e736673;
     public const int AT_EMPTY_PATH = 0x1000;
@@ -121,7 +121,7 @@ internal static unsafe partial class LibC
     public static partial int Unshare(int flags);
 
     [LibraryImport(Library, EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    public static partial int Open(string path, int flags);
+    public static partial int Open(string path, int flags, uint mode);
 
     [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
     public static partial int IoControl(SafeHandle descriptor, nuint request);
@@ -136,12 +136,17 @@ internal static unsafe partial class LibC
     public static partial int FileLock(SafeHandle descriptor, int operation);
 
     /// <summary>Opens read-only and close-on-exec; the errno is left for <see cref="Marshal.GetLastPInvokeError"/>.</summary>
-    public static SafeFileHandle OpenReadOnly(string path)
+    public static SafeFileHandle OpenReadOnly(string path) => OpenFile(path, O_RDONLY, 0);
+
+    /// <summary>Opens for writing too, and makes the file with this mode if it is not there.</summary>
+    public static SafeFileHandle OpenReadWrite(string path, uint mode) => OpenFile(path, O_RDWR | O_CREAT, mode);
+
+    private static SafeFileHandle OpenFile(string path, int flags, uint mode)
     {
         int descriptor;
         do
         {
-            descriptor = Open(path, O_RDONLY | O_CLOEXEC);
+            descriptor = Open(path, flags | O_CLOEXEC, mode);
         }
         while (descriptor < 0 && Marshal.GetLastPInvokeError() == (int)Errno.Interrupted);
         return new SafeFileHandle(descriptor, ownsHandle: true);

@@ -40,6 +40,9 @@ public sealed partial class NetlinkWriter
     /// <summary>An attribute of raw bytes.</summary>
     public void WriteBytes(ushort type, ReadOnlySpan<byte> value) => value.CopyTo(TakeAttribute(type, value.Length));
 
+    /// <summary>Attributes that were written before, as they are.</summary>
+    public void WriteRaw(ReadOnlySpan<byte> attributes) => attributes.CopyTo(Take(Align(attributes.Length)));
+
     public void WriteU8(ushort type, byte value) => TakeAttribute(type, 1)[0] = value;
 
     public void WriteU16(ushort type, ushort value) => MemoryMarshal.Write(TakeAttribute(type, 2), value);

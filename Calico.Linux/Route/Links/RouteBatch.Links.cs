@@ -21,8 +21,6 @@ public sealed partial class RouteBatch
         WriteEnd(pair.Name, pair.Mac, pair.Mtu, pair.QueuePairs);
         if (pair.Group != 0)
             _writer.WriteU32(LinkAttributes.IFLA_GROUP, pair.Group);
-        if (pair.Alias is { } alias)
-            _writer.WriteString(LinkAttributes.IFLA_IFALIAS, alias);
 
         NestedToken info = _writer.BeginNested(LinkAttributes.IFLA_LINKINFO);
         _writer.WriteString(LinkAttributes.IFLA_INFO_KIND, "veth");

@@ -7,6 +7,7 @@ namespace Calico.Linux.Route;
 /// <remarks>
 /// Choose <see cref="Index"/> and messages that need the index (a route through the link) can ride in the same batch.
 /// The peer is made down: the kernel refuses (ENOTCONN) a peer that is to be up at creation.
+/// Alias and IPv4 settings are ignored at creation; a <see cref="LinkChange"/> in the same batch sets them.
 /// Moving a link between namespaces afterwards costs 20 ms of waiting; making it there costs nothing.
 /// </remarks>
 public sealed record VethPair
@@ -24,8 +25,6 @@ public sealed record VethPair
 
     /// <summary>Link group of this end.</summary>
     public uint Group { get; init; }
-
-    public string? Alias { get; init; }
 
     /// <summary>Whether this end comes up at once.</summary>
     public bool Up { get; init; }
