@@ -49,13 +49,13 @@ public sealed record FelixConfigurationSpec
     [JsonPropertyName("vxlanVNI")] public int? VxlanVni { get; init; }
     public bool? IpipEnabled { get; init; }
     [JsonPropertyName("ipipMTU")] public int? IpipMtu { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
 /// <summary>A port that stays open whatever policy says.</summary>
 public sealed record ProtoPort
 {
-    public string Protocol { get; init; } = "";
+    public string Protocol { get; set; } = "";
     public int Port { get; init; }
     public string? Net { get; init; }
 }

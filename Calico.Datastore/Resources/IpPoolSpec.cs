@@ -7,7 +7,7 @@ namespace Calico.Datastore.Resources;
 /// <summary>IPPool. Null fields were not set; readers use upstream's defaults.</summary>
 public sealed record IpPoolSpec
 {
-    public string Cidr { get; init; } = "";
+    public string Cidr { get; set; } = "";
     public string? VxlanMode { get; init; }
     public string? IpipMode { get; init; }
     public bool? NatOutgoing { get; init; }
@@ -18,5 +18,5 @@ public sealed record IpPoolSpec
     public string? NamespaceSelector { get; init; }
     public ImmutableArray<string>? AllowedUses { get; init; }
     public string? AssignmentMode { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }

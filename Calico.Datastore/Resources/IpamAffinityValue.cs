@@ -12,11 +12,11 @@ public sealed record IpamAffinityValue
     public const string PendingDeletion = "pendingDeletion";
 
     /// <summary>One of the constants. An empty one means confirmed: see <see cref="IsConfirmed"/>.</summary>
-    public string State { get; init; } = "";
+    public string State { get; set; } = "";
 
     public bool Deleted { get; init; }
 
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 
     /// <summary>Upstream before 3.0 wrote no state, which counts as confirmed.</summary>
     [JsonIgnore] public bool IsConfirmed => State is "" or Confirmed;

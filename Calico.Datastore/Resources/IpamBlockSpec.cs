@@ -8,7 +8,7 @@ namespace Calico.Datastore.Resources;
 /// <c>IPAMBlock</c> named by its CIDR.</summary>
 public sealed record IpamBlockSpec
 {
-    public string Cidr { get; init; } = "";
+    public string Cidr { get; set; } = "";
 
     /// <summary><c>host:&lt;node&gt;</c>, <c>virtual:…</c>, or null.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)] public string? Affinity { get; init; }
@@ -16,17 +16,17 @@ public sealed record IpamBlockSpec
     [JsonPropertyName("affinity_claim_time")] public DateTimeOffset? AffinityClaimTime { get; init; }
 
     /// <summary>One entry per address: index into <see cref="Attributes"/>, or null when free.</summary>
-    public ImmutableArray<int?> Allocations { get; init; } = [];
+    public ImmutableArray<int?> Allocations { get; set; } = [];
 
     /// <summary>Free ordinals, first to be taken first.</summary>
-    public ImmutableArray<int> Unallocated { get; init; } = [];
+    public ImmutableArray<int> Unallocated { get; set; } = [];
 
-    public ImmutableArray<IpamAttribute> Attributes { get; init; } = [];
+    public ImmutableArray<IpamAttribute> Attributes { get; set; } = [];
     public ulong SequenceNumber { get; init; }
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public ImmutableSortedDictionary<string, ulong>? SequenceNumberForAllocation { get; init; }
     public bool Deleted { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
 /// <summary>Who has an address of a block.</summary>
@@ -38,5 +38,5 @@ public sealed record IpamAttribute
     public ImmutableSortedDictionary<string, string>? Secondary { get; init; }
     [JsonPropertyName("alternateOwnerAttrs")] public ImmutableSortedDictionary<string, string>? AlternateOwnerAttrs { get; init; }
     [JsonPropertyName("releasedAt")] public DateTimeOffset? ReleasedAt { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }

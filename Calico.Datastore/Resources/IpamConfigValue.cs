@@ -23,7 +23,7 @@ public sealed record IpamConfigValue
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int IpCooldownSeconds { get; init; }
 
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 
     /// <summary>What holds where the key is absent.</summary>
     public static IpamConfigValue Default { get; } = new() { AutoAllocateBlocks = true, KubeVirtVMAddressPersistence = "Enabled" };

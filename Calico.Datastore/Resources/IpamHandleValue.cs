@@ -9,9 +9,9 @@ namespace Calico.Datastore.Resources;
 public sealed record IpamHandleValue
 {
     /// <summary>Number of addresses by block CIDR.</summary>
-    public ImmutableSortedDictionary<string, int> Block { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
+    public ImmutableSortedDictionary<string, int> Block { get; set; } = ImmutableSortedDictionary<string, int>.Empty;
 
     public bool Deleted { get; init; }
 
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }

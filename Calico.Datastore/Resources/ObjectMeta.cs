@@ -7,7 +7,7 @@ namespace Calico.Datastore.Resources;
 /// <summary>Metadata of a resource, as upstream stores it.</summary>
 public sealed record ObjectMeta
 {
-    public string Name { get; init; } = "";
+    public string Name { get; set; } = "";
     public string? Namespace { get; init; }
     public string? Uid { get; init; }
     /// <summary>Decimal mod revision of the key. Never stored.</summary>
@@ -22,5 +22,5 @@ public sealed record ObjectMeta
 
     /// <summary>Fields that others wrote and this version does not know; they survive our updates.</summary>
     [JsonExtensionData]
-    public Dictionary<string, JsonElement>? Unknown { get; init; }
+    public Dictionary<string, JsonElement>? Unknown { get; set; }
 }

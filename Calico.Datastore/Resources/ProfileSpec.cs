@@ -10,5 +10,5 @@ public sealed record ProfileSpec
     public ImmutableArray<Rule>? Ingress { get; init; }
     public ImmutableArray<Rule>? Egress { get; init; }
     public ImmutableSortedDictionary<string, string>? LabelsToApply { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }

@@ -7,7 +7,7 @@ namespace Calico.Datastore.Resources;
 /// <summary>A rule of a policy or profile. An unknown field makes the whole policy deny: see <see cref="Unknown"/>.</summary>
 public sealed record Rule
 {
-    public string Action { get; init; } = "";
+    public string Action { get; set; } = "";
     public int? IpVersion { get; init; }
     public NumberOrString? Protocol { get; init; }
     public NumberOrString? NotProtocol { get; init; }
@@ -17,7 +17,7 @@ public sealed record Rule
     public RuleMetadata? Metadata { get; init; }
     public EntityRule? Source { get; init; }
     public EntityRule? Destination { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
 /// <summary>One side of a rule.</summary>
@@ -32,7 +32,7 @@ public sealed record EntityRule
     public ImmutableArray<NumberOrString>? NotPorts { get; init; }
     public ServiceAccountMatch? ServiceAccounts { get; init; }
     public ServiceMatch? Services { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
 public sealed record IcmpMatch

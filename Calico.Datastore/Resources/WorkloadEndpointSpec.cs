@@ -23,20 +23,20 @@ public sealed record WorkloadEndpointSpec
     public string? Mac { get; init; }
     public ImmutableArray<WorkloadEndpointPort>? Ports { get; init; }
     public ImmutableArray<string>? AllowSpoofedSourcePrefixes { get; init; }
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 
 /// <summary>Floating address.</summary>
 public sealed record IpNat
 {
-    [JsonPropertyName("internalIP")] public string InternalIp { get; init; } = "";
-    [JsonPropertyName("externalIP")] public string ExternalIp { get; init; } = "";
+    [JsonPropertyName("internalIP")] public string InternalIp { get; set; } = "";
+    [JsonPropertyName("externalIP")] public string ExternalIp { get; set; } = "";
 }
 
 /// <summary>A port of a workload.</summary>
 public sealed record WorkloadEndpointPort
 {
-    public string Name { get; init; } = "";
+    public string Name { get; set; } = "";
     public NumberOrString? Protocol { get; init; }
     public int Port { get; init; }
     public int? HostPort { get; init; }

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Calico.Datastore.Sync;
 
 /// <summary>Turns a stored key and value into a resource. Never throws on what others stored.</summary>
@@ -8,5 +10,5 @@ public interface IResourceDecoder
     /// <param name="value">The stored bytes; empty when the key is being deleted: then only <see cref="SyncUpdate.Key"/> is used.</param>
     /// <param name="update">The resource; or, when the value cannot be used, no value and the error that says why.</param>
     /// <returns>False: the key is none of a resource that the follower knows.</returns>
-    bool TryDecode(string key, ReadOnlyMemory<byte> value, out SyncUpdate update);
+    bool TryDecode(string key, ReadOnlyMemory<byte> value, [NotNullWhen(true)] out SyncUpdate? update);
 }

@@ -6,6 +6,9 @@ namespace Calico.Datastore.Resources.Shapes;
 /// <summary>A list of values of one shape.</summary>
 public sealed class ListShape(Shape item) : Shape
 {
+    /// <summary>Shape of each item.</summary>
+    public Shape Item => item;
+
     /// <summary>0: any number.</summary>
     public int MaxItems { get; init; }
 

@@ -26,6 +26,9 @@ public sealed class ObjectShape : Shape
     /// <summary>The members, in order.</summary>
     public ImmutableArray<Field> Fields => fields;
 
+    /// <summary>Shape of a member.</summary>
+    public Shape this[string name] => byName[name].Shape;
+
     public override void Check(JsonElement value, string path, ShapeReport report)
     {
         if (value.ValueKind != JsonValueKind.Object)

@@ -1,0 +1,48 @@
+using Calico.Datastore.Resources.Formats;
+using Calico.Datastore.Resources.Shapes;
+using static Calico.Datastore.Resources.Shapes.FieldFactory;
+
+namespace Calico.Datastore.Resources.Kinds;
+
+/// <summary>HostEndpoint: an interface, or all, of a host.</summary>
+internal static class HostEndpointKind
+{
+    private static readonly ObjectShape port = new(
+        Required(Text("name", NameFormats.PortName)), Required(Protocol("protocol")), Required(Number("port", 1, 65535)))
+    {
+        Rules = [WorkloadEndpointKind.ProtocolWithPorts],
+    };
+
+    internal static ResourceKind Create() => new ResourceKind<OpenSpec>
+    {
+        Name = "HostEndpoint",
+        Plural = "hostendpoints",
+        Aliases = ["hep", "heps"],
+        Spec = new(
+            Text("node", maxLength: 253),
+            Text("interfaceName", NameFormats.Interface),
+            Texts("expectedIPs", NetFormats.Address, set: true),
+            Texts("profiles", NameFormats.Subdomain, set: true),
+            List("ports", port))
+        {
+            SchemaRules = [(it, report) =>
+            {
+                if (!it.Has("interfaceName") && !it.Has("expectedIPs"))
+                {
+                    report.Add(it.Path, "at least one of interfaceName or expectedIPs must be specified");
+                }
+
+                if (!it.Has("node"))
+                {
+                    report.Add(it.At("node"), "node must be specified");
+                }
+            }],
+        },
+        Columns = [TableColumn.Name, TableColumn.Spec("NODE", "node")],
+        WideColumns =
+        [
+            TableColumn.Name, TableColumn.Spec("NODE", "node"), TableColumn.Spec("INTERFACE", "interfaceName"),
+            TableColumn.List("IPS", "expectedIPs"), TableColumn.List("PROFILES", "profiles"),
+        ],
+    };
+}

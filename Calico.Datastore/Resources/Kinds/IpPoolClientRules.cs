@@ -1,0 +1,142 @@
+using System.Text.Json;
+using Calico.Datastore.Resources.Formats;
+using Calico.Datastore.Store;
+
+namespace Calico.Datastore.Resources.Kinds;
+
+/// <summary>Pools must not overlap, nor change what their blocks stand on.</summary>
+internal sealed class IpPoolClientRules : ClientRules
+{
+    // How long upstream gives every allocator to notice that the pool is disabled before its blocks are given up.
+    private static readonly TimeSpan disableNotice = TimeSpan.FromMilliseconds(500);
+
+    public override async Task<Resource> BeforeCreateAsync(ResourceClient client, Resource resource, CancellationToken ct)
+    {
+        var pool = Normalise((Resource<IpPoolSpec>)resource);
+        await RefuseOverlapAsync(client, pool, ct);
+        await RefuseOtherBlockSizeAsync(client, pool.Spec, ct);
+        return pool;
+    }
+
+    public override Task<Resource> BeforeUpdateAsync(ResourceClient client, Resource old, Resource resource, CancellationToken ct)
+    {
+        var (before, after) = ((Resource<IpPoolSpec>)old, Normalise((Resource<IpPoolSpec>)resource));
+        if (NetText.Canonical(before.Spec.Cidr) != after.Spec.Cidr)
+        {
+            throw ResourceErrors.Invalid("IPPool.Spec.CIDR", "IPPool CIDR cannot be modified", after.Spec.Cidr);
+        }
+
+        if (BlockSize(before.Spec) != BlockSize(after.Spec))
+        {
+            throw ResourceErrors.Invalid("IPPool.Spec.BlockSize", "IPPool BlockSize cannot be modified", $"{after.Spec.BlockSize}");
+        }
+
+        if (IsLoadBalancer(before.Spec) != IsLoadBalancer(after.Spec))
+        {
+            throw ResourceErrors.Invalid("IPPool.Spec.AllowedUses", "IPPool AllowedUses of a LoadBalancer pool cannot be modified");
+        }
+
+        return Task.FromResult<Resource>(after);
+    }
+
+    public override async Task BeforeDeleteAsync(ResourceClient client, Resource old, CancellationToken ct)
+    {
+        var pool = (Resource<IpPoolSpec>)old;
+        if (pool.Spec.Disabled != true)
+        {
+            await client.ReplaceAsync(pool with
+            {
+                Metadata = pool.Metadata with { ResourceVersion = null },
+                Spec = pool.Spec with { Disabled = true },
+            }, ct);
+        }
+
+        if (client.Addresses is { } addresses)
+        {
+            await Task.Delay(disableNotice, client.Time, ct);
+            await addresses.ReleasePoolAsync(pool.Spec.Cidr, ct);
+        }
+    }
+
+    /// <summary>Old data has no block size and no uses; whoever reads sees those that count.</summary>
+    internal static Resource FillDefaults(Resource resource)
+    {
+        var pool = (Resource<IpPoolSpec>)resource;
+        // A pool for certain namespaces cannot serve tunnels, which are in none; to say that it does would make it invalid.
+        var uses = (pool.Spec.AllowedUses?.IsEmpty ?? true) && string.IsNullOrEmpty(pool.Spec.NamespaceSelector);
+        return pool with
+        {
+            Spec = pool.Spec with
+            {
+                BlockSize = BlockSize(pool.Spec),
+                AllowedUses = uses ? ["Workload", "Tunnel"] : pool.Spec.AllowedUses,
+            },
+        };
+    }
+
+    private static async Task RefuseOverlapAsync(ResourceClient client, Resource<IpPoolSpec> pool, CancellationToken ct)
+    {
+        if (!NetText.TryParseNet(pool.Spec.Cidr, out var address, out var length))
+        {
+            return;
+        }
+
+        foreach (var other in (await client.ListAsync(pool.Kind, "", ct)).Items.OfType<Resource<IpPoolSpec>>())
+        {
+            if (other.Metadata.Name != pool.Metadata.Name && NetText.TryParseNet(other.Spec.Cidr, out var otherAddress, out var otherLength)
+                && NetText.Overlap(address, length, otherAddress, otherLength))
+            {
+                throw ResourceErrors.Invalid("IPPool.Spec.CIDR",
+                    $"IPPool({pool.Metadata.Name}) CIDR overlaps with IPPool({other.Metadata.Name}) CIDR {other.Spec.Cidr}", pool.Spec.Cidr);
+            }
+        }
+    }
+
+    private static async Task RefuseOtherBlockSizeAsync(ResourceClient client, IpPoolSpec pool, CancellationToken ct)
+    {
+        if (!NetText.TryParseNet(pool.Cidr, out var address, out var length))
+        {
+            return;
+        }
+
+        var blocks = await client.Store.ListAsync(IpamKeys.Blocks(NetText.Version(address)), 0, ct);
+        foreach (var block in blocks.Items)
+        {
+            if (IpamKeys.TryParseBlock(block.Key, out var cidr) && NetText.TryParseNet(cidr, out var inside, out var size)
+                && size >= length && NetText.Overlap(address, length, inside, size) && size != BlockSize(pool) && !IsDeleted(block))
+            {
+                throw ResourceErrors.Invalid("IPPool.Spec.BlockSize",
+                    "IPPool blocksSize conflicts with existing allocations that use a different blockSize", $"{BlockSize(pool)}");
+            }
+        }
+    }
+
+    private static bool IsDeleted(KeyValue block)
+    {
+        try
+        {
+            return ResourceJson.Read<IpamBlockSpec>(block.Value.Span).Deleted;
+        }
+        catch (JsonException)
+        {
+            // A block that cannot be read may hold addresses: it counts.
+            return false;
+        }
+    }
+
+    private static Resource<IpPoolSpec> Normalise(Resource<IpPoolSpec> pool)
+    {
+        if (NetFormats.Net(pool.Spec.Cidr) is { } wrong)
+        {
+            throw ResourceErrors.Invalid("IPPool.Spec.CIDR", $"IPPool {wrong}", pool.Spec.Cidr);
+        }
+
+        var cidr = NetText.Canonical(pool.Spec.Cidr);
+        return pool with { Spec = pool.Spec with { Cidr = cidr, BlockSize = BlockSize(pool.Spec with { Cidr = cidr }) } };
+    }
+
+    private static int BlockSize(IpPoolSpec pool) =>
+        pool.BlockSize is { } size and not 0 ? size : pool.Cidr.Contains(':', StringComparison.Ordinal) ? 122 : 26;
+
+    private static bool IsLoadBalancer(IpPoolSpec pool) => pool.AllowedUses?.Contains("LoadBalancer") == true;
+}

@@ -1,0 +1,139 @@
+using Calico.Datastore.Resources.Formats;
+using Calico.Datastore.Resources.Shapes;
+using static Calico.Datastore.Resources.Shapes.FieldFactory;
+
+namespace Calico.Datastore.Resources.Kinds;
+
+/// <summary>IPPool: addresses that IPAM gives out.</summary>
+internal static class IpPoolKind
+{
+    private static readonly string[] encapsulations = ["ipipMode", "vxlanMode"];
+
+    internal static ResourceKind Create() => new ResourceKind<IpPoolSpec>
+    {
+        Name = "IPPool",
+        Plural = "ippools",
+        Aliases = ["ipp", "ipps", "pool", "pools"],
+        Spec = new(
+            Required(Text("cidr", NetFormats.Net, 48)),
+            WithDefault(Choice("vxlanMode", "Never", "Always", "CrossSubnet"), "\"Never\""),
+            WithDefault(Choice("ipipMode", "Never", "Always", "CrossSubnet"), "\"Never\""),
+            Flag("natOutgoing"),
+            Flag("disabled"),
+            Flag("disableBGPExport"),
+            Number("blockSize", 0, 128),
+            WithDefault(Selector("nodeSelector", 0), "\"all()\""),
+            Selector("namespaceSelector", 0),
+            Choices("allowedUses", 10, "Workload", "Tunnel", "LoadBalancer"),
+            WithDefault(Choice("assignmentMode", "Automatic", "Manual"), "\"Automatic\""))
+        {
+            Rules = [Range, BlockSize],
+            SchemaRules = [Encapsulation, LoadBalancer, Selectors],
+        },
+        Columns = [TableColumn.Name, TableColumn.Spec("CIDR", "cidr"), TableColumn.Spec("SELECTOR", "nodeSelector")],
+        WideColumns =
+        [
+            TableColumn.Name, TableColumn.Spec("CIDR", "cidr"), TableColumn.Flag("NAT", "natOutgoing"),
+            TableColumn.Spec("IPIPMODE", "ipipMode"), TableColumn.Spec("VXLANMODE", "vxlanMode"), TableColumn.Flag("DISABLED", "disabled"),
+            TableColumn.Flag("DISABLEBGPEXPORT", "disableBGPExport"), TableColumn.Spec("SELECTOR", "nodeSelector"),
+            TableColumn.Spec("ASSIGNMENTMODE", "assignmentMode"),
+        ],
+        AfterRead = IpPoolClientRules.FillDefaults,
+        ClientRules = new IpPoolClientRules(),
+    };
+
+    private static void Range(JsonObjectView it, ShapeReport report)
+    {
+        if (NetText.TryParseNet(it.Text("cidr"), out var address, out var length)
+            && (Overlaps(address, length, "169.254.0.0", 16) || Overlaps(address, length, "fe80::", 10)))
+        {
+            report.Add(it.At("cidr"), "IP pool range overlaps with IPv4 or IPv6 Link Local range", it["cidr"]);
+        }
+    }
+
+    private static void BlockSize(JsonObjectView it, ShapeReport report)
+    {
+        if (!NetText.TryParseNet(it.Text("cidr"), out var address, out var length))
+        {
+            return;
+        }
+
+        var v4 = NetText.Version(address) == 4;
+        var blockSize = it.Number("blockSize") is { } set and not 0 ? set : v4 ? 26 : 122;
+        var (least, most) = v4 ? (20, 32) : (116, 128);
+        if (blockSize < least || blockSize > most)
+        {
+            report.Add(it.At("blockSize"), $"block size must be between {least} and {most}", it["blockSize"]);
+        }
+
+        if (length > blockSize && !it.IsTrue("disabled"))
+        {
+            report.Add(it.At("cidr"), $"IP pool size is too small for use with Calico IPAM. It must be equal to or greater than the block size /{blockSize}.",
+                it["cidr"]);
+        }
+    }
+
+    private static void Encapsulation(JsonObjectView it, ShapeReport report)
+    {
+        var on = encapsulations.Where(mode => IsOn(it, mode)).ToArray();
+        if (on.Length == 2)
+        {
+            report.Add(it.Path, "ipipMode and vxlanMode cannot both be enabled on the same IP pool");
+        }
+
+        if (IsOn(it, "ipipMode") && NetText.TryParseNet(it.Text("cidr"), out var address, out _) && NetText.Version(address) == 6)
+        {
+            report.Add(it.At("ipipMode"), "IPIP is not supported on IPv6 pools", it["ipipMode"]);
+        }
+    }
+
+    private static void LoadBalancer(JsonObjectView it, ShapeReport report)
+    {
+        var uses = it.Texts("allowedUses").ToArray();
+        if (uses.Contains("Tunnel") && it.Has("namespaceSelector"))
+        {
+            report.Add(it.At("namespaceSelector"), "namespaceSelector cannot be used with allowedUse Tunnel", it["namespaceSelector"]);
+        }
+
+        if (!uses.Contains("LoadBalancer"))
+        {
+            return;
+        }
+
+        if (encapsulations.Any(mode => IsOn(it, mode)))
+        {
+            report.Add(it.At("allowedUses"), "LoadBalancer IP pool cannot have IPIP or VXLAN enabled");
+        }
+
+        if (uses.Length > 1)
+        {
+            report.Add(it.At("allowedUses"), "LoadBalancer cannot be combined with Workload or Tunnel");
+        }
+
+        if (it.IsTrue("disableBGPExport"))
+        {
+            report.Add(it.At("disableBGPExport"), "LoadBalancer IP pools cannot disable BGP export");
+        }
+
+        if (it.Has("nodeSelector") && it.Text("nodeSelector") != "all()")
+        {
+            report.Add(it.At("nodeSelector"), "LoadBalancer IP pools must have nodeSelector all()", it["nodeSelector"]);
+        }
+    }
+
+    private static void Selectors(JsonObjectView it, ShapeReport report)
+    {
+        foreach (var name in new[] { "nodeSelector", "namespaceSelector" })
+        {
+            if (it.Text(name).Contains("global(", StringComparison.Ordinal))
+            {
+                report.Add(it.At(name), $"global() selector is not valid for IPPool {name}", it[name]);
+            }
+        }
+    }
+
+    private static bool IsOn(JsonObjectView it, string mode) => it.Text(mode) is not ("" or "Never");
+
+    private static bool Overlaps(System.Net.IPAddress address, int length, string other, int otherLength) =>
+        NetText.TryParseAddress(other, out var parsed) && NetText.Overlap(address, length, parsed, otherLength);
+}

@@ -1,0 +1,86 @@
+using System.Collections.Immutable;
+using Calico.Datastore.Resources.Shapes;
+using static Calico.Datastore.Resources.Shapes.FieldFactory;
+
+namespace Calico.Datastore.Resources.Kinds;
+
+/// <summary>Specs of the four kinds of policies that share their fields.</summary>
+internal static class PolicyShapes
+{
+    internal static ObjectShape Namespaced { get; } = new(Fields(global: false)) { SchemaRules = [NoGlobalSelectors] };
+
+    internal static ObjectShape Global { get; } = new([.. Fields(global: true), .. GlobalFields])
+    {
+        SchemaRules = [NoGlobalSelectors, UntrackedAndPreDnat],
+    };
+
+    internal static ObjectShape StagedNamespaced { get; } = new([StagedAction, .. Fields(global: false)])
+    {
+        Rules = [DeleteStandsAlone],
+        SchemaRules = [NoGlobalSelectors],
+    };
+
+    internal static ObjectShape StagedGlobal { get; } = new([StagedAction, .. Fields(global: true), .. GlobalFields])
+    {
+        Rules = [DeleteStandsAlone],
+        SchemaRules = [NoGlobalSelectors, UntrackedAndPreDnat],
+    };
+
+    internal static Field StagedAction => WithDefault(Choice("stagedAction", "Set", "Delete", "Learn", "Ignore"), "\"Set\"");
+
+    private static ImmutableArray<Field> GlobalFields =>
+        [Flag("doNotTrack"), Flag("preDNAT"), Flag("applyOnForward"), Selector("namespaceSelector")];
+
+    private static ImmutableArray<Field> Fields(bool global) =>
+    [
+        WithDefault(Text("tier", Formats.NameFormats.Label), "\"default\""),
+        Fraction("order"),
+        List("ingress", RuleShapes.Ingress(global), RuleShapes.MaxRules),
+        List("egress", RuleShapes.Egress(global), RuleShapes.MaxRules),
+        Selector("selector"),
+        Choices("types", 2, "Ingress", "Egress"),
+        Selector("serviceAccountSelector"),
+        Choices("performanceHints", 0, "AssumeNeededOnEveryNode"),
+    ];
+
+    private static void NoGlobalSelectors(JsonObjectView it, ShapeReport report)
+    {
+        EntityRules.NoGlobal(it, report, "selector");
+        EntityRules.NoGlobal(it, report, "serviceAccountSelector");
+        EntityRules.NoGlobal(it, report, "namespaceSelector");
+    }
+
+    private static void UntrackedAndPreDnat(JsonObjectView it, ShapeReport report)
+    {
+        var (preDnat, untracked) = (it.IsTrue("preDNAT"), it.IsTrue("doNotTrack"));
+        if (preDnat && untracked)
+        {
+            report.Add(it.Path, "preDNAT and doNotTrack cannot both be true");
+        }
+
+        if (preDnat && it.Has("egress"))
+        {
+            report.Add(it.At("egress"), "preDNAT policy cannot have any egress rules");
+        }
+
+        if (preDnat && it.Texts("types").Contains("Egress"))
+        {
+            report.Add(it.At("types"), "preDNAT policy cannot have 'Egress' type");
+        }
+
+        if ((preDnat || untracked) && !it.IsTrue("applyOnForward"))
+        {
+            report.Add(it.At("applyOnForward"), "applyOnForward must be true if either preDNAT or doNotTrack is true");
+        }
+    }
+
+    internal static void DeleteStandsAlone(JsonObjectView it, ShapeReport report)
+    {
+        if (it.Text("stagedAction") == "Delete"
+            && it.Element.EnumerateObject().Any(member => member.Name is not ("stagedAction" or "tier") && it.Has(member.Name)
+                && member.Value.ValueKind != System.Text.Json.JsonValueKind.False))
+        {
+            report.Add(it.Path, "Spec fields, except Tier, should all be zero-value if stagedAction is Delete");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Calico.Datastore.Resources.Formats;
+using Calico.Datastore.Resources.Shapes;
+using Calico.Datastore.Sync;
+using static Calico.Datastore.Resources.Shapes.FieldFactory;
+
+namespace Calico.Datastore.Resources;
+
+/// <summary>All that is to know about a kind of resource: its names, its key in the store, its JSON, what is valid, how it is listed.</summary>
+/// <remarks>Immutable and shared. To add a kind is to add one file with one of these and its line in <see cref="ResourceKinds"/>.</remarks>
+public abstract class ResourceKind
+{
+    public const string Root = "/calico/resources/v3/projectcalico.org/";
+
+    private readonly Lazy<ObjectShape> whole;
+
+    private protected ResourceKind() => whole = new(CreateShape);
+
+    /// <summary>E.g. <c>IPPool</c>.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Lower case, as in the key, e.g. <c>ippools</c>.</summary>
+    public required string Plural { get; init; }
+
+    /// <summary>What users may call it besides its name and plural; lower case.</summary>
+    public ImmutableArray<string> Aliases { get; init; } = [];
+
+    public bool Namespaced { get; init; }
+
+    /// <summary>What the spec looks like.</summary>
+    public required ObjectShape Spec { get; init; }
+
+    /// <summary>What the status looks like, where the kind has one.</summary>
+    public Shape? Status { get; init; }
+
+    /// <summary>What is wrong with a name, or null.</summary>
+    public Func<string, string?> NameFormat { get; init; } = NameFormats.Subdomain;
+
+    /// <summary>Rules over the whole resource, e.g. of spec and name.</summary>
+    public ImmutableArray<ObjectCheck> Rules { get; init; } = [];
+
+    /// <summary>Rules of upstream's CRD layer over the whole resource.</summary>
+    public ImmutableArray<ObjectCheck> SchemaRules { get; init; } = [];
+
+    /// <summary>Columns of the plain listing.</summary>
+    public ImmutableArray<TableColumn> Columns { get; init; } = [TableColumn.Name];
+
+    /// <summary>Columns of the wide listing; empty: as the plain one.</summary>
+    public ImmutableArray<TableColumn> WideColumns { get; init; } = [];
+
+    /// <summary>What a client has to see to beyond validity.</summary>
+    public ClientRules ClientRules { get; init; } = ClientRules.None;
+
+    /// <summary>Resources that are always there and never stored.</summary>
+    public ImmutableArray<Resource> Synthetic { get; init; } = [];
+
+    /// <summary>What is put into a resource only in the store; undone by <see cref="AfterRead"/>.</summary>
+    public Func<Resource, Resource> BeforeStore { get; init; } = resource => resource;
+
+    /// <summary>What is taken out of a resource that was stored.</summary>
+    public Func<Resource, Resource> AfterRead { get; init; } = resource => resource;
+
+    /// <summary>Every key of this kind starts so.</summary>
+    public string Prefix => $"{Root}{Plural}/";
+
+    /// <summary>Key in the store.</summary>
+    public string Path(ResourceKey key) => Namespaced ? $"{Prefix}{key.Namespace}/{key.Name}" : Prefix + key.Name;
+
+    /// <summary>Takes a key of this kind apart.</summary>
+    public bool TryParsePath(string path, out ResourceKey key)
+    {
+        key = default;
+        if (!path.StartsWith(Prefix, StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        var rest = path[Prefix.Length..];
+        var slash = rest.IndexOf('/', StringComparison.Ordinal);
+        if (rest.Length == 0 || (Namespaced ? slash <= 0 || slash == rest.Length - 1 : slash >= 0))
+        {
+            return false;
+        }
+
+        key = Namespaced ? new(Name, rest[..slash], rest[(slash + 1)..]) : new(Name, "", rest);
+        return true;
+    }
+
+    /// <summary>Identity of a resource of this kind.</summary>
+    public ResourceKey KeyOf(Resource resource) =>
+        new(Name, Namespaced ? resource.Metadata.Namespace ?? "" : "", resource.Metadata.Name);
+
+    /// <summary>A resource of this kind with nothing but metadata.</summary>
+    public abstract Resource Create(ObjectMeta metadata);
+
+    /// <summary>Reads a resource and fills in defaults and canonical spellings; what is invalid in it stays.</summary>
+    /// <exception cref="JsonException">It is not JSON of this kind's shape.</exception>
+    public abstract Resource Decode(JsonElement json);
+
+    /// <summary>Reads a value of the store, with defaults filled in.</summary>
+    /// <exception cref="JsonException">It is not JSON of this kind's shape.</exception>
+    public Resource DecodeStored(ReadOnlyMemory<byte> value)
+    {
+        using var document = JsonDocument.Parse(value);
+        return AfterRead(Decode(document.RootElement));
+    }
+
+    /// <summary>The resource as JSON, as shown to users.</summary>
+    public abstract JsonElement ToJson(Resource resource);
+
+    /// <summary>The resource as stored: kind and version set, no resource version.</summary>
+    public byte[] Encode(Resource resource) => JsonSerializer.SerializeToUtf8Bytes(ToJson(BeforeStore(resource with
+    {
+        Kind = Name,
+        ApiVersion = Resource.GroupVersion,
+        Metadata = resource.Metadata with { ResourceVersion = null },
+    })), ResourceJson.TypeInfo<JsonElement>());
+
+    /// <summary>Everything that is wrong with a resource.</summary>
+    public ImmutableArray<ValidationError> Validate(Resource resource) => Check(ToJson(resource), new ShapeReport()).Errors;
+
+    /// <summary>Checks JSON of this kind.</summary>
+    public ShapeReport Check(JsonElement json, ShapeReport report)
+    {
+        whole.Value.Check(json, "", report);
+        return report;
+    }
+
+    /// <summary>Fills in defaults and canonical spellings.</summary>
+    public JsonObject Complete(JsonObject json) => (JsonObject)whole.Value.Complete(json);
+
+    /// <summary>As <see cref="Complete(JsonObject)"/>; the element itself when nothing has to be filled in.</summary>
+    private protected JsonElement Complete(JsonElement json)
+    {
+        var report = Check(json, new ShapeReport { AcceptOtherSpellings = true });
+        return report.Incomplete && JsonObject.Create(json) is { } map
+            ? JsonSerializer.SerializeToElement(Complete(map), ResourceJson.TypeInfo<JsonObject>())
+            : json;
+    }
+
+    private ObjectShape CreateShape() => new(
+        Text("kind"),
+        Text("apiVersion", version => version == Resource.GroupVersion ? null : $"must be {Resource.GroupVersion}"),
+        Nested("metadata", MetadataShape.Create(NameFormat)),
+        WithDefault(Nested("spec", Spec), "{}"),
+        new Field("status", Status ?? new AnyShape()))
+    {
+        Rules = Rules,
+        SchemaRules = SchemaRules,
+    };
+}

@@ -1,0 +1,110 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+using Calico.Datastore.Resources.Kinds;
+using Calico.Datastore.Sync;
+
+namespace Calico.Datastore.Resources;
+
+/// <summary>The table of kinds: found by what users call them, by name, or by key in the store.</summary>
+/// <remarks>Immutable; one instance (<see cref="All"/>) serves a process.</remarks>
+public sealed class ResourceKinds : IResourceDecoder
+{
+    private readonly FrozenDictionary<string, ResourceKind> byAlias;
+    private readonly FrozenDictionary<string, ResourceKind> byPlural;
+
+    public ResourceKinds(params ImmutableArray<ResourceKind> kinds)
+    {
+        Kinds = kinds;
+        byAlias = kinds
+            .SelectMany(kind => kind.Aliases.Append(kind.Name.ToLowerInvariant()).Append(kind.Plural).Distinct(), (kind, alias) => (kind, alias))
+            .ToFrozenDictionary(pair => pair.alias, pair => pair.kind, StringComparer.OrdinalIgnoreCase);
+        byPlural = kinds.ToFrozenDictionary(kind => kind.Plural, StringComparer.Ordinal);
+    }
+
+    /// <summary>Every kind that this version knows. A new kind is a line here.</summary>
+    public static ResourceKinds All { get; } = new(
+        BgpConfigurationKind.Create(),
+        BgpFilterKind.Create(),
+        BgpPeerKind.Create(),
+        CalicoNodeStatusKind.Create(),
+        ClusterInformationKind.Create(),
+        FelixConfigurationKind.Create(),
+        GlobalNetworkPolicyKind.Create(),
+        GlobalNetworkSetKind.Create(),
+        HostEndpointKind.Create(),
+        IpamConfigurationKind.Create(),
+        IpPoolKind.Create(),
+        IpReservationKind.Create(),
+        KubeControllersConfigurationKind.Create(),
+        NetworkPolicyKind.Create(),
+        NetworkSetKind.Create(),
+        NodeKind.Create(),
+        ProfileKind.Create(),
+        StagedGlobalNetworkPolicyKind.Create(),
+        StagedKubernetesNetworkPolicyKind.Create(),
+        StagedNetworkPolicyKind.Create(),
+        TierKind.Create(),
+        WorkloadEndpointKind.Create());
+
+    /// <summary>The kinds, by name.</summary>
+    public ImmutableArray<ResourceKind> Kinds { get; }
+
+    /// <summary>Everything that a user may call a kind.</summary>
+    public IEnumerable<string> Names => byAlias.Keys;
+
+    /// <summary>Finds a kind by name, plural or alias, in any case.</summary>
+    public bool TryFind(string nameOrAlias, [NotNullWhen(true)] out ResourceKind? kind) => byAlias.TryGetValue(nameOrAlias, out kind);
+
+    /// <summary>The kind of that name, plural or alias.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Unsupported"/>: there is none.</exception>
+    public ResourceKind this[string nameOrAlias] => TryFind(nameOrAlias, out var kind)
+        ? kind
+        : throw new CalicoException(Problem.Unsupported, $"resource type '{nameOrAlias}' is not supported");
+
+    /// <summary>The kind whose key that is.</summary>
+    public bool TryParsePath(string path, [NotNullWhen(true)] out ResourceKind? kind, out ResourceKey key)
+    {
+        (kind, key) = (null, default);
+        if (!path.StartsWith(ResourceKind.Root, StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        var rest = path[ResourceKind.Root.Length..];
+        var slash = rest.IndexOf('/', StringComparison.Ordinal);
+        return slash > 0 && byPlural.TryGetValue(rest[..slash], out kind) && kind.TryParsePath(path, out key);
+    }
+
+    /// <inheritdoc/>
+    public bool TryDecode(string key, ReadOnlyMemory<byte> value, [NotNullWhen(true)] out SyncUpdate? update)
+    {
+        if (IpamValues.TryDecode(key, value, out update))
+        {
+            return true;
+        }
+
+        if (!TryParsePath(key, out var kind, out var resourceKey))
+        {
+            return false;
+        }
+
+        update = value.IsEmpty ? new(resourceKey, null) : Decode(kind, resourceKey, value);
+        return true;
+    }
+
+    private static SyncUpdate Decode(ResourceKind kind, ResourceKey key, ReadOnlyMemory<byte> value)
+    {
+        try
+        {
+            var resource = kind.DecodeStored(value);
+            var errors = kind.Validate(resource);
+            return errors.IsEmpty ? new(key, resource) : new(key, null, ValidationError.Describe(errors));
+        }
+        catch (JsonException e)
+        {
+            return new(key, null, e.Message);
+        }
+    }
+}

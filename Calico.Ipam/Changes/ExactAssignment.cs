@@ -1,0 +1,194 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Net;
+using Calico.Datastore.Resources;
+
+namespace Calico.Ipam;
+
+/// <summary>Assignment and release of addresses that the caller names, within one change.</summary>
+internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeProvider time)
+{
+    /// <summary>Assigns one address. Selectors, reservations and block limits do not apply, as upstream.</summary>
+    /// <returns>Its block.</returns>
+    public async Task<AllocationBlock> AssignAsync(AssignRequest request, CancellationToken ct)
+    {
+        var pool = (await facts.PoolsAsync(ct)).FirstOrDefault(p => !p.Disabled && p.Cidr.Contains(request.Address))
+            ?? throw new CalicoException(Problem.NotFound, "The provided IP address is not in a configured pool\n");
+        if (request.Use != IntendedUse.Unspecified && !pool.AllowedUses.Contains(request.Use))
+        {
+            throw new CalicoException(Problem.Invalid, $"IP address {request.Address} is in IP pool \"{pool.Name}\", which is not allowed for use "
+                + $"\"{request.Use}\" (allowedUses: [{string.Join(' ', pool.AllowedUses)}])");
+        }
+
+        var (config, owner) = (await facts.ConfigAsync(ct), AutoAssignment.OwnerOf(request.Host, request.Use));
+        var block = await BlockAsync(pool.BlockOf(request.Address), owner, ct);
+        if (config.IpCooldownSeconds > 0)
+        {
+            block = block.CollectCooled(time.GetUtcNow(), TimeSpan.FromSeconds(config.IpCooldownSeconds));
+        }
+
+        if (block.RefusalFor(owner.Text, config.StrictAffinity) is { } refusal)
+        {
+            throw new CalicoException(Problem.Conflict, refusal);
+        }
+
+        await RefuseBeyondAsync(request, ct);
+        var ordinal = block.OrdinalOf(request.Address)!.Value;
+        var attribute = new IpamAttribute { HandleId = request.Handle, Secondary = request.Attributes };
+        var assigned = block.AssignOrdinal(ordinal, attribute)
+            ?? throw new CalicoException(Problem.AlreadyExists, $"resource already exists: {request.Address} with error: Address already assigned in block"
+                + $" (held by handle \"{block.AttributeOf(ordinal)?.HandleId}\")");
+        change.Put(assigned);
+        if (request.Handle is { } handle)
+        {
+            await change.CountHandleAsync(handle, assigned.Cidr, 1, ct);
+        }
+
+        return assigned;
+    }
+
+    /// <summary>Frees addresses, all or none.</summary>
+    /// <returns>Those that were free before.</returns>
+    /// <exception cref="CalicoException"><see cref="Problem.Conflict"/>: one has another owner than its request says.</exception>
+    public async Task<ImmutableArray<IPAddress>> ReleaseAsync(IReadOnlyCollection<ReleaseRequest> requests, CancellationToken ct)
+    {
+        var unallocated = ImmutableArray.CreateBuilder<IPAddress>();
+        var byBlock = new Dictionary<Cidr, List<ReleaseRequest>>();
+        foreach (var request in requests.DistinctBy(r => r.Address))
+        {
+            if (await FindBlockAsync(request.Address, ct) is { } block)
+            {
+                (byBlock.TryGetValue(block, out var list) ? list : byBlock[block] = []).Add(request);
+            }
+            else
+            {
+                unallocated.Add(request.Address);
+            }
+        }
+
+        foreach (var (cidr, wanted) in byBlock.OrderBy(b => b.Key))
+        {
+            var block = (await change.BlockAsync(cidr, ct))!;
+            var release = block.Release(wanted, await CoolingSinceAsync(ct));
+            if (release.Refusal is { } refusal)
+            {
+                throw new CalicoException(Problem.Conflict, refusal);
+            }
+
+            unallocated.AddRange(release.Unallocated);
+            await ApplyAsync(release, ct);
+        }
+
+        return unallocated.ToImmutable();
+    }
+
+    /// <summary>Frees every address of a handle.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: no such handle.</exception>
+    public async Task ReleaseByHandleAsync(string handle, CancellationToken ct)
+    {
+        var value = await change.HandleAsync(handle, ct)
+            ?? throw new CalicoException(Problem.NotFound, $"resource does not exist: IPAMHandle({handle}) with error: <nil>");
+        foreach (var text in value.Block.Keys)
+        {
+            if (Cidr.TryParse(text, out var cidr) && await change.BlockAsync(cidr, ct) is { } block)
+            {
+                await ApplyAsync(block.ReleaseByHandle(handle, null, await CoolingSinceAsync(ct)), ct);
+            }
+        }
+
+        // Counts that no block bears out go with it.
+        if (await change.HandleAsync(handle, ct) is not null)
+        {
+            change.DeleteHandle(handle);
+        }
+    }
+
+    /// <summary>Puts a release into the change: handles are counted down, and a block that nobody needs any more vanishes.</summary>
+    public async Task ApplyAsync(BlockRelease release, CancellationToken ct)
+    {
+        if (release.Released.IsEmpty)
+        {
+            return;
+        }
+
+        foreach (var (handle, count) in release.CountByHandle)
+        {
+            await change.CountHandleAsync(handle, release.Block.Cidr, -count, ct);
+        }
+
+        var block = release.Block;
+        if (!block.IsEmpty)
+        {
+            change.Put(block);
+            return;
+        }
+
+        if (AffinityOwner.Parse(block.Affinity) is not { } owner)
+        {
+            await AffinityRelease.DeleteAsync(change, block, ct);
+            return;
+        }
+
+        if (await IsServedAsync(owner, block.Cidr, ct))
+        {
+            change.Put(block);
+            return;
+        }
+
+        await AffinityRelease.ReleaseAsync(change, owner, block, ct);
+    }
+
+    /// <summary>The existing block of an address, or null.</summary>
+    public async Task<Cidr?> FindBlockAsync(IPAddress address, CancellationToken ct)
+    {
+        var pools = await facts.PoolsAsync(ct);
+        if (pools.FirstOrDefault(p => p.Cidr.Contains(address)) is { } pool)
+        {
+            var expected = pool.BlockOf(address);
+            return await change.ExistsAsync(expected, ct) ? expected : null;
+        }
+
+        // Its pool is gone; the block outlives it.
+        return (await change.AllBlocksAsync(Cidr.Of(address).Version, ct)).Cast<Cidr?>().FirstOrDefault(b => b!.Value.Contains(address));
+    }
+
+    private async Task<DateTimeOffset?> CoolingSinceAsync(CancellationToken ct) =>
+        (await facts.ConfigAsync(ct)).IpCooldownSeconds > 0 ? time.GetUtcNow() : null;
+
+    private async Task<bool> IsServedAsync(AffinityOwner owner, Cidr block, CancellationToken ct)
+    {
+        var pool = (await facts.PoolsAsync(ct)).FirstOrDefault(p => p.Cidr.Contains(block));
+        if (owner.IsVirtual || pool is null || pool.Disabled)
+        {
+            return pool is { Disabled: false };
+        }
+
+        return await facts.NodeLabelsAsync(owner.Name, ct) is { } labels && (pool.IsManual || pool.SelectsNode(labels));
+    }
+
+    private async Task<AllocationBlock> BlockAsync(Cidr cidr, AffinityOwner owner, CancellationToken ct)
+    {
+        if (await change.BlockAsync(cidr, ct) is { } block)
+        {
+            return block;
+        }
+
+        await change.PutAffinityAsync(owner, cidr, IpamAffinityValue.Confirmed, ct);
+        return AutoAssignment.NewBlock(cidr, owner, null, time.GetUtcNow());
+    }
+
+    private async Task RefuseBeyondAsync(AssignRequest request, CancellationToken ct)
+    {
+        if (request.MaxPerHandle <= 0 || request.Handle is not { } handle || await change.HandleAsync(handle, ct) is not { } value)
+        {
+            return;
+        }
+
+        var held = value.Block.Where(b => Cidr.TryParse(b.Key, out var c) && c.Version == Cidr.Of(request.Address).Version).Sum(b => b.Value);
+        if (held >= request.MaxPerHandle)
+        {
+            throw new CalicoException(Problem.Exhausted, string.Create(CultureInfo.InvariantCulture,
+                $"handle {handle} already has IP(s) allocated, cannot assign additional IP {request.Address} (maxAllocPerIPVersion={request.MaxPerHandle})"));
+        }
+    }
+}
