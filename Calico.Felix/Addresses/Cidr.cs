@@ -98,6 +98,9 @@ public readonly record struct Cidr : IComparable<Cidr>
         return new(bytes);
     }
 
+    /// <summary>Last address.</summary>
+    public IPAddress LastAddress() => new Cidr(IsIpv6, Last, IsIpv6 ? Ipv6Bits : Ipv4Bits).ToAddress();
+
     /// <summary>As the framework's type.</summary>
     public IPNetwork ToNetwork() => new(ToAddress(), PrefixLength);
 

@@ -77,11 +77,12 @@ internal sealed class RuleCompiler(string policyNamespace)
             let both = WithFamily(match, source, destination) where both is not null select (both, action)];
     }
 
-    /// <summary>Null: no packet is of two families.</summary>
+    /// <summary>The family that its ranges are of: upstream renders a rule with ranges, also negated ones, for their family alone. Null:
+    /// no packet is of two families.</summary>
     private static RuleMatch? WithFamily(RuleMatch match, SideMatch source, SideMatch destination)
     {
         var version = match.IpVersion;
-        foreach (var nets in new[] { source.Nets, destination.Nets })
+        foreach (var nets in new[] { source.Nets, source.NotNets, destination.Nets, destination.NotNets })
         {
             if (nets.IsEmpty)
             {

@@ -1,0 +1,41 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Calico.Dataplane;
+
+/// <summary>How this node's dataplane is laid out. All of it must stay the same over restarts: it is how we recognise what is ours.</summary>
+public sealed record DataplaneOptions
+{
+    /// <summary>Of this node, as in the store.</summary>
+    [Required]
+    public required string NodeName { get; init; }
+
+    /// <summary>What the host side of every workload's pair starts with.</summary>
+    [StringLength(8, MinimumLength = 1)]
+    public string InterfacePrefix { get; init; } = "cali";
+
+    /// <summary>Protocol number of our routes.</summary>
+    [Range(5, 255)]
+    public int RouteProtocol { get; init; } = 80;
+
+    /// <summary>Bits of the packet mark that are ours alone: the two lowest are used, and cleared when a packet comes in.</summary>
+    public uint MarkMask { get; init; } = 0xffff0000;
+
+    /// <summary>The nftables table, of family inet.</summary>
+    [Required]
+    public string TableName { get; init; } = "calico";
+
+    /// <summary>nflog group that the rule action Log writes to.</summary>
+    public ushort LogGroup { get; init; } = 5;
+
+    /// <summary>Link group of interfaces that wait for their deletion.</summary>
+    public uint ReapGroup { get; init; } = 0x63616c69;
+
+    /// <summary>How long deletions of interfaces are collected: they share one wait for the kernel's grace period.</summary>
+    public TimeSpan ReapInterval { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>How often the kernel is read and compared although nothing told of a change.</summary>
+    public TimeSpan AuditInterval { get; init; } = TimeSpan.FromSeconds(90);
+
+    /// <summary>How often settings of the kernel that tell of no change are looked at.</summary>
+    public TimeSpan SettingsInterval { get; init; } = TimeSpan.FromSeconds(5);
+}

@@ -1,0 +1,41 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using Calico.Linux.Nftables;
+
+namespace Calico.Dataplane.Translation;
+
+/// <summary>The comment by which a rule of ours is recognised in the kernel: a hash of its content, then words for people.</summary>
+internal static class RuleIdentity
+{
+    private const string Prefix = "cali:";
+
+    /// <summary>Of 21 base64 characters: 72 bits, so that two contents of one place never share it.</summary>
+    private const int HashCharacters = 12;
+
+    /// <summary>nft shows no longer ones.</summary>
+    private const int MaxBytes = 127;
+
+    /// <summary>The rule with its identity; <see cref="NftRule.Comment"/> holds the words until then.</summary>
+    public static NftRule Mark(NftRule rule)
+    {
+        if (rule.Comment?.StartsWith(Prefix, StringComparison.Ordinal) == true)
+        {
+            return rule;
+        }
+        // The generated text of the expression records names every property, so equal texts are equal expressions.
+        var content = string.Join('\n', rule.Expressions) + '\n' + rule.Comment;
+        var hash = Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(content)))[..HashCharacters];
+        var comment = new StringBuilder(Prefix + hash);
+        if (!string.IsNullOrEmpty(rule.Comment))
+        {
+            comment.Append(' ');
+            foreach (var c in rule.Comment.AsSpan(0, Math.Min(rule.Comment.Length, MaxBytes - comment.Length)))
+            {
+                // A quote would end the comment where somebody feeds the listing to nft again.
+                comment.Append(c is >= ' ' and <= '~' and not ('"' or '\\') ? c : '_');
+            }
+        }
+        return rule with { Comment = comment.ToString() };
+    }
+}

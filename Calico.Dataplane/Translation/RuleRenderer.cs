@@ -1,0 +1,159 @@
+using System.Collections.Immutable;
+using Calico.Felix;
+using Calico.Felix.Output;
+using Calico.Felix.Rules;
+using Calico.Linux.Nftables;
+
+namespace Calico.Dataplane.Translation;
+
+/// <summary>Renders compiled rules for the kernel.</summary>
+/// <remarks>A rule that asks addresses becomes one rule a family; one that does not is one rule for both. Several ranges become a set
+/// named by its content: two rules with the same ranges share it.</remarks>
+internal sealed class RuleRenderer(Func<string, IpSetType> typeOf, ushort logGroup)
+{
+    private const byte Icmp = 1;
+    private const byte IcmpV6 = 58;
+    private const int MaxLogPrefix = 127;
+
+    private readonly Dictionary<string, (NftSet Definition, ImmutableArray<NftElement> Elements)> _sets = new(StringComparer.Ordinal);
+
+    /// <summary>The sets, named by content, that the rendered rules look into.</summary>
+    public IReadOnlyDictionary<string, (NftSet Definition, ImmutableArray<NftElement> Elements)> Sets => _sets;
+
+    public ImmutableArray<NftRule> Render(RuleList list) => [.. list.Rules.Items.SelectMany(Render)];
+
+    private IEnumerable<NftRule> Render(CompiledRule rule)
+    {
+        if (!AsksFamily(rule.Match))
+        {
+            yield return Render(rule, isIpv6: null);
+            yield break;
+        }
+        if (rule.Match.IpVersion is null or 4 && rule.Match.Protocol != IcmpV6)
+        {
+            yield return Render(rule, isIpv6: false);
+        }
+        if (rule.Match.IpVersion is null or 6 && rule.Match.Protocol != Icmp)
+        {
+            yield return Render(rule, isIpv6: true);
+        }
+    }
+
+    private static bool AsksFamily(RuleMatch match) => match.IpVersion is not null || match.Icmp is not null || match.NotIcmp is not null
+        || AsksAddress(match.Source) || AsksAddress(match.Destination);
+
+    private static bool AsksAddress(SideMatch side) => !side.Nets.IsEmpty || !side.NotNets.IsEmpty || side.Sets.Any();
+
+    private NftRule Render(CompiledRule rule, bool? isIpv6)
+    {
+        var (match, builder) = (rule.Match, new RuleBuilder());
+        if (isIpv6 is { } family)
+        {
+            builder.Family(family);
+        }
+        var icmp = match.Icmp ?? match.NotIcmp;
+        if ((match.Protocol ?? (icmp is null ? null : isIpv6 == true ? IcmpV6 : Icmp)) is { } protocol)
+        {
+            builder.Protocol(protocol);
+        }
+        if (match.NotProtocol is { } notProtocol)
+        {
+            builder.NotProtocol(notProtocol);
+        }
+        Render(builder, match.Source, isSource: true, isIpv6 ?? false);
+        Render(builder, match.Destination, isSource: false, isIpv6 ?? false);
+        if (match.Icmp is { } only)
+        {
+            builder.Icmp(only, inverted: false);
+        }
+        if (match.NotIcmp is { } not)
+        {
+            builder.Icmp(not, inverted: true);
+        }
+        return Decide(builder, rule);
+    }
+
+    private NftRule Decide(RuleBuilder builder, CompiledRule rule)
+    {
+        var comment = rule.Provenance.ToString();
+        return rule.Action switch
+        {
+            RuleAction.Allow => builder.Accept(comment),
+            // The only end of a list that does not decide: the next list is asked.
+            RuleAction.Pass => builder.Return(comment),
+            RuleAction.Log => builder.End(comment, new Log(comment.Length <= MaxLogPrefix ? comment : comment[..MaxLogPrefix], logGroup)),
+            _ => builder.Drop(rule.Provenance.Note.Length == 0 ? DropReason.Policy : DropReason.Unusable, comment),
+        };
+    }
+
+    private void Render(RuleBuilder builder, SideMatch side, bool isSource, bool isIpv6)
+    {
+        var nets = side.Nets.Items.Where(n => n.IsIpv6 == isIpv6).ToList();
+        if (nets.Count == 1)
+        {
+            builder.AddressWithin(isSource, nets[0], inverted: false);
+        }
+        else if (!side.Nets.IsEmpty)
+        {
+            builder.AddressIn(isSource, isIpv6, NetSet(nets, isIpv6));
+        }
+        var notNets = side.NotNets.Items.Where(n => n.IsIpv6 == isIpv6).ToList();
+        if (notNets.Count == 1)
+        {
+            builder.AddressWithin(isSource, notNets[0], inverted: true);
+        }
+        else if (notNets.Count > 1)
+        {
+            builder.AddressNotIn(isSource, isIpv6, NetSet(notNets, isIpv6));
+        }
+        if (side.Set is { } set)
+        {
+            builder.AddressIn(isSource, isIpv6, Names.IpSet(set, typeOf(set), isIpv6));
+        }
+        if (side.NotSet is { } notSet)
+        {
+            builder.AddressNotIn(isSource, isIpv6, Names.IpSet(notSet, typeOf(notSet), isIpv6));
+        }
+        RenderPorts(builder, side, isSource, isIpv6);
+    }
+
+    private void RenderPorts(RuleBuilder builder, SideMatch side, bool isSource, bool isIpv6)
+    {
+        foreach (var (ports, inverted) in new[] { (side.Ports, false), (side.NotPorts, true) })
+        {
+            if (ports.Count == 1)
+            {
+                builder.PortWithin(isSource, ports[0], inverted);
+            }
+            else if (ports.Count > 1)
+            {
+                builder.PortIn(isSource, PortSet(ports), inverted);
+            }
+        }
+        if (side.PortSet is { } portSet)
+        {
+            builder.AddressPortIn(isSource, isIpv6, Names.IpSet(portSet, typeOf(portSet), isIpv6), inverted: false);
+        }
+        foreach (var notPortSet in side.NotPortSets)
+        {
+            builder.AddressPortIn(isSource, isIpv6, Names.IpSet(notPortSet, typeOf(notPortSet), isIpv6), inverted: true);
+        }
+    }
+
+    private string NetSet(List<Cidr> nets, bool isIpv6)
+    {
+        var cover = DisjointRanges.Cover(nets);
+        var name = Names.OfContent(isIpv6 ? "nets6-" : "nets4-", string.Join(',', cover));
+        _sets.TryAdd(name, (NftSet.Of(name, isIpv6 ? NftDataType.IPv6Address : NftDataType.IPv4Address) with { Interval = true },
+            [.. DisjointRanges.Elements(cover)]));
+        return name;
+    }
+
+    private string PortSet(EquatableArray<PortRange> ports)
+    {
+        var name = Names.OfContent("ports-", string.Join(',', ports.Items.Order(Comparer<PortRange>.Create((a, b) =>
+            a.First != b.First ? a.First.CompareTo(b.First) : a.Last.CompareTo(b.Last)))));
+        _sets.TryAdd(name, (NftSet.Of(name, NftDataType.Service) with { Interval = true }, [.. DisjointRanges.Elements(ports)]));
+        return name;
+    }
+}

@@ -1,0 +1,320 @@
+using System.Collections.Immutable;
+using Calico.Linux.Nftables;
+
+namespace Calico.Dataplane.Translation;
+
+/// <summary>What our table should hold, and how it differs from the kernel.</summary>
+/// <remarks>
+/// Nobody adds a rule to the kernel; they change what is desired here, and <see cref="Write"/> turns the difference into one
+/// transaction. A rule is recognised by its comment, which holds a hash of its content: the kernel's own listing of an expression is
+/// not what was sent, and a rule of a stranger has no such comment.
+/// </remarks>
+internal sealed class Ruleset(NftTable table)
+{
+    private readonly Dictionary<string, ChainContent> _chains = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SetContent> _sets = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, bool> _counters = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _touchedChains = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _touchedSets = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _doomedChains = new(StringComparer.Ordinal);
+
+    /// <summary>With their last content, should one be wanted again before it is deleted; null: only the kernel knows it.</summary>
+    private readonly Dictionary<string, SetContent?> _doomedSets = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _doomedCounters = new(StringComparer.Ordinal);
+    private bool _tableInKernel;
+    private bool _recreates;
+
+    public NftTable Table => table;
+
+    public IReadOnlyDictionary<string, ChainContent> Chains => _chains;
+
+    public IReadOnlyDictionary<string, SetContent> Sets => _sets;
+
+    /// <summary>Whether the kernel holds something else.</summary>
+    public bool IsPending => !_tableInKernel || _recreates || _touchedChains.Count + _touchedSets.Count > 0 || _counters.ContainsValue(false)
+        || _doomedChains.Count + _doomedSets.Count + _doomedCounters.Count > 0;
+
+    public void SetChain(string name, ImmutableArray<NftRule> rules, ChainHook? hook = null)
+    {
+        if (!_chains.TryGetValue(name, out var chain))
+        {
+            _chains.Add(name, chain = new(hook));
+            if (_doomedChains.Remove(name))
+            {
+                // It was to be deleted and is wanted again: its rules in the kernel are not worth comparing.
+                chain.InKernel = ["?"];
+            }
+        }
+        chain.Rules = [.. rules.Select(RuleIdentity.Mark)];
+        if (chain.IsSettled)
+        {
+            _touchedChains.Remove(name);
+        }
+        else
+        {
+            _touchedChains.Add(name);
+        }
+    }
+
+    public void RemoveChain(string name)
+    {
+        if (_chains.Remove(name, out var chain))
+        {
+            _touchedChains.Remove(name);
+            if (chain.InKernel is not null)
+            {
+                _doomedChains.Add(name);
+            }
+        }
+    }
+
+    /// <summary>The set of that definition, made if it is not there. A name stands for one definition for ever.</summary>
+    public SetContent DefineSet(NftSet definition)
+    {
+        if (!_sets.TryGetValue(definition.Name, out var set))
+        {
+            if (_doomedSets.Remove(definition.Name, out set) && set is null)
+            {
+                throw new InvalidOperationException($"set {definition.Name} is wanted again before what the kernel holds was compared");
+            }
+            _sets.Add(definition.Name, set ??= new(definition));
+            _touchedSets.Add(definition.Name);
+        }
+        return set;
+    }
+
+    public void AddElement(string set, NftElement element)
+    {
+        _sets[set].Add(element);
+        _touchedSets.Add(set);
+    }
+
+    public void RemoveElement(string set, NftElement element)
+    {
+        _sets[set].Remove(element);
+        _touchedSets.Add(set);
+    }
+
+    public void ReplaceElements(string set, IEnumerable<NftElement> elements)
+    {
+        _sets[set].Replace(elements);
+        _touchedSets.Add(set);
+    }
+
+    public void RemoveSet(string name)
+    {
+        if (_sets.Remove(name, out var set))
+        {
+            _touchedSets.Remove(name);
+            if (set.InKernel)
+            {
+                set.Replace([]);
+                _doomedSets.Add(name, set);
+            }
+        }
+    }
+
+    /// <summary>A counter that rules name.</summary>
+    public void DefineCounter(string name) => _counters.TryAdd(name, false);
+
+    /// <summary>Writes the difference, in an order in which each change can stand: what is named before what names it.</summary>
+    public void Write(NftBatch batch)
+    {
+        if (_recreates)
+        {
+            batch.DestroyTable(table);
+            ForgetKernel();
+        }
+        if (!_tableInKernel)
+        {
+            batch.AddTable(table);
+        }
+        foreach (var (counter, inKernel) in _counters)
+        {
+            if (!inKernel)
+            {
+                batch.AddCounter(table, counter);
+            }
+        }
+        foreach (var set in _touchedSets.Select(s => _sets[s]).Where(s => !s.InKernel))
+        {
+            batch.AddSet(table, set.Definition);
+        }
+        WriteChains(batch);
+        var differences = _touchedSets.Select(s => (Name: s, Difference: _sets[s].Difference())).ToList();
+        foreach (var (name, (deleted, _)) in differences.Where(d => d.Difference.Deleted.Count > 0))
+        {
+            batch.DeleteElements(table, name, deleted);
+        }
+        foreach (var name in _touchedChains)
+        {
+            foreach (var rule in _chains[name].Rules)
+            {
+                batch.AddRule(table, name, rule);
+            }
+        }
+        foreach (var (name, (_, added)) in differences.Where(d => d.Difference.Added.Count > 0))
+        {
+            batch.AddElements(table, name, added);
+        }
+        WriteDeletions(batch);
+    }
+
+    /// <summary>What was written stands in the kernel.</summary>
+    public void Settle()
+    {
+        _tableInKernel = true;
+        _recreates = false;
+        foreach (var name in _touchedChains)
+        {
+            _chains[name].InKernel = [.. _chains[name].Rules.Select(r => r.Comment!)];
+        }
+        foreach (var name in _touchedSets)
+        {
+            _sets[name].Settle();
+        }
+        foreach (var name in _counters.Where(c => !c.Value).Select(c => c.Key).ToList())
+        {
+            _counters[name] = true;
+        }
+        _touchedChains.Clear();
+        _touchedSets.Clear();
+        _doomedChains.Clear();
+        _doomedSets.Clear();
+        _doomedCounters.Clear();
+    }
+
+    /// <summary>Takes what the kernel really holds as the base of the difference.</summary>
+    /// <param name="actual">Null: there is no such table.</param>
+    public void Rebase(NftTableState? actual)
+    {
+        ForgetKernel();
+        if (actual is null)
+        {
+            return;
+        }
+        _tableInKernel = true;
+        RebaseChains(actual);
+        foreach (var set in actual.Sets)
+        {
+            if (!_sets.TryGetValue(set.Name, out var content))
+            {
+                _doomedSets.Add(set.Name, null);
+            }
+            else if (!set.Matches(content.Definition))
+            {
+                _recreates = true;
+            }
+            else
+            {
+                content.Rebase(actual.Elements[set.Name]);
+                if (content.IsSettled)
+                {
+                    _touchedSets.Remove(set.Name);
+                }
+            }
+        }
+        foreach (var counter in actual.Counters)
+        {
+            if (_counters.ContainsKey(counter.Name))
+            {
+                _counters[counter.Name] = true;
+            }
+            else
+            {
+                _doomedCounters.Add(counter.Name);
+            }
+        }
+    }
+
+    /// <summary>The next transaction deletes the table and makes it anew: the way out when the difference is refused again and
+    /// again.</summary>
+    public void Recreate() => _recreates = true;
+
+    private void RebaseChains(NftTableState actual)
+    {
+        var rules = actual.Rules.ToLookup(r => r.Chain, r => r.Comment ?? "");
+        foreach (var chain in actual.Chains)
+        {
+            if (!_chains.TryGetValue(chain.Name, out var content))
+            {
+                _doomedChains.Add(chain.Name);
+                continue;
+            }
+            // Hook and priority cannot be changed in place; order between chains is what the whole schema rests on.
+            if (content.Hook?.Hook != chain.Hook || (content.Hook is { } hook
+                && (hook.Priority != chain.Priority || !string.Equals(hook.Type.ToString(), chain.Type, StringComparison.OrdinalIgnoreCase))))
+            {
+                _recreates = true;
+            }
+            content.InKernel = [.. rules[chain.Name]];
+            if (content.IsSettled)
+            {
+                _touchedChains.Remove(chain.Name);
+            }
+        }
+    }
+
+    /// <summary>As if the table were not there.</summary>
+    private void ForgetKernel()
+    {
+        _tableInKernel = false;
+        foreach (var (name, chain) in _chains)
+        {
+            chain.InKernel = null;
+            _touchedChains.Add(name);
+        }
+        foreach (var (name, set) in _sets)
+        {
+            set.Rebase(null);
+            _touchedSets.Add(name);
+        }
+        foreach (var name in _counters.Keys.ToList())
+        {
+            _counters[name] = false;
+        }
+        _doomedChains.Clear();
+        _doomedSets.Clear();
+        _doomedCounters.Clear();
+    }
+
+    private void WriteChains(NftBatch batch)
+    {
+        foreach (var name in _touchedChains.Where(n => _chains[n].InKernel is null))
+        {
+            if (_chains[name].Hook is { } hook)
+            {
+                batch.AddBaseChain(table, name, hook.Type, hook.Hook, hook.Priority);
+            }
+            else
+            {
+                batch.AddChain(table, name);
+            }
+        }
+        foreach (var name in _touchedChains.Where(n => _chains[n].InKernel is { Length: > 0 }))
+        {
+            batch.FlushChain(table, name);
+        }
+        foreach (var name in _doomedChains)
+        {
+            batch.FlushChain(table, name);
+        }
+    }
+
+    private void WriteDeletions(NftBatch batch)
+    {
+        // Sets first: the elements of a verdict map hold on to chains.
+        foreach (var name in _doomedSets.Keys)
+        {
+            batch.DeleteSet(table, name);
+        }
+        foreach (var name in _doomedChains)
+        {
+            batch.DeleteChain(table, name);
+        }
+        foreach (var name in _doomedCounters)
+        {
+            batch.DeleteCounter(table, name);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+using Calico.Felix;
+using Calico.Felix.Output;
+using Calico.Felix.Rules;
+using Calico.Linux.Nftables;
+
+namespace Calico.Dataplane.Translation;
+
+/// <summary>Turns Felix's updates into changes of the desired table; talks to nobody.</summary>
+internal sealed class RulesetTranslator
+{
+    private readonly DataplaneOptions _options;
+    private readonly Skeleton _skeleton;
+    private readonly IpSetTranslator _sets;
+    private readonly PolicyPrograms _programs;
+    private readonly Dictionary<string, (RuleList List, List<string> Sets)> _lists = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _contentSetUsers = new(StringComparer.Ordinal);
+    private readonly Dictionary<WorkloadEndpointId, Endpoint> _endpoints = [];
+    private readonly Dictionary<string, WorkloadEndpointId> _owners = new(StringComparer.Ordinal);
+    private NodeSettings _settings = new();
+
+    public RulesetTranslator(DataplaneOptions options)
+    {
+        _options = options;
+        Ruleset = new(new(NftFamily.Inet, options.TableName));
+        _skeleton = new(Ruleset, options);
+        _sets = new(Ruleset);
+        _programs = new(Ruleset);
+        DefineSkeleton();
+    }
+
+    /// <summary>What our table should hold.</summary>
+    public Ruleset Ruleset { get; }
+
+    /// <summary>Endpoints whose policy the table holds.</summary>
+    public IReadOnlyCollection<WorkloadEndpointId> Endpoints => _endpoints.Keys;
+
+    /// <summary>What is desired for an endpoint; null: nothing.</summary>
+    public EndpointUpdate? Find(WorkloadEndpointId id) => _endpoints.GetValueOrDefault(id)?.Update;
+
+    public RuleList? FindList(string id) => _lists.TryGetValue(id, out var list) ? list.List : null;
+
+    public void Apply(DataplaneUpdate update)
+    {
+        switch (update)
+        {
+            case SettingsUpdate settings:
+                _settings = settings.Settings;
+                DefineSkeleton();
+                break;
+            case IpSetUpdate set:
+                _sets.Apply(set);
+                if (set.Id is WellKnownSets.MasqueradePools or WellKnownSets.AllPools)
+                {
+                    DefineMasquerade();
+                }
+                break;
+            case IpSetRemove set:
+                _sets.Remove(set.Id);
+                break;
+            case RuleListUpdate list:
+                SetList(list.List);
+                break;
+            case RuleListRemove list:
+                RemoveList(list.Id);
+                break;
+            case EndpointUpdate endpoint:
+                SetEndpoint(endpoint);
+                break;
+            case EndpointRemove endpoint:
+                RemoveEndpoint(endpoint.Id);
+                break;
+            default:
+                // Routes are not this table's.
+                break;
+        }
+    }
+
+    private void DefineSkeleton()
+    {
+        DefineAllowedSources();
+        _skeleton.Define(_settings);
+        DefineMasquerade();
+    }
+
+    private void DefineMasquerade() => _skeleton.DefineMasquerade(_settings, _sets.HasMembers(WellKnownSets.MasqueradePools));
+
+    private void SetList(RuleList list)
+    {
+        var renderer = new RuleRenderer(_sets.TypeOf, _options.LogGroup);
+        var rules = renderer.Render(list);
+        // What the new rules share with the old ones must not be let go in between.
+        foreach (var (name, (definition, elements)) in renderer.Sets)
+        {
+            if (_contentSetUsers.TryGetValue(name, out var users))
+            {
+                _contentSetUsers[name] = users + 1;
+            }
+            else
+            {
+                _contentSetUsers.Add(name, 1);
+                Ruleset.DefineSet(definition);
+                Ruleset.ReplaceElements(name, elements);
+            }
+        }
+        var former = _lists.TryGetValue(list.Id, out var known) ? known.Sets : [];
+        _lists[list.Id] = (list, [.. renderer.Sets.Keys]);
+        Ruleset.SetChain(Names.ListChain(list.Id), rules);
+        ReleaseContentSets(former);
+    }
+
+    private void RemoveList(string id)
+    {
+        if (_lists.Remove(id, out var list))
+        {
+            Ruleset.RemoveChain(Names.ListChain(id));
+            ReleaseContentSets(list.Sets);
+        }
+    }
+
+    private void ReleaseContentSets(List<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (--_contentSetUsers[name] == 0)
+            {
+                _contentSetUsers.Remove(name);
+                Ruleset.RemoveSet(name);
+            }
+        }
+    }
+
+    private void SetEndpoint(EndpointUpdate update)
+    {
+        var ingress = update.Gate == EndpointGate.Open ? _programs.Acquire(update.Ingress) : _programs.AcquireNotLabelled();
+        var egress = update.Gate == EndpointGate.Open ? _programs.Acquire(update.Egress) : _programs.AcquireNotLabelled();
+        RemoveEndpoint(update.Id);
+        if (_owners.TryGetValue(update.InterfaceName, out var former))
+        {
+            // A new life under the old one's interface; whoever came last has it.
+            RemoveEndpoint(former);
+        }
+        _endpoints[update.Id] = new(update, ingress, egress);
+        _owners[update.InterfaceName] = update.Id;
+        var name = NftValue.LinkName(update.InterfaceName);
+        Ruleset.AddElement(Names.Workloads, NftElement.Of(name));
+        Ruleset.AddElement(Names.IngressPrograms, NftElement.Of(name, NftValue.Native(ingress)));
+        Ruleset.AddElement(Names.EgressPrograms, NftElement.Of(name, NftValue.Native(egress)));
+        if (!update.AllowedSources.IsEmpty)
+        {
+            DefineAllowedSources();
+        }
+    }
+
+    private void RemoveEndpoint(WorkloadEndpointId id)
+    {
+        if (!_endpoints.Remove(id, out var endpoint))
+        {
+            return;
+        }
+        _owners.Remove(endpoint.Update.InterfaceName);
+        var name = NftElement.Of(NftValue.LinkName(endpoint.Update.InterfaceName));
+        Ruleset.RemoveElement(Names.Workloads, name);
+        Ruleset.RemoveElement(Names.IngressPrograms, name);
+        Ruleset.RemoveElement(Names.EgressPrograms, name);
+        _programs.Release(endpoint.Ingress);
+        _programs.Release(endpoint.Egress);
+        if (!endpoint.Update.AllowedSources.IsEmpty)
+        {
+            DefineAllowedSources();
+        }
+    }
+
+    /// <summary>Few endpoints have allowed sources, and without any neither set nor rule is there.</summary>
+    private void DefineAllowedSources()
+    {
+        var (some4, some6) = (DefineAllowedSources(false), DefineAllowedSources(true));
+        _skeleton.DefineWorkloadRaw(_settings, (some4, some6));
+        if (!some4)
+        {
+            Ruleset.RemoveSet(Names.AllowedSources4);
+        }
+        if (!some6)
+        {
+            Ruleset.RemoveSet(Names.AllowedSources6);
+        }
+    }
+
+    private bool DefineAllowedSources(bool isIpv6)
+    {
+        var elements = _endpoints.Values
+            .SelectMany(e => DisjointRanges.Cover(e.Update.AllowedSources.Items.Where(s => s.IsIpv6 == isIpv6))
+                .Select(s => Range(NftValue.LinkName(e.Update.InterfaceName), s)))
+            .ToList();
+        if (elements.Count > 0)
+        {
+            var name = isIpv6 ? Names.AllowedSources6 : Names.AllowedSources4;
+            Ruleset.DefineSet(NftSet.Of(name, NftDataType.LinkName, isIpv6 ? NftDataType.IPv6Address : NftDataType.IPv4Address) with { Interval = true });
+            Ruleset.ReplaceElements(name, elements);
+        }
+        return elements.Count > 0;
+    }
+
+    private static NftElement Range(NftValue name, Cidr source) => NftElement.Ranges(
+        NftValue.Concat(name, NftValue.Address(source.ToAddress())), NftValue.Concat(name, NftValue.Address(source.LastAddress())));
+
+    private sealed record Endpoint(EndpointUpdate Update, uint Ingress, uint Egress);
+}
