@@ -9,6 +9,7 @@ namespace Calico.Host.Commands;
 /// renamed over. The binary comes before the conflist, so that a network is never there without its plugin.</remarks>
 public sealed partial record CniInstall
 {
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
     private static readonly string[] Roles = ["calico", "calico-ipam"];
 
     public string Shim { get; init; } = "/usr/lib/calico/bin/calico-shim";
@@ -46,7 +47,7 @@ public sealed partial record CniInstall
             }
 
             var conf = Path.Combine(ConfDirectory, $"10-{Network}.conflist");
-            AtomicFile.Write(conf, JsonSerializer.SerializeToUtf8Bytes(Conflist(), new JsonSerializerOptions { WriteIndented = true }), AtomicFile.Readable);
+            AtomicFile.Write(conf, JsonSerializer.SerializeToUtf8Bytes(Conflist(), Indented), AtomicFile.Readable);
             said.Add($"network '{Network}' in {conf}");
             return said;
         }

@@ -92,8 +92,8 @@ public sealed record PluginFolder(string Name, string Version, string Assembly)
         }
     }
 
-    private static Version ParseVersion(string text) =>
-        Version.TryParse(text.Split('-')[0], out var version) ? version : new(0, 0);
+    private static System.Version ParseVersion(string text) =>
+        System.Version.TryParse(text.Split('-')[0], out var version) ? version : new(0, 0);
 
     // From metadata: none of the adapter's code runs before it is known to fit.
     private static (int Major, int Minor)? ReadContract(string assembly)
