@@ -6,6 +6,19 @@ namespace Calico.Linux.Nftables;
 /// <summary>Reads listings and events into records. Dumps hold other tables' objects too; those are left out.</summary>
 internal static class NftReader
 {
+    public static uint ReadGeneration(in NetlinkMessage message)
+    {
+        uint generation = 0;
+        AttributeReader attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            if (a.Type == NftMessages.NFTA_GEN_ID)
+                generation = a.U32BigEndian;
+        }
+
+        return generation;
+    }
+
     public static void ReadTable(in NetlinkMessage message, ImmutableArray<NftTable>.Builder found)
     {
         AttributeReader attributes = message.Attributes<NetfilterHeader>();

@@ -4,7 +4,7 @@ using Calico.Linux.Netlink;
 namespace Calico.Linux.Nftables;
 
 /// <summary>Transactions on, and listings of, the ruleset of one network namespace: that of the thread which opened the socket.</summary>
-/// <remarks>Needs CAP_NET_ADMIN. One thread at a time.</remarks>
+/// <remarks>Needs CAP_NET_ADMIN. Safe to call from any thread; requests go one after the other.</remarks>
 public sealed partial class NftSocket : IDisposable
 {
     /// <summary>A full load of 14,000 rules is 3.5 MB in one send; the kernel takes twice what is asked.</summary>
@@ -12,6 +12,9 @@ public sealed partial class NftSocket : IDisposable
 
     private readonly NetlinkSocket _socket;
     private readonly NetlinkWriter _query = new(256);
+
+    /// <summary>Guards <see cref="_socket"/> and <see cref="_query"/>: an answer belongs to the request before it.</summary>
+    private readonly Lock _exchange = new();
 
     private NftSocket(NetlinkSocket socket) => _socket = socket;
 
@@ -30,10 +33,14 @@ public sealed partial class NftSocket : IDisposable
         ArgumentNullException.ThrowIfNull(batch);
         if (batch.Count == 0)
             return;
-        uint begin = _socket.ReserveSequences(batch.Count + 2);
-        _socket.Send(batch.Frame(begin, generation), Describe(batch, -1).ToString());
+        ImmutableArray<NftFailure> failures;
+        lock (_exchange)
+        {
+            uint begin = _socket.ReserveSequences(batch.Count + 2);
+            _socket.Send(batch.Frame(begin, generation), Describe(batch, -1).ToString());
+            failures = ReadAnswers(batch, begin);
+        }
 
-        ImmutableArray<NftFailure> failures = ReadAnswers(batch, begin);
         if (!failures.IsEmpty)
             throw new NftCommitException(failures);
     }
