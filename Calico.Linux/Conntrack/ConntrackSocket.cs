@@ -10,7 +10,8 @@ namespace Calico.Linux.Conntrack;
 /// <summary>Tracked connections of one network namespace: that of the thread which opened the socket.</summary>
 /// <remarks>
 /// The kernel deletes one entry by its whole tuple, or everything; so entries of an address are listed (the kernel filters IPv4, since 5.8)
-/// and deleted one by one. Connections that begin meanwhile are missed: close the door first, then delete. One thread at a time.
+/// and deleted one by one. Connections that begin meanwhile are missed: close the door first, then delete.
+/// Safe to call from any thread; requests go one after the other.
 /// </remarks>
 public sealed class ConntrackSocket : IDisposable
 {
@@ -22,6 +23,9 @@ public sealed class ConntrackSocket : IDisposable
     private readonly NetlinkSocket _socket;
     private readonly NetlinkWriter _writer = new();
 
+    /// <summary>Guards <see cref="_socket"/> and <see cref="_writer"/>: an answer belongs to the request before it.</summary>
+    private readonly Lock _exchange = new();
+
     private ConntrackSocket(NetlinkSocket socket) => _socket = socket;
 
     /// <summary>Opens a socket in the network namespace of the calling thread; needs CAP_NET_ADMIN there.</summary>
@@ -32,19 +36,8 @@ public sealed class ConntrackSocket : IDisposable
     public ImmutableArray<ConntrackEntry> List(ConntrackTuplePart part, IPAddress address)
     {
         ArgumentNullException.ThrowIfNull(address);
-        return NetlinkSocket.Retry(() =>
-        {
-            var found = ImmutableArray.CreateBuilder<ConntrackEntry>();
-            uint sequence = _socket.NextSequence();
-            WriteList(sequence, part, address);
-            _socket.Dump(_writer, sequence, $"list connections of {address}", (in NetlinkMessage message) =>
-            {
-                // Compared here too: older kernels ignore the filter.
-                if (Read(message) is { } entry && entry[part].Equals(address))
-                    found.Add(entry);
-            });
-            return found.DrainToImmutable();
-        });
+        lock (_exchange)
+            return NetlinkSocket.Retry(() => ListOnce(part, address));
     }
 
     /// <summary>Deletes the connections with this address in this place; their next packet is judged as new.</summary>
@@ -53,8 +46,12 @@ public sealed class ConntrackSocket : IDisposable
     {
         ImmutableArray<ConntrackEntry> entries = List(part, address);
         int deleted = 0;
-        for (int start = 0; start < entries.Length; start += DeletesPerSend)
-            deleted += Delete(entries.AsSpan()[start..Math.Min(start + DeletesPerSend, entries.Length)]);
+        lock (_exchange)
+        {
+            for (int start = 0; start < entries.Length; start += DeletesPerSend)
+                deleted += Delete(entries.AsSpan()[start..Math.Min(start + DeletesPerSend, entries.Length)]);
+        }
+
         return deleted;
     }
 
@@ -75,6 +72,20 @@ public sealed class ConntrackSocket : IDisposable
     }
 
     private static byte FamilyOf(IPAddress address) => address.AddressFamily == AddressFamily.InterNetworkV6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+
+    private ImmutableArray<ConntrackEntry> ListOnce(ConntrackTuplePart part, IPAddress address)
+    {
+        var found = ImmutableArray.CreateBuilder<ConntrackEntry>();
+        uint sequence = _socket.NextSequence();
+        WriteList(sequence, part, address);
+        _socket.Dump(_writer, sequence, $"list connections of {address}", (in NetlinkMessage message) =>
+        {
+            // Compared here too: older kernels ignore the filter.
+            if (Read(message) is { } entry && entry[part].Equals(address))
+                found.Add(entry);
+        });
+        return found.DrainToImmutable();
+    }
 
     private void WriteList(uint sequence, ConntrackTuplePart part, IPAddress address)
     {

@@ -30,6 +30,24 @@ internal static unsafe class NetlinkCalls
             throw Failed(what);
     }
 
+    /// <summary>Past the system's limits where that is allowed, else up to them.</summary>
+    public static void SetBuffers(SafeHandle socket, int bytes)
+    {
+        SetBuffer(socket, LibC.SO_SNDBUFFORCE, LibC.SO_SNDBUF, bytes);
+        SetBuffer(socket, LibC.SO_RCVBUFFORCE, LibC.SO_RCVBUF, bytes);
+    }
+
+    private static void SetBuffer(SafeHandle socket, int forced, int limited, int bytes)
+    {
+        if (LibC.SetSocketOption(socket, LibC.SOL_SOCKET, forced, &bytes, sizeof(int)) == 0)
+            return;
+        if (Marshal.GetLastPInvokeError() != (int)Errno.NotPermitted
+            || LibC.SetSocketOption(socket, LibC.SOL_SOCKET, limited, &bytes, sizeof(int)) != 0)
+        {
+            throw Failed("enlarge the buffers of a netlink socket");
+        }
+    }
+
     public static void SetReceiveTimeout(SafeHandle socket, TimeSpan timeout)
     {
         var value = new LibC.TimeValue

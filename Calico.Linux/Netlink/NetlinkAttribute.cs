@@ -38,6 +38,16 @@ public readonly ref struct NetlinkAttribute(ushort type, ReadOnlySpan<byte> cont
         }
     }
 
+    /// <summary>Whether <see cref="Text"/> is this, without making a string for it.</summary>
+    public bool TextIs(string text)
+    {
+        int end = Content.IndexOf((byte)0);
+        ReadOnlySpan<byte> bytes = end < 0 ? Content : Content[..end];
+
+        // Two texts of ASCII differ if this says so; others are compared as strings.
+        return Ascii.Equals(bytes, text) || (!Ascii.IsValid(bytes) && Text == text);
+    }
+
     /// <summary>An IPv4 or IPv6 address, by length.</summary>
     public IPAddress Address => Content.Length is 4 or 16
         ? new IPAddress(Content)

@@ -30,7 +30,8 @@ public sealed class NetlinkEventSocket : IDisposable
     /// <summary>Opens a socket in the network namespace of the calling thread and joins groups.</summary>
     /// <param name="family">Which protocol.</param>
     /// <param name="groups">Group numbers, not masks.</param>
-    /// <param name="bufferBytes">Receive buffer: how many events may wait before some are lost; 0 is 8 MiB. Needs CAP_NET_ADMIN.</param>
+    /// <param name="bufferBytes">Receive buffer: how many events may wait before some are lost; 0 is 8 MiB (or the
+    /// system's limit, without CAP_NET_ADMIN).</param>
     public static NetlinkEventSocket Open(NetlinkFamily family, ReadOnlySpan<int> groups, int bufferBytes = 0)
     {
         var handle = new SafeSocketHandle(NetlinkCalls.Open(family), ownsHandle: true);
@@ -38,8 +39,7 @@ public sealed class NetlinkEventSocket : IDisposable
         {
             // Bound by ourselves and before the framework sees it: it knows no address of this kind.
             NetlinkCalls.Bind(handle);
-            NetlinkCalls.SetOption(handle, LibC.SOL_SOCKET, LibC.SO_RCVBUFFORCE,
-                bufferBytes == 0 ? DefaultBufferBytes : bufferBytes, "enlarge the receive buffer");
+            NetlinkCalls.SetBuffers(handle, bufferBytes == 0 ? DefaultBufferBytes : bufferBytes);
             foreach (int group in groups)
                 NetlinkCalls.SetOption(handle, LibC.SOL_NETLINK, LibC.NETLINK_ADD_MEMBERSHIP, group, $"join group {group} of {family}");
             return new NetlinkEventSocket(handle);

@@ -38,7 +38,7 @@ public sealed class NetlinkSocket : IDisposable
     /// <param name="family">Which protocol.</param>
     /// <param name="receiveTimeout">How long to wait for an answer; 30 s when null. (A set-up of a large ruleset takes tens of
     /// seconds inside sendmsg, which this does not limit.)</param>
-    /// <param name="bufferBytes">Send and receive buffers, forced past the system's limits. Needs CAP_NET_ADMIN; 0 leaves them.</param>
+    /// <param name="bufferBytes">Send and receive buffers, forced past the system's limits with CAP_NET_ADMIN, up to them without; 0 leaves them.</param>
     public static NetlinkSocket Open(NetlinkFamily family, TimeSpan? receiveTimeout = null, int bufferBytes = 0)
     {
         TimeSpan timeout = receiveTimeout ?? DefaultTimeout;
@@ -50,11 +50,7 @@ public sealed class NetlinkSocket : IDisposable
             NetlinkCalls.SetOption(handle, LibC.SOL_NETLINK, LibC.NETLINK_EXT_ACK, 1, "ask for the kernel's error texts");
             NetlinkCalls.SetOption(handle, LibC.SOL_NETLINK, LibC.NETLINK_CAP_ACK, 1, "ask for short acks");
             if (bufferBytes > 0)
-            {
-                NetlinkCalls.SetOption(handle, LibC.SOL_SOCKET, LibC.SO_SNDBUFFORCE, bufferBytes, "enlarge the send buffer");
-                NetlinkCalls.SetOption(handle, LibC.SOL_SOCKET, LibC.SO_RCVBUFFORCE, bufferBytes, "enlarge the receive buffer");
-            }
-
+                NetlinkCalls.SetBuffers(handle, bufferBytes);
             return new NetlinkSocket(handle, timeout);
         }
         catch (NetlinkException)

@@ -70,11 +70,12 @@ public sealed partial class NetlinkWriter : IDisposable
         _openNested = 0;
     }
 
-    /// <summary>Adds a flag to the header of a message that begins at <paramref name="offset"/>.</summary>
-    internal void AddFlags(int offset, NetlinkFlags flags)
+    /// <summary>Whether the message that begins at <paramref name="offset"/> asks for an ack.</summary>
+    internal void SetAck(int offset, bool wanted)
     {
         Span<byte> at = _buffer.AsSpan(offset + 6);
-        MemoryMarshal.Write(at, (ushort)(MemoryMarshal.Read<ushort>(at) | (ushort)flags));
+        var flags = (NetlinkFlags)MemoryMarshal.Read<ushort>(at) & ~NetlinkFlags.Ack;
+        MemoryMarshal.Write(at, (ushort)(wanted ? flags | NetlinkFlags.Ack : flags));
     }
 
     /// <summary>Gives the message that begins at <paramref name="offset"/> its sequence number.</summary>

@@ -46,10 +46,12 @@ public sealed partial class NftBatch : IDisposable
     {
         int body = _writer.Length;
         for (int i = 0; i < _requests.Count; i++)
+        {
+            // One ack for all, of the last: refused changes answer by themselves. A batch framed before may have grown since.
             _writer.SetSequence(_requests[i].Offset, sequence + 1 + (uint)i);
+            _writer.SetAck(_requests[i].Offset, i == _requests.Count - 1);
+        }
 
-        // One ack for all: refused changes answer by themselves.
-        _writer.AddFlags(_requests[^1].Offset, NetlinkFlags.Ack);
         _writer.BeginMessage(NftMessages.NFNL_MSG_BATCH_END, NetlinkFlags.Request, sequence + 1 + (uint)_requests.Count);
         _writer.WriteStruct(BatchHeader());
         _writer.EndMessage();

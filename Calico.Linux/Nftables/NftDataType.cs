@@ -30,4 +30,17 @@ public readonly record struct NftDataType(uint Id, int Length, NftByteOrder Orde
 
     /// <summary>Interface name, 16 bytes.</summary>
     public static NftDataType LinkName => new(41, 16, NftByteOrder.Host);
+
+    /// <summary>Several types as one: a key whose parts stand side by side but which ranges as a whole, in the fast tree.</summary>
+    /// <remarks>
+    /// A key of several types in an <see cref="NftSet.Interval"/> set has ranges of each part instead. The kernel is told that it is a
+    /// mark, so that <c>nft list</c> prints it in hexadecimal: told the true types, nft 1.0.6 crashes on listing such a set.
+    /// </remarks>
+    public static NftDataType Joined(params ReadOnlySpan<NftDataType> parts)
+    {
+        int length = 0;
+        foreach (NftDataType part in parts)
+            length += NftValue.Padded(part.Length);
+        return Mark with { Length = length, Order = NftByteOrder.Big };
+    }
 }

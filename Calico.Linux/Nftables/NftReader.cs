@@ -6,6 +6,19 @@ namespace Calico.Linux.Nftables;
 /// <summary>Reads listings and events into records. Dumps hold other tables' objects too; those are left out.</summary>
 internal static class NftReader
 {
+    public static uint ReadGeneration(in NetlinkMessage message)
+    {
+        uint generation = 0;
+        AttributeReader attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            if (a.Type == NftMessages.NFTA_GEN_ID)
+                generation = a.U32BigEndian;
+        }
+
+        return generation;
+    }
+
     public static void ReadTable(in NetlinkMessage message, ImmutableArray<NftTable>.Builder found)
     {
         AttributeReader attributes = message.Attributes<NetfilterHeader>();
@@ -18,7 +31,8 @@ internal static class NftReader
 
     public static void ReadChain(in NetlinkMessage message, NftTable table, ImmutableArray<NftChain>.Builder found)
     {
-        string tableName = "", name = "", type = "";
+        bool ours = false;
+        string name = "", type = "";
         ulong handle = 0;
         uint uses = 0;
         NftHook? hook = null;
@@ -29,7 +43,7 @@ internal static class NftReader
         {
             switch (a.Type)
             {
-                case NftMessages.NFTA_CHAIN_TABLE: tableName = a.Text; break;
+                case NftMessages.NFTA_CHAIN_TABLE: ours = a.TextIs(table.Name); break;
                 case NftMessages.NFTA_CHAIN_NAME: name = a.Text; break;
                 case NftMessages.NFTA_CHAIN_HANDLE: handle = a.U64BigEndian; break;
                 case NftMessages.NFTA_CHAIN_USE: uses = a.U32BigEndian; break;
@@ -39,7 +53,7 @@ internal static class NftReader
             }
         }
 
-        if (!IsOf(message, table, tableName))
+        if (!ours || !IsOf(message, table))
             return;
         found.Add(new NftChain
         {
@@ -49,34 +63,39 @@ internal static class NftReader
 
     public static void ReadRule(in NetlinkMessage message, NftTable table, ImmutableArray<NftRuleState>.Builder found)
     {
-        string tableName = "", chain = "";
+        bool ours = false;
+        string chain = "";
         ulong handle = 0;
         string? comment = null;
-        var expressions = ImmutableArray.CreateBuilder<NftExpressionState>();
+        ImmutableArray<byte> expressions = [];
         AttributeReader attributes = message.Attributes<NetfilterHeader>();
         while (attributes.TryRead(out NetlinkAttribute a))
         {
             switch (a.Type)
             {
-                case NftMessages.NFTA_RULE_TABLE: tableName = a.Text; break;
-                case NftMessages.NFTA_RULE_CHAIN: chain = a.Text; break;
+                case NftMessages.NFTA_RULE_TABLE: ours = a.TextIs(table.Name); break;
+                case NftMessages.NFTA_RULE_CHAIN:
+                    // Rules of a chain come together: they share its name.
+                    chain = found.Count > 0 && a.TextIs(found[^1].Chain) ? found[^1].Chain : a.Text;
+                    break;
                 case NftMessages.NFTA_RULE_HANDLE: handle = a.U64BigEndian; break;
                 case NftMessages.NFTA_RULE_USERDATA: comment = NftRule.ReadComment(a.Content); break;
-                case NftMessages.NFTA_RULE_EXPRESSIONS: ReadExpressions(a.Nested, expressions); break;
+                case NftMessages.NFTA_RULE_EXPRESSIONS: expressions = [.. a.Content]; break;
             }
         }
 
-        if (!IsOf(message, table, tableName))
+        if (!ours || !IsOf(message, table))
             return;
         found.Add(new NftRuleState
         {
-            Chain = chain, Handle = handle, Comment = comment, Expressions = expressions.DrainToImmutable(),
+            Chain = chain, Handle = handle, Comment = comment, ExpressionList = expressions,
         });
     }
 
     public static void ReadSet(in NetlinkMessage message, NftTable table, ImmutableArray<NftSetState>.Builder found)
     {
-        string tableName = "", name = "";
+        bool ours = false;
+        string name = "";
         ulong handle = 0;
         uint flags = 0, keyType = 0, keyLength = 0, dataType = 0, dataLength = 0;
         AttributeReader attributes = message.Attributes<NetfilterHeader>();
@@ -84,7 +103,7 @@ internal static class NftReader
         {
             switch (a.Type)
             {
-                case NftMessages.NFTA_SET_TABLE: tableName = a.Text; break;
+                case NftMessages.NFTA_SET_TABLE: ours = a.TextIs(table.Name); break;
                 case NftMessages.NFTA_SET_NAME: name = a.Text; break;
                 case NftMessages.NFTA_SET_HANDLE: handle = a.U64BigEndian; break;
                 case NftMessages.NFTA_SET_FLAGS: flags = a.U32BigEndian; break;
@@ -95,7 +114,7 @@ internal static class NftReader
             }
         }
 
-        if (!IsOf(message, table, tableName))
+        if (!ours || !IsOf(message, table))
             return;
         found.Add(new NftSetState
         {
@@ -119,7 +138,8 @@ internal static class NftReader
 
     public static void ReadCounter(in NetlinkMessage message, NftTable table, ImmutableArray<NftCounterState>.Builder found)
     {
-        string tableName = "", name = "";
+        bool ours = false;
+        string name = "";
         ulong handle = 0, packets = 0, bytes = 0;
         uint type = 0, uses = 0;
         AttributeReader attributes = message.Attributes<NetfilterHeader>();
@@ -127,7 +147,7 @@ internal static class NftReader
         {
             switch (a.Type)
             {
-                case NftMessages.NFTA_OBJ_TABLE: tableName = a.Text; break;
+                case NftMessages.NFTA_OBJ_TABLE: ours = a.TextIs(table.Name); break;
                 case NftMessages.NFTA_OBJ_NAME: name = a.Text; break;
                 case NftMessages.NFTA_OBJ_TYPE: type = a.U32BigEndian; break;
                 case NftMessages.NFTA_OBJ_USE: uses = a.U32BigEndian; break;
@@ -136,12 +156,12 @@ internal static class NftReader
             }
         }
 
-        if (IsOf(message, table, tableName) && type == NftMessages.NFT_OBJECT_COUNTER)
+        if (ours && IsOf(message, table) && type == NftMessages.NFT_OBJECT_COUNTER)
             found.Add(new NftCounterState(name, packets, bytes, handle, uses));
     }
 
-    private static bool IsOf(in NetlinkMessage message, NftTable table, string name) =>
-        name == table.Name && message.ReadStruct<NetfilterHeader>().Family == (byte)table.Family;
+    private static bool IsOf(in NetlinkMessage message, NftTable table) =>
+        message.ReadStruct<NetfilterHeader>().Family == (byte)table.Family;
 
     private static (NftHook Hook, int Priority) ReadHook(AttributeReader attributes)
     {
@@ -172,25 +192,5 @@ internal static class NftReader
         }
 
         return (packets, bytes);
-    }
-
-    private static void ReadExpressions(AttributeReader list, ImmutableArray<NftExpressionState>.Builder found)
-    {
-        while (list.TryRead(out NetlinkAttribute element))
-        {
-            string name = "";
-            ImmutableArray<byte> content = [];
-            AttributeReader attributes = element.Nested;
-            while (attributes.TryRead(out NetlinkAttribute a))
-            {
-                switch (a.Type)
-                {
-                    case NftMessages.NFTA_EXPR_NAME: name = a.Text; break;
-                    case NftMessages.NFTA_EXPR_DATA: content = [.. a.Content]; break;
-                }
-            }
-
-            found.Add(new NftExpressionState(name, content));
-        }
     }
 }

@@ -14,7 +14,21 @@ public sealed record NftRuleState
     /// <summary>The comment it was made with, or null.</summary>
     public string? Comment { get; init; }
 
-    public ImmutableArray<NftExpressionState> Expressions { get; init; } = [];
+    /// <summary>Its steps, read from what the kernel sent each time they are asked for: most readers need only handle and comment.</summary>
+    public ImmutableArray<NftExpressionState> Expressions
+    {
+        get
+        {
+            var found = ImmutableArray.CreateBuilder<NftExpressionState>();
+            var list = new AttributeReader(ExpressionList.AsSpan());
+            while (list.TryRead(out NetlinkAttribute element))
+                found.Add(ReadExpression(element.Nested));
+            return found.DrainToImmutable();
+        }
+    }
+
+    /// <summary>Content of NFTA_RULE_EXPRESSIONS.</summary>
+    internal ImmutableArray<byte> ExpressionList { get; init; } = [];
 
     /// <summary>The first counter in the rule itself, or null.</summary>
     public Counter? Counter
@@ -41,5 +55,21 @@ public sealed record NftRuleState
 
             return null;
         }
+    }
+
+    private static NftExpressionState ReadExpression(AttributeReader attributes)
+    {
+        string name = "";
+        ImmutableArray<byte> content = [];
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            switch (a.Type)
+            {
+                case NftMessages.NFTA_EXPR_NAME: name = a.Text; break;
+                case NftMessages.NFTA_EXPR_DATA: content = [.. a.Content]; break;
+            }
+        }
+
+        return new NftExpressionState(name, content);
     }
 }

@@ -5,6 +5,7 @@ namespace Calico.Linux.Nftables;
 /// <summary>A set or map to be made. <see cref="Of"/>, <see cref="VerdictMap"/>, <see cref="Map"/> and <see cref="CounterMap"/> make one.</summary>
 public sealed record NftSet
 {
+    /// <summary>nft numbers a key of several parts by theirs, six bits each.</summary>
     private const int TypeBits = 6;
 
     private NftSet(string name, ImmutableArray<NftDataType> key)

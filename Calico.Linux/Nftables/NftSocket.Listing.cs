@@ -10,18 +10,15 @@ public sealed partial class NftSocket
     /// <summary>Number of the ruleset's present state; every commit by anyone makes a new one.</summary>
     public uint GetGeneration()
     {
-        uint sequence = BeginQuery(NftMessages.NFT_MSG_GETGEN, NftFamily.Unspecified, dump: false);
-        _query.EndMessage();
         uint generation = 0;
-        _socket.Ask(_query, sequence, "read the nftables generation", (in NetlinkMessage message) =>
+        lock (_exchange)
         {
-            AttributeReader attributes = message.Attributes<NetfilterHeader>();
-            while (attributes.TryRead(out NetlinkAttribute a))
-            {
-                if (a.Type == NftMessages.NFTA_GEN_ID)
-                    generation = a.U32BigEndian;
-            }
-        });
+            uint sequence = BeginQuery(NftMessages.NFT_MSG_GETGEN, NftFamily.Unspecified, dump: false);
+            _query.EndMessage();
+            _socket.Ask(_query, sequence, "read the nftables generation",
+                (in NetlinkMessage message) => generation = NftReader.ReadGeneration(message));
+        }
+
         return generation;
     }
 
@@ -109,7 +106,8 @@ public sealed partial class NftSocket
     private ImmutableArray<T> List<T>(ushort request, NftFamily family, string what, Action<NetlinkWriter>? write, Read<T> read,
         bool retry = true)
     {
-        return retry ? NetlinkSocket.Retry(Once) : Once();
+        lock (_exchange)
+            return retry ? NetlinkSocket.Retry(Once) : Once();
 
         ImmutableArray<T> Once()
         {

@@ -4,7 +4,7 @@ using Calico.Linux.Netlink;
 namespace Calico.Linux.Nftables;
 
 /// <summary>Transactions on, and listings of, the ruleset of one network namespace: that of the thread which opened the socket.</summary>
-/// <remarks>Needs CAP_NET_ADMIN. One thread at a time.</remarks>
+/// <remarks>Needs CAP_NET_ADMIN. Safe to call from any thread; requests go one after the other.</remarks>
 public sealed partial class NftSocket : IDisposable
 {
     /// <summary>A full load of 14,000 rules is 3.5 MB in one send; the kernel takes twice what is asked.</summary>
@@ -12,6 +12,9 @@ public sealed partial class NftSocket : IDisposable
 
     private readonly NetlinkSocket _socket;
     private readonly NetlinkWriter _query = new(256);
+
+    /// <summary>Guards <see cref="_socket"/> and <see cref="_query"/>: an answer belongs to the request before it.</summary>
+    private readonly Lock _exchange = new();
 
     private NftSocket(NetlinkSocket socket) => _socket = socket;
 
@@ -30,10 +33,14 @@ public sealed partial class NftSocket : IDisposable
         ArgumentNullException.ThrowIfNull(batch);
         if (batch.Count == 0)
             return;
-        uint begin = _socket.ReserveSequences(batch.Count + 2);
-        _socket.Send(batch.Frame(begin, generation), Describe(batch, -1).ToString());
+        ImmutableArray<NftFailure> failures;
+        lock (_exchange)
+        {
+            uint begin = _socket.ReserveSequences(batch.Count + 2);
+            _socket.Send(batch.Frame(begin, generation), Describe(batch, -1).ToString());
+            failures = ReadAnswers(batch, begin);
+        }
 
-        ImmutableArray<NftFailure> failures = ReadAnswers(batch, begin);
         if (!failures.IsEmpty)
             throw new NftCommitException(failures);
     }
@@ -47,39 +54,42 @@ public sealed partial class NftSocket : IDisposable
     private static NftRequest Describe(NftBatch batch, int index) => index >= 0
         ? batch[index] : new NftRequest("commit", NftObjectKind.Transaction, batch[0].Table, "", "");
 
-    /// <summary>Everything is queued before sendmsg returns; an error of the transaction as a whole carries the begin's number and may
-    /// stand beside the last change's ack.</summary>
+    /// <summary>Everything is queued before sendmsg returns. An error of the transaction as a whole carries the begin's number and stands
+    /// before the last change's ack, so that ack alone, with nothing before it, is success.</summary>
     private ImmutableArray<NftFailure> ReadAnswers(NftBatch batch, uint begin)
     {
         var failures = ImmutableArray.CreateBuilder<NftFailure>();
         string what = Describe(batch, -1).ToString();
-        bool answered = false;
-        ReadOnlySpan<byte> datagram = _socket.Receive(what);
-        do
-        {
-            var reader = new NetlinkReader(datagram);
-            while (reader.TryRead(out NetlinkMessage message))
-            {
-                long index = (long)message.Sequence - begin - 1;
-                if (message.Type != NetlinkMessage.Error || index < -1 || index > batch.Count)
-                    continue;
-                answered = true;
-                KernelAnswer answer = KernelAnswer.Read(message);
-                if (answer.Errno != 0)
-                {
-                    int place = index == batch.Count ? -1 : (int)index;
-                    failures.Add(new NftFailure(place, Describe(batch, place), (Errno)answer.Errno, answer.Text));
-                }
-            }
+        bool last = false;
+        while (!last && failures.Count == 0)
+            last = ReadAnswers(_socket.Receive(what), batch, begin, failures);
+        if (failures.Count == 0)
+            return [];
 
-            if (answered && failures.Count == 0)
-                return [];
-            if (!answered)
-                datagram = _socket.Receive(what);
-        }
-        while (!answered || _socket.TryReceive(what, out datagram));
-
+        while (_socket.TryReceive(what, out ReadOnlySpan<byte> datagram))
+            ReadAnswers(datagram, batch, begin, failures);
         failures.Sort((a, b) => a.Index.CompareTo(b.Index));
         return failures.DrainToImmutable();
+    }
+
+    /// <summary>Returns whether the last change was answered.</summary>
+    private static bool ReadAnswers(ReadOnlySpan<byte> datagram, NftBatch batch, uint begin, ImmutableArray<NftFailure>.Builder failures)
+    {
+        bool last = false;
+        var reader = new NetlinkReader(datagram);
+        while (reader.TryRead(out NetlinkMessage message))
+        {
+            long index = (long)message.Sequence - begin - 1;
+            if (message.Type != NetlinkMessage.Error || index < -1 || index > batch.Count)
+                continue;
+            last |= index == batch.Count - 1;
+            KernelAnswer answer = KernelAnswer.Read(message);
+            if (answer.Errno == 0)
+                continue;
+            int place = index == batch.Count ? -1 : (int)index;
+            failures.Add(new NftFailure(place, Describe(batch, place), (Errno)answer.Errno, answer.Text));
+        }
+
+        return last;
     }
 }

@@ -7,7 +7,8 @@ namespace Calico.Linux.Route;
 /// <summary>Links, addresses, routes, rules and neighbours of one network namespace: that of the thread which opened the socket.</summary>
 /// <remarks>
 /// To work in another namespace, open one there: <c>broker.Run(ns, () => RouteSocket.Open())</c>. An open socket keeps its
-/// namespace and the links in it alive. One thread at a time.
+/// namespace and the links in it alive. Safe to call from any thread; requests go one after the other, as the kernel's rtnl lock
+/// would have it anyway.
 /// </remarks>
 public sealed class RouteSocket : IDisposable
 {
@@ -20,6 +21,9 @@ public sealed class RouteSocket : IDisposable
 
     private readonly NetlinkSocket _socket;
     private readonly NetlinkWriter _query = new(256);
+
+    /// <summary>Guards <see cref="_socket"/> and <see cref="_query"/>: an answer belongs to the request before it.</summary>
+    private readonly Lock _exchange = new();
 
     private RouteSocket(NetlinkSocket socket) => _socket = socket;
 
@@ -45,13 +49,16 @@ public sealed class RouteSocket : IDisposable
     {
         ArgumentNullException.ThrowIfNull(batch);
         var failures = ImmutableArray.CreateBuilder<RouteFailure>();
-        uint first = _socket.ReserveSequences(batch.Count);
-        batch.Number(first);
-        for (int start = 0; start < batch.Count; start += RequestsPerSend)
+        lock (_exchange)
         {
-            int end = Math.Min(start + RequestsPerSend, batch.Count);
-            _socket.Send(batch.Written[batch.OffsetOf(start)..batch.OffsetOf(end)], batch.Describe(start));
-            ReadAcks(batch, first, start, end, failures);
+            uint first = _socket.ReserveSequences(batch.Count);
+            batch.Number(first);
+            for (int start = 0; start < batch.Count; start += RequestsPerSend)
+            {
+                int end = Math.Min(start + RequestsPerSend, batch.Count);
+                _socket.Send(batch.Written[batch.OffsetOf(start)..batch.OffsetOf(end)], batch.Describe(start));
+                ReadAcks(batch, first, start, end, failures);
+            }
         }
 
         failures.Sort((a, b) => a.Index.CompareTo(b.Index));
@@ -144,41 +151,49 @@ public sealed class RouteSocket : IDisposable
 
     private delegate T? ReadMessage<T>(in NetlinkMessage message) where T : class;
 
-    private List<T> List<T>(string what, ushort request, Action<NetlinkWriter> write, ushort answer, ReadMessage<T> read) where T : class =>
-        NetlinkSocket.Retry(() =>
+    private List<T> List<T>(string what, ushort request, Action<NetlinkWriter> write, ushort answer, ReadMessage<T> read) where T : class
+    {
+        lock (_exchange)
         {
-            var found = new List<T>();
-            uint sequence = _socket.NextSequence();
-            _query.Clear();
-            _query.BeginMessage(request, NetlinkFlags.Request | NetlinkFlags.Dump, sequence);
-            write(_query);
-            _query.EndMessage();
-            _socket.Dump(_query, sequence, what, (in NetlinkMessage message) =>
+            return NetlinkSocket.Retry(() =>
             {
-                if (message.Type == answer && read(message) is { } item)
-                    found.Add(item);
+                var found = new List<T>();
+                uint sequence = _socket.NextSequence();
+                _query.Clear();
+                _query.BeginMessage(request, NetlinkFlags.Request | NetlinkFlags.Dump, sequence);
+                write(_query);
+                _query.EndMessage();
+                _socket.Dump(_query, sequence, what, (in NetlinkMessage message) =>
+                {
+                    if (message.Type == answer && read(message) is { } item)
+                        found.Add(item);
+                });
+                return found;
             });
-            return found;
-        });
+        }
+    }
 
     private LinkState? FindLink(int index, string? name, string what)
     {
-        uint sequence = _socket.NextSequence();
-        _query.Clear();
-        _query.BeginMessage(RouteMessages.RTM_GETLINK, NetlinkFlags.Request, sequence);
-        _query.WriteStruct(new LinkHeader { Index = index });
-        if (name is not null)
-            _query.WriteString(LinkAttributes.IFLA_IFNAME, name);
-        _query.WriteU32(LinkAttributes.IFLA_EXT_MASK, LinkAttributes.RTEXT_FILTER_SKIP_STATS);
-        _query.EndMessage();
         LinkState? found = null;
-        try
+        lock (_exchange)
         {
-            _socket.Ask(_query, sequence, what, (in NetlinkMessage message) => found = LinkState.Read(message));
-        }
-        catch (NetlinkException e) when (e.Errno == Errno.NoDevice)
-        {
-            return null;
+            uint sequence = _socket.NextSequence();
+            _query.Clear();
+            _query.BeginMessage(RouteMessages.RTM_GETLINK, NetlinkFlags.Request, sequence);
+            _query.WriteStruct(new LinkHeader { Index = index });
+            if (name is not null)
+                _query.WriteString(LinkAttributes.IFLA_IFNAME, name);
+            _query.WriteU32(LinkAttributes.IFLA_EXT_MASK, LinkAttributes.RTEXT_FILTER_SKIP_STATS);
+            _query.EndMessage();
+            try
+            {
+                _socket.Ask(_query, sequence, what, (in NetlinkMessage message) => found = LinkState.Read(message));
+            }
+            catch (NetlinkException e) when (e.Errno == Errno.NoDevice)
+            {
+                return null;
+            }
         }
 
         return found;

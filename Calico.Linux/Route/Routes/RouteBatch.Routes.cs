@@ -34,7 +34,7 @@ public sealed partial class RouteBatch
             Protocol = route.Protocol.Number,
 
             // A delete matches any scope; the key decides.
-            Scope = (byte)(deletes ? RouteScope.Nowhere : ScopeOf(route, family)),
+            Scope = (byte)(deletes ? RouteScope.Nowhere : route.EffectiveScope),
             Kind = (byte)route.Kind,
             Flags = route.OnLink ? RouteEntry.RTNH_F_ONLINK : 0,
         });
@@ -58,9 +58,6 @@ public sealed partial class RouteBatch
 
         End();
     }
-
-    private static RouteScope ScopeOf(RouteEntry route, byte family) => route.Scope
-        ?? (family == RouteMessages.AF_INET && route is { Gateway: null, Kind: RouteKind.Unicast } ? RouteScope.Link : RouteScope.Universe);
 
     private void WriteGateway(byte family, IPAddress gateway)
     {

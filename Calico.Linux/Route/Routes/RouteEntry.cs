@@ -1,12 +1,13 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Calico.Linux.Netlink;
 
 namespace Calico.Linux.Route;
 
 /// <summary>A route. The kernel's key is table, destination and metric (and, for IPv6, more than one may share it).</summary>
-/// <remarks>Read back, an IPv6 route has metric 1024 where 0 was asked, and scope Universe always.</remarks>
+/// <remarks>What is listed differs from what was asked for where the kernel fills in: compare with <see cref="AsListed"/>.</remarks>
 public sealed record RouteEntry
 {
     internal const ushort RTA_DST = 1;
@@ -21,6 +22,10 @@ public sealed record RouteEntry
     internal const ushort RTAX_MTU = 2;
     internal const uint RTNH_F_ONLINK = 4;
     internal const uint RTM_F_CLONED = 0x200;
+
+    /// <summary>What the kernel gives an IPv6 route without a metric (uapi linux/ipv6_route.h, IP6_RT_PRIO_USER).</summary>
+    private const uint DefaultIPv6Metric = 1024;
+    private const int LoopbackIndex = 1;
 
     public required IPNetwork Destination { get; init; }
 
@@ -53,6 +58,20 @@ public sealed record RouteEntry
 
     /// <summary>Read only: the route has several next hops, which are not listed here.</summary>
     public bool IsMultipath { get; init; }
+
+    private bool IsIPv6 => Destination.BaseAddress.AddressFamily == AddressFamily.InterNetworkV6;
+
+    /// <summary>The route as a listing will show it: scope, IPv6 metric and the loopback link of IPv6 routes without one filled in.</summary>
+    public RouteEntry AsListed() => this with
+    {
+        Scope = EffectiveScope,
+        Metric = IsIPv6 && Metric == 0 ? DefaultIPv6Metric : Metric,
+        LinkIndex = IsIPv6 && LinkIndex == 0 && Kind != RouteKind.Unicast ? LoopbackIndex : LinkIndex,
+    };
+
+    /// <summary>IPv6 knows no scopes; an IPv4 route without a gateway reaches what is on the link.</summary>
+    internal RouteScope EffectiveScope => IsIPv6 ? RouteScope.Universe
+        : Scope ?? (Gateway is null && Kind == RouteKind.Unicast ? RouteScope.Link : RouteScope.Universe);
 
     public override string ToString()
     {

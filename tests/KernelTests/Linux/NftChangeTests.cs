@@ -246,6 +246,62 @@ public class NftChangeTests
         }
     }
 
+    [Test, Explicit("a measurement: prints the time to load 1,000 endpoints' chains and 200 policies, and to read them back")]
+    public void Measure_full_load()
+    {
+        using var ns = new ScratchNamespace();
+        using NftSocket nft = ns.OpenNft();
+        using var batch = new NftBatch();
+        for (int round = 0; round < 5; round++)
+        {
+            batch.Clear();
+            long start = Stopwatch.GetTimestamp();
+            WriteFullLoad(batch);
+            double encoded = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            start = Stopwatch.GetTimestamp();
+            nft.Commit(batch);
+            double committed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            start = Stopwatch.GetTimestamp();
+            NftTableState read = nft.ReadTable(Table)!;
+            double listed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            TestContext.Out.WriteLine(
+                $"{batch.Count} messages, {batch.Length / 1024} KiB: encode {encoded:0.0} ms, commit {committed:0.0} ms, read back {listed:0.0} ms");
+            Assert.That((read.Rules.Length, read.Elements.Values.Sum(e => e.Length)), Is.EqualTo((14_000, 20_000)));
+        }
+    }
+
+    private static void WriteFullLoad(NftBatch batch)
+    {
+        batch.DestroyTable(Table);
+        batch.AddTable(Table);
+        for (int policy = 0; policy < 200; policy++)
+        {
+            string set = $"s-{policy}", chain = $"pol-{policy}";
+            batch.AddSet(Table, NftSet.Of(set, NftDataType.IPv4Address));
+            batch.AddElements(Table, set, Enumerable.Range(0, 100).Select(i =>
+                NftElement.Of(NftValue.Address(new IPAddress([10, (byte)policy, 0, (byte)i])))));
+            batch.AddChain(Table, chain);
+            for (int rule = 0; rule < 10; rule++)
+            {
+                batch.AddRule(Table, chain, Meta.Load(MetaKey.NetworkFamily, R0), Compare.Equal(R0, NftValue.Byte(2)),
+                    Payload.SourceIPv4(R0), Lookup.In(set, R0), Payload.DestinationPort(R0),
+                    Compare.Equal(R0, NftValue.BigEndian((ushort)rule)), new Counter(), Verdict.Accept);
+            }
+        }
+
+        for (int endpoint = 0; endpoint < 1000; endpoint++)
+        {
+            for (int kind = 0; kind < 4; kind++)
+            {
+                string chain = $"e{kind}-{endpoint}";
+                batch.AddChain(Table, chain);
+                batch.AddRule(Table, chain, Verdict.Jump($"pol-{endpoint % 200}"));
+                batch.AddRule(Table, chain, Verdict.Jump($"pol-{(endpoint + 1) % 200}"));
+                batch.AddRule(Table, chain, new Counter(), Verdict.Drop);
+            }
+        }
+    }
+
     private static NftRule Commented(string comment) => new([new Counter(), Verdict.Return]) { Comment = comment };
 
     private static ulong Handle(NftSocket nft, string comment) => nft.ListRules(Table, "c").Single(r => r.Comment == comment).Handle;

@@ -171,6 +171,26 @@ public class NftRoundTripTests
     }
 
     [Test]
+    public void A_batch_may_be_mended_and_committed_again()
+    {
+        using var ns = new ScratchNamespace();
+        using NftSocket nft = ns.OpenNft();
+        using var batch = new NftBatch();
+        batch.AddChain(Table, "a");
+        Assert.That(Assert.Throws<NftCommitException>(() => nft.Commit(batch))!.Errno, Is.EqualTo(Errno.NoEntry));
+
+        ns.Inside("nft", "add", "table", "inet", "calico");
+        batch.AddRule(Table, "a", Verdict.Jump("nowhere"));
+        Assert.That(Assert.Throws<NftCommitException>(() => nft.Commit(batch))!.Failures.Single().Index, Is.EqualTo(1));
+        batch.AddChain(Table, "b");
+        Assert.That(Assert.Throws<NftCommitException>(() => nft.Commit(batch))!.Failures.Single().Index, Is.EqualTo(1));
+        Assert.That(nft.ListChains(Table), Is.Empty);
+        ns.Inside("nft", "add", "chain", "inet", "calico", "nowhere");
+        nft.Commit(batch);
+        Assert.That(nft.ListChains(Table).Select(c => c.Name), Is.EquivalentTo(new[] { "nowhere", "a", "b" }));
+    }
+
+    [Test]
     public void A_loop_of_chains_is_refused_as_a_whole()
     {
         using var ns = new ScratchNamespace();

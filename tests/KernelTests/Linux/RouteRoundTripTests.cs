@@ -131,6 +131,104 @@ public class RouteRoundTripTests
     }
 
     [Test]
+    public void Routes_are_listed_as_announced()
+    {
+        using var ns = new ScratchNamespace();
+        using RouteSocket route = ns.OpenRoute();
+        AddPair(route, "a", 10, "b", 11);
+        route.Execute(b => b.ChangeLink(new LinkChange { Index = 1, Up = true }));
+        RouteEntry[] routes =
+        [
+            new() { Destination = IPNetwork.Parse("10.65.0.2/32"), LinkIndex = 10, Protocol = Ours },
+            new() { Destination = IPNetwork.Parse("10.65.0.0/26"), Kind = RouteKind.Blackhole, Protocol = Ours },
+            new() { Destination = IPNetwork.Parse("10.65.1.0/26"), Gateway = IPAddress.Parse("192.0.2.9"), LinkIndex = 10, OnLink = true, Protocol = Ours },
+            new() { Destination = IPNetwork.Parse("10.66.0.0/16"), Kind = RouteKind.Unreachable, Table = 300, Metric = 9, Protocol = Ours },
+            new() { Destination = IPNetwork.Parse("fd65::2/128"), LinkIndex = 10, Protocol = Ours },
+            new() { Destination = IPNetwork.Parse("fd65::/122"), Kind = RouteKind.Blackhole, Protocol = Ours },
+            new() { Destination = IPNetwork.Parse("fd66::/122"), Gateway = IPAddress.Parse("fe80::1"), LinkIndex = 10, OnLink = true, Protocol = Ours, Metric = 5 },
+        ];
+
+        using RouteBatch batch = Batch(b => Array.ForEach(routes, b.AddRoute));
+        route.Execute(batch);
+
+        Assert.That(route.ListRoutes(new RouteFilter { Protocol = Ours }), Is.EquivalentTo(routes.Select(r => r.AsListed())));
+        using RouteBatch deletion = Batch(b =>
+        {
+            foreach (RouteEntry listed in route.ListRoutes(new RouteFilter { Protocol = Ours }))
+                b.DeleteRoute(listed);
+        });
+        route.Execute(deletion);
+        Assert.That(route.ListRoutes(new RouteFilter { Protocol = Ours }), Is.Empty);
+    }
+
+    [Test]
+    public void One_socket_serves_many_threads_while_links_come_and_go()
+    {
+        using var ns = new ScratchNamespace();
+        using RouteSocket route = ns.OpenRoute();
+        for (int i = 0; i < 200; i++)
+            AddPair(route, $"a{i}", 100 + (2 * i), $"b{i}", 101 + (2 * i));
+
+        Parallel.For(0, 60, i =>
+        {
+            if (i % 3 == 0)
+            {
+                AddPair(route, $"x{i}", 1000 + (2 * i), $"y{i}", 1001 + (2 * i));
+                route.Execute(b => b.ChangeLink(new LinkChange { Index = 1000 + (2 * i), Alias = $"x{i}" }));
+            }
+            else
+            {
+                Assert.That(route.ListLinks().Count(l => l.Name.StartsWith('a')), Is.EqualTo(200));
+                Assert.That(route.FindLink($"a{i}")!.Index, Is.EqualTo(100 + (2 * i)));
+                Assert.That(route.FindLink($"none{i}"), Is.Null);
+            }
+        });
+
+        Assert.That(route.ListLinks().Count(l => l.Alias.StartsWith('x')), Is.EqualTo(20));
+    }
+
+    [Test]
+    public void A_listing_is_whole_while_another_program_changes_routes()
+    {
+        using var ns = new ScratchNamespace();
+        using RouteSocket route = ns.OpenRoute();
+        using RouteSocket other = ns.OpenRoute();
+        AddPair(route, "a", 10, "b", 11);
+        using RouteBatch batch = Batch(b =>
+        {
+            for (int i = 0; i < 3000; i++)
+            {
+                b.AddRoute(new RouteEntry
+                {
+                    Destination = new IPNetwork(new IPAddress([10, 1, (byte)(i >> 8), (byte)i]), 32), LinkIndex = 10, Protocol = Ours,
+                });
+            }
+        });
+        route.Execute(batch);
+        using var stop = new CancellationTokenSource();
+        Task churn = Task.Run(() =>
+        {
+            var extra = new RouteEntry { Destination = IPNetwork.Parse("10.200.0.0/24"), LinkIndex = 10 };
+            while (!stop.IsCancellationRequested)
+            {
+                other.Execute(b => b.AddRoute(extra));
+                other.Execute(b => b.DeleteRoute(extra));
+            }
+        });
+
+        try
+        {
+            for (int i = 0; i < 50; i++)
+                Assert.That(route.ListRoutes(new RouteFilter { Protocol = Ours }), Has.Count.EqualTo(3000));
+        }
+        finally
+        {
+            stop.Cancel();
+            churn.Wait();
+        }
+    }
+
+    [Test]
     public void An_ipv4_route_may_go_through_an_ipv6_gateway()
     {
         using var ns = new ScratchNamespace();

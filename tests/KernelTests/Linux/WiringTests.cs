@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.NetworkInformation;
-using System.Net.Sockets;
 using Calico.Linux;
 using Calico.Linux.Route;
 using NUnit.Framework;
@@ -48,7 +47,7 @@ public class WiringTests
 
         host.Inside("ip", "address", "add", "192.0.2.1/32", "dev", "lo");
         host.Inside("ip", "link", "set", "lo", "up");
-        AssertDatagramPasses(workload, host, IPAddress.Parse("192.0.2.1"));
+        Assert.That(Datagram.Passes(workload, host, new IPEndPoint(IPAddress.Parse("192.0.2.1"), 5000)), Is.True);
     }
 
     [Test]
@@ -101,28 +100,7 @@ public class WiringTests
         Assert.That(total[Rounds / 2], Is.LessThan(5));
     }
 
-    /// <summary>There and back, by sockets that the broker made in either namespace.</summary>
-    private static void AssertDatagramPasses(ScratchNamespace from, ScratchNamespace to, IPAddress destination)
-    {
-        using Socket server = to.Broker.Run(to.File, () => Bound(destination));
-        using Socket client = from.Broker.Run(from.File, () => Bound(IPAddress.Any));
-        byte[] buffer = new byte[16];
-        client.SendTo("there"u8, server.LocalEndPoint!);
-        EndPoint peer = new IPEndPoint(IPAddress.Any, 0);
-        int length = server.ReceiveFrom(buffer, ref peer);
-        Assert.That(buffer.AsSpan(0, length).SequenceEqual("there"u8), Is.True);
-        server.SendTo("back"u8, peer);
-        Assert.That(client.Receive(buffer), Is.EqualTo(4));
-
-        static Socket Bound(IPAddress address)
-        {
-            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 2000 };
-            socket.Bind(new IPEndPoint(address, 0));
-            return socket;
-        }
-    }
-
-    private static void Wire(RouteSocket hostRoute, ScratchNamespace workload, int hostIndex, int peerIndex, string name, IPAddress address)
+    internal static void Wire(RouteSocket hostRoute, ScratchNamespace workload, int hostIndex, int peerIndex, string name, IPAddress address)
     {
         using var hostBatch = new RouteBatch();
         hostBatch.AddVeth(new VethPair

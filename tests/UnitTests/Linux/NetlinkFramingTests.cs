@@ -93,6 +93,19 @@ public class NetlinkFramingTests
         }
     });
 
+    [TestCase("calico", "calico", true)]
+    [TestCase("calico\0", "calico", true)]
+    [TestCase("calico\0junk", "calico", true)]
+    [TestCase("calic", "calico", false)]
+    [TestCase("", "", true)]
+    [TestCase("caf\u00e9", "caf\u00e9", true)]
+    [TestCase("caf\u00e9", "cafe", false)]
+    public void Text_is_compared_up_to_its_end(string content, string text, bool same)
+    {
+        var attribute = new NetlinkAttribute(1, System.Text.Encoding.UTF8.GetBytes(content));
+        Assert.That(attribute.TextIs(text), Is.EqualTo(same).And.EqualTo(attribute.Text == text));
+    }
+
     [TestCase("fdffffff" + "14000000 1000 0500 01000000 00000000", 3, null)]
     [TestCase("eaffffff" + "14000000 1000 0500 01000000 00000000" + "0700 0100 6e6f0000", 22, "no", 0x300)]
     [TestCase("eaffffff" + "14000000 1000 0500 01000000 00000000 aabbccdd" + "0700 0100 6e6f0000", 22, "no", 0x200)]

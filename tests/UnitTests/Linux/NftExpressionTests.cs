@@ -55,6 +55,7 @@ public class NftExpressionTests
         yield return new TestCaseData(new Log("p"), "log", "06000200 70000000");
         yield return new TestCaseData(new Limit(10, TimeSpan.FromMinutes(1), 7, InBytes: true, Over: true), "limit",
             "0c000100 00000000 0000000a 0c000200 00000000 0000003c 08000300 00000007 08000400 00000001 08000500 00000001");
+        yield return new TestCaseData(new ConnectionLimit(5, Over: true), "connlimit", "08000100 00000005 08000200 00000001");
         yield return new TestCaseData(new NoTrack(), "notrack", "");
         yield return new TestCaseData(Reject.TcpReset, "reject", "08000100 00000001 05000200 00000000");
         yield return new TestCaseData(Reject.AdministrativelyProhibited, "reject", "08000100 00000002 05000200 03000000");

@@ -56,6 +56,22 @@ public class NftMessageTests
     }
 
     [Test]
+    public void A_batch_that_grew_after_a_failure_asks_for_the_ack_of_its_last_change_only()
+    {
+        using var batch = new NftBatch();
+        batch.AddTable(T);
+        batch.Frame(1, null);
+        batch.AddChain(T, "c");
+        List<bool> acks = [];
+
+        var reader = new Calico.Linux.Netlink.NetlinkReader(batch.Frame(1, null));
+        while (reader.TryRead(out Calico.Linux.Netlink.NetlinkMessage message))
+            acks.Add(message.Flags.HasFlag(Calico.Linux.Netlink.NetlinkFlags.Ack));
+
+        Assert.That(acks, Is.EqualTo(new[] { false, false, true, false }));
+    }
+
+    [Test]
     public void Chains() => AssertChanges(b =>
     {
         b.AddBaseChain(T, "f", NftChainType.Filter, NftHook.Forward, -1, policyDrop: true);

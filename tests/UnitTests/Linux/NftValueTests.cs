@@ -67,6 +67,13 @@ public class NftValueTests
     }
 
     [Test]
+    public void Joined_types_are_one_key_that_ranges_as_a_whole()
+    {
+        NftSet set = NftSet.Of("s", NftDataType.Joined(NftDataType.Protocol, NftDataType.Service)) with { Interval = true };
+        Assert.That((set.KeyLength, set.KeyType, set.Flags), Is.EqualTo((8, 19u, NftSetFlags.Interval)));
+    }
+
+    [Test]
     public void An_outcome_throws_for_what_is_not_tolerated()
     {
         var outcome = new RouteOutcome(3, [new RouteFailure(1, "delete link 5", Calico.Linux.Errno.NoDevice, null)]);
