@@ -112,6 +112,7 @@ public sealed class EmbeddedEngine : IAsyncDisposable
 
     internal async Task<EngineOutcome> CommitAsync(EngineTransaction transaction, CancellationToken ct)
     {
+        ct.ThrowIfCancellationRequested();
         TransactionRules.Check(transaction);
         return transaction.Success.Concat(transaction.Failure).All(o => o is EngineOperation.Range)
             ? Read(transaction)
