@@ -32,6 +32,7 @@ internal sealed class EmbeddedNodeLog(EmbeddedEngine engine) : INodeLog
     private async Task<StoreOutcome> CommitJointlyAsync(StoreTransaction transaction, ImmutableArray<Entry> entries, CancellationToken ct)
     {
         var request = EmbeddedKeyValueStore.ToEngine(transaction);
+        TransactionRules.Check(request);
         var outcome = await engine.WriteAsync(batch =>
         {
             var done = batch.Commit(request);

@@ -122,6 +122,21 @@ public sealed class EmbeddedEngineTests : IAsyncDisposable
     }
 
     [Test]
+    public async Task A_pause_copies_the_log_back_and_trims_history()
+    {
+        await using var engine = await OpenAsync(_folder.Options() with { KeptChanges = 1000 });
+        await Task.WhenAll(Enumerable.Range(0, 1200).Select(n => PutAsync(engine, $"/{n:d4}", new string('x', 200))));
+        Assert.That(new FileInfo(_folder.File).Length, Is.LessThan(100_000), "a burst is not disturbed");
+        Assert.That(engine.History.Count, Is.EqualTo(1200), "within the slack");
+        for (var left = 500; new FileInfo(_folder.File).Length < 200_000 || engine.History.Count > 1000; left--)
+        {
+            Assert.That(left, Is.GreaterThan(0), $"{new FileInfo(_folder.File).Length} bytes, {engine.History.Count} changes");
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(10);
+        }
+    }
+
+    [Test]
     public async Task A_reader_of_an_old_revision_gets_all_of_it_or_is_told()
     {
         await using var engine = await OpenAsync(_folder.Options() with { KeptChanges = 100 });
