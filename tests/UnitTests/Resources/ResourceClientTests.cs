@@ -7,23 +7,22 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Resources;
 
 [TestFixture]
-public sealed class ResourceClientTests
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class ResourceClientTests : IAsyncDisposable
 {
     private static readonly DateTimeOffset start = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
     private readonly FakeTimeProvider time = new(start);
-    private InMemoryStore store = null!;
-    private ResourceClient client = null!;
+    private readonly InMemoryStore store;
+    private readonly ResourceClient client;
 
-    [SetUp]
-    public void Open()
+    public ResourceClientTests()
     {
         store = new(time);
         client = new(store, ResourceKinds.All, time);
     }
 
-    [TearDown]
-    public async Task Close() => await store.DisposeAsync();
+    public ValueTask DisposeAsync() => store.DisposeAsync();
 
     [Test]
     public async Task Created_resources_get_an_identity_and_the_revision_as_version()
@@ -37,11 +36,11 @@ public sealed class ResourceClientTests
     }
 
     [Test]
-    public void Creating_names_every_field_of_the_metadata_that_is_wrong()
+    public async Task Creating_names_every_field_of_the_metadata_that_is_wrong()
     {
         var endpoint = new Resource<WorkloadEndpointSpec> { Kind = "WorkloadEndpoint", Metadata = new() { ResourceVersion = "3" } };
 
-        var error = Assert.ThrowsAsync<CalicoException>(() => client.CreateAsync(endpoint, CancellationToken.None));
+        var error = await Assert.ThrowsAsync<CalicoException>(() => client.CreateAsync(endpoint, CancellationToken.None));
 
         Assert.That(error!.Problem, Is.EqualTo(Problem.Invalid));
         Assert.That(error.Message, Does.Contain("field must not be set for a Create request").And.Contain("Metadata.Namespace"));
@@ -53,7 +52,7 @@ public sealed class ResourceClientTests
         var first = await client.CreateAsync(Pool("10.0.0.0/16"), CancellationToken.None);
         var second = await client.UpdateAsync(With(first, natOutgoing: true), CancellationToken.None);
 
-        var error = Assert.ThrowsAsync<CalicoException>(() => client.UpdateAsync(With(first, natOutgoing: false), CancellationToken.None));
+        var error = await Assert.ThrowsAsync<CalicoException>(() => client.UpdateAsync(With(first, natOutgoing: false), CancellationToken.None));
 
         Assert.That((error!.Problem, error.Message), Is.EqualTo((Problem.Conflict, "update conflict: IPPool(p)")));
         Assert.That((await client.GetAsync(new("IPPool", "", "p"), CancellationToken.None)).Metadata, Is.EqualTo(second.Metadata));
@@ -100,7 +99,7 @@ public sealed class ResourceClientTests
 
         Assert.That(created.Metadata.Name, Is.EqualTo("node--1-cni-c1-eth0"));
         Assert.That(created.Metadata.Labels!["projectcalico.org/orchestrator"], Is.EqualTo("cni"));
-        Assert.ThrowsAsync<CalicoException>(() => client.CreateAsync(
+        await Assert.ThrowsAsync<CalicoException>(() => client.CreateAsync(
             endpoint with { Metadata = endpoint.Metadata with { Name = "other" } }, CancellationToken.None));
     }
 
@@ -126,12 +125,12 @@ public sealed class ResourceClientTests
     public async Task Tiers_go_only_when_they_are_empty_and_not_built_in()
     {
         await new ClusterInitialization(client).EnsureAsync("", "", CancellationToken.None);
-        var error = Assert.ThrowsAsync<CalicoException>(() => client.DeleteAsync(new("Tier", "", "default"), null, CancellationToken.None));
+        var error = await Assert.ThrowsAsync<CalicoException>(() => client.DeleteAsync(new("Tier", "", "default"), null, CancellationToken.None));
         Assert.That(error!.Message, Is.EqualTo("operation Delete is not supported on default: Cannot delete default tier"));
 
         await client.CreateAsync(client.Kinds["Tier"].Create(new() { Name = "t" }), CancellationToken.None);
         store.Set("/calico/resources/v3/projectcalico.org/globalnetworkpolicies/g", """{"metadata":{"name":"g"},"spec":{"tier":"t"}}""");
-        error = Assert.ThrowsAsync<CalicoException>(() => client.DeleteAsync(new("Tier", "", "t"), null, CancellationToken.None));
+        error = await Assert.ThrowsAsync<CalicoException>(() => client.DeleteAsync(new("Tier", "", "t"), null, CancellationToken.None));
         Assert.That(error!.Message, Is.EqualTo("operation delete is not supported on t: Cannot delete a non-empty tier"));
     }
 
