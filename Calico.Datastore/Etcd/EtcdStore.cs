@@ -24,7 +24,7 @@ public sealed partial class EtcdStore : IKeyValueStore
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: an endpoint or a certificate file is wrong.</exception>
     public EtcdStore(EtcdOptions options, TimeProvider time, ILogger logger)
     {
-        _session = new EtcdSession(options);
+        _session = new EtcdSession(options, time);
         _time = time;
         _logger = logger;
     }

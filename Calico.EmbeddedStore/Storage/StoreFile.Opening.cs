@@ -153,6 +153,12 @@ internal sealed partial class StoreFile
 
     private void Verify(EmbeddedStoreOptions options)
     {
+        // SQLite answers what it could do, not an error: a file system without WAL would silently be less than durable.
+        if (Scalar("PRAGMA journal_mode") is not "wal" || Scalar("PRAGMA synchronous") is not 2L)
+        {
+            throw new CalicoException(Problem.Unsupported, $"open {Path}: this file system does not let SQLite keep a write-ahead log");
+        }
+
         if (Convert.ToInt64(Scalar("PRAGMA application_id"), CultureInfo.InvariantCulture) != ApplicationId)
         {
             throw SqliteProblem.Damaged(Path, "it is not a Calico store");
