@@ -48,7 +48,14 @@ internal sealed class IpamCluster
 
     public NodeIpam NodeIpam(string node, INodeLog log, int parked = 0, IKeyValueStore? store = null, Func<NodeIpamOptions, NodeIpamOptions>? with = null)
     {
-        var options = new NodeIpamOptions { NodeName = node, ParkedAddresses = parked };
+        // Patient, so that a busy machine does not decide which way an operation goes.
+        var options = new NodeIpamOptions
+        {
+            NodeName = node,
+            ParkedAddresses = parked,
+            StorePatience = TimeSpan.FromSeconds(20),
+            StoreDeadline = TimeSpan.FromSeconds(20),
+        };
         return new(store ?? Store, log, with?.Invoke(options) ?? options, Time, NullLogger<NodeIpam>.Instance);
     }
 
