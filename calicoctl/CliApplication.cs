@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using Calico.Cli.Commands;
 using Calico.Cli.Commands.Ipam;
 
@@ -13,8 +14,20 @@ public static class CliApplication
     {
         try
         {
-            return await CreateRoot(environment).Parse(arguments)
-                .InvokeAsync(new() { Output = environment.Output, Error = environment.Error, EnableDefaultExceptionHandler = false }, ct);
+            var result = CreateRoot(environment).Parse(arguments);
+            if (result.Action is ParseErrorAction complaint)
+            {
+                // A page of help would push what is wrong off the screen.
+                complaint.ShowHelp = false;
+            }
+
+            return await result.InvokeAsync(new()
+            {
+                Output = environment.Output,
+                Error = environment.Error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
+            }, ct);
         }
         catch (CliException e)
         {

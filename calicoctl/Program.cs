@@ -3,14 +3,7 @@ using Calico.Cli.Connection;
 using Calico.Datastore.Etcd;
 using Microsoft.Extensions.Logging.Abstractions;
 
-using var interrupt = new CancellationTokenSource();
-Console.CancelKeyPress += (_, e) =>
-{
-    // The first Ctrl-C ends the command in order, a second one ends the process.
-    e.Cancel = !interrupt.IsCancellationRequested;
-    interrupt.Cancel();
-};
-
+// Ctrl-C ends the process as it is: every write is one transaction, and a handler would cost a thread at each start.
 return await CliApplication.RunAsync(args, new CliEnvironment
 {
     Output = Console.Out,
@@ -18,7 +11,7 @@ return await CliApplication.RunAsync(args, new CliEnvironment
     Input = Console.In,
     Variable = Environment.GetEnvironmentVariable,
     OpenStore = Open,
-}, interrupt.Token);
+}, CancellationToken.None);
 
 static EtcdStore Open(StoreSettings settings) => new(new()
 {

@@ -142,5 +142,6 @@ internal sealed class LedgerEdit
         changes.Select(c => Log(part + c.Key, c.Value, type));
 
     private static NodeLogWrite Log<T>(string key, T? value, JsonTypeInfo<T> type) where T : class =>
-        new(LeaseLedger.Section + key, value is null ? null : JsonSerializer.SerializeToUtf8Bytes(value, type));
+        // The cast matters: a null array would become an empty value, which is not a deletion.
+        new(LeaseLedger.Section + key, value is null ? null : (ReadOnlyMemory<byte>?)JsonSerializer.SerializeToUtf8Bytes(value, type));
 }

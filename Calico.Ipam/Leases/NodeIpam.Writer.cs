@@ -87,18 +87,32 @@ public sealed partial class NodeIpam
             {
                 await WriteGroupAsync(group, limit.Token);
             }
-            catch (CalicoException e) when (e.Problem == Problem.Invalid && group.Count > 1)
-            {
-                await SeparateAsync(group);
-            }
             catch (Exception e)
             {
                 // The top frame of the loop: whatever it was is the answer of those that wait for it.
-                await EndWithoutStoreAsync(group, e is OperationCanceledException
-                    ? new CalicoException(Problem.Unavailable, "the store did not answer in time", inner: e)
-                    : e);
+                await EndAsync(group, e);
             }
         }
+    }
+
+    private async Task EndAsync(List<NodeOperation> group, Exception reason)
+    {
+        if (reason is CalicoException { Problem: Problem.Invalid } && group.Count > 1)
+        {
+            try
+            {
+                await SeparateAsync(group);
+                return;
+            }
+            catch (CalicoException e)
+            {
+                reason = e;
+            }
+        }
+
+        await EndWithoutStoreAsync(group, reason is OperationCanceledException
+            ? new CalicoException(Problem.Unavailable, "the store did not answer in time", inner: reason)
+            : reason);
     }
 
     /// <summary>The store refuses a transaction because of something that one of a group wants written: they go on one by one.</summary>

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
+using System.CommandLine.Completions;
 using Calico.Datastore.Resources;
 
 namespace Calico.Cli.Commands;
@@ -25,11 +25,18 @@ internal sealed class ResourceOptions
 
     internal Option<string?> Namespace { get; } = new("--namespace", "-n") { Description = "Namespace of the resources.", HelpName = "NAMESPACE" };
 
-    internal Argument<string?> Kind { get; } = new("KIND") { Arity = ArgumentArity.ZeroOrOne, Description = "Kind of resource, or an alias of it." };
+    // Without a name for help, help would list every alias that completion offers.
+    internal Argument<string?> Kind { get; } = new("KIND")
+    {
+        Arity = ArgumentArity.ZeroOrOne,
+        Description = "Kind of resource, or an alias of it.",
+        HelpName = "KIND",
+    };
 
     internal Argument<string[]> Names { get; } = new("NAME") { Arity = ArgumentArity.ZeroOrMore, Description = "Names of resources." };
 
-    internal ResourceOptions() => Kind.CompletionSources.Add(_ => ResourceKinds.All.Names.Order(StringComparer.Ordinal).Select(name => new System.CommandLine.Completions.CompletionItem(name)));
+    internal ResourceOptions() =>
+        Kind.CompletionSources.Add(_ => ResourceKinds.All.Names.Order(StringComparer.Ordinal).Select(name => new CompletionItem(name)));
 
     internal void AddFileOptions(Command command)
     {

@@ -62,7 +62,7 @@ internal static class HostClient
         }
         catch (Exception e) when (e is SocketException or IOException)
         {
-            throw new CliException($"Calico process is not running: {socketPath}: {e.Message}");
+            throw new CliException($"Calico process is not running: {socketPath}: {(File.Exists(socketPath) ? e.Message : "no such socket")}");
         }
     }
 
