@@ -63,7 +63,7 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
         var exact = !asked.Addresses.IsEmpty ? asked.Addresses
             : !configuration.RequestedAddresses.IsEmpty ? configuration.RequestedAddresses
             : [.. call.Args.Addresses];
-        var (ipv4, ipv6) = asked.Families ?? (configuration.Ipam.AssignIpv4 || asked.Ipv4Pools is not null, configuration.Ipam.AssignIpv6 || asked.Ipv6Pools is not null);
+        var (ipv4, ipv6) = asked.Families ?? (configuration.Ipam.AssignIpv4, configuration.Ipam.AssignIpv6);
         if (exact.IsEmpty && !ipv4 && !ipv6)
             throw new CniException(CniCode.InvalidConfiguration, "ipam.assign_ipv4 and ipam.assign_ipv6 are both false", "ipam");
 
