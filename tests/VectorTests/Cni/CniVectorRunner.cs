@@ -7,9 +7,9 @@ using Calico.TestKit.Workloads;
 
 namespace Calico.VectorTests.Cni;
 
-/// <summary>Plugin calls, through the adapter's dispatcher over a fake node.</summary>
+/// <summary>Plugin calls through the adapter's dispatcher over a fake node; names and fields by the functions that make them.</summary>
 /// <remarks>What the fake cannot vouch for (pool selectors, the kernel) is judged where it is decided: ipam.json, kernel tests.</remarks>
-public sealed partial class CniCallVectors : IVectorRunner
+public sealed partial class CniVectorRunner : IVectorRunner
 {
     private const string KubernetesApi = "needs the Kubernetes API, which this adapter does not ask yet";
 
@@ -31,7 +31,7 @@ public sealed partial class CniCallVectors : IVectorRunner
             "ADD" or "K8S-ADD" or "CHECK" => Mtus(scenario, vector) ?? Judge(scenario, scenario.Sequence("ADD"), vector),
             "ADD-again" or "K8S-ADD-again" => Again(cni, scenario, vector),
             "K8S-RACE" => Race(scenario, vector),
-            _ => VectorVerdict.Skip("not a call"),
+            _ => CniNameVectors.Run(vector),
         };
     }
 
