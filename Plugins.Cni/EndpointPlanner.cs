@@ -68,7 +68,8 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
             throw new CniException(CniCode.InvalidConfiguration, "ipam.assign_ipv4 and ipam.assign_ipv6 are both false", "ipam");
 
         // Pools of a family that is not asked for would be a mistake for the host to complain of; upstream ignores them.
-        var pools = (ipv4 ? asked.Ipv4Pools ?? configuration.Ipam.Ipv4Pools : []).AddRange(ipv6 ? asked.Ipv6Pools ?? configuration.Ipam.Ipv6Pools : []);
+        var pools = (ipv4 ? asked.Ipv4Pools ?? configuration.Ipam.Ipv4Pools : [])
+            .AddRange(ipv6 ? asked.Ipv6Pools ?? configuration.Ipam.Ipv6Pools : []);
         return new AddressClaim
         {
             Handle = HandleOf(configuration.Name, call.ContainerId),
