@@ -38,7 +38,8 @@ internal sealed partial class CniDispatcher(CniSettings settings, AddVerb add, D
         }
         catch (OperationCanceledException) when (budget.IsCancellationRequested && !ct.IsCancellationRequested)
         {
-            var error = new CniError(CniCode.TryAgainLater, $"{verb} was not done within {settings.CallBudget.TotalSeconds:0} s; try again later", "");
+            var error = new CniError(CniCode.TryAgainLater,
+                $"{verb} was not done within {settings.CallBudget.TotalSeconds:0} s; try again later", "");
             Log.Failed(log, verb, shim["CNI_CONTAINERID"] ?? "", error.Code, error.Message, "");
             return new ShimReply(1, error.ToJson(version));
         }

@@ -31,7 +31,8 @@ internal sealed partial class DelSpool(CniSettings settings, DelVerb del, IpamRe
         {
             if (file.Name.EndsWith(".del", StringComparison.Ordinal))
                 left += await SettleAsync(file, ct) ? 0 : 1;
-            else if (file.Name.EndsWith(SpoolName.TemporarySuffix, StringComparison.Ordinal) && time.GetUtcNow() - file.LastWriteTimeUtc > TemporaryAge)
+            else if (file.Name.EndsWith(SpoolName.TemporarySuffix, StringComparison.Ordinal)
+                && time.GetUtcNow() - file.LastWriteTimeUtc > TemporaryAge)
                 file.Delete();
         }
 

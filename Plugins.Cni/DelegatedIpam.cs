@@ -61,7 +61,8 @@ internal static class DelegatedIpam
         // What the delegate says is for the person who configured it: its code, its words.
         throw CniError.Read(outcome.Output) is { } error
             ? new CniException(error.Code, error.Message, error.Details)
-            : new CniException(CniCode.Calico, $"{type} {verb} failed with exit code {outcome.ExitCode}", Encoding.UTF8.GetString(outcome.Output.Span));
+            : new CniException(CniCode.Calico, $"{type} {verb} failed with exit code {outcome.ExitCode}",
+                Encoding.UTF8.GetString(outcome.Output.Span));
     }
 
     /// <summary>host-local frees by container id but wants to read its ranges first; the pod CIDR is gone with the node, so any do.</summary>

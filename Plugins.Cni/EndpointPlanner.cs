@@ -63,12 +63,13 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
         var exact = !asked.Addresses.IsEmpty ? asked.Addresses
             : !configuration.RequestedAddresses.IsEmpty ? configuration.RequestedAddresses
             : [.. call.Args.Addresses];
-        var (ipv4, ipv6) = asked.Families ?? (configuration.Ipam.AssignIpv4 || asked.Ipv4Pools is not null, configuration.Ipam.AssignIpv6 || asked.Ipv6Pools is not null);
+        var (ipv4, ipv6) = asked.Families ?? (configuration.Ipam.AssignIpv4, configuration.Ipam.AssignIpv6);
         if (exact.IsEmpty && !ipv4 && !ipv6)
             throw new CniException(CniCode.InvalidConfiguration, "ipam.assign_ipv4 and ipam.assign_ipv6 are both false", "ipam");
 
         // Pools of a family that is not asked for would be a mistake for the host to complain of; upstream ignores them.
-        var pools = (ipv4 ? asked.Ipv4Pools ?? configuration.Ipam.Ipv4Pools : []).AddRange(ipv6 ? asked.Ipv6Pools ?? configuration.Ipam.Ipv6Pools : []);
+        var pools = (ipv4 ? asked.Ipv4Pools ?? configuration.Ipam.Ipv4Pools : [])
+            .AddRange(ipv6 ? asked.Ipv6Pools ?? configuration.Ipam.Ipv6Pools : []);
         return new AddressClaim
         {
             Handle = HandleOf(configuration.Name, call.ContainerId),

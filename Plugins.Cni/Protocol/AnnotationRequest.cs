@@ -73,7 +73,8 @@ internal sealed record AnnotationRequest
         };
     }
 
-    private static ImmutableArray<string>? PoolsOf(IReadOnlyDictionary<string, string> pod, IReadOnlyDictionary<string, string> podNamespace, string name) =>
+    private static ImmutableArray<string>? PoolsOf(IReadOnlyDictionary<string, string> pod,
+        IReadOnlyDictionary<string, string> podNamespace, string name) =>
         List(pod, name) ?? List(podNamespace, name);
 
     private static ImmutableArray<IPAddress> Addressed(IReadOnlyDictionary<string, string> pod, string name)

@@ -42,7 +42,8 @@ internal sealed record CniCall(ShimRole Role, string Verb, string ContainerId, s
     private void CheckNames()
     {
         if (!IsContainerId(ContainerId))
-            throw new CniException(CniCode.InvalidEnvironment, "invalid CNI_CONTAINERID", $"\"{ContainerId}\": letters, digits, '_', '.' and '-', first a letter or digit");
+            throw new CniException(CniCode.InvalidEnvironment, "invalid CNI_CONTAINERID",
+                $"\"{ContainerId}\": letters, digits, '_', '.' and '-', first a letter or digit");
         if (!Protocol.InterfaceName.IsValid(InterfaceName))
             throw new CniException(CniCode.InvalidEnvironment, "invalid CNI_IFNAME", $"\"{InterfaceName}\" cannot be an interface's name");
     }

@@ -46,7 +46,8 @@ internal static class CniResultReader
 
         return new CniResult
         {
-            Interfaces = [.. root.Objects("interfaces").Select(i => new CniInterface(i.Text("name"), i.Text("mac"), i.Text("sandbox"), i.Number("mtu", 0, 65536)))],
+            Interfaces = [.. root.Objects("interfaces").Select(i =>
+                new CniInterface(i.Text("name"), i.Text("mac"), i.Text("sandbox"), i.Number("mtu", 0, 65536)))],
             Addresses = addresses.ToImmutable(),
             Routes = routes.ToImmutable(),
             Dns = root.Raw("dns"),

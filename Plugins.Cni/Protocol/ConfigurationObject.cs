@@ -102,7 +102,8 @@ internal readonly record struct ConfigurationObject(JsonElement Element, string 
         if (!TryGet(name, out var value))
             return ImmutableSortedDictionary<string, string>.Empty;
         if (value.ValueKind == JsonValueKind.Object && value.EnumerateObject().All(p => p.Value.ValueKind == JsonValueKind.String))
-            return value.EnumerateObject().DistinctBy(p => p.Name).ToImmutableSortedDictionary(p => p.Name, p => p.Value.GetString()!, StringComparer.Ordinal);
+            return value.EnumerateObject().DistinctBy(p => p.Name)
+                .ToImmutableSortedDictionary(p => p.Name, p => p.Value.GetString()!, StringComparer.Ordinal);
         Fault(name, "must be an object of texts");
         return ImmutableSortedDictionary<string, string>.Empty;
     }

@@ -25,5 +25,6 @@ internal static class InterfaceName
 
     /// <summary>What the kernel takes as a name (dev_valid_name in net/core/dev.c).</summary>
     public static bool IsValid(string name) =>
-        name.Length is > 0 and <= MaxLength && name is not ("." or "..") && !name.Any(c => c is '/' or ':' || char.IsWhiteSpace(c) || c is < ' ' or > '~');
+        name.Length is > 0 and <= MaxLength && name is not ("." or "..")
+        && !name.Any(c => c is '/' or ':' || char.IsWhiteSpace(c) || c is < ' ' or > '~');
 }

@@ -23,7 +23,8 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
         }
 
         if (configuration.Ipam.UsesPodCidr)
-            throw new CniException(CniCode.UnsupportedField, "ipam: usePodCidr needs the Kubernetes API, which this host does not ask", "ipam.subnet");
+            throw new CniException(CniCode.UnsupportedField, "ipam: usePodCidr needs the Kubernetes API, which this host does not ask",
+                "ipam.subnet");
         await spool.SettleAsync(call, ct);
         using var networkNamespace = Open(request);
         var (id, existing) = await lookup.FindAsync(call, ct);

@@ -30,7 +30,9 @@ internal sealed class CheckVerb(IWorkloadNetwork network, EndpointLookup lookup)
     /// of their own, so only what belongs to our interface counts.</summary>
     private static Attachment Expected(Attachment record, CniResult previous, CniCall call)
     {
-        var inside = previous.Interfaces.IndexOf(previous.Interfaces.FirstOrDefault(i => i.Name == call.InterfaceName && i.Sandbox.Length > 0)!);
+        var inside = -1;
+        for (var i = 0; i < previous.Interfaces.Length && inside < 0; i++)
+            inside = previous.Interfaces[i].Name == call.InterfaceName && previous.Interfaces[i].Sandbox.Length > 0 ? i : -1;
         var hostSides = previous.Interfaces.Where(i => i.Sandbox.Length == 0).Select(i => i.Name).ToArray();
         var mac = inside >= 0 && MacAddress.TryParse(previous.Interfaces[inside].Mac, out var parsed) ? parsed : record.Mac;
         return record with
@@ -38,7 +40,8 @@ internal sealed class CheckVerb(IWorkloadNetwork network, EndpointLookup lookup)
             HostInterface = hostSides.Length == 0 || hostSides.Contains(record.HostInterface) ? record.HostInterface : hostSides[0],
             PeerInterface = call.InterfaceName,
             Mac = mac,
-            Addresses = [.. previous.Addresses.Where(a => a.Interface is null || a.Interface == inside).Select(a => InterfaceAddress.Host(a.Address.Address).ToNetwork())],
+            Addresses = [.. previous.Addresses.Where(a => a.Interface is null || a.Interface == inside)
+                .Select(a => InterfaceAddress.Host(a.Address.Address).ToNetwork())],
         };
     }
 }

@@ -34,17 +34,20 @@ internal sealed class IpamVerbs(IIpam ipam, IpamRelease release, EndpointPlanner
         if (!configuration.Version.HasCheck)
             throw new CniException(CniCode.IncompatibleVersion, "config version does not allow CHECK", configuration.Version.ToString());
         configuration.Validate();
-        var held = IpamRelease.Foreign(await ipam.ListAsync(EndpointPlanner.HandleOf(configuration.Name, call.ContainerId), ct)).Select(l => l.Address).ToHashSet();
+        var leases = await ipam.ListAsync(EndpointPlanner.HandleOf(configuration.Name, call.ContainerId), ct);
+        var held = IpamRelease.Foreign(leases).Select(l => l.Address).ToHashSet();
         if (held.Count == 0)
             throw new CniException(CniCode.UnknownContainer, $"container {call.ContainerId} holds no address in network {configuration.Name}");
         // The network plugin may have added addresses that are not ours; ours must all still be in use.
-        if (configuration.PreviousResult is { } previous && held.FirstOrDefault(a => previous.Addresses.All(p => !p.Address.Address.Equals(a))) is { } unused)
+        if (configuration.PreviousResult is { } previous
+            && held.FirstOrDefault(a => previous.Addresses.All(p => !p.Address.Address.Equals(a))) is { } unused)
             throw new CniException(CniCode.Calico, $"{unused} is held for container {call.ContainerId} but not in prevResult");
     }
 
     public async Task CollectAsync(CniRequest request, CancellationToken ct)
     {
-        var valid = GcVerb.ValidIn(request.Configuration).Select(a => EndpointPlanner.HandleOf(request.Configuration.Name, a.ContainerId)).ToHashSet();
+        var valid = GcVerb.ValidIn(request.Configuration)
+            .Select(a => EndpointPlanner.HandleOf(request.Configuration.Name, a.ContainerId)).ToHashSet();
         var leases = await ipam.ListAsync(null, ct);
         await release.AllAsync(leases.Where(l => l.Owner == request.Configuration.Name && !valid.Contains(l.Handle)), ct);
     }

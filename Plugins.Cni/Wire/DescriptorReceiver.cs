@@ -7,8 +7,8 @@ namespace Calico.Plugins.Cni.Wire;
 /// <summary>The one read that can carry a descriptor (SCM_RIGHTS); <see cref="Socket"/> has no way to receive one.</summary>
 /// <remarks>Facts: unix(7) delivers the descriptor with the first byte of the sendmsg it came with, so only a connection's first read
 /// needs this. MSG_CMSG_CLOEXEC, or a child of the host would keep the namespace alive. More descriptors than fit are closed by the
-/// kernel and flagged MSG_CTRUNC; the length given is CMSG_LEN, because the padding of CMSG_SPACE would hold a second one. The design's other unsafe code lives in Calico.Linux, which an adapter may
-/// not reference: see docs/design/cni.md.</remarks>
+/// kernel and flagged MSG_CTRUNC; the length given is CMSG_LEN, because the padding of CMSG_SPACE would hold a second one.
+/// The design's other unsafe code lives in Calico.Linux, which an adapter may not reference: see docs/design/cni.md.</remarks>
 internal static unsafe partial class DescriptorReceiver
 {
     private const int SOL_SOCKET = 1;                // asm-generic/socket.h

@@ -39,7 +39,11 @@ internal sealed record ShimRequest(ShimRole Role, bool HasNamespace, IReadOnlyLi
         var reader = new WireReader(payload.Span);
         var version = reader.ReadByte();
         if (version != ProtocolVersion)
-            throw new WireFormatException($"the plugin binary speaks protocol {version}, this host {ProtocolVersion}: install the binary of this version");
+            {
+            throw new WireFormatException($"the plugin binary speaks protocol {version}, this host {ProtocolVersion}: "
+                + "install the binary of this version");
+        }
+
         var role = (ShimRole)reader.ReadByte();
         if (role > ShimRole.Mesos)
             throw new WireFormatException($"unknown role {(byte)role}");

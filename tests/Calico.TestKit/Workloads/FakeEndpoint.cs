@@ -19,5 +19,6 @@ public sealed record FakeEndpoint
     public bool IsLinked { get; init; }
 
     /// <summary>Lives that another one replaced; their addresses go with their own removal.</summary>
-    public ImmutableDictionary<string, ImmutableArray<IPAddress>> Superseded { get; init; } = ImmutableDictionary<string, ImmutableArray<IPAddress>>.Empty;
+    public ImmutableDictionary<string, ImmutableArray<IPAddress>> Superseded { get; init; } =
+        ImmutableDictionary<string, ImmutableArray<IPAddress>>.Empty;
 }

@@ -86,7 +86,8 @@ internal sealed class FakeIpam(FakeDisk disk, FaultPlan faults, string adapter, 
         foreach (var address in wanted)
         {
             disk.Journal.RemoveAll(j => j.Address.Equals(address));
-            disk.Leases[address] = new AddressLease(address, claim.Handle, claim.Purpose, adapter, claim.Owner, disk.NextSequence++, null, time.GetUtcNow());
+            disk.Leases[address] = new AddressLease(address, claim.Handle, claim.Purpose, adapter, claim.Owner,
+                disk.NextSequence++, null, time.GetUtcNow());
         }
 
         return Sorted(wanted.Select(a => disk.Leases[a]));
@@ -126,7 +127,8 @@ internal sealed class FakeIpam(FakeDisk disk, FaultPlan faults, string adapter, 
         if (found < count)
         {
             var name = family == AddressFamily.InterNetwork ? "IPv4" : "IPv6";
-            throw new CalicoException(Problem.Exhausted, string.Create(CultureInfo.InvariantCulture, $"Assigned {found} out of {count} requested {name} addresses"));
+            var text = string.Create(CultureInfo.InvariantCulture, $"Assigned {found} out of {count} requested {name} addresses");
+            throw new CalicoException(Problem.Exhausted, text);
         }
     }
 

@@ -225,7 +225,11 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         foreach (var address in spec.Leased)
         {
             if (!disk.Leases.TryGetValue(address, out var lease))
-                lease = ipam.Claim(new AddressClaim { Handle = spec.Id.ToString(), Purpose = LeasePurpose.Endpoint, Exact = [address] })[0];
+                {
+                var again = new AddressClaim { Handle = spec.Id.ToString(), Purpose = LeasePurpose.Endpoint, Exact = [address] };
+                lease = ipam.Claim(again)[0];
+            }
+
             if (lease.BoundTo is { } other && other != spec.Id || lease.Adapter != adapter || lease.Purpose == LeasePurpose.Foreign)
                 throw new CalicoException(Problem.Conflict, $"{address} is used by {lease.BoundTo}");
             disk.Leases[address] = lease with { BoundTo = spec.Id };

@@ -177,7 +177,8 @@ public abstract partial class AdapterConformance
     {
         var lease = await Docker.RequestAddressAsync("r1");
         await Docker.CreateEndpointAsync("e1", lease.Address);
-        await AssertProblemAsync(() => _node.Dataplane.AttachAsync(DockerShapedClient.IdOf("e1"), "another", Placement.HandedOver("temp1"), Promptly, default), Problem.Conflict);
+        await AssertProblemAsync(() => _node.Dataplane.AttachAsync(
+            DockerShapedClient.IdOf("e1"), "another", Placement.HandedOver("temp1"), Promptly, default), Problem.Conflict);
     }
 
     [Test]

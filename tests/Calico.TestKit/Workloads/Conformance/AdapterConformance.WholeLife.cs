@@ -105,7 +105,8 @@ public abstract partial class AdapterConformance
         var before = await Cni.AddAsync("c1", networkNamespace);
         await Cni.DeleteAsync("c1");
         var spec = Cni.Spec("c1");
-        var after = await Cni.AddAsync(spec with { Claim = spec.Claim! with { Ipv4 = 0, Exact = [before.Addresses[0].BaseAddress] } }, networkNamespace);
+        var exact = spec.Claim! with { Ipv4 = 0, Exact = [before.Addresses[0].BaseAddress] };
+        var after = await Cni.AddAsync(spec with { Claim = exact }, networkNamespace);
 
         Assert.That(after.Addresses, Is.EqualTo(before.Addresses));
         Assert.That(after.PeerInterface, Is.EqualTo("eth0"));
@@ -118,7 +119,8 @@ public abstract partial class AdapterConformance
         using var second = _node.CreateNamespace();
         var holder = await Cni.AddAsync("c1", first);
         var spec = Cni.Spec("c2");
-        await AssertProblemAsync(() => Cni.AddAsync(spec with { Claim = spec.Claim! with { Ipv4 = 0, Exact = [holder.Addresses[0].BaseAddress] } }, second), Problem.AlreadyExists, Problem.Conflict);
+        var exact = spec.Claim! with { Ipv4 = 0, Exact = [holder.Addresses[0].BaseAddress] };
+        await AssertProblemAsync(() => Cni.AddAsync(spec with { Claim = exact }, second), Problem.AlreadyExists, Problem.Conflict);
 
         Assert.That(await _node.Network.FindAsync(spec.Id, default), Is.Null);
         Assert.That(await _node.ListLinksAsync(), Is.EqualTo(new[] { holder.HostInterface }));
@@ -129,7 +131,8 @@ public abstract partial class AdapterConformance
     {
         using var networkNamespace = _node.CreateNamespace();
         var spec = Cni.Spec("c1");
-        await AssertProblemAsync(() => Cni.AddAsync(spec with { Claim = spec.Claim! with { Pools = ["no-such-pool"] } }, networkNamespace), Problem.NotFound, Problem.Invalid);
+        var nowhere = spec.Claim! with { Pools = ["no-such-pool"] };
+        await AssertProblemAsync(() => Cni.AddAsync(spec with { Claim = nowhere }, networkNamespace), Problem.NotFound, Problem.Invalid);
 
         await AssertNothingIsLeftAsync();
     }
@@ -208,7 +211,8 @@ public abstract partial class AdapterConformance
 
         Assert.That(well, Is.Empty);
         Assert.That(moved, Is.Not.Empty);
-        await AssertProblemAsync(() => _node.Network.CheckAsync(new WorkloadEndpointId("cni", "never", "eth0"), attachment, default), Problem.NotFound);
+        var never = new WorkloadEndpointId("cni", "never", "eth0");
+        await AssertProblemAsync(() => _node.Network.CheckAsync(never, attachment, default), Problem.NotFound);
     }
 
     [Test]

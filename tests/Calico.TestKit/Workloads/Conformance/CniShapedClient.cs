@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Calico.TestKit.Workloads;
 
 /// <summary>Calls as a CNI adapter makes them: one for a whole life.</summary>
@@ -16,7 +18,8 @@ public sealed class CniShapedClient(ConformanceNode node, string network = "net1
     public async Task<Attachment> AddAsync(EndpointSpec spec, NetworkNamespace networkNamespace)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        await node.Profiles.EnsureAsync(network, new ProfileDefaults(false, System.Collections.Immutable.ImmutableSortedDictionary<string, string>.Empty), default);
+        var defaults = new ProfileDefaults(false, ImmutableSortedDictionary<string, string>.Empty);
+        await node.Profiles.EnsureAsync(network, defaults, default);
         return await node.Network.ConnectAsync(spec, Placement.In(networkNamespace, spec.Id.Endpoint), default);
     }
 

@@ -1,0 +1,72 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.Versioning;
+using Calico.Plugins.Cni.Protocol;
+using Calico.Plugins.Cni.Wire;
+using NUnit.Framework;
+using static Calico.UnitTests.Cni.CniAnswer;
+
+namespace Calico.UnitTests.Cni;
+
+/// <summary>calico-ipam under another network plugin.</summary>
+[UnsupportedOSPlatform("windows")]
+[SuppressMessage("Design", "CA1001", Justification = "TearDown disposes it.")]
+public sealed class CniIpamTests
+{
+    private const string Ours = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""";
+
+    private CniHarness _cni = null!;
+
+    [SetUp]
+    public async Task StartAsync()
+    {
+        _cni = new CniHarness();
+        await _cni.StartAsync();
+    }
+
+    [TearDown]
+    public async Task StopAsync() => await _cni.DisposeAsync();
+
+    [Test]
+    public async Task Calico_ipam_alone_claims_for_others_and_frees_by_handle()
+    {
+        var add = await _cni.CallAsync("ADD", """{"cniVersion":"0.4.0","name":"macnet","type":"macvlan","ipam":{"type":"calico-ipam","assign_ipv6":"true"}}""", role: ShimRole.Ipam);
+
+        Assert.That(add.ExitCode, Is.Zero, Text(add));
+        Assert.That(Text(add), Does.Contain("\"address\":\"10.65.0.0/26\"").And.Contain("\"address\":\"fd80:24e2:f998:72d6::/122\"").And.Contain("\"dst\":\"10.65.0.0/24\""));
+        Assert.That(_cni.Node.Leases.Select(l => (l.Purpose, l.Handle, l.Owner)), Is.All.EqualTo((LeasePurpose.Foreign, "macnet.c1", "macnet")));
+        var del = await _cni.CallAsync("DEL", """{"cniVersion":"0.4.0","name":"macnet","type":"macvlan","ipam":{"type":"calico-ipam"}}""", netns: "", role: ShimRole.Ipam);
+        Assert.That(del.ExitCode, Is.Zero, Text(del));
+        Assert.That(_cni.Node.Leases, Is.Empty);
+    }
+
+    [Test]
+    public async Task Calico_ipam_alone_frees_nothing_of_an_endpoint_of_ours()
+    {
+        await _cni.CallAsync("ADD", Ours);
+        await _cni.CallAsync("DEL", Ours, role: ShimRole.Ipam);
+
+        Assert.That(_cni.Node.Leases, Has.Length.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Calico_ipam_collects_and_checks_its_own()
+    {
+        var conf = """{"cniVersion":"1.1.0","name":"macnet","type":"macvlan","ipam":{"type":"calico-ipam"},"cni.dev/valid-attachments":[{"containerID":"c1","ifname":"eth0"}]}""";
+        await _cni.CallAsync("ADD", conf, role: ShimRole.Ipam);
+        await _cni.CallAsync("ADD", conf, containerId: "c2", role: ShimRole.Ipam);
+        var gc = await _cni.CallAsync("GC", conf, role: ShimRole.Ipam);
+
+        Assert.That(gc.ExitCode, Is.Zero, Text(gc));
+        Assert.That(_cni.Node.Leases.Single().Handle, Is.EqualTo("macnet.c1"));
+        Assert.That((await _cni.CallAsync("CHECK", conf, role: ShimRole.Ipam)).ExitCode, Is.Zero);
+        AssertError(await _cni.CallAsync("CHECK", conf, containerId: "c2", role: ShimRole.Ipam), CniCode.UnknownContainer, "c2");
+    }
+
+    [Test]
+    public async Task An_explicit_address_comes_whole()
+    {
+        var reply = await _cni.CallAsync("ADD", Ours, args: "IP=10.65.0.77", role: ShimRole.Ipam);
+
+        Assert.That(AddressIn(reply), Is.EqualTo("10.65.0.77/32"));
+    }
+}

@@ -1,0 +1,94 @@
+using System.Runtime.Versioning;
+using System.Text;
+using Calico.Plugins.Cni;
+using Calico.Plugins.Cni.Wire;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Cni;
+
+[UnsupportedOSPlatform("windows")]
+public sealed class DelSpoolTests
+{
+    private const string Ours = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""";
+
+    [Test]
+    public async Task A_waiting_del_is_done_before_the_add_of_the_same_container()
+    {
+        await using var cni = new CniHarness();
+        await cni.StartAsync();
+        await cni.CallAsync("ADD", Ours);
+        Spool(cni, "c1");
+        var add = await cni.CallAsync("ADD", Ours);
+
+        Assert.That(add.ExitCode, Is.Zero, Encoding.UTF8.GetString(add.Output.Span));
+        var passed = cni.Node.Faults.Passed.Where(p => p is "network.connect" or "network.disconnect");
+        Assert.That(passed, Is.EqualTo(new[] { "network.connect", "network.disconnect", "network.connect" }));
+        Assert.That(Files(cni), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_del_that_cannot_be_done_now_is_kept_reported_and_blocks_the_add()
+    {
+        await using var cni = new CniHarness();
+        Spool(cni, "c1");
+        cni.Node.Faults.FailAt("network.disconnect", new CalicoException(Problem.Unavailable, "not now"));
+        Assert.That(await cni.Get<DelSpool>().DrainAsync(default), Is.EqualTo(1));
+        Assert.That(Files(cni), Has.Length.EqualTo(1));
+
+        cni.Node.Faults.FailAt("network.disconnect", new CalicoException(Problem.Unavailable, "not now"));
+        await cni.StartAsync();
+        cni.Node.Faults.FailAt("network.disconnect", new CalicoException(Problem.Unavailable, "not now"));
+        var add = await cni.CallAsync("ADD", Ours);
+        Assert.That(Encoding.UTF8.GetString(add.Output.Span), Does.Contain("\"code\":11"));
+        Assert.That(cni.Lifetime.Reports["spool"].Ok, Is.False);
+        Assert.That((await cni.CallAsync("ADD", Ours)).ExitCode, Is.Zero);
+    }
+
+    [Test]
+    public async Task A_file_that_is_no_request_is_set_aside_and_the_rest_is_done()
+    {
+        await using var cni = new CniHarness();
+        Directory.CreateDirectory(cni.Settings.SpoolDir);
+        await File.WriteAllTextAsync(Path.Combine(cni.Settings.SpoolDir, "a.del"), "garbage, and long enough");
+        await File.WriteAllTextAsync(Path.Combine(cni.Settings.SpoolDir, "b.del.77.tmp"), "half");
+        Spool(cni, "c1");
+
+        Assert.That(await cni.Get<DelSpool>().DrainAsync(default), Is.Zero);
+        Assert.That(Files(cni), Is.EquivalentTo(new[] { "a.del.broken", "b.del.77.tmp" }));
+    }
+
+    [Test]
+    public async Task Calico_ipams_del_waits_under_a_name_of_its_own()
+    {
+        await using var cni = new CniHarness();
+        await cni.StartAsync();
+        await cni.CallAsync("ADD", Ours, role: ShimRole.Ipam);
+        Spool(cni, "c1");
+        Spool(cni, "c1", ShimRole.Ipam);
+        Assert.That(Files(cni), Has.Length.EqualTo(2));
+
+        Assert.That(await cni.Get<DelSpool>().DrainAsync(default), Is.Zero);
+        Assert.That(cni.Node.Leases, Is.Empty);
+    }
+
+    [Test]
+    public void Names_are_short_safe_and_of_one_container_each()
+    {
+        var long1 = SpoolName.Of(ShimRole.Network, new string('a', 250) + "1", "eth0");
+        var long2 = SpoolName.Of(ShimRole.Network, new string('a', 250) + "2", "eth0");
+
+        Assert.That(long1, Is.Not.EqualTo(long2));
+        Assert.That(long1.Length, Is.LessThan(128));
+        Assert.That(SpoolName.Of(ShimRole.Network, "../../etc/x", "eth0"), Does.Not.Contain('/'));
+        Assert.That(SpoolName.Of(ShimRole.Network, "ab", "c"), Is.Not.EqualTo(SpoolName.Of(ShimRole.Network, "a", "bc")));
+    }
+
+    private static void Spool(CniHarness cni, string containerId, ShimRole role = ShimRole.Network)
+    {
+        Directory.CreateDirectory(cni.Settings.SpoolDir);
+        var request = new ShimRequest(role, false, CniHarness.Variables("DEL", containerId, "eth0", "", ""), Encoding.UTF8.GetBytes(Ours));
+        File.WriteAllBytes(Path.Combine(cni.Settings.SpoolDir, SpoolName.Of(role, containerId, "eth0")), request.ToFrame().ToArray());
+    }
+
+    private static string?[] Files(CniHarness cni) => [.. Directory.GetFiles(cni.Settings.SpoolDir).Select(Path.GetFileName)];
+}
