@@ -9,7 +9,7 @@ namespace Calico.Linux.Conntrack;
 
 /// <summary>Tracked connections of one network namespace: that of the thread which opened the socket.</summary>
 /// <remarks>
-/// The kernel deletes one entry by its whole tuple, or everything; so entries of an address are listed (the kernel filters, since 5.8)
+/// The kernel deletes one entry by its whole tuple, or everything; so entries of an address are listed (the kernel filters IPv4, since 5.8)
 /// and deleted one by one. Connections that begin meanwhile are missed: close the door first, then delete. One thread at a time.
 /// </remarks>
 public sealed class ConntrackSocket : IDisposable
@@ -78,24 +78,30 @@ public sealed class ConntrackSocket : IDisposable
 
     private void WriteList(uint sequence, ConntrackTuplePart part, IPAddress address)
     {
-        bool isSource = part is ConntrackTuplePart.OriginalSource or ConntrackTuplePart.ReplySource;
-        bool isReply = part is ConntrackTuplePart.ReplySource or ConntrackTuplePart.ReplyDestination;
-        uint wanted = isSource ? CTA_FILTER_F_CTA_IP_SRC : CTA_FILTER_F_CTA_IP_DST;
         _writer.Clear();
         _writer.BeginMessage(IPCTNL_MSG_CT_GET, NetlinkFlags.Request | NetlinkFlags.Dump, sequence);
         _writer.WriteStruct(new NetfilterHeader { Family = FamilyOf(address) });
+
+        // IPv4 only: for IPv6 the kernel's comparison is inverted and leaves out just what was asked for (seen with 6.18).
+        if (address.AddressFamily == AddressFamily.InterNetwork)
+            WriteFilter(part, address);
+        _writer.EndMessage();
+    }
+
+    private void WriteFilter(ConntrackTuplePart part, IPAddress address)
+    {
+        bool isSource = part is ConntrackTuplePart.OriginalSource or ConntrackTuplePart.ReplySource;
+        bool isReply = part is ConntrackTuplePart.ReplySource or ConntrackTuplePart.ReplyDestination;
+        uint wanted = isSource ? CTA_FILTER_F_CTA_IP_SRC : CTA_FILTER_F_CTA_IP_DST;
         NestedToken tuple = _writer.BeginNested(isReply ? CTA_TUPLE_REPLY : CTA_TUPLE_ORIG);
         NestedToken addresses = _writer.BeginNested(CTA_TUPLE_IP);
-        _writer.WriteAddress(address.AddressFamily == AddressFamily.InterNetworkV6
-            ? isSource ? CTA_IP_V6_SRC : CTA_IP_V6_DST
-            : isSource ? CTA_IP_V4_SRC : CTA_IP_V4_DST, address);
+        _writer.WriteAddress(isSource ? CTA_IP_V4_SRC : CTA_IP_V4_DST, address);
         _writer.EndNested(addresses);
         _writer.EndNested(tuple);
         NestedToken filter = _writer.BeginNested(CTA_FILTER);
         _writer.WriteU32(CTA_FILTER_ORIG_FLAGS, isReply ? 0 : wanted);
         _writer.WriteU32(CTA_FILTER_REPLY_FLAGS, isReply ? wanted : 0);
         _writer.EndNested(filter);
-        _writer.EndMessage();
     }
 
     private int Delete(ReadOnlySpan<ConntrackEntry> entries)

@@ -13,7 +13,8 @@ public sealed class NetlinkEventSocket : IDisposable
     /// <summary>nftables packs the notices of one transaction into large datagrams.</summary>
     private const int ReceiveBufferLength = 256 * 1024;
 
-    private const int KernelBufferBytes = 8 * 1024 * 1024;
+    /// <summary>The kernel counts about 800 bytes an event, and takes twice what is asked.</summary>
+    private const int DefaultBufferBytes = 8 * 1024 * 1024;
 
     private readonly SafeSocketHandle _handle;
     private readonly Socket _socket;
@@ -26,15 +27,19 @@ public sealed class NetlinkEventSocket : IDisposable
         _socket = new Socket(handle);
     }
 
-    /// <summary>Opens a socket in the network namespace of the calling thread and joins groups, by number (not mask).</summary>
-    public static NetlinkEventSocket Open(NetlinkFamily family, params ReadOnlySpan<int> groups)
+    /// <summary>Opens a socket in the network namespace of the calling thread and joins groups.</summary>
+    /// <param name="family">Which protocol.</param>
+    /// <param name="groups">Group numbers, not masks.</param>
+    /// <param name="bufferBytes">Receive buffer: how many events may wait before some are lost; 0 is 8 MiB. Needs CAP_NET_ADMIN.</param>
+    public static NetlinkEventSocket Open(NetlinkFamily family, ReadOnlySpan<int> groups, int bufferBytes = 0)
     {
         var handle = new SafeSocketHandle(NetlinkCalls.Open(family), ownsHandle: true);
         try
         {
             // Bound by ourselves and before the framework sees it: it knows no address of this kind.
             NetlinkCalls.Bind(handle);
-            NetlinkCalls.SetOption(handle, LibC.SOL_SOCKET, LibC.SO_RCVBUFFORCE, KernelBufferBytes, "enlarge the receive buffer");
+            NetlinkCalls.SetOption(handle, LibC.SOL_SOCKET, LibC.SO_RCVBUFFORCE,
+                bufferBytes == 0 ? DefaultBufferBytes : bufferBytes, "enlarge the receive buffer");
             foreach (int group in groups)
                 NetlinkCalls.SetOption(handle, LibC.SOL_NETLINK, LibC.NETLINK_ADD_MEMBERSHIP, group, $"join group {group} of {family}");
             return new NetlinkEventSocket(handle);
@@ -47,7 +52,7 @@ public sealed class NetlinkEventSocket : IDisposable
     }
 
     /// <summary>Waits for the next datagram. The memory is valid until the next call.</summary>
-    /// <exception cref="NetlinkOverrunException">Events were lost: read the state anew, then go on receiving.</exception>
+    /// <exception cref="NetlinkOverrunException">Events were lost, also those that waited: read the state anew, then go on receiving.</exception>
     public async ValueTask<ReadOnlyMemory<byte>> ReceiveAsync(CancellationToken cancellationToken)
     {
         while (true)
@@ -59,7 +64,7 @@ public sealed class NetlinkEventSocket : IDisposable
                     await WaitAsync(cancellationToken);
                     continue;
                 case Errno.NoBufferSpace or Errno.MessageSize:
-                    throw new NetlinkOverrunException("receive events");
+                    throw Overrun();
                 default:
                     return length >= 0 ? _received.AsMemory(0, length) : throw new NetlinkException(-length, "receive events");
             }
@@ -67,6 +72,20 @@ public sealed class NetlinkEventSocket : IDisposable
     }
 
     public void Dispose() => _socket.Dispose();
+
+    /// <summary>Throws away what is still queued, and makes the exception.</summary>
+    /// <remarks>After an overflow the kernel drops every event, and says so no second time, until the queue has been read empty
+    /// (NETLINK_S_CONGESTED). Whoever read the state anew before that would miss what changed afterwards.</remarks>
+    private NetlinkOverrunException Overrun()
+    {
+        int length;
+        do
+        {
+            length = NetlinkCalls.Receive(_handle, _received, LibC.MSG_DONTWAIT);
+        }
+        while (length >= 0 || (Errno)(-length) is Errno.NoBufferSpace or Errno.MessageSize);
+        return new NetlinkOverrunException("receive events");
+    }
 
     private async ValueTask WaitAsync(CancellationToken cancellationToken)
     {
@@ -76,7 +95,7 @@ public sealed class NetlinkEventSocket : IDisposable
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.NoBufferSpaceAvailable)
         {
-            throw new NetlinkOverrunException("receive events");
+            throw Overrun();
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.MessageSize)
         {

@@ -20,7 +20,7 @@ public sealed class NftChangeStream : IDisposable
     private NftChangeStream(NetlinkEventSocket socket) => _socket = socket;
 
     /// <summary>Subscribes in the network namespace of the calling thread.</summary>
-    public static NftChangeStream Open() => new(NetlinkEventSocket.Open(NetlinkFamily.Netfilter, NFNLGRP_NFTABLES));
+    public static NftChangeStream Open() => new(NetlinkEventSocket.Open(NetlinkFamily.Netfilter, [NFNLGRP_NFTABLES]));
 
     /// <summary>Changes until cancelled. After one with <see cref="NftChange.Lost"/> it goes on.</summary>
     public async IAsyncEnumerable<NftChange> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken)

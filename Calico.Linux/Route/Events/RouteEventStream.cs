@@ -23,7 +23,9 @@ public sealed class RouteEventStream : IDisposable
     private RouteEventStream(NetlinkEventSocket socket) => _socket = socket;
 
     /// <summary>Subscribes in the network namespace of the calling thread.</summary>
-    public static RouteEventStream Open(RouteEventKinds kinds)
+    /// <param name="kinds">What to be told of.</param>
+    /// <param name="bufferBytes">How much may wait before some is lost; 0 is 8 MiB, about 20,000 events.</param>
+    public static RouteEventStream Open(RouteEventKinds kinds, int bufferBytes = 0)
     {
         List<int> groups = [];
         if (kinds.HasFlag(RouteEventKinds.Links))
@@ -36,7 +38,7 @@ public sealed class RouteEventStream : IDisposable
             groups.AddRange([RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE]);
         if (kinds.HasFlag(RouteEventKinds.Neighbours))
             groups.Add(RTNLGRP_NEIGH);
-        return new RouteEventStream(NetlinkEventSocket.Open(NetlinkFamily.Route, [.. groups]));
+        return new RouteEventStream(NetlinkEventSocket.Open(NetlinkFamily.Route, [.. groups], bufferBytes));
     }
 
     /// <summary>Events until cancelled. After <see cref="RouteEvent.Lost"/> it goes on.</summary>

@@ -32,7 +32,8 @@ public sealed record RouteEntry
     /// <summary>Next hop; of the other family too (an IPv4 route through an IPv6 gateway).</summary>
     public IPAddress? Gateway { get; init; }
 
-    /// <summary>The gateway is on the link whatever the addresses say.</summary>
+    /// <summary>The gateway is on the link whatever the addresses say. (Refused, as an invalid gateway, in a namespace that has no IPv4
+    /// address at all, not even on lo: the kernel then has no local table to look into.)</summary>
     public bool OnLink { get; init; }
 
     public uint Table { get; init; } = RouteTableNumber.Main;
