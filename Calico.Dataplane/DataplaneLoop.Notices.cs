@@ -81,8 +81,8 @@ public sealed partial class DataplaneLoop
             case RouteEvent.LinkChanged { Link.IsUp: true } link when _isReconciled:
                 _routes.Notice(link.Link);
                 break;
-            case RouteEvent.RouteChanged { Removed: true } route when _isReconciled:
-                if (_routes.Notice(route.Route))
+            case RouteEvent.RouteChanged { Removed: true } route:
+                if (_routes.Notice(route.Route) && _isReconciled)
                 {
                     ReportHealed($"route {route.Route.Destination}");
                 }

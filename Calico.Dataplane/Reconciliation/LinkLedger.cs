@@ -9,7 +9,23 @@ internal sealed class LinkLedger
 {
     private readonly ConcurrentDictionary<string, (int Index, EquatableArray<Cidr> Routes)> _links = new(StringComparer.Ordinal);
 
+    /// <summary>A pair is about to be made. Before the send: a comparison of routes that runs meanwhile must know its link.</summary>
+    public void Expect(string name, int index) => _links[name] = (index, []);
+
+    /// <summary>The pair stands, with these routes.</summary>
     public void Add(string name, int index, EquatableArray<Cidr> routes) => _links[name] = (index, routes);
+
+    /// <summary>The kernel told that a route of a link is gone: whoever wants it has to write it.</summary>
+    public void ForgetRoute(int index, Cidr destination)
+    {
+        foreach (var (name, link) in _links)
+        {
+            if (link.Index == index)
+            {
+                _links.TryUpdate(name, (index, new([.. link.Routes.Items.Where(r => r != destination)])), link);
+            }
+        }
+    }
 
     public void Remove(string name) => _links.TryRemove(name, out _);
 

@@ -107,6 +107,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     public bool Notice(RouteEntry route)
     {
         var destination = Cidr.From(route.Destination);
+        ledger.ForgetRoute(route.LinkIndex, destination);
         if (!_desired.TryGetValue(destination, out var name))
         {
             return false;

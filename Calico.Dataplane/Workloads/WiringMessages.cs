@@ -14,12 +14,13 @@ internal static class WiringMessages
     /// <summary>Upstream's, the same on every host side.</summary>
     private static readonly PhysicalAddress HostMac = new([0xee, 0xee, 0xee, 0xee, 0xee, 0xee]);
 
-    /// <summary>What belongs to that MAC (RFC 4291, appendix A): the workload's IPv6 gateway.</summary>
-    private static readonly IPAddress HostLinkLocal = IPAddress.Parse("fe80::ecee:eeff:feee:eeee");
+    /// <summary>The workload's IPv6 gateway.</summary>
+    private static readonly IPAddress HostLinkLocal = LinkLocalOf(HostMac);
 
     public static bool HasIpv6(WiringRequest request) => request.Addresses.Any(IsIpv6);
 
-    /// <summary>On the host's socket: the pair, its settings, its routes. The peer's index is the next one.</summary>
+    /// <summary>On the host's socket: the pair, its settings, its routes. The peer's index is the next one, never the same: the kernel
+    /// takes a link whose peer has its own index for a plain one, and its carrier for less urgent (linkwatch_urgent_event).</summary>
     public static RouteBatch HostSide(WiringRequest request, int index, RouteProtocol protocol, bool hasIpv6)
     {
         var batch = new RouteBatch();
@@ -35,8 +36,10 @@ internal static class WiringMessages
             Ipv4 = new() { Forwarding = true, ProxyArp = true, RouteLocalnet = true },
             AddressGeneration = hasIpv6 ? AddressGenerationMode.None : null,
         });
-        if (HasIpv6(request))
+        if (hasIpv6)
         {
+            // Without IPv6 addresses too: what any kernel says on a new link (MLD, router solicitation) would count as spoofed otherwise,
+            // because no route leads back to its link-local source.
             batch.AddAddress(new()
             {
                 LinkIndex = index, Address = HostLinkLocal, PrefixLength = 64, Scope = RouteScope.Link, SkipDuplicateDetection = true,
@@ -57,6 +60,12 @@ internal static class WiringMessages
     {
         var batch = new RouteBatch();
         batch.ChangeLink(new() { Index = LoopbackIndex, Up = true });
+        if (HasIpv6(request))
+        {
+            // The kernel makes its link-local address, and the route by which neighbours are answered, when it has noticed the carrier:
+            // with many links coming and going that is up to a second late (linkwatch). So both are written here.
+            batch.ChangeLink(new() { Index = index, AddressGeneration = AddressGenerationMode.None });
+        }
         batch.ChangeLink(new() { Index = index, Up = true });
         foreach (var address in request.Addresses)
         {
@@ -73,6 +82,10 @@ internal static class WiringMessages
         }
         if (HasIpv6(request))
         {
+            batch.AddAddress(new()
+            {
+                LinkIndex = index, Address = LinkLocalOf(request.Mac), PrefixLength = 64, Scope = RouteScope.Link, SkipDuplicateDetection = true,
+            });
             batch.SetNeighbour(new() { LinkIndex = index, Address = HostLinkLocal, Mac = HostMac });
             AddRoutes(batch, request, index, AddressFamily.InterNetworkV6, HostLinkLocal);
         }
@@ -92,6 +105,13 @@ internal static class WiringMessages
         {
             batch.AddRoute(new() { Destination = route.Destination, Gateway = route.Via ?? gateway, LinkIndex = index, OnLink = route.Via is not null });
         }
+    }
+
+    /// <summary>What belongs to a MAC (RFC 4291, appendix A).</summary>
+    private static IPAddress LinkLocalOf(PhysicalAddress mac)
+    {
+        var m = mac.GetAddressBytes();
+        return new([0xfe, 0x80, 0, 0, 0, 0, 0, 0, (byte)(m[0] ^ 0x02), m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]]);
     }
 
     private static bool IsIpv6(IPNetwork network) => network.BaseAddress.AddressFamily == AddressFamily.InterNetworkV6;

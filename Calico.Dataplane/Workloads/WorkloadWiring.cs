@@ -170,9 +170,11 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         reaps = false;
         index = _nextIndex = _nextIndex + 2 < LastIndex ? _nextIndex + 2 : FirstIndex;
         using var batch = WiringMessages.HostSide(request, index, new((byte)_options.RouteProtocol), _hasIpv6);
+        _ledger.Expect(request.HostInterface, index);
         var outcome = _socket.Send(batch);
         if (!outcome.Succeeded(0))
         {
+            _ledger.Remove(request.HostInterface, index);
             reaps = ClearTheWay(request, attempt, outcome);
             return false;
         }
@@ -188,12 +190,17 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             if (request.Namespace is not null)
             {
                 ConfigureWorkload(request, made + 1);
+                // The host side came up without a carrier, and sends nothing until the kernel's link watch has run: its first ARP
+                // request would be lost, and the next comes a second later. Asking for the link makes the kernel catch up (rtnl_getlink,
+                // since 6.8; before, it takes some milliseconds).
+                _socket.FindLink(made);
             }
             _ledger.Add(request.HostInterface, made, new([.. request.Addresses.Select(Cidr.From)]));
             return true;
         }
         catch (Exception e) when (e is NetlinkException or NamespaceException or IOException)
         {
+            _ledger.Remove(request.HostInterface, made);
             _socket.Execute(b => b.DeleteLink(made), Errno.NoDevice);
             throw Refused($"wire {request.HostInterface} for {request.Id}", e);
         }
