@@ -61,6 +61,9 @@ public enum Errno
     /// <summary>EADDRNOTAVAIL: no such address on the link.</summary>
     AddressNotAvailable = 99,
 
+    /// <summary>ENETDOWN: the link is not up.</summary>
+    NetworkDown = 100,
+
     /// <summary>ENETUNREACH.</summary>
     NetworkUnreachable = 101,
 

@@ -1,0 +1,187 @@
+using System.Collections.Immutable;
+using Calico.Dataplane.Reconciliation;
+using Calico.Dataplane.Translation;
+using Calico.Datastore.Sync;
+using Calico.Felix;
+using Calico.Linux.Netlink;
+using Microsoft.Extensions.Logging;
+
+namespace Calico.Dataplane;
+
+/// <summary>The one owner of what this node's kernel should hold.</summary>
+/// <remarks>
+/// <code>
+///   Accept, PublishAsync, WithdrawAsync, notices of the kernel
+///        | (inbox: last states only)
+///        v
+///   CalculationGraph -> RulesetTranslator -> one nftables transaction -> routes -> conntrack -> answers
+/// </code>
+/// Facts it rests on: what waits is worked off together, so a hundred endpoints share one transaction; nothing is swept before the
+/// store has been read to its end and, after a restart, before <see cref="SetInitialAsync"/> told the endpoints of this node; on any
+/// refusal nothing of a transaction was applied, so the kernel is read again and the difference retried with growing pauses, while the
+/// former rules stay. All members are safe from any thread.
+/// </remarks>
+public sealed partial class DataplaneLoop : IAsyncDisposable
+{
+    /// <summary>Refusals in a row after which the table is deleted and made anew in one transaction.</summary>
+    private const int RefusalsBeforeRecreate = 3;
+
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
+
+    private readonly DataplaneOptions _options;
+    private readonly HostNetwork _network;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly LoopInbox _inbox = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private Task _running = Task.CompletedTask;
+    private volatile DataplaneStatus _status = DataplaneStatus.Initial;
+
+    public DataplaneLoop(DataplaneOptions options, HostNetwork network, TimeProvider time, ILoggerFactory loggers)
+    {
+        (_options, _network, _time) = (options, network, time);
+        _logger = loggers.CreateLogger<DataplaneLoop>();
+        _graph = new(options.NodeName);
+        _translator = new(options);
+        _forwarding = new(network);
+    }
+
+    /// <summary>Where it is.</summary>
+    public DataplaneStatus Status => _status;
+
+    /// <summary>See <see cref="DataplaneStatus.InSync"/>.</summary>
+    public bool InSync => _status.InSync;
+
+    /// <summary>See <see cref="DataplaneStatus.EnforcedRevision"/>.</summary>
+    public long EnforcedRevision => _status.EnforcedRevision;
+
+    /// <summary>See <see cref="DataplaneStatus.ConfirmedAt"/>.</summary>
+    public DateTimeOffset ConfirmedAt => _status.ConfirmedAt;
+
+    /// <summary>See <see cref="DataplaneStatus.LastError"/>.</summary>
+    public string? LastError => _status.LastError;
+
+    /// <summary>Raised on the loop after <see cref="Status"/> changed; must return at once.</summary>
+    public event EventHandler? Changed;
+
+    /// <summary>Raised on the loop for a host-side interface of ours that is gone (its namespace died, or it was unwired); must return
+    /// at once.</summary>
+    public event EventHandler<string>? LinkGone;
+
+    /// <summary>Ends when the loop does: by <see cref="DisposeAsync"/>, or with the fault that ended it.</summary>
+    public Task Completion => _running;
+
+    /// <summary>Interfaces that this process wired.</summary>
+    internal LinkLedger Ledger { get; } = new();
+
+    /// <summary>Loads the skeleton with empty maps, or takes over what a former process left in the kernel, still enforcing; then starts
+    /// the loop. Once.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Refused"/>: the kernel said no.</exception>
+    public async Task StartAsync(CancellationToken ct)
+    {
+        try
+        {
+            // On a thread of its own: the first read of a large table takes a while.
+            await Task.Run(Open, ct);
+        }
+        catch (NetlinkException e)
+        {
+            throw new CalicoException(Problem.Refused, $"dataplane: {e.Message}", inner: e);
+        }
+        _running = Task.WhenAll(RunAsync(_stopping.Token), FollowNftAsync(_stopping.Token), FollowRoutesAsync(_stopping.Token));
+    }
+
+    /// <summary>Hands over changes of the store; never waits. Of several states of a resource the loop sees the last.</summary>
+    public void Accept(SyncBatch batch) => _inbox.Accept(batch);
+
+    /// <summary>Adds an endpoint of this node, or replaces its state.</summary>
+    /// <returns>When the kernel enforces it: <see cref="EndpointState.Enforced"/>, or <see cref="EndpointState.Closed"/> while a
+    /// selector in force cannot be decided without its pending labels.</returns>
+    /// <param name="endpoint">Its state.</param>
+    /// <param name="ct">Ends the wait only: the endpoint stays desired until it is withdrawn.</param>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>.</exception>
+    public Task<EndpointState> PublishAsync(LocalEndpoint endpoint, CancellationToken ct)
+    {
+        if (!endpoint.InterfaceName.StartsWith(_options.InterfacePrefix, StringComparison.Ordinal) || endpoint.InterfaceName.Length > 15)
+        {
+            throw new CalicoException(Problem.Invalid,
+                $"interface {endpoint.InterfaceName} of {endpoint.Id} does not start with {_options.InterfacePrefix} or is longer than 15 characters");
+        }
+        var request = new LoopRequest.Publish(endpoint);
+        Post(request);
+        return request.Done.Task.WaitAsync(ct);
+    }
+
+    /// <summary>Takes an endpoint out: its elements, then its routes, then its connections. Unknown: success. Works before the store
+    /// was read.</summary>
+    /// <param name="id">Which endpoint.</param>
+    /// <param name="ct">Ends the wait, not the removal.</param>
+    public Task WithdrawAsync(WorkloadEndpointId id, CancellationToken ct)
+    {
+        var request = new LoopRequest.Withdraw(id);
+        Post(request);
+        return request.Done.Task.WaitAsync(ct);
+    }
+
+    /// <summary>After a restart: every endpoint of this node's log. Whatever else of ours stands in the kernel is swept once the store
+    /// has been read. Returns when noted; <see cref="Status"/> says when enforced.</summary>
+    /// <remarks>Needed, if only with nothing, whenever <see cref="StartAsync"/> found a table of a former process; until then that one
+    /// stays as it is and nothing is published.</remarks>
+    public Task SetInitialAsync(ImmutableArray<LocalEndpoint> endpoints, CancellationToken ct)
+    {
+        var request = new LoopRequest.Initial(endpoints);
+        Post(request);
+        return request.Done.Task.WaitAsync(ct);
+    }
+
+    /// <summary>Packets dropped since the table was made, by reason.</summary>
+    public Task<ImmutableSortedDictionary<string, long>> ReadDropsAsync(CancellationToken ct) => AskAsync(() =>
+        _table.ListCounters(_translator.Ruleset.Table)
+            .Where(c => c.Name.StartsWith(Names.Drop(""), StringComparison.Ordinal))
+            .ToImmutableSortedDictionary(c => c.Name[Names.Drop("").Length..], c => (long)c.Packets, StringComparer.Ordinal), ct);
+
+    /// <summary>What is enforced for an endpoint: state, lists, rules and where each comes from.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: nothing is.</exception>
+    public Task<string> DescribeAsync(WorkloadEndpointId id, CancellationToken ct) => AskAsync(() => Describe(id), ct);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        // Cancelled is how it ends; a fault was logged when it came, and is in Completion.
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Close();
+        _stopping.Dispose();
+    }
+
+    private void Post(LoopRequest request)
+    {
+        if (_stopping.IsCancellationRequested)
+        {
+            throw new CalicoException(Problem.Unavailable, "the dataplane loop has ended");
+        }
+        _inbox.Post(request);
+    }
+
+    private async Task<T> AskAsync<T>(Func<T> question, CancellationToken ct)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(new LoopRequest.Query(() =>
+        {
+            try
+            {
+                done.SetResult(question());
+            }
+            catch (NetlinkException e)
+            {
+                done.SetException(new CalicoException(Problem.Refused, e.Message, inner: e));
+            }
+            catch (Exception e)
+            {
+                // Whatever it is, it is the answer to the one who asked, and no business of the loop's.
+                done.SetException(e);
+            }
+        }));
+        return await done.Task.WaitAsync(ct);
+    }
+}

@@ -1,0 +1,37 @@
+using System.Collections.Immutable;
+using Calico.Felix;
+using Calico.Linux.Nftables;
+using Calico.Linux.Route;
+
+namespace Calico.Dataplane;
+
+/// <summary>Something that the loop is asked to do, or told.</summary>
+internal abstract record LoopRequest
+{
+    /// <summary>An endpoint of the host; done when the kernel enforces it.</summary>
+    public sealed record Publish(LocalEndpoint Endpoint) : LoopRequest
+    {
+        public TaskCompletionSource<EndpointState> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    /// <summary>An endpoint is gone; done when nothing in the kernel knows it.</summary>
+    public sealed record Withdraw(WorkloadEndpointId Id) : LoopRequest
+    {
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    /// <summary>All endpoints that the node's log knows.</summary>
+    public sealed record Initial(ImmutableArray<LocalEndpoint> Endpoints) : LoopRequest
+    {
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    /// <summary>A question, answered on the loop so that it sees one state.</summary>
+    public sealed record Query(Action Answer) : LoopRequest;
+
+    /// <summary>Somebody committed to nftables.</summary>
+    public sealed record NftNotice(NftChange Change) : LoopRequest;
+
+    /// <summary>Somebody changed links or routes.</summary>
+    public sealed record RouteNotice(RouteEvent Event) : LoopRequest;
+}

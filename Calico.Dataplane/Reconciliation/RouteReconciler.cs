@@ -1,0 +1,157 @@
+using Calico.Felix;
+using Calico.Felix.Output;
+using Calico.Linux;
+using Calico.Linux.Netlink;
+using Calico.Linux.Route;
+
+namespace Calico.Dataplane.Reconciliation;
+
+/// <summary>This node's routes: to its workloads, and nowhere for the rest of its blocks.</summary>
+/// <remarks>
+/// Others write here too. The wiring adds a workload's route in the send that makes the link, so whoever comes second finds it there.
+/// The kernel deletes routes with their link. BIRD writes its own, under its own protocol number, and for a workload that moved here
+/// it may still hold the same destination: ours takes its place. Only routes of our protocol number are ever deleted, and of those not
+/// the ones of a link that is wired but not published yet.
+/// </remarks>
+internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions options, LinkLedger ledger) : IDisposable
+{
+    private readonly RouteProtocol _protocol = new((byte)options.RouteProtocol);
+    private readonly Dictionary<Cidr, string?> _desired = [];
+    private readonly HashSet<Cidr> _touched = [];
+
+    public bool IsPending => _touched.Count > 0;
+
+    public void Apply(DataplaneUpdate update)
+    {
+        switch (update)
+        {
+            case RouteUpdate route:
+                _desired[route.Destination] = route.InterfaceName;
+                _touched.Add(route.Destination);
+                break;
+            case RouteRemove route:
+                _desired.Remove(route.Destination);
+                _touched.Add(route.Destination);
+                break;
+            default:
+                break;
+        }
+    }
+
+    /// <summary>Writes what was touched since the last time.</summary>
+    public void Commit()
+    {
+        if (_touched.Count == 0)
+        {
+            return;
+        }
+        using var batch = new RouteBatch();
+        foreach (var destination in _touched)
+        {
+            if (!_desired.TryGetValue(destination, out var name))
+            {
+                batch.DeleteRoute(new() { Destination = destination.ToNetwork(), Kind = RouteKind.Unspecified, Protocol = _protocol });
+            }
+            else if (name is null || !ledger.HasRoute(name, destination))
+            {
+                Write(batch, destination, name);
+            }
+        }
+        Send(batch);
+        _touched.Clear();
+    }
+
+    /// <summary>Takes away at once what a workload had, while what is desired is not known yet.</summary>
+    public void Remove(IEnumerable<Cidr> destinations)
+    {
+        using var batch = new RouteBatch();
+        foreach (var destination in destinations)
+        {
+            batch.DeleteRoute(new() { Destination = destination.ToNetwork(), Kind = RouteKind.Unspecified, Protocol = _protocol });
+        }
+        Send(batch);
+    }
+
+    /// <summary>Compares everything with the kernel: adds what is missing, deletes what nobody wants.</summary>
+    public void Resync()
+    {
+        var links = socket.ListLinks().ToDictionary(l => l.Name, l => l.Index, StringComparer.Ordinal);
+        var there = new HashSet<Cidr>();
+        using var batch = new RouteBatch();
+        foreach (var route in socket.ListRoutes(new() { Table = RouteTableNumber.Main, Protocol = _protocol }))
+        {
+            var destination = Cidr.From(route.Destination);
+            if (_desired.TryGetValue(destination, out var name)
+                && (name is null ? route.Kind == RouteKind.Blackhole : links.GetValueOrDefault(name) == route.LinkIndex))
+            {
+                there.Add(destination);
+            }
+            else if (!ledger.HasLink(route.LinkIndex))
+            {
+                batch.DeleteRoute(route);
+            }
+        }
+        foreach (var (destination, name) in _desired)
+        {
+            if (!there.Contains(destination) && (name is null || links.ContainsKey(name)))
+            {
+                Write(batch, destination, name);
+            }
+        }
+        Send(batch);
+        _touched.Clear();
+    }
+
+    /// <summary>A route of ours is gone.</summary>
+    /// <returns>Whether it was wanted, and is there again.</returns>
+    public bool Notice(RouteEntry route)
+    {
+        var destination = Cidr.From(route.Destination);
+        ledger.ForgetRoute(route.LinkIndex, destination);
+        if (!_desired.TryGetValue(destination, out var name))
+        {
+            return false;
+        }
+        using var batch = new RouteBatch();
+        Write(batch, destination, name);
+        Send(batch);
+        return batch.Count > 0;
+    }
+
+    /// <summary>A link has come: routes that waited for it can be written.</summary>
+    public void Notice(LinkState link)
+    {
+        using var batch = new RouteBatch();
+        foreach (var (destination, name) in _desired)
+        {
+            if (name == link.Name && !ledger.HasRoute(name, destination))
+            {
+                Write(batch, destination, name);
+            }
+        }
+        Send(batch);
+    }
+
+    public void Dispose() => socket.Dispose();
+
+    private void Write(RouteBatch batch, Cidr destination, string? name)
+    {
+        if (name is null)
+        {
+            batch.ReplaceRoute(new() { Destination = destination.ToNetwork(), Kind = RouteKind.Blackhole, Protocol = _protocol });
+        }
+        else if (socket.FindLink(name) is { IsUp: true } link)
+        {
+            batch.ReplaceRoute(new() { Destination = destination.ToNetwork(), LinkIndex = link.Index, Protocol = _protocol });
+        }
+    }
+
+    private void Send(RouteBatch batch)
+    {
+        if (batch.Count > 0)
+        {
+            // Gone already (with its link), or the link went between the look and the write: its own notice follows.
+            socket.Execute(batch, Errno.NoProcess, Errno.NoEntry, Errno.NoDevice, Errno.NetworkDown, Errno.NetworkUnreachable);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+using System.Text;
+using Calico.Dataplane.Translation;
+using Calico.Linux.Nftables;
+
+namespace Calico.Dataplane.Reconciliation;
+
+/// <summary>Brings our table in the kernel to what is desired; touches no other.</summary>
+/// <remarks>
+/// What a restarted process meets: the table as its predecessor left it, still enforcing. It stays so until everything desired is
+/// known; then one transaction makes the difference. Every change of ours is one commit; the generation it made tells our own notices
+/// from a stranger's.
+/// </remarks>
+internal sealed class TableReconciler(NftSocket socket) : IDisposable
+{
+    /// <summary>Generations of our latest commits, whose notices may still be under way.</summary>
+    private const int RememberedGenerations = 64;
+
+    private readonly NftBatch _batch = new();
+    private readonly Queue<uint> _ownGenerations = new();
+
+    public NftTableState? Read(NftTable table, bool withElements = true) => socket.ReadTable(table, withElements);
+
+    /// <summary>Commits what is pending; does nothing when nothing is.</summary>
+    /// <param name="ruleset">What is desired.</param>
+    /// <param name="generation">Commit only on this one: what was read must still be so.</param>
+    public void Commit(Ruleset ruleset, uint? generation = null)
+    {
+        if (!ruleset.IsPending)
+        {
+            return;
+        }
+        _batch.Clear();
+        ruleset.Write(_batch);
+        Commit(generation);
+        ruleset.Settle();
+    }
+
+    /// <summary>Removes an interface from the maps that a former process left, while what is desired is not known yet.</summary>
+    public void RemoveInterface(NftTable table, string interfaceName)
+    {
+        var name = NftValue.LinkName(interfaceName);
+        var key = Encoding.UTF8.GetBytes(interfaceName + "\0");
+        _batch.Clear();
+        if (socket.ReadTable(table) is not { } actual)
+        {
+            return;
+        }
+        // The sets that have interface names in their key, whatever the former version called them.
+        foreach (var set in actual.Sets.Where(s => s.KeyLength >= name.Length))
+        {
+            var elements = actual.Elements[set.Name].Where(e => e.Key.Bytes.StartsWith(key)).ToList();
+            if (elements.Count > 0)
+            {
+                _batch.DeleteElements(table, set.Name, elements);
+            }
+        }
+        Commit(actual.Generation);
+    }
+
+    /// <summary>Whether a notice is of our own commit.</summary>
+    public bool IsOwn(uint generation) => _ownGenerations.Contains(generation);
+
+    public IEnumerable<NftCounterState> ListCounters(NftTable table) => socket.ListCounters(table);
+
+    public void Dispose()
+    {
+        socket.Dispose();
+        _batch.Dispose();
+    }
+
+    private void Commit(uint? generation)
+    {
+        if (_batch.Count == 0)
+        {
+            return;
+        }
+        socket.Commit(_batch, generation);
+        _ownGenerations.Enqueue(socket.GetGeneration());
+        while (_ownGenerations.Count > RememberedGenerations)
+        {
+            _ownGenerations.Dequeue();
+        }
+    }
+}

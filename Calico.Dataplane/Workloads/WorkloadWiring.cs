@@ -1,0 +1,295 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.NetworkInformation;
+using Calico.Dataplane.Reconciliation;
+using Calico.Felix;
+using Calico.Linux;
+using Calico.Linux.Namespaces;
+using Calico.Linux.Netlink;
+using Calico.Linux.Route;
+using Calico.Linux.Sysctls;
+using Microsoft.Extensions.Logging;
+
+namespace Calico.Dataplane.Workloads;
+
+/// <summary>Makes and unmakes workloads' pairs: two sends, about half a millisecond.</summary>
+/// <remarks>
+/// Facts it rests on:
+/// the peer is made inside its namespace at once, because moving a link costs 20 ms;
+/// we choose the indexes, so that the host's routes ride in the send that makes the link;
+/// a batch is no transaction: what stood before the first failure is undone by deleting the pair, which takes the rest along;
+/// the neighbour entry for the gateway is permanent, so that the first packet waits for no ARP and no proxy_arp is needed;
+/// equal MACs at both ends would give both the same IPv6 link-local address, so the host side's is fixed and the workload's never it;
+/// deleting waits for a grace period, so a pair is renamed, taken down and left to the <see cref="LinkReaper"/>.
+/// Safe from any thread; pairs are made one after the other (the kernel has one lock for all of it anyway).
+/// </remarks>
+public sealed partial class WorkloadWiring : IAsyncDisposable
+{
+    /// <summary>Indexes below are left to the kernel, which counts from 1.</summary>
+    private const int FirstIndex = 1 << 20;
+    private const int LastIndex = 1 << 30;
+
+    /// <summary>A name that is taken may be a leftover's: it is removed and the pair tried again, twice.</summary>
+    private const int Attempts = 3;
+
+    private readonly HostNetwork _network;
+    private readonly DataplaneOptions _options;
+    private readonly LinkLedger _ledger;
+    private readonly RouteSocket _socket;
+    private readonly LinkReaper _reaper;
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly bool _hasIpv6;
+    private int _nextIndex;
+
+    public WorkloadWiring(DataplaneLoop loop, HostNetwork network, DataplaneOptions options, TimeProvider time, ILoggerFactory loggers)
+    {
+        (_network, _options, _ledger) = (network, options, loop.Ledger);
+        _socket = network.Run(() => RouteSocket.Open());
+        _reaper = new(network.Run(() => RouteSocket.Open()), options, time, loggers.CreateLogger<LinkReaper>());
+        _hasIpv6 = network.Run(() => NetworkSysctls.Read("net/ipv6/conf/default/accept_ra")) is not null;
+        // A restarted process must not begin where its predecessor did; pairs take two, the host's even.
+        _nextIndex = Random.Shared.Next(FirstIndex, LastIndex) & ~1;
+    }
+
+    /// <summary>Makes the pair, the host's routes to it, and the workload's side. A pair of that name that is ours is replaced.</summary>
+    /// <returns>The host side's index.</returns>
+    /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/> the interface exists in the namespace;
+    /// <see cref="Problem.NotFound"/> the namespace is gone; <see cref="Problem.Refused"/> the kernel said no, with its text. Nothing is
+    /// left behind.</exception>
+    public async Task<int> WireAsync(WiringRequest request, CancellationToken ct)
+    {
+        if (_reaper.IsPending(request.HostInterface))
+        {
+            await _reaper.FlushAsync(ct);
+        }
+        for (var attempt = 1; ; attempt++)
+        {
+            bool reaps;
+            await _turn.WaitAsync(ct);
+            try
+            {
+                if (TryWire(request, attempt, out var index, out reaps))
+                {
+                    return index;
+                }
+            }
+            finally
+            {
+                _turn.Release();
+            }
+            if (reaps)
+            {
+                await _reaper.FlushAsync(ct);
+            }
+        }
+    }
+
+    /// <summary>Takes the pair away as far as names and traffic go; the link itself is reaped a moment later. Gone already: success.</summary>
+    /// <param name="hostInterface">Host side.</param>
+    /// <param name="peerInterface">The workload's side.</param>
+    /// <param name="namespacePath">Where its namespace was found; null or another one there now: the workload's side keeps its name
+    /// until it is reaped.</param>
+    /// <param name="namespaceInode">Which namespace it has to be.</param>
+    /// <param name="ct">Cancels the wait for other wirings.</param>
+    public async Task UnwireAsync(string hostInterface, string peerInterface, string? namespacePath, ulong namespaceInode, CancellationToken ct)
+    {
+        await _turn.WaitAsync(ct);
+        try
+        {
+            _ledger.Remove(hostInterface);
+            if (_socket.FindLink(hostInterface) is not { } link)
+            {
+                return;
+            }
+            HidePeer(link, peerInterface, namespacePath, namespaceInode);
+            using var batch = new RouteBatch();
+            foreach (var route in _socket.ListRoutes(new() { LinkIndex = link.Index, Protocol = new((byte)_options.RouteProtocol) }))
+            {
+                batch.DeleteRoute(route);
+            }
+            batch.ChangeLink(new() { Index = link.Index, Up = false });
+            batch.ChangeLink(new() { Index = link.Index, Group = _options.ReapGroup });
+            _socket.Execute(batch, Errno.NoDevice, Errno.NoProcess);
+            _reaper.Take(hostInterface);
+        }
+        catch (NetlinkException e)
+        {
+            throw Refused($"take away {hostInterface}", e);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Whether a link of that name is there and not on its way out.</summary>
+    public bool LinkExists(string hostInterface)
+    {
+        if (_reaper.IsPending(hostInterface))
+        {
+            return false;
+        }
+        _turn.Wait();
+        try
+        {
+            return _socket.FindLink(hostInterface) is { } link && link.Group != _options.ReapGroup;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Names of the links with our prefix that are not on their way out.</summary>
+    public ImmutableArray<string> ListLinks()
+    {
+        _turn.Wait();
+        try
+        {
+            return [.. _socket.ListLinks()
+                .Where(l => l.Kind == "veth" && l.Group != _options.ReapGroup
+                    && l.Name.StartsWith(_options.InterfacePrefix, StringComparison.Ordinal))
+                .Select(l => l.Name)];
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _reaper.DisposeAsync();
+        _socket.Dispose();
+        _turn.Dispose();
+    }
+
+    /// <returns>False: try again, after the reaper where <paramref name="reaps"/> says so.</returns>
+    private bool TryWire(WiringRequest request, int attempt, out int index, out bool reaps)
+    {
+        reaps = false;
+        index = _nextIndex = _nextIndex + 2 < LastIndex ? _nextIndex + 2 : FirstIndex;
+        using var batch = WiringMessages.HostSide(request, index, new((byte)_options.RouteProtocol), _hasIpv6);
+        _ledger.Expect(request.HostInterface, index);
+        var outcome = _socket.Send(batch);
+        if (!outcome.Succeeded(0))
+        {
+            _ledger.Remove(request.HostInterface, index);
+            reaps = ClearTheWay(request, attempt, outcome);
+            return false;
+        }
+        var made = index;
+        try
+        {
+            // The loop writes the same routes; whoever is second finds them there.
+            outcome.ThrowIfFailed(Errno.Exists);
+            if (_hasIpv6)
+            {
+                _network.Run(() => Write($"net/ipv6/conf/{request.HostInterface}/accept_ra", "0"));
+            }
+            if (request.Namespace is not null)
+            {
+                ConfigureWorkload(request, made + 1);
+                // The host side came up without a carrier, and sends nothing until the kernel's link watch has run: its first ARP
+                // request would be lost, and the next comes a second later. Asking for the link makes the kernel catch up (rtnl_getlink,
+                // since 6.8; before, it takes some milliseconds).
+                _socket.FindLink(made);
+            }
+            _ledger.Add(request.HostInterface, made, new([.. request.Addresses.Select(Cidr.From)]));
+            return true;
+        }
+        catch (Exception e) when (e is NetlinkException or NamespaceException or IOException)
+        {
+            _ledger.Remove(request.HostInterface, made);
+            _socket.Execute(b => b.DeleteLink(made), Errno.NoDevice);
+            throw Refused($"wire {request.HostInterface} for {request.Id}", e);
+        }
+    }
+
+    /// <summary>The pair itself was refused: is something of ours in its way?</summary>
+    /// <returns>Whether the reaper may have it.</returns>
+    private bool ClearTheWay(WiringRequest request, int attempt, RouteOutcome outcome)
+    {
+        var failure = outcome.Failures[0];
+        if (attempt == Attempts || failure.Errno is not (Errno.Exists or Errno.Busy))
+        {
+            throw Refused($"make {request.HostInterface} for {request.Id}", new RouteBatchException(failure, outcome));
+        }
+        if (failure.Errno == Errno.Busy)
+        {
+            // The index was taken; the next attempt has another.
+            return false;
+        }
+        if (_socket.FindLink(request.HostInterface) is { } leftover)
+        {
+            _socket.Execute(b => b.DeleteLink(leftover.Index), Errno.NoDevice);
+            return false;
+        }
+        return attempt == 1 ? true : throw new CalicoException(Problem.AlreadyExists,
+            $"interface {request.PeerInterface} exists in the workload's namespace already and is not ours to replace", "CNI_IFNAME");
+    }
+
+    private void ConfigureWorkload(WiringRequest request, int index)
+    {
+        // Closed right after: an open socket would keep the namespace, and the pair, alive.
+        using var socket = _network.Broker.Run(request.Namespace!, () =>
+        {
+            if (WiringMessages.HasIpv6(request))
+            {
+                // Runtimes turn IPv6 off where their own network has none.
+                Write("net/ipv6/conf/all/disable_ipv6", "0");
+                Write($"net/ipv6/conf/{request.PeerInterface}/disable_ipv6", "0");
+            }
+            if (request.AllowForwarding)
+            {
+                Write("net/ipv4/ip_forward", "1");
+                if (WiringMessages.HasIpv6(request))
+                {
+                    Write("net/ipv6/conf/all/forwarding", "1");
+                }
+            }
+            return RouteSocket.Open();
+        });
+        using var batch = WiringMessages.WorkloadSide(request, index);
+        socket.Execute(batch);
+    }
+
+    /// <summary>A successor in the same namespace must find the name free, before the reaper comes round.</summary>
+    private void HidePeer(LinkState link, string peerInterface, string? namespacePath, ulong namespaceInode)
+    {
+        if (namespacePath is null || namespaceInode == 0)
+        {
+            return;
+        }
+        try
+        {
+            using var file = NetworkNamespaceFile.Open(namespacePath);
+            if (file.Identity.Inode != namespaceInode)
+            {
+                return;
+            }
+            using var inside = _network.Broker.Run(file, () => RouteSocket.Open());
+            if (inside.FindLink(peerInterface) is { } peer && peer.Index == link.PeerIndex)
+            {
+                inside.Execute(b =>
+                {
+                    b.ChangeLink(new() { Index = peer.Index, Up = false });
+                    b.ChangeLink(new() { Index = peer.Index, Name = $"gone{peer.Index:x}" });
+                }, Errno.NoDevice);
+            }
+        }
+        catch (NamespaceException)
+        {
+            // The namespace is gone, and its links are or will be.
+        }
+    }
+
+    private static bool Write(string key, string value)
+    {
+        NetworkSysctls.Write(key, value);
+        return true;
+    }
+
+    private static CalicoException Refused(string what, Exception cause) =>
+        new(cause is NamespaceException ? Problem.NotFound : Problem.Refused, $"{what}: {cause.Message}", inner: cause);
+}

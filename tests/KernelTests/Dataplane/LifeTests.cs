@@ -1,0 +1,205 @@
+using System.Net;
+using System.Net.Sockets;
+using Calico.Datastore.Resources;
+using NUnit.Framework;
+using static Calico.KernelTests.Dataplane.PretendNode;
+
+namespace Calico.KernelTests.Dataplane;
+
+/// <summary>Endpoints that come and go, strangers, and restarts.</summary>
+public sealed class LifeTests
+{
+    private static readonly Rule AllowAll = new() { Action = "Allow" };
+
+    private static async Task<(PretendNode Node, Linux.ScratchNamespace A, Linux.ScratchNamespace B)> TwoAsync()
+    {
+        var node = new PretendNode();
+        await node.StartAsync();
+        node.Accept(Profile("open", AllowAll));
+        var a = await node.WireAsync("a", "10.65.0.2/32");
+        var b = await node.WireAsync("b", "10.65.0.3/32");
+        await node.PublishAsync("a", "10.65.0.2/32", "open");
+        await node.PublishAsync("b", "10.65.0.3/32", "open");
+        return (node, a, b);
+    }
+
+    private static async Task<(Socket Client, Socket Server)> ConnectAsync(Linux.ScratchNamespace from, Linux.ScratchNamespace to, string address)
+    {
+        using var listener = Open(to, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Any, 5000));
+        listener.Listen();
+        var client = Open(from, SocketType.Stream, ProtocolType.Tcp);
+        await client.ConnectAsync(IPAddress.Parse(address), 5000, Deadline());
+        return (client, await listener.AcceptAsync(Deadline()));
+    }
+
+    private static bool Carries((Socket Client, Socket Server) connection)
+    {
+        connection.Client.Send("x"u8);
+        return connection.Server.Poll(TimeSpan.FromMilliseconds(500), SelectMode.SelectRead) && connection.Server.Receive(new byte[1]) == 1;
+    }
+
+    [Test]
+    public async Task Withdrawal_stops_an_established_flow_and_cuts_its_connection()
+    {
+        var (node, a, b) = await TwoAsync();
+        await using var _ = node;
+        var flow = await ConnectAsync(a, b, "10.65.0.3");
+        Assert.That(Carries(flow), Is.True);
+        await node.Loop.WithdrawAsync(Id("b"), Deadline());
+
+        Assert.That(node.Host.Inside("conntrack", "-L"), Does.Not.Contain("10.65.0.3"));
+        Assert.That(node.Host.Inside("ip", "route"), Does.Not.Contain("10.65.0.3"));
+        Assert.That(node.Host.Inside("nft", "list", "ruleset"), Does.Not.Contain("calib"));
+        Assert.That(Carries(flow), Is.False);
+        await node.Loop.WithdrawAsync(Id("b"), Deadline());
+        flow.Client.Dispose();
+        flow.Server.Dispose();
+    }
+
+    [Test]
+    public async Task Flushed_ruleset_comes_back()
+    {
+        var (node, a, _) = await TwoAsync();
+        await using var __ = node;
+        node.Host.Inside("nft", "add", "table", "inet", "stranger");
+        var before = node.Host.Inside("nft", "-s", "list", "table", "inet", "calico");
+        node.Host.Inside("nft", "flush", "ruleset");
+        await EventuallyAsync(() => node.Loop.Status.Healed > 0, "the table to be restored");
+        Assert.That(Lines(node.Host.Inside("nft", "-s", "list", "table", "inet", "calico")), Is.EquivalentTo(Lines(before)));
+        Assert.That(CanPing(a, "10.65.0.3"), Is.True);
+        TestContext.Out.WriteLine($"restored after {node.Loop.Status.LastHeal.TotalMilliseconds} ms");
+    }
+
+    [Test]
+    public async Task Foreign_rule_chain_and_element_go_and_foreign_tables_stay()
+    {
+        var (node, _, _) = await TwoAsync();
+        await using var __ = node;
+        node.Host.Inside("nft", "add", "table", "inet", "stranger");
+        var before = Lines(node.Host.Inside("nft", "-s", "list", "table", "inet", "calico"));
+        foreach (var change in new[]
+        {
+            "insert rule inet calico forward-egress accept", "add chain inet calico backdoor", "flush chain inet calico wl-raw",
+            "delete element inet calico workloads { \"calia\" }", "add element inet calico workloads { \"calix\" }",
+        })
+        {
+            var healed = node.Loop.Status.Healed;
+            node.Host.Inside("nft", change.Split(' '));
+            await EventuallyAsync(() => node.Loop.Status.Healed > healed, change);
+            Assert.That(Lines(node.Host.Inside("nft", "-s", "list", "table", "inet", "calico")), Is.EquivalentTo(before), change);
+        }
+        Assert.That(node.Host.Inside("nft", "list", "tables"), Does.Contain("inet stranger"));
+    }
+
+    [Test]
+    public async Task Deleted_route_and_changed_setting_come_back()
+    {
+        var (node, a, _) = await TwoAsync();
+        await using var __ = node;
+        node.Host.Inside("ip", "route", "add", "198.51.100.0/24", "dev", "lo");
+        node.Host.Inside("ip", "route", "del", "10.65.0.3/32");
+        await EventuallyAsync(() => node.Host.Inside("ip", "route").Contains("10.65.0.3 dev calib proto 80"), "the route");
+        node.Host.Inside("sysctl", "-qw", "net.ipv4.ip_forward=0");
+        await EventuallyAsync(() => CanPing(a, "10.65.0.3"), "forwarding");
+        Assert.That(node.Host.Inside("ip", "route"), Does.Contain("198.51.100.0/24"), "not ours");
+    }
+
+    [Test]
+    public async Task Blocks_of_this_node_lead_nowhere_and_strays_of_ours_go()
+    {
+        var node = new PretendNode();
+        await using var _ = node;
+        node.Host.Inside("ip", "route", "add", "blackhole", "10.99.0.0/26", "proto", "80");
+        node.Host.Inside("ip", "route", "add", "blackhole", "10.98.0.0/26", "proto", "81");
+        await node.StartAsync();
+        Resource Block(string? affinity) => new Resource<IpamBlockSpec>
+        {
+            Kind = "IPAMBlock", Metadata = new() { Name = "10.65.0.0/26" }, Spec = new() { Cidr = "10.65.0.0/26", Affinity = affinity },
+        };
+        node.Accept(Block("host:node-a"));
+        await EventuallyAsync(() => node.Host.Inside("ip", "route").Contains("blackhole 10.65.0.0/26 proto 80"), "the block's route");
+        Assert.That(node.Host.Inside("ip", "route"), Does.Not.Contain("10.99.0.0/26").And.Contain("10.98.0.0/26"));
+        node.Accept(Block(null));
+        await EventuallyAsync(() => !node.Host.Inside("ip", "route").Contains("10.65.0.0/26"), "it to go");
+    }
+
+    [Test]
+    public async Task Restart_keeps_flows_withdraws_before_sync_and_sweeps_after()
+    {
+        var (node, a, b) = await TwoAsync();
+        await using var _ = node;
+        await node.WireAsync("c", "10.65.0.4/32");
+        await node.PublishAsync("c", "10.65.0.4/32", "open");
+        await node.WireAsync("d", "10.65.0.5/32");
+        await node.PublishAsync("d", "10.65.0.5/32", "open");
+        var flow = await ConnectAsync(a, b, "10.65.0.3");
+
+        await node.RestartAsync();
+        Assert.That(Carries(flow), Is.True, "after the restart");
+        Assert.That(CanPing(a, "10.65.0.4"), Is.True, "the former process's table still decides");
+        Assert.That(node.Loop.InSync, Is.False);
+        // The log knows a, b and d; c was removed while no process ran.
+        await node.Loop.SetInitialAsync([.. new[] { ("a", "10.65.0.2/32"), ("b", "10.65.0.3/32"), ("d", "10.65.0.5/32") }
+            .Select(e => Endpoint(e.Item1, e.Item2, "open"))], Deadline());
+        await node.Loop.WithdrawAsync(Id("d"), Deadline());
+        Assert.That(CanPing(a, "10.65.0.5"), Is.False, "withdrawn before the store was read");
+        Assert.That(CanPing(a, "10.65.0.4"), Is.True, "nothing is swept before");
+
+        var generation = Lines(node.Host.Inside("nft", "-a", "list", "chain", "inet", "calico", "wl-raw"));
+        node.Accept(Profile("open", AllowAll));
+        await EventuallyAsync(() => node.Loop.InSync, "the first comparison");
+        Assert.That(CanPing(a, "10.65.0.4"), Is.False, "swept");
+        Assert.That(node.Host.Inside("ip", "route"), Does.Not.Contain("10.65.0.4"));
+        Assert.That(Carries(flow), Is.True, "after the sweep");
+        Assert.That(Lines(node.Host.Inside("nft", "-a", "list", "chain", "inet", "calico", "wl-raw")), Is.EqualTo(generation),
+            "what was right was not written again: the handles are the same");
+        flow.Client.Dispose();
+        flow.Server.Dispose();
+    }
+
+    [Test]
+    public async Task Same_names_can_be_wired_again_at_once_and_a_strangers_interface_is_refused()
+    {
+        var (node, a, _) = await TwoAsync();
+        await using var __ = node;
+        for (var life = 0; life < 3; life++)
+        {
+            await node.Loop.WithdrawAsync(Id("a"), Deadline());
+            await node.Wiring.UnwireAsync("calia", "eth0", $"/run/netns/{a.Name}", a.File.Identity.Inode, Deadline());
+            await node.Wiring.WireAsync(node.Request("a", "10.65.0.2/32"), Deadline());
+            await node.PublishAsync("a", "10.65.0.2/32", "open");
+            Assert.That(CanPing(a, "10.65.0.3"), Is.True, $"life {life}");
+        }
+        Assert.That(await node.Wiring.CheckAsync(node.Request("a", "10.65.0.2/32"), $"/run/netns/{a.Name}", Deadline()), Is.Empty);
+        Assert.That(node.Wiring.ListLinks(), Is.EquivalentTo(new[] { "calia", "calib" }));
+
+        var refused = await Assert.ThrowsAsync<CalicoException>(() =>
+            node.Wiring.WireAsync(node.Request("a", "10.65.0.9/32") with { HostInterface = "calinew" }, Deadline()));
+        Assert.That(refused!.Problem, Is.EqualTo(Problem.AlreadyExists));
+        Assert.That(node.Wiring.ListLinks(), Does.Not.Contain("calinew"));
+    }
+
+    [Test]
+    public async Task Died_namespace_is_told()
+    {
+        await using var node = new PretendNode();
+        await node.StartAsync();
+        var gone = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        node.Loop.LinkGone += (_, name) => gone.TrySetResult(name);
+        await node.WireAsync("a", "10.65.0.2/32");
+        node.Host.Inside("ip", "link", "del", "calia");
+        Assert.That(await gone.Task.WaitAsync(Deadline()), Is.EqualTo("calia"));
+    }
+
+    [Test]
+    public async Task Interface_of_another_prefix_is_never_published()
+    {
+        await using var node = new PretendNode();
+        await node.StartAsync();
+        Assert.That(() => node.Loop.PublishAsync(Endpoint("e", "10.65.0.9/32", "open") with { InterfaceName = "eth7" }, Deadline()),
+            Throws.TypeOf<CalicoException>().With.Property(nameof(CalicoException.Problem)).EqualTo(Problem.Invalid));
+    }
+
+    private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+}
