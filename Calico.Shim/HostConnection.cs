@@ -17,6 +17,9 @@ internal static unsafe class HostConnection
 
     private const int PauseMilliseconds = 20;
 
+    /// <summary>Bytes of <c>sun_path</c> without its final zero, unix(7).</summary>
+    private const int MaxPath = 107;
+
     /// <summary>Asks the host. Every verb is idempotent there, so a connection that broke before a reply is simply tried again, unless a
     /// delegate has run: delegates promise nothing.</summary>
     /// <param name="path">The host's socket.</param>
@@ -98,10 +101,12 @@ internal static unsafe class HostConnection
 
     private static bool Connect(int socket, string path)
     {
+        if (Encoding.UTF8.GetByteCount(path) > MaxPath)
+            return false;
         // struct sockaddr_un: family (u16), path (108).
         var address = stackalloc byte[110];
         *(ushort*)address = Libc.AF_UNIX;
-        var length = Encoding.UTF8.GetBytes(path, new Span<byte>(address + 2, 107));
+        var length = Encoding.UTF8.GetBytes(path, new Span<byte>(address + 2, MaxPath));
         address[2 + length] = 0;
 
         // struct timeval; both ways, so that neither end of a stuck host holds us for ever.
