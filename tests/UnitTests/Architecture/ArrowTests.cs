@@ -1,6 +1,7 @@
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
 using Calico.TestKit.Hosts;
+using NUnit.Framework;
 
 namespace Calico.UnitTests.Architecture;
 
