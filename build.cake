@@ -13,7 +13,7 @@ var results = artifacts.Combine("results");
 var total = (Passed: 0, Failed: 0, Skipped: 0);
 var watch = Stopwatch.StartNew();
 
-void Say(string text) => Information("[{0,5:0.0} s] {1}", watch.Elapsed.TotalSeconds, text);
+void Say(string text) => Console.WriteLine($"[{watch.Elapsed.TotalSeconds,5:0.0} s] {text}");
 
 void Run(string program, string arguments, IDictionary<string, string> environment = null)
 {
