@@ -7,7 +7,8 @@ namespace Calico.Datastore.Sync;
 /// <param name="Failures">Tries since then that failed.</param>
 /// <param name="LastError">Why the last one failed; null when it did not.</param>
 /// <param name="Undecodable">Keys whose stored value cannot be used now.</param>
-public sealed record SyncHealth(SyncStatus Status, long Revision, DateTimeOffset? ConfirmedAt, int Failures, string? LastError, int Undecodable)
+public sealed record SyncHealth(SyncStatus Status, long Revision, DateTimeOffset? ConfirmedAt, int Failures, string? LastError,
+    int Undecodable)
 {
     /// <summary>How old the last confirmation is.</summary>
     public TimeSpan? Staleness(TimeProvider time) => time.GetUtcNow() - ConfirmedAt;

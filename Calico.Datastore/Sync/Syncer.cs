@@ -20,7 +20,8 @@ namespace Calico.Datastore.Sync;
 public sealed partial class Syncer
 {
     /// <summary>What the dataplane needs: resources, and the blocks that become routes.</summary>
-    public static readonly ImmutableArray<string> DefaultPrefixes = ["/calico/resources/v3/projectcalico.org/", "/calico/ipam/v2/assignment/"];
+    public static readonly ImmutableArray<string> DefaultPrefixes =
+        ["/calico/resources/v3/projectcalico.org/", "/calico/ipam/v2/assignment/"];
 
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(10);
@@ -173,7 +174,8 @@ public sealed partial class Syncer
 
     private static partial class Log
     {
-        [LoggerMessage(2010, LogLevel.Warning, "The datastore does not answer ({Status}, revision {Revision}): {Reason}; again in {DelayMilliseconds:F0} ms")]
+        [LoggerMessage(2010, LogLevel.Warning,
+            "The datastore does not answer ({Status}, revision {Revision}): {Reason}; again in {DelayMilliseconds:F0} ms")]
         public static partial void Failed(ILogger logger, SyncStatus status, long revision, string reason, double delayMilliseconds);
 
         [LoggerMessage(2011, LogLevel.Information, "Revision {Revision} is compacted away: listing the datastore again")]

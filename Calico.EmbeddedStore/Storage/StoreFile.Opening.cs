@@ -170,7 +170,8 @@ internal sealed partial class StoreFile
         }
 
         var format = Meta("format");
-        if (!long.TryParse(format, NumberStyles.None, CultureInfo.InvariantCulture, out var version) || !ulong.TryParse(Meta("store"), out var id))
+        if (!long.TryParse(format, NumberStyles.None, CultureInfo.InvariantCulture, out var version)
+            || !ulong.TryParse(Meta("store"), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
         {
             throw SqliteProblem.Damaged(Path, $"its format is \"{format}\"");
         }
