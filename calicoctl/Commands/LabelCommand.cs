@@ -16,7 +16,10 @@ internal static class LabelCommand
         var label = new Argument<string>("LABEL") { Description = "key=value, or with --remove the key." };
         var overwrite = new Option<bool>("--overwrite") { Description = "Give a label that is there a new value." };
         var remove = new Option<bool>("--remove") { Description = "Remove the label." };
-        var command = new Command("label", "Set or remove a label of a resource.") { kind, name, label, overwrite, remove, options.Config, options.Namespace };
+        var command = new Command("label", "Set or remove a label of a resource.")
+        {
+            kind, name, label, overwrite, remove, options.Config, options.Namespace,
+        };
         command.SetAction(async (result, ct) =>
         {
             var target = KindArgument.Resolve(result.GetValue(kind));

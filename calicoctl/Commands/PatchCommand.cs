@@ -17,14 +17,20 @@ internal static class PatchCommand
         var kind = new Argument<string>("KIND");
         var name = new Argument<string>("NAME");
         var patch = new Option<string>("--patch", "-p") { Required = true, Description = "The change, in YAML or JSON." };
-        var type = new Option<string>("--type", "-t") { DefaultValueFactory = _ => "strategic", Description = "Taken and ignored, as upstream does." };
+        var type = new Option<string>("--type", "-t")
+        {
+            DefaultValueFactory = _ => "strategic",
+            Description = "Taken and ignored, as upstream does.",
+        };
         var command = new Command("patch", "Change parts of a resource.") { kind, name, patch, type, options.Config, options.Namespace };
         command.SetAction(async (result, ct) =>
         {
             var target = KindArgument.Resolve(result.GetValue(kind));
             WriteRules.Check("patch", target, result.GetValue(name)!);
             var ns = NamespaceChoice.Of(result.GetValue(options.Namespace), all: false);
-            var change = YamlReader.Parse(result.GetValue(patch)!) is [JsonObject only] ? only : throw new CliException("hit error: a patch must be a map");
+            var change = YamlReader.Parse(result.GetValue(patch)!) is [JsonObject only]
+                ? only
+                : throw new CliException("hit error: a patch must be a map");
             await using var session = CliSession.Open(environment, result.GetValue(options.Config));
             await session.WarnOfVersionAsync(ct);
             try

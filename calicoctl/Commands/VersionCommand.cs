@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Calico.Cli.Connection;
+using Calico.Datastore.Resources;
 
 namespace Calico.Cli.Commands;
 
@@ -11,7 +12,11 @@ internal static class VersionCommand
     {
         var options = new ResourceOptions();
         var client = new Option<bool>("--client") { Description = "Only this program's version; asks no datastore." };
-        var poll = new Option<string?>("--poll") { Description = "Ask again until the cluster's version is known, e.g. every 5s.", HelpName = "DURATION" };
+        var poll = new Option<string?>("--poll")
+        {
+            Description = "Ask again until the cluster's version is known, e.g. every 5s.",
+            HelpName = "DURATION",
+        };
         var command = new Command("version", "Show the versions of this program and of the cluster.") { options.Config, client, poll };
         command.SetAction(async (result, ct) =>
         {
@@ -29,7 +34,8 @@ internal static class VersionCommand
         {
             try
             {
-                var information = await session.FindInformationAsync(ct) ?? throw Datastore.Resources.ResourceErrors.NotFound(new("ClusterInformation", "", "default"));
+                var information = await session.FindInformationAsync(ct)
+                    ?? throw ResourceErrors.NotFound(new("ClusterInformation", "", "default"));
                 await environment.Output.WriteLineAsync($"Cluster Version:   {OrUnknown(information.Spec.CalicoVersion)}");
                 await environment.Output.WriteLineAsync($"Cluster Type:      {OrUnknown(information.Spec.ClusterType)}");
                 return 0;
@@ -57,9 +63,15 @@ internal static class VersionCommand
             return null;
         }
 
-        var unit = text.Length > 0 ? text[^1] : ' ';
+        if (text.Length == 0)
+        {
+            throw new CliException("invalid poll duration specified: ");
+        }
+
+        var unit = text[^1];
         var seconds = unit switch { 's' => 1, 'm' => 60, 'h' => 3600, _ => 0 };
-        return seconds > 0 && double.TryParse(text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number > 0
+        _ = double.TryParse(text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number);
+        return seconds > 0 && number > 0
             ? TimeSpan.FromSeconds(number * seconds)
             : throw new CliException($"invalid poll duration specified: {text}");
     }

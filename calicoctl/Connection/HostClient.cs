@@ -16,7 +16,8 @@ internal static class HostClient
     /// <exception cref="CliException">The host does not answer, or not with JSON.</exception>
     internal static async Task<JsonElement> GetAsync(string socketPath, string path, CancellationToken ct)
     {
-        var reply = await ExchangeAsync(socketPath, $"GET {path} HTTP/1.1\r\nHost: calico\r\nAccept: application/json\r\nConnection: close\r\n\r\n", ct);
+        var reply = await ExchangeAsync(
+            socketPath, $"GET {path} HTTP/1.1\r\nHost: calico\r\nAccept: application/json\r\nConnection: close\r\n\r\n", ct);
         var end = reply.AsSpan().IndexOf("\r\n\r\n"u8);
         var head = end < 0 ? "" : Encoding.ASCII.GetString(reply, 0, end);
         var status = head.Split(' ', 3) is [_, var code, ..] ? code : "";
@@ -32,7 +33,7 @@ internal static class HostClient
                 head.Contains("transfer-encoding: chunked", StringComparison.OrdinalIgnoreCase) ? Unchunk(body.Span) : body);
             return document.RootElement.Clone();
         }
-        catch (Exception e) when (e is JsonException or FormatException)
+        catch (Exception e) when (e is JsonException or FormatException or OverflowException)
         {
             throw new CliException($"the Calico host's answer to {path} cannot be read: {e.Message}");
         }
@@ -77,13 +78,14 @@ internal static class HostClient
                 throw new FormatException("a chunk has no length");
             }
 
-            var length = int.Parse(Encoding.ASCII.GetString(body[..line]).Split(';')[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+            var size = Encoding.ASCII.GetString(body[..line]).Split(';')[0];
+            var length = int.Parse(size, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
             if (length == 0)
             {
                 return whole.ToArray();
             }
 
-            if (length > body.Length - line - 2)
+            if (length < 0 || length > body.Length - line - 2)
             {
                 throw new FormatException("a chunk is cut off");
             }

@@ -75,7 +75,8 @@ internal sealed class ResourcePrinter(TextWriter output, string format, bool wit
             var known = wide.Concat(kind.Columns).DistinctBy(column => column.Heading).ToArray();
             return [.. format[(CustomColumns.Length + 1)..].Split(',').Select(heading =>
                 known.FirstOrDefault(column => string.Equals(column.Heading, heading, StringComparison.OrdinalIgnoreCase))
-                ?? throw new CliException($"unknown heading {heading}, valid values are: {string.Join(", ", known.Select(column => column.Heading))}"))];
+                ?? throw new CliException(
+                    $"unknown heading {heading}, valid values are: {string.Join(", ", known.Select(column => column.Heading))}"))];
         }
 
         var columns = format == "wide" ? wide : kind.Columns;

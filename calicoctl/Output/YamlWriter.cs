@@ -17,7 +17,8 @@ internal static partial class YamlWriter
 
     internal static void Write(TextWriter output, JsonElement value)
     {
-        var emitter = new Emitter(output, new EmitterSettings(bestIndent: 2, bestWidth: int.MaxValue, isCanonical: false, maxSimpleKeyLength: 1024));
+        var settings = new EmitterSettings(bestIndent: 2, bestWidth: int.MaxValue, isCanonical: false, maxSimpleKeyLength: 1024);
+        var emitter = new Emitter(output, settings);
         emitter.Emit(new StreamStart());
         emitter.Emit(new DocumentStart(null, null, isImplicit: true));
         Emit(emitter, value);
@@ -31,7 +32,8 @@ internal static partial class YamlWriter
         {
             case JsonValueKind.Object:
                 var members = value.EnumerateObject().OrderBy(member => member.Name, StringComparer.Ordinal).ToArray();
-                emitter.Emit(new MappingStart(AnchorName.Empty, TagName.Empty, true, members.Length == 0 ? MappingStyle.Flow : MappingStyle.Block));
+                emitter.Emit(new MappingStart(AnchorName.Empty, TagName.Empty, true,
+                    members.Length == 0 ? MappingStyle.Flow : MappingStyle.Block));
                 foreach (var member in members)
                 {
                     EmitText(emitter, member.Name);

@@ -123,7 +123,8 @@ internal sealed class IpamCheck(CliEnvironment environment, CliSession session, 
             var id = item.Key[IpamKeys.Handles.Length..];
             var recorded = ResourceJson.Read<IpamHandleValue>(item.Value.Span);
             var counted = countsByHandle.GetValueOrDefault(id) ?? [];
-            if (!recorded.Deleted && (recorded.Block.Count != counted.Count || recorded.Block.Any(block => counted.GetValueOrDefault(block.Key) != block.Value)))
+            if (!recorded.Deleted
+                && (recorded.Block.Count != counted.Count || recorded.Block.Any(block => counted.GetValueOrDefault(block.Key) != block.Value)))
             {
                 wrong++;
                 Detail($"  handle '{id}' does not match the blocks");

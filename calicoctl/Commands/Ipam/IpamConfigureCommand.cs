@@ -11,8 +11,16 @@ internal static class IpamConfigureCommand
     internal static Command Create(CliEnvironment environment)
     {
         var config = new ResourceOptions().Config;
-        var strict = new Option<string?>("--strictaffinity") { Description = "Whether a node takes addresses from its own blocks only.", HelpName = "BOOL" };
-        var blocks = new Option<string?>("--max-blocks-per-host") { Description = "Most blocks of a node; 0: any number.", HelpName = "N" };
+        var strict = new Option<string?>("--strictaffinity")
+        {
+            Description = "Whether a node takes addresses from its own blocks only.",
+            HelpName = "BOOL",
+        };
+        var blocks = new Option<string?>("--max-blocks-per-host")
+        {
+            Description = "Most blocks of a node; 0: any number.",
+            HelpName = "N",
+        };
         var persistence = new Option<string?>("--kubevirt-ip-persistence") { Description = "Enabled or Disabled." };
         var cooldown = new Option<string?>("--ip-cooldown-seconds") { Description = "How long a released address rests.", HelpName = "N" };
         var command = new Command("configure", "Change how addresses are assigned.") { strict, blocks, persistence, cooldown, config };
@@ -32,14 +40,17 @@ internal static class IpamConfigureCommand
             var done = new List<string>();
             if (values.Strict is { } strictText)
             {
-                var on = bool.TryParse(strictText, out var parsed) ? parsed : throw new CliException("invalid value. Use true or false to set strictaffinity");
+                var on = bool.TryParse(strictText, out var parsed)
+                    ? parsed
+                    : throw new CliException("invalid value. Use true or false to set strictaffinity");
                 wanted = wanted with { StrictAffinity = on };
                 done.Add($"StrictAffinity to: {(on ? "true" : "false")}");
             }
 
             if (values.Blocks is { } blocksText)
             {
-                wanted = wanted with { MaxBlocksPerHost = ParseNumber(blocksText, 1_000_000, "invalid value for maxblockhost. Use a valid number") };
+                var number = ParseNumber(blocksText, 1_000_000, "invalid value for maxblockhost. Use a valid number");
+                wanted = wanted with { MaxBlocksPerHost = number };
                 done.Add($"MaxBlocksPerHost to: {wanted.MaxBlocksPerHost}");
             }
 
@@ -56,7 +67,8 @@ internal static class IpamConfigureCommand
 
             if (values.Cooldown is { } cooldownText)
             {
-                wanted = wanted with { IpCooldownSeconds = ParseNumber(cooldownText, 1200, "invalid value for ip-cooldown-seconds. Use a number from 0 to 1200") };
+                var seconds = ParseNumber(cooldownText, 1200, "invalid value for ip-cooldown-seconds. Use a number from 0 to 1200");
+                wanted = wanted with { IpCooldownSeconds = seconds };
                 done.Add($"IPCooldownSeconds to: {wanted.IpCooldownSeconds}");
             }
 
@@ -72,5 +84,7 @@ internal static class IpamConfigureCommand
     }
 
     private static int ParseNumber(string text, int most, string wrong) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= most ? number : throw new CliException(wrong);
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= most
+            ? number
+            : throw new CliException(wrong);
 }

@@ -13,7 +13,7 @@ public sealed class WorkloadEndpointNameRunner : IVectorRunner
         "wepName" => Format(vector),
         "wepNameMatch" => Match(vector),
         "wepNameParse" => Parse(vector),
-        _ => VectorVerdict.Skip("no name of a workload endpoint"),
+        _ => VectorVerdict.Skip("CNI is not built"),
     };
 
     private static VectorVerdict Format(JsonElement vector)
