@@ -129,8 +129,11 @@ internal sealed class GoRandom
             var product = new ulong[2 * Length];
             for (var i = 0; i < Length; i++)
             {
+                // Each pair of unequal terms comes twice.
                 var factor = power[i];
-                for (var j = 0; factor != 0 && j < Length; j++)
+                product[2 * i] = unchecked(product[2 * i] + (factor * factor));
+                factor = unchecked(2 * factor);
+                for (var j = i + 1; factor != 0 && j < Length; j++)
                 {
                     product[i + j] = unchecked(product[i + j] + (factor * power[j]));
                 }

@@ -11,6 +11,7 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
 {
     private readonly Dictionary<string, CachedValue> _read = new(StringComparer.Ordinal);
     private readonly HashSet<string> _listed = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _guards = new(StringComparer.Ordinal);
     private ImmutableDictionary<string, object?> _staged = ImmutableDictionary.Create<string, object?>(StringComparer.Ordinal);
 
     /// <summary>A state to go back to; it is taken before each request of a group.</summary>
@@ -50,6 +51,22 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
     public void DeleteBlock(Cidr cidr) => Stage(IpamKeys.Block(cidr.ToString()), null);
 
     public Task<IpamHandleValue?> HandleAsync(string id, CancellationToken ct) => ValueAsync<IpamHandleValue>(IpamKeys.Handle(id), ct);
+
+    /// <summary>Takes it that a handle does not exist, unless it is known to.</summary>
+    public void AssumeNoHandle(string id)
+    {
+        if (!cache.TryGet(IpamKeys.Handle(id), out _))
+        {
+            cache.Set(IpamKeys.Handle(id), CachedValue.Absent);
+        }
+    }
+
+    /// <summary>Makes the transaction hold only if a key was not changed since it was read.</summary>
+    public async Task GuardAsync(string key, CancellationToken ct)
+    {
+        await ReadAsync(key, ct);
+        _guards.Add(key);
+    }
 
     public void DeleteHandle(string id) => Stage(IpamKeys.Handle(id), null);
 
@@ -118,11 +135,12 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
     public StoreTransaction Build(ImmutableArray<StoreOperation> companions)
     {
         var changed = Changed().OrderBy(c => c.Key, StringComparer.Ordinal).ToImmutableArray();
+        ImmutableArray<string> compared = [.. changed.Select(c => c.Key).Union(_guards)];
         return new(
-            [.. changed.Select(c => StoreCompare.At(c.Key, _read[c.Key].ModRevision))],
+            [.. compared.Select(k => StoreCompare.At(k, _read[k].ModRevision))],
             [.. changed.Select(c => c.Value is { } value ? new StoreOperation.Put(c.Key, Write(value)) : (StoreOperation)new StoreOperation.Delete(c.Key)),
                 .. companions],
-            [.. changed.Select(c => new StoreOperation.Get(c.Key))]);
+            [.. compared.Select(k => new StoreOperation.Get(k))]);
     }
 
     /// <summary>Keeps in memory what a transaction of <see cref="Build"/> showed.</summary>
@@ -153,9 +171,6 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
             cache.Forget(key);
         }
     }
-
-    /// <summary>The revision of a block that the transaction compares.</summary>
-    public long ComparedRevision(Cidr cidr) => _read.TryGetValue(IpamKeys.Block(cidr.ToString()), out var read) ? read.ModRevision : 0;
 
     private static byte[] Write(object value) => value switch
     {

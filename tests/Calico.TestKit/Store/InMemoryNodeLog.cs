@@ -19,7 +19,7 @@ public sealed class InMemoryNodeLog : INodeLog
     {
         lock (_gate)
         {
-            return _entries.TryGetValue(key, out var value) ? value : null;
+            return _entries.TryGetValue(key, out var value) ? (ReadOnlyMemory<byte>?)value : null;
         }
     }
 

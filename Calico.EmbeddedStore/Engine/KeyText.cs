@@ -1,0 +1,24 @@
+using System.Text;
+
+namespace Calico.EmbeddedStore.Engine;
+
+/// <summary>Keys are bytes; ours are UTF-8.</summary>
+internal static class KeyText
+{
+    public static byte[] Bytes(string key) => Encoding.UTF8.GetBytes(key);
+
+    public static string Text(ReadOnlySpan<byte> key) => Encoding.UTF8.GetString(key);
+
+    /// <summary>For a message: what a stranger's client put may be any bytes and any length.</summary>
+    public static string Show(ReadOnlySpan<byte> key)
+    {
+        var text = Encoding.UTF8.GetString(key[..Math.Min(key.Length, 200)]);
+        return string.Create(text.Length, text, static (to, from) =>
+        {
+            for (var i = 0; i < to.Length; i++)
+            {
+                to[i] = char.IsControl(from[i]) ? '?' : from[i];
+            }
+        });
+    }
+}

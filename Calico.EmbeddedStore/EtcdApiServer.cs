@@ -1,0 +1,141 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Calico.EmbeddedStore;
+
+/// <summary>A small Kestrel that serves an engine's etcd API.</summary>
+public sealed class EtcdApiServer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private EtcdApiServer(WebApplication app, IPEndPoint? loopback)
+    {
+        _app = app;
+        Loopback = loopback;
+    }
+
+    /// <summary>The TCP address, with the port that was chosen where 0 was asked.</summary>
+    public IPEndPoint? Loopback { get; }
+
+    /// <summary>Starts listening.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: nowhere to listen, or not on a loopback address;
+    /// <see cref="Problem.Refused"/>: the address cannot be had.</exception>
+    public static async Task<EtcdApiServer> StartAsync(EmbeddedEngine engine, EtcdApiOptions options, ILoggerFactory loggers, CancellationToken ct)
+    {
+        if (options.Loopback is { } asked && !IPAddress.IsLoopback(asked.Address))
+        {
+            throw new CalicoException(Problem.Invalid, $"serve the store on {asked}: only loopback addresses, it has no authentication", "loopback");
+        }
+
+        var sockets = Bind(options);
+        try
+        {
+            var app = Build(engine, options, sockets, loggers);
+            await app.StartAsync(ct);
+            return new EtcdApiServer(app, sockets.Select(s => s.LocalEndPoint).OfType<IPEndPoint>().FirstOrDefault());
+        }
+        catch
+        {
+            sockets.ForEach(s => s.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>Ends streams and stops listening. Before the engine is disposed.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        // Watches never end by themselves: the short time is for calls in progress.
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        await _app.StopAsync(limit.Token);
+        await _app.DisposeAsync();
+    }
+
+    private static WebApplication Build(EmbeddedEngine engine, EtcdApiOptions options, List<Socket> sockets, ILoggerFactory loggers)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton(loggers);
+        builder.Services.AddSingleton<IHostLifetime, OwnersLifetime>();
+        builder.Services.AddRoutingCore();
+        builder.Services.AddEmbeddedStore(engine);
+        builder.Services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = address =>
+            sockets.Find(s => Equals(s.LocalEndPoint, address)) ?? throw new InvalidOperationException($"no socket is bound to {address}"));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxConcurrentConnections = options.MaxConnections;
+            kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.Limits.MinRequestBodyDataRate = null;
+            kestrel.Limits.MinResponseDataRate = null;
+            foreach (var socket in sockets)
+            {
+                kestrel.Listen(socket.LocalEndPoint!, o => o.Protocols = HttpProtocols.Http2);
+            }
+        });
+        var app = builder.Build();
+        app.UseRouting();
+        app.MapEmbeddedStore();
+        return app;
+    }
+
+    private static List<Socket> Bind(EtcdApiOptions options)
+    {
+        var sockets = new List<Socket>();
+        try
+        {
+            if (options.BoundSocket is { } bound)
+            {
+                sockets.Add(bound);
+            }
+
+            if (options.SocketPath is { } path)
+            {
+                sockets.Add(BindUnix(path));
+            }
+
+            if (options.Loopback is { } loopback)
+            {
+                var socket = new Socket(loopback.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+                sockets.Add(socket);
+                socket.Bind(loopback);
+            }
+        }
+        catch (Exception error) when (error is SocketException or IOException or UnauthorizedAccessException)
+        {
+            sockets.ForEach(s => s.Dispose());
+            throw new CalicoException(Problem.Refused, $"serve the store on {options.SocketPath} {options.Loopback}: {error.Message}", inner: error);
+        }
+
+        return sockets.Count > 0 ? sockets : throw new CalicoException(Problem.Invalid, "serve the store: no address is given");
+    }
+
+    private static Socket BindUnix(string path)
+    {
+        // Whose file it was does not matter: the store's file is locked, so no other server of it can be alive.
+        File.Delete(path);
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Bind(new UnixDomainSocketEndPoint(path));
+
+        // Before it listens, so nobody can connect while the mode is still the umask's.
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
+        return socket;
+    }
+
+    /// <summary>Signals are the process's business: the default would take SIGTERM away from it.</summary>
+    private sealed class OwnersLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,300 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Security.Cryptography;
+using Calico.EmbeddedStore.Engine;
+using Microsoft.Data.Sqlite;
+
+namespace Calico.EmbeddedStore.Storage;
+
+internal sealed partial class StoreFile
+{
+    private const long FormatVersion = 1;
+
+    // "Cali": tells our file from any other program's database.
+    private const long ApplicationId = 0x43616c69;
+
+    private const string Schema = """
+        CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE change(seq INTEGER PRIMARY KEY, rev INTEGER NOT NULL, created INTEGER NOT NULL, version INTEGER NOT NULL,
+            lease INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL);
+        CREATE TABLE lease(id INTEGER PRIMARY KEY, seconds INTEGER NOT NULL);
+        CREATE TABLE log(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+        """;
+
+    /// <summary>Opens the file, or makes it.</summary>
+    /// <exception cref="CalicoException">See <see cref="EmbeddedEngine.OpenAsync"/>.</exception>
+    public static StoreFile Open(EmbeddedStoreOptions options)
+    {
+        var path = System.IO.Path.GetFullPath(options.Path);
+        StoreFile? file = null;
+        try
+        {
+            if (!File.Exists(path))
+            {
+                Create(path, options);
+            }
+            else if (new FileInfo(path).Length == 0)
+            {
+                throw SqliteProblem.Damaged(path, "the file is empty");
+            }
+
+            file = new StoreFile(path, Connect(path));
+            file.Verify(options);
+            return file;
+        }
+        catch (Exception error)
+        {
+            file?.Dispose();
+            throw error switch
+            {
+                SqliteException sqlite => SqliteProblem.Opening(path, sqlite),
+                UnauthorizedAccessException => new CalicoException(Problem.Refused, $"open {path}: {error.Message}", inner: error),
+                IOException => new CalicoException(Problem.Unavailable, $"open {path}: {error.Message}", inner: error),
+                _ => error,
+            };
+        }
+    }
+
+    /// <summary>Reads everything.</summary>
+    /// <returns>The state, and the changes after the last compaction.</returns>
+    public (EngineState State, List<KeyVersion> History) Load()
+    {
+        try
+        {
+            return ReadAll();
+        }
+        catch (SqliteException error)
+        {
+            throw SqliteProblem.Opening(Path, error);
+        }
+    }
+
+    private static void Create(string path, EmbeddedStoreOptions options)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            throw new PlatformNotSupportedException("file modes are what keeps the store private");
+        }
+
+        var directory = System.IO.Path.GetDirectoryName(path)!;
+        if (!Directory.Exists(directory))
+        {
+            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        // SQLite would play it into the new database; and it may hold the last commits of the one that is gone.
+        if (File.Exists(path + "-wal"))
+        {
+            throw SqliteProblem.Damaged(path, $"the file is gone, but its {path}-wal is there");
+        }
+
+        var making = path + ".new";
+        File.Delete(making);
+        File.Delete(making + "-journal");
+        using (File.Open(making, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        }))
+        {
+            // Only for its mode: SQLite would make it by the umask, and gives the WAL the mode of the database.
+        }
+
+        using (var connection = Connection(making))
+        {
+            connection.Open();
+            Execute(connection, "PRAGMA synchronous=FULL");
+            Execute(connection, $"PRAGMA application_id={ApplicationId}");
+            Execute(connection, "BEGIN IMMEDIATE");
+            Execute(connection, Schema);
+            Insert(connection, "format", FormatVersion.ToString(CultureInfo.InvariantCulture));
+            Insert(connection, "machine", options.MachineId);
+            Insert(connection, "node", options.NodeName);
+            Insert(connection, "store", BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)).ToString(CultureInfo.InvariantCulture));
+            Execute(connection, "COMMIT");
+        }
+
+        // The rename is on disk no later than the first commit: SQLite syncs the directory when it makes the WAL.
+        File.Move(making, path, overwrite: false);
+    }
+
+    private static SqliteConnection Connect(string path)
+    {
+        var connection = Connection(path);
+        try
+        {
+            connection.Open();
+            Execute(connection, "PRAGMA locking_mode=EXCLUSIVE");
+            Execute(connection, "PRAGMA journal_mode=WAL");
+            Execute(connection, "PRAGMA synchronous=FULL");
+
+            // When to checkpoint is the writer's decision: in the middle of a burst it would be everybody's p99.
+            Execute(connection, "PRAGMA wal_autocheckpoint=0");
+            Execute(connection, "PRAGMA journal_size_limit=4194304");
+            Execute(connection, "PRAGMA cache_size=-2048");
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    // A second is what a host that is just stopping may take to let go of the file.
+    private static SqliteConnection Connection(string path) => new(new SqliteConnectionStringBuilder
+    {
+        DataSource = path,
+        Mode = SqliteOpenMode.ReadWrite,
+        Pooling = false,
+        DefaultTimeout = 1,
+    }.ConnectionString);
+
+    private void Verify(EmbeddedStoreOptions options)
+    {
+        if (Convert.ToInt64(Scalar("PRAGMA application_id"), CultureInfo.InvariantCulture) != ApplicationId)
+        {
+            throw SqliteProblem.Damaged(Path, "it is not a Calico store");
+        }
+
+        if (Scalar("PRAGMA quick_check(1)") is not "ok" and var complaint)
+        {
+            throw SqliteProblem.Damaged(Path, $"{complaint}");
+        }
+
+        var format = Meta("format");
+        if (!long.TryParse(format, NumberStyles.None, CultureInfo.InvariantCulture, out var version) || !ulong.TryParse(Meta("store"), out var id))
+        {
+            throw SqliteProblem.Damaged(Path, $"its format is \"{format}\"");
+        }
+
+        StoreId = id;
+        if (version > FormatVersion)
+        {
+            throw new CalicoException(Problem.Refused, $"open {Path}: it was written by a newer Calico (format {version}; this one reads "
+                + $"up to {FormatVersion}). Install that version again, or move the file away to start empty");
+        }
+
+        RefuseOtherMachine(options);
+    }
+
+    private void RefuseOtherMachine(EmbeddedStoreOptions options)
+    {
+        var (machine, node) = (Meta("machine"), Meta("node"));
+        if (machine == options.MachineId && node == options.NodeName)
+        {
+            return;
+        }
+
+        if (options.Adopt)
+        {
+            SetMeta("machine", options.MachineId);
+            SetMeta("node", options.NodeName);
+            return;
+        }
+
+        throw new CalicoException(Problem.Refused, $"open {Path}: it belongs to node {node} on machine {machine}; this is node "
+            + $"{options.NodeName} on machine {options.MachineId}. If this machine is a clone of that one, move the file and {Path}-wal away; "
+            + "if it is the same machine with a new name or machine-id, start once with the option to adopt the store");
+    }
+
+    private (EngineState State, List<KeyVersion> History) ReadAll()
+    {
+        var compacted = Meta("compacted") is { } text ? long.Parse(text, CultureInfo.InvariantCulture) : 0;
+        var keys = KeyTree<KeyVersion>.Empty;
+        var history = new List<KeyVersion>();
+        var (revision, sequence) = (Math.Max(1, compacted), 0L);
+        Each("SELECT seq, rev, created, version, lease, key, value FROM change ORDER BY seq", row =>
+        {
+            var key = row.GetFieldValue<byte[]>(5);
+            var previous = keys.Find(key);
+            var version = new KeyVersion
+            {
+                Sequence = row.GetInt64(0),
+                ModRevision = row.GetInt64(1),
+                CreateRevision = row.GetInt64(2),
+                Version = row.GetInt64(3),
+                Lease = row.GetInt64(4),
+                Key = previous?.Key ?? key,
+                Value = row.GetFieldValue<byte[]>(6),
+                Previous = previous,
+            };
+            keys = keys.Set(version.Key, version);
+            (revision, sequence) = (version.ModRevision, version.Sequence);
+            if (revision > compacted)
+            {
+                history.Add(version);
+            }
+        });
+        return (new EngineState
+        {
+            Keys = keys,
+            Log = ReadLog(),
+            Leases = ReadLeases(),
+            Revision = Math.Max(revision, compacted),
+            Compacted = compacted,
+            LastSequence = sequence,
+        }, history);
+    }
+
+    private KeyTree<LogEntry> ReadLog()
+    {
+        var log = KeyTree<LogEntry>.Empty;
+        Each("SELECT key, value FROM log", row =>
+        {
+            var key = row.GetFieldValue<byte[]>(0);
+            log = log.Set(key, new LogEntry(KeyText.Text(key), row.GetFieldValue<byte[]>(1)));
+        });
+        return log;
+    }
+
+    private ImmutableDictionary<long, long> ReadLeases()
+    {
+        var leases = ImmutableDictionary.CreateBuilder<long, long>();
+        Each("SELECT id, seconds FROM lease", row => leases[row.GetInt64(0)] = row.GetInt64(1));
+        return leases.ToImmutable();
+    }
+
+    private void Each(string sql, Action<SqliteDataReader> visit)
+    {
+        using var command = _connection.CreateCommand();
+        command.CommandText = sql;
+        using var rows = command.ExecuteReader();
+        while (rows.Read())
+        {
+            visit(rows);
+        }
+    }
+
+    private string? Meta(string name)
+    {
+        using var command = _connection.CreateCommand();
+        command.CommandText = "SELECT value FROM meta WHERE name = ?1";
+        command.Parameters.AddWithValue("?1", name);
+        return command.ExecuteScalar() as string;
+    }
+
+    private object? Scalar(string sql)
+    {
+        using var command = _connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
+
+    private static void Insert(SqliteConnection connection, string name, string value)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "INSERT INTO meta(name, value) VALUES(?1, ?2)";
+        command.Parameters.AddWithValue("?1", name);
+        command.Parameters.AddWithValue("?2", value);
+        command.ExecuteNonQuery();
+    }
+
+    private static void Execute(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+}

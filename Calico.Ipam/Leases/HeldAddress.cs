@@ -1,0 +1,26 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Text.Json.Serialization;
+
+namespace Calico.Ipam;
+
+/// <summary>An address that the store shows, or may show, as this node's and that no lease has: parked, or released and not yet so in
+/// the store.</summary>
+internal sealed record HeldAddress
+{
+    public required string Address { get; init; }
+
+    /// <summary>Its block; empty: not known.</summary>
+    public required string Block { get; init; }
+
+    public required string Handle { get; init; }
+    public required ulong Sequence { get; init; }
+
+    /// <summary>A transaction about it has not been answered: the address may be somebody else's by now and is never given out.</summary>
+    public bool IsDoubtful { get; init; }
+
+    /// <summary>Keys that the same transaction may have put for an answer that nobody got: deleted if they still have that value.</summary>
+    public ImmutableArray<JournalledWrite> Undo { get; init; } = [];
+
+    [JsonIgnore] public IPAddress Ip => IPAddress.Parse(Address);
+}

@@ -1,0 +1,208 @@
+using System.Collections.Immutable;
+using Calico.Datastore.Store;
+
+namespace Calico.Ipam;
+
+public sealed partial class NodeIpam
+{
+    /// <summary>Answers an operation from what this node holds. False: it is answered already, or needs the store.</summary>
+    private async Task<bool> TryOfflineAsync(NodeOperation operation)
+    {
+        LedgerEdit inverse;
+        ImmutableArray<NodeLogWrite> writes;
+        lock (_gate)
+        {
+            if (operation.State is OperationState.Abandoned or OperationState.Finished)
+            {
+                return false;
+            }
+
+            var isAmbiguous = operation.State == OperationState.Committing;
+            var plan = new OfflinePlan(_options.NodeName, _ledger, _pools, _busy, _time, _lastSequence, isAmbiguous);
+            try
+            {
+                if (!operation.TryPlanOffline(plan))
+                {
+                    return false;
+                }
+            }
+            catch (CalicoException e)
+            {
+                // What this node holds refuses it; whether that is so, the store decides if it answers.
+                Log.OfflineRefused(_logger, e.Message);
+                return false;
+            }
+
+            if (isAmbiguous)
+            {
+                AddDoubts(operation, plan.Edit);
+            }
+
+            _lastSequence = plan.LastSequence;
+            _ledger = plan.Edit.ApplyTo(_ledger, out inverse);
+            writes = LogOf(operation, plan.Edit, plan.Log);
+            operation.AbandonedLog = writes;
+            operation.State = OperationState.Abandoned;
+            _queue.Remove(operation);
+        }
+
+        try
+        {
+            await _log.CommitAsync(writes, CancellationToken.None);
+        }
+        catch (CalicoException e)
+        {
+            lock (_gate)
+            {
+                _ledger = inverse.ApplyTo(_ledger, out _);
+            }
+
+            operation.Fail(e);
+            return true;
+        }
+
+        operation.Complete();
+        return true;
+    }
+
+    /// <summary>The caller has stopped waiting: nothing is to remain of the operation. False: it has been answered already.</summary>
+    private async Task<bool> TryAbandonAsync(NodeOperation operation)
+    {
+        ImmutableArray<NodeLogWrite> writes;
+        lock (_gate)
+        {
+            if (operation.State is OperationState.Abandoned or OperationState.Finished)
+            {
+                return false;
+            }
+
+            var isCommitting = operation.State == OperationState.Committing;
+            operation.State = OperationState.Abandoned;
+            _queue.Remove(operation);
+            if (!isCommitting)
+            {
+                return true;
+            }
+
+            writes = Doubt(operation);
+        }
+
+        await _log.CommitAsync(writes, CancellationToken.None);
+        return true;
+    }
+
+    /// <summary>The store has failed a group: each is answered without it, or told so.</summary>
+    private async Task EndWithoutStoreAsync(List<NodeOperation> group, Exception reason)
+    {
+        if (reason is CalicoException { Problem: Problem.Unavailable })
+        {
+            MarkDown(reason.Message);
+        }
+
+        foreach (var operation in group.ToArray())
+        {
+            if (reason is CalicoException { Problem: Problem.Unavailable } && await TryOfflineAsync(operation))
+            {
+                continue;
+            }
+
+            ImmutableArray<NodeLogWrite> writes = [];
+            lock (_gate)
+            {
+                if (operation.State is OperationState.Abandoned or OperationState.Finished)
+                {
+                    continue;
+                }
+
+                if (operation.State == OperationState.Committing)
+                {
+                    writes = Doubt(operation);
+                }
+
+                operation.State = OperationState.Finished;
+            }
+
+            await FailAsync(operation, reason, writes);
+        }
+
+        lock (_gate)
+        {
+            _busy = [];
+        }
+    }
+
+    private async Task FailAsync(NodeOperation operation, Exception reason, ImmutableArray<NodeLogWrite> writes)
+    {
+        if (!writes.IsEmpty)
+        {
+            try
+            {
+                await _log.CommitAsync(writes, CancellationToken.None);
+            }
+            catch (CalicoException e)
+            {
+                Log.DoubtNotLogged(_logger, e.Message);
+            }
+        }
+
+        operation.Fail(reason is CalicoException { Problem: Problem.Unavailable } unavailable
+            ? new CalicoException(Problem.Unavailable,
+                $"the store does not answer and no reserve address of node {_options.NodeName} fits: {unavailable.Message}", inner: unavailable)
+            : reason);
+    }
+
+    private ImmutableArray<NodeLogWrite> Doubt(NodeOperation operation)
+    {
+        var edit = new LedgerEdit();
+        AddDoubts(operation, edit);
+        _ledger = edit.ApplyTo(_ledger, out _);
+        return operation.AbandonedLog = LogOf(operation, edit, []);
+    }
+
+    /// <summary>Journals as doubtful what an unanswered transaction may have taken for the operation.</summary>
+    private static void AddDoubts(NodeOperation operation, LedgerEdit edit)
+    {
+        var plan = operation.Plan!;
+        ImmutableArray<JournalledWrite> undo = [.. plan.Store.OfType<StoreOperation.Put>().Select(p => new JournalledWrite(p.Key, p.Value.ToArray()))];
+        foreach (var acquired in plan.Acquired)
+        {
+            edit.SetRelease(new()
+            {
+                Address = acquired.Address.ToString(),
+                Block = acquired.Block.ToString(),
+                Handle = acquired.Handle,
+                Sequence = acquired.Sequence,
+                IsDoubtful = true,
+                Undo = undo,
+            });
+            undo = [];
+        }
+    }
+
+    /// <summary>What the log has to say of the operation in the end: the ledger's entries, and the other sections as they were before, or
+    /// as the answer wants them.</summary>
+    private ImmutableArray<NodeLogWrite> LogOf(NodeOperation operation, LedgerEdit edit, IReadOnlyCollection<NodeLogWrite> log)
+    {
+        var planned = operation.Plan?.Edit.AsIn(_ledger) ?? noEdit;
+        var wanted = log.Select(w => w.Key).ToHashSet(StringComparer.Ordinal);
+        var before = (operation.Plan?.LogBefore ?? []).Where(w => !wanted.Contains(w.Key));
+        return [.. planned.ToLog().Concat(edit.ToLog()).Concat(before).Concat(log).GroupBy(w => w.Key).Select(g => g.Last())];
+    }
+
+    private void MarkDown(string reason)
+    {
+        int reserve;
+        lock (_gate)
+        {
+            var isNew = _downSince is null;
+            _downSince = _time.GetTimestamp();
+            reserve = _ledger.Parked.Count + _ledger.Releases.Values.Count(r => !r.IsDoubtful);
+            if (!isNew)
+            {
+                return;
+            }
+        }
+
+        Log.StoreDown(_logger, reserve, reason);
+    }
+}

@@ -1,0 +1,242 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Net;
+using System.Text.Json;
+using Calico.Datastore.Store;
+using Microsoft.Extensions.Logging;
+
+namespace Calico.Ipam;
+
+/// <summary>The addresses of this node: leases that workloads have or will have.</summary>
+/// <remarks>
+/// Facts that decide:
+/// every lease is in the node log, and in the store as an allocation of upstream's blocks (docs/design/ipam.md);
+/// one writer takes all waiting operations into one transaction, so a hundred claims at once do not race each other;
+/// a transaction that was not answered leaves <i>doubt</i>: its addresses are journalled as doubtful, never given out, and freed once a
+/// fence (a write of the host marker, which every transaction compares) has made sure that it cannot take any more;
+/// an operation that the store keeps waiting is answered from what the store already shows as this node's, and journalled.
+/// Safe to call concurrently. Delegates for companions may be called several times and have no effect of their own.
+/// </remarks>
+public sealed partial class NodeIpam : IAsyncDisposable
+{
+    private static readonly LedgerEdit noEdit = new();
+
+    private readonly IKeyValueStore _store;
+    private readonly INodeLog _log;
+    private readonly NodeIpamOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<NodeIpam> _logger;
+    private readonly IIpamFacts _facts;
+    private readonly CachedIpamFacts? _ownFacts;
+    private readonly IpamCache _cache = new();
+    private readonly ConcurrentDictionary<IPAddress, long> _freedAt = [];
+    private readonly ConcurrentDictionary<(IPAddress Address, ulong Sequence), long> _unboundSince = [];
+    private readonly CancellationTokenSource _stop = new();
+    private readonly string _marker;
+
+    private readonly Lock _gate = new();
+    private readonly LinkedList<NodeOperation> _queue = [];
+    private LeaseLedger _ledger = new();
+    private ImmutableHashSet<IPAddress> _busy = [];
+    private ImmutableArray<LoggedPool> _pools = [];
+    private Task _writer = Task.CompletedTask;
+    private Task _start = Task.CompletedTask;
+    private bool _isWriting;
+    private bool _isVerified;
+    private long? _downSince;
+    private ulong _lastSequence;
+
+    public NodeIpam(IKeyValueStore store, INodeLog log, NodeIpamOptions options, TimeProvider time, ILogger<NodeIpam> logger)
+    {
+        _store = store;
+        _log = log;
+        _options = options;
+        _time = time;
+        _logger = logger;
+        _ownFacts = options.Facts is null ? new(new StoreIpamFacts(store), options.FactsLifetime, time) : null;
+        _facts = options.Facts ?? _ownFacts!;
+        _marker = Datastore.Resources.IpamKeys.Host(options.NodeName);
+
+        // Above every number that a block of this node can have reached, so that a lease served offline differs from the one before.
+        _lastSequence = (ulong)(time.GetUtcNow().UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks) * 100;
+    }
+
+    /// <summary>Whether the store answered last time.</summary>
+    public bool IsStoreReachable
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _downSince is null;
+            }
+        }
+    }
+
+    /// <summary>How many answers the store does not know yet.</summary>
+    public int JournalLength
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _ledger.Releases.Count + _ledger.Writes.Count + _ledger.Offline;
+            }
+        }
+    }
+
+    /// <summary>Addresses held ready for a dead store.</summary>
+    public int ParkedCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _ledger.Parked.Count;
+            }
+        }
+    }
+
+    /// <summary>Reads the log, and compares it with the store. Returns after <see cref="NodeIpamOptions.StorePatience"/> even if the store
+    /// does not answer; the comparison is then made by <see cref="MaintainAsync"/>.</summary>
+    public async Task LoadAsync(CancellationToken ct)
+    {
+        var ledger = LeaseLedger.Load(_log, (key, reason) => Log.DamagedEntry(_logger, key, reason));
+        lock (_gate)
+        {
+            _ledger = ledger;
+            _pools = _log.Get(LeaseLedger.Section + "pools") is { } pools
+                ? JsonSerializer.Deserialize(pools.Span, LeaseJson.Default.ImmutableArrayLoggedPool)
+                : [];
+            _start = VerifyAsync(_stop.Token);
+        }
+
+        Log.Loaded(_logger, ledger.Leases.Count, ledger.Parked.Count, ledger.Releases.Count + ledger.Writes.Count + ledger.Offline);
+        await Task.WhenAny(_start, Task.Delay(_options.StorePatience, _time, ct));
+        ct.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>Claims addresses, binds them if an endpoint is named, and writes what goes with them: all in one transaction. The same handle
+    /// again gives the same addresses.</summary>
+    /// <returns>IPv4 first, ascending.</returns>
+    /// <exception cref="CalicoException">As <see cref="IIpam.ClaimAsync"/>.</exception>
+    public async Task<ImmutableArray<AddressLease>> ClaimAsync(string adapter, AddressClaim claim, WorkloadEndpointId? bindTo,
+        Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion, CancellationToken ct)
+    {
+        Refuse(claim);
+        var operation = new ClaimOperation(adapter, claim, bindTo, companion);
+        await SubmitAsync(operation, ct);
+        return await operation.Answer;
+    }
+
+    /// <summary>Binds addresses that were leased before. One that is free is claimed again for <paramref name="handle"/>.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>: one is another's, or bound elsewhere.</exception>
+    public async Task<ImmutableArray<AddressLease>> BindAsync(string adapter, ImmutableArray<IPAddress> addresses, string handle,
+        WorkloadEndpointId endpoint, Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion, CancellationToken ct)
+    {
+        var operation = new BindOperation(adapter, addresses, handle, endpoint, companion);
+        await SubmitAsync(operation, ct);
+        return await operation.Answer;
+    }
+
+    /// <summary>An endpoint is gone: frees its leases and those whose release waited for it. With a dead store it is journalled. What is
+    /// gone already is no error.</summary>
+    public async Task UnbindAsync(string adapter, WorkloadEndpointId endpoint, ImmutableArray<AddressLease> leases, LeaseCompanion companion,
+        CancellationToken ct) =>
+        await SubmitAsync(new UnbindOperation(adapter, endpoint, leases, companion), ct);
+
+    /// <summary>Frees a lease, or says why not.</summary>
+    public async Task<ReleaseOutcome> ReleaseAsync(string adapter, AddressLease lease, CancellationToken ct)
+    {
+        var operation = new ReleaseOperation(adapter, lease);
+        await SubmitAsync(operation, ct);
+        return await operation.Answer;
+    }
+
+    /// <summary>The lease of an address, whoever holds it, or null. This node's own are answered from memory.</summary>
+    public async Task<AddressLease?> FindAsync(IPAddress address, CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            if (_ledger.Leases.TryGetValue(address, out var held))
+            {
+                return held.ToLease();
+            }
+
+            if (_ledger.Releases.ContainsKey(address))
+            {
+                return null;
+            }
+        }
+
+        var change = new IpamChange(_store, new());
+        var exact = new ExactAssignment(change, _facts, _time);
+        return await exact.FindBlockAsync(address, ct) is { } cidr && await change.BlockAsync(cidr, ct) is { } block
+            && block.AttributeOf(block.OrdinalOf(address)!.Value) is { ReleasedAt: null }
+            ? LeaseRecord.From(block, block.OrdinalOf(address)!.Value).ToLease()
+            : null;
+    }
+
+    /// <summary>Leases of this node, from memory; null: of any adapter, of any handle.</summary>
+    public Task<ImmutableArray<AddressLease>> ListAsync(string? adapter, string? handle, CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult<ImmutableArray<AddressLease>>([.. _ledger.Leases.Values
+                .Where(l => (adapter is null || l.Adapter == adapter) && (handle is null || l.Handle == handle))
+                .OrderBy(l => Cidr.Of(l.Ip)).Select(l => l.ToLease())]);
+        }
+    }
+
+    /// <summary>All pools, in name order; with a dead store, as they were last seen.</summary>
+    public async Task<ImmutableArray<AddressPool>> ListPoolsAsync(CancellationToken ct)
+    {
+        try
+        {
+            var pools = await _facts.PoolsAsync(ct).AsTask().WaitAsync(_options.StorePatience, _time, ct);
+            return [.. pools.Select(p => new AddressPool(p.Name, p.Cidr.ToNetwork(), p.BlockSize, p.Disabled))];
+        }
+        catch (Exception e) when (e is TimeoutException or CalicoException { Problem: Problem.Unavailable })
+        {
+            lock (_gate)
+            {
+                return [.. _pools.Select(p => new AddressPool(p.Name, Cidr.Parse(p.Cidr).ToNetwork(), p.BlockSize, p.Disabled))];
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        Task writer;
+        lock (_gate)
+        {
+            writer = _writer;
+        }
+
+        await writer;
+        await _start;
+        _stop.Dispose();
+    }
+
+    private static void Refuse(AddressClaim claim)
+    {
+        if (claim.Handle.Length == 0)
+        {
+            throw new CalicoException(Problem.Invalid, "a claim needs a handle", "handle");
+        }
+
+        if (claim.Ipv4 is < 0 or > 64 || claim.Ipv6 is < 0 or > 64 || claim.Exact.Length > 64)
+        {
+            throw new CalicoException(Problem.Invalid, "a claim is for 0 to 64 addresses of each family", claim.Ipv4 is < 0 or > 64 ? "ipv4" : "ipv6");
+        }
+
+        if (claim.Ipv4 + claim.Ipv6 + claim.Exact.Length == 0)
+        {
+            throw new CalicoException(Problem.Invalid, "a claim is for at least one address", "ipv4");
+        }
+    }
+
+    private bool IsRecentlyFreed(IPAddress address) =>
+        _freedAt.TryGetValue(address, out var at) && _time.GetElapsedTime(at) < _options.CoolDownPreference;
+}

@@ -1,0 +1,60 @@
+using System.Collections.Immutable;
+using Calico.Datastore.Store;
+
+namespace Calico.Ipam;
+
+/// <summary>A wish of a caller. It can be planned as part of a store transaction, and some also without the store.</summary>
+/// <remarks>Planning is repeated when a transaction is refused, so it has no effect but on its plan.</remarks>
+internal abstract class NodeOperation
+{
+    /// <summary>Handles, endpoints and addresses it is about; two operations that share one are not in one transaction.</summary>
+    public abstract IEnumerable<string> Scopes { get; }
+
+    /// <summary>Whether it shares a transaction with nothing.</summary>
+    public virtual bool IsExclusive => false;
+
+    /// <summary>Whether it goes on when its caller stops waiting.</summary>
+    public virtual bool OutlivesCaller => false;
+
+    public OperationState State { get; set; }
+
+    /// <summary>The plan that is in a transaction.</summary>
+    public OnlinePlan? Plan { get; set; }
+
+    /// <summary>Whether it has been planned on freshly read data, so that a refusal is final.</summary>
+    public bool IsFresh { get; set; }
+
+    /// <summary>What the log has to say in the end, whatever a late transaction takes back there.</summary>
+    public ImmutableArray<NodeLogWrite> AbandonedLog { get; set; } = [];
+
+    public abstract Task Completion { get; }
+
+    /// <summary>Plans it on the store's data.</summary>
+    /// <exception cref="CalicoException">It cannot be done.</exception>
+    public abstract Task PlanAsync(OnlinePlan plan, CancellationToken ct);
+
+    /// <summary>Plans it on what this node holds. False: it needs the store.</summary>
+    public abstract bool TryPlanOffline(OfflinePlan plan);
+
+    /// <summary>Tells the caller; what was planned last has been done.</summary>
+    public abstract void Complete();
+
+    public abstract void Fail(Exception problem);
+}
+
+/// <summary>An operation with an answer.</summary>
+internal abstract class NodeOperation<T> : NodeOperation
+{
+    private readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public override Task Completion => _completion.Task;
+
+    public Task<T> Answer => _completion.Task;
+
+    /// <summary>Set by planning.</summary>
+    protected T? Result { get; set; }
+
+    public override void Complete() => _completion.TrySetResult(Result!);
+
+    public override void Fail(Exception problem) => _completion.TrySetException(problem);
+}

@@ -1,0 +1,98 @@
+using System.Collections.Immutable;
+using System.Net;
+using Calico.Datastore.Store;
+
+namespace Calico.Ipam;
+
+/// <summary>One operation answered from what the store already shows as this node's.</summary>
+internal sealed class OfflinePlan(string node, LeaseLedger ledger, ImmutableArray<LoggedPool> pools, IReadOnlySet<IPAddress> busy, TimeProvider time,
+    ulong sequence, bool isAmbiguous)
+{
+    private ulong _sequence = sequence;
+
+    public string Node => node;
+
+    public LeaseLedger Ledger => ledger;
+
+    public LedgerEdit Edit { get; } = new();
+
+    public List<NodeLogWrite> Log { get; } = [];
+
+    /// <summary>Whether a transaction with the same operation in it has not been answered: what it frees may be free already.</summary>
+    public bool IsAmbiguous => isAmbiguous;
+
+    public DateTimeOffset Now => time.GetUtcNow();
+
+    /// <summary>Last sequence number that was given out.</summary>
+    public ulong LastSequence => _sequence;
+
+    public void Add(LeaseCompanion companion)
+    {
+        Log.AddRange(companion.Log);
+        if (companion.Store.Any(o => o is not StoreOperation.Get))
+        {
+            Edit.Set(new JournalledWrites(ledger.NextNumber, [.. companion.Store.Select(ToWrite).OfType<JournalledWrite>()]));
+        }
+    }
+
+    /// <summary>Gives a reserve address to a lease: one released here rather than a parked one.</summary>
+    /// <returns>Null: there is none that fits.</returns>
+    public LeaseRecord? Take(LeaseRecord wanted, Func<IPAddress, bool> fits)
+    {
+        var held = ledger.Releases.Values.Where(r => !r.IsDoubtful && r.Block.Length > 0 && !busy.Contains(r.Ip))
+            .Concat(ledger.Parked.Values.Where(p => !p.IsDoubtful && !busy.Contains(p.Ip)))
+            .FirstOrDefault(h => fits(h.Ip) && Edit.Lease(ledger, h.Ip) is null);
+        if (held is null)
+        {
+            return null;
+        }
+
+        var lease = wanted with
+        {
+            Address = held.Address,
+            Block = held.Block,
+            Sequence = ++_sequence,
+            IsOffline = true,
+            StoreHandle = held.Handle,
+            StoreSequence = held.Sequence,
+        };
+        Edit.Set(lease);
+        Edit.RemoveRelease(held.Ip);
+        Edit.RemoveParked(held.Ip);
+        return lease;
+    }
+
+    /// <summary>Journals the release of a lease.</summary>
+    public void Release(LeaseRecord lease)
+    {
+        Edit.RemoveLease(lease.Ip);
+        Edit.SetRelease(new()
+        {
+            Address = lease.Address,
+            Block = lease.Block,
+            Handle = lease.StoreHandle,
+            Sequence = lease.StoreSequence,
+
+            // A lease whose last change is being replayed may be under another number by now.
+            IsDoubtful = isAmbiguous || busy.Contains(lease.Ip),
+        });
+    }
+
+    /// <summary>Whether a pool that a claim names has the address; a name that is not known fits nothing.</summary>
+    public bool IsIn(ImmutableArray<string> wanted, IPAddress address)
+    {
+        var family = Cidr.Of(address).Version;
+        var named = wanted.Select(w => pools.FirstOrDefault(p => p.Name == w)?.Cidr ?? w)
+            .Select(c => Cidr.TryParse(c, out var cidr) && c.Contains('/', StringComparison.Ordinal) ? cidr : (Cidr?)null).ToImmutableArray();
+        var ofFamily = named.Where(n => n is null || n.Value.Version == family).ToImmutableArray();
+        return ofFamily.IsEmpty || ofFamily.Any(n => n?.Contains(address) == true);
+    }
+
+    private static JournalledWrite? ToWrite(StoreOperation operation) => operation switch
+    {
+        StoreOperation.Put put => new(put.Key, put.Value.ToArray()),
+        StoreOperation.Delete delete => new(delete.Key, null),
+        StoreOperation.DeletePrefix delete => new(delete.Prefix, null, IsPrefix: true),
+        _ => null,
+    };
+}

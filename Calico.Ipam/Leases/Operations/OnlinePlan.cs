@@ -1,0 +1,137 @@
+using System.Collections.Immutable;
+using System.Net;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Store;
+
+namespace Calico.Ipam;
+
+/// <summary>One operation's part of a transaction.</summary>
+internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts facts, TimeProvider time, LeaseLedger ledger, Func<IPAddress, bool> isBetterLeft)
+{
+    public string Node => node;
+
+    public IpamChange Change => change;
+
+    public IIpamFacts Facts => facts;
+
+    public TimeProvider Time => time;
+
+    public LeaseLedger Ledger => ledger;
+
+    public LedgerEdit Edit { get; } = new();
+
+    public AutoAssignment Auto => new(change, facts, time);
+
+    public ExactAssignment Exact => new(change, facts, time);
+
+    public Func<IPAddress, bool> IsBetterLeft => isBetterLeft;
+
+    /// <summary>Writes of other keys.</summary>
+    public List<StoreOperation> Store { get; } = [];
+
+    /// <summary>Writes of the log's other sections.</summary>
+    public List<NodeLogWrite> Log { get; } = [];
+
+    /// <summary>What those were before.</summary>
+    public ImmutableArray<NodeLogWrite> LogBefore { get; set; } = [];
+
+    /// <summary>Addresses that were not ours before.</summary>
+    public List<AcquiredAddress> Acquired { get; } = [];
+
+    /// <summary>Addresses that are free afterwards.</summary>
+    public List<IPAddress> Freed { get; } = [];
+
+    public ImmutableArray<NodeLogWrite> ToLog() => [.. Edit.ToLog(), .. Log];
+
+    public void Add(LeaseCompanion companion)
+    {
+        Store.AddRange(companion.Store);
+        Log.AddRange(companion.Log);
+    }
+
+    /// <summary>The lease as this plan leaves it.</summary>
+    public LeaseRecord? Lease(IPAddress address) => Edit.Lease(ledger, address);
+
+    /// <summary>The block and ordinal of an address, if the block exists.</summary>
+    public async Task<(AllocationBlock Block, int Ordinal)?> FindAsync(IPAddress address, CancellationToken ct) =>
+        await Exact.FindBlockAsync(address, ct) is { } cidr && await change.BlockAsync(cidr, ct) is { } block
+            ? (block, block.OrdinalOf(address)!.Value)
+            : null;
+
+    /// <summary>Takes a free address.</summary>
+    public async Task<LeaseRecord> TakeFreeAsync(LeaseRecord wanted, CancellationToken ct)
+    {
+        var request = new AssignRequest(wanted.Ip, node, wanted.Handle, IntendedUse.Workload) { Attributes = wanted.ToAttribute(node).Secondary! };
+        var block = await Exact.AssignAsync(request, ct);
+        return Acquire(wanted, block, block.OrdinalOf(wanted.Ip)!.Value);
+    }
+
+    /// <summary>Gives an allocated address to a new lease.</summary>
+    public async Task<LeaseRecord> TakeOverAsync(AllocationBlock block, int ordinal, LeaseRecord wanted, CancellationToken ct)
+    {
+        var before = block.AttributeOf(ordinal)!;
+        var after = block.Reassign(ordinal, wanted.ToAttribute(node), isNewOwner: true);
+        change.Put(after);
+        if (before.HandleId is { } former)
+        {
+            await change.CountHandleAsync(former, block.Cidr, -1, ct);
+        }
+
+        await change.CountHandleAsync(wanted.Handle, block.Cidr, 1, ct);
+        return Acquire(wanted, after, ordinal);
+    }
+
+    /// <summary>Keeps a new lease.</summary>
+    public LeaseRecord Acquire(LeaseRecord wanted, AllocationBlock block, int ordinal)
+    {
+        var sequence = block.SequenceOf(ordinal)!.Value;
+        var lease = wanted with
+        {
+            Address = block.AddressOf(ordinal).ToString(),
+            Block = block.Cidr.ToString(),
+            Sequence = sequence,
+            StoreHandle = wanted.Handle,
+            StoreSequence = sequence,
+        };
+        Acquired.Add(new(lease.Ip, block.Cidr, lease.Handle, sequence));
+        Edit.Set(lease);
+        return lease;
+    }
+
+    /// <summary>Changes what is kept with a lease; its owner and sequence number stay.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Conflict"/>: the store shows the address as another's.</exception>
+    public async Task<LeaseRecord> RewriteAsync(LeaseRecord lease, CancellationToken ct)
+    {
+        var block = await change.BlockAsync(lease.Cidr, ct);
+        var ordinal = block?.OrdinalOf(lease.Ip) ?? 0;
+        if (block?.AttributeOf(ordinal) is not { ReleasedAt: null } held || held.HandleId != lease.StoreHandle || block.SequenceOf(ordinal) != lease.StoreSequence)
+        {
+            throw new CalicoException(Problem.Conflict, $"{lease.Address} is not held by handle \"{lease.Handle}\" any more");
+        }
+
+        change.Put(block.Reassign(ordinal, lease.ToAttribute(node), isNewOwner: false));
+        Edit.Set(lease);
+        return lease;
+    }
+
+    /// <summary>Frees an address if it is still that allocation.</summary>
+    /// <returns>Null: another has it; false: it was free.</returns>
+    public async Task<bool?> ReleaseAsync(IPAddress address, string handle, ulong sequence, CancellationToken ct)
+    {
+        if (await FindAsync(address, ct) is not { } found)
+        {
+            return false;
+        }
+
+        DateTimeOffset? cooling = (await facts.ConfigAsync(ct)).IpCooldownSeconds > 0 ? time.GetUtcNow() : null;
+        var release = found.Block.Release([new(address, handle, sequence)], cooling);
+        if (release.Refusal is not null)
+        {
+            return null;
+        }
+
+        await Exact.ApplyAsync(release, ct);
+        Freed.AddRange(release.Released);
+        return !release.Released.IsEmpty;
+    }
+}

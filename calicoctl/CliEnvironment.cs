@@ -1,0 +1,23 @@
+using Calico.Cli.Connection;
+using Calico.Datastore.Store;
+
+namespace Calico.Cli;
+
+/// <summary>What the program stands in: streams, environment, clock, and how a store is opened. Tests hand in their own.</summary>
+public sealed record CliEnvironment
+{
+    public required TextWriter Output { get; init; }
+    public required TextWriter Error { get; init; }
+    public required TextReader Input { get; init; }
+
+    /// <summary>Reads an environment variable.</summary>
+    public required Func<string, string?> Variable { get; init; }
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Opens the store; called only by commands that need one, so that help and versions cost nothing.</summary>
+    public required Func<StoreSettings, IKeyValueStore> OpenStore { get; init; }
+
+    /// <summary>The control socket of the host process.</summary>
+    public string HostSocket { get; init; } = "/run/calico/host.sock";
+}

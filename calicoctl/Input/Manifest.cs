@@ -1,0 +1,8 @@
+using Calico.Datastore.Resources;
+
+namespace Calico.Cli.Input;
+
+/// <summary>A resource that a user wrote.</summary>
+/// <param name="Kind">Its kind.</param>
+/// <param name="Resource">As read, with defaults.</param>
+internal sealed record Manifest(ResourceKind Kind, Resource Resource);

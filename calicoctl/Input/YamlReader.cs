@@ -1,0 +1,153 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
+
+namespace Calico.Cli.Input;
+
+/// <summary>Reads YAML, of which JSON is a part, into JSON nodes, through the event parser: nothing here knows any type, so nothing
+/// needs reflection.</summary>
+/// <remarks>Facts: plain scalars are read by YAML 1.2's core schema. Duplicate keys are refused, since whoever wrote them meant both.
+/// Depth and the number of values that aliases expand to are bounded.</remarks>
+internal static partial class YamlReader
+{
+    private const int MaxDepth = 64;
+    private const int MaxAliasedValues = 10_000;
+
+    /// <summary>All documents of a text; an empty document is null.</summary>
+    /// <exception cref="CliException">The text is not YAML.</exception>
+    internal static IReadOnlyList<JsonNode?> Parse(string text)
+    {
+        try
+        {
+            return ParseDocuments(new Parser(new Scanner(new StringReader(text), skipComments: true)));
+        }
+        catch (YamlException e)
+        {
+            throw new CliException(string.Create(CultureInfo.InvariantCulture, $"error converting YAML to JSON: yaml: line {e.Start.Line}: {e.Message}"));
+        }
+    }
+
+    private static List<JsonNode?> ParseDocuments(Parser parser)
+    {
+        var documents = new List<JsonNode?>();
+        parser.Consume<StreamStart>();
+        while (!parser.TryConsume<StreamEnd>(out _))
+        {
+            parser.Consume<DocumentStart>();
+            documents.Add(new Document(parser).Read(0));
+            parser.Consume<DocumentEnd>();
+        }
+
+        return documents;
+    }
+
+    private static JsonNode? Plain(string text) => text switch
+    {
+        "" or "~" or "null" or "Null" or "NULL" => null,
+        "true" or "True" or "TRUE" => true,
+        "false" or "False" or "FALSE" => false,
+        _ when IntegerPattern().IsMatch(text) && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => number,
+        _ when FloatPattern().IsMatch(text) => double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture),
+        _ => text,
+    };
+
+    [GeneratedRegex(@"\A[-+]?[0-9]+\z")]
+    private static partial Regex IntegerPattern();
+
+    [GeneratedRegex(@"\A[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\z")]
+    private static partial Regex FloatPattern();
+
+    /// <summary>One document; its anchors end with it.</summary>
+    private sealed class Document(Parser parser)
+    {
+        private readonly Dictionary<string, JsonNode?> anchors = new(StringComparer.Ordinal);
+        private int aliasedValues;
+
+        internal JsonNode? Read(int depth)
+        {
+            if (depth > MaxDepth)
+            {
+                throw new YamlException(parser.Current!.Start, parser.Current.End, "nested too deeply");
+            }
+
+            switch (parser.Current)
+            {
+                case AnchorAlias alias:
+                    parser.MoveNext();
+                    return Copy(alias);
+                case Scalar scalar:
+                    parser.MoveNext();
+                    JsonNode? value = scalar is { Style: ScalarStyle.Plain, Tag.IsEmpty: true } ? Plain(scalar.Value) : scalar.Value;
+                    return Anchored(scalar, value);
+                case SequenceStart sequence:
+                    return Anchored(sequence, ReadSequence(depth));
+                case MappingStart mapping:
+                    return Anchored(mapping, ReadMapping(depth));
+                default:
+                    throw new YamlException(parser.Current!.Start, parser.Current.End, "a value is expected");
+            }
+        }
+
+        private JsonArray ReadSequence(int depth)
+        {
+            var list = new JsonArray();
+            parser.Consume<SequenceStart>();
+            while (!parser.TryConsume<SequenceEnd>(out _))
+            {
+                list.Add(Read(depth + 1));
+            }
+
+            return list;
+        }
+
+        private JsonObject ReadMapping(int depth)
+        {
+            var map = new JsonObject();
+            parser.Consume<MappingStart>();
+            while (!parser.TryConsume<MappingEnd>(out _))
+            {
+                var key = parser.Consume<Scalar>();
+                if (map.ContainsKey(key.Value))
+                {
+                    throw new YamlException(key.Start, key.End, $"key \"{key.Value}\" already set in map");
+                }
+
+                map[key.Value] = Read(depth + 1);
+            }
+
+            return map;
+        }
+
+        private JsonNode? Anchored(NodeEvent start, JsonNode? value)
+        {
+            if (!start.Anchor.IsEmpty)
+            {
+                anchors[start.Anchor.Value] = value;
+            }
+
+            return value;
+        }
+
+        private JsonNode? Copy(AnchorAlias alias)
+        {
+            if (!anchors.TryGetValue(alias.Value.Value, out var value))
+            {
+                throw new YamlException(alias.Start, alias.End, $"unknown anchor '{alias.Value.Value}' referenced");
+            }
+
+            aliasedValues += Count(value);
+            return aliasedValues <= MaxAliasedValues
+                ? value?.DeepClone()
+                : throw new YamlException(alias.Start, alias.End, "document contains excessive aliasing");
+        }
+
+        private static int Count(JsonNode? value) => value switch
+        {
+            JsonObject map => 1 + map.Sum(member => Count(member.Value)),
+            JsonArray list => 1 + list.Sum(Count),
+            _ => 1,
+        };
+    }
+}

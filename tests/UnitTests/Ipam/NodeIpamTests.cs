@@ -1,0 +1,308 @@
+using System.Collections.Immutable;
+using System.Text;
+using Calico.Datastore.Store;
+using Calico.Ipam;
+using Calico.TestKit.Store;
+using Microsoft.Extensions.Time.Testing;
+using NUnit.Framework;
+using static Calico.UnitTests.Ipam.IpamCluster;
+
+namespace Calico.UnitTests.Ipam;
+
+[TestFixture]
+public sealed class NodeIpamTests
+{
+    [Test]
+    public async Task A_claim_on_a_held_block_is_one_transaction_with_its_companions_and_no_read()
+    {
+        var cluster = Create().Pool("10.0.0.0/24", 26).Node("n");
+        var log = new InMemoryNodeLog();
+        await using var ipam = cluster.NodeIpam("n", log);
+        await ipam.ClaimAsync("cni", Claim("warm"), null, null, default);
+        var (commits, reads, lists) = Counts(cluster);
+
+        var leases = await ipam.ClaimAsync("cni", Claim("h"), Endpoint("w"), l => new(
+            [new StoreOperation.Put("/wep", Encoding.UTF8.GetBytes(l[0].Address.ToString()))],
+            [new NodeLogWrite("intent/w", Encoding.UTF8.GetBytes("yes"))]), default);
+
+        Assert.That(Counts(cluster), Is.EqualTo((commits + 1, reads, lists)));
+        Assert.That(Text(cluster.Store.Snapshot("/wep")[0].Value), Is.EqualTo(leases[0].Address.ToString()));
+        Assert.That(log.Get("intent/w"), Is.Not.Null);
+        Assert.That(cluster.Store.Snapshot("/wep")[0].ModRevision, Is.EqualTo(cluster.Store.Snapshot("/calico/ipam/v2/handle/h")[0].ModRevision));
+        Assert.That(leases[0].BoundTo, Is.EqualTo(Endpoint("w")));
+    }
+
+    [Test]
+    public async Task A_hundred_claims_at_once_are_a_few_transactions_and_no_address_twice()
+    {
+        var cluster = Create().Pool("10.0.0.0/24", 26).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
+
+        var leases = await Task.WhenAll(Enumerable.Range(0, 100).Select(i => ipam.ClaimAsync("cni", Claim($"h{i}"), Endpoint($"w{i}"), null, default)));
+
+        Assert.That(leases.Select(l => l[0].Address).Distinct().Count(), Is.EqualTo(100));
+        Assert.That(Counts(cluster).Commits, Is.LessThan(12));
+        Assert.That(cluster.Disagreements(), Is.Empty);
+    }
+
+    [Test]
+    public async Task The_same_handle_again_has_the_same_addresses_even_if_the_log_was_lost()
+    {
+        var cluster = Create().Pool("10.0.0.0/24", 26).Pool("fd00::/120", 122).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
+        var first = await ipam.ClaimAsync("cni", Claim("h", 1, 1), null, null, default);
+        var again = await ipam.ClaimAsync("cni", Claim("h", 1, 1), null, null, default);
+
+        await using var reborn = cluster.NodeIpam("n", new InMemoryNodeLog());
+        var later = await reborn.ClaimAsync("cni", Claim("h", 1, 1), null, null, default);
+
+        Assert.That(again.Select(l => (l.Address, l.Sequence)), Is.EqualTo(first.Select(l => (l.Address, l.Sequence))));
+        Assert.That(later.Select(l => (l.Address, l.Sequence)), Is.EqualTo(first.Select(l => (l.Address, l.Sequence))));
+        Assert.That(cluster.Allocations(), Has.Count.EqualTo(2));
+    }
+
+    [Test]
+    public async Task A_claim_of_both_families_that_lacks_one_takes_nothing()
+    {
+        var cluster = Create().Pool("10.0.0.0/24", 26).Pool("fd00::/126", 126).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
+        await ipam.ClaimAsync("cni", Claim("all", 0, 4), null, null, default);
+
+        var problem = (await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", Claim("h", 1, 1), null, null, default)))!;
+
+        Assert.That(problem.Problem, Is.EqualTo(Problem.Exhausted));
+        Assert.That(problem.Message, Is.EqualTo("Assigned 0 out of 1 requested IPv6 addresses; No IPs available in pools: [fd00::/126]"));
+        Assert.That(cluster.Allocations().Values, Is.All.EqualTo("all"));
+    }
+
+    [Test]
+    public async Task An_exact_address_is_granted_again_to_its_adapter_until_it_is_bound()
+    {
+        var cluster = Create().Pool("10.0.0.0/24", 26).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
+        var exact = Claim("a", 0) with { Exact = [Ip("10.0.0.7")] };
+        var first = await ipam.ClaimAsync("docker", exact, null, null, default);
+        var second = await ipam.ClaimAsync("docker", exact with { Handle = "b" }, null, null, default);
+        await ipam.BindAsync("docker", [Ip("10.0.0.7")], "b", Endpoint("w"), null, default);
+
+        var problem = (await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("docker", exact with { Handle = "c" }, null, null, default)))!;
+        var foreign = (await Assert.ThrowsAsync<CalicoException>(() => ipam.BindAsync("docker", [Ip("10.0.0.7")], "b", Endpoint("other"), null, default)))!;
+
+        Assert.That(problem.Problem, Is.EqualTo(Problem.AlreadyExists));
+        Assert.That(foreign.Problem, Is.EqualTo(Problem.AlreadyExists));
+        Assert.That(second[0].Sequence, Is.GreaterThan(first[0].Sequence));
+        Assert.That(cluster.Allocations(), Is.EqualTo(ImmutableSortedDictionary<string, string>.Empty.Add("10.0.0.7", "b")));
+        Assert.That(cluster.Disagreements(), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_release_that_names_a_former_owner_frees_nothing()
+    {
+        var cluster = Create().Pool("10.0.0.0/24", 26).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
+        var exact = Claim("a", 0) with { Exact = [Ip("10.0.0.7")] };
+        var first = (await ipam.ClaimAsync("docker", exact, null, null, default))[0];
+        Assert.That(await ipam.ReleaseAsync("docker", first, default), Is.EqualTo(ReleaseOutcome.Released));
+        var second = (await ipam.ClaimAsync("docker", exact, null, null, default))[0];
+
+        Assert.That(await ipam.ReleaseAsync("docker", first, default), Is.EqualTo(ReleaseOutcome.NotYours));
+        Assert.That(await ipam.ReleaseAsync("mesos", second, default), Is.EqualTo(ReleaseOutcome.NotYours));
+        Assert.That(await ipam.ReleaseAsync("docker", second, default), Is.EqualTo(ReleaseOutcome.Released));
+        Assert.That(await ipam.ReleaseAsync("docker", second, default), Is.EqualTo(ReleaseOutcome.AlreadyFree));
+    }
+
+    [Test]
+    public async Task A_bound_lease_is_released_when_its_endpoint_goes()
+    {
+        var cluster = Create().Pool("10.0.0.0/24", 26).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
+        var lease = (await ipam.ClaimAsync("mesos", Claim("h", purpose: LeasePurpose.Scheduler), Endpoint("w"), null, default))[0];
+
+        Assert.That(await ipam.ReleaseAsync("mesos", lease, default), Is.EqualTo(ReleaseOutcome.Deferred));
+        Assert.That(cluster.Allocations(), Has.Count.EqualTo(1));
+        await ipam.UnbindAsync("mesos", Endpoint("w"), [lease], LeaseCompanion.None, default);
+
+        Assert.That(cluster.Allocations(), Is.Empty);
+        Assert.That(await ipam.ListAsync(null, null, default), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_schedulers_lease_is_bound_on_another_node_and_outlives_the_endpoint()
+    {
+        var cluster = Create().Pool("10.0.0.0/24", 26).Node("m").Node("w");
+        await using var manager = cluster.NodeIpam("m", new InMemoryNodeLog());
+        await using var worker = cluster.NodeIpam("w", new InMemoryNodeLog());
+        var lease = (await manager.ClaimAsync("docker", Claim("task", purpose: LeasePurpose.Scheduler), null, null, default))[0];
+
+        var bound = await worker.BindAsync("docker", [lease.Address], "x", Endpoint("w"), null, default);
+        await worker.UnbindAsync("docker", Endpoint("w"), bound, LeaseCompanion.None, default);
+
+        Assert.That(cluster.Allocations().Values, Is.EqualTo(new[] { "task" }));
+        Assert.That(await manager.ReleaseAsync("docker", lease, default), Is.EqualTo(ReleaseOutcome.Released));
+        Assert.That(cluster.Allocations(), Is.Empty);
+    }
+
+    [Test]
+    public async Task With_a_dead_store_claims_come_from_the_reserve_and_are_replayed()
+    {
+        var cluster = Create().Pool("10.0.0.0/24", 26).Node("n");
+        var log = new InMemoryNodeLog();
+        await using var ipam = cluster.NodeIpam("n", log, parked: 2);
+        await ipam.MaintainAsync(default);
+        var held = (await ipam.ClaimAsync("cni", Claim("old"), Endpoint("old"), null, default))[0];
+        cluster.Store.Faults.Dead = true;
+
+        // Whoever finds the store dead does not know what became of his transaction; from then on nothing is sent.
+        await ipam.UnbindAsync("cni", Endpoint("finder"), [], new([new StoreOperation.Delete("/wep/finder")], []), default);
+        await ipam.UnbindAsync("cni", Endpoint("old"), [held], new([new StoreOperation.Delete("/wep/old")], []), default);
+        var leases = new List<AddressLease>();
+        for (var i = 0; i < 3; i++)
+        {
+            leases.AddRange(await ipam.ClaimAsync("cni", Claim($"h{i}"), Endpoint($"w{i}"),
+                l => new([new StoreOperation.Put($"/wep/{l[0].Handle}", Encoding.UTF8.GetBytes("x"))], []), default));
+        }
+
+        var problem = (await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", Claim("h3"), null, null, default)))!;
+        Assert.That(problem.Problem, Is.EqualTo(Problem.Unavailable));
+        Assert.That(leases[0].Address, Is.EqualTo(held.Address), "what was released here is used before what is parked");
+
+        cluster.Store.Faults.Dead = false;
+        await using var reborn = cluster.NodeIpam("n", log, parked: 2);
+        await reborn.LoadAsync(default);
+        await reborn.MaintainAsync(default);
+
+        Assert.That(cluster.Disagreements(), Is.Empty);
+        Assert.That(cluster.Allocations().Where(a => leases.Any(l => l.Address.ToString() == a.Key)).Select(a => a.Value), Is.EquivalentTo(new[] { "h0", "h1", "h2" }));
+        Assert.That(cluster.Allocations().Values.Count(h => h == "parked.n"), Is.EqualTo(2));
+        Assert.That(cluster.Store.Snapshot("/wep/").Select(k => k.Key), Is.EqualTo(new[] { "/wep/h0", "/wep/h1", "/wep/h2" }));
+        Assert.That((await reborn.ListAsync("cni", null, default)).Select(l => l.Sequence), Is.EquivalentTo(leases.Select(l => l.Sequence)));
+    }
+
+    [Test]
+    public async Task A_claim_whose_answer_was_lost_leaves_nothing_behind()
+    {
+        var cluster = Create().Pool("10.0.0.0/24", 26).Node("n");
+        var log = new InMemoryNodeLog();
+        await using var ipam = cluster.NodeIpam("n", log, with: o => o with { ProbeInterval = TimeSpan.Zero });
+        await ipam.ClaimAsync("cni", Claim("warm"), null, null, default);
+        cluster.Store.Faults.OnCommit(1, StoreFault.AnswerLost);
+
+        var problem = (await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", Claim("h"), Endpoint("w"),
+            _ => new([new StoreOperation.Put("/wep", Encoding.UTF8.GetBytes("x"))], [new NodeLogWrite("intent/w", Encoding.UTF8.GetBytes("x"))]), default)))!;
+        Assert.That(problem.Problem, Is.EqualTo(Problem.Unavailable));
+        Assert.That(cluster.Allocations().Values, Is.EquivalentTo(new[] { "warm", "h" }), "it took");
+
+        await ipam.MaintainAsync(default);
+
+        Assert.That(cluster.Allocations().Values, Is.EquivalentTo(new[] { "warm" }));
+        Assert.That(cluster.Store.Snapshot("/wep"), Is.Empty);
+        Assert.That(log.Get("intent/w"), Is.Null);
+        Assert.That(ipam.JournalLength, Is.Zero);
+        Assert.That(cluster.Disagreements(), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_hanging_store_is_answered_from_the_reserve_after_the_patience()
+    {
+        var cluster = Create().Pool("10.0.0.0/24", 26).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog(), parked: 1,
+            with: o => o with { StorePatience = TimeSpan.FromMilliseconds(50), StoreDeadline = TimeSpan.FromSeconds(3) });
+        await ipam.MaintainAsync(default);
+        cluster.Store.Faults.OnCommit(1, StoreFault.DoneThenHang);
+        var started = TimeProvider.System.GetTimestamp();
+
+        var lease = (await ipam.ClaimAsync("cni", Claim("h"), Endpoint("w"), null, default))[0];
+
+        Assert.That(TimeProvider.System.GetElapsedTime(started), Is.LessThan(TimeSpan.FromSeconds(2.5)));
+        await ipam.MaintainAsync(default);
+        Assert.That(cluster.Allocations().Where(a => a.Value == "h").Select(a => a.Key), Is.EqualTo(new[] { lease.Address.ToString() }));
+        Assert.That(cluster.Disagreements(), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_late_transaction_cannot_take_after_its_doubt_was_settled()
+    {
+        var cluster = Create().Pool("10.0.0.0/24", 26).Node("n");
+        var late = new LateStore(cluster.Store);
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog(), store: late, with: o => o with { StoreDeadline = TimeSpan.FromSeconds(1) });
+        await ipam.ClaimAsync("cni", Claim("warm"), null, null, default);
+        late.HoldNext = true;
+        await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", Claim("h"), null, null, default));
+
+        await ipam.MaintainAsync(default);
+        var outcome = await late.DeliverAsync();
+
+        Assert.That(outcome.Succeeded, Is.False);
+        Assert.That(cluster.Allocations().Values, Is.EqualTo(new[] { "warm" }));
+    }
+
+    [Test]
+    public async Task An_unbound_lease_is_collected_by_age_whatever_the_clock_does()
+    {
+        var time = new FakeTimeProvider();
+        var clock = new JumpingClock(time);
+        var cluster = Create(clock).Pool("10.0.0.0/24", 26).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
+        await ipam.ClaimAsync("cni", Claim("unbound"), null, null, default);
+        await ipam.ClaimAsync("cni", Claim("network", purpose: LeasePurpose.Network), null, null, default);
+        await ipam.ClaimAsync("cni", Claim("bound"), Endpoint("w"), null, default);
+        await ipam.MaintainAsync(default);
+        clock.Jump = TimeSpan.FromDays(1000);
+        await ipam.MaintainAsync(default);
+        Assert.That(cluster.Allocations().Values, Is.EquivalentTo(new[] { "unbound", "network", "bound" }), "the clock jumped, nothing aged");
+
+        time.Advance(TimeSpan.FromMinutes(10));
+        await ipam.MaintainAsync(default);
+
+        Assert.That(cluster.Allocations().Values, Is.EquivalentTo(new[] { "network", "bound" }));
+    }
+
+    [Test]
+    public async Task An_address_freed_just_now_is_assigned_last_but_on_demand()
+    {
+        var time = new FakeTimeProvider();
+        var cluster = Create(time).Pool("10.0.0.0/30", 30).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
+        var all = await ipam.ClaimAsync("cni", Claim("a", 4), null, null, default);
+        await ipam.ReleaseAsync("cni", all[2], default);
+        time.Advance(TimeSpan.FromSeconds(31));
+        await ipam.ReleaseAsync("cni", all[1], default);
+
+        Assert.That((await ipam.ClaimAsync("cni", Claim("b", 0) with { Exact = [all[1].Address] }, null, null, default))[0].Address, Is.EqualTo(all[1].Address));
+        Assert.That((await ipam.ClaimAsync("cni", Claim("c"), null, null, default))[0].Address, Is.EqualTo(all[2].Address));
+    }
+
+    [Test]
+    public async Task One_companion_that_the_store_refuses_fails_alone()
+    {
+        var cluster = Create().Pool("10.0.0.0/24", 26).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
+        await ipam.ClaimAsync("cni", Claim("warm"), null, null, default);
+        LeaseCompanion Twice(ImmutableArray<AddressLease> _) => new(
+            [new StoreOperation.Put("/x", default), new StoreOperation.Delete("/x")], []);
+
+        var claims = Enumerable.Range(0, 10).Select(i => ipam.ClaimAsync("cni", Claim($"h{i}"), null, i == 5 ? Twice : null, default)).ToArray();
+
+        await Assert.ThrowsAsync<CalicoException>(() => claims[5]);
+        await Task.WhenAll(claims.Where((_, i) => i != 5));
+        Assert.That(cluster.Allocations(), Has.Count.EqualTo(10));
+        Assert.That(cluster.Disagreements(), Is.Empty);
+    }
+
+    private static (int Commits, int Reads, int Lists) Counts(IpamCluster cluster) =>
+        (cluster.Store.Faults.Count(StoreCallKind.Commit), cluster.Store.Faults.Count(StoreCallKind.Get), cluster.Store.Faults.Count(StoreCallKind.List));
+
+    private sealed class JumpingClock(FakeTimeProvider inner) : TimeProvider
+    {
+        public TimeSpan Jump { get; set; }
+
+        public override long TimestampFrequency => inner.TimestampFrequency;
+
+        public override DateTimeOffset GetUtcNow() => inner.GetUtcNow() + Jump;
+
+        public override long GetTimestamp() => inner.GetTimestamp();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            inner.CreateTimer(callback, state, dueTime, period);
+    }
+}
