@@ -55,6 +55,19 @@ internal static class WiringMessages
         return batch;
     }
 
+    /// <summary>On the host's socket, when the peer is up: where the workload's addresses are.</summary>
+    /// <remarks>Stale, not permanent: used at once and verified by the kernel a little later, so that a workload may change its MAC. A
+    /// first question that is lost would be repeated only after a second.</remarks>
+    public static RouteBatch Neighbours(WiringRequest request, int index)
+    {
+        var batch = new RouteBatch();
+        foreach (var address in request.Addresses)
+        {
+            batch.SetNeighbour(new() { LinkIndex = index, Address = address.BaseAddress, Mac = request.Mac, State = NeighbourStates.Stale });
+        }
+        return batch;
+    }
+
     /// <summary>Inside the workload's namespace: addresses, the gateway's neighbour entry, routes.</summary>
     public static RouteBatch WorkloadSide(WiringRequest request, int index)
     {

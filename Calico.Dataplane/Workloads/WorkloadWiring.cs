@@ -190,10 +190,11 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             if (request.Namespace is not null)
             {
                 ConfigureWorkload(request, made + 1);
-                // The host side came up without a carrier, and sends nothing until the kernel's link watch has run: its first ARP
-                // request would be lost, and the next comes a second later. Asking for the link makes the kernel catch up (rtnl_getlink,
-                // since 6.8; before, it takes some milliseconds).
+                // The host side came up without a carrier, and sends nothing until the kernel's link watch has run. Asking for the link
+                // makes the kernel catch up (rtnl_getlink, since 6.8; before, it takes some milliseconds).
                 _socket.FindLink(made);
+                using var neighbours = WiringMessages.Neighbours(request, made);
+                _socket.Execute(neighbours);
             }
             _ledger.Add(request.HostInterface, made, new([.. request.Addresses.Select(Cidr.From)]));
             return true;

@@ -6,7 +6,7 @@ using Calico.Datastore.Selectors;
 namespace Calico.Felix.Calculation;
 
 /// <summary>What an IP set holds.</summary>
-/// <param name="Id">Upstream's form: <c>s:…</c> for a selector, <c>n:…</c> for a named port.</param>
+/// <param name="Id">Upstream's form: <c>s:...</c> for a selector, <c>n:...</c> for a named port.</param>
 /// <param name="Selector">Whose addresses.</param>
 /// <param name="Port">Only where this port is defined, and with it; null: addresses alone.</param>
 /// <param name="Protocol">Only ports of this protocol; null: any.</param>

@@ -1,0 +1,103 @@
+using System.Diagnostics;
+using Calico.Dataplane;
+using Calico.Dataplane.Reconciliation;
+using Calico.Dataplane.Translation;
+using Calico.Datastore.Sync;
+using Calico.Felix;
+using Calico.Felix.Output;
+using Calico.Felix.Rules;
+using Calico.KernelTests.Linux;
+using Calico.Linux.Nftables;
+using NUnit.Framework;
+using static Calico.KernelTests.Dataplane.PretendNode;
+
+namespace Calico.KernelTests.Dataplane;
+
+/// <summary>What a change costs. By hand: figures of a busy machine say nothing.</summary>
+[Explicit("measures")]
+public sealed class Measurements
+{
+    [TestCase(10, 30)]
+    [TestCase(100, 300)]
+    [TestCase(1000, 3000)]
+    public void One_endpoint_more_and_less(int endpoints, int rules)
+    {
+        using var host = new ScratchNamespace();
+        using var table = new TableReconciler(host.OpenNft());
+        var translator = new RulesetTranslator(new() { NodeName = "node-a" });
+        const int ListsPerProgram = 1;
+        var lists = Math.Max(1, rules / 3);
+        for (var list = 0; list < lists; list++)
+        {
+            translator.Apply(new RuleListUpdate(new($"profile/p{list}/ingress", new([.. Enumerable.Range(1, 3).Select(port => new CompiledRule(
+                new() { Protocol = 6, Destination = new() { Ports = [new((ushort)port, (ushort)port)] } }, RuleAction.Allow,
+                new(new ResourceKey("Profile", "", $"p{list}"), "", port, "1")))]))));
+        }
+        for (var i = 0; i < endpoints; i++)
+        {
+            translator.Apply(Update(i, i % lists));
+        }
+        table.Commit(translator.Ruleset);
+
+        var (added, removed, listed) = (new List<double>(), new List<double>(), new List<double>());
+        for (var round = 0; round < 300; round++)
+        {
+            translator.Apply(Update(endpoints + 1, round % lists));
+            added.Add(Time(() => table.Commit(translator.Ruleset)));
+            translator.Apply(new EndpointRemove(Id($"{endpoints + 1}")));
+            removed.Add(Time(() => table.Commit(translator.Ruleset)));
+        }
+        for (var round = 0; round < 20; round++)
+        {
+            listed.Add(Time(() => table.Read(translator.Ruleset.Table)));
+        }
+        Print($"{endpoints} endpoints, {rules} rules, {ListsPerProgram} list each: one more", added);
+        Print($"{endpoints} endpoints: one less", removed);
+        Print($"{endpoints} endpoints: read all back", listed);
+
+        EndpointUpdate Update(int number, int list) => new(Id($"{number}"), $"cali{number}", EndpointGate.Open,
+            [$"profile/p{list}/ingress"], [$"profile/p{list}/ingress"], [], []);
+    }
+
+    [Test]
+    public async Task Wiring_and_publishing()
+    {
+        await using var node = new PretendNode();
+        await node.StartAsync();
+        node.Accept(Profile("open", new Datastore.Resources.Rule { Action = "Allow" }));
+        var (wired, published, withdrawn, unwired) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
+        var workload = await node.WireAsync("a", "10.65.0.2/32");
+        for (var round = 0; round < 100; round++)
+        {
+            published.Add(await TimeAsync(() => node.PublishAsync("a", "10.65.0.2/32", "open")));
+            withdrawn.Add(await TimeAsync(() => node.Loop.WithdrawAsync(Id("a"), Deadline())));
+            unwired.Add(await TimeAsync(() => node.Wiring.UnwireAsync("calia", "eth0", $"/run/netns/{workload.Name}", workload.File.Identity.Inode, Deadline())));
+            await Task.Delay(80);
+            wired.Add(await TimeAsync(() => node.Wiring.WireAsync(node.Request("a", "10.65.0.2/32"), Deadline())));
+        }
+        Print("wire", wired);
+        Print("publish", published);
+        Print("withdraw, connections looked for", withdrawn);
+        Print("unwire", unwired);
+    }
+
+    private static double Time(Action action)
+    {
+        var start = Stopwatch.GetTimestamp();
+        action();
+        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+    }
+
+    private static async Task<double> TimeAsync(Func<Task> action)
+    {
+        var start = Stopwatch.GetTimestamp();
+        await action();
+        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+    }
+
+    private static void Print(string what, List<double> milliseconds)
+    {
+        milliseconds.Sort();
+        TestContext.Progress.WriteLine($"{what}: p50 {milliseconds[milliseconds.Count / 2]:0.000} ms, p95 {milliseconds[milliseconds.Count * 95 / 100]:0.000} ms");
+    }
+}
