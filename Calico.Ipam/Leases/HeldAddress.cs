@@ -16,6 +16,9 @@ internal sealed record HeldAddress
     public required string Handle { get; init; }
     public required ulong Sequence { get; init; }
 
+    /// <summary>Handles that it may have instead, if unanswered transactions took: the release is meant for those too.</summary>
+    public ImmutableArray<string> OrHandles { get; init; } = [];
+
     /// <summary>A transaction about it has not been answered: the address may be somebody else's by now and is never given out.</summary>
     public bool IsDoubtful { get; init; }
 

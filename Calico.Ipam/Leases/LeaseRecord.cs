@@ -38,6 +38,9 @@ internal sealed record LeaseRecord
     /// <summary>The store does not show it like this yet.</summary>
     public bool IsOffline { get; init; }
 
+    /// <summary>A transaction to show it has not been answered: the store may have it by its own handle, or not.</summary>
+    public bool IsAttempted { get; init; }
+
     /// <summary>Whose the store shows the address to be: this handle, or while offline the former one.</summary>
     public required string StoreHandle { get; init; }
 

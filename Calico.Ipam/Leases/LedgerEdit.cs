@@ -15,9 +15,7 @@ internal sealed class LedgerEdit
     private readonly Dictionary<IPAddress, HeldAddress?> _parked = [];
     private readonly Dictionary<long, JournalledWrites?> _writes = [];
 
-    public IEnumerable<LeaseRecord> LeasesSet => _leases.Values.OfType<LeaseRecord>();
-
-    public IEnumerable<IPAddress> LeasesRemoved => _leases.Where(l => l.Value is null).Select(l => l.Key);
+    public IEnumerable<IPAddress> ParkedRemoved => _parked.Where(p => p.Value is null).Select(p => p.Key);
 
     public void Set(LeaseRecord lease) => _leases[lease.Ip] = lease;
 

@@ -93,7 +93,7 @@ public sealed partial class NodeIpam
             ledger = _ledger;
         }
 
-        if (ledger.Releases.Values.Any(r => r.IsDoubtful))
+        if (ledger.Releases.Values.Any(r => r.IsDoubtful) || (ledger.Offline > 0 && ledger.Leases.Values.Any(l => l.IsAttempted)))
         {
             // The fence: every transaction compares this key, so one that is still under way cannot take after this.
             await _store.CommitAsync(new(new StoreOperation.Put(_marker, Encoding.UTF8.GetBytes("{}"))), ct);
@@ -131,7 +131,13 @@ public sealed partial class NodeIpam
         var lost = new List<LeaseRecord>();
         foreach (var release in releases)
         {
-            await plan.ReleaseAsync(release.Ip, release.Handle, release.Sequence, ct);
+            if (await plan.ReleaseAsync(release.Ip, release.Handle, release.Sequence, ct) is null
+                && await plan.FindAsync(release.Ip, ct) is { } found && found.Block.AttributeOf(found.Ordinal) is { HandleId: { } handle } attribute
+                && release.OrHandles.Contains(handle) && LeaseRecord.NodeOf(attribute) == plan.Node)
+            {
+                await plan.ReleaseAsync(release.Ip, handle, found.Block.SequenceOf(found.Ordinal) ?? 0, ct);
+            }
+
             plan.Edit.RemoveRelease(release.Ip);
         }
 
@@ -154,6 +160,11 @@ public sealed partial class NodeIpam
         foreach (var release in releases.Where(r => !r.IsDoubtful))
         {
             marks.SetRelease(release with { IsDoubtful = true });
+        }
+
+        foreach (var lease in leases.Where(l => !l.IsAttempted))
+        {
+            marks.Set(lease with { IsAttempted = true });
         }
 
         LedgerEdit unmark;
@@ -195,7 +206,7 @@ public sealed partial class NodeIpam
     /// <returns>False: the address is another's.</returns>
     private static async Task<bool> SyncAsync(OnlinePlan plan, LeaseRecord lease, CancellationToken ct)
     {
-        var synced = lease with { IsOffline = false };
+        var synced = lease with { IsOffline = false, IsAttempted = false };
         var block = await plan.Change.BlockAsync(lease.Cidr, ct);
         var ordinal = block?.OrdinalOf(lease.Ip) ?? 0;
         if (block?.AttributeOf(ordinal) is not { ReleasedAt: null } attribute)

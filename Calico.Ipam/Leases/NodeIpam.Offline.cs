@@ -159,23 +159,57 @@ public sealed partial class NodeIpam
         return operation.AbandonedLog = LogOf(operation, edit, []);
     }
 
-    /// <summary>Journals as doubtful what an unanswered transaction may have taken for the operation.</summary>
-    private static void AddDoubts(NodeOperation operation, LedgerEdit edit)
+    /// <summary>Journals as doubtful what an unanswered transaction may have taken or freed for the operation. Guarded by the lock.</summary>
+    private void AddDoubts(NodeOperation operation, LedgerEdit edit)
     {
         var plan = operation.Plan!;
         ImmutableArray<JournalledWrite> undo = [.. plan.Store.OfType<StoreOperation.Put>().Select(p => new JournalledWrite(p.Key, p.Value.ToArray()))];
         foreach (var acquired in plan.Acquired)
         {
-            edit.SetRelease(new()
+            var lease = _ledger.Leases.GetValueOrDefault(acquired.Address);
+            var parked = _ledger.Parked.GetValueOrDefault(acquired.Address);
+            if (lease?.Handle == acquired.Handle)
+            {
+                // Taken again for the very lease that has it: it stays, whichever way the transaction went.
+                continue;
+            }
+
+            // An address that was ours under another handle is under one or the other now, and all of them are over. One transaction may
+            // free an address and take it again, so the former handle may be that of a release, too.
+            var former = _ledger.Releases.GetValueOrDefault(acquired.Address) ?? parked ?? (lease is null ? null : new HeldAddress
+            {
+                Address = lease.Address,
+                Block = lease.Block,
+                Handle = lease.StoreHandle,
+                Sequence = lease.StoreSequence,
+                OrHandles = [lease.Handle],
+            });
+            var release = former ?? new HeldAddress
             {
                 Address = acquired.Address.ToString(),
                 Block = acquired.Block.ToString(),
                 Handle = acquired.Handle,
                 Sequence = acquired.Sequence,
+            };
+            edit.RemoveLease(acquired.Address);
+            edit.RemoveParked(acquired.Address);
+            edit.SetRelease(release with
+            {
                 IsDoubtful = true,
-                Undo = undo,
+                OrHandles = [.. release.OrHandles, acquired.Handle],
+                Undo = [.. release.Undo, .. undo],
             });
             undo = [];
+        }
+
+        foreach (var address in plan.Edit.ParkedRemoved.Where(a => plan.Acquired.TrueForAll(q => !q.Address.Equals(a))))
+        {
+            // Perhaps freed: not to be given out from here again.
+            if (_ledger.Parked.TryGetValue(address, out var surplus))
+            {
+                edit.RemoveParked(address);
+                edit.SetRelease(surplus with { IsDoubtful = true });
+            }
         }
     }
 

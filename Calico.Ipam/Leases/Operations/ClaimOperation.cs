@@ -58,7 +58,7 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
             {
                 var held = plan.Ledger.Leases.GetValueOrDefault(address);
                 var lease = held is null ? plan.Take(wanted, address.Equals)
-                    : IsRegrantable(held) ? Regrant(plan, held, wanted)
+                    : IsRegrantable(held) ? plan.IsBusy(address) || held.IsAttempted ? null : Regrant(plan, held, wanted)
                     : throw HeldBy(held);
                 if (lease is null)
                 {

@@ -62,6 +62,9 @@ internal sealed class OfflinePlan(string node, LeaseLedger ledger, ImmutableArra
         return lease;
     }
 
+    /// <summary>Whether a transaction about the address is under way.</summary>
+    public bool IsBusy(IPAddress address) => busy.Contains(address);
+
     /// <summary>Journals the release of a lease.</summary>
     public void Release(LeaseRecord lease)
     {
@@ -73,8 +76,9 @@ internal sealed class OfflinePlan(string node, LeaseLedger ledger, ImmutableArra
             Handle = lease.StoreHandle,
             Sequence = lease.StoreSequence,
 
-            // A lease whose last change is being replayed may be under another number by now.
-            IsDoubtful = isAmbiguous || busy.Contains(lease.Ip),
+            // A lease whose last change is being replayed may be under its own handle and another number by now.
+            OrHandles = lease.IsOffline ? [lease.Handle] : [],
+            IsDoubtful = isAmbiguous || lease.IsAttempted || IsBusy(lease.Ip),
         });
     }
 

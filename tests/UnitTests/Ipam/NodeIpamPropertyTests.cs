@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
@@ -165,7 +166,7 @@ public sealed class NodeIpamPropertyTests
         public MortalNode Mortal { get; private set; } = null!;
 
         /// <summary>By endpoint; what a removal has been asked for is not here.</summary>
-        public Dictionary<string, ImmutableArray<AddressLease>> Held { get; } = [];
+        public ConcurrentDictionary<string, ImmutableArray<AddressLease>> Held { get; } = [];
 
         public async Task StartAsync()
         {
@@ -198,7 +199,7 @@ public sealed class NodeIpamPropertyTests
 
             try
             {
-                var handle = string.Create(CultureInfo.InvariantCulture, $"{name}.{endpoint}.{++_life}");
+                var handle = string.Create(CultureInfo.InvariantCulture, $"{name}.{endpoint}.{Interlocked.Increment(ref _life)}");
                 Held[endpoint] = await Ipam.ClaimAsync("cni", Claim(handle, count), Endpoint(endpoint), null, default);
             }
             catch (CalicoException e) when (e.Problem is Problem.Unavailable or Problem.Exhausted or Problem.Conflict)
@@ -210,7 +211,7 @@ public sealed class NodeIpamPropertyTests
         public async Task RemoveAsync(int key)
         {
             var endpoint = string.Create(CultureInfo.InvariantCulture, $"w{key}");
-            if (!Held.Remove(endpoint, out var leases))
+            if (!Held.TryRemove(endpoint, out var leases))
             {
                 return;
             }
@@ -229,7 +230,7 @@ public sealed class NodeIpamPropertyTests
         {
             try
             {
-                var handle = string.Create(CultureInfo.InvariantCulture, $"{name}.u{key}.{++_life}");
+                var handle = string.Create(CultureInfo.InvariantCulture, $"{name}.u{key}.{Interlocked.Increment(ref _life)}");
                 foreach (var lease in await Ipam.ClaimAsync("docker", Claim(handle), null, null, default))
                 {
                     await Ipam.ReleaseAsync("docker", lease, default);
