@@ -12,7 +12,8 @@ public sealed partial record CniInstall
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
     private static readonly string[] Roles = ["calico", "calico-ipam"];
 
-    public string Shim { get; init; } = "/usr/lib/calico/bin/calico-shim";
+    /// <summary>The binary to install: beside this program's folder, or where packages put it.</summary>
+    public string Shim { get; init; } = Beside() ?? "/usr/lib/calico/bin/calico-shim";
     public string BinDirectory { get; init; } = "/opt/cni/bin";
     public string ConfDirectory { get; init; } = "/etc/cni/net.d";
     public string Network { get; init; } = "calico";
@@ -56,6 +57,10 @@ public sealed partial record CniInstall
             throw new CalicoException(Problem.Refused, $"the CNI files cannot be written: {e.Message}", null, e);
         }
     }
+
+    // As `./build.sh publish` lays things out: host/calico-host and bin/calico-shim.
+    private static string? Beside() =>
+        Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "bin", "calico-shim")) is var path && File.Exists(path) ? path : null;
 
     private JsonObject Conflist()
     {

@@ -13,7 +13,7 @@ if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' plain
 
 step() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 show() { printf '%s  $ %s%s\n' "$dim" "$*" "$plain"; in_host "$@" | sed 's/^/    /'; }
-in_host() { "$host" exec "$dir" env PATH="$programs/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+in_host() { "$host" exec "$dir" env PATH="$programs/bin:$programs/host:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
   CONTAINERS_CONF=/etc/containers/demo.conf CALICO_PLUGIN_DIR="$programs/plugins" "$@"; }
 
 # Nothing of the demo is left behind, however it ends.
@@ -46,7 +46,7 @@ sed 's/^/    /' "$here/pools.yaml"
 in_host tee /etc/calico/pools.yaml <"$here/pools.yaml" >/dev/null
 show calicoctl apply -f /etc/calico/pools.yaml
 for network in blue green; do
-  show "$programs/host/calico-host" cni install --shim "$programs/bin/calico-shim" --bin-dir /opt/cni/bin --conf-dir /etc/cni/net.d --network $network --pool $network
+  show calico-host cni install --network $network --pool $network
 done
 
 step "4  Three containers: web and shop on blue, other on green"
@@ -84,7 +84,8 @@ web=$(in_host podman exec web /bin/busybox ip -o -4 addr show dev eth0 | awk '{s
 failed=0
 ask() { # container expected
   local from=$1 expected=$2 answer
-  answer=$(in_host podman exec "$from" /bin/busybox wget -q -T 2 -O - "http://$web/" 2>/dev/null || true)
+  # nc, not wget: Debian's static busybox cannot look up names and its wget dies of it.
+  answer=$(printf 'GET / HTTP/1.0\r\n\r\n' | in_host podman exec -i "$from" /bin/busybox nc -w 2 "$web" 80 2>/dev/null | tail -n 1 || true)
   if [ "$answer" = "hello from web" ]; then
     printf '    %s%-5s -> web   %s%s\n' "$green" "$from" "$answer" "$plain"
     [ "$expected" = may ] || failed=1
