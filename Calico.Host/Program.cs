@@ -10,6 +10,7 @@ try
 catch (CalicoException e)
 {
     // What a person has to mend: one line, the field first when there is one.
-    Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"calico-host: {e.Message}"));
+    var field = e.Path is { Length: > 0 } path && !e.Message.Contains(path, StringComparison.Ordinal) ? $"{path}: " : "";
+    Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"calico-host: {field}{e.Message}"));
     return e.IsTransient ? 75 : 1;
 }

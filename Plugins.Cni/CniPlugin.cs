@@ -36,5 +36,6 @@ public sealed class CniPlugin : IOrchestratorPlugin
         .AddSingleton<IpamRelease>()
         .AddSingleton<EndpointLookup>()
         .AddSingleton<EndpointPlanner>()
+        .AddSingleton<PoolFamilies>()
         .AddSingleton<DelSpool>();
 }

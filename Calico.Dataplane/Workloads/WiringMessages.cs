@@ -90,7 +90,7 @@ internal static class WiringMessages
         if (request.Gateway4 is { } gateway && request.Addresses.Any(a => !IsIpv6(a)))
         {
             batch.SetNeighbour(new() { LinkIndex = index, Address = gateway, Mac = HostMac });
-            batch.AddRoute(new() { Destination = new(gateway, 32), LinkIndex = index, Scope = RouteScope.Link });
+            batch.AddRoute(new() { Destination = new(gateway, 32), LinkIndex = index, Scope = RouteScope.Link, Protocol = RouteProtocol.Boot });
             AddRoutes(batch, request, index, AddressFamily.InterNetwork, gateway);
         }
         if (HasIpv6(request))
@@ -112,11 +112,12 @@ internal static class WiringMessages
             batch.AddRoute(new()
             {
                 Destination = new(family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0), Gateway = gateway, LinkIndex = index,
+                Protocol = RouteProtocol.Boot,
             });
         }
         foreach (var route in request.Routes.Where(r => r.Destination.BaseAddress.AddressFamily == family))
         {
-            batch.AddRoute(new() { Destination = route.Destination, Gateway = route.Via ?? gateway, LinkIndex = index, OnLink = route.Via is not null });
+            batch.AddRoute(new() { Destination = route.Destination, Gateway = route.Via ?? gateway, LinkIndex = index, OnLink = route.Via is not null, Protocol = RouteProtocol.Boot });
         }
     }
 

@@ -13,7 +13,7 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
     public async Task<AllocationBlock> AssignAsync(AssignRequest request, CancellationToken ct)
     {
         var pool = (await facts.PoolsAsync(ct)).FirstOrDefault(p => !p.Disabled && p.Cidr.Contains(request.Address))
-            ?? throw new CalicoException(Problem.NotFound, "The provided IP address is not in a configured pool\n");
+            ?? throw new CalicoException(Problem.NotFound, $"{request.Address}: The provided IP address is not in a configured pool\n");
         if (request.Use != IntendedUse.Unspecified && !pool.AllowedUses.Contains(request.Use))
         {
             throw new CalicoException(Problem.Invalid, $"IP address {request.Address} is in IP pool \"{pool.Name}\", which is not allowed for use "

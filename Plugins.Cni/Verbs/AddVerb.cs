@@ -8,7 +8,7 @@ namespace Calico.Plugins.Cni.Verbs;
 
 /// <summary>ADD: all or nothing, and the answer means that the kernel enforces the endpoint's policy.</summary>
 internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDataplane dataplane, INetworkNamespaces namespaces, IProfiles profiles,
-    EndpointLookup lookup, EndpointPlanner planner, DelSpool spool, TimeProvider time, ILogger<AddVerb> log)
+    EndpointLookup lookup, EndpointPlanner planner, PoolFamilies pools, DelSpool spool, TimeProvider time, ILogger<AddVerb> log)
 {
     private const string HostMac = "ee:ee:ee:ee:ee:ee";
 
@@ -25,6 +25,7 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
         if (configuration.Ipam.UsesPodCidr)
             throw new CniException(CniCode.UnsupportedField, "ipam: usePodCidr needs the Kubernetes API, which this host does not ask",
                 "ipam.subnet");
+        await pools.CheckAsync(call, configuration, ct);
         await spool.SettleAsync(call, ct);
         using var networkNamespace = Open(request);
         var (id, existing) = await lookup.FindAsync(call, ct);

@@ -5,12 +5,13 @@ using Calico.Plugins.Cni.Protocol;
 namespace Calico.Plugins.Cni.Verbs;
 
 /// <summary><c>calico-ipam</c> alone, under another network plugin: addresses that are claimed, never bound to an endpoint of ours.</summary>
-internal sealed class IpamVerbs(IIpam ipam, IpamRelease release, EndpointPlanner planner, DelSpool spool)
+internal sealed class IpamVerbs(IIpam ipam, IpamRelease release, EndpointPlanner planner, PoolFamilies families, DelSpool spool)
 {
     public async Task<CniResult> AddAsync(CniRequest request, CancellationToken ct)
     {
         var (call, configuration) = (request.Call, request.Configuration);
         configuration.Validate();
+        await families.CheckAsync(call, configuration, ct);
         await spool.SettleAsync(call, ct);
         var asked = AnnotationRequest.Of(call, configuration);
         var claim = planner.ClaimFor(call, configuration, asked, LeasePurpose.Foreign);

@@ -143,12 +143,12 @@ public sealed class CniTests
     [Test]
     public async Task Calico_ipam_serves_another_network_plugin()
     {
-        const string conf = """{"cniVersion":"1.0.0","name":"foreign","type":"ptp","ipam":{"type":"calico-ipam"}}""";
+        const string conf = """{"cniVersion":"1.0.0","name":"foreign","type":"bridge","bridge":"br-foreign","ipam":{"type":"calico-ipam"}}""";
         await cni.AddNamespaceAsync("fo");
-        var result = await cni.CallAsync("ADD", "fo", "/run/netns/fo", conf, program: "ptp");
+        var result = await cni.CallAsync("ADD", "fo", "/run/netns/fo", conf, program: "bridge");
         Assert.That(result.ExitCode, Is.Zero, result.Output + result.Error);
         Assert.That(result.Output, Does.Contain("10.65."));
-        (await cni.CallAsync("DEL", "fo", "/run/netns/fo", conf, program: "ptp")).OrThrow();
+        (await cni.CallAsync("DEL", "fo", "/run/netns/fo", conf, program: "bridge")).OrThrow();
     }
 
     [Test]

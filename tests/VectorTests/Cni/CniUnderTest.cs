@@ -26,9 +26,9 @@ internal sealed class CniUnderTest : IDelegateRunner, IDisposable
         var release = new IpamRelease(Node.Ipam);
         var del = new DelVerb(Node.Network, lookup);
         _spool = new DelSpool(Settings, del, release, TimeProvider.System, NullLogger<DelSpool>.Instance);
-        var add = new AddVerb(Node.Network, Node.Dataplane, Node.Namespaces, Node.Profiles, lookup, planner, _spool, TimeProvider.System, NullLogger<AddVerb>.Instance);
+        var add = new AddVerb(Node.Network, Node.Dataplane, Node.Namespaces, Node.Profiles, lookup, planner, new PoolFamilies(Node.Ipam), _spool, TimeProvider.System, NullLogger<AddVerb>.Instance);
         _dispatcher = new CniDispatcher(Settings, add, del, new CheckVerb(Node.Network, lookup), new GcVerb(Node.Network, TimeProvider.System),
-            new StatusVerb(Settings, Node.Status), new IpamVerbs(Node.Ipam, release, planner, _spool), TimeProvider.System, NullLogger<CniDispatcher>.Instance);
+            new StatusVerb(Settings, Node.Status), new IpamVerbs(Node.Ipam, release, planner, new PoolFamilies(Node.Ipam), _spool), TimeProvider.System, NullLogger<CniDispatcher>.Instance);
     }
 
     public FakeNode Node { get; } = new("cni");
