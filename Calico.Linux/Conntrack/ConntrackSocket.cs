@@ -1,9 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
-using System.Net.Sockets;
 using Calico.Linux.Netlink;
-using Calico.Linux.Nftables;
-using static Calico.Linux.Conntrack.ConntrackMessages;
 
 namespace Calico.Linux.Conntrack;
 
@@ -17,8 +14,6 @@ public sealed class ConntrackSocket : IDisposable
 {
     private const int DeletesPerSend = 1000;
     private const int BufferBytes = 4 * 1024 * 1024;
-    private const byte NFPROTO_IPV4 = 2;
-    private const byte NFPROTO_IPV6 = 10;
 
     private readonly NetlinkSocket _socket;
     private readonly NetlinkWriter _writer = new();
@@ -71,48 +66,19 @@ public sealed class ConntrackSocket : IDisposable
         _writer.Dispose();
     }
 
-    private static byte FamilyOf(IPAddress address) => address.AddressFamily == AddressFamily.InterNetworkV6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
-
     private ImmutableArray<ConntrackEntry> ListOnce(ConntrackTuplePart part, IPAddress address)
     {
         var found = ImmutableArray.CreateBuilder<ConntrackEntry>();
         uint sequence = _socket.NextSequence();
-        WriteList(sequence, part, address);
+        _writer.Clear();
+        ConntrackQueries.List(_writer, sequence, part, address);
         _socket.Dump(_writer, sequence, $"list connections of {address}", (in NetlinkMessage message) =>
         {
             // Compared here too: older kernels ignore the filter.
-            if (Read(message) is { } entry && entry[part].Equals(address))
+            if (ConntrackMessages.Read(message) is { } entry && entry[part].Equals(address))
                 found.Add(entry);
         });
         return found.DrainToImmutable();
-    }
-
-    private void WriteList(uint sequence, ConntrackTuplePart part, IPAddress address)
-    {
-        _writer.Clear();
-        _writer.BeginMessage(IPCTNL_MSG_CT_GET, NetlinkFlags.Request | NetlinkFlags.Dump, sequence);
-        _writer.WriteStruct(new NetfilterHeader { Family = FamilyOf(address) });
-
-        // IPv4 only: for IPv6 the kernel's comparison is inverted and leaves out just what was asked for (seen with 6.18).
-        if (address.AddressFamily == AddressFamily.InterNetwork)
-            WriteFilter(part, address);
-        _writer.EndMessage();
-    }
-
-    private void WriteFilter(ConntrackTuplePart part, IPAddress address)
-    {
-        bool isSource = part is ConntrackTuplePart.OriginalSource or ConntrackTuplePart.ReplySource;
-        bool isReply = part is ConntrackTuplePart.ReplySource or ConntrackTuplePart.ReplyDestination;
-        uint wanted = isSource ? CTA_FILTER_F_CTA_IP_SRC : CTA_FILTER_F_CTA_IP_DST;
-        NestedToken tuple = _writer.BeginNested(isReply ? CTA_TUPLE_REPLY : CTA_TUPLE_ORIG);
-        NestedToken addresses = _writer.BeginNested(CTA_TUPLE_IP);
-        _writer.WriteAddress(isSource ? CTA_IP_V4_SRC : CTA_IP_V4_DST, address);
-        _writer.EndNested(addresses);
-        _writer.EndNested(tuple);
-        NestedToken filter = _writer.BeginNested(CTA_FILTER);
-        _writer.WriteU32(CTA_FILTER_ORIG_FLAGS, isReply ? 0 : wanted);
-        _writer.WriteU32(CTA_FILTER_REPLY_FLAGS, isReply ? wanted : 0);
-        _writer.EndNested(filter);
     }
 
     private int Delete(ReadOnlySpan<ConntrackEntry> entries)
@@ -120,18 +86,7 @@ public sealed class ConntrackSocket : IDisposable
         uint first = _socket.ReserveSequences(entries.Length);
         _writer.Clear();
         for (int i = 0; i < entries.Length; i++)
-        {
-            ConntrackEntry entry = entries[i];
-            _writer.BeginMessage(IPCTNL_MSG_CT_DELETE, NetlinkFlags.Request | NetlinkFlags.Ack, first + (uint)i);
-            _writer.WriteStruct(new NetfilterHeader { Family = FamilyOf(entry.OriginalSource) });
-            NestedToken tuple = _writer.BeginNested(CTA_TUPLE_ORIG);
-            _writer.WriteRaw(entry.OriginalTuple.AsSpan());
-            _writer.EndNested(tuple);
-            _writer.WriteU32BigEndian(CTA_ID, entry.Id);
-            if (entry.Zone is { } zone)
-                _writer.WriteU16BigEndian(CTA_ZONE, zone);
-            _writer.EndMessage();
-        }
+            ConntrackQueries.Delete(_writer, first + (uint)i, entries[i]);
 
         const string What = "delete connections";
         _socket.Send(_writer.Written, What);

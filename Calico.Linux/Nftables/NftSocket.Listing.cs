@@ -13,8 +13,9 @@ public sealed partial class NftSocket
         uint generation = 0;
         lock (_exchange)
         {
-            uint sequence = BeginQuery(NftMessages.NFT_MSG_GETGEN, NftFamily.Unspecified, dump: false);
-            _query.EndMessage();
+            uint sequence = _socket.NextSequence();
+            _query.Clear();
+            NftQueries.Generation(_query, sequence);
             _socket.Ask(_query, sequence, "read the nftables generation",
                 (in NetlinkMessage message) => generation = NftReader.ReadGeneration(message));
         }
@@ -23,8 +24,7 @@ public sealed partial class NftSocket
     }
 
     /// <summary>Names of all tables of all families, other programs' too.</summary>
-    public ImmutableArray<NftTable> ListTables() => List<NftTable>(NftMessages.NFT_MSG_GETTABLE, NftFamily.Unspecified, "list tables", null,
-        static (in NetlinkMessage message, ImmutableArray<NftTable>.Builder found) => NftReader.ReadTable(message, found));
+    public ImmutableArray<NftTable> ListTables() => List<NftTable>("list tables", NftQueries.Tables, NftReader.ReadTable);
 
     /// <summary>All of one table at one generation, or null if it is not there.</summary>
     /// <exception cref="NetlinkInterruptedException">Others kept changing the ruleset.</exception>
@@ -58,53 +58,40 @@ public sealed partial class NftSocket
         throw new NetlinkInterruptedException($"read table {table}");
     }
 
-    public ImmutableArray<NftChain> ListChains(NftTable table) => List(NftMessages.NFT_MSG_GETCHAIN, table.Family,
-        $"list chains of table {table}", null, (in NetlinkMessage message, ImmutableArray<NftChain>.Builder found) => NftReader.ReadChain(message, table, found));
+    public ImmutableArray<NftChain> ListChains(NftTable table) => List<NftChain>($"list chains of table {table}",
+        (query, sequence) => NftQueries.Chains(query, sequence, table.Family),
+        (in NetlinkMessage message, ImmutableArray<NftChain>.Builder found) => NftReader.ReadChain(message, table, found));
 
     /// <summary>Rules in order, of one chain or of all.</summary>
-    public ImmutableArray<NftRuleState> ListRules(NftTable table, string? chain = null) => List(NftMessages.NFT_MSG_GETRULE, table.Family,
+    public ImmutableArray<NftRuleState> ListRules(NftTable table, string? chain = null) => List<NftRuleState>(
         $"list rules of table {table}",
-        query =>
-        {
-            query.WriteString(NftMessages.NFTA_RULE_TABLE, table.Name);
-            if (chain is not null)
-                query.WriteString(NftMessages.NFTA_RULE_CHAIN, chain);
-        },
+        (query, sequence) => NftQueries.Rules(query, sequence, table, chain),
         (in NetlinkMessage message, ImmutableArray<NftRuleState>.Builder found) => NftReader.ReadRule(message, table, found));
 
-    public ImmutableArray<NftSetState> ListSets(NftTable table) => List(NftMessages.NFT_MSG_GETSET, table.Family,
-        $"list sets of table {table}", query => query.WriteString(NftMessages.NFTA_SET_TABLE, table.Name),
+    public ImmutableArray<NftSetState> ListSets(NftTable table) => List<NftSetState>($"list sets of table {table}",
+        (query, sequence) => NftQueries.Sets(query, sequence, table),
         (in NetlinkMessage message, ImmutableArray<NftSetState>.Builder found) => NftReader.ReadSet(message, table, found));
 
-    public ImmutableArray<NftElement> ListElements(NftTable table, string set) => List<NftElement>(NftMessages.NFT_MSG_GETSETELEM,
-        table.Family, $"list elements of set {set} in table {table}",
-        query =>
-        {
-            query.WriteString(NftMessages.NFTA_SET_ELEM_LIST_TABLE, table.Name);
-            query.WriteString(NftMessages.NFTA_SET_ELEM_LIST_SET, set);
-        },
-        static (in NetlinkMessage message, ImmutableArray<NftElement>.Builder found) => NftReader.ReadElements(message, found));
+    public ImmutableArray<NftElement> ListElements(NftTable table, string set) => List<NftElement>(
+        $"list elements of set {set} in table {table}",
+        (query, sequence) => NftQueries.Elements(query, sequence, table, set), NftReader.ReadElements);
 
     /// <summary>Named counters of a table.</summary>
-    public ImmutableArray<NftCounterState> ListCounters(NftTable table) => ListCounters(NftMessages.NFT_MSG_GETOBJ, table);
+    public ImmutableArray<NftCounterState> ListCounters(NftTable table) => ListCounters(table, reset: false);
 
     /// <summary>Reads the named counters and sets them to 0, each at one moment, so that no packet is lost between.</summary>
-    public ImmutableArray<NftCounterState> ResetCounters(NftTable table) => ListCounters(NftMessages.NFT_MSG_GETOBJ_RESET, table);
+    /// <exception cref="NetlinkInterruptedException">The ruleset changed meanwhile; some counters were reset and their counts are lost.</exception>
+    public ImmutableArray<NftCounterState> ResetCounters(NftTable table) => ListCounters(table, reset: true);
 
-    private ImmutableArray<NftCounterState> ListCounters(ushort request, NftTable table) => List(request, table.Family,
-        $"list counters of table {table}",
-        query =>
-        {
-            query.WriteString(NftMessages.NFTA_OBJ_TABLE, table.Name);
-            query.WriteU32BigEndian(NftMessages.NFTA_OBJ_TYPE, NftMessages.NFT_OBJECT_COUNTER);
-        },
+    private ImmutableArray<NftCounterState> ListCounters(NftTable table, bool reset) => List<NftCounterState>(
+        $"{(reset ? "reset" : "list")} counters of table {table}",
+        (query, sequence) => NftQueries.Counters(query, sequence, table, reset),
         (in NetlinkMessage message, ImmutableArray<NftCounterState>.Builder found) => NftReader.ReadCounter(message, table, found),
-        retry: request != NftMessages.NFT_MSG_GETOBJ_RESET);
+        retry: !reset);
 
     private delegate void Read<T>(in NetlinkMessage message, ImmutableArray<T>.Builder found);
 
-    private ImmutableArray<T> List<T>(ushort request, NftFamily family, string what, Action<NetlinkWriter>? write, Read<T> read,
-        bool retry = true)
+    private ImmutableArray<T> List<T>(string what, Action<NetlinkWriter, uint> write, Read<T> read, bool retry = true)
     {
         lock (_exchange)
             return retry ? NetlinkSocket.Retry(Once) : Once();
@@ -112,20 +99,11 @@ public sealed partial class NftSocket
         ImmutableArray<T> Once()
         {
             var found = ImmutableArray.CreateBuilder<T>();
-            uint sequence = BeginQuery(request, family, dump: true);
-            write?.Invoke(_query);
-            _query.EndMessage();
+            uint sequence = _socket.NextSequence();
+            _query.Clear();
+            write(_query, sequence);
             _socket.Dump(_query, sequence, what, (in NetlinkMessage message) => read(message, found));
             return found.DrainToImmutable();
         }
-    }
-
-    private uint BeginQuery(ushort message, NftFamily family, bool dump)
-    {
-        uint sequence = _socket.NextSequence();
-        _query.Clear();
-        _query.BeginMessage(NftMessages.Type(message), NetlinkFlags.Request | (dump ? NetlinkFlags.Dump : NetlinkFlags.None), sequence);
-        _query.WriteStruct(new NetfilterHeader { Family = (byte)family });
-        return sequence;
     }
 }

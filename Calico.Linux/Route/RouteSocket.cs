@@ -17,8 +17,6 @@ public sealed class RouteSocket : IDisposable
 
     private const int BufferBytes = 4 * 1024 * 1024;
 
-    private const ushort NDA_IFINDEX = 8;
-
     private readonly NetlinkSocket _socket;
     private readonly NetlinkWriter _query = new(256);
 
@@ -93,19 +91,12 @@ public sealed class RouteSocket : IDisposable
     public LinkState GetLink(string name) => FindLink(name) ?? throw new NetlinkException((int)Errno.NoDevice, $"get link {name}");
 
     /// <summary>All links, without their counters.</summary>
-    public IReadOnlyList<LinkState> ListLinks() => List("list links", RouteMessages.RTM_GETLINK,
-        static query =>
-        {
-            query.WriteStruct(default(LinkHeader));
-            query.WriteU32(LinkAttributes.IFLA_EXT_MASK, LinkAttributes.RTEXT_FILTER_SKIP_STATS);
-        },
-        RouteMessages.RTM_NEWLINK, static (in NetlinkMessage m) => LinkState.Read(m));
+    public IReadOnlyList<LinkState> ListLinks() => List("list links", RouteQueries.Links, RouteMessages.RTM_NEWLINK, LinkState.Read);
 
     /// <summary>Addresses, of one link when <paramref name="linkIndex"/> is not 0.</summary>
     public IReadOnlyList<InterfaceAddress> ListAddresses(int linkIndex = 0, AddressFamily family = AddressFamily.Unspecified) =>
-        List("list addresses", RouteMessages.RTM_GETADDR,
-            query => query.WriteStruct(new AddressHeader { Family = RouteMessages.FamilyOf(family), Index = linkIndex }),
-            RouteMessages.RTM_NEWADDR, static (in NetlinkMessage m) => InterfaceAddress.Read(m));
+        List("list addresses", (query, sequence) => RouteQueries.Addresses(query, sequence, linkIndex, family),
+            RouteMessages.RTM_NEWADDR, InterfaceAddress.Read);
 
     /// <summary>Routes of the main and other tables; cached clones left out.</summary>
     public IReadOnlyList<RouteEntry> ListRoutes(RouteFilter? filter = null)
@@ -113,7 +104,7 @@ public sealed class RouteSocket : IDisposable
         filter ??= new RouteFilter();
         try
         {
-            return List("list routes", RouteMessages.RTM_GETROUTE, query => WriteRouteFilter(query, filter), RouteMessages.RTM_NEWROUTE,
+            return List("list routes", (query, sequence) => RouteQueries.Routes(query, sequence, filter), RouteMessages.RTM_NEWROUTE,
                 (in NetlinkMessage m) => (m.ReadStruct<RouteHeader>().Flags & RouteEntry.RTM_F_CLONED) != 0 ? null
                     : Matching(RouteEntry.Read(m), filter));
         }
@@ -125,23 +116,15 @@ public sealed class RouteSocket : IDisposable
     }
 
     public IReadOnlyList<RoutingRule> ListRules(AddressFamily family = AddressFamily.Unspecified) => List("list rules",
-        RouteMessages.RTM_GETRULE, query => query.WriteStruct(new RuleHeader { Family = RouteMessages.FamilyOf(family) }),
-        RouteMessages.RTM_NEWRULE, static (in NetlinkMessage m) => RoutingRule.Read(m));
+        (query, sequence) => RouteQueries.Rules(query, sequence, family), RouteMessages.RTM_NEWRULE, RoutingRule.Read);
 
     /// <summary>Neighbour entries, of one link when <paramref name="linkIndex"/> is not 0.</summary>
-    public IReadOnlyList<NeighbourEntry> ListNeighbours(int linkIndex = 0) => List("list neighbours", RouteMessages.RTM_GETNEIGH,
-        query =>
-        {
-            query.WriteStruct(default(NeighbourHeader));
-            if (linkIndex != 0)
-                query.WriteI32(NDA_IFINDEX, linkIndex);
-        },
-        RouteMessages.RTM_NEWNEIGH, static (in NetlinkMessage m) => NeighbourEntry.Read(m));
+    public IReadOnlyList<NeighbourEntry> ListNeighbours(int linkIndex = 0) => List("list neighbours",
+        (query, sequence) => RouteQueries.Neighbours(query, sequence, linkIndex), RouteMessages.RTM_NEWNEIGH, NeighbourEntry.Read);
 
     /// <summary>The forwarding table of a VXLAN device.</summary>
-    public IReadOnlyList<ForwardingEntry> ListForwarding(int linkIndex) => List("list forwarding entries", RouteMessages.RTM_GETNEIGH,
-        query => query.WriteStruct(new NeighbourHeader { Family = RouteMessages.AF_BRIDGE, Index = linkIndex }),
-        RouteMessages.RTM_NEWNEIGH, static (in NetlinkMessage m) => ForwardingEntry.Read(m));
+    public IReadOnlyList<ForwardingEntry> ListForwarding(int linkIndex) => List("list forwarding entries",
+        (query, sequence) => RouteQueries.Forwarding(query, sequence, linkIndex), RouteMessages.RTM_NEWNEIGH, ForwardingEntry.Read);
 
     public void Dispose()
     {
@@ -151,7 +134,7 @@ public sealed class RouteSocket : IDisposable
 
     private delegate T? ReadMessage<T>(in NetlinkMessage message) where T : class;
 
-    private List<T> List<T>(string what, ushort request, Action<NetlinkWriter> write, ushort answer, ReadMessage<T> read) where T : class
+    private List<T> List<T>(string what, Action<NetlinkWriter, uint> write, ushort answer, ReadMessage<T> read) where T : class
     {
         lock (_exchange)
         {
@@ -160,9 +143,7 @@ public sealed class RouteSocket : IDisposable
                 var found = new List<T>();
                 uint sequence = _socket.NextSequence();
                 _query.Clear();
-                _query.BeginMessage(request, NetlinkFlags.Request | NetlinkFlags.Dump, sequence);
-                write(_query);
-                _query.EndMessage();
+                write(_query, sequence);
                 _socket.Dump(_query, sequence, what, (in NetlinkMessage message) =>
                 {
                     if (message.Type == answer && read(message) is { } item)
@@ -180,12 +161,7 @@ public sealed class RouteSocket : IDisposable
         {
             uint sequence = _socket.NextSequence();
             _query.Clear();
-            _query.BeginMessage(RouteMessages.RTM_GETLINK, NetlinkFlags.Request, sequence);
-            _query.WriteStruct(new LinkHeader { Index = index });
-            if (name is not null)
-                _query.WriteString(LinkAttributes.IFLA_IFNAME, name);
-            _query.WriteU32(LinkAttributes.IFLA_EXT_MASK, LinkAttributes.RTEXT_FILTER_SKIP_STATS);
-            _query.EndMessage();
+            RouteQueries.Link(_query, sequence, index, name);
             try
             {
                 _socket.Ask(_query, sequence, what, (in NetlinkMessage message) => found = LinkState.Read(message));
@@ -197,20 +173,6 @@ public sealed class RouteSocket : IDisposable
         }
 
         return found;
-    }
-
-    private static void WriteRouteFilter(NetlinkWriter query, RouteFilter filter)
-    {
-        query.WriteStruct(new RouteHeader
-        {
-            Family = RouteMessages.FamilyOf(filter.Family),
-            Protocol = filter.Protocol.Number,
-            Kind = (byte)filter.Kind,
-        });
-        if (filter.Table != 0)
-            query.WriteU32(RouteEntry.RTA_TABLE, filter.Table);
-        if (filter.LinkIndex != 0)
-            query.WriteI32(RouteEntry.RTA_OIF, filter.LinkIndex);
     }
 
     /// <summary>Kernels before 5.0 ignore the filter of a dump, so it is applied here once more.</summary>

@@ -47,6 +47,8 @@ public class NftRoundTripTests
         batch.AddRule(Table, "pre-nat", [.. IPv4(), Payload.DestinationIPv4(R0),
             Compare.Equal(R0, NftValue.Address(IPAddress.Parse("192.0.2.100"))),
             new Immediate(R0, NftValue.Address(IPAddress.Parse("10.65.0.2"))), Nat.Destination(NftFamily.IPv4, R0)]);
+        batch.AddRule(Table, "in", Meta.Load(MetaKey.IncomingName, NftRegister.Wide(1)),
+            Compare.Equal(NftRegister.Wide(1), NftValue.LinkName("wide")), Verdict.Accept);
         batch.AddRule(Table, "post-nat", Meta.Load(MetaKey.OutgoingName, R4), Compare.NotEqual(R4, NftValue.LinkName("lo")),
             new Masquerade(NatFlags.FullyRandom));
         batch.AddRule(Table, "post-nat", [.. IPv6(), Payload.SourceIPv6(R4),
@@ -73,6 +75,7 @@ public class NftRoundTripTests
             "reject with tcp reset",
             "reject with icmpx admin-prohibited",
             "ct status dnat jump target",
+            "iifname \"wide\" accept",
             "return comment \"tier|policy|0\"",
             "ct mark set meta mark",
             "ip daddr 192.0.2.100 dnat ip to 10.65.0.2",
