@@ -106,8 +106,7 @@ public sealed partial class IpamAudit(IKeyValueStore store, NodeIpam leases, IAu
 
     private async Task<bool> FreeAsync(AuditedAddress address, CancellationToken ct)
     {
-        // By the endpoint, if the node's ledger has the lease; an allocation that the ledger lost, by its sequence number.
-        await leases.UnbindAsync(address.Lease.Adapter, address.Lease.BoundTo!.Value, [address.Lease], LeaseCompanion.None, ct);
+        await leases.FreeAsync(address.Lease, ct);
         return await leases.FindAsync(address.Address, ct) is not { } after || after.Sequence != address.Lease.Sequence;
     }
 

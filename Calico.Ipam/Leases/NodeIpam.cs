@@ -145,6 +145,11 @@ public sealed partial class NodeIpam : IAsyncDisposable
         CancellationToken ct) =>
         await SubmitAsync(new UnbindOperation(adapter, endpoint, leases, companion), ct);
 
+    /// <summary>Frees one bound lease that its endpoint does not use (it has others, or is unknown), if it is still that allocation. For
+    /// audits; an adapter's release of a bound lease waits for the endpoint.</summary>
+    public async Task FreeAsync(AddressLease lease, CancellationToken ct) =>
+        await SubmitAsync(new UnbindOperation(lease.Adapter, lease.BoundTo ?? default, [lease], LeaseCompanion.None, onlyNamed: true), ct);
+
     /// <summary>Frees a lease, or says why not.</summary>
     public async Task<ReleaseOutcome> ReleaseAsync(string adapter, AddressLease lease, CancellationToken ct)
     {

@@ -3,8 +3,13 @@ using System.Collections.Immutable;
 namespace Calico.Ipam;
 
 /// <summary>An endpoint is gone: its Endpoint leases and those whose release waited for it are freed; others are only unbound.</summary>
-internal sealed class UnbindOperation(string adapter, WorkloadEndpointId endpoint, ImmutableArray<AddressLease> leases, LeaseCompanion companion)
-    : NodeOperation<bool>
+/// <param name="adapter">Whose.</param>
+/// <param name="endpoint">The endpoint.</param>
+/// <param name="leases">Its leases as the caller knows them; others that are bound to it go with it.</param>
+/// <param name="companion">Written along.</param>
+/// <param name="onlyNamed">Only <paramref name="leases"/> are freed: the endpoint lives on with others.</param>
+internal sealed class UnbindOperation(string adapter, WorkloadEndpointId endpoint, ImmutableArray<AddressLease> leases, LeaseCompanion companion,
+    bool onlyNamed = false) : NodeOperation<bool>
 {
     private readonly string _endpoint = LeaseRecord.FormatEndpoint(endpoint);
 
@@ -83,9 +88,13 @@ internal sealed class UnbindOperation(string adapter, WorkloadEndpointId endpoin
     }
 
     private ImmutableArray<LeaseRecord> Held(LeaseLedger ledger) =>
-        [.. ledger.OfEndpoint(_endpoint).Where(l => l.Adapter == adapter)
+        [.. (onlyNamed ? [] : ledger.OfEndpoint(_endpoint).Where(l => l.Adapter == adapter))
             .Union(leases.Select(l => ledger.Leases.GetValueOrDefault(l.Address)).OfType<LeaseRecord>()
-                .Where(r => r.Bound is null && leases.Any(l => l.Address.Equals(r.Ip) && l.Handle == r.Handle && l.Sequence == r.Sequence)))];
+                .Where(r => (onlyNamed || r.Bound is null) && leases.Any(l => IsSame(l, r))))];
+
+    /// <summary>An audit knows the store's number, an adapter the one it was told; they differ for a lease that was served offline.</summary>
+    private static bool IsSame(AddressLease lease, LeaseRecord record) =>
+        lease.Address.Equals(record.Ip) && lease.Handle == record.Handle && (lease.Sequence == record.Sequence || lease.Sequence == record.StoreSequence);
 
     private IEnumerable<AddressLease> Unknown(LeaseLedger ledger) =>
         leases.Where(l => !ledger.Leases.ContainsKey(l.Address) && !ledger.Releases.ContainsKey(l.Address) && !ledger.Parked.ContainsKey(l.Address)

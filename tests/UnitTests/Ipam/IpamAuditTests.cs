@@ -38,6 +38,23 @@ public sealed class IpamAuditTests
         Assert.That(cluster.Disagreements(), Is.Empty);
     }
 
+    [Test]
+    public async Task A_stale_lease_is_freed_while_its_endpoint_lives_on_with_another()
+    {
+        var time = new FakeTimeProvider();
+        var cluster = Create(time).Pool("10.0.0.0/24", 26).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
+        await ipam.ClaimAsync("cni", Claim("first-life"), Endpoint("w"), null, default);
+        var now = (await ipam.ClaimAsync("cni", Claim("second-life"), Endpoint("w"), null, default))[0];
+        var sources = new Sources { Endpoints = [new("cni/w", "n", [now.Address], Endpoint("w"))], Linked = [now.Address] };
+        var audit = new IpamAudit(cluster.Store, ipam, sources, "n", TimeSpan.Zero, time, NullLogger<IpamAudit>.Instance);
+
+        await audit.CollectAsync(default);
+        await audit.CollectAsync(default);
+
+        Assert.That(cluster.Allocations().Values, Is.EqualTo(new[] { "second-life" }));
+    }
+
     [TestCase(false, ExpectedResult = 1, Description = "an incomplete report collects nothing")]
     [TestCase(true, ExpectedResult = 0)]
     public async Task<int> Only_a_complete_report_collects(bool complete)

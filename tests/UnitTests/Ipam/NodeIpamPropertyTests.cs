@@ -261,9 +261,9 @@ public sealed class NodeIpamPropertyTests
             foreach (var lease in await Ipam.ListAsync(null, null, default))
             {
                 var isHeld = Held.Values.Any(h => h.Any(l => l.Address.Equals(lease.Address) && l.Handle == lease.Handle));
-                if (!isHeld && lease.BoundTo is { } endpoint)
+                if (!isHeld && lease.BoundTo is not null)
                 {
-                    await Ipam.UnbindAsync(lease.Adapter, endpoint, [lease], LeaseCompanion.None, default);
+                    await Ipam.FreeAsync(lease, default);
                 }
                 else if (!isHeld)
                 {
