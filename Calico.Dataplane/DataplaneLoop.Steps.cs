@@ -25,6 +25,7 @@ public sealed partial class DataplaneLoop
     private TableReconciler _table = null!;
     private RouteReconciler _routes = null!;
     private ConntrackSocket _connections = null!;
+    private ConnectionCutter _cutter = null!;
     private NftChangeStream _nftChanges = null!;
     private RouteEventStream _routeEvents = null!;
 
@@ -54,6 +55,7 @@ public sealed partial class DataplaneLoop
         _table = new(_network.Run(() => NftSocket.Open()));
         _routes = new(_network.Run(() => RouteSocket.Open()), _options, Ledger);
         _connections = _network.Run(() => ConntrackSocket.Open());
+        _cutter = new(_connections, _logger);
         var ruleset = _translator.Ruleset;
         var actual = _table.Read(ruleset.Table, withElements: false);
         if (actual is not null && IsComplete(actual, ruleset))
@@ -73,6 +75,7 @@ public sealed partial class DataplaneLoop
     {
         _table?.Dispose();
         _routes?.Dispose();
+        _cutter?.Dispose();
         _connections?.Dispose();
         _nftChanges?.Dispose();
         _routeEvents?.Dispose();
@@ -260,6 +263,8 @@ public sealed partial class DataplaneLoop
     /// <summary>Makes the kernel hold what is desired.</summary>
     private void Enforce()
     {
+        // Before an address is enforced for its new owner, its former owner's connections are gone.
+        _cutter.Finish(_publishing.SelectMany(p => p.Endpoint.Addresses.Select(Cidr.From)));
         foreach (var update in _graph.Flush())
         {
             _translator.Apply(update);
@@ -340,13 +345,7 @@ public sealed partial class DataplaneLoop
             return;
         }
         _freed.ExceptWith(_local.Values.SelectMany(e => e.Addresses.Select(Cidr.From)));
-        foreach (var address in _freed)
-        {
-            // Who opened a connection is its original source whatever NAT made of it, and who answers its reply source; the other two
-            // places hold nothing else, and each look walks the kernel's whole table (10 ms here).
-            _connections.Delete(ConntrackTuplePart.OriginalSource, address.ToAddress());
-            _connections.Delete(ConntrackTuplePart.ReplySource, address.ToAddress());
-        }
+        _cutter.Take(_freed);
         _freed.Clear();
     }
 

@@ -23,6 +23,14 @@ internal static class ConntrackQueries
         writer.EndMessage();
     }
 
+    /// <summary>Everything of a family.</summary>
+    public static void List(NetlinkWriter writer, uint sequence, AddressFamily family)
+    {
+        writer.BeginMessage(IPCTNL_MSG_CT_GET, NetlinkFlags.Request | NetlinkFlags.Dump, sequence);
+        writer.WriteStruct(new NetfilterHeader { Family = family == AddressFamily.InterNetworkV6 ? NFPROTO_IPV6 : NFPROTO_IPV4 });
+        writer.EndMessage();
+    }
+
     /// <summary>One entry, by its whole original tuple and number, so that no later entry between the same ends is meant.</summary>
     public static void Delete(NetlinkWriter writer, uint sequence, ConntrackEntry entry)
     {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Net.Sockets;
 using Calico.Linux.Netlink;
 
 namespace Calico.Linux.Conntrack;
@@ -60,6 +61,26 @@ public sealed class ConntrackSocket : IDisposable
         return deleted;
     }
 
+    /// <summary>Deletes every connection that has one of the addresses in any place. One walk over the table for each family,
+    /// however many addresses: a walk costs about 10 ms by the table's size, asked for one address or for all.</summary>
+    /// <returns>How many.</returns>
+    public int DeleteAll(IReadOnlySet<IPAddress> addresses)
+    {
+        ArgumentNullException.ThrowIfNull(addresses);
+        int deleted = 0;
+        lock (_exchange)
+        {
+            foreach (AddressFamily family in addresses.Select(a => a.AddressFamily).Distinct())
+            {
+                ImmutableArray<ConntrackEntry> entries = NetlinkSocket.Retry(() => ListOnce(family, addresses));
+                for (int start = 0; start < entries.Length; start += DeletesPerSend)
+                    deleted += Delete(entries.AsSpan()[start..Math.Min(start + DeletesPerSend, entries.Length)]);
+            }
+        }
+
+        return deleted;
+    }
+
     public void Dispose()
     {
         _socket.Dispose();
@@ -77,6 +98,23 @@ public sealed class ConntrackSocket : IDisposable
             // Compared here too: older kernels ignore the filter.
             if (ConntrackMessages.Read(message) is { } entry && entry[part].Equals(address))
                 found.Add(entry);
+        });
+        return found.DrainToImmutable();
+    }
+
+    private ImmutableArray<ConntrackEntry> ListOnce(AddressFamily family, IReadOnlySet<IPAddress> addresses)
+    {
+        var found = ImmutableArray.CreateBuilder<ConntrackEntry>();
+        uint sequence = _socket.NextSequence();
+        _writer.Clear();
+        ConntrackQueries.List(_writer, sequence, family);
+        _socket.Dump(_writer, sequence, $"list connections of {addresses.Count} addresses", (in NetlinkMessage message) =>
+        {
+            if (ConntrackMessages.Read(message) is { } entry && (addresses.Contains(entry.OriginalSource) || addresses.Contains(entry.OriginalDestination)
+                || addresses.Contains(entry.ReplySource) || addresses.Contains(entry.ReplyDestination)))
+            {
+                found.Add(entry);
+            }
         });
         return found.DrainToImmutable();
     }
