@@ -55,7 +55,7 @@ public sealed partial class DataplaneLoop
         _table = new(_network.Run(() => NftSocket.Open()));
         _routes = new(_network.Run(() => RouteSocket.Open()), _options, Ledger);
         _connections = _network.Run(() => ConntrackSocket.Open());
-        _cutter = new(_connections, _logger);
+        _cutter = new(_connections, _time, _logger);
         var ruleset = _translator.Ruleset;
         var actual = _table.Read(ruleset.Table, withElements: false);
         if (actual is not null && IsComplete(actual, ruleset))
@@ -75,7 +75,6 @@ public sealed partial class DataplaneLoop
     {
         _table?.Dispose();
         _routes?.Dispose();
-        _cutter?.Dispose();
         _connections?.Dispose();
         _nftChanges?.Dispose();
         _routeEvents?.Dispose();

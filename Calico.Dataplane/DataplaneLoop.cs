@@ -150,6 +150,10 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         await _stopping.CancelAsync();
         // Cancelled is how it ends; a fault was logged when it came, and is in Completion.
         await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_cutter is not null)
+        {
+            await _cutter.DisposeAsync();
+        }
         Close();
         _stopping.Dispose();
     }

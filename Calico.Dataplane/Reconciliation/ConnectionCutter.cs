@@ -11,10 +11,14 @@ namespace Calico.Dataplane.Reconciliation;
 /// address inherit a connection that policy would refuse it. So nobody waits for it, except an endpoint that is given the address:
 /// <see cref="Finish"/>. A walk over the kernel's table takes about 10 ms whatever is looked for, so what waits goes in one.
 /// </remarks>
-internal sealed partial class ConnectionCutter(ConntrackSocket socket, ILogger logger) : IDisposable
+internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
+    /// <summary>How long freed addresses are collected for one walk, and how far it stays out of the way of the removal's answer.</summary>
+    private static readonly TimeSpan Collect = TimeSpan.FromMilliseconds(100);
+
     private readonly Lock _guard = new();
     private readonly HashSet<Cidr> _pending = [];
+    private readonly CancellationTokenSource _stop = new();
     private Task _round = Task.CompletedTask;
 
     /// <summary>Takes addresses that nobody has any more; returns at once.</summary>
@@ -24,13 +28,12 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, ILogger l
         {
             return;
         }
-
         lock (_guard)
         {
             _pending.UnionWith(addresses);
             if (_round.IsCompleted)
             {
-                _round = Task.Run(Run);
+                _round = RunAsync();
             }
         }
     }
@@ -39,46 +42,43 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, ILogger l
     /// <exception cref="NetlinkException">The kernel refused; they stay to be cut.</exception>
     public void Finish(IEnumerable<Cidr> addresses)
     {
-        Task round;
         List<Cidr> wanted;
         lock (_guard)
         {
             wanted = [.. addresses.Where(_pending.Contains)];
-            round = _round;
         }
-
-        if (wanted.Count == 0)
-        {
-            return;
-        }
-
-        round.Wait();
-        lock (_guard)
-        {
-            wanted.RemoveAll(a => !_pending.Contains(a));
-        }
-
         if (wanted.Count > 0)
         {
             Cut(wanted);
         }
     }
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
+        await _stop.CancelAsync();
         Task round;
         lock (_guard)
         {
             round = _round;
         }
-
-        round.Wait();
+        await round;
+        _stop.Dispose();
     }
 
-    private void Run()
+    private async Task RunAsync()
     {
-        while (true)
+        var last = false;
+        while (!last)
         {
+            try
+            {
+                await Task.Delay(Collect, time, _stop.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                // What waits is cut before the end: a successor of this process would not know of it.
+                last = true;
+            }
             List<Cidr> addresses;
             lock (_guard)
             {
@@ -90,16 +90,14 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, ILogger l
                     return;
                 }
             }
-
             try
             {
                 Cut(addresses);
             }
             catch (NetlinkException e)
             {
-                // They stay: the next round, or the endpoint that gets one of them, tries again.
+                // They stay: the next walk, or the endpoint that gets one of them, tries again.
                 Log.NotCut(logger, addresses.Count, e.Message);
-                return;
             }
         }
     }

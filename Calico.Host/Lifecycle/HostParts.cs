@@ -48,7 +48,8 @@ internal sealed partial class HostParts : IAsyncDisposable
         Node = new(nodeName, machine.BootId, settings.InterfacePrefix, MtuOf(settings));
         View = new(nodeName, time);
         Snapshot = new(log, loggers.CreateLogger<PolicySnapshot>());
-        Ipam = new(store, log, new() { NodeName = nodeName, ParkedAddresses = embedded ? 0 : 8, Facts = new HostIpamFacts(View, new StoreIpamFacts(store), nodeName, time) }, time, loggers.CreateLogger<NodeIpam>());
+        // The embedded store is this process's own: slow is not away, and there is nothing else to serve from.
+        Ipam = new(store, log, new() { NodeName = nodeName, ParkedAddresses = embedded ? 0 : 8, StorePatience = TimeSpan.FromMilliseconds(embedded ? 2000 : 50), Facts = new HostIpamFacts(View, new StoreIpamFacts(store), nodeName, time) }, time, loggers.CreateLogger<NodeIpam>());
         var options = new DataplaneOptions
         {
             NodeName = nodeName,
