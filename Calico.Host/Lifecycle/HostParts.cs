@@ -20,6 +20,7 @@ namespace Calico.Host.Lifecycle;
 internal sealed partial class HostParts : IAsyncDisposable
 {
     private static readonly TimeSpan MaintenanceInterval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan CollectDelay = TimeSpan.FromSeconds(1);
 
     private readonly HostSettings settings;
     private readonly MachineIdentity machine;
@@ -38,6 +39,7 @@ internal sealed partial class HostParts : IAsyncDisposable
     private readonly HostProfiles profiles;
     private readonly HostNamespaces namespaces = new();
     private readonly SemaphoreSlim wake = new(0, 1);
+    private readonly SemaphoreSlim collect = new(0, 1);
 
     public HostParts(HostSettings settings, string nodeName, MachineIdentity machine, INodeLog log, IKeyValueStore store, bool embedded,
         HealthBoard health, StartGate gate, TimeProvider time, ILoggerFactory loggers)
@@ -61,7 +63,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         Dataplane = new(options, network, time, loggers);
         wiring = new(Dataplane, network, options, time, loggers);
         kernel = new(Dataplane, wiring);
-        Dataplane.LinkGone += (_, _) => Wake();
+        Dataplane.LinkGone += (_, _) => Wake(collect);
         Connector = new(Book, Ipam, log, store, kernel, Node, time, loggers.CreateLogger<WorkloadConnector>());
         publisher = new(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
         profiles = new(log, store, View, Book, Dataplane.Accept, time, loggers.CreateLogger<HostProfiles>());
@@ -151,7 +153,7 @@ internal sealed partial class HostParts : IAsyncDisposable
 
             if (batch.Status == SyncStatus.InSync && before != SyncStatus.InSync)
             {
-                Wake();
+                Wake(wake);
             }
         }
     }
@@ -173,14 +175,12 @@ internal sealed partial class HostParts : IAsyncDisposable
         }
     }
 
-    /// <summary>Repairs and collects: every ten seconds, and at once when the store comes back or a link of ours goes.</summary>
+    /// <summary>Repairs what the store missed: every ten seconds, and at once when it comes back.</summary>
     public async Task MaintainAsync(CancellationToken ct)
     {
         while (true)
         {
             await wake.WaitAsync(MaintenanceInterval, ct);
-            await Connector.CollectDeadAsync(ct);
-            await kernel.TakeOrphansAsync(Book, ct);
             await TryAsync("store upkeep", async () =>
             {
                 if (health.Lines.Any(l => l is { Part: "host", Check: "registration", Ok: false }))
@@ -191,6 +191,25 @@ internal sealed partial class HostParts : IAsyncDisposable
                 await profiles.ReplayAsync(ct);
                 await Ipam.MaintainAsync(ct);
                 await publisher.RepairAsync(ct);
+            }, ct);
+        }
+    }
+
+    /// <summary>Removes endpoints whose namespace died: a moment after their link went, so that a DEL that is under way comes first, and
+    /// every ten seconds.</summary>
+    public async Task CollectAsync(CancellationToken ct)
+    {
+        while (true)
+        {
+            if (await collect.WaitAsync(MaintenanceInterval, ct))
+            {
+                await Task.Delay(CollectDelay, time, ct);
+            }
+
+            await TryAsync("collection", async () =>
+            {
+                await Connector.CollectDeadAsync(ct);
+                await kernel.TakeOrphansAsync(Book, ct);
             }, ct);
         }
     }
@@ -232,13 +251,14 @@ internal sealed partial class HostParts : IAsyncDisposable
         await Dataplane.DisposeAsync();
         broker.Dispose();
         wake.Dispose();
+        collect.Dispose();
     }
 
-    private void Wake()
+    private static void Wake(SemaphoreSlim sleeper)
     {
         try
         {
-            wake.Release();
+            sleeper.Release();
         }
         catch (SemaphoreFullException)
         {

@@ -104,6 +104,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         await parts.Ipam.LoadAsync(ct);
         await parts.Connector.CollectDeadAsync(ct);
         loops.Add(Guard("maintenance", parts.MaintainAsync));
+        loops.Add(Guard("collection", parts.CollectAsync));
         gate.Open();
         health.Report("host", "start", true, "", neededForReady: true);
         Log.Ready(logger, ThisVersion.Text, nodeName, settings.DatastoreType, parts.Book.Count, uptime.ElapsedMilliseconds);

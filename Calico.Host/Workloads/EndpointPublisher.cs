@@ -1,3 +1,5 @@
+using System.Globalization;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.Host.Node;
@@ -22,25 +24,34 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         }
 
         var stored = view.OwnEndpoints.ToDictionary(e => WorkloadEndpointResource.KeyOf(e.Metadata.Namespace ?? "default", e.Metadata.Name));
-        var wanted = book.All.Select(l => l.Record).ToDictionary(r => WorkloadEndpointResource.KeyOf(r.Namespace, WorkloadEndpointResource.Name(r, node.NodeName)));
+        var records = book.All.Select(l => l.Record).ToDictionary(KeyOf);
         var repaired = 0;
-        foreach (var (key, record) in wanted)
+        foreach (var (key, record) in records.Where(r => !IsCurrent(stored.GetValueOrDefault(r.Key), r.Value)))
         {
-            if (stored.TryGetValue(key, out var there) && there.Spec.ContainerId == (record.Facts.GetValueOrDefault("containerID") ?? record.Instance)
-                && (there.Spec.IpNetworks ?? []).SequenceEqual(record.Addresses))
+            // Under the endpoint's lock, and looked at again: a removal takes the resource away before the record.
+            using var hold = await book.Locks.EnterAsync(record.Id, ct);
+            if (!book.TryFind(record.Id, out var life) || KeyOf(life.Record) != key)
             {
                 continue;
             }
 
-            var expected = there is null ? StoreCompare.Absent(key) : StoreCompare.At(key, long.Parse(there.Metadata.ResourceVersion ?? "0", System.Globalization.CultureInfo.InvariantCulture));
-            var put = new StoreOperation.Put(key, WorkloadEndpointResource.Encode(WorkloadEndpointResource.From(record, node.NodeName, time.GetUtcNow())));
+            var there = stored.GetValueOrDefault(key);
+            var expected = there is null ? StoreCompare.Absent(key) : StoreCompare.At(key, RevisionOf(there));
+            var put = new StoreOperation.Put(key, WorkloadEndpointResource.Encode(WorkloadEndpointResource.From(life.Record, node.NodeName, time.GetUtcNow())));
             repaired += (await store.CommitAsync(new([expected], [put], []), ct)).Succeeded ? 1 : 0;
         }
 
-        foreach (var (key, there) in stored.Where(s => !wanted.ContainsKey(s.Key)))
+        foreach (var (key, there) in stored.Where(s => !records.ContainsKey(s.Key)))
         {
-            var seen = StoreCompare.At(key, long.Parse(there.Metadata.ResourceVersion ?? "0", System.Globalization.CultureInfo.InvariantCulture));
-            repaired += (await store.CommitAsync(new([seen], [new StoreOperation.Delete(key)], []), ct)).Succeeded ? 1 : 0;
+            // An endpoint that is being prepared has its resource a moment before its record is in the book; it holds its lock meanwhile.
+            var id = new WorkloadEndpointId(there.Spec.Orchestrator ?? "", there.Spec.Workload ?? $"{there.Metadata.Namespace}.{there.Spec.Pod}", there.Spec.Endpoint ?? "");
+            using var hold = await book.Locks.EnterAsync(id, ct);
+            if (book.All.Any(l => KeyOf(l.Record) == key))
+            {
+                continue;
+            }
+
+            repaired += (await store.CommitAsync(new([StoreCompare.At(key, RevisionOf(there))], [new StoreOperation.Delete(key)], []), ct)).Succeeded ? 1 : 0;
         }
 
         if (repaired > 0)
@@ -50,6 +61,14 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
 
         return repaired;
     }
+
+    private static bool IsCurrent(Resource<WorkloadEndpointSpec>? there, EndpointRecord record) =>
+        there is not null && there.Spec.ContainerId == (record.Facts.GetValueOrDefault("containerID") ?? record.Instance)
+        && (there.Spec.IpNetworks ?? []).SequenceEqual(record.Addresses);
+
+    private static long RevisionOf(Resource there) => long.Parse(there.Metadata.ResourceVersion ?? "0", CultureInfo.InvariantCulture);
+
+    private string KeyOf(EndpointRecord record) => WorkloadEndpointResource.KeyOf(record.Namespace, WorkloadEndpointResource.Name(record, node.NodeName));
 
     private static partial class Log
     {

@@ -91,7 +91,10 @@ public sealed record EndpointRecord
         return new(Id, Instance, HostInterface, PeerInterface, MacAddress, Mtu, networks,
             Gateway4 is null ? null : IPAddress.Parse(Gateway4),
             networks.Any(n => n.BaseAddress.AddressFamily == AddressFamily.InterNetworkV6) ? InterfaceNames.HostLinkLocal : null,
-            [.. Routes.Select(r => r.ToRoute())], state, reason);
+            [.. Routes.Select(r => r.ToRoute())], state, reason)
+        {
+            Profiles = Profiles,
+        };
     }
 
     public static string Format(PhysicalAddress mac) =>

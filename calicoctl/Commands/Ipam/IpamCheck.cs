@@ -28,7 +28,33 @@ internal sealed class IpamCheck(CliEnvironment environment, CliSession session, 
         Say("");
         CompareAddresses();
         await CompareHandlesAsync(ct);
+        await AskHostAsync(ct);
         Say($"Check complete; found {problems} problems.");
+        if (problems > 0)
+        {
+            // Everything has been said; scripts read the exit code.
+            throw new CliException("");
+        }
+    }
+
+    // What only this node knows: its records, its leases, and the interfaces in its kernel.
+    private async Task AskHostAsync(CancellationToken ct)
+    {
+        if (!File.Exists(environment.HostSocket))
+        {
+            return;
+        }
+
+        Say("Asking this node's host...");
+        var lines = (await HostClient.GetAsync(environment.HostSocket, "/audit", ct)).EnumerateArray().Select(l => l.GetString() ?? "").ToList();
+        foreach (var line in lines)
+        {
+            Say($"  {line}");
+        }
+
+        problems += lines.Count;
+        Say($"Found {lines.Count} disagreements between this node's records, leases and interfaces.");
+        Say("");
     }
 
     private async Task LoadBlocksAsync(CancellationToken ct)
