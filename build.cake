@@ -118,7 +118,12 @@ Task("test").IsDependentOn("unit").IsDependentOn("kernel").IsDependentOn("vector
 
 Task("long").IsDependentOn("build").IsDependentOn("publish").Does(() => TestProject("SystemTests"));
 
-Task("fuzz").IsDependentOn("build").Does(() => TestProject("UnitTests", "TestCategory=fuzz"));
+// CsCheck runs each property for so many seconds instead of a count; the seed of a failure is printed.
+Task("fuzz").IsDependentOn("build").Does(() =>
+{
+    Environment.SetEnvironmentVariable("CsCheck_Time", Argument("seconds", "20"));
+    TestProject("UnitTests", "TestCategory=fuzz");
+});
 
 Task("bench").IsDependentOn("build").IsDependentOn("publish").Does(() =>
     Run("dotnet", $"{artifacts}/bin/Calico.Benchmarks/{configuration.ToLowerInvariant()}/Calico.Benchmarks.dll {Argument("runs", "")}",

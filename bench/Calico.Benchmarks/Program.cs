@@ -18,6 +18,7 @@ var tools = await NativeTools.BuildAsync();
 [
     ("cni", () => CniScenario.RunAsync(tools, table, runs)),
     ("shim", () => ShimScenario.RunAsync(tools, table, runs)),
+    ("dataplane", () => DataplaneScenario.RunAsync(tools, table, runs)),
     ("ipam", () => IpamScenario.RunAsync(table, runs)),
     ("host", () => HostScenario.RunAsync(table, runs)),
 ];

@@ -25,6 +25,7 @@ end() {
     tail -n 20 "$dir/host.log" >&2 2>/dev/null || true
   fi
   "$host" down "$dir" || true
+  wait 2>/dev/null || true
   exit $code
 }
 trap end EXIT
@@ -38,6 +39,7 @@ step "2  calico-host starts: embedded store, no server to install"
 begin=$(date +%s%N)
 "$host" exec "$dir" env PATH="/usr/sbin:/usr/bin:/sbin:/bin:$PATH" NO_DEFAULT_POOLS=true NODENAME=demo CALICO_PLUGIN_DIR="$programs/plugins" \
   ${DOTNET_ROOT:+DOTNET_ROOT="$DOTNET_ROOT"} "$programs/host/calico-host" >"$dir/host.log" 2>&1 &
+calico=$!
 in_host calicoctl status --wait 10s >/dev/null
 printf '    ready after %d ms\n' $((($(date +%s%N) - begin) / 1000000))
 
@@ -105,6 +107,9 @@ in_host calicoctl status -o drops | sed 's/^/    /'
 
 step "7  Gone again"
 in_host podman rm -f -t 0 web shop other >/dev/null
-show calicoctl ipam check
+in_host calicoctl ipam check | tail -n 1 | sed 's/^/    calicoctl ipam check: /'
 in_host ip -brief link show type veth | grep cali | sed 's/^/    /' || echo "    no interface, no route, no address is left"
+# Asked to stop, not killed: its rules would stay in the kernel, and go with the host.
+in_host sh -c 'for p in /proc/[0-9]*; do case "$(readlink $p/exe)" in */calico-host) kill -TERM ${p#/proc/} ;; esac; done' || true
+wait "$calico" 2>/dev/null || true
 printf '\n%sthe demo took %d.%d s%s\n' "$dim" $((($(date +%s%N) - started) / 1000000000)) $((($(date +%s%N) - started) / 100000000 % 10)) "$plain"

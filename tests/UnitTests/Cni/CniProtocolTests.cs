@@ -97,7 +97,7 @@ public sealed class CniProtocolTests
     public void An_address_is_read_as_people_write_it(string text, string? expected) =>
         Assert.That(InterfaceAddress.TryParse(text, out var address) ? address.ToString() : null, Is.EqualTo(expected));
 
-    [Test]
+    [Test, Category("fuzz")]
     public void No_input_breaks_the_configurations_reader() => Gen.OneOf(Gen.Byte.Array[0, 200], Mutated()).Sample(bytes =>
     {
         try
@@ -111,7 +111,7 @@ public sealed class CniProtocolTests
         }
     });
 
-    [Test]
+    [Test, Category("fuzz")]
     public void No_input_breaks_the_wires_reader() => Gen.Byte.Array[0, 200].Sample(bytes =>
     {
         foreach (var read in (Action[])[() => ShimRequest.Read(bytes), () => DelegateRequest.Read(bytes), () => DelegateOutcome.Read(bytes), () => ShimReply.Read(bytes)])
@@ -127,7 +127,7 @@ public sealed class CniProtocolTests
         }
     });
 
-    [Test]
+    [Test, Category("fuzz")]
     public void A_request_survives_the_wire() => Gen.Select(Gen.String.Array[0, 10], Gen.Byte.Array[0, 500]).Sample((texts, input) =>
     {
         var environment = texts.Select(t => KeyValuePair.Create("CNI_" + t.Replace('\ud800', 'x'), t)).ToArray();

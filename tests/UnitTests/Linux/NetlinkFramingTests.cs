@@ -79,7 +79,7 @@ public class NetlinkFramingTests
         Assert.Throws<NetlinkFormatException>(() => new NetlinkAttribute(1, [1, 2, 3]).Address.ToString());
     }
 
-    [Test]
+    [Test, Category("fuzz")]
     public void Any_bytes_are_read_to_an_end_or_refused() => Gen.Byte.Array[0, 200].Sample(bytes =>
     {
         try

@@ -45,7 +45,7 @@ public sealed class SelectorTests
             Is.EqualTo("(pcns.a == \"b\" && !pcns.c in {\"d\"})"));
     }
 
-    [Test]
+    [Test, Category("fuzz")]
     public void Canonical_text_parses_to_itself_and_means_the_same() =>
         Texts().Sample(text =>
         {
@@ -54,7 +54,7 @@ public sealed class SelectorTests
             return again.Equals(first) && again.Id == first.Id && LabelSets.All(l => again.Matches(l) == first.Matches(l));
         });
 
-    [Test]
+    [Test, Category("fuzz")]
     public void What_is_decided_early_stays_so_whatever_comes() =>
         Gen.Select(Texts(), Gen.Int[0, LabelSets.Length - 1]).Sample((text, which) =>
         {
@@ -68,7 +68,7 @@ public sealed class SelectorTests
             };
         });
 
-    [Test]
+    [Test, Category("fuzz")]
     public void Restrictions_are_necessary() =>
         Texts().Sample(text =>
         {
@@ -78,7 +78,7 @@ public sealed class SelectorTests
                 && (r.Value.OneOf is not { } values || values.Contains(labels[r.Key]))));
         });
 
-    [Test]
+    [Test, Category("fuzz")]
     public void Arbitrary_text_is_parsed_or_refused_with_a_reason() =>
         Gen.String["ab '\"{}(),=!&|\t\nhasinotcewdlg"].Sample(text => Selector.TryParse(text, out _, out var error) || error.Length > 0);
 

@@ -8,7 +8,7 @@ public sealed class KeyTreeTests
 {
     private static readonly Gen<byte[]> Key = Gen.Byte[0, 3].Array[1, 3];
 
-    [Test]
+    [Test, Category("fuzz")]
     public void A_tree_is_a_sorted_map_and_old_trees_stay_as_they_were()
     {
         Gen.Select(Gen.Bool, Key).List[0, 200].Sample(steps =>
@@ -38,7 +38,7 @@ public sealed class KeyTreeTests
         });
     }
 
-    [Test]
+    [Test, Category("fuzz")]
     public void A_range_holds_what_its_interval_contains()
     {
         Gen.Select(Key.List[0, 60], Key, Key.Select(k => k.Length == 1 ? [] : k)).Sample((keys, start, end) =>
