@@ -13,7 +13,10 @@ namespace Calico.EmbeddedStore;
 public sealed class EmbeddedEngine : IAsyncDisposable
 {
     internal const long MaxLeaseSeconds = 9_000_000_000;
+
+    // What one message to a client of the API may carry, about.
     private const int WatchChunk = 1000;
+    private const long WatchChunkBytes = 4 << 20;
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(5);
 
     private readonly StoreFile _file;
@@ -109,6 +112,7 @@ public sealed class EmbeddedEngine : IAsyncDisposable
 
     internal async Task<EngineOutcome> CommitAsync(EngineTransaction transaction, CancellationToken ct)
     {
+        ct.ThrowIfCancellationRequested();
         TransactionRules.Check(transaction);
         return transaction.Success.Concat(transaction.Failure).All(o => o is EngineOperation.Range)
             ? Read(transaction)
@@ -165,7 +169,7 @@ public sealed class EmbeddedEngine : IAsyncDisposable
             ct.ThrowIfCancellationRequested();
             ThrowIfClosed();
             var next = History.Next;
-            if (ReadChanges(ref position, keys, WatchChunk) is { } changes)
+            if (ReadChanges(ref position, keys) is { } changes)
             {
                 var isDue = first || _time.GetElapsedTime(reported) >= Heartbeat;
                 if (changes.Count > 0 || isDue)
@@ -187,10 +191,10 @@ public sealed class EmbeddedEngine : IAsyncDisposable
 
     /// <summary>Matching changes from a position on, which is moved behind them; null: it is in the future still.</summary>
     /// <exception cref="CompactedException">The position is gone.</exception>
-    internal List<KeyVersion>? ReadChanges(ref long position, KeyInterval keys, int most)
+    internal List<KeyVersion>? ReadChanges(ref long position, KeyInterval keys)
     {
         var upTo = State.Revision;
-        var changes = History.Read(position, upTo, most);
+        var changes = History.Read(position, upTo, WatchChunk, WatchChunkBytes, out var reached);
         var compacted = State.Compacted;
         if (position <= compacted)
         {
@@ -202,7 +206,7 @@ public sealed class EmbeddedEngine : IAsyncDisposable
             return null;
         }
 
-        position = changes.Count >= most ? changes[^1].ModRevision + 1 : upTo + 1;
+        position = reached + 1;
         changes.RemoveAll(c => !keys.Contains(c.Key));
         return changes;
     }

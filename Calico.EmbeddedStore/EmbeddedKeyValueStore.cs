@@ -41,15 +41,10 @@ internal sealed class EmbeddedKeyValueStore(EmbeddedEngine engine) : IKeyValueSt
     /// <summary>The engine is not ours to close.</summary>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    internal static EngineTransaction ToEngine(StoreTransaction transaction)
-    {
-        var request = new EngineTransaction(
-            [.. transaction.Compares.Select(c => new EngineCompare(KeyInterval.Single(Bytes(c.Key)), c.Target, c.Result, c.Number, c.Value))],
-            [.. transaction.Success.Select(ToEngine)],
-            [.. transaction.Failure.Select(ToEngine)]);
-        TransactionRules.Check(request);
-        return request;
-    }
+    internal static EngineTransaction ToEngine(StoreTransaction transaction) => new(
+        [.. transaction.Compares.Select(c => new EngineCompare(KeyInterval.Single(Bytes(c.Key)), c.Target, c.Result, c.Number, c.Value))],
+        [.. transaction.Success.Select(ToEngine)],
+        [.. transaction.Failure.Select(ToEngine)]);
 
     internal static StoreOutcome ToOutcome(EngineOutcome outcome, EngineTransaction request)
     {

@@ -7,7 +7,9 @@ namespace Calico.EmbeddedStore;
 /// <summary>The engine's node log.</summary>
 internal sealed class EmbeddedNodeLog(EmbeddedEngine engine) : INodeLog
 {
-    public ReadOnlyMemory<byte>? Get(string key) => engine.State.Log.Find(KeyText.Bytes(key)) is { } entry ? entry.Value : null;
+    // The cast keeps "no entry" null: a plain null would become an empty memory, by way of an array.
+    public ReadOnlyMemory<byte>? Get(string key) =>
+        engine.State.Log.Find(KeyText.Bytes(key)) is { } entry ? entry.Value : (ReadOnlyMemory<byte>?)null;
 
     public ImmutableArray<KeyValuePair<string, ReadOnlyMemory<byte>>> List(string prefix) =>
         [.. engine.State.Log.Range(KeyInterval.Prefix(KeyText.Bytes(prefix)))
@@ -30,6 +32,7 @@ internal sealed class EmbeddedNodeLog(EmbeddedEngine engine) : INodeLog
     private async Task<StoreOutcome> CommitJointlyAsync(StoreTransaction transaction, ImmutableArray<Entry> entries, CancellationToken ct)
     {
         var request = EmbeddedKeyValueStore.ToEngine(transaction);
+        TransactionRules.Check(request);
         var outcome = await engine.WriteAsync(batch =>
         {
             var done = batch.Commit(request);

@@ -27,11 +27,13 @@ public sealed class EtcdApiServer : IAsyncDisposable
     /// <summary>Starts listening.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: nowhere to listen, or not on a loopback address;
     /// <see cref="Problem.Refused"/>: the address cannot be had.</exception>
-    public static async Task<EtcdApiServer> StartAsync(EmbeddedEngine engine, EtcdApiOptions options, ILoggerFactory loggers, CancellationToken ct)
+    public static async Task<EtcdApiServer> StartAsync(EmbeddedEngine engine, EtcdApiOptions options, ILoggerFactory loggers,
+        CancellationToken ct)
     {
         if (options.Loopback is { } asked && !IPAddress.IsLoopback(asked.Address))
         {
-            throw new CalicoException(Problem.Invalid, $"serve the store on {asked}: only loopback addresses, it has no authentication", "loopback");
+            throw new CalicoException(Problem.Invalid,
+                $"serve the store on {asked}: only loopback addresses, it has no authentication", "loopback");
         }
 
         var sockets = Bind(options);
@@ -109,7 +111,8 @@ public sealed class EtcdApiServer : IAsyncDisposable
         catch (Exception error) when (error is SocketException or IOException or UnauthorizedAccessException)
         {
             sockets.ForEach(s => s.Dispose());
-            throw new CalicoException(Problem.Refused, $"serve the store on {options.SocketPath} {options.Loopback}: {error.Message}", inner: error);
+            throw new CalicoException(Problem.Refused,
+                $"serve the store on {options.SocketPath} {options.Loopback}: {error.Message}", inner: error);
         }
 
         return sockets.Count > 0 ? sockets : throw new CalicoException(Problem.Invalid, "serve the store: no address is given");

@@ -36,7 +36,7 @@ internal static class EtcdErrors
             StatusCode.DataLoss => (Problem.Damaged, error),
             _ => (Problem.Unavailable, error),
         };
-        var detail = error.Status.DebugException?.GetBaseException().Message is { } cause && !error.Status.Detail.Contains(cause, StringComparison.Ordinal)
+        var detail = error.Status.DebugException?.GetBaseException().Message is { } cause && !Says(error, cause)
             ? $"{error.Status.Detail} ({cause})"
             : error.Status.Detail;
         return new CalicoException(problem, $"{doing} at {endpoint}: {error.StatusCode}: {detail}",

@@ -4,8 +4,11 @@ using Grpc.Core;
 namespace Calico.Datastore.Etcd;
 
 /// <summary>Calls with what surrounds them: which endpoint, the token, what may be tried again.</summary>
-internal sealed class EtcdSession(EtcdOptions options) : IDisposable
+internal sealed class EtcdSession(EtcdOptions options, TimeProvider time) : IDisposable
 {
+    // A caller that gave up sooner than this says nothing about the endpoint.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
     private readonly EtcdChannels _channels = new(options);
     private readonly SemaphoreSlim _authenticating = new(1);
     private string? _token;
@@ -23,6 +26,7 @@ internal sealed class EtcdSession(EtcdOptions options) : IDisposable
         while (true)
         {
             var link = Link();
+            var start = time.GetTimestamp();
             string? token = null;
             try
             {
@@ -34,8 +38,11 @@ internal sealed class EtcdSession(EtcdOptions options) : IDisposable
             {
                 if (ct.IsCancellationRequested)
                 {
-                    // It may have been the endpoint that was slow; the next call asks another.
-                    Leave(link, error);
+                    if (time.GetElapsedTime(start) > Patience)
+                    {
+                        Leave(link, error);
+                    }
+
                     ct.ThrowIfCancellationRequested();
                 }
 

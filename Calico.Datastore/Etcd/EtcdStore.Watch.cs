@@ -97,7 +97,8 @@ public sealed partial class EtcdStore
         /// <exception cref="CompactedException">It stays behind: it is not the store we knew.</exception>
         public RpcException? Lag(ResponseHeader header)
         {
-            if (header.Revision >= _seen)
+            // Another cluster is not behind but foreign; Begin says so.
+            if (header.Revision >= _seen || header.ClusterId != _cluster)
             {
                 _lags = 0;
                 return null;

@@ -24,7 +24,7 @@ public sealed partial class EtcdStore : IKeyValueStore
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: an endpoint or a certificate file is wrong.</exception>
     public EtcdStore(EtcdOptions options, TimeProvider time, ILogger logger)
     {
-        _session = new EtcdSession(options);
+        _session = new EtcdSession(options, time);
         _time = time;
         _logger = logger;
     }
@@ -83,7 +83,8 @@ public sealed partial class EtcdStore : IKeyValueStore
     public async Task<bool> KeepAliveAsync(long lease, CancellationToken ct)
     {
         var response = await _session.CallAsync($"keep lease {lease:x} alive", isRead: true,
-            (invoker, options) => Unary(new Lease.LeaseClient(invoker).LeaseKeepAlive(options), new LeaseKeepAliveRequest { ID = lease }, options), ct);
+            (invoker, options) => Unary(new Lease.LeaseClient(invoker).LeaseKeepAlive(options),
+                new LeaseKeepAliveRequest { ID = lease }, options), ct);
         return response.TTL > 0;
     }
 
@@ -170,7 +171,10 @@ public sealed partial class EtcdStore : IKeyValueStore
         {
             RequestPut = new PutRequest { Key = Bytes(put.Key), Value = ByteString.CopyFrom(put.Value.Span), Lease = put.Lease },
         },
-        StoreOperation.Delete delete => new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = Bytes(delete.Key), PrevKv = true } },
+        StoreOperation.Delete delete => new RequestOp
+        {
+            RequestDeleteRange = new DeleteRangeRequest { Key = Bytes(delete.Key), PrevKv = true },
+        },
         StoreOperation.DeletePrefix delete => new RequestOp { RequestDeleteRange = ToDeletePrefix(delete.Prefix) },
         StoreOperation.Get get => new RequestOp { RequestRange = new RangeRequest { Key = Bytes(get.Key) } },
         _ => throw new CalicoException(Problem.Invalid, $"transaction: no such operation: {operation.GetType().Name}"),

@@ -69,12 +69,13 @@ public sealed class ClusterInitialization(ResourceClient client)
     {
         var types = (spec.ClusterType ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries);
         var missing = clusterType.Split(',', StringSplitOptions.RemoveEmptyEntries).Except(types, StringComparer.Ordinal);
+        var all = string.Join(',', types.Concat(missing));
         return spec with
         {
             ClusterGuid = spec.ClusterGuid is { Length: > 0 } guid ? guid : Guid.NewGuid().ToString("N", CultureInfo.InvariantCulture),
             DatastoreReady = spec.DatastoreReady ?? true,
             CalicoVersion = version.Length > 0 ? version : spec.CalicoVersion,
-            ClusterType = string.Join(',', types.Concat(missing)),
+            ClusterType = all.Length > 0 ? all : null,
         };
     }
 }

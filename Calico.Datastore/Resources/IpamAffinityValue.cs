@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Calico.Datastore.Resources;
 
-/// <summary>That a node holds a block, at <c>/calico/ipam/v2/host/&lt;node&gt;/ipvN/block/…</c>; travels through sync as a resource of
+/// <summary>That a node holds a block, at <c>/calico/ipam/v2/host/&lt;node&gt;/ipvN/block/...</c>; travels through sync as a resource of
 /// kind <c>BlockAffinity</c> named as <see cref="IpamKeys.AffinityName"/> says.</summary>
 public sealed record IpamAffinityValue
 {

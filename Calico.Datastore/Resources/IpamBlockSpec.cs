@@ -4,13 +4,13 @@ using System.Text.Json.Serialization;
 
 namespace Calico.Datastore.Resources;
 
-/// <summary>An IPAM block as it stands at <c>/calico/ipam/v2/assignment/ipvN/block/…</c>; travels through sync as a resource of kind
+/// <summary>An IPAM block as it stands at <c>/calico/ipam/v2/assignment/ipvN/block/...</c>; travels through sync as a resource of kind
 /// <c>IPAMBlock</c> named by its CIDR.</summary>
 public sealed record IpamBlockSpec
 {
     public string Cidr { get; set; } = "";
 
-    /// <summary><c>host:&lt;node&gt;</c>, <c>virtual:…</c>, or null.</summary>
+    /// <summary><c>host:&lt;node&gt;</c>, <c>virtual:...</c>, or null.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)] public string? Affinity { get; init; }
 
     [JsonPropertyName("affinity_claim_time")] public DateTimeOffset? AffinityClaimTime { get; init; }

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Text.Json;
 using Calico.Datastore.Sync;
 
 namespace Calico.Datastore.Resources;
@@ -38,7 +37,7 @@ internal static class IpamValues
             var spec = ResourceJson.Read<TSpec>(value.Span);
             return new(key, new Resource<TSpec> { Kind = kind, Metadata = new() { Name = name }, Spec = spec });
         }
-        catch (JsonException e)
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
             return new(key, null, e.Message);
         }

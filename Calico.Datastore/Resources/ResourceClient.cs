@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using System.Text.Json;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 
@@ -178,7 +177,7 @@ public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, Ti
         {
             return At(kind.DecodeStored(found.Value), found.ModRevision);
         }
-        catch (JsonException e)
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
             throw new CalicoException(Problem.Damaged, $"cannot read {found.Key}: {e.Message}", inner: e);
         }

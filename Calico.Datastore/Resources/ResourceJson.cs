@@ -23,6 +23,14 @@ public static class ResourceJson
     public static T Read<T>(ReadOnlySpan<byte> utf8) where T : class =>
         JsonSerializer.Deserialize(utf8, TypeInfo<T>()) ?? throw new JsonException("null where an object is expected");
 
+    /// <summary>Reads stored JSON. A member that is there twice is refused: readers do not agree on which one counts.</summary>
+    /// <exception cref="JsonException">It is not JSON.</exception>
+    internal static JsonDocument Parse(ReadOnlyMemory<byte> utf8) => JsonDocument.Parse(utf8, new() { AllowDuplicateProperties = false });
+
+    /// <summary>Whether an exception only says that stored JSON cannot be read; besides its own type the reader throws these for texts
+    /// with half a surrogate pair and numbers out of range.</summary>
+    internal static bool IsUnreadable(Exception e) => e is JsonException or InvalidOperationException or FormatException or OverflowException;
+
     private static JsonSerializerOptions CreateOptions()
     {
         var options = new JsonSerializerOptions

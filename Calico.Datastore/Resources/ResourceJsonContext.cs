@@ -12,6 +12,7 @@ namespace Calico.Datastore.Resources;
 [JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(double))]
 [JsonSerializable(typeof(string))]
+[JsonSerializable(typeof(string[]))]
 [JsonSerializable(typeof(JsonArray))]
 [JsonSerializable(typeof(JsonObject))]
 [JsonSerializable(typeof(OpenSpec))]

@@ -7,8 +7,8 @@ public sealed class ResourceKind<TSpec> : ResourceKind where TSpec : class, new(
 {
     public override Resource Create(ObjectMeta metadata) => new Resource<TSpec> { Kind = Name, Metadata = metadata };
 
-    public override Resource Decode(JsonElement json) =>
-        Complete(json).Deserialize(ResourceJson.TypeInfo<Resource<TSpec>>()) ?? throw new JsonException("null where an object is expected");
+    private protected override Resource Read(JsonElement json) =>
+        json.Deserialize(ResourceJson.TypeInfo<Resource<TSpec>>()) ?? throw new JsonException("null where an object is expected");
 
     public override JsonElement ToJson(Resource resource) =>
         JsonSerializer.SerializeToElement((Resource<TSpec>)resource, ResourceJson.TypeInfo<Resource<TSpec>>());

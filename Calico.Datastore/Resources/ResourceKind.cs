@@ -97,14 +97,26 @@ public abstract class ResourceKind
 
     /// <summary>Reads a resource and fills in defaults and canonical spellings; what is invalid in it stays.</summary>
     /// <exception cref="JsonException">It is not JSON of this kind's shape.</exception>
-    public abstract Resource Decode(JsonElement json);
+    public Resource Decode(JsonElement json) => Read(Complete(json, out _));
 
     /// <summary>Reads a value of the store, with defaults filled in.</summary>
     /// <exception cref="JsonException">It is not JSON of this kind's shape.</exception>
     public Resource DecodeStored(ReadOnlyMemory<byte> value)
     {
-        using var document = JsonDocument.Parse(value);
+        using var document = ResourceJson.Parse(value);
         return AfterRead(Decode(document.RootElement));
+    }
+
+    /// <summary>Reads a value of the store if it is valid; one pass over it where nothing has to be filled in.</summary>
+    /// <param name="value">The stored bytes.</param>
+    /// <param name="errors">What is wrong with it; then the result is null.</param>
+    /// <exception cref="JsonException">It is not JSON of this kind's shape.</exception>
+    public Resource? DecodeStored(ReadOnlyMemory<byte> value, out ImmutableArray<ValidationError> errors)
+    {
+        using var document = ResourceJson.Parse(value);
+        var json = Complete(document.RootElement, out var report);
+        errors = (report.Incomplete ? Check(json, new ShapeReport()) : report).Errors;
+        return errors.IsEmpty ? AfterRead(Read(json)) : null;
     }
 
     /// <summary>The resource as JSON, as shown to users.</summary>
@@ -131,10 +143,12 @@ public abstract class ResourceKind
     /// <summary>Fills in defaults and canonical spellings.</summary>
     public JsonObject Complete(JsonObject json) => (JsonObject)whole.Value.Complete(json);
 
+    private protected abstract Resource Read(JsonElement json);
+
     /// <summary>As <see cref="Complete(JsonObject)"/>; the element itself when nothing has to be filled in.</summary>
-    private protected JsonElement Complete(JsonElement json)
+    private JsonElement Complete(JsonElement json, out ShapeReport report)
     {
-        var report = Check(json, new ShapeReport { AcceptOtherSpellings = true });
+        report = Check(json, new ShapeReport { AcceptOtherSpellings = true });
         return report.Incomplete && JsonObject.Create(json) is { } map
             ? JsonSerializer.SerializeToElement(Complete(map), ResourceJson.TypeInfo<JsonObject>())
             : json;

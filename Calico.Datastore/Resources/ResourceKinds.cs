@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using System.Text.Json;
 using Calico.Datastore.Resources.Kinds;
 using Calico.Datastore.Sync;
 
@@ -98,11 +97,10 @@ public sealed class ResourceKinds : IResourceDecoder
     {
         try
         {
-            var resource = kind.DecodeStored(value);
-            var errors = kind.Validate(resource);
-            return errors.IsEmpty ? new(key, resource) : new(key, null, ValidationError.Describe(errors));
+            var resource = kind.DecodeStored(value, out var errors);
+            return new(key, resource, errors.IsEmpty ? null : ValidationError.Describe(errors));
         }
-        catch (JsonException e)
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
             return new(key, null, e.Message);
         }

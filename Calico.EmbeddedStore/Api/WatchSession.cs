@@ -10,7 +10,6 @@ namespace Calico.EmbeddedStore.Api;
 /// never overtake a change (etcd 3.4's can).</summary>
 internal sealed class WatchSession(EmbeddedEngine engine, IServerStreamWriter<WatchResponse> responses, ChannelReader<WatchRequest> requests)
 {
-    private const int Chunk = 1000;
     private const int MaxWatches = 1000;
     private const long AllWatches = -1;
 
@@ -135,7 +134,7 @@ internal sealed class WatchSession(EmbeddedEngine engine, IServerStreamWriter<Wa
         List<KeyVersion>? changes;
         try
         {
-            changes = engine.ReadChanges(ref position, watch.Keys, Chunk);
+            changes = engine.ReadChanges(ref position, watch.Keys);
         }
         catch (CompactedException error)
         {

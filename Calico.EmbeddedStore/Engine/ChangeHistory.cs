@@ -50,20 +50,24 @@ internal sealed class ChangeHistory
     /// <summary>Wakes every watch, so that it looks at the state again.</summary>
     public void Pulse() => Interlocked.Exchange(ref _next, NewSignal()).TrySetResult();
 
-    /// <summary>Whole revisions of the interval, about <paramref name="most"/> changes at most. Afterwards the caller checks that the
+    /// <summary>Whole revisions of the interval, until there are about so many changes or bytes. Afterwards the caller checks that the
     /// first one was not compacted meanwhile.</summary>
-    public List<KeyVersion> Read(long fromRevision, long upToRevision, int most)
+    /// <param name="reached">The changes are complete up to this revision.</param>
+    public List<KeyVersion> Read(long fromRevision, long upToRevision, int most, long mostBytes, out long reached)
     {
         lock (_lock)
         {
             var at = IndexOf(fromRevision);
             var last = IndexOf(upToRevision + 1);
-            var end = last - at > most ? at + most : last;
-            while (end > at && end < last && _changes[end].ModRevision == _changes[end - 1].ModRevision)
+            var end = at;
+            var bytes = 0L;
+            while (end < last && ((end - at < most && bytes < mostBytes) || _changes[end].ModRevision == _changes[end - 1].ModRevision))
             {
+                bytes += _changes[end].Size;
                 end++;
             }
 
+            reached = end < last ? _changes[end - 1].ModRevision : upToRevision;
             return _changes.GetRange(at, end - at);
         }
     }

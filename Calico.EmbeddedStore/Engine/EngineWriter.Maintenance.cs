@@ -121,7 +121,7 @@ internal sealed partial class EngineWriter
     {
         var replaced = new List<long>();
         var deletions = new List<KeyVersion>();
-        var compacted = History.Read(_state.Compacted + 1, revision, int.MaxValue);
+        var compacted = History.Read(_state.Compacted + 1, revision, int.MaxValue, long.MaxValue, out _);
         foreach (var change in compacted)
         {
             // A deletion's own row was counted when the deletion itself was compacted.

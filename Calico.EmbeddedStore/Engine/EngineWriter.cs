@@ -36,7 +36,8 @@ internal sealed partial class EngineWriter : IAsyncDisposable
     private bool _checkpointFailed;
     private volatile bool _pauseDue;
 
-    public EngineWriter(StoreFile file, EngineState state, ChangeHistory history, EmbeddedStoreOptions options, TimeProvider time, ILogger logger)
+    public EngineWriter(StoreFile file, EngineState state, ChangeHistory history, EmbeddedStoreOptions options, TimeProvider time,
+        ILogger logger)
     {
         (_file, _state, History, _options, _time, _logger) = (file, state, history, options, time, logger);
         _pauseTimer = time.CreateTimer(_ => OnPauseTimer(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);

@@ -35,7 +35,7 @@ internal sealed record RangeQuery(KeyInterval Keys, long Revision = 0, long Limi
     {
         if (revision < compacted)
         {
-            throw new CalicoException(Problem.Invalid, $"read at revision {revision}: it is compacted; the oldest left is {compacted}",
+            throw new CalicoException(Problem.Invalid, $"read at revision {revision}: compacted; the oldest left is {compacted}",
                 "revision", new CompactedException(compacted));
         }
     }

@@ -12,7 +12,7 @@ internal static class TransactionRules
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>.</exception>
     public static void Check(EngineTransaction transaction)
     {
-        if (transaction.Compares.Count > MaxOperations || transaction.Success.Count > MaxOperations || transaction.Failure.Count > MaxOperations)
+        if (Math.Max(transaction.Compares.Count, Math.Max(transaction.Success.Count, transaction.Failure.Count)) > MaxOperations)
         {
             throw Refusal($"more than {MaxOperations} comparisons or operations");
         }

@@ -27,6 +27,7 @@ internal static class SqliteProblem
         SQLITE_FULL => Full($"write {path}", error),
         SQLITE_NOTADB or SQLITE_CORRUPT => Damaged(path, error.Message, error),
         SQLITE_TOOBIG => new(Problem.Invalid, $"write {path}: a value is too big", inner: error),
+        SQLITE_NOMEM => new(Problem.Unavailable, $"write {path}: out of memory; nothing was written", inner: error),
         _ => new(Problem.Unavailable, $"write {path}: {error.Message} (extended code {error.SqliteExtendedErrorCode}); "
             + "whether it was written is not known, and nothing more is written until the store is opened again", inner: error),
     };

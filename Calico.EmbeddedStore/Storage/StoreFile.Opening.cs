@@ -153,6 +153,12 @@ internal sealed partial class StoreFile
 
     private void Verify(EmbeddedStoreOptions options)
     {
+        // SQLite answers what it could do, not an error: a file system without WAL would silently be less than durable.
+        if (Scalar("PRAGMA journal_mode") is not "wal" || Scalar("PRAGMA synchronous") is not 2L)
+        {
+            throw new CalicoException(Problem.Unsupported, $"open {Path}: this file system does not let SQLite keep a write-ahead log");
+        }
+
         if (Convert.ToInt64(Scalar("PRAGMA application_id"), CultureInfo.InvariantCulture) != ApplicationId)
         {
             throw SqliteProblem.Damaged(Path, "it is not a Calico store");
@@ -164,7 +170,8 @@ internal sealed partial class StoreFile
         }
 
         var format = Meta("format");
-        if (!long.TryParse(format, NumberStyles.None, CultureInfo.InvariantCulture, out var version) || !ulong.TryParse(Meta("store"), out var id))
+        if (!long.TryParse(format, NumberStyles.None, CultureInfo.InvariantCulture, out var version)
+            || !ulong.TryParse(Meta("store"), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
         {
             throw SqliteProblem.Damaged(Path, $"its format is \"{format}\"");
         }

@@ -1,3 +1,5 @@
+using Calico.Datastore.Etcd;
+
 namespace Calico.Cli.Connection;
 
 /// <summary>Which store, and how to reach it.</summary>
@@ -13,14 +15,8 @@ public sealed record StoreSettings
     public required IReadOnlyList<string> Endpoints { get; init; }
 
     public string? Username { get; init; }
-    public string? Password { get; init; }
-
-    /// <summary>Certificates and key: a path, or the PEM text itself.</summary>
-    public string? CaCertificate { get; init; }
-
-    public string? Certificate { get; init; }
-    public string? Key { get; init; }
-
-    /// <summary>Hides the password and key wherever a record would print them.</summary>
-    public override string ToString() => $"StoreSettings {{ {string.Join(',', Endpoints)} }}";
+    public Secret? Password { get; init; }
+    public string? CaFile { get; init; }
+    public string? CertFile { get; init; }
+    public string? KeyFile { get; init; }
 }

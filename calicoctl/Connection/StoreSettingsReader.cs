@@ -8,6 +8,9 @@ internal static class StoreSettingsReader
 {
     internal const string DefaultFile = "/etc/calico/calicoctl.cfg";
 
+    private static readonly string[] inlineNames = ["etcdKey", "etcdCert", "etcdCACert"];
+    private static readonly string[] fileNames = ["etcdKeyFile", "etcdCertFile", "etcdCACertFile"];
+
     /// <param name="file">What <c>--config</c> says; null: the default, if it exists.</param>
     /// <param name="variable">Reads an environment variable.</param>
     internal static StoreSettings Read(string? file, Func<string, string?> variable)
@@ -48,21 +51,21 @@ internal static class StoreSettingsReader
             throw new CliException("no etcd endpoints specified");
         }
 
-        var inline = get("etcdKey") is { Length: > 0 } || get("etcdCert") is { Length: > 0 } || get("etcdCACert") is { Length: > 0 };
-        var files = get("etcdKeyFile") is { Length: > 0 } || get("etcdCertFile") is { Length: > 0 } || get("etcdCACertFile") is { Length: > 0 };
-        if (inline && files)
+        if (inlineNames.Any(name => get(name) is { Length: > 0 }))
         {
-            throw new CliException("Cannot mix inline certificate-key and certificate / key files");
+            throw new CliException(fileNames.Any(name => get(name) is { Length: > 0 })
+                ? "Cannot mix inline certificate-key and certificate / key files"
+                : "inline certificates are not supported, use etcdKeyFile, etcdCertFile and etcdCACertFile");
         }
 
         return new()
         {
             Endpoints = endpoints,
             Username = get("etcdUsername"),
-            Password = get("etcdPassword"),
-            CaCertificate = inline ? get("etcdCACert") : get("etcdCACertFile"),
-            Certificate = inline ? get("etcdCert") : get("etcdCertFile"),
-            Key = inline ? get("etcdKey") : get("etcdKeyFile"),
+            Password = get("etcdPassword") is { Length: > 0 } password ? new(password) : null,
+            CaFile = get("etcdCACertFile"),
+            CertFile = get("etcdCertFile"),
+            KeyFile = get("etcdKeyFile"),
         };
     }
 
@@ -71,7 +74,7 @@ internal static class StoreSettingsReader
         JsonNode? document;
         try
         {
-            document = YamlReader.Parse(File.ReadAllText(path)).FirstOrDefault();
+            document = YamlReader.Parse(File.ReadAllText(path)) is [var first, ..] ? first : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -79,9 +82,13 @@ internal static class StoreSettingsReader
         }
 
         var kind = (document as JsonObject)?["kind"]?.ToString();
-        return kind == "CalicoAPIConfig"
-            ? name => ((document as JsonObject)?["spec"] as JsonObject)?[name]?.ToString()
-            : throw new CliException($"invalid config file {path}: expected kind 'CalicoAPIConfig', got '{kind}'");
+        if (kind != "CalicoAPIConfig")
+        {
+            throw new CliException($"invalid config file {path}: expected kind 'CalicoAPIConfig', got '{kind}'");
+        }
+
+        var spec = (document as JsonObject)?["spec"] as JsonObject;
+        return name => spec?[name]?.ToString();
     }
 
     private static string? FromEnvironment(string name, Func<string, string?> variable)
@@ -101,6 +108,12 @@ internal static class StoreSettingsReader
             "etcdCACert" => "ETCD_CA_CERT",
             _ => null,
         };
-        return upper is null ? null : variable("CALICO_" + upper) is { Length: > 0 } prefixed ? prefixed : variable(upper);
+        if (upper is null)
+        {
+            return null;
+        }
+
+        var prefixed = variable("CALICO_" + upper);
+        return string.IsNullOrEmpty(prefixed) ? variable(upper) : prefixed;
     }
 }

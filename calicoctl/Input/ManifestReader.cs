@@ -29,7 +29,7 @@ internal sealed class ManifestReader(ResourceKinds kinds, TextReader input)
             : throw new CliException($"no resources specified in {(isFolder ? "directory" : "file")} {path}");
     }
 
-    private IEnumerable<string> Texts(string path, bool isFolder, bool recursive)
+    private string[] Texts(string path, bool isFolder, bool recursive)
     {
         if (path == "-")
         {
@@ -69,14 +69,16 @@ internal sealed class ManifestReader(ResourceKinds kinds, TextReader input)
         var (name, version) = (map["kind"]?.ToString() ?? "", map["apiVersion"]?.ToString() ?? "");
         if (version != Resource.GroupVersion || !kinds.TryFind(name, out var kind) || kind.Name != name)
         {
-            throw new CliException($"unknown resource type ({name}) and/or version ({version})" + Suggestion.For(name, kinds.Kinds.Select(known => known.Name)));
+            throw new CliException($"unknown resource type ({name}) and/or version ({version})"
+                + Suggestion.For(name, kinds.Kinds.Select(known => known.Name)));
         }
 
         var json = JsonSerializer.SerializeToElement(map, ResourceJson.TypeInfo<JsonObject>());
         var report = kind.Check(json, new ShapeReport { AcceptOtherSpellings = true });
         if (report.Unknown is [var unknown, ..])
         {
-            throw new CliException($"field in document is not recognized or is in the wrong location: {unknown[(unknown.LastIndexOf('.') + 1)..]}"
+            throw new CliException(
+                $"field in document is not recognized or is in the wrong location: {unknown[(unknown.LastIndexOf('.') + 1)..]}"
                 + (unknown.Contains('.', StringComparison.Ordinal) ? $" ({unknown})" : ""));
         }
 

@@ -25,7 +25,7 @@ internal static partial class YamlReader
         }
         catch (YamlException e)
         {
-            throw new CliException(string.Create(CultureInfo.InvariantCulture, $"error converting YAML to JSON: yaml: line {e.Start.Line}: {e.Message}"));
+            throw new CliException($"error converting YAML to JSON: yaml: line {e.Start.Line}: {e.Message}");
         }
     }
 
@@ -48,7 +48,8 @@ internal static partial class YamlReader
         "" or "~" or "null" or "Null" or "NULL" => null,
         "true" or "True" or "TRUE" => true,
         "false" or "False" or "FALSE" => false,
-        _ when IntegerPattern().IsMatch(text) && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => number,
+        _ when IntegerPattern().IsMatch(text)
+            && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => number,
         _ when FloatPattern().IsMatch(text) => double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture),
         _ => text,
     };

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -6,7 +7,7 @@ namespace Calico.Cli.Output;
 
 /// <summary>Writes JSON as YAML the way upstream does: keys sorted, lists at their key's indent, and quotes round every text that would
 /// read as something else.</summary>
-internal static class YamlWriter
+internal static partial class YamlWriter
 {
     private static readonly HashSet<string> otherMeaning = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -16,7 +17,8 @@ internal static class YamlWriter
 
     internal static void Write(TextWriter output, JsonElement value)
     {
-        var emitter = new Emitter(output, new EmitterSettings(bestIndent: 2, bestWidth: int.MaxValue, isCanonical: false, maxSimpleKeyLength: 1024));
+        var settings = new EmitterSettings(bestIndent: 2, bestWidth: int.MaxValue, isCanonical: false, maxSimpleKeyLength: 1024);
+        var emitter = new Emitter(output, settings);
         emitter.Emit(new StreamStart());
         emitter.Emit(new DocumentStart(null, null, isImplicit: true));
         Emit(emitter, value);
@@ -30,7 +32,8 @@ internal static class YamlWriter
         {
             case JsonValueKind.Object:
                 var members = value.EnumerateObject().OrderBy(member => member.Name, StringComparer.Ordinal).ToArray();
-                emitter.Emit(new MappingStart(AnchorName.Empty, TagName.Empty, true, members.Length == 0 ? MappingStyle.Flow : MappingStyle.Block));
+                emitter.Emit(new MappingStart(AnchorName.Empty, TagName.Empty, true,
+                    members.Length == 0 ? MappingStyle.Flow : MappingStyle.Block));
                 foreach (var member in members)
                 {
                     EmitText(emitter, member.Name);
@@ -60,15 +63,17 @@ internal static class YamlWriter
 
     private static void EmitText(Emitter emitter, string text)
     {
-        var style = otherMeaning.Contains(text) || LooksLikeNumber(text) ? ScalarStyle.DoubleQuoted
+        var style = otherMeaning.Contains(text) || NumberOrDate().IsMatch(text) ? ScalarStyle.DoubleQuoted
             : text.Contains('\n', StringComparison.Ordinal) ? ScalarStyle.Literal
             : ScalarStyle.Any;
         emitter.Emit(new Scalar(AnchorName.Empty, TagName.Empty, text, style, isPlainImplicit: true, isQuotedImplicit: true));
     }
 
-    // Generous: quotes round what is no number after all do no harm.
-    private static bool LooksLikeNumber(string text) =>
-        text.AsSpan().IndexOfAnyExcept("0123456789abcdefABCDEFxXoO+-._:,") < 0
-        && (char.IsAsciiDigit(text[0]) || text[0] is '+' or '-' or '.') && text.Count(c => c is '.') < 2 && !text.Contains(':', StringComparison.Ordinal)
-        && !Guid.TryParse(text, out _);
+    // Numbers of either YAML version (also 0x1f, 1_000, 1:30 and .inf) and dates.
+    [GeneratedRegex("""
+        \A(?:[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?
+        |0[xXoObB][0-9a-fA-F_]+|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?
+        |[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt\ ].*)?)\z
+        """, RegexOptions.IgnorePatternWhitespace)]
+    private static partial Regex NumberOrDate();
 }

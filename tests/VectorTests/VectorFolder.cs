@@ -65,25 +65,31 @@ public static class VectorFolder
 
     private static VectorVerdict Judge(ImmutableArray<IVectorRunner> runners, JsonElement vector)
     {
-        VectorVerdict verdict = VectorVerdict.Skip("nothing built yet is concerned");
+        VectorVerdict? skipped = null;
         foreach (var runner in runners)
         {
-            try
-            {
-                verdict = runner.Run(vector);
-            }
-            catch (Exception e)
-            {
-                verdict = VectorVerdict.Fail(e.ToString());
-            }
-
+            var verdict = Run(runner, vector);
             if (verdict is not VectorVerdict.NotApplicable)
             {
-                break;
+                return verdict;
             }
+
+            skipped ??= verdict;
         }
 
-        return verdict;
+        return skipped ?? VectorVerdict.Skip("nothing built yet is concerned");
+    }
+
+    private static VectorVerdict Run(IVectorRunner runner, JsonElement vector)
+    {
+        try
+        {
+            return runner.Run(vector);
+        }
+        catch (Exception e)
+        {
+            return VectorVerdict.Fail(e.ToString());
+        }
     }
 
     private static IEnumerable<IVectorRunner> Runners() =>

@@ -55,10 +55,11 @@ public static partial class TextFormats
         uint.TryParse(text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number)
         && number <= most;
 
-    [GeneratedRegex(@"\A[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+\z", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"\A[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+\z", RegexOptions.ExplicitCapture)]
     private static partial Regex DurationPattern();
 
-    [GeneratedRegex(@"\A[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}\z|\A[0-9a-fA-F]{2}(-[0-9a-fA-F]{2}){5}\z|\A[0-9a-fA-F]{4}(\.[0-9a-fA-F]{4}){2}\z", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"\A([0-9a-fA-F]{2}((:[0-9a-fA-F]{2}){5}|(-[0-9a-fA-F]{2}){5})|[0-9a-fA-F]{4}(\.[0-9a-fA-F]{4}){2})\z",
+        RegexOptions.ExplicitCapture)]
     private static partial Regex MacPattern();
 
     [GeneratedRegex(@"\A(\s*\w+=[^,]*(,\s*\w+=[^,]*)*,?)?\z", RegexOptions.ExplicitCapture)]

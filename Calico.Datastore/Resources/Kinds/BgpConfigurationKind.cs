@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Calico.Datastore.Resources.Formats;
 using Calico.Datastore.Resources.Shapes;
 using static Calico.Datastore.Resources.Shapes.FieldFactory;
@@ -37,8 +38,8 @@ internal static class BgpConfigurationKind
             Number("ipv6NormalRoutePriority", 1, 2_147_483_646),
             Choice("programClusterRoutes", "Disabled", "Enabled", "EnabledIPIPOnly", "EnabledNoEncapOnly"))
         {
-            Rules = [Communities],
-            SchemaRules = [MeshSettings, UnusedCommunities],
+            Rules = [Communities, UnusedCommunities],
+            SchemaRules = [MeshSettings],
         },
         Columns =
         [
@@ -49,9 +50,12 @@ internal static class BgpConfigurationKind
 
     private static Field Cidrs(string name) => List(name, new ObjectShape(Text("cidr", NetFormats.Net)));
 
-    private static TableColumn OrDash(string heading, string field) =>
-        new(heading, it => it.Object("spec").IsSet(field) ? it.Object("spec")[field].ToString().ToLowerInvariant() is var text and ("true" or "false")
-            ? text : it.Object("spec")[field].ToString() : "-");
+    private static TableColumn OrDash(string heading, string field) => new(heading, it => it.Object("spec")[field] switch
+    {
+        { ValueKind: JsonValueKind.True } => "true",
+        { ValueKind: JsonValueKind.False } => "false",
+        var value => Shape.IsAbsent(value) ? "-" : value.ToString(),
+    });
 
     private static void Communities(JsonObjectView it, ShapeReport report)
     {

@@ -9,7 +9,7 @@ internal static class BgpFilterKind
 {
     private static readonly ObjectShape operation = new(
         Nested("addCommunity", Required(Text("value", TextFormats.Community))),
-        Nested("prependASPath", List("prefix", new NumberOrTextShape(NumberFormats.AsNumber), 10, minItems: 1)),
+        Nested("prependASPath", Required(List("prefix", new NumberOrTextShape(NumberFormats.AsNumber), 10, minItems: 1))),
         Nested("setPriority", Number("value", 1, int.MaxValue)))
     {
         SchemaRules = [(it, report) =>

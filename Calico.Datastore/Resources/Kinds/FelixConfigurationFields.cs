@@ -13,12 +13,14 @@ internal static partial class FelixConfigurationFields
     private static readonly ObjectShape healthTimeout = new(
         new Field("name", new TextShape(HealthName)) { CheckedWhenEmpty = true }, Duration("timeout"));
 
-    private static readonly ObjectShape routeTableRange = new(Number("min", long.MinValue, long.MaxValue), Number("max", long.MinValue, long.MaxValue))
+    private static readonly ObjectShape routeTableRange = new(
+        Number("min", long.MinValue, long.MaxValue), Number("max", long.MinValue, long.MaxValue))
     {
         SchemaRules = [FelixConfigurationRules.RouteTableRange],
     };
 
-    private static readonly ObjectShape routeTableRanges = new(Number("min", long.MinValue, long.MaxValue), Number("max", long.MinValue, long.MaxValue))
+    private static readonly ObjectShape routeTableRanges = new(
+        Number("min", long.MinValue, long.MaxValue), Number("max", long.MinValue, long.MaxValue))
     {
         SchemaRules = [FelixConfigurationRules.RouteTableRangesItem],
     };

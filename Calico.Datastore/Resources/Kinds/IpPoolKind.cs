@@ -68,7 +68,8 @@ internal static class IpPoolKind
 
         if (length > blockSize && !it.IsTrue("disabled"))
         {
-            report.Add(it.At("cidr"), $"IP pool size is too small for use with Calico IPAM. It must be equal to or greater than the block size /{blockSize}.",
+            report.Add(it.At("cidr"),
+                $"IP pool size is too small for use with Calico IPAM. It must be equal to or greater than the block size /{blockSize}.",
                 it["cidr"]);
         }
     }

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Calico.Datastore.Resources.Shapes;
 
 namespace Calico.Datastore.Resources.Kinds;
@@ -31,14 +30,14 @@ internal sealed class PolicyClientRules : ClientRules
         var tier = spec.Has("tier") ? spec.Text("tier") : "default";
         if (!spec.Has("types") && spec.Text("stagedAction") != "Delete")
         {
-            fields["types"] = JsonSerializer.SerializeToElement(Types(spec), ResourceJson.TypeInfo<JsonArray>());
+            fields["types"] = JsonSerializer.SerializeToElement(Types(spec), ResourceJson.TypeInfo<string[]>());
         }
 
         var labels = (policy.Metadata.Labels ?? ImmutableSortedDictionary<string, string>.Empty).SetItem(TierLabel, tier);
         return policy with { Spec = new() { Fields = fields }, Metadata = policy.Metadata with { Labels = labels } };
     }
 
-    private static JsonArray Types(JsonObjectView spec) => (spec.Has("ingress"), spec.Has("egress")) switch
+    private static string[] Types(JsonObjectView spec) => (spec.Has("ingress"), spec.Has("egress")) switch
     {
         (false, true) => ["Egress"],
         (true, true) => ["Ingress", "Egress"],

@@ -8,6 +8,7 @@ namespace Calico.Datastore.Resources.Kinds;
 internal static class WorkloadEndpointKind
 {
     private const long MaxBandwidth = 1_000_000_000_000_000;
+    private const long MaxPeakRate = MaxBandwidth / 100 * 101;
     private const long MaxBurst = 34_359_738_360;
 
     /// <summary>A port that a workload names.</summary>
@@ -42,18 +43,19 @@ internal static class WorkloadEndpointKind
         Aliases = ["wep", "weps"],
         Namespaced = true,
         Spec = new(
-            Text("orchestrator", NameFormats.LabelValue),
+            // These make up the name, which is checked as a whole.
+            Text("orchestrator"),
             Text("workload"),
             Text("node", NameFormats.Subdomain),
             Text("containerID", NameFormats.ContainerId),
             Text("pod", NameFormats.Subdomain),
-            Text("endpoint", NameFormats.Interface),
+            Text("endpoint"),
             Text("serviceAccountName", NameFormats.Subdomain),
             Texts("ipNetworks", NetFormats.SingleAddressNet),
             List("ipNATs", Nat),
             Text("ipv4Gateway", NetFormats.AddressV4),
             Text("ipv6Gateway", NetFormats.AddressV6),
-            Texts("profiles"),
+            Texts("profiles", NameFormats.Subdomain),
             new Field("interfaceName", new TextShape(NameFormats.Interface)) { CheckedWhenEmpty = true },
             Text("mac", TextFormats.Mac),
             List("ports", Port),
@@ -61,7 +63,7 @@ internal static class WorkloadEndpointKind
             Nested("qosControls",
                 Number("ingressBandwidth", 1_000, MaxBandwidth), Number("egressBandwidth", 1_000, MaxBandwidth),
                 Number("ingressBurst", 1_000, MaxBurst), Number("egressBurst", 1_000, MaxBurst),
-                Number("ingressPeakrate", 1_010, MaxBandwidth + 10_000_000_000_000), Number("egressPeakrate", 1_010, MaxBandwidth + 10_000_000_000_000),
+                Number("ingressPeakrate", 1_010, MaxPeakRate), Number("egressPeakrate", 1_010, MaxPeakRate),
                 Number("ingressMinburst", 1_000, 100_000_000), Number("egressMinburst", 1_000, 100_000_000),
                 Number("ingressPacketRate", 1, 10_000), Number("egressPacketRate", 1, 10_000),
                 Number("ingressPacketBurst", 1, 10_000), Number("egressPacketBurst", 1, 10_000),
@@ -70,7 +72,11 @@ internal static class WorkloadEndpointKind
         {
             Rules = [NatsInsideNetworks],
         },
-        Columns = [Workload, TableColumn.Spec("NODE", "node"), TableColumn.List("NETWORKS", "ipNetworks"), TableColumn.Spec("INTERFACE", "interfaceName")],
+        Columns =
+        [
+            Workload, TableColumn.Spec("NODE", "node"), TableColumn.List("NETWORKS", "ipNetworks"),
+            TableColumn.Spec("INTERFACE", "interfaceName"),
+        ],
         WideColumns =
         [
             TableColumn.Name, Workload, TableColumn.Spec("NODE", "node"), TableColumn.List("NETWORKS", "ipNetworks"),

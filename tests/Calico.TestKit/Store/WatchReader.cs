@@ -27,21 +27,23 @@ public sealed class WatchReader : IAsyncDisposable
     /// <summary>The watch is set: the store has said up to where it is complete.</summary>
     public Task StartedAsync() => _started.Task.WaitAsync(_limit);
 
-    /// <summary><c>put key=value (was old)</c> or <c>delete key (was old)</c>.</summary>
-    public async Task<string> NextAsync() => await _events.Reader.ReadAsync(_limit);
+    /// <summary><c>put key=value (was old)</c> or <c>delete key (was old)</c>; or throws what ended the watch.</summary>
+    public async Task<string> NextAsync()
+    {
+        if (!await _events.Reader.WaitToReadAsync(_limit))
+        {
+            throw new InvalidOperationException("the watch ended without an error");
+        }
+
+        return await _events.Reader.ReadAsync(_limit);
+    }
 
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        try
-        {
-            await _loop;
-        }
-        catch (OperationCanceledException)
-        {
-            // That is how a watch ends.
-        }
 
+        // How it ended is NextAsync's to say.
+        await Task.WhenAny(_loop);
         _stop.Dispose();
     }
 

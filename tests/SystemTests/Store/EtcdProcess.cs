@@ -11,10 +11,10 @@ internal sealed class EtcdProcess : IAsyncDisposable
     private readonly string[] _arguments;
     private Process? _process;
 
-    private EtcdProcess(string[] extra)
+    private EtcdProcess(string scheme, string[] extra)
     {
         var (client, peer) = (FreePort(), FreePort());
-        Endpoint = $"http://127.0.0.1:{client}";
+        Endpoint = $"{scheme}://127.0.0.1:{client}";
         _arguments = [$"--data-dir={_folder}/data", "--name=test", $"--listen-client-urls={Endpoint}", $"--advertise-client-urls={Endpoint}",
             $"--listen-peer-urls=http://127.0.0.1:{peer}", $"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
             $"--initial-cluster=test=http://127.0.0.1:{peer}", "--log-level=error", .. extra];
@@ -24,9 +24,13 @@ internal sealed class EtcdProcess : IAsyncDisposable
 
     public int Id => _process!.Id;
 
-    public static async Task<EtcdProcess> StartAsync(params string[] extra)
+    public static Task<EtcdProcess> StartAsync() => StartAsync("http", []);
+
+    public static Task<EtcdProcess> StartTlsAsync(params string[] extra) => StartAsync("https", extra);
+
+    private static async Task<EtcdProcess> StartAsync(string scheme, string[] extra)
     {
-        var etcd = new EtcdProcess(extra);
+        var etcd = new EtcdProcess(scheme, extra);
         await etcd.StartAgainAsync();
         return etcd;
     }

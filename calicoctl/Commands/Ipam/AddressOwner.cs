@@ -1,0 +1,58 @@
+using System.Collections.Immutable;
+using System.Net;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Formats;
+using Calico.Ipam;
+
+namespace Calico.Cli.Commands.Ipam;
+
+/// <summary>What IPAM has on record of who has an address.</summary>
+internal static class AddressOwner
+{
+    /// <summary>Prints it in upstream's words.</summary>
+    /// <returns>False: nobody has it.</returns>
+    internal static async Task<bool> PrintAsync(TextWriter output, IpamClient ipam, IPAddress address, CancellationToken ct)
+    {
+        IpamAttribute attribute;
+        try
+        {
+            attribute = await ipam.AttributesOfAsync(address, ct);
+        }
+        catch (CalicoException e) when (e.Problem is Problem.NotFound or Problem.Conflict)
+        {
+            await output.WriteLineAsync($"{address} is not assigned");
+            return false;
+        }
+
+        await output.WriteLineAsync($"IP {address} is in use");
+        await output.WriteLineAsync($"Handle ID: {attribute.HandleId ?? "<none>"}");
+        if (attribute.Secondary is { IsEmpty: false } owner)
+        {
+            await PrintAttributesAsync(output, "Active Owner Attributes:", owner);
+        }
+        else
+        {
+            await output.WriteLineAsync("No Active Owner attributes defined");
+        }
+
+        if (attribute.AlternateOwnerAttrs is { IsEmpty: false } alternate)
+        {
+            await PrintAttributesAsync(output, "Alternate Owner Attributes:", alternate);
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether an endpoint has the address.</summary>
+    internal static bool Has(Resource<WorkloadEndpointSpec> endpoint, IPAddress address) =>
+        (endpoint.Spec.IpNetworks ?? []).Any(network => NetText.TryParseNet(network, out var own, out _) && own.Equals(address));
+
+    private static async Task PrintAttributesAsync(TextWriter output, string heading, ImmutableSortedDictionary<string, string> attributes)
+    {
+        await output.WriteLineAsync(heading);
+        foreach (var (name, value) in attributes)
+        {
+            await output.WriteLineAsync($"  {name}: {value}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+using System.CommandLine;
+using Calico.Cli.Connection;
+
+namespace Calico.Cli.Commands.Ipam;
+
+/// <summary><c>calicoctl ipam check</c>.</summary>
+internal static class IpamCheckCommand
+{
+    internal static Command Create(CliEnvironment environment)
+    {
+        var config = new ResourceOptions().Config;
+        var showAll = new Option<bool>("--show-all-ips") { Description = "Print every address, whatever its state." };
+        var showProblems = new Option<bool>("--show-problem-ips") { Description = "Print the addresses that something is wrong with." };
+        var command = new Command("check", "Compare what IPAM has assigned with what is in use.") { showAll, showProblems, config };
+        command.SetAction(async (result, ct) =>
+        {
+            await using var session = CliSession.Open(environment, result.GetValue(config));
+            await session.WarnOfVersionAsync(ct);
+            await new IpamCheck(environment, session, result.GetValue(showAll), result.GetValue(showProblems)).RunAsync(ct);
+            return 0;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,31 @@
+using System.CommandLine;
+using Calico.Cli.Connection;
+using Calico.Ipam;
+
+namespace Calico.Cli.Commands.Ipam;
+
+/// <summary><c>calicoctl ipam release --ip=IP</c>.</summary>
+internal static class IpamReleaseCommand
+{
+    internal static Command Create(CliEnvironment environment)
+    {
+        var config = new ResourceOptions().Config;
+        var ip = new Option<string>("--ip") { Required = true, Description = "The address to release.", HelpName = "IP" };
+        var command = new Command("release", "Release an address that nobody uses any more.") { ip, config };
+        command.SetAction(async (result, ct) =>
+        {
+            var address = IpamCommand.ParseAddress(result.GetValue(ip)!);
+            await using var session = CliSession.Open(environment, result.GetValue(config));
+            await session.WarnOfVersionAsync(ct);
+            var free = await new IpamClient(session.Store, null, environment.Time).ReleaseAsync([new ReleaseRequest(address)], ct);
+            if (!free.IsEmpty)
+            {
+                throw new CliException($"IP address {address} is not assigned");
+            }
+
+            await environment.Output.WriteLineAsync($"Successfully released IP address {address}");
+            return 0;
+        });
+        return command;
+    }
+}

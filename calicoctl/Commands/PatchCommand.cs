@@ -1,0 +1,93 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Calico.Cli.Connection;
+using Calico.Cli.Input;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Shapes;
+
+namespace Calico.Cli.Commands;
+
+/// <summary><c>calicoctl patch KIND NAME -p PATCH</c>: maps are merged, null removes, everything else takes the old value's place.</summary>
+internal static class PatchCommand
+{
+    internal static Command Create(CliEnvironment environment)
+    {
+        var options = new ResourceOptions();
+        var kind = new Argument<string>("KIND");
+        var name = new Argument<string>("NAME");
+        var patch = new Option<string>("--patch", "-p") { Required = true, Description = "The change, in YAML or JSON." };
+        var type = new Option<string>("--type", "-t")
+        {
+            DefaultValueFactory = _ => "strategic",
+            Description = "Taken and ignored, as upstream does.",
+        };
+        var command = new Command("patch", "Change parts of a resource.") { kind, name, patch, type, options.Config, options.Namespace };
+        command.SetAction(async (result, ct) =>
+        {
+            var target = KindArgument.Resolve(result.GetValue(kind));
+            WriteRules.Check("patch", target, result.GetValue(name)!);
+            var ns = NamespaceChoice.Of(result.GetValue(options.Namespace), all: false);
+            var change = YamlReader.Parse(result.GetValue(patch)!) is [JsonObject only]
+                ? only
+                : throw new CliException("hit error: a patch must be a map");
+            await using var session = CliSession.Open(environment, result.GetValue(options.Config));
+            await session.WarnOfVersionAsync(ct);
+            try
+            {
+                var old = await session.Client.GetAsync(new(target.Name, ns.Of(target), result.GetValue(name)!), ct);
+                await session.Client.UpdateAsync(Merge(target, old, change), ct);
+            }
+            catch (Exception e) when (e is CalicoException or JsonException)
+            {
+                throw new CliException($"hit error: {e.Message}");
+            }
+
+            await environment.Output.WriteLineAsync($"Successfully patched 1 '{target.Name}' resource");
+            return 0;
+        });
+        return command;
+    }
+
+    private static Resource Merge(ResourceKind kind, Resource old, JsonObject change)
+    {
+        var merged = (JsonObject)Merge(JsonObject.Create(kind.ToJson(old)), change)!;
+        var json = JsonSerializer.SerializeToElement(merged, ResourceJson.TypeInfo<JsonObject>());
+        var known = kind.Check(kind.ToJson(old), new ShapeReport()).Unknown;
+        var unknown = kind.Check(json, new ShapeReport { AcceptOtherSpellings = true }).Unknown.Except(known).FirstOrDefault();
+        return unknown is null
+            ? kind.Decode(json)
+            : throw new CliException($"hit error: field in document is not recognized or is in the wrong location: {unknown}");
+    }
+
+    private static JsonNode? Merge(JsonNode? old, JsonNode? change)
+    {
+        if (change is not JsonObject map)
+        {
+            return change?.DeepClone();
+        }
+
+        var result = old as JsonObject ?? [];
+        foreach (var (name, value) in map)
+        {
+            if (value is null)
+            {
+                result.Remove(name);
+            }
+            else
+            {
+                result[name] = Merge(result[name], value) is var merged && ReferenceEquals(merged, result[name]) ? Detach(result, name) : merged;
+            }
+        }
+
+        return result;
+    }
+
+    // A node has one parent: what stays in place has to be taken out before it is put back.
+    private static JsonNode? Detach(JsonObject parent, string name)
+    {
+        var node = parent[name];
+        parent.Remove(name);
+        return node;
+    }
+}

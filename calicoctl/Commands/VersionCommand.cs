@@ -1,0 +1,80 @@
+using System.CommandLine;
+using System.Globalization;
+using Calico.Cli.Connection;
+using Calico.Datastore.Resources;
+
+namespace Calico.Cli.Commands;
+
+/// <summary><c>calicoctl version [--client]</c>.</summary>
+internal static class VersionCommand
+{
+    internal static Command Create(CliEnvironment environment)
+    {
+        var options = new ResourceOptions();
+        var client = new Option<bool>("--client") { Description = "Only this program's version; asks no datastore." };
+        var poll = new Option<string?>("--poll")
+        {
+            Description = "Ask again until the cluster's version is known, e.g. every 5s.",
+            HelpName = "DURATION",
+        };
+        var command = new Command("version", "Show the versions of this program and of the cluster.") { options.Config, client, poll };
+        command.SetAction(async (result, ct) =>
+        {
+            var interval = ParsePoll(result.GetValue(poll));
+            await environment.Output.WriteLineAsync($"Client Version:    {ClientVersion.Text}\nGit commit:        {ClientVersion.Commit}");
+            return result.GetValue(client) ? 0 : await PrintClusterAsync(environment, result.GetValue(options.Config), interval, ct);
+        });
+        return command;
+    }
+
+    private static async Task<int> PrintClusterAsync(CliEnvironment environment, string? config, TimeSpan? interval, CancellationToken ct)
+    {
+        await using var session = CliSession.Open(environment, config);
+        while (true)
+        {
+            try
+            {
+                var information = await session.FindInformationAsync(ct)
+                    ?? throw ResourceErrors.NotFound(new("ClusterInformation", "", "default"));
+                await environment.Output.WriteLineAsync($"Cluster Version:   {OrUnknown(information.Spec.CalicoVersion)}");
+                await environment.Output.WriteLineAsync($"Cluster Type:      {OrUnknown(information.Spec.ClusterType)}");
+                return 0;
+            }
+            catch (CalicoException) when (interval is not null)
+            {
+                await Task.Delay(interval.Value, environment.Time, ct);
+            }
+            catch (CalicoException e) when (e.Problem == Problem.Unavailable)
+            {
+                await environment.Output.WriteLineAsync("Unable to detect installed Calico version");
+                return 0;
+            }
+            catch (CalicoException e)
+            {
+                throw new CliException($"unable to retrieve Cluster Version or Type: {e.Message}");
+            }
+        }
+    }
+
+    private static TimeSpan? ParsePoll(string? text)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        if (text.Length == 0)
+        {
+            throw new CliException("invalid poll duration specified: ");
+        }
+
+        var unit = text[^1];
+        var seconds = unit switch { 's' => 1, 'm' => 60, 'h' => 3600, _ => 0 };
+        _ = double.TryParse(text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number);
+        return seconds > 0 && number > 0
+            ? TimeSpan.FromSeconds(number * seconds)
+            : throw new CliException($"invalid poll duration specified: {text}");
+    }
+
+    private static string OrUnknown(string? text) => string.IsNullOrEmpty(text) ? "unknown" : text;
+}

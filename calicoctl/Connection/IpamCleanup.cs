@@ -1,0 +1,21 @@
+using System.Collections.Immutable;
+using System.Net;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Store;
+using Calico.Ipam;
+
+namespace Calico.Cli.Connection;
+
+/// <summary>What IPAM does when a pool or node is deleted.</summary>
+internal sealed class IpamCleanup(IKeyValueStore store, TimeProvider time) : IAddressCleanup
+{
+    private readonly IpamClient ipam = new(store, null, time);
+
+    public Task ReleasePoolAsync(string cidr, CancellationToken ct) => ipam.ReleasePoolAffinitiesAsync(Cidr.Parse(cidr), ct);
+
+    public Task ReleaseAddressesAsync(ImmutableArray<string> addresses, CancellationToken ct) => addresses.IsEmpty
+        ? Task.CompletedTask
+        : ipam.ReleaseAsync([.. addresses.Select(address => new ReleaseRequest(IPAddress.Parse(address)))], ct);
+
+    public Task ReleaseNodeAsync(string node, CancellationToken ct) => ipam.RemoveHostAsync(node, ct);
+}

@@ -1,0 +1,41 @@
+using Calico.Cli;
+using Calico.Cli.Connection;
+using Calico.TestKit.Store;
+
+namespace Calico.UnitTests.Cli;
+
+/// <summary>Runs command lines against a store in memory.</summary>
+internal sealed class CliRun
+{
+    internal InMemoryStore Store { get; } = new();
+
+    internal Dictionary<string, string> Environment { get; } = [];
+
+    internal StoreSettings? Settings { get; private set; }
+
+    internal string Output { get; private set; } = "";
+
+    internal string Error { get; private set; } = "";
+
+    internal async Task<int> RunAsync(string input, params string[] arguments)
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+        using var error = new StringWriter { NewLine = "\n" };
+        using var reader = new StringReader(input);
+        var code = await CliApplication.RunAsync(arguments, new CliEnvironment
+        {
+            Output = output,
+            Error = error,
+            Input = reader,
+            Variable = Environment.GetValueOrDefault,
+            OpenStore = settings =>
+            {
+                Settings = settings;
+                return Store;
+            },
+            HostSocket = "/nonexistent/host.sock",
+        }, CancellationToken.None);
+        (Output, Error) = (output.ToString(), error.ToString());
+        return code;
+    }
+}

@@ -1,0 +1,159 @@
+using System.Text;
+using Calico.Datastore.Resources;
+using Calico.TestKit.Store;
+using Microsoft.Extensions.Time.Testing;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Resources;
+
+[TestFixture]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class ResourceClientTests : IAsyncDisposable
+{
+    private static readonly DateTimeOffset start = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+
+    private readonly FakeTimeProvider time = new(start);
+    private readonly InMemoryStore store;
+    private readonly ResourceClient client;
+
+    public ResourceClientTests()
+    {
+        store = new(time);
+        client = new(store, ResourceKinds.All, time);
+    }
+
+    public ValueTask DisposeAsync() => store.DisposeAsync();
+
+    [Test]
+    public async Task Created_resources_get_an_identity_and_the_revision_as_version()
+    {
+        var created = await client.CreateAsync(Pool("10.0.0.0/16"), CancellationToken.None);
+
+        Assert.That(Guid.TryParse(created.Metadata.Uid, out _), Is.True);
+        Assert.That(created.Metadata.CreationTimestamp, Is.EqualTo(start));
+        Assert.That(created.Metadata.ResourceVersion, Is.EqualTo($"{store.Revision}"));
+        Assert.That((await client.GetAsync(new("IPPool", "", "p"), CancellationToken.None)).Metadata, Is.EqualTo(created.Metadata));
+    }
+
+    [Test]
+    public async Task Creating_names_every_field_of_the_metadata_that_is_wrong()
+    {
+        var endpoint = new Resource<WorkloadEndpointSpec> { Kind = "WorkloadEndpoint", Metadata = new() { ResourceVersion = "3" } };
+
+        var error = await Assert.ThrowsAsync<CalicoException>(() => client.CreateAsync(endpoint, CancellationToken.None));
+
+        Assert.That(error!.Problem, Is.EqualTo(Problem.Invalid));
+        Assert.That(error.Message, Does.Contain("field must not be set for a Create request").And.Contain("Metadata.Namespace"));
+    }
+
+    [Test]
+    public async Task Updating_an_old_version_is_a_conflict_and_changes_nothing()
+    {
+        var first = await client.CreateAsync(Pool("10.0.0.0/16"), CancellationToken.None);
+        var second = await client.UpdateAsync(With(first, natOutgoing: true), CancellationToken.None);
+
+        var error = await Assert.ThrowsAsync<CalicoException>(() => client.UpdateAsync(With(first, natOutgoing: false), CancellationToken.None));
+
+        Assert.That((error!.Problem, error.Message), Is.EqualTo((Problem.Conflict, "update conflict: IPPool(p)")));
+        Assert.That((await client.GetAsync(new("IPPool", "", "p"), CancellationToken.None)).Metadata, Is.EqualTo(second.Metadata));
+    }
+
+    [Test]
+    public async Task Replacing_keeps_the_identity()
+    {
+        var first = await client.CreateAsync(Pool("10.0.0.0/16"), CancellationToken.None);
+
+        var replaced = await client.ReplaceAsync(Pool("10.0.0.0/16") with { Metadata = new() { Name = "p", Labels = first.Metadata.Labels } },
+            CancellationToken.None);
+
+        Assert.That((replaced.Metadata.Uid, replaced.Metadata.CreationTimestamp), Is.EqualTo((first.Metadata.Uid, first.Metadata.CreationTimestamp)));
+    }
+
+    [Test]
+    public async Task Fields_that_a_newer_version_wrote_survive_an_update()
+    {
+        const string Key = "/calico/resources/v3/projectcalico.org/ippools/p";
+        store.Set(Key, """
+            {"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"p","uid":"u","creationTimestamp":"2026-01-02T03:04:05Z"},
+            "spec":{"cidr":"10.0.0.0/16","newer":{"a":1}},"status":{"conditions":[]}}
+            """.ReplaceLineEndings(""));
+        var read = await client.GetAsync(new("IPPool", "", "p"), CancellationToken.None);
+
+        await client.UpdateAsync(With(read, natOutgoing: true), CancellationToken.None);
+
+        Assert.That(Encoding.UTF8.GetString(store.Snapshot(Key).Single().Value.Span),
+            Does.Contain("\"newer\":{\"a\":1}").And.Contain("\"status\":{\"conditions\":[]}").And.Contain("\"natOutgoing\":true"));
+    }
+
+    [Test]
+    public async Task A_workload_endpoint_is_named_by_its_spec()
+    {
+        var endpoint = new Resource<WorkloadEndpointSpec>
+        {
+            Kind = "WorkloadEndpoint",
+            Metadata = new() { Namespace = "default" },
+            Spec = new() { Node = "node-1", Orchestrator = "cni", ContainerId = "c1", Endpoint = "eth0", InterfaceName = "calic1" },
+        };
+
+        var created = await client.CreateAsync(endpoint, CancellationToken.None);
+
+        Assert.That(created.Metadata.Name, Is.EqualTo("node--1-cni-c1-eth0"));
+        Assert.That(created.Metadata.Labels!["projectcalico.org/orchestrator"], Is.EqualTo("cni"));
+        await Assert.ThrowsAsync<CalicoException>(() => client.CreateAsync(
+            endpoint with { Metadata = endpoint.Metadata with { Name = "other" } }, CancellationToken.None));
+    }
+
+    [Test]
+    public async Task Initialisation_is_idempotent_and_appends_cluster_types()
+    {
+        var initialization = new ClusterInitialization(client);
+        await initialization.EnsureAsync("v1", "a", CancellationToken.None);
+        var first = (Resource<ClusterInformationSpec>)await client.GetAsync(new("ClusterInformation", "", "default"), CancellationToken.None);
+        await initialization.EnsureAsync("", "a,b", CancellationToken.None);
+        var revision = store.Revision;
+        await initialization.EnsureAsync("", "b", CancellationToken.None);
+
+        var last = (Resource<ClusterInformationSpec>)await client.GetAsync(new("ClusterInformation", "", "default"), CancellationToken.None);
+        Assert.That(store.Revision, Is.EqualTo(revision));
+        Assert.That(first.Spec.ClusterGuid, Does.Match("^[0-9a-f]{32}$"));
+        Assert.That(last.Spec, Is.EqualTo(first.Spec with { ClusterType = "a,b" }));
+        Assert.That((await client.ListAsync("Tier", "", CancellationToken.None)).Items.Select(tier => tier.Metadata.Name),
+            Is.EqualTo(new[] { "default", "kube-admin", "kube-baseline" }));
+    }
+
+    [Test]
+    public async Task Tiers_go_only_when_they_are_empty_and_not_built_in()
+    {
+        await new ClusterInitialization(client).EnsureAsync("", "", CancellationToken.None);
+        var error = await Assert.ThrowsAsync<CalicoException>(() => client.DeleteAsync(new("Tier", "", "default"), null, CancellationToken.None));
+        Assert.That(error!.Message, Is.EqualTo("operation Delete is not supported on default: Cannot delete default tier"));
+
+        await client.CreateAsync(client.Kinds["Tier"].Create(new() { Name = "t" }), CancellationToken.None);
+        store.Set("/calico/resources/v3/projectcalico.org/globalnetworkpolicies/g", """{"metadata":{"name":"g"},"spec":{"tier":"t"}}""");
+        error = await Assert.ThrowsAsync<CalicoException>(() => client.DeleteAsync(new("Tier", "", "t"), null, CancellationToken.None));
+        Assert.That(error!.Message, Is.EqualTo("operation delete is not supported on t: Cannot delete a non-empty tier"));
+    }
+
+    [Test]
+    public async Task A_node_takes_its_endpoints_and_settings_with_it()
+    {
+        foreach (var node in new[] { "n1", "n2" })
+        {
+            store.Set($"/calico/resources/v3/projectcalico.org/nodes/{node}", $$$"""{"metadata":{"name":"{{{node}}}"},"spec":{}}""");
+            store.Set($"/calico/resources/v3/projectcalico.org/felixconfigurations/node.{node}", $$$"""{"metadata":{"name":"node.{{{node}}}"},"spec":{}}""");
+            store.Set($"/calico/resources/v3/projectcalico.org/workloadendpoints/default/{node}-cni-c-eth0",
+                $$$"""{"metadata":{"name":"{{{node}}}-cni-c-eth0","namespace":"default"},"spec":{"node":"{{{node}}}","interfaceName":"calic"}}""");
+            store.Set($"/calico/resources/v3/projectcalico.org/hostendpoints/{node}", $$$"""{"metadata":{"name":"{{{node}}}"},"spec":{"node":"{{{node}}}"}}""");
+        }
+
+        await client.DeleteAsync(new("Node", "", "n1"), null, CancellationToken.None);
+
+        Assert.That(store.Snapshot().Select(item => item.Key), Has.None.Contains("n1").And.Exactly(4).Contains("n2"));
+    }
+
+    private static Resource<IpPoolSpec> Pool(string cidr) =>
+        new() { Kind = "IPPool", Metadata = new() { Name = "p" }, Spec = new() { Cidr = cidr } };
+
+    private static Resource With(Resource pool, bool natOutgoing) =>
+        ((Resource<IpPoolSpec>)pool) with { Spec = ((Resource<IpPoolSpec>)pool).Spec with { NatOutgoing = natOutgoing } };
+}
