@@ -33,7 +33,7 @@ public sealed class AddressSet
     }
 
     /// <summary>Whether the address is in the set.</summary>
-    public bool Contains(IPAddress address) => ContainsAll(Cidr.Of(address));
+    public bool Contains(IPAddress address) => !Ranges.IsEmpty && ContainsAll(Cidr.Of(address));
 
     /// <summary>Whether one range of the set covers all of <paramref name="cidr"/>.</summary>
     public bool ContainsAll(Cidr cidr)

@@ -31,14 +31,16 @@ public sealed partial class NodeIpam
         Enqueue(operation);
         try
         {
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-            var slow = Task.Delay(_options.StorePatience, _time, patience.Token);
-            if (await Task.WhenAny(operation.Completion, slow) == slow && !ct.IsCancellationRequested)
+            try
+            {
+                await operation.Completion.WaitAsync(_options.StorePatience, _time, ct);
+                return;
+            }
+            catch (TimeoutException)
             {
                 await TryOfflineAsync(operation);
             }
 
-            await patience.CancelAsync();
             await operation.Completion.WaitAsync(ct);
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested && !operation.OutlivesCaller)
