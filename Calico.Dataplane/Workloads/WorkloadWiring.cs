@@ -253,6 +253,8 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         });
         using var batch = WiringMessages.WorkloadSide(request, index);
         socket.Execute(batch);
+        // As on the host's side: asking makes the kernel notice the carrier now. Until it has, the workload's first answers are lost.
+        socket.FindLink(index);
     }
 
     /// <summary>A successor in the same namespace must find the name free, before the reaper comes round.</summary>

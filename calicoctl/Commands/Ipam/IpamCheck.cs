@@ -24,6 +24,14 @@ internal sealed class IpamCheck(CliEnvironment environment, CliSession session, 
         await LoadPoolsAsync(ct);
         await LoadNodesAsync(ct);
         await LoadEndpointsAsync(ct);
+        // What a node keeps for the time that the store is away is in use by the node.
+        var reserve = allocated.Where(pair => pair.Value.StartsWith("parked.", StringComparison.Ordinal)).Select(pair => pair.Key).ToArray();
+        used.UnionWith(reserve);
+        if (reserve.Length > 0)
+        {
+            Say($"Found {reserve.Length} IPs that nodes keep in reserve.");
+        }
+
         Say($"Workloads and nodes are using {used.Count} IPs.");
         Say("");
         CompareAddresses();

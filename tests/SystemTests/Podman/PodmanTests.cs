@@ -95,7 +95,11 @@ public sealed class PodmanTests
         await podman.RunAsync("g", "green");
         var blue = await podman.AddressAsync("both");
         var green = await podman.AddressAsync("both", "eth1");
-        Assert.That(await podman.PingAsync("b", blue), Is.True, "blue to blue");
+        if (!await podman.PingAsync("b", blue))
+        {
+            var again = await podman.PingAsync("b", blue);
+            Assert.Fail($"blue {blue} green {green} again {again}\n" + await podman.Host.ShellAsync("podman exec both /bin/busybox ip addr; podman exec both /bin/busybox ip route; podman exec both /bin/busybox ip neigh; calicoctl status -o drops; calicoctl status -o endpoints; ip route; ip neigh; nft list ruleset"));
+        }
         Assert.That(await podman.PingAsync("g", green), Is.True, "green to green");
         Assert.That(await podman.PingAsync("both", await podman.AddressAsync("g")), Is.True, "out through the second interface");
         Assert.That(await podman.PingAsync("g", blue), Is.False, "green to blue");
