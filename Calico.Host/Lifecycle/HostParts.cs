@@ -102,21 +102,12 @@ internal sealed partial class HostParts : IAsyncDisposable
     /// <summary>The kernel as the node log says it should be, closed where policy is not known yet.</summary>
     public async Task StartDataplaneAsync(CancellationToken ct)
     {
-        foreach (var (key, value) in log.List(EndpointRecord.Section))
+        Connector.Restore(e =>
         {
-            try
-            {
-                var record = EndpointRecord.Read(key, value);
-                Book.Add(new(record, record.Complete ? EndpointState.Closed : EndpointState.Prepared));
-            }
-            catch (CalicoException e)
-            {
-                // Kept in the log for a person; its interface is unknown to the rules and therefore closed.
-                health.Report("host", "node log", false, e.Message);
-                Log.BadRecord(logger, e.Message);
-            }
-        }
-
+            // Kept in the log for a person; its interface is unknown to the rules and therefore closed.
+            health.Report("host", "node log", false, e.Message);
+            Log.BadRecord(logger, e.Message);
+        });
         await Dataplane.StartAsync(ct);
         var placed = Book.All.Where(l => l.Record.Placed && l.Record.BootId == machine.BootId && kernel.LinkExists(l.Record.HostInterface)).ToList();
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
@@ -131,10 +122,7 @@ internal sealed partial class HostParts : IAsyncDisposable
             Dataplane.Accept(new(SyncStatus.Resync, 0, pending));
         }
 
-        foreach (var life in placed.Where(l => l.Record.Complete))
-        {
-            life.Move(EndpointState.Enforced);
-        }
+        await Connector.AdoptAsync(ct);
     }
 
     /// <summary>Follows the datastore until cancelled.</summary>

@@ -91,10 +91,20 @@ public sealed record EndpointRecord
         return new(Id, Instance, HostInterface, PeerInterface, MacAddress, Mtu, networks,
             Gateway4 is null ? null : IPAddress.Parse(Gateway4),
             networks.Any(n => n.BaseAddress.AddressFamily == AddressFamily.InterNetworkV6) ? InterfaceNames.HostLinkLocal : null,
-            [.. Routes.Select(r => r.ToRoute())], state, reason)
+            AllRoutes(networks), state, reason)
         {
             Profiles = Profiles,
         };
+    }
+
+    /// <summary>The default routes that this interface has, then the others.</summary>
+    private ImmutableArray<Route> AllRoutes(ImmutableArray<IPNetwork> networks)
+    {
+        IEnumerable<Route> defaults = DefaultRoute
+            ? networks.Select(n => n.BaseAddress.AddressFamily).Distinct()
+                .Select(f => new Route(new(f == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0), null))
+            : [];
+        return [.. defaults, .. Routes.Select(r => r.ToRoute())];
     }
 
     public static string Format(PhysicalAddress mac) =>

@@ -29,6 +29,40 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
 
     public EndpointBook Book => book;
 
+    /// <summary>Takes the endpoints from the node log into the book, before anything else is asked. What was complete is closed until
+    /// the kernel is known to enforce it.</summary>
+    /// <param name="damaged">Is told of each record that cannot be read.</param>
+    public void Restore(Action<CalicoException> damaged)
+    {
+        foreach (var (key, value) in log.List(EndpointRecord.Section))
+        {
+            try
+            {
+                var record = EndpointRecord.Read(key, value);
+                book.Add(new(record, record.Complete ? EndpointState.Closed : EndpointState.Prepared));
+            }
+            catch (CalicoException e)
+            {
+                damaged(e);
+            }
+        }
+    }
+
+    /// <summary>After a restart: endpoints whose pair stands as their record says are whole, also when the note of it did not reach the
+    /// disk before the crash. The rest waits for a retry, or is collected.</summary>
+    public async Task AdoptAsync(CancellationToken ct)
+    {
+        foreach (var life in book.All.Where(l => l.Record.Placed && l.Record.BootId == node.BootId && kernel.LinkExists(l.Record.HostInterface)))
+        {
+            var record = life.Record;
+            if (record.Complete || (await kernel.CheckAsync(record, ct)).IsEmpty)
+            {
+                life.Replace(record with { Complete = true });
+                life.Move(EndpointState.Enforced);
+            }
+        }
+    }
+
     /// <summary>Prepares and attaches, undone together.</summary>
     public async Task<Attachment> ConnectAsync(string adapter, EndpointSpec spec, Placement place, CancellationToken ct)
     {

@@ -38,7 +38,7 @@ public sealed class CrashTests
               n=$((n + 1))
               echo $n >&3
               if ! read -r -t 5 answer <&3 || [ "$answer" != $n ]; then echo "no answer to $n" >/run/talk.failed; exit 1; fi
-              echo $n >/run/talk.count
+              echo $n >/run/talk.new; mv /run/talk.new /run/talk.count
               sleep 0.05
             done
             """);
@@ -61,6 +61,7 @@ public sealed class CrashTests
 
         var count = await cni.Host.ShellAsync("cat /run/talk.count");
         TestContext.Out.WriteLine($"{kills} kills; the standing connection exchanged {count.Trim()} messages");
+        Assert.That(int.Parse(count, null), Is.GreaterThan(kills), "the standing connection was not used");
         await cni.Host.ShellAsync("touch /run/talk.stop");
         await cni.DeleteAsync("standa", "standa");
         await cni.DeleteAsync("standb", "standb");

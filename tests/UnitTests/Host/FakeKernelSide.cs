@@ -24,6 +24,15 @@ internal sealed class FakeKernelSide : IKernelSide
     /// <summary>The namespace died: the kernel took the pair along.</summary>
     public void LoseLink(string hostInterface) => links.TryRemove(hostInterface, out _);
 
+    /// <summary>The namespace died, and every pair with an end in it.</summary>
+    public void LoseNamespace(ulong identity)
+    {
+        foreach (var link in links.Where(l => l.Value.NamespaceIdentity == identity))
+        {
+            links.TryRemove(link);
+        }
+    }
+
     public Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct)
     {
         Fail("wire");

@@ -1,0 +1,132 @@
+using System.Collections.Immutable;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Store;
+using Calico.Datastore.Sync;
+using Calico.Host.Lifecycle;
+using Calico.Host.Node;
+using Calico.Host.Workloads;
+using Calico.Ipam;
+using Calico.TestKit.Store;
+using Calico.TestKit.Workloads;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Calico.UnitTests.Host;
+
+/// <summary>The host's own parts over a store, a log and a kernel in memory. A crash makes the parts anew; the three stay.</summary>
+internal sealed class HostUnderTest(string adapter) : ConformanceNode
+{
+    private static readonly NodeFacts Facts = new("node1", "boot-1", "cali", 1500);
+
+    private readonly FakeNamespaces namespaces = new(new FaultPlan());
+    private int made;
+    private NodeIpam ipam = null!;
+
+    public InMemoryStore Store { get; } = new();
+
+    public InMemoryNodeLog Log { get; } = new();
+
+    public FakeKernelSide Kernel { get; } = new();
+
+    public WorkloadConnector Connector { get; private set; } = null!;
+
+    public override IWorkloadNetwork Network => Workloads;
+
+    public override IWorkloadDataplane Dataplane => Workloads;
+
+    public override IIpam Ipam => AdapterIpam;
+
+    public override IProfiles Profiles => HostProfiles;
+
+    public override string Pool => "10.65.0.0/16";
+
+    private AdapterWorkloads Workloads { get; set; } = null!;
+
+    private AdapterIpam AdapterIpam { get; set; } = null!;
+
+    private HostProfiles HostProfiles { get; set; } = null!;
+
+    public static async Task<HostUnderTest> StartAsync(string adapter)
+    {
+        var host = new HostUnderTest(adapter);
+        await host.PutAsync(new Resource<NodeSpec> { Kind = "Node", Metadata = new() { Name = "node1" } });
+        await host.PutAsync(new Resource<IpPoolSpec> { Kind = "IPPool", Metadata = new() { Name = "pool" }, Spec = new() { Cidr = host.Pool } });
+        await host.MakeAsync();
+        return host;
+    }
+
+    public override NetworkNamespace CreateNamespace() => namespaces.Open($"/run/netns/n{Interlocked.Increment(ref made)}");
+
+    public override Task DestroyNamespaceAsync(NetworkNamespace networkNamespace)
+    {
+        namespaces.Destroy(networkNamespace.ToString());
+        Kernel.LoseNamespace(networkNamespace.Identity);
+        return Task.CompletedTask;
+    }
+
+    public override Task<ImmutableArray<string>> ListLinksAsync() => Task.FromResult<ImmutableArray<string>>([.. Kernel.Links]);
+
+    public override async Task CrashAsync()
+    {
+        await ipam.DisposeAsync();
+        await MakeAsync();
+    }
+
+    public override Task KillStoreAsync()
+    {
+        Store.Faults.Dead = true;
+        return Task.CompletedTask;
+    }
+
+    public override async Task ReviveStoreAsync()
+    {
+        Store.Faults.Dead = false;
+        await HostProfiles.ReplayAsync(CancellationToken.None);
+        await ipam.MaintainAsync(CancellationToken.None);
+    }
+
+    /// <summary>What is left anywhere: links, published endpoints, records, WorkloadEndpoints, allocated addresses. Empty when nothing is.</summary>
+    public async Task<ImmutableArray<string>> LeftAsync()
+    {
+        await ipam.MaintainAsync(CancellationToken.None);
+        var left = ImmutableArray.CreateBuilder<string>();
+        left.AddRange(Kernel.Links.Select(l => $"link {l}"));
+        left.AddRange(Kernel.Published.Select(p => $"published {p}"));
+        left.AddRange(Log.List(EndpointRecord.Section).Select(e => $"record {e.Key}"));
+        left.AddRange((await Store.ListAsync("/calico/resources/v3/projectcalico.org/workloadendpoints/", 0, CancellationToken.None)).Items.Select(i => $"resource {i.Key}"));
+        left.AddRange((await ipam.ListAsync(null, null, CancellationToken.None)).Select(l => $"lease {l.Address} {l.Handle}"));
+        left.AddRange((await Store.ListAsync("/calico/ipam/v2/handle/", 0, CancellationToken.None)).Items
+            .Where(i => !i.Key.EndsWith("/parked.node1", StringComparison.Ordinal)).Select(i => $"handle {i.Key}"));
+        return left.ToImmutable();
+    }
+
+    public override ValueTask DisposeAsync() => ipam.DisposeAsync();
+
+    private async Task MakeAsync()
+    {
+        var book = new EndpointBook();
+        var gate = new StartGate();
+        var view = new DatastoreView("node1", TimeProvider.System);
+        ipam = new(Store, Log, new() { NodeName = "node1", ParkedAddresses = 8 }, TimeProvider.System, NullLogger<NodeIpam>.Instance);
+        Connector = new(book, ipam, Log, Store, Kernel, Facts, TimeProvider.System, NullLogger<WorkloadConnector>.Instance);
+        Workloads = new(adapter, Connector, gate);
+        AdapterIpam = new(adapter, ipam, gate);
+        HostProfiles = new(Log, Store, view, book, view.Accept, TimeProvider.System, NullLogger<HostProfiles>.Instance);
+        Connector.Restore(e => throw e);
+        await ipam.LoadAsync(CancellationToken.None);
+        await Connector.CollectDeadAsync(CancellationToken.None);
+        await Connector.AdoptAsync(CancellationToken.None);
+
+        if (!Store.Faults.Dead)
+        {
+            await ipam.MaintainAsync(CancellationToken.None);
+        }
+
+        gate.Open();
+    }
+
+    private async Task PutAsync(Resource resource)
+    {
+        var kind = ResourceKinds.All[resource.Kind];
+        await Store.CommitAsync(new StoreTransaction(new StoreOperation.Put(kind.Path(kind.KeyOf(resource)), kind.Encode(resource))), CancellationToken.None);
+    }
+}
