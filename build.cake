@@ -52,6 +52,7 @@ void TestProject(string name, string categories = "")
             ["CALICO_VECTORS"] = EnvironmentVariable("CALICO_VECTORS") ?? root.Combine("../shared/vectors").Collapse().FullPath,
             ["CALICO_REFERENCE"] = EnvironmentVariable("CALICO_REFERENCE") ?? root.Combine("../shared/reference").Collapse().FullPath,
             ["CALICO_PUBLISH"] = publish.FullPath,
+            ["CALICO_SHIM"] = publish.CombineWithFilePath("bin/calico-shim").FullPath,
         },
     });
     if (!FileExists(report))
@@ -114,7 +115,8 @@ Task("vectors").IsDependentOn("build").Does(() => TestProject("VectorTests"));
 
 Task("system").IsDependentOn("build").IsDependentOn("publish").Does(() => TestProject("SystemTests", "TestCategory!=long"));
 
-Task("test").IsDependentOn("unit").IsDependentOn("kernel").IsDependentOn("vectors").IsDependentOn("system");
+// Published first: the unit tests of the shim run the real one.
+Task("test").IsDependentOn("build").IsDependentOn("publish").IsDependentOn("unit").IsDependentOn("kernel").IsDependentOn("vectors").IsDependentOn("system");
 
 Task("long").IsDependentOn("build").IsDependentOn("publish").Does(() => TestProject("SystemTests"));
 

@@ -42,7 +42,7 @@ done
 
 # What each target needs of Debian: "package:program that shows it is there".
 native='gcc:gcc zlib1g-dev:/usr/include/zlib.h'
-network='iproute2:ip nftables:nft procps:ps util-linux:nsenter'
+network='iproute2:ip conntrack:conntrack nftables:nft procps:ps util-linux:nsenter'
 containers='podman:podman conmon:conmon runc:runc containerd:containerd containernetworking-plugins:/usr/lib/cni/portmap iptables:iptables busybox-static:/bin/busybox uidmap:newuidmap'
 stores='etcd-server:etcd etcd-client:etcdctl'
 case "$target" in

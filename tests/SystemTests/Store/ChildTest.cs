@@ -15,7 +15,11 @@ internal static class ChildTest
     /// <param name="shell">Shell text that ends in <c>exec "$@"</c>; null: the test directly.</param>
     public static Process Start(string test, string folder, string? shell = null)
     {
-        string[] command = [Environment.ProcessPath!, "--filter", $"FullyQualifiedName={test}", "--no-progress", "--results-directory", folder];
+        // Started as its own program, or by `dotnet` with the assembly.
+        string[] self = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet"
+            ? [Environment.ProcessPath!, typeof(ChildTest).Assembly.Location]
+            : [Environment.ProcessPath!];
+        string[] command = [.. self, "--filter", $"FullyQualifiedName={test}", "--no-progress", "--results-directory", folder];
         string[] arguments = shell is null ? command[1..] : ["-m", "--propagation", "private", "sh", "-ec", shell, "sh", .. command];
         return Process.Start(new ProcessStartInfo(shell is null ? command[0] : "unshare", arguments)
         {
