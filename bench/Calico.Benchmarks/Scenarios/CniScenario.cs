@@ -11,6 +11,7 @@ public static class CniScenario
     public static async Task RunAsync(NativeTools tools, ResultTable table, int runs)
     {
         await using var host = await TestHost.StartAsync(61);
+        host.Settings["CALICO_LOG_LEVEL"] = "info";
         await host.StartCalicoAsync();
         await host.ShellAsync($"mkdir -p /opt/cni/bin; cp {host.Programs}/bin/calico-shim /opt/cni/bin/calico; cp {host.Programs}/bin/calico-shim /opt/cni/bin/calico-ipam; cp /usr/lib/cni/* /opt/cni/bin/");
         await host.ShellAsync("cat > /run/ours.json", OurConf);

@@ -11,6 +11,7 @@ public static partial class HostScenario
     public static async Task RunAsync(ResultTable table, int runs)
     {
         await using var host = await TestHost.StartAsync(63);
+        host.Settings["CALICO_LOG_LEVEL"] = "info";
         // First start makes the store; the others find it.
         await host.StartCalicoAsync();
         await host.StopCalicoAsync();

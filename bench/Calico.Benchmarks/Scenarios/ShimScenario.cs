@@ -8,6 +8,7 @@ public static class ShimScenario
     public static async Task RunAsync(NativeTools tools, ResultTable table, int runs)
     {
         await using var host = await TestHost.StartAsync(62);
+        host.Settings["CALICO_LOG_LEVEL"] = "info";
         await host.StartCalicoAsync();
         await host.ShellAsync($"mkdir -p /opt/cni/bin; cp {host.Programs}/bin/calico-shim /opt/cni/bin/calico; cp /usr/lib/cni/loopback /opt/cni/bin/");
         // STATUS goes through the host, which answers at once from memory.
