@@ -18,6 +18,9 @@ public sealed record EmbeddedStoreOptions
     /// only when a person said so: on a clone it makes two nodes answer for the same endpoints.</summary>
     public bool Adopt { get; init; }
 
+    /// <summary>What a person does to set <see cref="Adopt"/>; the refusal of another machine's file ends with it.</summary>
+    public string HowToAdopt { get; init; } = "start once with the option to adopt the store";
+
     /// <summary>Changes that are kept so that watches can catch up and old revisions be read.</summary>
     public int KeptChanges { get; init; } = 10_000;
 

@@ -203,7 +203,7 @@ internal sealed partial class StoreFile
 
         throw new CalicoException(Problem.Refused, $"open {Path}: it belongs to node {node} on machine {machine}; this is node "
             + $"{options.NodeName} on machine {options.MachineId}. If this machine is a clone of that one, move the file and {Path}-wal away; "
-            + "if it is the same machine with a new name or machine-id, start once with the option to adopt the store");
+            + $"if it is the same machine with a new name or machine-id, {options.HowToAdopt}");
     }
 
     private (EngineState State, List<KeyVersion> History) ReadAll()

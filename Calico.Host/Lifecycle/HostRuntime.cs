@@ -49,6 +49,8 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             Path = Path.Combine(settings.DataDirectory, "calico.db"),
             MachineId = machine.MachineId,
             NodeName = nodeName,
+            Adopt = settings.AdoptStore,
+            HowToAdopt = "start once with CALICO_ADOPT_STORE=true",
         }, time, loggers.CreateLogger<EmbeddedEngine>(), ct);
         stops.Add(("node log", engine.DisposeAsync));
         if (!File.Exists(nodeFile) || File.ReadAllText(nodeFile) != nodeName)

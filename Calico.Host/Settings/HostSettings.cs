@@ -27,6 +27,9 @@ public sealed class HostSettings
     [Setting("CALICO_STORE_LISTEN", "datastore.listen", "Loopback address:port on which the embedded store serves the etcd v3 API; empty: unix socket only.")]
     public string StoreListen { get; set; } = "";
 
+    [Setting("CALICO_ADOPT_STORE", "datastore.adopt", "Takes over the store of another machine or node name, for one start; never on a clone.")]
+    public bool AdoptStore { get; set; }
+
     [Setting("NODENAME", "node.name", "This node's name; empty: the name it had before, else the host name in lower case.")]
     public string NodeName { get; set; } = "";
 

@@ -182,7 +182,9 @@ public sealed class EmbeddedEngineTests : IAsyncDisposable
         Assert.That(error.Problem, Is.EqualTo(Problem.Refused));
         Assert.That(error.Message, Does.Contain("machine-a").And.Contain("machine-b").And.Contain("clone").And.Contain("move the file"));
 
-        Assert.That((await RefusalAsync(_folder.Options() with { NodeName = "node-b" })).Problem, Is.EqualTo(Problem.Refused));
+        var renamed = await RefusalAsync(_folder.Options() with { NodeName = "node-b", HowToAdopt = "set SUCH=true" });
+        Assert.That(renamed.Problem, Is.EqualTo(Problem.Refused));
+        Assert.That(renamed.Message, Does.EndWith("set SUCH=true"), "the program that embeds the store names its own setting");
         await (await OpenAsync(clone with { Adopt = true })).DisposeAsync();
         await (await OpenAsync(clone)).DisposeAsync();
         Assert.That((await RefusalAsync(_folder.Options())).Problem, Is.EqualTo(Problem.Refused), "it is machine-b's now");
