@@ -234,6 +234,7 @@ internal sealed partial class HostParts : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await Connector.DisposeAsync();
         await Ipam.DisposeAsync();
         await wiring.DisposeAsync();
         await Dataplane.DisposeAsync();

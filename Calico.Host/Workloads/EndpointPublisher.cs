@@ -24,9 +24,10 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         }
 
         var stored = view.OwnEndpoints.ToDictionary(e => WorkloadEndpointResource.KeyOf(e.Metadata.Namespace ?? "default", e.Metadata.Name));
-        var records = book.All.Select(l => l.Record).ToDictionary(KeyOf);
+        var records = book.All.Select(l => l.Record).ToLookup(KeyOf);
         var repaired = 0;
-        foreach (var (key, record) in records.Where(r => !IsCurrent(stored.GetValueOrDefault(r.Key), r.Value)))
+        // Two records of one name (an adapter's odd facts) would write each other over for ever: the first has it.
+        foreach (var (key, record) in records.Select(r => (r.Key, r.First())).Where(r => !IsCurrent(stored.GetValueOrDefault(r.Key), r.Item2)))
         {
             // Under the endpoint's lock, and looked at again: a removal takes the resource away before the record.
             using var hold = await book.Locks.EnterAsync(record.Id, ct);
@@ -41,10 +42,10 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
             repaired += (await store.CommitAsync(new([expected], [put], []), ct)).Succeeded ? 1 : 0;
         }
 
-        foreach (var (key, there) in stored.Where(s => !records.ContainsKey(s.Key)))
+        foreach (var (key, there) in stored.Where(s => !records.Contains(s.Key)))
         {
             // An endpoint that is being prepared has its resource a moment before its record is in the book; it holds its lock meanwhile.
-            var id = new WorkloadEndpointId(there.Spec.Orchestrator ?? "", there.Spec.Workload ?? $"{there.Metadata.Namespace}.{there.Spec.Pod}", there.Spec.Endpoint ?? "");
+            var id = WorkloadEndpointResource.IdOf(there);
             using var hold = await book.Locks.EnterAsync(id, ct);
             if (book.All.Any(l => KeyOf(l.Record) == key))
             {
@@ -62,9 +63,16 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         return repaired;
     }
 
-    private static bool IsCurrent(Resource<WorkloadEndpointSpec>? there, EndpointRecord record) =>
-        there is not null && there.Spec.ContainerId == (record.Facts.GetValueOrDefault("containerID") ?? record.Instance)
-        && (there.Spec.IpNetworks ?? []).SequenceEqual(record.Addresses);
+    private bool IsCurrent(Resource<WorkloadEndpointSpec>? there, EndpointRecord record) =>
+        there is not null && Substance(there).Span.SequenceEqual(Substance(WorkloadEndpointResource.From(record, node.NodeName, default)).Span);
+
+    /// <summary>What follows from a record: uid, times and what others have noted on it does not.</summary>
+    private static ReadOnlyMemory<byte> Substance(Resource<WorkloadEndpointSpec> resource) => WorkloadEndpointResource.Encode(new()
+    {
+        Kind = resource.Kind,
+        Metadata = new() { Name = resource.Metadata.Name, Namespace = resource.Metadata.Namespace, Labels = resource.Metadata.Labels },
+        Spec = resource.Spec,
+    });
 
     private static long RevisionOf(Resource there) => long.Parse(there.Metadata.ResourceVersion ?? "0", CultureInfo.InvariantCulture);
 

@@ -79,8 +79,7 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
     {
         foreach (var (key, value) in log.List(Section))
         {
-            var name = key[Section.Length..];
-            await store.CommitAsync(new([StoreCompare.Absent(KeyOf(name))], [new StoreOperation.Put(KeyOf(name), value)], []), ct);
+            await WriteAsync(key[Section.Length..], value, ct);
             await log.CommitAsync([new(key, null)], ct);
         }
     }
@@ -93,21 +92,25 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
         patience.CancelAfter(StorePatience);
         try
         {
-            var read = await store.CommitAsync(new([StoreCompare.Absent(KeyOf(name))], [new StoreOperation.Put(KeyOf(name), value)],
-                [new StoreOperation.Get(KeyOf(name))]), patience.Token);
-            if (!read.Succeeded && read.Results[0] is [var stored])
-            {
-                var there = Kind.DecodeStored(stored.Value);
-                if (there?.Metadata.Annotations?.ContainsKey(MadeBy) == true)
-                {
-                    await store.CommitAsync(new([StoreCompare.At(stored.Key, stored.ModRevision)], [new StoreOperation.Put(stored.Key, value)], []), patience.Token);
-                }
-            }
+            await WriteAsync(name, value, patience.Token);
         }
         catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
         {
             await log.CommitAsync([new(Section + name, value)], ct);
             Log.Later(logger, name, e.Message);
+        }
+    }
+
+    /// <summary>Writes where nothing is, or what an adapter made: a person's profile stays.</summary>
+    private async Task WriteAsync(string name, ReadOnlyMemory<byte> value, CancellationToken ct)
+    {
+        var put = new StoreOperation.Put(KeyOf(name), value);
+        var written = await store.CommitAsync(new([StoreCompare.Absent(put.Key)], [put], [new StoreOperation.Get(put.Key)]), ct);
+        if (!written.Succeeded && written.Results[0] is [var stored]
+            && Kind.DecodeStored(stored.Value)?.Metadata.Annotations?.ContainsKey(MadeBy) == true)
+        {
+            // Lost to another node: it made the same profile of the same network.
+            await store.CommitAsync(new([StoreCompare.At(stored.Key, stored.ModRevision)], [put], []), ct);
         }
     }
 

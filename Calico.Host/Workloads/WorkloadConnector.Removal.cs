@@ -13,8 +13,7 @@ public sealed partial class WorkloadConnector
         // Another life: its ADD replaced this one and freed what it had.
         if (book.TryFind(id, out var life) && (instance is null || life.Record.Instance == instance))
         {
-            using var limit = new CancellationTokenSource(UndoTime, time);
-            await RemoveHeldAsync(life, limit.Token);
+            await RemoveHeldAsync(life);
         }
     }
 
@@ -76,8 +75,7 @@ public sealed partial class WorkloadConnector
                 return false;
             }
 
-            using var limit = new CancellationTokenSource(UndoTime, time);
-            await RemoveHeldAsync(life, limit.Token);
+            await RemoveHeldAsync(life);
             Log.Collected(logger, id, reason);
             return true;
         }
@@ -91,19 +89,21 @@ public sealed partial class WorkloadConnector
     /// <summary>Kernel first, so that the address is free only when nothing leads to its former owner; then record, resource and
     /// addresses in one transaction.</summary>
     /// <exception cref="CalicoException">The kernel said no: the record stays, and a second removal does it all again.</exception>
-    private async Task RemoveHeldAsync(EndpointLife life, CancellationToken ct)
+    private async Task RemoveHeldAsync(EndpointLife life)
     {
+        // Its own time: what is half removed serves nobody, whoever stops waiting.
+        using var limit = new CancellationTokenSource(UndoTime, time);
         var record = life.Record;
         try
         {
-            await kernel.WithdrawAsync(record.Id, ct);
+            await kernel.WithdrawAsync(record.Id, limit.Token);
             if (record.Placed)
             {
-                await kernel.UnwireAsync(record, ct);
+                await kernel.UnwireAsync(record, limit.Token);
             }
 
             await ipam.UnbindAsync(record.Adapter, record.Id, [.. record.Leases.Select(l => l.ToLease(record.Adapter, record.Id))],
-                new LeaseCompanion([DeleteResource(record)], [new(record.Key, null)]), ct);
+                new LeaseCompanion([DeleteResource(record)], [new(record.Key, null)]), limit.Token);
         }
         catch (Exception e) when (e is CalicoException or OperationCanceledException)
         {
@@ -117,15 +117,39 @@ public sealed partial class WorkloadConnector
 
     private async Task UndoAsync(EndpointLife life, Exception first)
     {
-        // The caller's token may be what failed us: undoing has its own time.
-        using var limit = new CancellationTokenSource(UndoTime, time);
         try
         {
-            await RemoveHeldAsync(life, limit.Token);
+            await RemoveHeldAsync(life);
         }
         catch (Exception e) when (e is CalicoException or OperationCanceledException)
         {
             Log.UndoFailed(logger, life.Record.Id, first.Message, e.Message);
+        }
+    }
+
+    /// <summary>A failed attachment leaves the endpoint prepared, so that it can be tried again or removed.</summary>
+    private async Task UndoAttachAsync(EndpointLife life, Exception first)
+    {
+        try
+        {
+            await DetachHeldAsync(life);
+        }
+        catch (Exception e) when (e is CalicoException or OperationCanceledException)
+        {
+            life.Move(EndpointState.Failed, $"{first.Message}; undoing it failed too: {e.Message}");
+            Log.UndoFailed(logger, life.Record.Id, first.Message, e.Message);
+        }
+    }
+
+    private async Task TellAsync(Task removal, WorkloadEndpointId id)
+    {
+        try
+        {
+            await removal;
+        }
+        catch (Exception e) when (e is CalicoException or OperationCanceledException)
+        {
+            Log.RemovalFailed(logger, id, e.Message);
         }
     }
 }

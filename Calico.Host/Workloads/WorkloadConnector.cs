@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Net;
 using Calico.Datastore.Store;
 using Calico.Ipam;
 using Microsoft.Extensions.Logging;
@@ -14,18 +13,17 @@ namespace Calico.Host.Workloads;
 /// - the workload's namespace: the runtime deletes it whenever it likes, which takes the pair along.
 /// A crash between any two steps leaves the record (written first) and at most what follows from it; a retry or the collection at the
 /// next start finishes or removes it.
+/// Preparation.cs has addresses and record, Link.cs what is in the kernel, Removal.cs the same backwards.
 /// </remarks>
 public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, INodeLog log, IKeyValueStore store, IKernelSide kernel,
-    NodeFacts node, TimeProvider time, ILogger<WorkloadConnector> logger)
+    NodeFacts node, TimeProvider time, ILogger<WorkloadConnector> logger) : IAsyncDisposable
 {
     /// <summary>How long an undo or a removal may take after its caller has gone.</summary>
     private static readonly TimeSpan UndoTime = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long an endpoint that was answered closed may take to be enforced before it counts as failed.</summary>
-    private static readonly TimeSpan PublishTime = TimeSpan.FromMinutes(1);
-
-    /// <summary>How long the store may keep a record of foreign addresses waiting before it goes to the log alone.</summary>
-    private static readonly TimeSpan StorePatience = TimeSpan.FromMilliseconds(50);
+    private readonly CancellationTokenSource stopping = new();
+    private readonly Lock laterGuard = new();
+    private Task later = Task.CompletedTask;
 
     public EndpointBook Book => book;
 
@@ -58,7 +56,8 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
             if (record.Complete || (await kernel.CheckAsync(record, ct)).IsEmpty)
             {
                 life.Replace(record with { Complete = true });
-                life.Move(EndpointState.Enforced);
+                // Whether policy needs the labels only the publication says; that comes with them.
+                Judge(life, record.LabelsPending ? EndpointState.Closed : EndpointState.Enforced);
             }
         }
     }
@@ -68,20 +67,16 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     {
         EndpointSpecRules.Check(spec, place);
         using var hold = await book.Locks.EnterAsync(spec.Id, ct);
-        if (book.TryFind(spec.Id, out var life))
+        if (book.TryFind(spec.Id, out var before) && IsSameLife(before, spec, place) && before.Record.Complete
+            && before.Status.State == EndpointState.Enforced)
         {
-            if (IsSameLife(life, spec, place) && life.Record.Complete && life.Status.State == EndpointState.Enforced)
-            {
-                return life.ToAttachment();
-            }
-
-            await RemoveHeldAsync(life, ct);
+            return before.ToAttachment();
         }
 
-        life = await PrepareHeldAsync(adapter, spec, place, ct);
+        var life = await PrepareHeldAsync(adapter, spec, place, ct);
         try
         {
-            await AttachHeldAsync(life, place, ct);
+            await AttachHeldAsync(life, place, Timeout.InfiniteTimeSpan, ct);
         }
         catch (Exception first)
         {
@@ -97,20 +92,16 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     {
         EndpointSpecRules.Check(spec, null);
         using var hold = await book.Locks.EnterAsync(spec.Id, ct);
-        if (book.TryFind(spec.Id, out var life))
+        if (book.TryFind(spec.Id, out var before) && before.Record.Instance == spec.Instance)
         {
-            if (life.Record.Instance == spec.Instance)
-            {
-                return life.ToAttachment();
-            }
-
-            await RemoveHeldAsync(life, ct);
+            return before.ToAttachment();
         }
 
         return (await PrepareHeldAsync(adapter, spec, null, ct)).ToAttachment();
     }
 
-    /// <summary>Makes the pair; returns when the kernel enforces, or after <paramref name="wait"/> closed.</summary>
+    /// <summary>Makes the pair; returns when the kernel enforces, or after <paramref name="wait"/> closed. When it fails, the endpoint is
+    /// prepared as before.</summary>
     public async Task<Attachment> AttachAsync(WorkloadEndpointId id, string instance, Placement place, TimeSpan wait, CancellationToken ct)
     {
         EndpointSpecRules.Check(place);
@@ -121,25 +112,25 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
             throw new CalicoException(Problem.Conflict, $"{id} is another life now: {life.Record.Instance}, not {instance}");
         }
 
-        if (life.Record.Complete && life.Status.State == EndpointState.Enforced && IsSamePlace(life.Record, place))
+        if (life.Record.Placed && !IsSamePlace(life.Record, place))
+        {
+            await DetachHeldAsync(life);
+        }
+        else if (life.Record.Complete && life.Status.State == EndpointState.Enforced)
         {
             return life.ToAttachment();
         }
 
-        var placed = WithPlace(life.Record, place);
-        await log.CommitAsync([placed.ToWrite()], ct);
-        life.Replace(placed);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        limit.CancelAfter(wait);
         try
         {
-            await AttachHeldAsync(life, place, limit.Token);
+            life.Replace(WithPlace(life.Record, place));
+            await log.CommitAsync([life.Record.ToWrite()], ct);
+            await AttachHeldAsync(life, place, wait, ct);
         }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        catch (Exception first)
         {
-            // Closed, not open: nothing passes until the publication, which stays asked for, is in the kernel.
-            life.Move(EndpointState.Closed, "the kernel does not enforce its policy yet");
-            _ = FinishLaterAsync(life);
+            await UndoAttachAsync(life, first);
+            throw;
         }
 
         return life.ToAttachment();
@@ -169,22 +160,26 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     public async Task DetachAsync(WorkloadEndpointId id, string? instance, CancellationToken ct)
     {
         using var hold = await book.Locks.EnterAsync(id, ct);
-        if (!book.TryFind(id, out var life) || (instance is not null && life.Record.Instance != instance) || !life.Record.Placed)
+        if (book.TryFind(id, out var life) && (instance is null || life.Record.Instance == instance) && life.Record.Placed)
         {
-            return;
+            await DetachHeldAsync(life);
         }
-
-        await kernel.WithdrawAsync(id, ct);
-        await kernel.UnwireAsync(life.Record, ct);
-        var next = life.Record with { Placed = false, Complete = false, NamespaceIdentity = 0, NamespacePath = null, PeerInterface = "" };
-        await log.CommitAsync([next.ToWrite()], ct);
-        life.Replace(next);
-        life.Move(EndpointState.Prepared);
     }
 
     /// <summary>Removes link, endpoint and addresses. The removal goes on when the caller stops waiting.</summary>
-    public Task DisconnectAsync(WorkloadEndpointId id, string? instance, CancellationToken ct) =>
-        RemoveAsync(id, instance).WaitAsync(ct);
+    public async Task DisconnectAsync(WorkloadEndpointId id, string? instance, CancellationToken ct)
+    {
+        var removal = RemoveAsync(id, instance);
+        try
+        {
+            await removal.WaitAsync(ct);
+        }
+        catch (OperationCanceledException) when (!removal.IsCompleted)
+        {
+            Later(TellAsync(removal, id));
+            throw;
+        }
+    }
 
     public async Task<ImmutableArray<string>> CheckAsync(WorkloadEndpointId id, Attachment expected, CancellationToken ct)
     {
@@ -215,180 +210,30 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     public EndpointLife Find(WorkloadEndpointId id) =>
         book.TryFind(id, out var life) ? life : throw new CalicoException(Problem.NotFound, $"there is no endpoint {id} on this node");
 
-    private static void Judge(EndpointLife life, EndpointState state) =>
-        life.Move(state, state == EndpointState.Closed ? "a selector in force needs labels that have not come yet" : "");
-
-    private static EndpointRecord WithPlace(EndpointRecord record, Placement place) => record with
+    /// <summary>Waits for what goes on after an answer.</summary>
+    public async ValueTask DisposeAsync()
     {
-        PeerInterface = place.InterfaceName,
-        NamespaceIdentity = place.Namespace?.Identity ?? 0,
-        NamespacePath = place.Namespace?.ToString(),
-        Placed = true,
-        Complete = false,
-    };
+        await stopping.CancelAsync();
+        Task last;
+        lock (laterGuard)
+        {
+            last = later;
+        }
 
-    private static bool IsSamePlace(EndpointRecord record, Placement place) =>
-        record.PeerInterface == place.InterfaceName && record.NamespaceIdentity == (place.Namespace?.Identity ?? 0);
+        await last;
+        stopping.Dispose();
+    }
 
     // The same container after a stop without DEL comes with the same id and instance, but in a new namespace.
     private bool IsSameLife(EndpointLife life, EndpointSpec spec, Placement place) =>
         life.Record.Instance == spec.Instance && IsSamePlace(life.Record, place) && kernel.LinkExists(life.Record.HostInterface);
 
-    private async Task<EndpointLife> PrepareHeldAsync(string adapter, EndpointSpec spec, Placement? place, CancellationToken ct)
+    /// <summary>Work that goes on after the answer; it never throws what is not a fault of ours.</summary>
+    private void Later(Task work)
     {
-        using var group = spec.NamespaceGroup.Length == 0 ? null : await book.GroupLocks.EnterAsync(spec.NamespaceGroup, ct);
-        var pools = await ipam.ListPoolsAsync(ct);
-        var others = book.InGroup(spec.NamespaceGroup).Select(l => l.Record).Where(r => r.Id != spec.Id).ToList();
-        EndpointRecord? record = null;
-        LeaseCompanion Record(ImmutableArray<AddressLease> leases)
+        lock (laterGuard)
         {
-            record = MakeRecord(adapter, spec, place, leases, [], others, pools);
-            return new([PutResource(record)], [record.ToWrite()]);
-        }
-
-        if (spec.Claim is { } claim)
-        {
-            await ipam.ClaimAsync(adapter, claim, spec.Id, Record, ct);
-        }
-        else if (spec.Leased.Length > 0)
-        {
-            await ipam.BindAsync(adapter, spec.Leased, $"{spec.Id.Workload}.{spec.Instance}", spec.Id, Record, ct);
-        }
-        else
-        {
-            EndpointSpecRules.CheckUnmanaged(spec.Unmanaged, pools);
-            record = MakeRecord(adapter, spec, place, [], spec.Unmanaged, others, pools);
-            await CommitRecordAsync(record, ct);
-        }
-
-        var life = new EndpointLife(record!, EndpointState.Prepared);
-        book.Add(life);
-        return life;
-    }
-
-    private async Task AttachHeldAsync(EndpointLife life, Placement place, CancellationToken ct)
-    {
-        // Both at once: the rules may stand before the interface, and an interface without rules is closed.
-        var publish = kernel.PublishAsync(LocalEndpoints.From(life.Record), ct);
-        try
-        {
-            await kernel.WireAsync(life.Record, place.Namespace, ct);
-        }
-        catch
-        {
-            // The first cause is the wiring's; the publication's own outcome does not matter any more, but it has to have ended.
-            await publish.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-            throw;
-        }
-
-        var state = await publish;
-        var complete = life.Record with { Complete = true };
-        life.Replace(complete);
-        Judge(life, state);
-        _ = NoteCompleteAsync(complete);
-    }
-
-    private EndpointRecord MakeRecord(string adapter, EndpointSpec spec, Placement? place, ImmutableArray<AddressLease> leases,
-        ImmutableArray<IPNetwork> unmanaged, IReadOnlyCollection<EndpointRecord> others, ImmutableArray<AddressPool> pools)
-    {
-        ImmutableArray<IPNetwork> addresses = leases.IsEmpty
-            ? [.. unmanaged.Select(n => HostNetwork(n.BaseAddress))]
-            : [.. leases.Select(l => HostNetwork(l.Address))];
-        var (gateway, defaultRoute, routes) = NamespaceGroup.Place(spec, addresses, others, pools);
-        var record = new EndpointRecord
-        {
-            Orchestrator = spec.Id.Orchestrator,
-            Workload = spec.Id.Workload,
-            Endpoint = spec.Id.Endpoint,
-            Instance = spec.Instance,
-            Adapter = adapter,
-            Network = spec.Network,
-            Namespace = spec.Namespace,
-            Profiles = spec.Profiles,
-            Labels = spec.Labels,
-            LabelsPending = spec.LabelsPending,
-            Addresses = [.. addresses.Select(a => a.ToString())],
-            Leases = [.. leases.Select(LeaseRecord.From)],
-            HostInterface = InterfaceNames.HostInterface(node.InterfacePrefix, spec.Id, name => book.IsTaken(name, spec.Id)),
-            Mac = EndpointRecord.Format(spec.Mac ?? InterfaceNames.Mac(spec.Id)),
-            Mtu = spec.Mtu ?? node.Mtu,
-            Gateway4 = addresses.Any(a => a.PrefixLength == 32) ? gateway.ToString() : null,
-            DefaultRoute = defaultRoute,
-            Routes = [.. routes.Select(RouteRecord.From)],
-            NamedPorts = [.. spec.NamedPorts.Select(p => new PortRecord(p.Name, (int)p.Protocol, p.Port))],
-            Ports = [.. spec.Ports.Select(PublishedPortRecord.From)],
-            AllowedSources = [.. spec.AllowedSources.Select(s => s.ToString())],
-            AllowForwarding = spec.AllowForwarding,
-            Group = spec.NamespaceGroup,
-            Facts = spec.Facts,
-            BootId = node.BootId,
-        };
-        return place is null ? record : WithPlace(record, place);
-    }
-
-    private static IPNetwork HostNetwork(IPAddress address) =>
-        new(address, address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128);
-
-    private StoreOperation.Put PutResource(EndpointRecord record)
-    {
-        var resource = WorkloadEndpointResource.From(record, node.NodeName, time.GetUtcNow());
-        return new(WorkloadEndpointResource.KeyOf(record.Namespace, resource.Metadata.Name), WorkloadEndpointResource.Encode(resource));
-    }
-
-    private StoreOperation.Delete DeleteResource(EndpointRecord record) =>
-        new(WorkloadEndpointResource.KeyOf(record.Namespace, WorkloadEndpointResource.Name(record, node.NodeName)));
-
-    /// <summary>Record and resource together; with a dead or slow store the record alone, and the publisher brings the resource later.</summary>
-    private async Task CommitRecordAsync(EndpointRecord record, CancellationToken ct)
-    {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        patience.CancelAfter(StorePatience);
-        try
-        {
-            await log.CommitAsync(store, new StoreTransaction(PutResource(record)), [record.ToWrite()], patience.Token);
-        }
-        catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
-        {
-            await log.CommitAsync([record.ToWrite()], ct);
-            Log.StoreLater(logger, record.Id, e.Message);
-        }
-    }
-
-    private async Task NoteCompleteAsync(EndpointRecord record)
-    {
-        try
-        {
-            // Under the lock, and only if it is still this life's record: else a removal that overtook us would be written over.
-            using var hold = await book.Locks.EnterAsync(record.Id, CancellationToken.None);
-            if (book.TryFind(record.Id, out var life) && ReferenceEquals(life.Record, record))
-            {
-                await log.CommitAsync([record.ToWrite()], CancellationToken.None);
-            }
-        }
-        catch (CalicoException e)
-        {
-            // Not lost: without the note the next start wires the endpoint once more.
-            Log.NoteLost(logger, record.Id, e.Message);
-        }
-    }
-
-    private async Task FinishLaterAsync(EndpointLife life)
-    {
-        try
-        {
-            using var hold = await book.Locks.EnterAsync(life.Record.Id, CancellationToken.None);
-            if (!book.TryFind(life.Record.Id, out var now) || now != life || life.Status.State != EndpointState.Closed)
-            {
-                return;
-            }
-
-            using var limit = new CancellationTokenSource(PublishTime, time);
-            Judge(life, await kernel.PublishAsync(LocalEndpoints.From(life.Record), limit.Token));
-        }
-        catch (Exception e) when (e is CalicoException or OperationCanceledException)
-        {
-            life.Move(EndpointState.Failed, e.Message);
-            Log.PublishFailed(logger, life.Record.Id, e.Message);
+            later = later.IsCompletedSuccessfully ? work : Task.WhenAll(later, work);
         }
     }
 
@@ -411,5 +256,8 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
 
         [LoggerMessage(1106, LogLevel.Warning, "{Endpoint}: could not be collected, tried again later: {Reason}")]
         public static partial void CollectFailed(ILogger logger, WorkloadEndpointId endpoint, string reason);
+
+        [LoggerMessage(1107, LogLevel.Error, "{Endpoint}: its removal failed after its caller had gone: {Reason}")]
+        public static partial void RemovalFailed(ILogger logger, WorkloadEndpointId endpoint, string reason);
     }
 }

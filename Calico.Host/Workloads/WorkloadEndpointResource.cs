@@ -61,6 +61,10 @@ public static class WorkloadEndpointResource
             .Select(p => p.Replace("-", "--", StringComparison.Ordinal)));
     }
 
+    /// <summary>The endpoint that such a resource is of.</summary>
+    public static WorkloadEndpointId IdOf(Resource<WorkloadEndpointSpec> resource) => new(resource.Spec.Orchestrator ?? "",
+        resource.Spec.Workload ?? $"{resource.Metadata.Namespace}.{resource.Spec.Pod}", resource.Spec.Endpoint ?? "");
+
     public static string KeyOf(string @namespace, string name) =>
         $"/calico/resources/v3/projectcalico.org/workloadendpoints/{@namespace}/{name}";
 

@@ -1,0 +1,58 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Calico.Host.Workloads;
+
+/// <summary>An endpoint as it will be recorded, but for its leases. Making the record has no effect, so it may be made several times.</summary>
+/// <param name="adapter">Whose.</param>
+/// <param name="spec">What was asked for.</param>
+/// <param name="others">Endpoints that are in its namespace group already.</param>
+/// <param name="pools">All pools.</param>
+/// <param name="node">This node.</param>
+/// <param name="isTaken">Whether another endpoint has an interface name.</param>
+internal sealed class EndpointDraft(string adapter, EndpointSpec spec, IReadOnlyCollection<EndpointRecord> others, ImmutableArray<AddressPool> pools,
+    NodeFacts node, Func<string, bool> isTaken)
+{
+    public ImmutableArray<AddressPool> Pools => pools;
+
+    /// <param name="leases">Empty: the addresses are another IPAM's.</param>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: it does not fit its namespace group.</exception>
+    public EndpointRecord Make(ImmutableArray<AddressLease> leases)
+    {
+        ImmutableArray<IPNetwork> addresses = leases.IsEmpty
+            ? [.. spec.Unmanaged.Select(n => HostNetwork(n.BaseAddress))]
+            : [.. leases.Select(l => HostNetwork(l.Address))];
+        var (gateway, defaultRoute, routes) = NamespaceGroup.Place(spec, addresses, others, pools);
+        return new()
+        {
+            Orchestrator = spec.Id.Orchestrator,
+            Workload = spec.Id.Workload,
+            Endpoint = spec.Id.Endpoint,
+            Instance = spec.Instance,
+            Adapter = adapter,
+            Network = spec.Network,
+            Namespace = spec.Namespace,
+            Profiles = spec.Profiles,
+            Labels = spec.Labels,
+            LabelsPending = spec.LabelsPending,
+            Addresses = [.. addresses.Select(a => a.ToString())],
+            Leases = [.. leases.Select(LeaseRecord.From)],
+            HostInterface = InterfaceNames.HostInterface(node.InterfacePrefix, spec.Id, isTaken),
+            Mac = EndpointRecord.Format(spec.Mac ?? InterfaceNames.Mac(spec.Id)),
+            Mtu = spec.Mtu ?? node.Mtu,
+            Gateway4 = addresses.Any(a => a.PrefixLength == 32) ? gateway.ToString() : null,
+            DefaultRoute = defaultRoute,
+            Routes = [.. routes.Select(RouteRecord.From)],
+            NamedPorts = [.. spec.NamedPorts.Select(p => new PortRecord(p.Name, (int)p.Protocol, p.Port))],
+            Ports = [.. spec.Ports.Select(PublishedPortRecord.From)],
+            AllowedSources = [.. spec.AllowedSources.Select(s => s.ToString())],
+            AllowForwarding = spec.AllowForwarding,
+            Group = spec.NamespaceGroup,
+            Facts = spec.Facts,
+            BootId = node.BootId,
+        };
+    }
+
+    public static IPNetwork HostNetwork(IPAddress address) => new(address, address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
+}

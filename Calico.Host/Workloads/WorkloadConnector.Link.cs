@@ -1,0 +1,145 @@
+namespace Calico.Host.Workloads;
+
+/// <content>What of an endpoint is in the kernel: its pair and its policy.</content>
+public sealed partial class WorkloadConnector
+{
+    /// <summary>How long an endpoint that was answered closed may take to be enforced before it counts as failed.</summary>
+    private static readonly TimeSpan PublishTime = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long such a publication holds the endpoint's lock at a time: a removal waits no longer.</summary>
+    private static readonly TimeSpan PublishTurn = TimeSpan.FromSeconds(1);
+
+    private static EndpointRecord WithPlace(EndpointRecord record, Placement place) => record with
+    {
+        PeerInterface = place.InterfaceName,
+        NamespaceIdentity = place.Namespace?.Identity ?? 0,
+        NamespacePath = place.Namespace?.ToString(),
+        Placed = true,
+        Complete = false,
+    };
+
+    private static bool IsSamePlace(EndpointRecord record, Placement place) =>
+        record.PeerInterface == place.InterfaceName && record.NamespaceIdentity == (place.Namespace?.Identity ?? 0);
+
+    private static void Judge(EndpointLife life, EndpointState state) =>
+        life.Move(state, state == EndpointState.Closed ? "a selector in force needs labels that have not come yet" : "");
+
+    /// <param name="life">Recorded as placed.</param>
+    /// <param name="place">Where.</param>
+    /// <param name="wait">After this long the answer is "closed", and the publication goes on. The wiring is not cut short.</param>
+    /// <param name="ct">The caller's: cancels both.</param>
+    private async Task AttachHeldAsync(EndpointLife life, Placement place, TimeSpan wait, CancellationToken ct)
+    {
+        using var patience = new CancellationTokenSource(wait, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, patience.Token);
+        // Both at once: the rules may stand before the interface, and an interface without rules is closed.
+        var publish = kernel.PublishAsync(LocalEndpoints.From(life.Record), either.Token);
+        try
+        {
+            await kernel.WireAsync(life.Record, place.Namespace, ct);
+        }
+        catch
+        {
+            // The first cause is the wiring's; the publication's own outcome does not matter any more, but it has to have ended.
+            await either.CancelAsync();
+            await publish.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            throw;
+        }
+
+        try
+        {
+            Conclude(life, await publish);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            // Closed, not open: nothing passes until the publication, which stays asked for, is in the kernel.
+            life.Move(EndpointState.Closed, "the kernel does not enforce its policy yet");
+            Later(FinishLaterAsync(life));
+        }
+    }
+
+    private void Conclude(EndpointLife life, EndpointState state)
+    {
+        var complete = life.Record with { Complete = true };
+        life.Replace(complete);
+        Judge(life, state);
+        Later(NoteCompleteAsync(complete));
+    }
+
+    private async Task DetachHeldAsync(EndpointLife life)
+    {
+        // Its own time, as a removal has.
+        using var limit = new CancellationTokenSource(UndoTime, time);
+        await kernel.WithdrawAsync(life.Record.Id, limit.Token);
+        await kernel.UnwireAsync(life.Record, limit.Token);
+        var next = life.Record with { Placed = false, Complete = false, NamespaceIdentity = 0, NamespacePath = null, PeerInterface = "" };
+        await log.CommitAsync([next.ToWrite()], limit.Token);
+        life.Replace(next);
+        life.Move(EndpointState.Prepared);
+    }
+
+    private async Task NoteCompleteAsync(EndpointRecord record)
+    {
+        try
+        {
+            // Under the lock, and only if it is still this life's record: else a removal that overtook us would be written over.
+            using var hold = await book.Locks.EnterAsync(record.Id, CancellationToken.None);
+            if (book.TryFind(record.Id, out var life) && ReferenceEquals(life.Record, record))
+            {
+                await log.CommitAsync([record.ToWrite()], CancellationToken.None);
+            }
+        }
+        catch (CalicoException e)
+        {
+            // Not lost: without the note the next start looks at the pair itself.
+            Log.NoteLost(logger, record.Id, e.Message);
+        }
+    }
+
+    private async Task FinishLaterAsync(EndpointLife life)
+    {
+        var since = time.GetTimestamp();
+        try
+        {
+            while (!await TryPublishAsync(life, isLast: time.GetElapsedTime(since) >= PublishTime))
+            {
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The next start publishes it.
+        }
+        catch (Exception e) when (e is CalicoException or OperationCanceledException)
+        {
+            life.Move(EndpointState.Failed, e.Message);
+            Log.PublishFailed(logger, life.Record.Id, e.Message);
+        }
+    }
+
+    /// <returns>Whether there is nothing left to do.</returns>
+    private async Task<bool> TryPublishAsync(EndpointLife life, bool isLast)
+    {
+        var id = life.Record.Id;
+        using var hold = await book.Locks.EnterAsync(id, stopping.Token);
+        if (!book.TryFind(id, out var now) || now != life || !life.Record.Placed || life.Status.State != EndpointState.Closed)
+        {
+            return true;
+        }
+
+        using var turn = new CancellationTokenSource(PublishTurn, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(turn.Token, stopping.Token);
+        try
+        {
+            Conclude(life, await kernel.PublishAsync(LocalEndpoints.From(life.Record), limit.Token));
+            return true;
+        }
+        catch (OperationCanceledException) when (!isLast && !stopping.IsCancellationRequested)
+        {
+            return false;
+        }
+        catch (OperationCanceledException e) when (!stopping.IsCancellationRequested)
+        {
+            throw new CalicoException(Problem.Unavailable, $"the kernel did not enforce its policy within {PublishTime.TotalSeconds:0} s", inner: e);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+using System.Collections.Immutable;
+using Calico.Datastore.Store;
+using Calico.Ipam;
+
+namespace Calico.Host.Workloads;
+
+/// <content>Addresses and record of an endpoint, and what becomes of the life that had its id before.</content>
+public sealed partial class WorkloadConnector
+{
+    /// <summary>How long the store may keep a record of foreign addresses waiting before it goes to the log alone.</summary>
+    private static readonly TimeSpan StorePatience = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Claims or binds the addresses and records the endpoint; a former life of the id goes first.</summary>
+    /// <remarks>Two lives cannot stand side by side: both have the same names in the kernel and the same key in the log. So what can refuse
+    /// the new one is asked while the old one is whole; from its removal on a failure leaves neither.</remarks>
+    private async Task<EndpointLife> PrepareHeldAsync(string adapter, EndpointSpec spec, Placement? place, CancellationToken ct)
+    {
+        if (!book.TryFind(spec.Id, out var before))
+        {
+            return await RecordHeldAsync(adapter, spec, place, ct);
+        }
+
+        var reserved = new List<AddressLease>();
+        try
+        {
+            await ReserveAsync(adapter, spec, before.Record, reserved, ct);
+            ct.ThrowIfCancellationRequested();
+            await RemoveHeldAsync(before);
+            return await RecordHeldAsync(adapter, spec, place, ct);
+        }
+        catch (Exception first) when (reserved.Count > 0)
+        {
+            await GiveBackAsync(adapter, spec.Id, reserved, first);
+            throw;
+        }
+    }
+
+    /// <summary>Claims what the new life wants beside what the old one has, and refuses what cannot be.</summary>
+    /// <param name="adapter">Whose.</param>
+    /// <param name="spec">The new life.</param>
+    /// <param name="before">The old one. Addresses that both want pass over when it goes.</param>
+    /// <param name="reserved">Gets the leases that were not there before.</param>
+    /// <param name="ct">Cancels.</param>
+    private async Task ReserveAsync(string adapter, EndpointSpec spec, EndpointRecord before, List<AddressLease> reserved, CancellationToken ct)
+    {
+        using var group = await EnterGroupAsync(spec, ct);
+        var pools = await ipam.ListPoolsAsync(ct);
+        EndpointSpecRules.CheckUnmanaged(spec.Unmanaged, pools);
+        var addresses = spec.Unmanaged.Select(n => n.BaseAddress).Concat(spec.Leased).ToList();
+        foreach (var address in spec.Leased)
+        {
+            if (await ipam.FindAsync(address, ct) is { BoundTo: { } owner } && owner != spec.Id)
+            {
+                throw new CalicoException(Problem.AlreadyExists, $"{address} is bound to {owner}");
+            }
+        }
+
+        // The same handle again: the old life's addresses are the new one's.
+        if (spec.Claim is { } claim && before.Leases.All(l => l.Handle != claim.Handle))
+        {
+            var exact = claim.Exact.RemoveAll(a => before.Networks.Any(n => n.BaseAddress.Equals(a)));
+            addresses.AddRange(claim.Exact);
+            if (claim.Exact.IsEmpty || !exact.IsEmpty)
+            {
+                var held = (await ipam.ListAsync(adapter, claim.Handle, ct)).Select(l => (l.Address, l.Sequence)).ToHashSet();
+                var leases = await ipam.ClaimAsync(adapter, claim with { Exact = exact }, null, null, ct);
+                reserved.AddRange(leases.Where(l => !held.Contains((l.Address, l.Sequence))));
+                addresses.AddRange(leases.Select(l => l.Address));
+            }
+        }
+
+        _ = NamespaceGroup.Place(spec, [.. addresses.Distinct().Select(EndpointDraft.HostNetwork)], OthersInGroup(spec), pools);
+    }
+
+    private async Task GiveBackAsync(string adapter, WorkloadEndpointId id, List<AddressLease> reserved, Exception first)
+    {
+        foreach (var lease in reserved)
+        {
+            try
+            {
+                await ipam.ReleaseAsync(adapter, lease, CancellationToken.None);
+            }
+            catch (CalicoException e)
+            {
+                // Not lost: an unbound lease is collected by its age.
+                Log.UndoFailed(logger, id, first.Message, e.Message);
+            }
+        }
+    }
+
+    private async Task<EndpointLife> RecordHeldAsync(string adapter, EndpointSpec spec, Placement? place, CancellationToken ct)
+    {
+        using var group = await EnterGroupAsync(spec, ct);
+        var draft = new EndpointDraft(adapter, spec, OthersInGroup(spec), await ipam.ListPoolsAsync(ct), node, name => book.IsTaken(name, spec.Id));
+        EndpointRecord? record = null;
+        EndpointRecord Make(ImmutableArray<AddressLease> leases)
+        {
+            var made = draft.Make(leases);
+            return place is null ? made : WithPlace(made, place);
+        }
+
+        LeaseCompanion Record(ImmutableArray<AddressLease> leases)
+        {
+            record = Make(leases);
+            return new([PutResource(record)], [record.ToWrite()]);
+        }
+
+        if (spec.Claim is { } claim)
+        {
+            await ipam.ClaimAsync(adapter, claim, spec.Id, Record, ct);
+        }
+        else if (spec.Leased.Length > 0)
+        {
+            await ipam.BindAsync(adapter, spec.Leased, $"{spec.Id.Workload}.{spec.Instance}", spec.Id, Record, ct);
+        }
+        else
+        {
+            EndpointSpecRules.CheckUnmanaged(spec.Unmanaged, draft.Pools);
+            record = Make([]);
+            await CommitNewRecordAsync(record, ct);
+        }
+
+        var life = new EndpointLife(record!, EndpointState.Prepared);
+        book.Add(life);
+        return life;
+    }
+
+    private async Task<IDisposable?> EnterGroupAsync(EndpointSpec spec, CancellationToken ct) =>
+        spec.NamespaceGroup.Length == 0 ? null : await book.GroupLocks.EnterAsync(spec.NamespaceGroup, ct);
+
+    private List<EndpointRecord> OthersInGroup(EndpointSpec spec) =>
+        [.. book.InGroup(spec.NamespaceGroup).Select(l => l.Record).Where(r => r.Id != spec.Id)];
+
+    /// <summary>A record without leases. IPAM undoes its own transactions; this one is undone here.</summary>
+    private async Task CommitNewRecordAsync(EndpointRecord record, CancellationToken ct)
+    {
+        try
+        {
+            await CommitRecordAsync(record, ct);
+        }
+        catch (Exception first)
+        {
+            await UndoAsync(new(record, EndpointState.Prepared), first);
+            throw;
+        }
+    }
+
+    /// <summary>Record and resource together; with a dead or slow store the record alone, and the publisher brings the resource later.</summary>
+    private async Task CommitRecordAsync(EndpointRecord record, CancellationToken ct)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        patience.CancelAfter(StorePatience);
+        try
+        {
+            await log.CommitAsync(store, new StoreTransaction(PutResource(record)), [record.ToWrite()], patience.Token);
+        }
+        catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
+        {
+            await log.CommitAsync([record.ToWrite()], ct);
+            Log.StoreLater(logger, record.Id, e.Message);
+        }
+    }
+
+    private StoreOperation.Put PutResource(EndpointRecord record)
+    {
+        var resource = WorkloadEndpointResource.From(record, node.NodeName, time.GetUtcNow());
+        return new(WorkloadEndpointResource.KeyOf(record.Namespace, resource.Metadata.Name), WorkloadEndpointResource.Encode(resource));
+    }
+
+    private StoreOperation.Delete DeleteResource(EndpointRecord record) =>
+        new(WorkloadEndpointResource.KeyOf(record.Namespace, WorkloadEndpointResource.Name(record, node.NodeName)));
+}
