@@ -67,6 +67,8 @@ internal sealed class HostUnderTest(string adapter) : ConformanceNode
 
     public override async Task CrashAsync()
     {
+        // A write that was under way may reach the disk or not; that of a dead process never comes later than the next one's first.
+        await Connector.DisposeAsync();
         await ipam.DisposeAsync();
         await MakeAsync();
     }
@@ -82,12 +84,14 @@ internal sealed class HostUnderTest(string adapter) : ConformanceNode
         Store.Faults.Dead = false;
         await HostProfiles.ReplayAsync(CancellationToken.None);
         await ipam.MaintainAsync(CancellationToken.None);
+        await PublishAsync(await SeeAsync());
     }
 
     /// <summary>What is left anywhere: links, published endpoints, records, WorkloadEndpoints, allocated addresses. Empty when nothing is.</summary>
     public async Task<ImmutableArray<string>> LeftAsync()
     {
         await ipam.MaintainAsync(CancellationToken.None);
+        await PublishAsync(await SeeAsync());
         var left = ImmutableArray.CreateBuilder<string>();
         left.AddRange(Kernel.Links.Select(l => $"link {l}"));
         left.AddRange(Kernel.Published.Select(p => $"published {p}"));
@@ -99,7 +103,33 @@ internal sealed class HostUnderTest(string adapter) : ConformanceNode
         return left.ToImmutable();
     }
 
-    public override ValueTask DisposeAsync() => ipam.DisposeAsync();
+    public override async ValueTask DisposeAsync()
+    {
+        Store.Faults.Hanging = false;
+        await Connector.DisposeAsync();
+        await ipam.DisposeAsync();
+    }
+
+    /// <summary>The store as a sync that has just ended shows it.</summary>
+    public async Task<DatastoreView> SeeAsync()
+    {
+        var view = new DatastoreView("node1", TimeProvider.System);
+        var syncer = new Syncer(Store, ResourceKinds.All, Syncer.DefaultPrefixes, TimeProvider.System, NullLogger.Instance);
+        await foreach (var batch in syncer.RunAsync(CancellationToken.None))
+        {
+            view.Accept(batch);
+            if (batch.Status == SyncStatus.InSync)
+            {
+                break;
+            }
+        }
+
+        return view;
+    }
+
+    /// <summary>One round of the publisher with what it sees.</summary>
+    public Task<int> PublishAsync(DatastoreView seen) =>
+        new EndpointPublisher(Connector.Book, Store, seen, Facts, TimeProvider.System, NullLogger<EndpointPublisher>.Instance).RepairAsync(CancellationToken.None);
 
     private async Task MakeAsync()
     {
