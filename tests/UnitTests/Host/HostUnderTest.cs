@@ -13,7 +13,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Calico.UnitTests.Host;
 
 /// <summary>The host's own parts over a store, a log and a kernel in memory. A crash makes the parts anew; the three stay.</summary>
-internal sealed class HostUnderTest(string adapter) : ConformanceNode
+internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNode
 {
     private static readonly NodeFacts Facts = new("node1", "boot-1", "cali", 1500);
 
@@ -45,11 +45,24 @@ internal sealed class HostUnderTest(string adapter) : ConformanceNode
 
     private HostProfiles HostProfiles { get; set; } = null!;
 
-    public static async Task<HostUnderTest> StartAsync(string adapter)
+    /// <param name="adapter">Whose endpoints.</param>
+    /// <param name="parked">Addresses for when the store is dead.</param>
+    /// <param name="more">Pools beside the usual one, taken only by those that name them.</param>
+    public static async Task<HostUnderTest> StartAsync(string adapter, int parked = 8, params string[] more)
     {
-        var host = new HostUnderTest(adapter);
+        var host = new HostUnderTest(adapter, parked);
         await host.PutAsync(new Resource<NodeSpec> { Kind = "Node", Metadata = new() { Name = "node1" } });
         await host.PutAsync(new Resource<IpPoolSpec> { Kind = "IPPool", Metadata = new() { Name = "pool" }, Spec = new() { Cidr = host.Pool } });
+        foreach (var cidr in more)
+        {
+            await host.PutAsync(new Resource<IpPoolSpec>
+            {
+                Kind = "IPPool",
+                Metadata = new() { Name = "pool-" + cidr.Replace('/', '-') },
+                Spec = new() { Cidr = cidr, BlockSize = Math.Max(26, int.Parse(cidr.Split('/')[1], System.Globalization.CultureInfo.InvariantCulture)), NodeSelector = "has(nowhere)" },
+            });
+        }
+
         await host.MakeAsync();
         return host;
     }
@@ -87,11 +100,17 @@ internal sealed class HostUnderTest(string adapter) : ConformanceNode
         await PublishAsync(await SeeAsync());
     }
 
-    /// <summary>What is left anywhere: links, published endpoints, records, WorkloadEndpoints, allocated addresses. Empty when nothing is.</summary>
+    /// <summary>What is left after the upkeep that settles doubts about a store that did not answer.</summary>
     public async Task<ImmutableArray<string>> LeftAsync()
     {
         await ipam.MaintainAsync(CancellationToken.None);
         await PublishAsync(await SeeAsync());
+        return await LeftNowAsync();
+    }
+
+    /// <summary>What is left anywhere: links, published endpoints, records, WorkloadEndpoints, allocated addresses. Empty when nothing is.</summary>
+    public async Task<ImmutableArray<string>> LeftNowAsync()
+    {
         var left = ImmutableArray.CreateBuilder<string>();
         left.AddRange(Kernel.Links.Select(l => $"link {l}"));
         left.AddRange(Kernel.Published.Select(p => $"published {p}"));
@@ -136,7 +155,7 @@ internal sealed class HostUnderTest(string adapter) : ConformanceNode
         var book = new EndpointBook();
         var gate = new StartGate();
         var view = new DatastoreView("node1", TimeProvider.System);
-        ipam = new(Store, Log, new() { NodeName = "node1", ParkedAddresses = 8 }, TimeProvider.System, NullLogger<NodeIpam>.Instance);
+        ipam = new(Store, Log, new() { NodeName = "node1", ParkedAddresses = parked, StoreDeadline = TimeSpan.FromMilliseconds(500) }, TimeProvider.System, NullLogger<NodeIpam>.Instance);
         Connector = new(book, ipam, Log, Store, Kernel, Facts, TimeProvider.System, NullLogger<WorkloadConnector>.Instance);
         Workloads = new(adapter, Connector, gate);
         AdapterIpam = new(adapter, ipam, gate);
