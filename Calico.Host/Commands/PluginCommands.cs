@@ -1,4 +1,6 @@
 using System.IO.Compression;
+using System.Text.RegularExpressions;
+using System.Xml;
 using System.Xml.Linq;
 using Calico.Host.Plugins;
 
@@ -7,7 +9,7 @@ namespace Calico.Host.Commands;
 /// <summary><c>calico-host plugin install|list|remove</c>.</summary>
 /// <param name="root">Folder of installed adapters.</param>
 /// <param name="output">Where lines go.</param>
-public sealed class PluginCommands(string root, TextWriter output)
+public sealed partial class PluginCommands(string root, TextWriter output)
 {
     /// <summary>Lays an adapter down beside its older versions; a restart of the host loads it.</summary>
     /// <param name="source">A <c>.nupkg</c> with a <c>plugin/</c> folder, or a folder as <c>dotnet publish</c> makes it.</param>
@@ -22,6 +24,11 @@ public sealed class PluginCommands(string root, TextWriter output)
             Directory.CreateDirectory(staging, AtomicFile.Folder);
             var (name, version) = File.Exists(source) ? Unpack(source, staging) : Directory.Exists(source) ? Copy(source, staging)
                 : throw new CalicoException(Problem.NotFound, $"there is no package or folder '{source}'", "source");
+            if (!Name().IsMatch(name) || !Version().IsMatch(version))
+            {
+                throw new CalicoException(Problem.Invalid, $"'{source}' calls itself '{name}' {version}; both become folder names: letters, digits, '-', and '.' or '+' in a version", "source");
+            }
+
             foreach (var file in Directory.EnumerateFiles(staging, "*", SearchOption.AllDirectories))
             {
                 File.SetUnixFileMode(file, AtomicFile.Readable);
@@ -39,7 +46,7 @@ public sealed class PluginCommands(string root, TextWriter output)
             Directory.Move(staging, target);
             output.WriteLine($"installed adapter '{name}' {version} in {target}; it is loaded when the host starts again");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or XmlException)
         {
             throw new CalicoException(Problem.Refused, $"'{source}' cannot be installed: {e.Message}", "source", e);
         }
@@ -62,9 +69,9 @@ public sealed class PluginCommands(string root, TextWriter output)
     /// <summary>Removes a version, or the adapter with all of them.</summary>
     public void Remove(string name, string? version)
     {
-        if (name.Contains('/', StringComparison.Ordinal) || name.StartsWith('.') || version?.Contains('/', StringComparison.Ordinal) == true)
+        if (!Name().IsMatch(name) || (version is not null && !Version().IsMatch(version)))
         {
-            throw new CalicoException(Problem.Invalid, $"'{name}' is not an adapter's name", "name");
+            throw new CalicoException(Problem.Invalid, $"'{name}'{(version is null ? "" : $" '{version}'")} is not an adapter's name and version", "name");
         }
 
         var folder = version is null ? Path.Combine(root, name) : Path.Combine(root, name, version);
@@ -120,8 +127,8 @@ public sealed class PluginCommands(string root, TextWriter output)
             File.Copy(file, path);
         }
 
-        var main = Directory.GetFiles(staging, "*.deps.json").SingleOrDefault()
-            ?? throw new CalicoException(Problem.Invalid, $"{folder} has not exactly one .deps.json: give the folder that dotnet publish made", "source");
+        var main = Directory.GetFiles(staging, "*.deps.json") is [var only] ? only
+            : throw new CalicoException(Problem.Invalid, $"{folder} has not exactly one .deps.json: give the folder that dotnet publish made", "source");
         var assembly = main[..^".deps.json".Length] + ".dll";
         var version = System.Diagnostics.FileVersionInfo.GetVersionInfo(assembly).ProductVersion?.Split('+')[0] ?? "0.0.0";
         return (NameOf(Path.GetFileNameWithoutExtension(assembly)), version);
@@ -141,4 +148,10 @@ public sealed class PluginCommands(string root, TextWriter output)
             Directory.Delete(folder, recursive: true);
         }
     }
+
+    [GeneratedRegex(@"\A[a-z0-9][a-z0-9-]*\z")]
+    private static partial Regex Name();
+
+    [GeneratedRegex(@"\A[0-9A-Za-z][0-9A-Za-z+-]*(\.[0-9A-Za-z+-]+)*\z")]
+    private static partial Regex Version();
 }

@@ -25,7 +25,8 @@ public sealed record PluginFolder(string Name, string Version, string Assembly)
             return found;
         }
 
-        foreach (var folder in System.IO.Directory.GetDirectories(root).Order(StringComparer.Ordinal))
+        foreach (var folder in System.IO.Directory.GetDirectories(root)
+            .Where(d => !Path.GetFileName(d).StartsWith('.')).Order(StringComparer.Ordinal))
         {
             var name = Path.GetFileName(folder);
             try

@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Text.Json;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
@@ -9,8 +9,8 @@ namespace Calico.Host.Workloads;
 
 /// <summary>Keeps this node's WorkloadEndpoints in the store equal to its records: what a dead store missed, a stranger deleted, or a
 /// crash left over.</summary>
-/// <remarks>The view lags behind our own commits, so every write compares: a put only where nothing is, a delete only of the revision
-/// that was seen.</remarks>
+/// <remarks>The view lags behind our own commits: it only says where to look. What is written is decided under the endpoint's lock, by its
+/// record and by what the store has then, and compares with that.</remarks>
 public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore store, DatastoreView view, NodeFacts node, TimeProvider time,
     ILogger<EndpointPublisher> logger)
 {
@@ -27,32 +27,14 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         var records = book.All.Select(l => l.Record).ToLookup(KeyOf);
         var repaired = 0;
         // Two records of one name (an adapter's odd facts) would write each other over for ever: the first has it.
-        foreach (var (key, record) in records.Select(r => (r.Key, r.First())).Where(r => !IsCurrent(stored.GetValueOrDefault(r.Key), r.Item2)))
+        foreach (var record in records.Select(r => r.First()).Where(r => !IsCurrent(stored.GetValueOrDefault(KeyOf(r)), r)))
         {
-            // Under the endpoint's lock, and looked at again: a removal takes the resource away before the record.
-            using var hold = await book.Locks.EnterAsync(record.Id, ct);
-            if (!book.TryFind(record.Id, out var life) || KeyOf(life.Record) != key)
-            {
-                continue;
-            }
-
-            var there = stored.GetValueOrDefault(key);
-            var expected = there is null ? StoreCompare.Absent(key) : StoreCompare.At(key, RevisionOf(there));
-            var put = new StoreOperation.Put(key, WorkloadEndpointResource.Encode(WorkloadEndpointResource.From(life.Record, node.NodeName, time.GetUtcNow())));
-            repaired += (await store.CommitAsync(new([expected], [put], []), ct)).Succeeded ? 1 : 0;
+            repaired += await PutAsync(record, ct) ? 1 : 0;
         }
 
-        foreach (var (key, there) in stored.Where(s => !records.Contains(s.Key)))
+        foreach (var (key, stray) in stored.Where(s => !records.Contains(s.Key)))
         {
-            // An endpoint that is being prepared has its resource a moment before its record is in the book; it holds its lock meanwhile.
-            var id = WorkloadEndpointResource.IdOf(there);
-            using var hold = await book.Locks.EnterAsync(id, ct);
-            if (book.All.Any(l => KeyOf(l.Record) == key))
-            {
-                continue;
-            }
-
-            repaired += (await store.CommitAsync(new([StoreCompare.At(key, RevisionOf(there))], [new StoreOperation.Delete(key)], []), ct)).Succeeded ? 1 : 0;
+            repaired += await DeleteAsync(key, WorkloadEndpointResource.IdOf(stray), ct) ? 1 : 0;
         }
 
         if (repaired > 0)
@@ -61,6 +43,39 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         }
 
         return repaired;
+    }
+
+    private async Task<bool> PutAsync(EndpointRecord seen, CancellationToken ct)
+    {
+        using var hold = await book.Locks.EnterAsync(seen.Id, ct);
+        var key = KeyOf(seen);
+        // A removal takes the resource away before the record: without the lock it would be put back.
+        if (!book.TryFind(seen.Id, out var life) || KeyOf(life.Record) != key)
+        {
+            return false;
+        }
+
+        var stored = await store.GetAsync(key, 0, ct);
+        if (IsCurrent(Decode(stored), life.Record))
+        {
+            return false;
+        }
+
+        var expected = stored is null ? StoreCompare.Absent(key) : StoreCompare.At(key, stored.ModRevision);
+        var put = new StoreOperation.Put(key, WorkloadEndpointResource.Encode(WorkloadEndpointResource.From(life.Record, node.NodeName, time.GetUtcNow())));
+        return (await store.CommitAsync(new([expected], [put], []), ct)).Succeeded;
+    }
+
+    private async Task<bool> DeleteAsync(string key, WorkloadEndpointId id, CancellationToken ct)
+    {
+        // An endpoint that is being prepared has its resource a moment before its record is in the book; it holds its lock meanwhile.
+        using var hold = await book.Locks.EnterAsync(id, ct);
+        if (book.All.Any(l => KeyOf(l.Record) == key) || await store.GetAsync(key, 0, ct) is not { } stored || Decode(stored)?.Spec.Node != node.NodeName)
+        {
+            return false;
+        }
+
+        return (await store.CommitAsync(new([StoreCompare.At(key, stored.ModRevision)], [new StoreOperation.Delete(key)], []), ct)).Succeeded;
     }
 
     private bool IsCurrent(Resource<WorkloadEndpointSpec>? there, EndpointRecord record) =>
@@ -74,7 +89,18 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         Spec = resource.Spec,
     });
 
-    private static long RevisionOf(Resource there) => long.Parse(there.Metadata.ResourceVersion ?? "0", CultureInfo.InvariantCulture);
+    private static Resource<WorkloadEndpointSpec>? Decode(KeyValue? stored)
+    {
+        try
+        {
+            return stored is null ? null : ResourceKinds.All["WorkloadEndpoint"].DecodeStored(stored.Value) as Resource<WorkloadEndpointSpec>;
+        }
+        catch (Exception e) when (e is JsonException or CalicoException)
+        {
+            // Damaged by whoever wrote it: as if it were another's text, it is written over.
+            return null;
+        }
+    }
 
     private string KeyOf(EndpointRecord record) => WorkloadEndpointResource.KeyOf(record.Namespace, WorkloadEndpointResource.Name(record, node.NodeName));
 

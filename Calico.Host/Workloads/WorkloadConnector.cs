@@ -210,9 +210,10 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     public EndpointLife Find(WorkloadEndpointId id) =>
         book.TryFind(id, out var life) ? life : throw new CalicoException(Problem.NotFound, $"there is no endpoint {id} on this node");
 
-    /// <summary>Waits for what goes on after an answer.</summary>
+    /// <summary>Ends and waits for what goes on after an answer. Removals are not cut short, and calls may still come.</summary>
     public async ValueTask DisposeAsync()
     {
+        // Never disposed: it has no timer, and a call that comes late may still look at its token.
         await stopping.CancelAsync();
         Task last;
         lock (laterGuard)
@@ -221,7 +222,6 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
         }
 
         await last;
-        stopping.Dispose();
     }
 
     // The same container after a stop without DEL comes with the same id and instance, but in a new namespace.

@@ -14,6 +14,9 @@ internal sealed class FakeKernelSide : IKernelSide
     /// <summary>Steps that throw when they are reached.</summary>
     public HashSet<string> Failing { get; } = [];
 
+    /// <summary>Runs before each step, with its name; then the step looks at its caller's token as the kernel's side does.</summary>
+    public Func<string, Task>? At { get; set; }
+
     /// <summary>Never completes a publication: the dataplane is not in sync.</summary>
     public bool Stuck { get; set; }
 
@@ -33,24 +36,22 @@ internal sealed class FakeKernelSide : IKernelSide
         }
     }
 
-    public Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct)
+    public async Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct)
     {
-        Fail("wire");
+        await ReachAsync("wire", ct);
         links[record.HostInterface] = record;
-        Fail("wired");
-        return Task.CompletedTask;
+        await ReachAsync("wired", ct);
     }
 
-    public Task UnwireAsync(EndpointRecord record, CancellationToken ct)
+    public async Task UnwireAsync(EndpointRecord record, CancellationToken ct)
     {
-        Fail("unwire");
+        await ReachAsync("unwire", ct);
         links.TryRemove(record.HostInterface, out _);
-        return Task.CompletedTask;
     }
 
     public async Task<EndpointState> PublishAsync(LocalEndpoint endpoint, CancellationToken ct)
     {
-        Fail("publish");
+        await ReachAsync("publish", ct);
         published[endpoint.Id] = endpoint;
         if (Stuck)
         {
@@ -60,11 +61,10 @@ internal sealed class FakeKernelSide : IKernelSide
         return endpoint.LabelsPending ? EndpointState.Closed : EndpointState.Enforced;
     }
 
-    public Task WithdrawAsync(WorkloadEndpointId id, CancellationToken ct)
+    public async Task WithdrawAsync(WorkloadEndpointId id, CancellationToken ct)
     {
-        Fail("withdraw");
+        await ReachAsync("withdraw", ct);
         published.TryRemove(id, out _);
-        return Task.CompletedTask;
     }
 
     public Task<ImmutableArray<string>> CheckAsync(EndpointRecord record, CancellationToken ct) =>
@@ -75,8 +75,16 @@ internal sealed class FakeKernelSide : IKernelSide
     public Task<EndpointStats> StatsAsync(EndpointRecord record, CancellationToken ct) =>
         Task.FromResult(new EndpointStats(0, 0, 0, 0, ImmutableSortedDictionary<string, long>.Empty));
 
-    private void Fail(string step)
+    private async Task ReachAsync(string step, CancellationToken ct)
     {
+        // Always asynchronous, as the kernel's loop is: an order that holds only when it answers at once would pass otherwise.
+        await Task.Yield();
+        if (At is { } at)
+        {
+            await at(step);
+        }
+
+        ct.ThrowIfCancellationRequested();
         if (Failing.Contains(step))
         {
             throw new CalicoException(Problem.Refused, $"{step} fails on purpose");

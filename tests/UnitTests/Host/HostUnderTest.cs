@@ -13,7 +13,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Calico.UnitTests.Host;
 
 /// <summary>The host's own parts over a store, a log and a kernel in memory. A crash makes the parts anew; the three stay.</summary>
-internal sealed class HostUnderTest(string adapter) : ConformanceNode
+internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNode
 {
     private static readonly NodeFacts Facts = new("node1", "boot-1", "cali", 1500);
 
@@ -45,11 +45,24 @@ internal sealed class HostUnderTest(string adapter) : ConformanceNode
 
     private HostProfiles HostProfiles { get; set; } = null!;
 
-    public static async Task<HostUnderTest> StartAsync(string adapter)
+    /// <param name="adapter">Whose endpoints.</param>
+    /// <param name="parked">Addresses for when the store is dead.</param>
+    /// <param name="more">Pools beside the usual one, taken only by those that name them.</param>
+    public static async Task<HostUnderTest> StartAsync(string adapter, int parked = 8, params string[] more)
     {
-        var host = new HostUnderTest(adapter);
+        var host = new HostUnderTest(adapter, parked);
         await host.PutAsync(new Resource<NodeSpec> { Kind = "Node", Metadata = new() { Name = "node1" } });
         await host.PutAsync(new Resource<IpPoolSpec> { Kind = "IPPool", Metadata = new() { Name = "pool" }, Spec = new() { Cidr = host.Pool } });
+        foreach (var cidr in more)
+        {
+            await host.PutAsync(new Resource<IpPoolSpec>
+            {
+                Kind = "IPPool",
+                Metadata = new() { Name = "pool-" + cidr.Replace('/', '-') },
+                Spec = new() { Cidr = cidr, BlockSize = Math.Max(26, int.Parse(cidr.Split('/')[1], System.Globalization.CultureInfo.InvariantCulture)), NodeSelector = "has(nowhere)" },
+            });
+        }
+
         await host.MakeAsync();
         return host;
     }
@@ -67,6 +80,8 @@ internal sealed class HostUnderTest(string adapter) : ConformanceNode
 
     public override async Task CrashAsync()
     {
+        // A write that was under way may reach the disk or not; that of a dead process never comes later than the next one's first.
+        await Connector.DisposeAsync();
         await ipam.DisposeAsync();
         await MakeAsync();
     }
@@ -82,12 +97,20 @@ internal sealed class HostUnderTest(string adapter) : ConformanceNode
         Store.Faults.Dead = false;
         await HostProfiles.ReplayAsync(CancellationToken.None);
         await ipam.MaintainAsync(CancellationToken.None);
+        await PublishAsync(await SeeAsync());
     }
 
-    /// <summary>What is left anywhere: links, published endpoints, records, WorkloadEndpoints, allocated addresses. Empty when nothing is.</summary>
+    /// <summary>What is left after the upkeep that settles doubts about a store that did not answer.</summary>
     public async Task<ImmutableArray<string>> LeftAsync()
     {
         await ipam.MaintainAsync(CancellationToken.None);
+        await PublishAsync(await SeeAsync());
+        return await LeftNowAsync();
+    }
+
+    /// <summary>What is left anywhere: links, published endpoints, records, WorkloadEndpoints, allocated addresses. Empty when nothing is.</summary>
+    public async Task<ImmutableArray<string>> LeftNowAsync()
+    {
         var left = ImmutableArray.CreateBuilder<string>();
         left.AddRange(Kernel.Links.Select(l => $"link {l}"));
         left.AddRange(Kernel.Published.Select(p => $"published {p}"));
@@ -99,14 +122,40 @@ internal sealed class HostUnderTest(string adapter) : ConformanceNode
         return left.ToImmutable();
     }
 
-    public override ValueTask DisposeAsync() => ipam.DisposeAsync();
+    public override async ValueTask DisposeAsync()
+    {
+        Store.Faults.Hanging = false;
+        await Connector.DisposeAsync();
+        await ipam.DisposeAsync();
+    }
+
+    /// <summary>The store as a sync that has just ended shows it.</summary>
+    public async Task<DatastoreView> SeeAsync()
+    {
+        var view = new DatastoreView("node1", TimeProvider.System);
+        var syncer = new Syncer(Store, ResourceKinds.All, Syncer.DefaultPrefixes, TimeProvider.System, NullLogger.Instance);
+        await foreach (var batch in syncer.RunAsync(CancellationToken.None))
+        {
+            view.Accept(batch);
+            if (batch.Status == SyncStatus.InSync)
+            {
+                break;
+            }
+        }
+
+        return view;
+    }
+
+    /// <summary>One round of the publisher with what it sees.</summary>
+    public Task<int> PublishAsync(DatastoreView seen) =>
+        new EndpointPublisher(Connector.Book, Store, seen, Facts, TimeProvider.System, NullLogger<EndpointPublisher>.Instance).RepairAsync(CancellationToken.None);
 
     private async Task MakeAsync()
     {
         var book = new EndpointBook();
         var gate = new StartGate();
         var view = new DatastoreView("node1", TimeProvider.System);
-        ipam = new(Store, Log, new() { NodeName = "node1", ParkedAddresses = 8 }, TimeProvider.System, NullLogger<NodeIpam>.Instance);
+        ipam = new(Store, Log, new() { NodeName = "node1", ParkedAddresses = parked, StoreDeadline = TimeSpan.FromMilliseconds(500) }, TimeProvider.System, NullLogger<NodeIpam>.Instance);
         Connector = new(book, ipam, Log, Store, Kernel, Facts, TimeProvider.System, NullLogger<WorkloadConnector>.Instance);
         Workloads = new(adapter, Connector, gate);
         AdapterIpam = new(adapter, ipam, gate);

@@ -1,0 +1,103 @@
+using System.Text.Json.Nodes;
+using Calico.Host.Commands;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Host;
+
+/// <summary>The CNI binary and a network's conflist.</summary>
+[TestFixture]
+public sealed class CniInstallTests
+{
+    private string work = "";
+
+    [SetUp]
+    public void MakeFolder()
+    {
+        work = Directory.CreateTempSubdirectory("calico-cni-").FullName;
+        File.WriteAllText(Path.Combine(work, "shim"), "first");
+    }
+
+    [TearDown]
+    public void DeleteFolder() => Directory.Delete(work, recursive: true);
+
+    [Test]
+    public void Both_binaries_and_the_conflist_are_laid_down_and_said()
+    {
+        var said = Install().Run();
+        Assert.That(said, Has.Count.EqualTo(3));
+        Assert.That(Files(), Is.EquivalentTo(new[] { "shim", "bin/calico", "bin/calico-ipam", "net.d/10-calico.conflist" }));
+        foreach (var name in (string[])["calico", "calico-ipam"])
+        {
+            Assert.That(File.ReadAllText(Path.Combine(work, "bin", name)), Is.EqualTo("first"));
+            Assert.That(File.GetUnixFileMode(Path.Combine(work, "bin", name)), Is.EqualTo((UnixFileMode)0b111_101_101));
+        }
+
+        Assert.That(File.GetUnixFileMode(Path.Combine(work, "net.d", "10-calico.conflist")), Is.EqualTo((UnixFileMode)0b110_100_100));
+        Assert.That(JsonNode.DeepEquals(Conflist("calico"), JsonNode.Parse("""
+            {"cniVersion":"1.0.0","name":"calico","plugins":[
+              {"type":"calico","ipam":{"type":"calico-ipam"}},
+              {"type":"portmap","capabilities":{"portMappings":true}}]}
+            """)), Is.True, Conflist("calico").ToJsonString());
+    }
+
+    [Test]
+    public void Pools_go_to_their_family_and_the_chain_follows_the_options()
+    {
+        (Install() with { Network = "web.1", Pools = ["blue", "10.1.0.0/16", "fd00::/64"], Mtu = 1400, PortMap = false }).Run();
+        Assert.That(JsonNode.DeepEquals(Conflist("web.1"), JsonNode.Parse("""
+            {"cniVersion":"1.0.0","name":"web.1","plugins":[{"type":"calico","ipam":{"type":"calico-ipam",
+              "ipv4_pools":["blue","10.1.0.0/16"],"assign_ipv6":"true","ipv6_pools":["fd00::/64"]},"mtu":1400}]}
+            """)), Is.True, Conflist("web.1").ToJsonString());
+    }
+
+    [Test]
+    public void A_new_binary_is_another_file_so_that_one_that_runs_keeps_its_own()
+    {
+        Install().Run();
+        var path = Path.Combine(work, "bin", "calico");
+        using var running = File.OpenRead(path);
+        File.WriteAllText(Path.Combine(work, "shim"), "second");
+        Install().Run();
+        using var reader = new StreamReader(running);
+        Assert.That(reader.ReadToEnd(), Is.EqualTo("first"));
+        Assert.That(File.ReadAllText(path), Is.EqualTo("second"));
+        Assert.That(Files(), Has.Length.EqualTo(4), "no temporary file is left");
+    }
+
+    [Test]
+    public void A_place_that_cannot_be_written_is_refused_and_no_network_is_there_without_its_binary()
+    {
+        File.WriteAllText(Path.Combine(work, "bin"), "a file, not a folder");
+        var error = Assert.Throws<CalicoException>(() => Install().Run());
+        Assert.That(error!.Problem, Is.EqualTo(Problem.Refused));
+        Assert.That(Files(), Is.EquivalentTo(new[] { "shim", "bin" }));
+    }
+
+    [TestCase("")]
+    [TestCase("../up")]
+    [TestCase("-x")]
+    [TestCase("a b")]
+    [TestCase("a\n")]
+    public void A_name_that_CNI_does_not_take_is_refused(string name)
+    {
+        var error = Assert.Throws<CalicoException>(() => (Install() with { Network = name }).Run());
+        Assert.That((error!.Problem, error.Path), Is.EqualTo((Problem.Invalid, "--network")));
+        Assert.That(Files(), Is.EquivalentTo(new[] { "shim" }));
+    }
+
+    [Test]
+    public void A_shim_that_is_not_there_is_refused_by_its_option() =>
+        Assert.That(Assert.Throws<CalicoException>(() => (Install() with { Shim = Path.Combine(work, "none") }).Run())!.Path, Is.EqualTo("--shim"));
+
+    private CniInstall Install() => new()
+    {
+        Shim = Path.Combine(work, "shim"),
+        BinDirectory = Path.Combine(work, "bin"),
+        ConfDirectory = Path.Combine(work, "net.d"),
+    };
+
+    private JsonNode Conflist(string network) => JsonNode.Parse(File.ReadAllText(Path.Combine(work, "net.d", $"10-{network}.conflist")))!;
+
+    private string[] Files() =>
+        [.. Directory.GetFiles(work, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(work, f))];
+}

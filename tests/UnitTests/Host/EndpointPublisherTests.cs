@@ -1,0 +1,119 @@
+using System.Collections.Immutable;
+using System.Text;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Host;
+
+/// <summary>The store's WorkloadEndpoints follow the records.</summary>
+[TestFixture]
+public sealed class EndpointPublisherTests
+{
+    private const string Resources = "/calico/resources/v3/projectcalico.org/workloadendpoints/";
+
+    private static readonly WorkloadEndpointId Id = new("cni", "c1", "eth0");
+
+    private HostUnderTest host = null!;
+
+    [SetUp]
+    public async Task StartAsync()
+    {
+        host = await HostUnderTest.StartAsync("cni");
+        using var place = host.CreateNamespace();
+        await host.Network.ConnectAsync(new()
+        {
+            Id = Id,
+            Instance = "c1",
+            Profiles = ["net"],
+            Labels = ImmutableSortedDictionary<string, string>.Empty.Add("b", "1").Add("A", "2"),
+            NamedPorts = [new("http", System.Net.Sockets.ProtocolType.Tcp, 80)],
+            Claim = new() { Handle = "net.c1", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 },
+        }, Placement.In(place, "eth0"), CancellationToken.None);
+    }
+
+    [TearDown]
+    public async Task EndAsync() => await host.DisposeAsync();
+
+    [Test]
+    public async Task What_agrees_is_not_written()
+    {
+        var revision = host.Store.Revision;
+        Assert.That(await host.PublishAsync(await host.SeeAsync()), Is.Zero);
+        Assert.That(host.Store.Revision, Is.EqualTo(revision));
+    }
+
+    [Test]
+    public async Task What_a_stranger_deleted_or_changed_comes_back()
+    {
+        var (key, text) = Stored();
+        host.Store.Remove(key);
+        Assert.That(await host.PublishAsync(await host.SeeAsync()), Is.EqualTo(1));
+        Assert.That(Stored().Key, Is.EqualTo(key));
+        host.Store.Set(key, text.Replace("\"net\"", "\"other\"", StringComparison.Ordinal));
+        Assert.That(await host.PublishAsync(await host.SeeAsync()), Is.EqualTo(1));
+        Assert.That(Stored().Text, Does.Contain("\"net\"").And.Not.Contain("\"other\""));
+    }
+
+    [Test]
+    public async Task Labels_that_changed_while_the_store_was_away_reach_it()
+    {
+        await host.KillStoreAsync();
+        await host.Dataplane.UpdateAsync(Id, new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), CancellationToken.None);
+        Assert.That(Stored().Text, Does.Not.Contain("\"app\""));
+        await host.ReviveStoreAsync();
+        Assert.That(Stored().Text, Does.Contain("\"app\":\"web\""));
+    }
+
+    [Test]
+    public async Task A_view_from_before_a_removal_brings_nothing_back()
+    {
+        var seen = await host.SeeAsync();
+        await host.Network.DisconnectAsync(Id, "c1", CancellationToken.None);
+        Assert.That(await host.PublishAsync(seen), Is.Zero);
+        Assert.That(host.Store.Snapshot(Resources), Is.Empty);
+    }
+
+    [Test]
+    public async Task An_endpoint_that_goes_meanwhile_is_not_written()
+    {
+        host.Store.Remove(Stored().Key);
+        var seen = await host.SeeAsync();
+        var removal = await host.Connector.Book.Locks.EnterAsync(Id, CancellationToken.None);
+        var repair = host.PublishAsync(seen);
+        Assert.That(host.Connector.Book.TryFind(Id, out var life), Is.True);
+        host.Connector.Book.Remove(life!);
+        removal.Dispose();
+        Assert.That(await repair, Is.Zero);
+        Assert.That(host.Store.Snapshot(Resources), Is.Empty);
+    }
+
+    [Test]
+    public async Task An_endpoint_that_is_just_prepared_is_not_taken_for_a_stray()
+    {
+        // Its resource is there, its record not yet in the book, its lock held: as between the commit and the book's entry.
+        Assert.That(host.Connector.Book.TryFind(Id, out var life), Is.True);
+        var seen = await host.SeeAsync();
+        var preparing = await host.Connector.Book.Locks.EnterAsync(Id, CancellationToken.None);
+        host.Connector.Book.Remove(life!);
+        var repair = host.PublishAsync(seen);
+        host.Connector.Book.Add(life!);
+        preparing.Dispose();
+        Assert.That(await repair, Is.Zero);
+        Assert.That(host.Store.Snapshot(Resources), Has.Length.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_stray_of_this_node_is_deleted_and_another_nodes_is_not()
+    {
+        var (key, text) = Stored();
+        host.Store.Set(key.Replace("c1", "c2", StringComparison.Ordinal), text.Replace("c1", "c2", StringComparison.Ordinal));
+        host.Store.Set(key.Replace("node1", "node2", StringComparison.Ordinal), text.Replace("node1", "node2", StringComparison.Ordinal));
+        Assert.That(await host.PublishAsync(await host.SeeAsync()), Is.EqualTo(1));
+        Assert.That(host.Store.Snapshot(Resources).Select(k => k.Key), Is.EquivalentTo(new[] { key, key.Replace("node1", "node2", StringComparison.Ordinal) }));
+    }
+
+    private (string Key, string Text) Stored()
+    {
+        var found = host.Store.Snapshot(Resources).Single();
+        return (found.Key, Encoding.UTF8.GetString(found.Value.Span));
+    }
+}

@@ -1,0 +1,60 @@
+using System.IO.Compression;
+using System.Reflection;
+using System.Reflection.Emit;
+
+namespace Calico.UnitTests.Host;
+
+/// <summary>Adapters to install: assemblies with nothing in them but the contract they say they were built against.</summary>
+internal static class PluginPackage
+{
+    /// <summary>A folder as <c>dotnet publish</c> makes it.</summary>
+    /// <param name="folder">Made if it is not there.</param>
+    /// <param name="assembly">Name of the main assembly.</param>
+    /// <param name="contract">Null: it names none.</param>
+    public static string WriteFolder(string folder, string assembly, (int Major, int Minor)? contract)
+    {
+        Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        WriteAssembly(Path.Combine(folder, assembly + ".dll"), assembly, contract);
+        File.WriteAllText(Path.Combine(folder, assembly + ".deps.json"), "{}");
+        foreach (var file in Directory.GetFiles(folder))
+        {
+            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
+        return folder;
+    }
+
+    /// <summary>A package with a folder's files under <c>plugin/</c>, and other entries as they are named.</summary>
+    public static string WritePackage(string path, string id, string version, string folder, params string[] more)
+    {
+        using var archive = ZipFile.Open(path, ZipArchiveMode.Create);
+        Add(archive, $"{id}.nuspec", $"<package><metadata><id>{id}</id><version>{version}</version></metadata></package>");
+        foreach (var file in Directory.GetFiles(folder))
+        {
+            archive.CreateEntryFromFile(file, "plugin/" + Path.GetFileName(file));
+        }
+
+        foreach (var entry in more)
+        {
+            Add(archive, entry, "evil");
+        }
+
+        return path;
+    }
+
+    private static void Add(ZipArchive archive, string name, string text)
+    {
+        using var writer = new StreamWriter(archive.CreateEntry(name).Open());
+        writer.Write(text);
+    }
+
+    private static void WriteAssembly(string path, string name, (int Major, int Minor)? contract)
+    {
+        CustomAttributeBuilder[] attributes = contract is { } version
+            ? [new(typeof(CalicoContractAttribute).GetConstructor([typeof(int), typeof(int)])!, [version.Major, version.Minor])]
+            : [];
+        var builder = new PersistedAssemblyBuilder(new AssemblyName(name) { Version = new(1, 2, 3) }, typeof(object).Assembly, attributes);
+        builder.DefineDynamicModule(name);
+        builder.Save(path);
+    }
+}

@@ -1,0 +1,130 @@
+using Calico.Host.Settings;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Host;
+
+/// <summary>Settings: environment over file over default, and what is wrong by its name.</summary>
+[TestFixture]
+public sealed class SettingsReaderTests
+{
+    private static readonly IReadOnlyDictionary<string, string> NoFile = new Dictionary<string, string>();
+
+    private string folder = "";
+
+    [SetUp]
+    public void MakeFolder() => folder = Directory.CreateTempSubdirectory("calico-settings-").FullName;
+
+    [TearDown]
+    public void DeleteFolder() => Directory.Delete(folder, recursive: true);
+
+    [Test]
+    public void The_environment_is_before_the_file_and_the_file_before_the_default()
+    {
+        var file = File("""
+            node:
+              name: from-file
+              ipv4: 192.0.2.1/24
+            dataplane:
+              mtu: 1400
+            """);
+        var settings = Reader(file, ("NODENAME", "from-environment"), ("CALICO_LOG_LEVEL", "debug")).ReadHost();
+        Assert.That((settings.NodeName, settings.Ipv4, settings.Mtu, settings.LogLevel, settings.Ipv6),
+            Is.EqualTo(("from-environment", "192.0.2.1/24", 1400, "debug", "none")));
+    }
+
+    [Test]
+    public void Upstreams_names_work_with_our_prefix_too_and_the_bare_name_is_first()
+    {
+        Assert.That(Reader(NoFile, ("CALICO_NODENAME", "b")).ReadHost().NodeName, Is.EqualTo("b"));
+        Assert.That(Reader(NoFile, ("CALICO_NODENAME", "b"), ("NODENAME", "a")).ReadHost().NodeName, Is.EqualTo("a"));
+    }
+
+    [Test]
+    public void An_empty_variable_is_as_none() =>
+        Assert.That(Reader(File("node: {name: f}"), ("NODENAME", "")).ReadHost().NodeName, Is.EqualTo("f"));
+
+    [Test]
+    public void A_list_in_the_file_is_a_comma_list() =>
+        Assert.That(Reader(File("datastore: {etcd: {endpoints: ['http://a:2379', 'http://b:2379']}}")).ReadHost().EtcdEndpoints,
+            Is.EqualTo("http://a:2379,http://b:2379"));
+
+    [TestCase("CALICO_MTU", "large", "CALICO_MTU is 'large'; it has to be a number")]
+    [TestCase("NO_DEFAULT_POOLS", "perhaps", "NO_DEFAULT_POOLS is 'perhaps'; it has to be true or false")]
+    [TestCase("CALICO_NO_DEFAULT_POOLS", "perhaps", "CALICO_NO_DEFAULT_POOLS is 'perhaps'; it has to be true or false")]
+    [TestCase("DATASTORE_TYPE", "kubernetes", "DATASTORE_TYPE is 'kubernetes'; it can be embedded, etcdv3")]
+    public void A_wrong_value_names_its_variable(string variable, string value, string message)
+    {
+        var error = Assert.Throws<CalicoException>(() => Reader(NoFile, (variable, value)).ReadHost());
+        Assert.That((error!.Problem, error.Path, error.Message), Is.EqualTo((Problem.Invalid, variable, message)));
+    }
+
+    [Test]
+    public void A_wrong_value_of_the_file_names_its_path()
+    {
+        var error = Assert.Throws<CalicoException>(() => Reader(File("dataplane: {mtu: large}")).ReadHost());
+        Assert.That((error!.Problem, error.Path), Is.EqualTo((Problem.Invalid, "dataplane.mtu")));
+    }
+
+    [Test]
+    public void A_path_that_is_no_setting_is_refused_by_name()
+    {
+        var error = Assert.Throws<CalicoException>(() => Reader(File("node: {nmae: x}")).ReadHost());
+        Assert.That((error!.Problem, error.Path), Is.EqualTo((Problem.Invalid, "node.nmae")));
+    }
+
+    [Test]
+    public void An_adapters_settings_are_its_own_and_the_host_does_not_mind_them()
+    {
+        var reader = Reader(File("plugins: {hello: {greeting: hi, times: 3, pause: 00:00:02}}"), ("CALICO_HELLO_TIMES", "4"));
+        Assert.That(reader.ReadHost().DatastoreType, Is.EqualTo("embedded"));
+        var settings = reader.ReadPlugin<HelloSettings>("hello");
+        Assert.That((settings.Greeting, settings.Times, settings.Pause, settings.Loud), Is.EqualTo(("hi", 4, TimeSpan.FromSeconds(2), false)));
+        var error = Assert.Throws<CalicoException>(() => Reader(NoFile, ("CALICO_HELLO_LOUD", "very")).ReadPlugin<HelloSettings>("hello"));
+        Assert.That(error!.Path, Is.EqualTo("CALICO_HELLO_LOUD"));
+    }
+
+    [Test]
+    public void A_file_that_is_not_there_is_empty_unless_it_was_asked_for()
+    {
+        var path = Path.Combine(folder, "none.cfg");
+        Assert.That(SettingsReader.ReadFile(path, mustExist: false), Is.Empty);
+        Assert.That(Assert.Throws<CalicoException>(() => SettingsReader.ReadFile(path, mustExist: true))!.Path, Is.EqualTo(path));
+    }
+
+    [Test]
+    public void A_file_that_is_not_YAML_is_refused_with_its_line()
+    {
+        var error = Assert.Throws<CalicoException>(() => File("node:\n  name: [a\n"));
+        Assert.That(error!.Problem, Is.EqualTo(Problem.Invalid));
+        Assert.That(error.Message, Does.Contain("is not YAML: line"));
+    }
+
+    [Test]
+    public void No_two_settings_share_a_name() => Assert.Multiple(() =>
+    {
+        Assert.That(SettingsReader.Describe().Select(s => s.Setting.Environment), Is.Unique);
+        Assert.That(SettingsReader.Describe().Select(s => s.Setting.Path), Is.Unique);
+        Assert.That(typeof(HostSettings).GetProperties(), Has.Length.EqualTo(SettingsReader.Describe().Count()));
+    });
+
+    private static SettingsReader Reader(IReadOnlyDictionary<string, string> file, params (string Name, string Value)[] environment) =>
+        new(name => environment.FirstOrDefault(e => e.Name == name).Value, file);
+
+    private IReadOnlyDictionary<string, string> File(string yaml)
+    {
+        var path = Path.Combine(folder, "calico.cfg");
+        System.IO.File.WriteAllText(path, yaml);
+        return SettingsReader.ReadFile(path, mustExist: true);
+    }
+
+    private sealed class HelloSettings
+    {
+        public string Greeting { get; set; } = "";
+
+        public int Times { get; set; }
+
+        public TimeSpan Pause { get; set; }
+
+        public bool Loud { get; set; }
+    }
+}
