@@ -14,7 +14,7 @@ namespace Calico.Dataplane;
 ///   Accept, PublishAsync, WithdrawAsync, notices of the kernel
 ///        | (inbox: last states only)
 ///        v
-///   CalculationGraph -> RulesetTranslator -> one nftables transaction -> routes -> conntrack -> answers
+///   CalculationGraph -> RulesetTranslator -> one nftables transaction -> routes -> answers; conntrack later
 /// </code>
 /// Facts it rests on: what waits is worked off together, so a hundred endpoints share one transaction; nothing is swept before the
 /// store has been read to its end and, after a restart, before <see cref="SetInitialAsync"/> told the endpoints of this node; on any
@@ -113,7 +113,7 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         return request.Done.Task.WaitAsync(ct);
     }
 
-    /// <summary>Takes an endpoint out: its elements, then its routes, then its connections. Unknown: success. Works before the store
+    /// <summary>Takes an endpoint out: its elements, then its routes; its connections a moment later. Unknown: success. Works before the store
     /// was read.</summary>
     /// <param name="id">Which endpoint.</param>
     /// <param name="ct">Ends the wait, not the removal.</param>

@@ -20,7 +20,7 @@ namespace Calico.Dataplane.Workloads;
 /// a batch is no transaction: what stood before the first failure is undone by deleting the pair, which takes the rest along;
 /// the neighbour entry for the gateway is permanent, so that the first packet waits for no ARP and no proxy_arp is needed;
 /// equal MACs at both ends would give both the same IPv6 link-local address, so the host side's is fixed and the workload's never it;
-/// deleting waits for a grace period, so a pair is renamed, taken down and left to the <see cref="LinkReaper"/>.
+/// deleting waits for a grace period, so the workload's side is renamed and the pair left to the <see cref="LinkReaper"/>.
 /// Safe from any thread; pairs are made one after the other (the kernel has one lock for all of it anyway).
 /// </remarks>
 public sealed partial class WorkloadWiring : IAsyncDisposable

@@ -18,7 +18,8 @@ public interface IKernelSide
     /// <see cref="EndpointState.Closed"/> while a selector in force cannot be decided without labels that are still to come.</summary>
     Task<EndpointState> PublishAsync(LocalEndpoint endpoint, CancellationToken ct);
 
-    /// <summary>Returns when the endpoint's elements and routes are gone and its connections are cut.</summary>
+    /// <summary>Returns when the endpoint's elements and routes are gone: its flows stop. Their tracking entries go a moment later, before
+    /// an address of it is enforced for another endpoint.</summary>
     Task WithdrawAsync(WorkloadEndpointId id, CancellationToken ct);
 
     /// <summary>Differences between the record and the kernel; empty: good.</summary>
