@@ -92,13 +92,29 @@ void Publish(string project, string to, bool native)
 {
     Say($"publishing {project}{(native ? " (native)" : "")}");
     var runtime = System.Runtime.InteropServices.RuntimeInformation.RuntimeIdentifier.EndsWith("arm64") ? "linux-arm64" : "linux-x64";
-    Run("dotnet", $"publish {project} -c {configuration} -r {runtime} {(native ? "" : "--no-self-contained ")}-o {publish.Combine(to)} --nologo -v quiet");
+    Run("dotnet", $"publish {project} -c {configuration} --no-restore -r {runtime} {(native ? "" : "--no-self-contained ")}-o {publish.Combine(to)} --nologo -v quiet");
 }
 
 Task("restore").Does(() =>
 {
     Say("restoring packages");
-    Run("dotnet", "restore Calico.slnx --nologo -v quiet");
+    // The lock files name the native compiler that this SDK brings along. A later patch of the SDK brings a later one, and is no reason to refuse.
+    var lines = new List<string>();
+    StartProcess("dotnet", new ProcessSettings
+    {
+        Arguments = "msbuild Calico.Shim/Calico.Shim.csproj -getProperty:BundledNETCoreAppPackageVersion",
+        WorkingDirectory = root,
+        RedirectStandardOutput = true,
+        RedirectedStandardOutputHandler = line => { lines.Add(line ?? ""); return line; },
+    });
+    var compiler = lines.FirstOrDefault(l => l.Trim().Length > 0)?.Trim();
+    var locked = System.IO.File.ReadAllText("Calico.Shim/packages.lock.json").Contains($"\"resolved\": \"{compiler}\"");
+    if (!locked)
+    {
+        Warning("this SDK brings .NET {0}, the lock files were made with another patch of it: they are not enforced", compiler);
+    }
+
+    Run("dotnet", $"restore Calico.slnx --nologo -v quiet{(locked ? " --locked-mode" : "")}");
 });
 
 Task("build").IsDependentOn("restore").Does(() =>
@@ -134,7 +150,7 @@ Task("bench").IsDependentOn("build").IsDependentOn("publish").Does(() =>
 Task("pack").IsDependentOn("restore").Does(() =>
 {
     Say("packing");
-    Run("dotnet", $"pack Calico.slnx -c {configuration} -o {artifacts.Combine("packages")} --nologo -v quiet");
+    Run("dotnet", $"pack Calico.slnx --no-restore -c {configuration} -o {artifacts.Combine("packages")} --nologo -v quiet");
 });
 
 // A node's programs: host/ (framework-dependent), plugins/<name>/<version>/, bin/ (native).
