@@ -41,11 +41,7 @@ public sealed partial class DataplaneLoop
 
     private void Notice(NftChange change)
     {
-        if (!change.Lost && _table.IsOwn(change.Generation))
-        {
-            return;
-        }
-        // Before the first comparison there is nothing to defend: it reads the kernel anyway.
+        // Ours are not among them. Before the first comparison there is nothing to defend: it reads the kernel anyway.
         if (_isReconciled)
         {
             _mustRead = true;

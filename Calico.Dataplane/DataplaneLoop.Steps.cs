@@ -22,6 +22,7 @@ public sealed partial class DataplaneLoop
     private readonly List<LoopRequest.Publish> _publishing = [];
     private readonly List<LoopRequest.Withdraw> _withdrawing = [];
     private readonly HashSet<Cidr> _freed = [];
+    private readonly List<uint> _ownPorts = [];
     private TableReconciler _table = null!;
     private RouteReconciler _routes = null!;
     private ConntrackSocket _connections = null!;
@@ -54,6 +55,8 @@ public sealed partial class DataplaneLoop
             (NftChangeStream.Open(), RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Routes)));
         _table = new(_network.Run(() => NftSocket.Open()));
         _routes = new(_network.Run(() => RouteSocket.Open()), _options, Ledger);
+        _nftChanges.IgnoreDoingsOf(_table.PortId);
+        IgnoreDoingsOf(_routes.PortId);
         _connections = _network.Run(() => ConntrackSocket.Open());
         _cutter = new(_connections, _time, _logger);
         var ruleset = _translator.Ruleset;
@@ -69,6 +72,16 @@ public sealed partial class DataplaneLoop
         _table.Commit(ruleset);
         _isInitial = true;
         Log.Loaded(_logger, ruleset.Chains.Count);
+    }
+
+    /// <summary>Routes and links that a socket of this process changes need not be told: whoever uses it says what follows.</summary>
+    internal void IgnoreDoingsOf(uint port)
+    {
+        lock (_ownPorts)
+        {
+            _ownPorts.Add(port);
+            _routeEvents?.IgnoreDoingsOf([.. _ownPorts]);
+        }
     }
 
     private void Close()
