@@ -25,6 +25,15 @@ internal sealed class LinkLedger
         }
     }
 
+    /// <summary>A link went down: it has no routes until they are written again.</summary>
+    public void ForgetRoutes(string name, int index)
+    {
+        if (_links.TryGetValue(name, out var link) && link.Index == index)
+        {
+            _links.TryUpdate(name, (index, []), link);
+        }
+    }
+
     /// <summary>A route of a link was taken away or given to another.</summary>
     public void ForgetRoute(string name, Cidr destination)
     {

@@ -119,6 +119,17 @@ public sealed class LifeTests
         Assert.That(CanPing(a, "10.65.0.4"), Is.True);
     }
 
+    [Test]
+    public async Task Link_that_was_down_has_its_route_again()
+    {
+        var (node, a, _) = await TwoAsync();
+        await using var __ = node;
+        node.Host.Inside("ip", "link", "set", "calib", "down");
+        node.Host.Inside("ip", "link", "set", "calib", "up");
+        await EventuallyAsync(() => node.Host.Inside("ip", "route").Contains("10.65.0.3 dev calib proto 80"), "the route");
+        await EventuallyAsync(() => CanPing(a, "10.65.0.3"), "the workload");
+    }
+
     [TestCase(true)]
     [TestCase(false)]
     public async Task Endpoint_that_is_withdrawn_and_published_on_a_standing_link_has_its_route_again(bool wiredFirst)
