@@ -3,33 +3,65 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
-namespace Calico.Datastore.Resources.Formats;
+namespace Calico.Datastore.Addresses;
 
-/// <summary>Addresses and networks as Go reads them: no leading zeros, no shortened IPv4, no zone, IPv4-mapped ones are IPv4.</summary>
-public static class NetText
+/// <summary>The one rule by which addresses are read, which is Go's. The framework also takes <c>10.1</c>, <c>0x0a000001</c> and
+/// <c>012.0.0.1</c> for IPv4, and zones, brackets and ports behind IPv6: nobody means those in a resource.</summary>
+/// <remarks>An IPv4 address written as IPv6 (<c>::ffff:10.0.0.1</c>) is read as IPv4, and a length behind it counts from there.</remarks>
+public static class AddressText
 {
     /// <summary>Reads an address.</summary>
-    public static bool TryParseAddress(string text, [NotNullWhen(true)] out IPAddress? address)
-    {
-        address = null;
-        if (text.Contains(':', StringComparison.Ordinal))
-        {
-            if (text.AsSpan().IndexOfAny("%[]/ ") >= 0 || !IPAddress.TryParse(text, out var parsed))
-            {
-                return false;
-            }
+    public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out IPAddress? address) =>
+        text.Contains(':') ? TryParseIpv6(text, out address) : TryParseIpv4(text, out address);
 
-            address = parsed.IsIPv4MappedToIPv6 ? parsed.MapToIPv4() : parsed;
+    /// <summary>Reads <c>address/length</c>, or an address alone with the length of its whole family. Host bits stay: an interface's
+    /// address is written so.</summary>
+    public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out IPAddress? address, out int prefixLength)
+    {
+        prefixLength = 0;
+        var slash = text.IndexOf('/');
+        if (!TryParse(slash < 0 ? text : text[..slash], out address))
+        {
+            return false;
+        }
+
+        var bits = address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
+        if (slash < 0)
+        {
+            prefixLength = bits;
             return true;
         }
 
+        if (TryParseNumber(text[(slash + 1)..], out var given) && given <= bits)
+        {
+            prefixLength = given;
+            return true;
+        }
+
+        address = null;
+        return false;
+    }
+
+    private static bool TryParseIpv6(ReadOnlySpan<char> text, [NotNullWhen(true)] out IPAddress? address)
+    {
+        address = null;
+        if (text.IndexOfAny("%[]/ ") >= 0 || !IPAddress.TryParse(text, out var parsed))
+        {
+            return false;
+        }
+
+        address = parsed.IsIPv4MappedToIPv6 ? parsed.MapToIPv4() : parsed;
+        return true;
+    }
+
+    private static bool TryParseIpv4(ReadOnlySpan<char> text, [NotNullWhen(true)] out IPAddress? address)
+    {
+        address = null;
         Span<byte> octets = stackalloc byte[4];
         var count = 0;
-        foreach (var range in text.AsSpan().Split('.'))
+        foreach (var range in text.Split('.'))
         {
-            var part = text.AsSpan(range);
-            if (count == 4 || part.Length is 0 or > 3 || (part.Length > 1 && part[0] == '0')
-                || !byte.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out octets[count]))
+            if (count == 4 || !TryParseNumber(text[range], out octets[count]))
             {
                 return false;
             }
@@ -41,62 +73,11 @@ public static class NetText
         return address is not null;
     }
 
-    /// <summary>Reads an address or a network; host bits may be set. An address alone is a network of that one.</summary>
-    public static bool TryParseNet(string text, [NotNullWhen(true)] out IPAddress? address, out int prefixLength)
+    /// <summary>Up to three digits, none of them a leading zero.</summary>
+    private static bool TryParseNumber(ReadOnlySpan<char> text, out byte number)
     {
-        prefixLength = 0;
-        var slash = text.IndexOf('/', StringComparison.Ordinal);
-        if (!TryParseAddress(slash < 0 ? text : text[..slash], out address))
-        {
-            return false;
-        }
-
-        var bits = Bits(address);
-        if (slash < 0)
-        {
-            prefixLength = bits;
-            return true;
-        }
-
-        var length = text.AsSpan(slash + 1);
-        if (length.Length is > 0 and <= 3 && (length.Length == 1 || length[0] != '0')
-            && int.TryParse(length, NumberStyles.None, CultureInfo.InvariantCulture, out prefixLength) && prefixLength <= bits)
-        {
-            return true;
-        }
-
-        address = null;
-        return false;
+        number = 0;
+        return text.Length is 1 or 2 or 3 && (text.Length == 1 || text[0] != '0')
+            && byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
     }
-
-    /// <summary>32 or 128.</summary>
-    public static int Bits(IPAddress address) => address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
-
-    /// <summary>4 or 6.</summary>
-    public static int Version(IPAddress address) => address.AddressFamily == AddressFamily.InterNetwork ? 4 : 6;
-
-    /// <summary>The address with the bits after the prefix cleared.</summary>
-    public static IPAddress Mask(IPAddress address, int prefixLength)
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        address.TryWriteBytes(bytes, out var written);
-        for (var i = 0; i < written; i++)
-        {
-            var kept = Math.Clamp(prefixLength - (i * 8), 0, 8);
-            bytes[i] &= (byte)(0xff << (8 - kept));
-        }
-
-        return new IPAddress(bytes[..written]);
-    }
-
-    /// <summary>Whether two networks have an address in common.</summary>
-    public static bool Overlap(IPAddress a, int lengthA, IPAddress b, int lengthB)
-    {
-        var shorter = Math.Min(lengthA, lengthB);
-        return a.AddressFamily == b.AddressFamily && Mask(a, shorter).Equals(Mask(b, shorter));
-    }
-
-    /// <summary>Canonical text of a network (host bits cleared); the text itself when it is none.</summary>
-    public static string Canonical(string text) =>
-        TryParseNet(text, out var address, out var length) ? $"{Mask(address, length)}/{length}" : text;
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Numerics;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Ipam;
 
@@ -33,7 +34,7 @@ public sealed class AddressSet
     }
 
     /// <summary>Whether the address is in the set.</summary>
-    public bool Contains(IPAddress address) => !Ranges.IsEmpty && ContainsAll(Cidr.Of(address));
+    public bool Contains(IPAddress address) => !Ranges.IsEmpty && ContainsAll(Cidr.From(address));
 
     /// <summary>Whether one range of the set covers all of <paramref name="cidr"/>.</summary>
     public bool ContainsAll(Cidr cidr)

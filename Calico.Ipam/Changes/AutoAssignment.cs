@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 
 namespace Calico.Ipam;
@@ -186,7 +187,7 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
             throw new CalicoException(Problem.NotFound, $"cannot find a qualified ippool, no pools match the required use ({request.Use})");
         }
 
-        return request.Within is { } within ? [.. allowed.Where(p => p.Cidr.Overlaps(Cidr.Of(within)))] : allowed;
+        return request.Within is { } within ? [.. allowed.Where(p => p.Cidr.Overlaps(Cidr.From(within)))] : allowed;
     }
 
     private static bool IsOtherFamily(string wanted, int version) => Cidr.TryParse(wanted, out var cidr) && cidr.Version != version;
@@ -346,7 +347,7 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
         return null;
     }
 
-    private static bool IsUseful(Run run, Cidr block) => run.Request.Within is not { } within || block.Overlaps(Cidr.Of(within));
+    private static bool IsUseful(Run run, Cidr block) => run.Request.Within is not { } within || block.Overlaps(Cidr.From(within));
 
     private async Task BorrowAsync(Run run, CancellationToken ct)
     {

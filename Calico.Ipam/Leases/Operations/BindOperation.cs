@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Ipam;
 
@@ -98,7 +99,7 @@ internal sealed class BindOperation(string adapter, ImmutableArray<IPAddress> ad
 
     private void Conclude(List<LeaseRecord> leases, Action<LeaseCompanion> add)
     {
-        ImmutableArray<AddressLease> answer = [.. leases.OrderBy(l => Cidr.Of(l.Ip)).Select(l => l.ToLease())];
+        ImmutableArray<AddressLease> answer = [.. leases.OrderBy(l => Cidr.From(l.Ip)).Select(l => l.ToLease())];
         if (companion?.Invoke(answer) is { } written)
         {
             add(written);
