@@ -46,7 +46,7 @@ public sealed record IpamPool
         {
             Name = resource.Metadata.Name,
             Cidr = cidr,
-            BlockSize = spec.BlockSize is null or 0 ? DefaultBlockSize(cidr) : spec.BlockSize.Value,
+            BlockSize = spec.BlockSize is null or 0 ? IpPoolSpec.DefaultBlockSize(cidr) : spec.BlockSize.Value,
             Disabled = spec.Disabled == true || !IsAllocatable(resource),
             IsManual = spec.AssignmentMode == "Manual",
             NodeSelector = spec.NodeSelector ?? "",
@@ -54,9 +54,6 @@ public sealed record IpamPool
             AllowedUses = uses.IsEmpty ? [IntendedUse.Workload, IntendedUse.Tunnel] : uses,
         };
     }
-
-    /// <summary>26 or 122.</summary>
-    public static int DefaultBlockSize(Cidr pool) => pool.IsIpv6 ? 122 : 26;
 
     /// <summary>The block that an address of the pool belongs to.</summary>
     public Cidr BlockOf(System.Net.IPAddress address) => Cidr.From(address).Widen(BlockSize);

@@ -135,8 +135,12 @@ internal sealed class IpPoolClientRules : ClientRules
         return pool with { Spec = pool.Spec with { Cidr = cidr, BlockSize = BlockSize(pool.Spec with { Cidr = cidr }) } };
     }
 
-    private static int BlockSize(IpPoolSpec pool) =>
-        pool.BlockSize is { } size and not 0 ? size : pool.Cidr.Contains(':', StringComparison.Ordinal) ? 122 : 26;
+    private static int BlockSize(IpPoolSpec pool)
+    {
+        // Old data may hold what is no range: that one counts as IPv4.
+        _ = Cidr.TryParse(pool.Cidr, out var range);
+        return pool.BlockSize is { } size and not 0 ? size : IpPoolSpec.DefaultBlockSize(range);
+    }
 
     private static bool IsLoadBalancer(IpPoolSpec pool) => pool.AllowedUses?.Contains("LoadBalancer") == true;
 }

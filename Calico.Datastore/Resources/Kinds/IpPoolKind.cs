@@ -60,7 +60,7 @@ internal static class IpPoolKind
             return;
         }
 
-        var blockSize = it.Number("blockSize") is { } set and not 0 ? set : cidr.IsIpv6 ? 122 : 26;
+        var blockSize = it.Number("blockSize") is { } set and not 0 ? set : IpPoolSpec.DefaultBlockSize(cidr);
         var (least, most) = cidr.IsIpv6 ? (116, 128) : (20, 32);
         if (blockSize < least || blockSize > most)
         {
