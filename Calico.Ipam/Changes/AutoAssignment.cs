@@ -20,16 +20,7 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
     /// <exception cref="CalicoException">Nothing was assigned: no pool serves the request, or no such node.</exception>
     public async Task<(AssignedAddresses Assigned, CalicoException? Failure)> AssignAsync(AutoAssignRequest request, int ipVersion, CancellationToken ct)
     {
-        var run = new Run
-        {
-            Request = request,
-            IpVersion = ipVersion,
-            Config = await facts.ConfigAsync(ct),
-            Reserved = await facts.ReservationsAsync(ct),
-            AllPools = await facts.PoolsAsync(ct),
-            Pools = [],
-            Remaining = ipVersion == 4 ? request.Ipv4 : request.Ipv6,
-        };
+        var run = await StartAsync(request, ipVersion, ipVersion == 4 ? request.Ipv4 : request.Ipv6, ct);
         var requested = run.Remaining;
         if (await ExistingAsync(run, ct) is { } existing)
         {
@@ -86,16 +77,7 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
     /// <summary>Makes sure that the host has a block with affinity.</summary>
     public async Task<Cidr?> EnsureBlockAsync(AutoAssignRequest request, int ipVersion, CancellationToken ct)
     {
-        var run = new Run
-        {
-            Request = request,
-            IpVersion = ipVersion,
-            Config = await facts.ConfigAsync(ct),
-            Reserved = await facts.ReservationsAsync(ct),
-            AllPools = await facts.PoolsAsync(ct),
-            Pools = [],
-            Remaining = 1,
-        };
+        var run = await StartAsync(request, ipVersion, 1, ct);
         var nodeLabels = await NodeLabelsAsync(request, ct);
         run.Pools = await PoolsAsync(run, nodeLabels, ct);
         var affine = await AffineBlocksAsync(run, nodeLabels, ct);
@@ -146,6 +128,17 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
 
     internal static AffinityOwner OwnerOf(string host, IntendedUse use) =>
         use == IntendedUse.LoadBalancer ? AffinityOwner.LoadBalancer : new(host);
+
+    private async Task<Run> StartAsync(AutoAssignRequest request, int ipVersion, int count, CancellationToken ct) => new()
+    {
+        Request = request,
+        IpVersion = ipVersion,
+        Config = await facts.ConfigAsync(ct),
+        Reserved = await facts.ReservationsAsync(ct),
+        AllPools = await facts.PoolsAsync(ct),
+        Pools = [],
+        Remaining = count,
+    };
 
     private async Task<IReadOnlyDictionary<string, string>> NodeLabelsAsync(AutoAssignRequest request, CancellationToken ct)
     {

@@ -6,7 +6,7 @@ namespace Calico.Ipam;
 
 /// <summary>Claims addresses for a handle, and binds them if an endpoint is named.</summary>
 internal sealed class ClaimOperation(string adapter, AddressClaim claim, WorkloadEndpointId? bindTo,
-    Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion) : NodeOperation<ImmutableArray<AddressLease>>
+    Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion) : LeasingOperation(companion)
 {
     private readonly string? _endpoint = bindTo is { } id ? LeaseRecord.FormatEndpoint(id) : null;
 
@@ -260,15 +260,4 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
     private LeaseRecord Bind(LeaseRecord lease) => lease.Bound is null && lease.Purpose != LeasePurpose.Foreign
         ? lease with { Bound = _endpoint }
         : throw HeldBy(lease);
-
-    private void Conclude(List<LeaseRecord> leases, Action<LeaseCompanion> add)
-    {
-        ImmutableArray<AddressLease> answer = [.. leases.OrderBy(l => Cidr.From(l.Ip)).Select(l => l.ToLease())];
-        if (companion?.Invoke(answer) is { } written)
-        {
-            add(written);
-        }
-
-        Result = answer;
-    }
 }
