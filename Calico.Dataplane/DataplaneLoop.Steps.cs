@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
+using Calico.Datastore.Addresses;
 using Calico.Felix;
 using Calico.Felix.Output;
 using Calico.Linux.Conntrack;

@@ -1,4 +1,4 @@
-using Calico.Felix;
+using Calico.Datastore.Addresses;
 using Calico.Linux.Conntrack;
 using Calico.Linux.Netlink;
 using Microsoft.Extensions.Logging;
@@ -104,7 +104,7 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
 
     private void Cut(List<Cidr> addresses)
     {
-        socket.DeleteAll(addresses.Select(a => a.ToAddress()).ToHashSet());
+        socket.DeleteAll(addresses.Select(a => a.FirstAddress()).ToHashSet());
         lock (_guard)
         {
             _pending.ExceptWith(addresses);

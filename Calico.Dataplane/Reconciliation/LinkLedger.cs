@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Calico.Datastore.Addresses;
 using Calico.Felix;
 
 namespace Calico.Dataplane.Reconciliation;

@@ -1,4 +1,4 @@
-using Calico.Felix;
+using Calico.Datastore.Addresses;
 using Calico.Felix.Output;
 using Calico.Linux;
 using Calico.Linux.Netlink;

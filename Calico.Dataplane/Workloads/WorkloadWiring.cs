@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.NetworkInformation;
 using Calico.Dataplane.Reconciliation;
-using Calico.Felix;
+using Calico.Datastore.Addresses;
 using Calico.Linux;
 using Calico.Linux.Namespaces;
 using Calico.Linux.Netlink;

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
-using Calico.Datastore.Resources.Formats;
 using Calico.Ipam;
 
 namespace Calico.Cli.Commands.Ipam;
@@ -45,7 +45,7 @@ internal static class AddressOwner
 
     /// <summary>Whether an endpoint has the address.</summary>
     internal static bool Has(Resource<WorkloadEndpointSpec> endpoint, IPAddress address) =>
-        (endpoint.Spec.IpNetworks ?? []).Any(network => NetText.TryParseNet(network, out var own, out _) && own.Equals(address));
+        (endpoint.Spec.IpNetworks ?? []).Any(network => AddressText.TryParse(network, out var own, out _) && own.Equals(address));
 
     private static async Task PrintAttributesAsync(TextWriter output, string heading, ImmutableSortedDictionary<string, string> attributes)
     {

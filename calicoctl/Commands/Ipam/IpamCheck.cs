@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using System.Net;
 using Calico.Cli.Connection;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
-using Calico.Datastore.Resources.Formats;
 using Calico.Ipam;
 
 namespace Calico.Cli.Commands.Ipam;
@@ -181,7 +181,7 @@ internal sealed class IpamCheck(CliEnvironment environment, CliSession session, 
         }
     }
 
-    private int Use(string? text) => text is { Length: > 0 } && NetText.TryParseNet(text, out var address, out _) && used.Add(address) ? 1 : 0;
+    private int Use(string? text) => text is { Length: > 0 } && AddressText.TryParse(text, out var address, out _) && used.Add(address) ? 1 : 0;
 
     private bool IsInPool(IPAddress address) => pools.Any(pool => pool.Contains(address));
 
