@@ -16,6 +16,9 @@ public sealed class TestHost : IAsyncDisposable
     /// <summary>The host's folder, seen from outside and inside alike.</summary>
     public string Folder { get; }
 
+    /// <summary>The network namespace in which its uplink ends, unless it shares one.</summary>
+    public string Fabric => File.ReadAllText(Path.Combine(Folder, "fabric")).Trim();
+
     /// <summary>The built programs.</summary>
     public string Programs { get; }
 
