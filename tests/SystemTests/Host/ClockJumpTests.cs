@@ -51,7 +51,7 @@ public sealed partial class ClockJumpTests
         var unbound = await split.AskAsync("lease unbound");
         using var stop = new CancellationTokenSource();
         var churn = ChurnAsync(stop.Token);
-        foreach (var off in (TimeSpan[])[TimeSpan.FromHours(7), TimeSpan.FromHours(-5), TimeSpan.FromDays(400), TimeSpan.Zero])
+        foreach (var off in (TimeSpan[])[TimeSpan.FromHours(-5), TimeSpan.FromHours(7)])
         {
             clock.JumpTo(off);
             await TimersGoOnAsync($"after a jump to {off}");
@@ -65,8 +65,12 @@ public sealed partial class ClockJumpTests
             Assert.That(double.Parse(age.Groups[1].Value, CultureInfo.InvariantCulture), Is.InRange(0, 30), "the age of the policy");
         }
 
-        // A start takes the clock as it finds it.
-        clock.JumpTo(TimeSpan.FromHours(-30));
+        // Long enough in the future for a round of the collection, which comes every ten seconds.
+        await Task.Delay(TimeSpan.FromSeconds(6));
+        Assert.That(await split.AskAsync("leases"), Is.EqualTo(unbound));
+
+        // A start takes the clock as it finds it, and collects at once.
+        clock.JumpTo(TimeSpan.FromHours(30));
         await stop.CancelAsync();
         TestContext.Out.WriteLine($"{await churn} lives in the churn");
         await cni.Host.KillCalicoAsync();
