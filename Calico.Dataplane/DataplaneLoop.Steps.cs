@@ -45,7 +45,9 @@ public sealed partial class DataplaneLoop
     private bool _mustReadRoutes;
     private long? _foreignChange;
     private int _refusals;
-    private DateTimeOffset _nextSettings;
+
+    /// <summary>When the settings were last asserted, by the monotonic clock: one that is set back would put it off for hours.</summary>
+    private long _settingsAt;
     private DateTimeOffset _confirmedAt = DateTimeOffset.UnixEpoch;
 
     private void Open()
@@ -125,7 +127,7 @@ public sealed partial class DataplaneLoop
 
     private async Task RunAsync(CancellationToken ct)
     {
-        _nextSettings = _time.GetUtcNow() + _options.SettingsInterval;
+        _settingsAt = _time.GetTimestamp();
         using var timer = _time.CreateTimer(_ => _inbox.Wake(), null, _options.SettingsInterval, Timeout.InfiniteTimeSpan);
         try
         {
@@ -144,19 +146,17 @@ public sealed partial class DataplaneLoop
 
     private async Task FollowInboxAsync(ITimer timer, CancellationToken ct)
     {
-        var nextAudit = _time.GetUtcNow() + _options.AuditInterval;
+        var audited = _time.GetTimestamp();
         while (true)
         {
             await _inbox.WaitAsync(ct);
-            var now = _time.GetUtcNow();
-            if (now >= nextAudit)
+            if (_time.GetElapsedTime(audited) >= _options.AuditInterval)
             {
-                nextAudit = now + _options.AuditInterval;
+                audited = _time.GetTimestamp();
                 _mustRead = _mustReadRoutes = _isReconciled;
             }
-            var retry = Step();
-            var due = retry is { } pause ? now + pause : _nextSettings;
-            timer.Change(due > now ? due - now : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+            var next = Step() ?? _options.SettingsInterval - _time.GetElapsedTime(_settingsAt);
+            timer.Change(next > TimeSpan.Zero ? next : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -176,9 +176,9 @@ public sealed partial class DataplaneLoop
         }
         try
         {
-            if (_time.GetUtcNow() >= _nextSettings)
+            if (_time.GetElapsedTime(_settingsAt) >= _options.SettingsInterval)
             {
-                _nextSettings = _time.GetUtcNow() + _options.SettingsInterval;
+                _settingsAt = _time.GetTimestamp();
                 AssertSettings();
             }
             if (_graph.InSync && _isInitial)

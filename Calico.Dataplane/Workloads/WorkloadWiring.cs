@@ -209,6 +209,14 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             }
             return true;
         }
+        catch (RouteBatchException e) when (attempt == 1 && request.Namespace is not null && e.Failure.Errno == Errno.Exists)
+        {
+            // The former life in this namespace still waits for the reaper: its peer gave its name away, not its routes.
+            _ledger.Remove(request.HostInterface, made);
+            _socket.Execute(b => b.DeleteLink(made), Errno.NoDevice);
+            reaps = true;
+            return false;
+        }
         catch (Exception e) when (e is NetlinkException or NamespaceException or IOException)
         {
             _ledger.Remove(request.HostInterface, made);

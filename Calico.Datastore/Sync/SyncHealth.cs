@@ -10,6 +10,9 @@ namespace Calico.Datastore.Sync;
 public sealed record SyncHealth(SyncStatus Status, long Revision, DateTimeOffset? ConfirmedAt, int Failures, string? LastError,
     int Undecodable)
 {
-    /// <summary>How old the last confirmation is.</summary>
-    public TimeSpan? Staleness(TimeProvider time) => time.GetUtcNow() - ConfirmedAt;
+    /// <summary><see cref="ConfirmedAt"/> by the monotonic clock (<see cref="TimeProvider.GetTimestamp"/>).</summary>
+    public long ConfirmedTimestamp { get; init; }
+
+    /// <summary>How old the last confirmation is, whatever the wall clock did meanwhile; null: there was none.</summary>
+    public TimeSpan? Staleness(TimeProvider time) => ConfirmedAt is null ? null : time.GetElapsedTime(ConfirmedTimestamp);
 }

@@ -155,7 +155,7 @@ public sealed partial class Syncer
     }
 
     private void Confirm(SyncStatus status, long revision) =>
-        Publish(new SyncHealth(status, revision, _time.GetUtcNow(), 0, null, _picture.Undecodable));
+        Publish(new SyncHealth(status, revision, _time.GetUtcNow(), 0, null, _picture.Undecodable) { ConfirmedTimestamp = _time.GetTimestamp() });
 
     private void Publish(SyncHealth health) => Volatile.Write(ref _health, health);
 

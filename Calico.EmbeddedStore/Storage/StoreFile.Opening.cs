@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Calico.EmbeddedStore.Engine;
 using Microsoft.Data.Sqlite;
+using static SQLitePCL.raw;
 
 namespace Calico.EmbeddedStore.Storage;
 
@@ -39,7 +40,10 @@ internal sealed partial class StoreFile
             }
 
             file = new StoreFile(path, Connect(path));
+            file.Identify();
+            file.Configure();
             file.Verify(options);
+            file.CopyLogBackOnClose(true);
             return file;
         }
         catch (Exception error)
@@ -126,19 +130,32 @@ internal sealed partial class StoreFile
         {
             connection.Open();
             Execute(connection, "PRAGMA locking_mode=EXCLUSIVE");
-            Execute(connection, "PRAGMA journal_mode=WAL");
-            Execute(connection, "PRAGMA synchronous=FULL");
-
-            // When to checkpoint is the writer's decision: in the middle of a burst it would be everybody's p99.
-            Execute(connection, "PRAGMA wal_autocheckpoint=0");
-            Execute(connection, "PRAGMA journal_size_limit=4194304");
-            Execute(connection, "PRAGMA cache_size=-2048");
             return connection;
         }
         catch
         {
             connection.Dispose();
             throw;
+        }
+    }
+
+    private void Configure()
+    {
+        Execute(_connection, "PRAGMA journal_mode=WAL");
+        Execute(_connection, "PRAGMA synchronous=FULL");
+
+        // When to checkpoint is the writer's decision: in the middle of a burst it would be everybody's p99.
+        Execute(_connection, "PRAGMA wal_autocheckpoint=0");
+        Execute(_connection, "PRAGMA journal_size_limit=4194304");
+        Execute(_connection, "PRAGMA cache_size=-2048");
+    }
+
+    /// <summary>Closing plays the WAL into the database and deletes it; not so with a file that is refused, which is left as it is.</summary>
+    private void CopyLogBackOnClose(bool isWanted)
+    {
+        if (sqlite3_db_config(_connection.Handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, isWanted ? 0 : 1, out _) != SQLITE_OK)
+        {
+            throw new CalicoException(Problem.Unsupported, $"open {Path}: this SQLite cannot leave a write-ahead log alone");
         }
     }
 
@@ -151,6 +168,35 @@ internal sealed partial class StoreFile
         DefaultTimeout = 1,
     }.ConnectionString);
 
+    /// <summary>Refuses what is not ours to read. Nothing is written until that is known.</summary>
+    private void Identify()
+    {
+        CopyLogBackOnClose(false);
+        if (Convert.ToInt64(Scalar("PRAGMA application_id"), CultureInfo.InvariantCulture) != ApplicationId)
+        {
+            throw SqliteProblem.Damaged(Path, "it is not a Calico store");
+        }
+
+        // Now that the lock is ours: another process would change it under the reader.
+        if (WriteAheadLog.FindDamage(Path + "-wal") is { } at)
+        {
+            throw SqliteProblem.Damaged(Path, $"{Path}-wal is damaged at byte {at}, and more was written behind that");
+        }
+
+        var format = Meta("format");
+        if (!long.TryParse(format, NumberStyles.None, CultureInfo.InvariantCulture, out var version) || version < 1)
+        {
+            throw SqliteProblem.Damaged(Path, $"its format is \"{format}\"");
+        }
+
+        // Before anything else of it is looked at: that may be otherwise in a newer one.
+        if (version > FormatVersion)
+        {
+            throw new CalicoException(Problem.Refused, $"open {Path}: it was written by a newer Calico (format {version}; this one reads "
+                + $"up to {FormatVersion}). Install that version again, or move the file and {Path}-wal away to start empty");
+        }
+    }
+
     private void Verify(EmbeddedStoreOptions options)
     {
         // SQLite answers what it could do, not an error: a file system without WAL would silently be less than durable.
@@ -159,30 +205,17 @@ internal sealed partial class StoreFile
             throw new CalicoException(Problem.Unsupported, $"open {Path}: this file system does not let SQLite keep a write-ahead log");
         }
 
-        if (Convert.ToInt64(Scalar("PRAGMA application_id"), CultureInfo.InvariantCulture) != ApplicationId)
-        {
-            throw SqliteProblem.Damaged(Path, "it is not a Calico store");
-        }
-
         if (Scalar("PRAGMA quick_check(1)") is not "ok" and var complaint)
         {
             throw SqliteProblem.Damaged(Path, $"{complaint}");
         }
 
-        var format = Meta("format");
-        if (!long.TryParse(format, NumberStyles.None, CultureInfo.InvariantCulture, out var version)
-            || !ulong.TryParse(Meta("store"), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+        if (!ulong.TryParse(Meta("store"), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
         {
-            throw SqliteProblem.Damaged(Path, $"its format is \"{format}\"");
+            throw SqliteProblem.Damaged(Path, "its id is not a number");
         }
 
         StoreId = id;
-        if (version > FormatVersion)
-        {
-            throw new CalicoException(Problem.Refused, $"open {Path}: it was written by a newer Calico (format {version}; this one reads "
-                + $"up to {FormatVersion}). Install that version again, or move the file away to start empty");
-        }
-
         RefuseOtherMachine(options);
     }
 

@@ -22,6 +22,11 @@ internal sealed partial class HostParts : IAsyncDisposable
     private static readonly TimeSpan MaintenanceInterval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan CollectDelay = TimeSpan.FromSeconds(1);
 
+    // What a distant store is given before the start goes on without it. A node that was registered by an earlier start has little to
+    // say to it and workloads that wait: their ADDs are served from what the node log holds.
+    private static readonly TimeSpan NewNodePatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan KnownNodePatience = TimeSpan.FromMilliseconds(250);
+
     private readonly HostSettings settings;
     private readonly MachineIdentity machine;
     private readonly INodeLog log;
@@ -151,8 +156,10 @@ internal sealed partial class HostParts : IAsyncDisposable
     {
         try
         {
+            // Only this machine's own log can have told: one of another machine is refused before.
+            var isKnown = View.Find(new("Node", "", Node.NodeName)) is not null;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-            limit.CancelAfter(embedded ? TimeSpan.FromSeconds(30) : TimeSpan.FromSeconds(2));
+            limit.CancelAfter(embedded ? TimeSpan.FromSeconds(30) : isKnown ? KnownNodePatience : NewNodePatience);
             await new NodeRegistration(store, settings, Node.NodeName, machine.MachineId, time, loggers.CreateLogger<NodeRegistration>()).RunAsync(limit.Token);
             health.Report("host", "registration", true, "");
         }

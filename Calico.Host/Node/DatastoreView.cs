@@ -14,15 +14,16 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
     private readonly Dictionary<ResourceKey, Resource> resources = [];
     private SyncStatus status = SyncStatus.WaitForStore;
     private long revision;
-    private DateTimeOffset confirmedAt;
+    private long? confirmedAt;
 
+    /// <summary>Where sync is. The age is by the monotonic clock: a jump of the other makes no policy old.</summary>
     public (SyncStatus Status, long Revision, TimeSpan Age) Sync
     {
         get
         {
             lock (guard)
             {
-                return (status, revision, confirmedAt == default ? TimeSpan.Zero : time.GetUtcNow() - confirmedAt);
+                return (status, revision, confirmedAt is { } at ? time.GetElapsedTime(at) : TimeSpan.Zero);
             }
         }
     }
@@ -44,7 +45,7 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
     {
         lock (guard)
         {
-            (status, revision, confirmedAt) = (batch.Status, batch.Revision, time.GetUtcNow());
+            (status, revision, confirmedAt) = (batch.Status, batch.Revision, time.GetTimestamp());
             foreach (var update in batch.Updates.Where(IsKept))
             {
                 if (update.Value is null || (update.Value is Resource<WorkloadEndpointSpec> endpoint && endpoint.Spec.Node != nodeName))

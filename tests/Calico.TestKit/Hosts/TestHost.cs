@@ -16,6 +16,9 @@ public sealed class TestHost : IAsyncDisposable
     /// <summary>The host's folder, seen from outside and inside alike.</summary>
     public string Folder { get; }
 
+    /// <summary>The network namespace in which its uplink ends, unless it shares one.</summary>
+    public string Fabric => File.ReadAllText(Path.Combine(Folder, "fabric")).Trim();
+
     /// <summary>The built programs.</summary>
     public string Programs { get; }
 
@@ -105,7 +108,8 @@ public sealed class TestHost : IAsyncDisposable
                 return;
             }
 
-            if (clock.Elapsed > TimeSpan.FromSeconds(30) || calico is null or { HasExited: true })
+            // Half a second on a quiet machine. The test is not of its speed, and thirty were passed with twenty builds beside it.
+            if (clock.Elapsed > TimeSpan.FromSeconds(90) || calico is null or { HasExited: true })
             {
                 throw new InvalidOperationException($"calico-host is not ready: {answer.Error}{answer.Output}\n{await TailAsync()}");
             }

@@ -93,6 +93,23 @@ public sealed class CniTests
     }
 
     [Test]
+    public async Task A_namespace_takes_an_ADD_right_after_its_DEL()
+    {
+        const string conf = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam","assign_ipv4":"true","assign_ipv6":"true"}}""";
+        await cni.AddNamespaceAsync("again");
+        await cni.Host.ShellAsync("cat > /run/conf", conf);
+        // One shell, so that nothing but the program's start lies between a DEL and the next ADD.
+        var said = await cni.Host.RunAsync(["bash", "-c", """
+            export CNI_NETNS=/run/netns/again CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin
+            for i in $(seq 20); do
+              CNI_CONTAINERID=again$i CNI_COMMAND=ADD /opt/cni/bin/calico </run/conf || exit 1
+              CNI_CONTAINERID=again$i CNI_COMMAND=DEL /opt/cni/bin/calico </run/conf || exit 1
+            done
+            """]);
+        Assert.That(said.ExitCode, Is.Zero, said.Output[^Math.Min(said.Output.Length, 400)..]);
+    }
+
+    [Test]
     public async Task CHECK_is_silent_when_all_is_well_and_names_what_is_not()
     {
         await cni.AddNamespaceAsync("chk");

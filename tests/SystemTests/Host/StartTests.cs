@@ -1,5 +1,6 @@
 using Calico.SystemTests.Cni;
 using Calico.TestKit.Hosts;
+using Microsoft.Data.Sqlite;
 
 namespace Calico.SystemTests.Host;
 
@@ -39,7 +40,7 @@ public sealed class StartTests
     }
 
     [Test]
-    public async Task A_log_of_another_machine_or_a_newer_version_is_refused()
+    public async Task A_log_of_another_node_is_refused()
     {
         await host.StartCalicoAsync();
         await host.StopCalicoAsync();
@@ -47,6 +48,78 @@ public sealed class StartTests
         Assert.That(await RefusedAsync(), Does.Contain("node1").And.Contain("another"));
         host.Settings["NODENAME"] = "node1";
         await host.StartCalicoAsync();
+    }
+
+    [Test]
+    public async Task A_store_of_a_newer_version_is_refused_and_kept()
+    {
+        await host.StartCalicoAsync();
+        // Killed, so that its last commits are in the write-ahead log: they are kept too.
+        await host.KillCalicoAsync();
+        var folder = Path.Combine(host.Folder, "root", "var", "lib", "calico");
+        await SqlAsync(folder, "UPDATE meta SET value='3' WHERE name='format'");
+        await host.ShellAsync("cd /var/lib/calico; ls calico.db-wal; sha256sum calico.db calico.db-wal > /run/before; ls -A > /run/names");
+        var said = await RefusedAsync();
+        Assert.That(said, Does.Contain("/var/lib/calico/calico.db").And.Contain("newer Calico").And.Contain("format 3").And.Contain("up to 1")
+            .And.Contain("Install that version again"));
+        await host.ShellAsync("cd /var/lib/calico; sha256sum -c /run/before; ls -A | diff /run/names -");
+        await SqlAsync(folder, "UPDATE meta SET value='1' WHERE name='format'");
+        await host.StartCalicoAsync();
+    }
+
+    [TestCase("calico.db", TestName = "A_store_file_that_is_damaged_in_its_middle_is_refused_and_kept")]
+    [TestCase("calico.db-wal", TestName = "A_write_ahead_log_that_is_damaged_in_its_middle_is_refused_and_kept")]
+    public async Task Damaged(string name)
+    {
+        await host.StartCalicoAsync();
+        for (var i = 0; i < 3; i++)
+        {
+            (await host.CalicoctlAsync("apply -f -", string.Join("---\n", Enumerable.Range(0, 20).Select(n =>
+                $"apiVersion: projectcalico.org/v3\nkind: IPReservation\nmetadata: {{name: r{i}-{n}}}\nspec: {{reservedCIDRs: [10.65.{i}.{n}/32]}}\n")))).OrThrow();
+        }
+
+        await (name == "calico.db" ? host.StopCalicoAsync() : host.KillCalicoAsync());
+        // A whole page of the database, a single bit of the log.
+        await host.ShellAsync(name == "calico.db"
+            ? "head -c 4096 /dev/urandom | dd of=/var/lib/calico/calico.db bs=4096 seek=3 conv=notrunc 2>/dev/null"
+            : "printf '\\xff\\xfe' | dd of=/var/lib/calico/calico.db-wal bs=1 seek=2500 conv=notrunc 2>/dev/null");
+        await host.ShellAsync($"cd /var/lib/calico; sha256sum {name} > /run/before");
+        var said = await RefusedAsync();
+        Assert.That(said, Does.Contain($"/var/lib/calico/{name}").And.Contain("left as it is").And.Contain("restore a backup"));
+        await host.ShellAsync("cd /var/lib/calico; sha256sum -c /run/before");
+    }
+
+    [Test]
+    public async Task A_record_that_cannot_be_read_is_named_closed_and_nobody_elses_trouble()
+    {
+        await using var cni = await CniHost.StartAsync(number: 43);
+        foreach (var name in (string[])["well", "other", "hurt"])
+        {
+            await cni.AddNamespaceAsync(name);
+        }
+
+        var well = await cni.AddAsync("well", "well");
+        await cni.AddAsync("other", "other");
+        var hurt = await cni.AddAsync("hurt", "hurt");
+        await cni.Host.StopCalicoAsync();
+        await SqlAsync(Path.Combine(cni.Host.Folder, "root", "var", "lib", "calico"),
+            "UPDATE log SET value = CAST('<' || substr(CAST(value AS TEXT), 2) AS BLOB) WHERE CAST(key AS TEXT) LIKE 'endpoint%' AND CAST(value AS TEXT) LIKE '%\"hurt\"%'");
+        await cni.Host.StartCalicoAsync();
+        Assert.That((await cni.Host.CalicoctlAsync("status")).Output, Does.Contain("node log").And.Contain("hurt"));
+        Assert.That(await cni.PingAsync("other", well), Is.True, "the others go on");
+        Assert.That(await cni.PingAsync("other", hurt), Is.False, "what is not known is closed");
+
+        // The runtime's DEL, and another life of the same container, make it whole again.
+        await cni.DeleteAsync("hurt", "hurt");
+        var again = await cni.AddAsync("hurt", "hurt");
+        Assert.That(again, Is.Not.EqualTo(well));
+        Assert.That(await cni.PingAsync("other", again), Is.True);
+        foreach (var name in (string[])["well", "other", "hurt"])
+        {
+            await cni.DeleteAsync(name, name);
+        }
+
+        await cni.AssertCleanAsync();
     }
 
     [Test]
@@ -126,6 +199,17 @@ public sealed class StartTests
 
     private static string Newest(string built, string name) =>
         Directory.GetDirectories(Path.Combine(built, name)).OrderByDescending(Directory.GetLastWriteTimeUtc).First();
+
+    /// <summary>Changes a store file as another program would, without copying its write-ahead log back.</summary>
+    private static async Task SqlAsync(string folder, string sql)
+    {
+        await using var connection = new SqliteConnection($"Data Source={folder}/calico.db;Pooling=False");
+        await connection.OpenAsync();
+        SQLitePCL.raw.sqlite3_db_config(connection.Handle, SQLitePCL.raw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, out _);
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        Assert.That(await command.ExecuteNonQueryAsync(), Is.EqualTo(1), sql);
+    }
 
     private async Task<string> RefusedAsync()
     {

@@ -200,6 +200,71 @@ public sealed class EmbeddedEngineTests : IAsyncDisposable
         Assert.That(error.Message, Does.Contain("newer Calico").And.Contain(_folder.File));
     }
 
+    [TestCase(true, TestName = "A_refused_file_that_was_not_closed_is_left_as_it_is_with_its_WAL(newer)")]
+    [TestCase(false, TestName = "A_refused_file_that_was_not_closed_is_left_as_it_is_with_its_WAL(another_nodes)")]
+    public async Task Unclosed(bool isNewer)
+    {
+        await CrashAsync(async engine =>
+        {
+            await PutAsync(engine, "/a", "1");
+            await PutAsync(engine, "/b", "2");
+        });
+        if (isNewer)
+        {
+            // As a newer version would leave it: what tells is in the WAL only.
+            var (main, log) = (File.ReadAllBytes(_folder.File), File.ReadAllBytes(_folder.File + "-wal"));
+            Execute("UPDATE meta SET value = '7' WHERE name = 'format'", keepLog: true);
+            Assert.That(File.ReadAllBytes(_folder.File + "-wal"), Has.Length.GreaterThan(log.Length));
+            Assert.That(File.ReadAllBytes(_folder.File), Is.EqualTo(main));
+        }
+
+        var before = Snapshot();
+        var error = await RefusalAsync(isNewer ? _folder.Options() : _folder.Options() with { NodeName = "another" });
+        Assert.That(error.Message, Does.Contain(_folder.File).And.Contain(isNewer ? "format 7" : "another"));
+        Assert.That(Snapshot(), Is.EqualTo(before));
+    }
+
+    [Test]
+    public async Task A_byte_that_turned_in_the_middle_of_the_WAL_is_refused_and_a_torn_end_is_not()
+    {
+        await CrashAsync(async engine =>
+        {
+            for (var i = 0; i < 6; i++)
+            {
+                await PutAsync(engine, $"/{i}", new string('x', 600));
+            }
+        });
+        var log = File.ReadAllBytes(_folder.File + "-wal");
+        var lost = new List<int>();
+        for (var at = 0; at < log.Length; at += 61)
+        {
+            byte[] turned = [.. log];
+            turned[at] ^= 0x10;
+            File.WriteAllBytes(_folder.File + "-wal", turned);
+            var refusal = await TryOpenAsync();
+            if (refusal is null)
+            {
+                lost.Add(at);
+            }
+            else
+            {
+                Assert.That(refusal.Problem, Is.EqualTo(Problem.Damaged));
+                Assert.That(refusal.Message, Does.Contain($"{_folder.File}-wal").And.Contain("restore a backup"));
+                Assert.That(File.ReadAllBytes(_folder.File + "-wal"), Is.EqualTo(turned), "left as it is");
+            }
+        }
+
+        // What cannot be told from a torn end is the last transaction, and what is written twice or never read of the header.
+        var lastTwo = log.Length - (2 * 2 * 4120);
+        TestContext.Out.WriteLine($"{log.Length} bytes; a byte that turned is not noticed at {string.Join(' ', lost)}");
+        Assert.That(lost.Where(at => at >= 32), Has.All.GreaterThan(lastTwo));
+        for (var end = log.Length - 1; end > log.Length - 4120; end -= 611)
+        {
+            File.WriteAllBytes(_folder.File + "-wal", log[..end]);
+            Assert.That(await TryOpenAsync(), Is.Null, "a torn end is the last transaction, which nobody was told of");
+        }
+    }
+
     [TestCase("empty")]
     [TestCase("text")]
     [TestCase("truncated")]
@@ -315,10 +380,48 @@ public sealed class EmbeddedEngineTests : IAsyncDisposable
         return [];
     }
 
-    private void Execute(string sql)
+    /// <summary>The files of a process that died after some work.</summary>
+    private async Task CrashAsync(Func<EmbeddedEngine, Task> work)
+    {
+        var origin = Path.Combine(_folder.Path, "origin.db");
+        await using var engine = await OpenAsync(_folder.Options() with { Path = origin });
+        await work(engine);
+        foreach (var ending in (string[])["", "-wal"])
+        {
+            // This drops the engine's locks on the file, which nobody else wants.
+            File.Copy(origin + ending, _folder.File + ending);
+        }
+    }
+
+    /// <summary>Opens a copy of the files; the refusal, or null when there is none.</summary>
+    private async Task<CalicoException?> TryOpenAsync()
+    {
+        var (main, log) = (File.ReadAllBytes(_folder.File), File.ReadAllBytes(_folder.File + "-wal"));
+        try
+        {
+            await (await OpenAsync()).DisposeAsync();
+            File.WriteAllBytes(_folder.File, main);
+            File.WriteAllBytes(_folder.File + "-wal", log);
+            return null;
+        }
+        catch (CalicoException e)
+        {
+            return e;
+        }
+    }
+
+    private string Snapshot() => string.Join('\n', Directory.GetFiles(_folder.Path, "calico.db*").Order(StringComparer.Ordinal)
+        .Select(f => $"{f} {Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f)))}"));
+
+    private void Execute(string sql, bool keepLog = false)
     {
         using var connection = new SqliteConnection($"Data Source={_folder.File};Pooling=False");
         connection.Open();
+        if (keepLog)
+        {
+            SQLitePCL.raw.sqlite3_db_config(connection.Handle, SQLitePCL.raw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, out _);
+        }
+
         using var command = connection.CreateCommand();
         command.CommandText = sql;
         command.ExecuteNonQuery();
