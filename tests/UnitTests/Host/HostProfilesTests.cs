@@ -67,12 +67,12 @@ public sealed class HostProfilesTests
         await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
         (host.Store.Faults.Dead, host.Store.Faults.Hanging) = (!hangs, hangs);
         await host.Profiles.RemoveAsync("net", CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(10));
+        (host.Store.Faults.Dead, host.Store.Faults.Hanging) = (true, false);
         if (crashes)
         {
             await host.CrashAsync();
         }
 
-        host.Store.Faults.Hanging = false;
         await host.ReviveStoreAsync();
         Assert.That(host.Store.Snapshot(Key), Is.Empty);
         Assert.That(host.Log.List("profiles/"), Is.Empty);
@@ -94,7 +94,7 @@ public sealed class HostProfilesTests
     [Test]
     public async Task A_removal_takes_back_what_was_only_journalled([Values] bool reachedTheStore)
     {
-        host.Store.Faults.Plan(StoreCallKind.Commit, reachedTheStore ? StoreFault.AnswerLost : StoreFault.Fail);
+        host.Store.Faults.OnCommit(1, reachedTheStore ? StoreFault.AnswerLost : StoreFault.Fail);
         await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
         Assert.That(host.Store.Snapshot(Key), Has.Length.EqualTo(reachedTheStore ? 1 : 0));
         await host.KillStoreAsync();
