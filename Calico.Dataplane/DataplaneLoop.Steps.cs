@@ -22,6 +22,9 @@ public sealed partial class DataplaneLoop
     private readonly List<LoopRequest.Publish> _publishing = [];
     private readonly List<LoopRequest.Withdraw> _withdrawing = [];
     private readonly HashSet<Cidr> _freed = [];
+
+    /// <summary>Kept up to the first comparison only.</summary>
+    private readonly FreeAddresses _freeAddresses;
     private TableReconciler _table = null!;
     private RouteReconciler _routes = null!;
     private ConntrackSocket _connections = null!;
@@ -154,6 +157,10 @@ public sealed partial class DataplaneLoop
         if (batch is not null)
         {
             _graph.Apply(batch);
+            if (!_isReconciled)
+            {
+                _freeAddresses.Apply(batch);
+            }
             _confirmedAt = batch.Status == Datastore.Sync.SyncStatus.InSync ? _time.GetUtcNow() : _confirmedAt;
         }
         foreach (var request in requests)
@@ -216,6 +223,7 @@ public sealed partial class DataplaneLoop
                 {
                     SetLocal(endpoint);
                 }
+                _cutter.Begin(initial.Endpoints.SelectMany(e => e.Addresses.Select(Cidr.From)));
                 _isInitial = true;
                 initial.Done.TrySetResult();
                 break;
@@ -300,6 +308,7 @@ public sealed partial class DataplaneLoop
             _isReconciled = true;
             _isAdopted = false;
             ForgetWithdrawn();
+            _cutter.Sweep(_freeAddresses.List());
             Log.Reconciled(_logger, _graph.Revision, _translator.Endpoints.Count);
         }
         CutConnections();
