@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
 using Calico.Datastore.Resources;
-using Calico.Datastore.Resources.Formats;
 using Calico.Ipam;
 
 namespace Calico.Cli.Commands.Ipam;
@@ -42,10 +41,6 @@ internal static class AddressOwner
 
         return true;
     }
-
-    /// <summary>Whether an endpoint has the address.</summary>
-    internal static bool Has(Resource<WorkloadEndpointSpec> endpoint, IPAddress address) =>
-        (endpoint.Spec.IpNetworks ?? []).Any(network => NetText.TryParseNet(network, out var own, out _) && own.Equals(address));
 
     private static async Task PrintAttributesAsync(TextWriter output, string heading, ImmutableSortedDictionary<string, string> attributes)
     {
