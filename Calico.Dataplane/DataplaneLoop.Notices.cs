@@ -41,11 +41,7 @@ public sealed partial class DataplaneLoop
 
     private void Notice(NftChange change)
     {
-        if (!change.Lost && _table.IsOwn(change.Generation))
-        {
-            return;
-        }
-        // Before the first comparison there is nothing to defend: it reads the kernel anyway.
+        // Ours are not among them. Before the first comparison there is nothing to defend: it reads the kernel anyway.
         if (_isReconciled)
         {
             _mustRead = true;
@@ -78,7 +74,11 @@ public sealed partial class DataplaneLoop
                 Ledger.Remove(link.Link.Name, link.Link.Index);
                 LinkGone?.Invoke(this, link.Link.Name);
                 break;
-            case RouteEvent.LinkChanged { Link.IsUp: true } link when _isReconciled:
+            case RouteEvent.LinkChanged { Link.IsUp: false } link:
+                // The kernel took its routes away and tells of none of them (fib_sync_down_dev).
+                Ledger.ForgetRoutes(link.Link.Name, link.Link.Index);
+                break;
+            case RouteEvent.LinkChanged link when _isReconciled:
                 _routes.Notice(link.Link);
                 break;
             case RouteEvent.RouteChanged { Removed: true } route:

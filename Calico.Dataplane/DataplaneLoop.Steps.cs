@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
+using Calico.Datastore.Addresses;
 using Calico.Felix;
 using Calico.Felix.Output;
 using Calico.Linux.Conntrack;
@@ -22,9 +23,11 @@ public sealed partial class DataplaneLoop
     private readonly List<LoopRequest.Publish> _publishing = [];
     private readonly List<LoopRequest.Withdraw> _withdrawing = [];
     private readonly HashSet<Cidr> _freed = [];
+    private readonly List<uint> _ownPorts = [];
 
     /// <summary>Kept up to the first comparison only.</summary>
     private readonly FreeAddresses _freeAddresses;
+
     private TableReconciler _table = null!;
     private RouteReconciler _routes = null!;
     private ConntrackSocket _connections = null!;
@@ -57,6 +60,8 @@ public sealed partial class DataplaneLoop
             (NftChangeStream.Open(), RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Routes)));
         _table = new(_network.Run(() => NftSocket.Open()));
         _routes = new(_network.Run(() => RouteSocket.Open()), _options, Ledger);
+        _nftChanges.IgnoreDoingsOf(_table.PortId);
+        IgnoreDoingsOf(_routes.PortId);
         _connections = _network.Run(() => ConntrackSocket.Open());
         _cutter = new(_connections, _time, _logger);
         var ruleset = _translator.Ruleset;
@@ -72,6 +77,16 @@ public sealed partial class DataplaneLoop
         _table.Commit(ruleset);
         _isInitial = true;
         Log.Loaded(_logger, ruleset.Chains.Count);
+    }
+
+    /// <summary>Routes and links that a socket of this process changes need not be told: whoever uses it says what follows.</summary>
+    internal void IgnoreDoingsOf(uint port)
+    {
+        lock (_ownPorts)
+        {
+            _ownPorts.Add(port);
+            _routeEvents?.IgnoreDoingsOf([.. _ownPorts]);
+        }
     }
 
     private void Close()

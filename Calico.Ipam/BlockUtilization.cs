@@ -1,3 +1,5 @@
+using Calico.Datastore.Addresses;
+
 namespace Calico.Ipam;
 
 /// <summary>How much of a block is used.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 
@@ -136,7 +137,7 @@ public sealed partial class IpamClient
         var step = UInt128.One << (range.AddressBits - blockSize);
         for (var first = range.First; ; first += step)
         {
-            var block = new Cidr(first, blockSize, range.IsV6);
+            var block = new Cidr(range.IsIpv6, first, blockSize);
             yield return block;
             if (block.Last >= range.Last)
             {

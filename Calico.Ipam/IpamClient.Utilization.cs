@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Numerics;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Ipam;
 
@@ -19,8 +20,8 @@ public sealed partial class IpamClient
             return [.. used];
         }
 
-        var orphans = blocks.Where(b => !all.Any(p => p.Cidr.Contains(b.Cidr))).GroupBy(b => b.Cidr.IsV6)
-            .Select(g => OrphansOf(new Cidr(0, 0, g.Key), [.. g], reserved));
+        var orphans = blocks.Where(b => !all.Any(p => p.Cidr.Contains(b.Cidr))).GroupBy(b => b.Cidr.IsIpv6)
+            .Select(g => OrphansOf(new Cidr(g.Key, 0, 0), [.. g], reserved));
         return [.. used, .. orphans];
     }
 

@@ -1,5 +1,4 @@
-using System.Net.Sockets;
-using Calico.Felix;
+using Calico.Datastore.Addresses;
 using Calico.Linux.Conntrack;
 using Calico.Linux.Netlink;
 using Microsoft.Extensions.Logging;
@@ -101,7 +100,7 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
         HashSet<Cidr> found;
         try
         {
-            found = [.. socket.ListAddresses().Select(a => Cidr.From(a, a.AddressFamily == AddressFamily.InterNetworkV6 ? 128 : 32))];
+            found = [.. socket.ListAddresses().Select(Cidr.From)];
         }
         catch (Exception e) when (e is NetlinkException or NetlinkFormatException)
         {
@@ -185,7 +184,7 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
             {
                 return;
             }
-            socket.DeleteAll(wanted.Select(a => a.ToAddress()).ToHashSet());
+            socket.DeleteAll(wanted.Select(a => a.FirstAddress()).ToHashSet());
             lock (_guard)
             {
                 _pending.ExceptWith(wanted);

@@ -1,6 +1,6 @@
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
-using Calico.Felix;
 
 namespace Calico.Dataplane.Reconciliation;
 
@@ -37,7 +37,7 @@ internal sealed class FreeAddresses(string nodeName)
             {
                 if (spec.Allocations[i] is null)
                 {
-                    yield return new(block.IsIpv6, block.First + (uint)i, block.IsIpv6 ? 128 : 32);
+                    yield return new(block.IsIpv6, block.First + (uint)i, block.AddressBits);
                 }
             }
         }

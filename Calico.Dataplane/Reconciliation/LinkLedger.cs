@@ -1,18 +1,17 @@
 using System.Collections.Concurrent;
+using Calico.Datastore.Addresses;
 using Calico.Felix;
 
 namespace Calico.Dataplane.Reconciliation;
 
-/// <summary>Pairs that this process has wired, and their routes: the loop must not take for strays what is wired but not published
+/// <summary>Pairs that this process has wired or is wiring, and their routes: the loop must not take for strays what is wired but not published
 /// yet, nor write again what stands already.</summary>
 internal sealed class LinkLedger
 {
     private readonly ConcurrentDictionary<string, (int Index, EquatableArray<Cidr> Routes)> _links = new(StringComparer.Ordinal);
 
-    /// <summary>A pair is about to be made. Before the send: a comparison of routes that runs meanwhile must know its link.</summary>
-    public void Expect(string name, int index) => _links[name] = (index, []);
-
-    /// <summary>The pair stands, with these routes.</summary>
+    /// <summary>A pair is about to be made, with these routes in the same send. Noted before it: what is compared or written meanwhile
+    /// must know the link, and leave the routes to the wiring.</summary>
     public void Add(string name, int index, EquatableArray<Cidr> routes) => _links[name] = (index, routes);
 
     /// <summary>The kernel told that a route of a link is gone: whoever wants it has to write it.</summary>
@@ -22,8 +21,26 @@ internal sealed class LinkLedger
         {
             if (link.Index == index)
             {
-                _links.TryUpdate(name, (index, new([.. link.Routes.Items.Where(r => r != destination)])), link);
+                ForgetRoute(name, destination);
             }
+        }
+    }
+
+    /// <summary>A link went down: it has no routes until they are written again.</summary>
+    public void ForgetRoutes(string name, int index)
+    {
+        if (_links.TryGetValue(name, out var link) && link.Index == index)
+        {
+            _links.TryUpdate(name, (index, []), link);
+        }
+    }
+
+    /// <summary>A route of a link was taken away or given to another.</summary>
+    public void ForgetRoute(string name, Cidr destination)
+    {
+        if (_links.TryGetValue(name, out var link) && link.Routes.Contains(destination))
+        {
+            _links.TryUpdate(name, (link.Index, new([.. link.Routes.Items.Where(r => r != destination)])), link);
         }
     }
 
@@ -37,6 +54,10 @@ internal sealed class LinkLedger
             _links.TryRemove(KeyValuePair.Create(name, link));
         }
     }
+
+    /// <summary>The routes of a pair that is being taken away, or null if another process made it.</summary>
+    public EquatableArray<Cidr>? Take(string name, int index) =>
+        _links.TryGetValue(name, out var link) && link.Index == index && _links.TryRemove(KeyValuePair.Create(name, link)) ? link.Routes : null;
 
     public bool HasLink(int index) => _links.Values.Any(l => l.Index == index);
 

@@ -1,4 +1,4 @@
-using Calico.Felix;
+using Calico.Datastore.Addresses;
 using Calico.Felix.Output;
 using Calico.Linux;
 using Calico.Linux.Netlink;
@@ -17,20 +17,24 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
 {
     private readonly RouteProtocol _protocol = new((byte)options.RouteProtocol);
     private readonly Dictionary<Cidr, string?> _desired = [];
+    private readonly Dictionary<string, HashSet<Cidr>> _ofLink = new(StringComparer.Ordinal);
     private readonly HashSet<Cidr> _touched = [];
 
     public bool IsPending => _touched.Count > 0;
+
+    /// <summary>Whose notices are our own doing.</summary>
+    public uint PortId => socket.PortId;
 
     public void Apply(DataplaneUpdate update)
     {
         switch (update)
         {
             case RouteUpdate route:
-                _desired[route.Destination] = route.InterfaceName;
+                Desire(route.Destination, route.InterfaceName);
                 _touched.Add(route.Destination);
                 break;
             case RouteRemove route:
-                _desired.Remove(route.Destination);
+                Forget(route.Destination);
                 _touched.Add(route.Destination);
                 break;
             default:
@@ -122,12 +126,9 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     public void Notice(LinkState link)
     {
         using var batch = new RouteBatch();
-        foreach (var (destination, name) in _desired)
+        foreach (var destination in _ofLink.GetValueOrDefault(link.Name, []).Where(d => !ledger.HasRoute(link.Name, d)))
         {
-            if (name == link.Name && !ledger.HasRoute(name, destination))
-            {
-                Write(batch, destination, name);
-            }
+            Write(batch, destination, link);
         }
         Send(batch);
     }
@@ -142,7 +143,40 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         }
         else if (socket.FindLink(name) is { IsUp: true } link)
         {
-            batch.ReplaceRoute(new() { Destination = destination.ToNetwork(), LinkIndex = link.Index, Protocol = _protocol });
+            Write(batch, destination, link);
+        }
+    }
+
+    private void Write(RouteBatch batch, Cidr destination, LinkState link) =>
+        batch.ReplaceRoute(new() { Destination = destination.ToNetwork(), LinkIndex = link.Index, Protocol = _protocol });
+
+    private void Desire(Cidr destination, string? name)
+    {
+        if (_desired.TryGetValue(destination, out var former) && former == name)
+        {
+            return;
+        }
+        Forget(destination);
+        _desired[destination] = name;
+        if (name is not null && !_ofLink.TryAdd(name, [destination]))
+        {
+            _ofLink[name].Add(destination);
+        }
+    }
+
+    /// <summary>Not desired, or not of its former link: what is deleted or replaced here is told by no notice.</summary>
+    private void Forget(Cidr destination)
+    {
+        if (!_desired.Remove(destination, out var name) || name is null)
+        {
+            return;
+        }
+        ledger.ForgetRoute(name, destination);
+        var left = _ofLink[name];
+        left.Remove(destination);
+        if (left.Count == 0)
+        {
+            _ofLink.Remove(name);
         }
     }
 

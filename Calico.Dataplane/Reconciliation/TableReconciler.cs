@@ -7,16 +7,12 @@ namespace Calico.Dataplane.Reconciliation;
 /// <summary>Brings our table in the kernel to what is desired; touches no other.</summary>
 /// <remarks>
 /// What a restarted process meets: the table as its predecessor left it, still enforcing. It stays so until everything desired is
-/// known; then one transaction makes the difference. Every change of ours is one commit; the generation it made tells our own notices
-/// from a stranger's.
+/// known; then one transaction makes the difference. Every change of ours is one commit, on one socket, whose port tells the kernel
+/// which notices are no stranger's.
 /// </remarks>
 internal sealed class TableReconciler(NftSocket socket) : IDisposable
 {
-    /// <summary>Generations of our latest commits, whose notices may still be under way.</summary>
-    private const int RememberedGenerations = 64;
-
     private readonly NftBatch _batch = new();
-    private readonly Queue<uint> _ownGenerations = new();
 
     public NftTableState? Read(NftTable table, bool withElements = true) => socket.ReadTable(table, withElements);
 
@@ -57,8 +53,8 @@ internal sealed class TableReconciler(NftSocket socket) : IDisposable
         Commit(actual.Generation);
     }
 
-    /// <summary>Whether a notice is of our own commit.</summary>
-    public bool IsOwn(uint generation) => _ownGenerations.Contains(generation);
+    /// <summary>Whose notices are our own doing.</summary>
+    public uint PortId => socket.PortId;
 
     public IEnumerable<NftCounterState> ListCounters(NftTable table) => socket.ListCounters(table);
 
@@ -75,10 +71,5 @@ internal sealed class TableReconciler(NftSocket socket) : IDisposable
             return;
         }
         socket.Commit(_batch, generation);
-        _ownGenerations.Enqueue(socket.GetGeneration());
-        while (_ownGenerations.Count > RememberedGenerations)
-        {
-            _ownGenerations.Dequeue();
-        }
     }
 }

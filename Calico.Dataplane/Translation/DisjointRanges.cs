@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Calico.Felix;
+using Calico.Datastore.Addresses;
 using Calico.Linux.Nftables;
 
 namespace Calico.Dataplane.Translation;
@@ -74,6 +74,6 @@ internal static class DisjointRanges
         : [];
 
     private static IEnumerable<NftElement> Between(Cidr first, UInt128 last) => NftInterval.Range(
-        NftValue.Address(first.ToAddress()),
-        NftValue.Address(new Cidr(first.IsIpv6, last, first.IsIpv6 ? 128 : 32).ToAddress()));
+        NftValue.Address(first.FirstAddress()),
+        NftValue.Address(new Cidr(first.IsIpv6, last, first.AddressBits).FirstAddress()));
 }

@@ -1,4 +1,4 @@
-using Calico.Felix;
+using Calico.Datastore.Addresses;
 using Calico.Felix.Output;
 using Calico.Linux.Nftables;
 
@@ -77,6 +77,6 @@ internal sealed class IpSetTranslator(Ruleset ruleset)
     }
 
     private static NftElement Element(IpSetMember member) => member.Port == 0
-        ? NftElement.Of(NftValue.Address(member.Address.ToAddress()))
-        : NftElement.Of(NftValue.Concat(NftValue.Address(member.Address.ToAddress()), NftValue.Byte(member.Protocol), NftValue.BigEndian(member.Port)));
+        ? NftElement.Of(NftValue.Address(member.Address.FirstAddress()))
+        : NftElement.Of(NftValue.Concat(NftValue.Address(member.Address.FirstAddress()), NftValue.Byte(member.Protocol), NftValue.BigEndian(member.Port)));
 }

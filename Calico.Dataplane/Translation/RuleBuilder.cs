@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using Calico.Felix;
+using Calico.Datastore.Addresses;
 using Calico.Felix.Rules;
 using Calico.Linux.Nftables;
 
@@ -88,7 +88,7 @@ internal sealed class RuleBuilder
     public RuleBuilder AddressWithin(bool isSource, Cidr range, bool inverted)
     {
         LoadAddress(isSource, range.IsIpv6);
-        var (first, last) = (NftValue.Address(range.ToAddress()), NftValue.Address(range.LastAddress()));
+        var (first, last) = (NftValue.Address(range.FirstAddress()), NftValue.Address(range.LastAddress()));
         return range.IsHost
             ? Add(inverted ? Compare.NotEqual(Scratch, first) : Compare.Equal(Scratch, first))
             : Add(new RangeMatch(Scratch, first, last, inverted));

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Datastore.Addresses;
 using Calico.Felix;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
@@ -143,7 +144,7 @@ internal sealed class RuleRenderer(Func<string, IpSetType> typeOf, ushort logGro
     private string NetSet(List<Cidr> nets, bool isIpv6)
     {
         var cover = DisjointRanges.Cover(nets);
-        var name = Names.OfContent(isIpv6 ? "nets6-" : "nets4-", string.Join(',', cover));
+        var name = Names.OfContent(isIpv6 ? "nets6-" : "nets4-", string.Join(',', cover.Select(range => range.ToShortString())));
         _sets.TryAdd(name, (NftSet.Of(name, isIpv6 ? NftDataType.IPv6Address : NftDataType.IPv4Address) with { Interval = true },
             [.. DisjointRanges.Elements(cover)]));
         return name;

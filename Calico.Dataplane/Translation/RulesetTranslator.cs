@@ -1,4 +1,4 @@
-using Calico.Felix;
+using Calico.Datastore.Addresses;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
 using Calico.Linux.Nftables;
@@ -201,7 +201,7 @@ internal sealed class RulesetTranslator
     }
 
     private static NftElement Range(NftValue name, Cidr source) => NftElement.Ranges(
-        NftValue.Concat(name, NftValue.Address(source.ToAddress())), NftValue.Concat(name, NftValue.Address(source.LastAddress())));
+        NftValue.Concat(name, NftValue.Address(source.FirstAddress())), NftValue.Concat(name, NftValue.Address(source.LastAddress())));
 
     private sealed record Endpoint(EndpointUpdate Update, uint Ingress, uint Egress);
 }

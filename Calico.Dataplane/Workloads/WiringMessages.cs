@@ -47,7 +47,8 @@ internal static class WiringMessages
         }
         foreach (var address in request.Addresses)
         {
-            batch.AddRoute(new()
+            // BIRD may hold it still, if the workload was elsewhere before: ours takes its place.
+            batch.ReplaceRoute(new()
             {
                 Destination = address, LinkIndex = index, Protocol = protocol, Scope = IsIpv6(address) ? null : RouteScope.Link,
             });

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.NetworkInformation;
 using Calico.Dataplane.Reconciliation;
-using Calico.Felix;
+using Calico.Datastore.Addresses;
 using Calico.Linux;
 using Calico.Linux.Namespaces;
 using Calico.Linux.Netlink;
@@ -45,6 +45,8 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     {
         (_network, _options, _ledger) = (network, options, loop.Ledger);
         _socket = network.Run(() => RouteSocket.Open());
+        // Not the reaper's: that a link has gone at last is news.
+        loop.IgnoreDoingsOf(_socket.PortId);
         _reaper = new(network.Run(() => RouteSocket.Open()), options, time, loggers.CreateLogger<LinkReaper>());
         _hasIpv6 = network.Run(() => NetworkSysctls.Read("net/ipv6/conf/default/accept_ra")) is not null;
         // A restarted process must not begin where its predecessor did; pairs take two, the host's even.
@@ -96,14 +98,14 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         await _turn.WaitAsync(ct);
         try
         {
-            _ledger.Remove(hostInterface);
             if (_socket.FindLink(hostInterface) is not { } link)
             {
+                _ledger.Remove(hostInterface);
                 return;
             }
             HidePeer(link, peerInterface, namespacePath, namespaceInode);
             using var batch = new RouteBatch();
-            foreach (var route in _socket.ListRoutes(new() { LinkIndex = link.Index, Protocol = new((byte)_options.RouteProtocol) }))
+            foreach (var route in RoutesOf(link))
             {
                 batch.DeleteRoute(route);
             }
@@ -164,13 +166,23 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         _turn.Dispose();
     }
 
+    /// <summary>The kernel walks its whole table for the routes of one link; those that this process wrote it knows. What the loop added
+    /// it has taken away when the endpoint was withdrawn.</summary>
+    private IEnumerable<RouteEntry> RoutesOf(LinkState link)
+    {
+        var protocol = new RouteProtocol((byte)_options.RouteProtocol);
+        return _ledger.Take(link.Name, link.Index) is { } routes
+            ? routes.Select(r => new RouteEntry { Destination = r.ToNetwork(), LinkIndex = link.Index, Protocol = protocol, Kind = RouteKind.Unspecified })
+            : _socket.ListRoutes(new() { LinkIndex = link.Index, Protocol = protocol });
+    }
+
     /// <returns>False: try again, after the reaper where <paramref name="reaps"/> says so.</returns>
     private bool TryWire(WiringRequest request, int attempt, out int index, out bool reaps)
     {
         reaps = false;
         index = _nextIndex = _nextIndex + 2 < LastIndex ? _nextIndex + 2 : FirstIndex;
         using var batch = WiringMessages.HostSide(request, index, new((byte)_options.RouteProtocol), _hasIpv6);
-        _ledger.Expect(request.HostInterface, index);
+        _ledger.Add(request.HostInterface, index, new([.. request.Addresses.Select(Cidr.From)]));
         var outcome = _socket.Send(batch);
         if (!outcome.Succeeded(0))
         {
@@ -181,8 +193,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         var made = index;
         try
         {
-            // The loop writes the same routes; whoever is second finds them there.
-            outcome.ThrowIfFailed(Errno.Exists);
+            outcome.ThrowIfFailed();
             if (_hasIpv6)
             {
                 _network.Run(() => Write($"net/ipv6/conf/{request.HostInterface}/accept_ra", "0"));
@@ -196,7 +207,6 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                 using var neighbours = WiringMessages.Neighbours(request, made);
                 _socket.Execute(neighbours);
             }
-            _ledger.Add(request.HostInterface, made, new([.. request.Addresses.Select(Cidr.From)]));
             return true;
         }
         catch (Exception e) when (e is NetlinkException or NamespaceException or IOException)
@@ -249,7 +259,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                     Write("net/ipv6/conf/all/forwarding", "1");
                 }
             }
-            return RouteSocket.Open();
+            return RouteSocket.OpenBrief();
         });
         using var batch = WiringMessages.WorkloadSide(request, index);
         socket.Execute(batch);
@@ -286,7 +296,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             {
                 return;
             }
-            using var inside = _network.Broker.Run(file, () => RouteSocket.Open());
+            using var inside = _network.Broker.Run(file, RouteSocket.OpenBrief);
             if (inside.FindLink(peerInterface) is { } peer && peer.Index == link.PeerIndex)
             {
                 Rename(inside, peer.Index, $"gone{peer.Index:x}");

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Datastore.Resources;
 
@@ -19,4 +20,7 @@ public sealed record IpPoolSpec
     public ImmutableArray<string>? AllowedUses { get; init; }
     public string? AssignmentMode { get; init; }
     [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
+
+    /// <summary>Prefix length of the blocks of a pool that names none: 64 addresses.</summary>
+    public static int DefaultBlockSize(Cidr pool) => pool.IsIpv6 ? 122 : 26;
 }

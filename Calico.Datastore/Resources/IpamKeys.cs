@@ -21,11 +21,16 @@ public static class IpamKeys
     /// <param name="ipVersion">4 or 6.</param>
     public static string Blocks(int ipVersion) => $"{Assignments}ipv{ipVersion}/block/";
 
-    /// <summary>Key of a node's affinity to a block.</summary>
-    public static string Affinity(string node, string cidr) => $"{Hosts}{node}/{Family(cidr)}/block/{Escape(cidr)}";
+    /// <summary>Key of an owner's affinity to a block.</summary>
+    /// <param name="name">A node, or a pseudo-node.</param>
+    /// <param name="isVirtual">Whether it is a pseudo-node.</param>
+    /// <param name="cidr">Canonical.</param>
+    public static string Affinity(string name, bool isVirtual, string cidr) =>
+        $"{(isVirtual ? VirtualHosts : Hosts)}{name}/{Family(cidr)}/block/{Escape(cidr)}";
 
-    /// <summary>Prefix of all affinities of a node and family.</summary>
-    public static string Affinities(string node, int ipVersion) => $"{Hosts}{node}/ipv{ipVersion}/block/";
+    /// <summary>Prefix of all affinities of an owner and family.</summary>
+    public static string Affinities(string name, bool isVirtual, int ipVersion) =>
+        $"{(isVirtual ? VirtualHosts : Hosts)}{name}/ipv{ipVersion}/block/";
 
     /// <summary>Key of a handle.</summary>
     public static string Handle(string id) => Handles + id;

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Microsoft.Extensions.Logging;
 
@@ -20,8 +21,7 @@ namespace Calico.Datastore.Sync;
 public sealed partial class Syncer
 {
     /// <summary>What the dataplane needs: resources, and the blocks that become routes.</summary>
-    public static readonly ImmutableArray<string> DefaultPrefixes =
-        ["/calico/resources/v3/projectcalico.org/", "/calico/ipam/v2/assignment/"];
+    public static readonly ImmutableArray<string> DefaultPrefixes = [ResourceKind.Root, IpamKeys.Assignments];
 
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(10);

@@ -114,6 +114,19 @@ internal static class EtcdMessages
             _ => StatusCode.InvalidArgument,
         }, $"etcdserver: {error.Message}"));
 
+    /// <summary>Answers a call; an error of ours becomes gRPC's.</summary>
+    public static async Task<T> AnswerAsync<T>(Func<Task<T>> call)
+    {
+        try
+        {
+            return await call();
+        }
+        catch (CalicoException error)
+        {
+            throw ToRpc(error);
+        }
+    }
+
     private static EngineCompare ToCompare(Wire.Compare compare) => new(
         ToInterval(compare.Key, compare.RangeEnd),
         compare.Target switch

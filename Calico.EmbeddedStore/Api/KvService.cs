@@ -24,46 +24,26 @@ internal sealed class KvService(EmbeddedEngine engine) : KV.KVBase
         return EtcdMessages.ToResponse(request, outcome.Results[0], header);
     }
 
-    public override async Task<TxnResponse> Txn(TxnRequest request, ServerCallContext context)
+    public override Task<TxnResponse> Txn(TxnRequest request, ServerCallContext context) => EtcdMessages.AnswerAsync(async () =>
     {
-        try
-        {
-            var outcome = await engine.CommitAsync(EtcdMessages.ToTransaction(request), context.CancellationToken);
-            var header = EtcdMessages.Header(engine, outcome.Revision);
-            var response = new TxnResponse { Header = header, Succeeded = outcome.Succeeded };
-            response.Responses.AddRange((outcome.Succeeded ? request.Success : request.Failure)
-                .Zip(outcome.Results, (operation, result) => EtcdMessages.ToResponse(operation, result, header)));
-            return response;
-        }
-        catch (CalicoException error)
-        {
-            throw EtcdMessages.ToRpc(error);
-        }
-    }
+        var outcome = await engine.CommitAsync(EtcdMessages.ToTransaction(request), context.CancellationToken);
+        var header = EtcdMessages.Header(engine, outcome.Revision);
+        var response = new TxnResponse { Header = header, Succeeded = outcome.Succeeded };
+        response.Responses.AddRange((outcome.Succeeded ? request.Success : request.Failure)
+            .Zip(outcome.Results, (operation, result) => EtcdMessages.ToResponse(operation, result, header)));
+        return response;
+    });
 
-    public override async Task<CompactionResponse> Compact(CompactionRequest request, ServerCallContext context)
+    public override Task<CompactionResponse> Compact(CompactionRequest request, ServerCallContext context) => EtcdMessages.AnswerAsync(async () =>
     {
-        try
-        {
-            await engine.CompactAsync(request.Revision, context.CancellationToken);
-            return new CompactionResponse { Header = EtcdMessages.Header(engine, engine.State.Revision) };
-        }
-        catch (CalicoException error)
-        {
-            throw EtcdMessages.ToRpc(error);
-        }
-    }
+        await engine.CompactAsync(request.Revision, context.CancellationToken);
+        return new CompactionResponse { Header = EtcdMessages.Header(engine, engine.State.Revision) };
+    });
 
-    private async Task<(EngineOutcome Outcome, ResponseHeader Header)> CommitAsync(Func<EngineOperation> operation, ServerCallContext context)
-    {
-        try
+    private Task<(EngineOutcome Outcome, ResponseHeader Header)> CommitAsync(Func<EngineOperation> operation, ServerCallContext context) =>
+        EtcdMessages.AnswerAsync(async () =>
         {
             var outcome = await engine.CommitAsync(new EngineTransaction(operation()), context.CancellationToken);
             return (outcome, EtcdMessages.Header(engine, outcome.Revision));
-        }
-        catch (CalicoException error)
-        {
-            throw EtcdMessages.ToRpc(error);
-        }
-    }
+        });
 }

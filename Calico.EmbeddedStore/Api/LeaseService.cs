@@ -7,35 +7,16 @@ namespace Calico.EmbeddedStore.Api;
 
 internal sealed class LeaseService(EmbeddedEngine engine) : Lease.LeaseBase
 {
-    public override async Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, ServerCallContext context)
+    public override Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, ServerCallContext context) => EtcdMessages.AnswerAsync(async () =>
     {
-        try
-        {
-            var (id, revision) = await engine.GrantLeaseAsync(request.ID, request.TTL, context.CancellationToken);
-            return new LeaseGrantResponse { Header = EtcdMessages.Header(engine, revision), ID = id, TTL = request.TTL };
-        }
-        catch (CalicoException error)
-        {
-            throw EtcdMessages.ToRpc(error);
-        }
-    }
+        var (id, revision) = await engine.GrantLeaseAsync(request.ID, request.TTL, context.CancellationToken);
+        return new LeaseGrantResponse { Header = EtcdMessages.Header(engine, revision), ID = id, TTL = request.TTL };
+    });
 
-    public override async Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, ServerCallContext context)
-    {
-        try
-        {
-            if (await engine.RevokeLeaseAsync(request.ID, context.CancellationToken))
-            {
-                return new LeaseRevokeResponse { Header = EtcdMessages.Header(engine, engine.State.Revision) };
-            }
-        }
-        catch (CalicoException error)
-        {
-            throw EtcdMessages.ToRpc(error);
-        }
-
-        throw new RpcException(new Status(StatusCode.NotFound, "etcdserver: requested lease not found"));
-    }
+    public override Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, ServerCallContext context) => EtcdMessages.AnswerAsync(async () =>
+        await engine.RevokeLeaseAsync(request.ID, context.CancellationToken)
+            ? new LeaseRevokeResponse { Header = EtcdMessages.Header(engine, engine.State.Revision) }
+            : throw new RpcException(new Status(StatusCode.NotFound, "etcdserver: requested lease not found")));
 
     public override async Task LeaseKeepAlive(IAsyncStreamReader<LeaseKeepAliveRequest> requestStream,
         IServerStreamWriter<LeaseKeepAliveResponse> responseStream, ServerCallContext context)

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Selectors;
 using Calico.Felix.Labels;
 using Calico.Felix.Output;

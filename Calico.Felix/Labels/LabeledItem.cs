@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Felix.Labels;
 

@@ -1,3 +1,4 @@
+using Calico.Datastore.Addresses;
 using Calico.Felix.Rules;
 
 namespace Calico.Felix.Output;

@@ -1,3 +1,5 @@
+using Calico.Datastore.Addresses;
+
 namespace Calico.Felix.Output;
 
 /// <summary>A member of an IP set. <paramref name="Protocol"/> and <paramref name="Port"/> are 0 in a set of addresses.</summary>
@@ -15,5 +17,5 @@ public readonly record struct IpSetMember(Cidr Address, byte Protocol = 0, ushor
 
     public static bool operator >=(IpSetMember left, IpSetMember right) => left.CompareTo(right) >= 0;
 
-    public override string ToString() => Port == 0 ? Address.ToString() : $"{Address},{Protocol},{Port}";
+    public override string ToString() => Port == 0 ? Address.ToShortString() : $"{Address.ToShortString()},{Protocol},{Port}";
 }

@@ -1,3 +1,5 @@
+using Calico.Datastore.Addresses;
+
 namespace Calico.Felix.Rules;
 
 /// <summary>What a rule asks of one side of a packet; everything given must hold.</summary>
@@ -34,8 +36,10 @@ public sealed record SideMatch
     public IEnumerable<string> Sets => new[] { Set, NotSet, PortSet }.OfType<string>().Concat(NotPortSets);
 
     public override string ToString() => string.Concat(
-        Nets.IsEmpty ? "" : $" nets {Nets}", NotNets.IsEmpty ? "" : $" not nets {NotNets}",
+        Nets.IsEmpty ? "" : $" nets {Text(Nets)}", NotNets.IsEmpty ? "" : $" not nets {Text(NotNets)}",
         Set is null ? "" : $" set {Set}", NotSet is null ? "" : $" not set {NotSet}",
         Ports.IsEmpty ? "" : $" ports {Ports}", PortSet is null ? "" : $" port set {PortSet}",
         NotPorts.IsEmpty ? "" : $" not ports {NotPorts}", NotPortSets.IsEmpty ? "" : $" not port sets {NotPortSets}");
+
+    private static string Text(EquatableArray<Cidr> nets) => string.Join(',', nets.Items.Select(net => net.ToShortString()));
 }

@@ -25,9 +25,8 @@ public sealed class HostIpamFacts(DatastoreView view, IIpamFacts source, string 
         : source.PoolsAsync(ct);
 
     public ValueTask<AddressSet> ReservationsAsync(CancellationToken ct) => InSync
-        ? new(AddressSet.Of(view.List("IPReservation").OfType<Resource<IpReservationSpec>>()
-            .SelectMany(r => r.Spec.ReservedCidrs ?? [])
-            .Where(c => Cidr.TryParse(c, out _)).Select(Cidr.Parse)))
+        ? new(AddressSet.Read(view.List("IPReservation").OfType<Resource<IpReservationSpec>>()
+            .SelectMany(r => r.Spec.ReservedCidrs ?? [])))
         : source.ReservationsAsync(ct);
 
     public ValueTask<IReadOnlyDictionary<string, string>?> NodeLabelsAsync(string node, CancellationToken ct) =>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Numerics;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Ipam;
 
@@ -32,8 +33,12 @@ public sealed class AddressSet
         return kept.Count == 0 ? Empty : new(kept.ToImmutable());
     }
 
+    /// <summary>The set of all ranges that can be read: one that cannot reserves nothing.</summary>
+    public static AddressSet Read(IEnumerable<string?> texts) =>
+        Of(texts.Select(text => Cidr.TryParse(text, out var range) ? range : (Cidr?)null).OfType<Cidr>());
+
     /// <summary>Whether the address is in the set.</summary>
-    public bool Contains(IPAddress address) => !Ranges.IsEmpty && ContainsAll(Cidr.Of(address));
+    public bool Contains(IPAddress address) => !Ranges.IsEmpty && ContainsAll(Cidr.From(address));
 
     /// <summary>Whether one range of the set covers all of <paramref name="cidr"/>.</summary>
     public bool ContainsAll(Cidr cidr)

@@ -1,3 +1,4 @@
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 
 namespace Calico.Ipam;
@@ -21,9 +22,8 @@ public readonly record struct AffinityOwner(string Name, bool IsVirtual = false)
         : null;
 
     /// <summary>Key of its affinity to a block.</summary>
-    public string Key(Cidr block) => Keys(block.Version) + block.ToString().Replace('/', '-');
+    public string Key(Cidr block) => IpamKeys.Affinity(Name, IsVirtual, block.ToString());
 
     /// <summary>Prefix of its affinities of a family.</summary>
-    public string Keys(int ipVersion) =>
-        IsVirtual ? $"{IpamKeys.Root}virtual/{Name}/ipv{ipVersion}/block/" : IpamKeys.Affinities(Name, ipVersion);
+    public string Keys(int ipVersion) => IpamKeys.Affinities(Name, IsVirtual, ipVersion);
 }

@@ -1,3 +1,5 @@
+using Calico.Datastore.Addresses;
+
 namespace Calico.Ipam;
 
 /// <summary>Ways in which a block loses its host, within one change.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Ipam;
 
@@ -14,7 +15,7 @@ public sealed record IpamReport(ImmutableArray<AuditedAddress> Addresses, Immuta
     {
         var users = endpoints.SelectMany(e => e.Addresses.Select(a => (Address: a, Endpoint: e))).ToLookup(u => u.Address, u => u.Endpoint);
         ImmutableArray<AuditedAddress> addresses = [.. snapshot.Blocks.SelectMany(b => b.AllocatedOrdinals.Select(o => Describe(b, o, users)))
-            .OrderBy(a => Cidr.Of(a.Address))];
+            .OrderBy(a => Cidr.From(a.Address))];
         return new(addresses, [.. addresses.SelectMany(a => FindingsOf(a, users)), .. Unallocated(snapshot, addresses, users),
             .. Handles(snapshot), .. Affinities(snapshot),
             .. snapshot.Damaged.Select(d => new AuditFinding(AuditProblem.BlockDamaged, d.Key, d.Reason))]);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 
 namespace Calico.Ipam;
@@ -66,7 +67,7 @@ public sealed partial class AllocationBlock
     public IEnumerable<int> AllocatedOrdinals => Enumerable.Range(0, Size).Where(o => _allocations[o] != Free);
 
     /// <summary>Addresses that are not free, ascending.</summary>
-    public ImmutableArray<IPAddress> InUse => [.. AllocatedOrdinals.Select(o => Cidr.Address((UInt128)o))];
+    public ImmutableArray<IPAddress> InUse => [.. AllocatedOrdinals.Select(o => Cidr.AddressAt((UInt128)o))];
 
     /// <summary>A block in which everything is free.</summary>
     public static AllocationBlock Create(Cidr cidr, string? affinity, DateTimeOffset? claimTime, ulong sequence)
@@ -127,10 +128,10 @@ public sealed partial class AllocationBlock
 
     /// <summary>The place of an address, or null when it is not in the block.</summary>
     public int? OrdinalOf(IPAddress address) =>
-        Cidr.Of(address) is var single && Cidr.Contains(single) ? (int)(single.First - Cidr.First) : null;
+        Cidr.From(address) is var single && Cidr.Contains(single) ? (int)(single.First - Cidr.First) : null;
 
     /// <summary>The address at a place.</summary>
-    public IPAddress AddressOf(int ordinal) => Cidr.Address((UInt128)ordinal);
+    public IPAddress AddressOf(int ordinal) => Cidr.AddressAt((UInt128)ordinal);
 
     /// <summary>Who has it, or null when it is free.</summary>
     public IpamAttribute? AttributeOf(int ordinal) => _allocations[ordinal] is var index && index != Free ? _attributes[index] : null;

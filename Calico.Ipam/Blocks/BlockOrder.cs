@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Text;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Ipam;
 
@@ -25,7 +26,7 @@ public static class BlockOrder
         for (var i = BigInteger.Zero; i < count; i++)
         {
             var index = (UInt128)((start + i) % count);
-            yield return new(pool.First + (index << (pool.AddressBits - blockSize)), blockSize, pool.IsV6);
+            yield return new(pool.IsIpv6, pool.First + (index << (pool.AddressBits - blockSize)), blockSize);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Ipam;
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 
 namespace Calico.Ipam;
@@ -19,16 +20,7 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
     /// <exception cref="CalicoException">Nothing was assigned: no pool serves the request, or no such node.</exception>
     public async Task<(AssignedAddresses Assigned, CalicoException? Failure)> AssignAsync(AutoAssignRequest request, int ipVersion, CancellationToken ct)
     {
-        var run = new Run
-        {
-            Request = request,
-            IpVersion = ipVersion,
-            Config = await facts.ConfigAsync(ct),
-            Reserved = await facts.ReservationsAsync(ct),
-            AllPools = await facts.PoolsAsync(ct),
-            Pools = [],
-            Remaining = ipVersion == 4 ? request.Ipv4 : request.Ipv6,
-        };
+        var run = await StartAsync(request, ipVersion, ipVersion == 4 ? request.Ipv4 : request.Ipv6, ct);
         var requested = run.Remaining;
         if (await ExistingAsync(run, ct) is { } existing)
         {
@@ -85,16 +77,7 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
     /// <summary>Makes sure that the host has a block with affinity.</summary>
     public async Task<Cidr?> EnsureBlockAsync(AutoAssignRequest request, int ipVersion, CancellationToken ct)
     {
-        var run = new Run
-        {
-            Request = request,
-            IpVersion = ipVersion,
-            Config = await facts.ConfigAsync(ct),
-            Reserved = await facts.ReservationsAsync(ct),
-            AllPools = await facts.PoolsAsync(ct),
-            Pools = [],
-            Remaining = 1,
-        };
+        var run = await StartAsync(request, ipVersion, 1, ct);
         var nodeLabels = await NodeLabelsAsync(request, ct);
         run.Pools = await PoolsAsync(run, nodeLabels, ct);
         var affine = await AffineBlocksAsync(run, nodeLabels, ct);
@@ -146,6 +129,17 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
     internal static AffinityOwner OwnerOf(string host, IntendedUse use) =>
         use == IntendedUse.LoadBalancer ? AffinityOwner.LoadBalancer : new(host);
 
+    private async Task<Run> StartAsync(AutoAssignRequest request, int ipVersion, int count, CancellationToken ct) => new()
+    {
+        Request = request,
+        IpVersion = ipVersion,
+        Config = await facts.ConfigAsync(ct),
+        Reserved = await facts.ReservationsAsync(ct),
+        AllPools = await facts.PoolsAsync(ct),
+        Pools = [],
+        Remaining = count,
+    };
+
     private async Task<IReadOnlyDictionary<string, string>> NodeLabelsAsync(AutoAssignRequest request, CancellationToken ct)
     {
         if (request.Use == IntendedUse.Unspecified)
@@ -186,7 +180,7 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
             throw new CalicoException(Problem.NotFound, $"cannot find a qualified ippool, no pools match the required use ({request.Use})");
         }
 
-        return request.Within is { } within ? [.. allowed.Where(p => p.Cidr.Overlaps(Cidr.Of(within)))] : allowed;
+        return request.Within is { } within ? [.. allowed.Where(p => p.Cidr.Overlaps(Cidr.From(within)))] : allowed;
     }
 
     private static bool IsOtherFamily(string wanted, int version) => Cidr.TryParse(wanted, out var cidr) && cidr.Version != version;
@@ -346,7 +340,7 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
         return null;
     }
 
-    private static bool IsUseful(Run run, Cidr block) => run.Request.Within is not { } within || block.Overlaps(Cidr.Of(within));
+    private static bool IsUseful(Run run, Cidr block) => run.Request.Within is not { } within || block.Overlaps(Cidr.From(within));
 
     private async Task BorrowAsync(Run run, CancellationToken ct)
     {

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 
 namespace Calico.Ipam;
@@ -149,7 +150,7 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
         }
 
         // Its pool is gone; the block outlives it.
-        return (await change.AllBlocksAsync(Cidr.Of(address).Version, ct)).Cast<Cidr?>().FirstOrDefault(b => b!.Value.Contains(address));
+        return (await change.AllBlocksAsync(Cidr.From(address).Version, ct)).Cast<Cidr?>().FirstOrDefault(b => b!.Value.Contains(address));
     }
 
     private async Task<DateTimeOffset?> CoolingSinceAsync(CancellationToken ct) =>
@@ -184,7 +185,7 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
             return;
         }
 
-        var held = value.Block.Where(b => Cidr.TryParse(b.Key, out var c) && c.Version == Cidr.Of(request.Address).Version).Sum(b => b.Value);
+        var held = value.Block.Where(b => Cidr.TryParse(b.Key, out var c) && c.Version == Cidr.From(request.Address).Version).Sum(b => b.Value);
         if (held >= request.MaxPerHandle)
         {
             throw new CalicoException(Problem.Exhausted, string.Create(CultureInfo.InvariantCulture,

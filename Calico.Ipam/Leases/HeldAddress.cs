@@ -26,4 +26,14 @@ internal sealed record HeldAddress
     public ImmutableArray<JournalledWrite> Undo { get; init; } = [];
 
     [JsonIgnore] public IPAddress Ip => IPAddress.Parse(Address);
+
+    /// <summary>A release of what this node does not know: whether it ever was, the store decides by handle and sequence number.</summary>
+    public static HeldAddress Unknown(AddressLease lease) => new()
+    {
+        Address = lease.Address.ToString(),
+        Block = "",
+        Handle = lease.Handle,
+        Sequence = lease.Sequence,
+        IsDoubtful = true,
+    };
 }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using System.Text.Json.Serialization;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 
 namespace Calico.Ipam;

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Store;
 
 namespace Calico.Ipam;
@@ -278,7 +279,7 @@ public sealed partial class NodeIpam
             int parked;
             lock (_gate)
             {
-                parked = _ledger.Parked.Keys.Count(a => Cidr.Of(a).Version == version);
+                parked = _ledger.Parked.Keys.Count(a => Cidr.From(a).Version == version);
             }
 
             if (parked == _options.ParkedAddresses

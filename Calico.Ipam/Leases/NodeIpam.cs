@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Net;
 using System.Text.Json;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Store;
 using Microsoft.Extensions.Logging;
 
@@ -189,7 +190,7 @@ public sealed partial class NodeIpam : IAsyncDisposable
         {
             return Task.FromResult<ImmutableArray<AddressLease>>([.. _ledger.Leases.Values
                 .Where(l => (adapter is null || l.Adapter == adapter) && (handle is null || l.Handle == handle))
-                .OrderBy(l => Cidr.Of(l.Ip)).Select(l => l.ToLease())]);
+                .OrderBy(l => Cidr.From(l.Ip)).Select(l => l.ToLease())]);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Selectors;
 
@@ -45,7 +46,7 @@ public sealed record IpamPool
         {
             Name = resource.Metadata.Name,
             Cidr = cidr,
-            BlockSize = spec.BlockSize is null or 0 ? DefaultBlockSize(cidr) : spec.BlockSize.Value,
+            BlockSize = spec.BlockSize is null or 0 ? IpPoolSpec.DefaultBlockSize(cidr) : spec.BlockSize.Value,
             Disabled = spec.Disabled == true || !IsAllocatable(resource),
             IsManual = spec.AssignmentMode == "Manual",
             NodeSelector = spec.NodeSelector ?? "",
@@ -54,11 +55,8 @@ public sealed record IpamPool
         };
     }
 
-    /// <summary>26 or 122.</summary>
-    public static int DefaultBlockSize(Cidr pool) => pool.IsV6 ? 122 : 26;
-
     /// <summary>The block that an address of the pool belongs to.</summary>
-    public Cidr BlockOf(System.Net.IPAddress address) => Cidr.Of(address).Widen(BlockSize);
+    public Cidr BlockOf(System.Net.IPAddress address) => Cidr.From(address).Widen(BlockSize);
 
     /// <summary>Whether the pool serves a node.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: the selector is malformed.</exception>

@@ -8,7 +8,7 @@ namespace Calico.Ipam;
 /// <summary>The facts as the store has them at the time of each question. A value that cannot be read counts as absent.</summary>
 public sealed class StoreIpamFacts(IKeyValueStore store) : IIpamFacts
 {
-    private const string Resources = "/calico/resources/v3/projectcalico.org/";
+    private const string Resources = ResourceKind.Root;
 
     public async ValueTask<ImmutableArray<IpamPool>> PoolsAsync(CancellationToken ct)
     {
@@ -20,18 +20,17 @@ public sealed class StoreIpamFacts(IKeyValueStore store) : IIpamFacts
     public async ValueTask<AddressSet> ReservationsAsync(CancellationToken ct)
     {
         var range = await store.ListAsync(Resources + "ipreservations/", 0, ct);
-        var ranges = new List<Cidr>();
+        var texts = new List<string?>();
         foreach (var item in range.Items)
         {
             using var document = Parse(item.Value);
             if (document is not null && TryGet(document.RootElement, out var cidrs, "spec", "reservedCIDRs") && cidrs.ValueKind == JsonValueKind.Array)
             {
-                ranges.AddRange(cidrs.EnumerateArray().Where(c => c.ValueKind == JsonValueKind.String && Cidr.TryParse(c.GetString(), out _))
-                    .Select(c => Cidr.Parse(c.GetString()!)));
+                texts.AddRange(cidrs.EnumerateArray().Where(c => c.ValueKind == JsonValueKind.String).Select(c => c.GetString()));
             }
         }
 
-        return AddressSet.Of(ranges);
+        return AddressSet.Read(texts);
     }
 
     public async ValueTask<IReadOnlyDictionary<string, string>?> NodeLabelsAsync(string node, CancellationToken ct) =>

@@ -19,6 +19,7 @@ internal static unsafe partial class LibC
     public const int SO_RCVBUF = 8;
     public const int SO_PEERCRED = 17;
     public const int SO_RCVTIMEO = 20;
+    public const int SO_ATTACH_FILTER = 26;
     public const int SO_SNDBUFFORCE = 32;
     public const int SO_RCVBUFFORCE = 33;
     public const int NETLINK_ADD_MEMBERSHIP = 1;
@@ -85,6 +86,18 @@ internal static unsafe partial class LibC
     {
         public nint Seconds;
         public nint Microseconds;
+    }
+
+    /// <summary><c>struct sock_filter</c> of uapi linux/filter.h.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public readonly record struct FilterInstruction(ushort Code, byte JumpIfTrue, byte JumpIfFalse, uint Value);
+
+    /// <summary><c>struct sock_fprog</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct FilterProgram
+    {
+        public ushort Length;
+        public FilterInstruction* Instructions;
     }
 
     [StructLayout(LayoutKind.Sequential)]

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Calico.Linux.Netlink;
 using Microsoft.Win32.SafeHandles;
@@ -22,6 +23,39 @@ internal static unsafe class NetlinkCalls
         var address = new LibC.SockAddrNetlink { Family = LibC.AF_NETLINK };
         if (LibC.Bind(socket, &address, (uint)sizeof(LibC.SockAddrNetlink)) != 0)
             throw Failed("bind a netlink socket");
+    }
+
+    /// <summary>The number that the kernel gave the socket: the sender in its requests, and in the notices of what they did.</summary>
+    public static uint PortOf(SafeHandle socket)
+    {
+        LibC.SockAddrNetlink address = default;
+        uint length = (uint)sizeof(LibC.SockAddrNetlink);
+        return LibC.GetSocketName(socket, &address, &length) == 0 ? address.PortId : throw Failed("ask for a netlink socket's port");
+    }
+
+    /// <summary>Has the kernel drop, before they are queued, notices of what these ports' requests did.</summary>
+    /// <remarks>A classic filter sees a datagram from its first nlmsghdr on; every message of a datagram is of one request or
+    /// transaction. Loads turn to host order, so the numbers are turned too.</remarks>
+    public static void DropNoticesOf(SafeHandle socket, ReadOnlySpan<uint> ports)
+    {
+        // uapi linux/bpf_common.h; nlmsg_pid is at 12 in struct nlmsghdr (uapi linux/netlink.h).
+        const ushort LoadWord = 0x20;       // BPF_LD | BPF_W | BPF_ABS
+        const ushort JumpIfEqual = 0x15;    // BPF_JMP | BPF_JEQ | BPF_K
+        const ushort Return = 0x06;         // BPF_RET | BPF_K
+        const uint SenderOffset = 12;
+
+        Span<LibC.FilterInstruction> program = stackalloc LibC.FilterInstruction[ports.Length + 3];
+        program[0] = new(LoadWord, 0, 0, SenderOffset);
+        for (int i = 0; i < ports.Length; i++)
+            program[i + 1] = new(JumpIfEqual, (byte)(ports.Length - i), 0, BinaryPrimitives.ReverseEndianness(ports[i]));
+        program[^2] = new(Return, 0, 0, uint.MaxValue);
+        program[^1] = new(Return, 0, 0, 0);
+        fixed (LibC.FilterInstruction* first = program)
+        {
+            var filter = new LibC.FilterProgram { Length = (ushort)program.Length, Instructions = first };
+            if (LibC.SetSocketOption(socket, LibC.SOL_SOCKET, LibC.SO_ATTACH_FILTER, &filter, (uint)sizeof(LibC.FilterProgram)) != 0)
+                throw Failed("filter the notices of a netlink socket");
+        }
     }
 
     public static void SetOption(SafeHandle socket, int level, int option, int value, string what)

@@ -51,6 +51,10 @@ public sealed class NetlinkEventSocket : IDisposable
         }
     }
 
+    /// <summary>Has the kernel leave out what these sockets' requests did from now on. Replaces what was given before.</summary>
+    /// <param name="ports"><see cref="NetlinkSocket.PortId"/> of each.</param>
+    public void IgnoreDoingsOf(params ReadOnlySpan<uint> ports) => NetlinkCalls.DropNoticesOf(_handle, ports);
+
     /// <summary>Waits for the next datagram. The memory is valid until the next call.</summary>
     /// <exception cref="NetlinkOverrunException">Events were lost, also those that waited: read the state anew, then go on receiving.</exception>
     public async ValueTask<ReadOnlyMemory<byte>> ReceiveAsync(CancellationToken cancellationToken)

@@ -16,7 +16,10 @@ namespace Calico.Linux.Netlink;
 public sealed class NetlinkSocket : IDisposable
 {
     /// <summary>The kernel never sends a larger datagram on a dump (32 KiB), nor in an ack (capped).</summary>
-    private const int ReceiveBufferLength = 64 * 1024;
+    private const int DumpLength = 64 * 1024;
+
+    /// <summary>Holds an ack with its text, and a veth link (1.5 KiB) or two.</summary>
+    private const int AnswerLength = 8 * 1024;
 
     /// <summary>Attempts at a dump that changes keep interrupting.</summary>
     private const int DumpAttempts = 8;
@@ -24,12 +27,13 @@ public sealed class NetlinkSocket : IDisposable
     private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(30);
 
     private readonly SafeFileHandle _handle;
-    private readonly byte[] _received = GC.AllocateUninitializedArray<byte>(ReceiveBufferLength);
+    private readonly byte[] _received;
     private readonly TimeSpan _timeout;
     private uint _sequence;
 
-    private NetlinkSocket(SafeFileHandle handle, TimeSpan timeout)
+    private NetlinkSocket(SafeFileHandle handle, TimeSpan timeout, int receiveLength)
     {
+        _received = GC.AllocateUninitializedArray<byte>(receiveLength);
         _handle = handle;
         _timeout = timeout;
     }
@@ -39,7 +43,8 @@ public sealed class NetlinkSocket : IDisposable
     /// <param name="receiveTimeout">How long to wait for an answer; 30 s when null. (A set-up of a large ruleset takes tens of
     /// seconds inside sendmsg, which this does not limit.)</param>
     /// <param name="bufferBytes">Send and receive buffers, forced past the system's limits with CAP_NET_ADMIN, up to them without; 0 leaves them.</param>
-    public static NetlinkSocket Open(NetlinkFamily family, TimeSpan? receiveTimeout = null, int bufferBytes = 0)
+    /// <param name="isBrief">For single objects only, no dumps: a smaller buffer.</param>
+    public static NetlinkSocket Open(NetlinkFamily family, TimeSpan? receiveTimeout = null, int bufferBytes = 0, bool isBrief = false)
     {
         TimeSpan timeout = receiveTimeout ?? DefaultTimeout;
         var handle = new SafeFileHandle(NetlinkCalls.Open(family), ownsHandle: true);
@@ -51,7 +56,7 @@ public sealed class NetlinkSocket : IDisposable
             NetlinkCalls.SetOption(handle, LibC.SOL_NETLINK, LibC.NETLINK_CAP_ACK, 1, "ask for short acks");
             if (bufferBytes > 0)
                 NetlinkCalls.SetBuffers(handle, bufferBytes);
-            return new NetlinkSocket(handle, timeout);
+            return new NetlinkSocket(handle, timeout, isBrief ? AnswerLength : DumpLength);
         }
         catch (NetlinkException)
         {
@@ -59,6 +64,9 @@ public sealed class NetlinkSocket : IDisposable
             throw;
         }
     }
+
+    /// <summary>What the kernel calls this socket, in the notices of what it did.</summary>
+    public uint PortId => NetlinkCalls.PortOf(_handle);
 
     /// <summary>Asks the kernel to filter dumps by the header's fields (NETLINK_GET_STRICT_CHK, since 4.20).</summary>
     public void FilterDumpsInKernel() =>

@@ -3,7 +3,7 @@ using Calico.Linux.Netlink;
 
 namespace Calico.Linux.Nftables;
 
-/// <summary>Transactions of everyone in one network namespace, as they are committed; our own are among them.</summary>
+/// <summary>Transactions of everyone in one network namespace, as they are committed; our own are among them unless they are ignored.</summary>
 /// <remarks>Open it before the first listing: then nothing falls between listing and events. One reader.</remarks>
 public sealed class NftChangeStream : IDisposable
 {
@@ -21,6 +21,10 @@ public sealed class NftChangeStream : IDisposable
 
     /// <summary>Subscribes in the network namespace of the calling thread.</summary>
     public static NftChangeStream Open() => new(NetlinkEventSocket.Open(NetlinkFamily.Netfilter, [NFNLGRP_NFTABLES]));
+
+    /// <summary>Leaves out the transactions of a socket from now on.</summary>
+    /// <param name="port">Its <see cref="NftSocket.PortId"/>.</param>
+    public void IgnoreDoingsOf(uint port) => _socket.IgnoreDoingsOf(port);
 
     /// <summary>Changes until cancelled. After one with <see cref="NftChange.Lost"/> it goes on.</summary>
     public async IAsyncEnumerable<NftChange> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken)

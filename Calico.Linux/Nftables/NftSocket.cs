@@ -22,6 +22,9 @@ public sealed partial class NftSocket : IDisposable
     public static NftSocket Open(TimeSpan? receiveTimeout = null) =>
         new(NetlinkSocket.Open(NetlinkFamily.Netfilter, receiveTimeout, BufferBytes));
 
+    /// <summary>For <see cref="NftChangeStream.IgnoreDoingsOf"/>.</summary>
+    public uint PortId => _socket.PortId;
+
     /// <summary>Sends the batch in one sendmsg; on return all of it is in force.</summary>
     /// <param name="batch">The changes; an empty batch does nothing.</param>
     /// <param name="generation">If given, commit only if this is still the ruleset's generation.</param>

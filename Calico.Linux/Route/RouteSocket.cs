@@ -41,6 +41,12 @@ public sealed class RouteSocket : IDisposable
         }
     }
 
+    /// <summary>As <see cref="Open"/>, for a handful of requests and no listings: cheap enough to be made for one workload.</summary>
+    public static RouteSocket OpenBrief() => new(NetlinkSocket.Open(NetlinkFamily.Route, isBrief: true));
+
+    /// <summary>For <see cref="RouteEventStream.IgnoreDoingsOf"/>.</summary>
+    public uint PortId => _socket.PortId;
+
     /// <summary>Sends the batch in one sendmsg (in one per thousand requests) and reads every ack.</summary>
     /// <exception cref="NetlinkException">The exchange itself failed; what the kernel did is not known.</exception>
     public RouteOutcome Send(RouteBatch batch)

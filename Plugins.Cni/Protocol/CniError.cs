@@ -70,15 +70,17 @@ internal sealed record CniError(int Code, string Message, string Details)
         var text = new StringBuilder();
         if (e.Path is not null)
             text.Append(e.Path).Append(": ");
-        if (e.Problem == Problem.Exhausted && !e.Message.StartsWith("failed to request", StringComparison.Ordinal))
-        {
-            // Upstream's prefix; scripts look for it.
-            var family = e.Message.Contains("IPv6", StringComparison.OrdinalIgnoreCase) ? "IPv6" : "IPv4";
+        // Upstream's prefix; scripts look for it. A disk can be exhausted too, so it has to be addresses that ran out.
+        if (e.Problem == Problem.Exhausted && FamilyOf(e.Message) is { } family)
             text.Append("failed to request ").Append(family).Append(" addresses: ");
-        }
 
         return text.Append(e.Message).ToString();
     }
+
+    private static string? FamilyOf(string message) =>
+        message.Contains("requested IPv4 addresses", StringComparison.Ordinal) ? "IPv4"
+        : message.Contains("requested IPv6 addresses", StringComparison.Ordinal) ? "IPv6"
+        : null;
 
     private static string TextAt(JsonElement root, ReadOnlySpan<byte> name) =>
         root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";

@@ -16,11 +16,10 @@ internal readonly record struct InterfaceAddress(IPAddress Address, int PrefixLe
     {
         result = default;
         var slash = text.IndexOf('/');
-        // IPAddress also reads "1" and "0x7f.1", which no runtime means.
         var host = slash < 0 ? text : text[..slash];
-        if (host.IndexOf('.') < 0 && host.IndexOf(':') < 0 || !IPAddress.TryParse(host, out var address))
-            return false;
-        if (address.AddressFamily == AddressFamily.InterNetwork && host.Count('.') != 3)
+        // The framework also reads "1", "0x7f.1" and "012.0.0.1" (as 10.0.0.1), and zones and brackets: no runtime means those.
+        if (host.IndexOfAny("%[] ") >= 0 || !IPAddress.TryParse(host, out var address)
+            || (address.AddressFamily == AddressFamily.InterNetwork && !host.SequenceEqual(address.ToString())))
             return false;
         var length = LengthOf(address);
         if (slash >= 0 && (!int.TryParse(text[(slash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var given)

@@ -21,7 +21,7 @@ public sealed class ResultTable
     {
         var line = new ResultLine(measure, ours, reference, ratio, budget, met);
         lines.Add(line);
-        Console.WriteLine($"  {measure,-58} {ours,-22} {reference,-30} {RatioText(ratio),6}  {(met ? "within" : "OVER")} {budget}");
+        Console.WriteLine($"  {measure,-76} {ours,-22} {reference,-30} {RatioText(ratio),6}  {(met ? "within" : "OVER")} {budget}");
     }
 
     /// <summary>A ratio with a highest value.</summary>

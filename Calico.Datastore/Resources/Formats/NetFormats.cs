@@ -1,19 +1,20 @@
 using System.Globalization;
 using System.Net;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Datastore.Resources.Formats;
 
 /// <summary>Formats of addresses and networks. Each returns what is wrong with a text, or null.</summary>
 public static class NetFormats
 {
-    public static string? Address(string text) => NetText.TryParseAddress(text, out _) ? null : "must be an IP address";
+    public static string? Address(string text) => AddressText.TryParse(text, out _) ? null : "must be an IP address";
 
     public static string? AddressV4(string text) => OfVersion(text, 4) ? null : "must be a valid IPv4 address";
 
     public static string? AddressV6(string text) => OfVersion(text, 6) ? null : "must be a valid IPv6 address";
 
     /// <summary>Address or network, host bits allowed.</summary>
-    public static string? Cidr(string text) => NetText.TryParseNet(text, out _, out _) ? null : "must be an IP address or CIDR";
+    public static string? Cidr(string text) => Addresses.Cidr.TryParse(text, out _) ? null : "must be an IP address or CIDR";
 
     public static string? CidrV4(string text) => Cidr(text) ?? CidrOfVersion(text, 4);
 
@@ -21,7 +22,7 @@ public static class NetFormats
 
     /// <summary>Address or network whose host bits are clear.</summary>
     public static string? Net(string text) =>
-        Cidr(text) ?? (NetText.TryParseNet(text, out var address, out var length) && NetText.Mask(address, length).Equals(address)
+        Cidr(text) ?? (AddressText.TryParse(text, out var address, out _) && Addresses.Cidr.Parse(text).FirstAddress().Equals(address)
             ? null
             : "CIDR is not strictly masked");
 
@@ -31,7 +32,7 @@ public static class NetFormats
 
     /// <summary>A network of exactly one address.</summary>
     public static string? SingleAddressNet(string text) =>
-        Cidr(text) ?? (NetText.TryParseNet(text, out var address, out var length) && length == NetText.Bits(address)
+        Cidr(text) ?? (Addresses.Cidr.TryParse(text, out var cidr) && cidr.IsHost
             ? null
             : "IP network contains multiple addresses");
 
@@ -46,7 +47,7 @@ public static class NetFormats
     /// <summary>Address of an <see cref="AddressAndPort"/> text.</summary>
     public static bool TryParseAddressAndPort(string text, out IPAddress? address)
     {
-        if (NetText.TryParseAddress(text, out address))
+        if (AddressText.TryParse(text, out address))
         {
             return true;
         }
@@ -59,16 +60,16 @@ public static class NetFormats
 
         var host = text[..colon];
         var bracketed = host.StartsWith('[') && host.EndsWith(']');
-        return NetText.TryParseAddress(bracketed ? host[1..^1] : host, out address)
-            && NetText.Version(address) == (bracketed ? 6 : 4);
+        return AddressText.TryParse(bracketed ? host[1..^1] : host, out address)
+            && Addresses.Cidr.From(address).IsIpv6 == bracketed;
     }
 
     private static bool IsPort(ReadOnlySpan<char> text) =>
         ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0;
 
     private static bool OfVersion(string text, int version) =>
-        NetText.TryParseAddress(text, out var address) && NetText.Version(address) == version;
+        AddressText.TryParse(text, out var address) && Addresses.Cidr.From(address).Version == version;
 
     private static string? CidrOfVersion(string text, int version) =>
-        NetText.TryParseNet(text, out var address, out _) && NetText.Version(address) == version ? null : $"must be IPv{version}";
+        Addresses.Cidr.TryParse(text, out var cidr) && cidr.Version == version ? null : $"must be IPv{version}";
 }

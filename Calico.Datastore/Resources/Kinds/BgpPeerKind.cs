@@ -1,3 +1,4 @@
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources.Formats;
 using Calico.Datastore.Resources.Shapes;
 using static Calico.Datastore.Resources.Shapes.FieldFactory;
@@ -50,7 +51,7 @@ internal static class BgpPeerKind
 
     private static void ReachableOverSameFamily(JsonObjectView it, ShapeReport report)
     {
-        if (NetText.TryParseAddress(it.Text("reachableBy"), out var via)
+        if (AddressText.TryParse(it.Text("reachableBy"), out var via)
             && NetFormats.TryParseAddressAndPort(it.Text("peerIP"), out var peer) && peer!.AddressFamily != via.AddressFamily)
         {
             report.Add(it.At("reachableBy"), "must be of the same IP version as peerIP", it["reachableBy"]);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources.Formats;
 using Calico.Datastore.Store;
 
@@ -21,7 +22,7 @@ internal sealed class IpPoolClientRules : ClientRules
     public override Task<Resource> BeforeUpdateAsync(ResourceClient client, Resource old, Resource resource, CancellationToken ct)
     {
         var (before, after) = ((Resource<IpPoolSpec>)old, Normalise((Resource<IpPoolSpec>)resource));
-        if (NetText.Canonical(before.Spec.Cidr) != after.Spec.Cidr)
+        if (!Cidr.TryParse(before.Spec.Cidr, out var range) || range.ToString() != after.Spec.Cidr)
         {
             throw ResourceErrors.Invalid("IPPool.Spec.CIDR", "IPPool CIDR cannot be modified", after.Spec.Cidr);
         }
@@ -76,15 +77,14 @@ internal sealed class IpPoolClientRules : ClientRules
 
     private static async Task RefuseOverlapAsync(ResourceClient client, Resource<IpPoolSpec> pool, CancellationToken ct)
     {
-        if (!NetText.TryParseNet(pool.Spec.Cidr, out var address, out var length))
+        if (!Cidr.TryParse(pool.Spec.Cidr, out var range))
         {
             return;
         }
 
         foreach (var other in (await client.ListAsync(pool.Kind, "", ct)).Items.OfType<Resource<IpPoolSpec>>())
         {
-            if (other.Metadata.Name != pool.Metadata.Name && NetText.TryParseNet(other.Spec.Cidr, out var otherAddress, out var otherLength)
-                && NetText.Overlap(address, length, otherAddress, otherLength))
+            if (other.Metadata.Name != pool.Metadata.Name && Cidr.TryParse(other.Spec.Cidr, out var taken) && range.Overlaps(taken))
             {
                 throw ResourceErrors.Invalid("IPPool.Spec.CIDR",
                     $"IPPool({pool.Metadata.Name}) CIDR overlaps with IPPool({other.Metadata.Name}) CIDR {other.Spec.Cidr}", pool.Spec.Cidr);
@@ -94,16 +94,16 @@ internal sealed class IpPoolClientRules : ClientRules
 
     private static async Task RefuseOtherBlockSizeAsync(ResourceClient client, IpPoolSpec pool, CancellationToken ct)
     {
-        if (!NetText.TryParseNet(pool.Cidr, out var address, out var length))
+        if (!Cidr.TryParse(pool.Cidr, out var range))
         {
             return;
         }
 
-        var blocks = await client.Store.ListAsync(IpamKeys.Blocks(NetText.Version(address)), 0, ct);
+        var blocks = await client.Store.ListAsync(IpamKeys.Blocks(range.Version), 0, ct);
         foreach (var block in blocks.Items)
         {
-            if (IpamKeys.TryParseBlock(block.Key, out var cidr) && NetText.TryParseNet(cidr, out var inside, out var size)
-                && size >= length && NetText.Overlap(address, length, inside, size) && size != BlockSize(pool) && !IsDeleted(block))
+            if (IpamKeys.TryParseBlock(block.Key, out var text) && Cidr.TryParse(text, out var inside) && range.Contains(inside)
+                && inside.PrefixLength != BlockSize(pool) && !IsDeleted(block))
             {
                 throw ResourceErrors.Invalid("IPPool.Spec.BlockSize",
                     "IPPool blocksSize conflicts with existing allocations that use a different blockSize", $"{BlockSize(pool)}");
@@ -131,12 +131,16 @@ internal sealed class IpPoolClientRules : ClientRules
             throw ResourceErrors.Invalid("IPPool.Spec.CIDR", $"IPPool {wrong}", pool.Spec.Cidr);
         }
 
-        var cidr = NetText.Canonical(pool.Spec.Cidr);
+        var cidr = Cidr.Parse(pool.Spec.Cidr).ToString();
         return pool with { Spec = pool.Spec with { Cidr = cidr, BlockSize = BlockSize(pool.Spec with { Cidr = cidr }) } };
     }
 
-    private static int BlockSize(IpPoolSpec pool) =>
-        pool.BlockSize is { } size and not 0 ? size : pool.Cidr.Contains(':', StringComparison.Ordinal) ? 122 : 26;
+    private static int BlockSize(IpPoolSpec pool)
+    {
+        // Old data may hold what is no range: that one counts as IPv4.
+        _ = Cidr.TryParse(pool.Cidr, out var range);
+        return pool.BlockSize is { } size and not 0 ? size : IpPoolSpec.DefaultBlockSize(range);
+    }
 
     private static bool IsLoadBalancer(IpPoolSpec pool) => pool.AllowedUses?.Contains("LoadBalancer") == true;
 }

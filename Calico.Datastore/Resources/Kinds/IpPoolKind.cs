@@ -1,3 +1,4 @@
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources.Formats;
 using Calico.Datastore.Resources.Shapes;
 using static Calico.Datastore.Resources.Shapes.FieldFactory;
@@ -8,6 +9,8 @@ namespace Calico.Datastore.Resources.Kinds;
 internal static class IpPoolKind
 {
     private static readonly string[] encapsulations = ["ipipMode", "vxlanMode"];
+
+    private static readonly Cidr[] linkLocal = [Cidr.Parse("169.254.0.0/16"), Cidr.Parse("fe80::/10")];
 
     internal static ResourceKind Create() => new ResourceKind<IpPoolSpec>
     {
@@ -44,8 +47,7 @@ internal static class IpPoolKind
 
     private static void Range(JsonObjectView it, ShapeReport report)
     {
-        if (NetText.TryParseNet(it.Text("cidr"), out var address, out var length)
-            && (Overlaps(address, length, "169.254.0.0", 16) || Overlaps(address, length, "fe80::", 10)))
+        if (Cidr.TryParse(it.Text("cidr"), out var cidr) && linkLocal.Any(cidr.Overlaps))
         {
             report.Add(it.At("cidr"), "IP pool range overlaps with IPv4 or IPv6 Link Local range", it["cidr"]);
         }
@@ -53,20 +55,19 @@ internal static class IpPoolKind
 
     private static void BlockSize(JsonObjectView it, ShapeReport report)
     {
-        if (!NetText.TryParseNet(it.Text("cidr"), out var address, out var length))
+        if (!Cidr.TryParse(it.Text("cidr"), out var cidr))
         {
             return;
         }
 
-        var v4 = NetText.Version(address) == 4;
-        var blockSize = it.Number("blockSize") is { } set and not 0 ? set : v4 ? 26 : 122;
-        var (least, most) = v4 ? (20, 32) : (116, 128);
+        var blockSize = it.Number("blockSize") is { } set and not 0 ? set : IpPoolSpec.DefaultBlockSize(cidr);
+        var (least, most) = cidr.IsIpv6 ? (116, 128) : (20, 32);
         if (blockSize < least || blockSize > most)
         {
             report.Add(it.At("blockSize"), $"block size must be between {least} and {most}", it["blockSize"]);
         }
 
-        if (length > blockSize && !it.IsTrue("disabled"))
+        if (cidr.PrefixLength > blockSize && !it.IsTrue("disabled"))
         {
             report.Add(it.At("cidr"),
                 $"IP pool size is too small for use with Calico IPAM. It must be equal to or greater than the block size /{blockSize}.",
@@ -82,7 +83,7 @@ internal static class IpPoolKind
             report.Add(it.Path, "ipipMode and vxlanMode cannot both be enabled on the same IP pool");
         }
 
-        if (IsOn(it, "ipipMode") && NetText.TryParseNet(it.Text("cidr"), out var address, out _) && NetText.Version(address) == 6)
+        if (IsOn(it, "ipipMode") && Cidr.TryParse(it.Text("cidr"), out var cidr) && cidr.IsIpv6)
         {
             report.Add(it.At("ipipMode"), "IPIP is not supported on IPv6 pools", it["ipipMode"]);
         }
@@ -134,7 +135,4 @@ internal static class IpPoolKind
     }
 
     private static bool IsOn(JsonObjectView it, string mode) => it.Text(mode) is not ("" or "Never");
-
-    private static bool Overlaps(System.Net.IPAddress address, int length, string other, int otherLength) =>
-        NetText.TryParseAddress(other, out var parsed) && NetText.Overlap(address, length, parsed, otherLength);
 }

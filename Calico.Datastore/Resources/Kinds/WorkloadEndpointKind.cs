@@ -1,3 +1,4 @@
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources.Formats;
 using Calico.Datastore.Resources.Shapes;
 using static Calico.Datastore.Resources.Shapes.FieldFactory;
@@ -28,7 +29,7 @@ internal static class WorkloadEndpointKind
     {
         Rules = [(it, report) =>
         {
-            if (NetText.TryParseAddress(it.Text("internalIP"), out var inner) && NetText.TryParseAddress(it.Text("externalIP"), out var outer)
+            if (AddressText.TryParse(it.Text("internalIP"), out var inner) && AddressText.TryParse(it.Text("externalIP"), out var outer)
                 && inner.AddressFamily != outer.AddressFamily)
             {
                 report.Add(it.Path, "mixed IP address versions");
@@ -107,10 +108,10 @@ internal static class WorkloadEndpointKind
 
     private static void NatsInsideNetworks(JsonObjectView it, ShapeReport report)
     {
-        var networks = it.Texts("ipNetworks").Select(NetText.Canonical).ToHashSet(StringComparer.Ordinal);
+        var networks = it.Texts("ipNetworks").Where(text => Cidr.TryParse(text, out _)).Select(Cidr.Parse).ToHashSet();
         foreach (var nat in it.Objects("ipNATs"))
         {
-            if (NetText.TryParseAddress(nat.Text("internalIP"), out var inner) && !networks.Contains($"{inner}/{NetText.Bits(inner)}"))
+            if (AddressText.TryParse(nat.Text("internalIP"), out var inner) && !networks.Contains(Cidr.From(inner)))
             {
                 report.Add(nat.At("internalIP"), "NAT is not in the endpoint networks", nat["internalIP"]);
             }

@@ -1,4 +1,4 @@
-using Calico.Datastore.Resources.Formats;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Datastore.Resources.Shapes;
 
@@ -37,7 +37,7 @@ internal static class EntityRules
     {
         foreach (var net in it.Texts("notNets"))
         {
-            if (NetText.TryParseNet(net, out _, out var length) && length == 0)
+            if (Cidr.TryParse(net, out var cidr) && cidr.PrefixLength == 0)
             {
                 report.Add(it.At("notNets"), "catch-all CIDR in negation creates logical contradiction (matches no traffic)");
             }

@@ -1,3 +1,4 @@
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources.Formats;
 
 namespace Calico.Datastore.Resources.Shapes;
@@ -46,7 +47,7 @@ internal static class RuleRules
     internal static void OneFamily(JsonObjectView it, ShapeReport report)
     {
         var versions = sides.SelectMany(side => netLists.SelectMany(list => it.Object(side).Texts(list)))
-            .Select(net => NetText.TryParseNet(net, out var address, out _) ? NetText.Version(address) : 0)
+            .Select(net => Cidr.TryParse(net, out var cidr) ? cidr.Version : 0)
             .Where(version => version != 0).Distinct().ToArray();
         if (versions.Length > 1)
         {

@@ -1,4 +1,5 @@
 using System.Net;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Ipam;
 

@@ -5,7 +5,7 @@ namespace Calico.Ipam;
 
 /// <summary>Binds addresses that were leased before; one that is free by now is claimed again.</summary>
 internal sealed class BindOperation(string adapter, ImmutableArray<IPAddress> addresses, string handle, WorkloadEndpointId endpoint,
-    Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion) : NodeOperation<ImmutableArray<AddressLease>>
+    Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion) : LeasingOperation(companion)
 {
     private readonly string _endpoint = LeaseRecord.FormatEndpoint(endpoint);
 
@@ -95,15 +95,4 @@ internal sealed class BindOperation(string adapter, ImmutableArray<IPAddress> ad
         StoreHandle = "",
         StoreSequence = 0,
     };
-
-    private void Conclude(List<LeaseRecord> leases, Action<LeaseCompanion> add)
-    {
-        ImmutableArray<AddressLease> answer = [.. leases.OrderBy(l => Cidr.Of(l.Ip)).Select(l => l.ToLease())];
-        if (companion?.Invoke(answer) is { } written)
-        {
-            add(written);
-        }
-
-        Result = answer;
-    }
 }

@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
 using System.Net;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Ipam;
 
 /// <summary>Claims addresses for a handle, and binds them if an endpoint is named.</summary>
 internal sealed class ClaimOperation(string adapter, AddressClaim claim, WorkloadEndpointId? bindTo,
-    Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion) : NodeOperation<ImmutableArray<AddressLease>>
+    Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion) : LeasingOperation(companion)
 {
     private readonly string? _endpoint = bindTo is { } id ? LeaseRecord.FormatEndpoint(id) : null;
 
@@ -32,8 +33,8 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
         }
         else
         {
-            leases.AddRange(await AssignAsync(plan, wanted, 4, claim.Ipv4 - leases.Count(l => !l.Cidr.IsV6), ct));
-            leases.AddRange(await AssignAsync(plan, wanted, 6, claim.Ipv6 - leases.Count(l => l.Cidr.IsV6), ct));
+            leases.AddRange(await AssignAsync(plan, wanted, 4, claim.Ipv4 - leases.Count(l => !l.Cidr.IsIpv6), ct));
+            leases.AddRange(await AssignAsync(plan, wanted, 6, claim.Ipv6 - leases.Count(l => l.Cidr.IsIpv6), ct));
         }
 
         if (_endpoint is not null)
@@ -72,10 +73,10 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
         {
             foreach (var isV6 in new[] { false, true })
             {
-                var missing = (isV6 ? claim.Ipv6 : claim.Ipv4) - leases.Count(l => l.Cidr.IsV6 == isV6);
+                var missing = (isV6 ? claim.Ipv6 : claim.Ipv4) - leases.Count(l => l.Cidr.IsIpv6 == isV6);
                 for (; missing > 0; missing--)
                 {
-                    if (plan.Take(wanted, a => Cidr.Of(a).IsV6 == isV6 && plan.IsIn(claim.Pools, a) && IsWithin(a)) is not { } lease)
+                    if (plan.Take(wanted, a => Cidr.From(a).IsIpv6 == isV6 && plan.IsIn(claim.Pools, a) && IsWithin(a)) is not { } lease)
                     {
                         return false;
                     }
@@ -138,7 +139,7 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
 
     private ImmutableArray<LeaseRecord> Existing(LeaseLedger ledger)
     {
-        var existing = ledger.OfHandle(claim.Handle).OrderBy(l => Cidr.Of(l.Ip)).ToImmutableArray();
+        var existing = ledger.OfHandle(claim.Handle).OrderBy(l => Cidr.From(l.Ip)).ToImmutableArray();
         return existing.FirstOrDefault(l => l.Adapter != adapter) is { } other ? throw HeldBy(other) : existing;
     }
 
@@ -194,7 +195,7 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
             Pools4 = ipVersion == 4 ? ofFamily : [],
             Pools6 = ipVersion == 6 ? ofFamily : [],
             Namespace = claim.Namespace,
-            Within = claim.Within is { } within && Cidr.Of(within).Version == ipVersion ? within : null,
+            Within = claim.Within is { } within && Cidr.From(within).Version == ipVersion ? within : null,
             IsBetterLeft = plan.IsBetterLeft,
         };
         var (assigned, failure) = await plan.Auto.AssignAsync(request, ipVersion, ct);
@@ -245,7 +246,7 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
 
     private void RefuseOutside(ImmutableArray<IpamPool> pools, IPAddress address)
     {
-        var family = Cidr.Of(address).Version;
+        var family = Cidr.From(address).Version;
         var named = claim.Pools.Where(w => FamilyOf(pools, w) == family).Select(w => PoolChoice.Find(pools, w)!).ToImmutableArray();
         if (!IsWithin(address) || (!named.IsEmpty && !named.Any(p => p.Cidr.Contains(address))))
         {
@@ -254,20 +255,9 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
     }
 
     private bool IsWithin(IPAddress address) =>
-        claim.Within is not { } within || Cidr.Of(within).Version != Cidr.Of(address).Version || within.Contains(address);
+        claim.Within is not { } within || Cidr.From(within).Version != Cidr.From(address).Version || within.Contains(address);
 
     private LeaseRecord Bind(LeaseRecord lease) => lease.Bound is null && lease.Purpose != LeasePurpose.Foreign
         ? lease with { Bound = _endpoint }
         : throw HeldBy(lease);
-
-    private void Conclude(List<LeaseRecord> leases, Action<LeaseCompanion> add)
-    {
-        ImmutableArray<AddressLease> answer = [.. leases.OrderBy(l => Cidr.Of(l.Ip)).Select(l => l.ToLease())];
-        if (companion?.Invoke(answer) is { } written)
-        {
-            add(written);
-        }
-
-        Result = answer;
-    }
 }

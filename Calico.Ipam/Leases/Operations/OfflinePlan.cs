@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Store;
 
 namespace Calico.Ipam;
@@ -85,7 +86,7 @@ internal sealed class OfflinePlan(string node, LeaseLedger ledger, ImmutableArra
     /// <summary>Whether a pool that a claim names has the address; a name that is not known fits nothing.</summary>
     public bool IsIn(ImmutableArray<string> wanted, IPAddress address)
     {
-        var family = Cidr.Of(address).Version;
+        var family = Cidr.From(address).Version;
         var named = wanted.Select(w => pools.FirstOrDefault(p => p.Name == w)?.Cidr ?? w)
             .Select(c => Cidr.TryParse(c, out var cidr) && c.Contains('/', StringComparison.Ordinal) ? cidr : (Cidr?)null).ToImmutableArray();
         var ofFamily = named.Where(n => n is null || n.Value.Version == family).ToImmutableArray();

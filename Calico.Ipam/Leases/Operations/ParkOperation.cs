@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Ipam;
 
@@ -9,7 +10,7 @@ internal sealed class ParkOperation(int ipVersion, int target) : NodeOperation<i
 
     public override async Task PlanAsync(OnlinePlan plan, CancellationToken ct)
     {
-        var parked = plan.Ledger.Parked.Values.Where(p => Cidr.Of(p.Ip).Version == ipVersion).ToImmutableArray();
+        var parked = plan.Ledger.Parked.Values.Where(p => Cidr.From(p.Ip).Version == ipVersion).ToImmutableArray();
         Result = target - parked.Length;
         foreach (var surplus in parked.Skip(target))
         {

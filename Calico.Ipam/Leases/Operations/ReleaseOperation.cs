@@ -59,14 +59,7 @@ internal sealed class ReleaseOperation(string adapter, AddressLease lease) : Nod
             }
 
             // Not known here: journalled as it is; the store decides by handle and sequence number when it is back.
-            plan.Edit.SetRelease(new()
-            {
-                Address = lease.Address.ToString(),
-                Block = "",
-                Handle = lease.Handle,
-                Sequence = lease.Sequence,
-                IsDoubtful = true,
-            });
+            plan.Edit.SetRelease(HeldAddress.Unknown(lease));
             Result = ReleaseOutcome.Released;
             return true;
         }

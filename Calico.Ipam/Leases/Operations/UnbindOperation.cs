@@ -58,14 +58,7 @@ internal sealed class UnbindOperation(string adapter, WorkloadEndpointId endpoin
         foreach (var lease in Unknown(plan.Ledger))
         {
             // Never given out again from here: nobody on this node knows whether the store ever had it.
-            plan.Edit.SetRelease(new()
-            {
-                Address = lease.Address.ToString(),
-                Block = "",
-                Handle = lease.Handle,
-                Sequence = lease.Sequence,
-                IsDoubtful = true,
-            });
+            plan.Edit.SetRelease(HeldAddress.Unknown(lease));
         }
 
         plan.Add(companion);

@@ -41,6 +41,11 @@ public sealed class RouteEventStream : IDisposable
         return new RouteEventStream(NetlinkEventSocket.Open(NetlinkFamily.Route, [.. groups], bufferBytes));
     }
 
+    /// <summary>Leaves out what these sockets' requests do from now on: whoever did it knows. What the kernel does on its own because of it
+    /// (a carrier comes up, routes go with their link) is still told.</summary>
+    /// <param name="ports"><see cref="RouteSocket.PortId"/> of each.</param>
+    public void IgnoreDoingsOf(params ReadOnlySpan<uint> ports) => _socket.IgnoreDoingsOf(ports);
+
     /// <summary>Events until cancelled. After <see cref="RouteEvent.Lost"/> it goes on.</summary>
     public async IAsyncEnumerable<RouteEvent> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {

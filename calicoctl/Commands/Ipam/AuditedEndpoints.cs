@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
-using Calico.Datastore.Resources.Formats;
 using Calico.Ipam;
 
 namespace Calico.Cli.Commands.Ipam;
@@ -32,5 +32,5 @@ internal static class AuditedEndpoints
 
     // One address may serve two kinds of tunnel; that is one user.
     private static ImmutableArray<IPAddress> Parse(IEnumerable<string?> texts) =>
-        [.. texts.Select(text => text is { Length: > 0 } && NetText.TryParseNet(text, out var address, out _) ? address : null).OfType<IPAddress>().Distinct()];
+        [.. texts.Select(text => text is { Length: > 0 } && AddressText.TryParse(text, out var address, out _) ? address : null).OfType<IPAddress>().Distinct()];
 }

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Net;
-using Calico.Datastore.Resources.Formats;
+using Calico.Datastore.Addresses;
 
 namespace Calico.Cli.Commands.Ipam;
 
@@ -17,7 +17,7 @@ internal static class IpamCommand
     };
 
     /// <summary>An address as a user wrote it.</summary>
-    internal static IPAddress ParseAddress(string text) => NetText.TryParseAddress(text, out var address)
+    internal static IPAddress ParseAddress(string text) => AddressText.TryParse(text, out var address)
         ? address
         : throw new CliException($"Error executing command: invalid IP address specified: {text}", toOutput: true);
 }

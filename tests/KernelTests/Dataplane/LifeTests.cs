@@ -107,6 +107,50 @@ public sealed class LifeTests
     }
 
     [Test]
+    public async Task Route_that_bird_still_holds_becomes_the_new_workloads()
+    {
+        var (node, a, _) = await TwoAsync();
+        await using var __ = node;
+        // The workload was on another node a moment ago; proto 12 is BIRD's (rtnetlink.h).
+        node.Host.Inside("ip", "route", "add", "blackhole", "10.65.0.4/32", "proto", "12");
+        await node.WireAsync("c", "10.65.0.4/32");
+        await node.PublishAsync("c", "10.65.0.4/32", "open");
+        Assert.That(node.Host.Inside("ip", "route"), Does.Contain("10.65.0.4 dev calic proto 80").And.Not.Contain("blackhole"));
+        Assert.That(CanPing(a, "10.65.0.4"), Is.True);
+    }
+
+    [Test]
+    public async Task Link_that_was_down_has_its_route_again()
+    {
+        var (node, a, _) = await TwoAsync();
+        await using var __ = node;
+        node.Host.Inside("ip", "link", "set", "calib", "down");
+        node.Host.Inside("ip", "link", "set", "calib", "up");
+        await EventuallyAsync(() => node.Host.Inside("ip", "route").Contains("10.65.0.3 dev calib proto 80"), "the route");
+        await EventuallyAsync(() => CanPing(a, "10.65.0.3"), "the workload");
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Endpoint_that_is_withdrawn_and_published_on_a_standing_link_has_its_route_again(bool wiredFirst)
+    {
+        var (node, a, _) = await TwoAsync();
+        await using var __ = node;
+        if (!wiredFirst)
+        {
+            // The link's maker died; nothing in this process knows its routes.
+            await node.RestartAsync();
+            await node.Loop.SetInitialAsync([Endpoint("a", "10.65.0.2/32", "open"), Endpoint("b", "10.65.0.3/32", "open")], Deadline());
+            node.Accept(Profile("open", AllowAll));
+        }
+        await node.Loop.WithdrawAsync(Id("b"), Deadline());
+        await EventuallyAsync(() => !node.Host.Inside("ip", "route").Contains("10.65.0.3"), "the route to go");
+        await node.PublishAsync("b", "10.65.0.3/32", "open");
+        Assert.That(node.Host.Inside("ip", "route"), Does.Contain("10.65.0.3 dev calib proto 80"));
+        Assert.That(CanPing(a, "10.65.0.3"), Is.True);
+    }
+
+    [Test]
     public async Task Blocks_of_this_node_lead_nowhere_and_strays_of_ours_go()
     {
         var node = new PretendNode();

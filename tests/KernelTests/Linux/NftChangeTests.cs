@@ -191,6 +191,38 @@ public class NftChangeTests
         Assert.That(changes[1].Generation, Is.EqualTo(nft.GetGeneration()).And.EqualTo(changes[0].Generation + 1));
     }
 
+    [Test]
+    public async Task An_ignored_sockets_transactions_are_not_told_and_a_strangers_in_between_is()
+    {
+        using var ns = new ScratchNamespace();
+        using NftSocket ours = ns.OpenNft();
+        using NftSocket other = ns.OpenNft();
+        using NftChangeStream stream = ns.Broker.Run(ns.File, NftChangeStream.Open);
+        stream.IgnoreDoingsOf(ours.PortId);
+        Add(ours, "mine1");
+        Add(other, "theirs");
+        Add(ours, "mine2");
+        Add(other, "last");
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        List<string> told = [];
+
+        await foreach (NftChange change in stream.ReadAllAsync(limit.Token))
+        {
+            told.Add(change.Tables.Single().Name);
+            if (told[^1] == "last")
+                break;
+        }
+
+        Assert.That(told, Is.EqualTo(new[] { "theirs", "last" }));
+
+        static void Add(NftSocket socket, string table)
+        {
+            using var batch = new NftBatch();
+            batch.AddTable(new NftTable(NftFamily.Inet, table));
+            socket.Commit(batch);
+        }
+    }
+
     [Test, Explicit("a measurement: prints the time of one endpoint's elements at a thousand endpoints")]
     public void Measure_endpoint_elements()
     {

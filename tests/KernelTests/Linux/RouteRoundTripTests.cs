@@ -392,6 +392,39 @@ public class RouteRoundTripTests
     }
 
     [Test]
+    public async Task Routes_of_ignored_sockets_are_not_told_and_what_the_kernel_does_of_itself_is()
+    {
+        using var ns = new ScratchNamespace();
+        using RouteSocket first = ns.OpenRoute();
+        using RouteSocket second = ns.OpenRoute();
+        using RouteSocket other = ns.OpenRoute();
+        using RouteEventStream stream = ns.Broker.Run(ns.File, () => RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Routes));
+        stream.IgnoreDoingsOf(first.PortId, second.PortId);
+        AddPair(first, "a", 10, "b", 11);
+        first.Execute(b => b.AddRoute(Route(1)));
+        second.Execute(b => b.AddRoute(Route(2)));
+        other.Execute(b => b.AddRoute(Route(3)));
+        other.Execute(b => b.DeleteRoute(Route(2)));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        List<string> told = [];
+        bool isUp = false;
+
+        await foreach (RouteEvent change in stream.ReadAllAsync(limit.Token))
+        {
+            isUp |= change is RouteEvent.LinkChanged { Link: { Name: "a", IsUp: true }, Removed: false };
+            if (change is RouteEvent.RouteChanged r && r.Route.Protocol == Ours)
+                told.Add($"{(r.Removed ? "-" : "+")}{r.Route.Destination}");
+            if (told is [.., "-10.65.0.2/32"])
+                break;
+        }
+
+        Assert.That(told, Is.EqualTo(new[] { "+10.65.0.3/32", "-10.65.0.2/32" }));
+        Assert.That(isUp, Is.True, "that the link came up");
+
+        static RouteEntry Route(byte last) => new() { Destination = IPNetwork.Parse($"10.65.0.{last}/32"), LinkIndex = 10, Protocol = Ours };
+    }
+
+    [Test]
     public async Task A_flood_that_overflows_the_buffer_is_told_as_lost()
     {
         using var ns = new ScratchNamespace();

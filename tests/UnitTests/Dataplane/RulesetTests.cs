@@ -1,7 +1,7 @@
 using Calico.Dataplane;
 using Calico.Dataplane.Translation;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Sync;
-using Calico.Felix;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
 using Calico.Linux.Nftables;

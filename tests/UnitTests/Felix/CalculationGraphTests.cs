@@ -185,21 +185,6 @@ public sealed class CalculationGraphTests
         Assert.That(text, Does.Not.Contain("Allow").And.Not.Contain("Deny"));
     }
 
-    [TestCase("10.1", "", ExpectedResult = false)]
-    [TestCase("010.0.0.1", "", ExpectedResult = false)]
-    [TestCase("10.0.0.1/33", "", ExpectedResult = false)]
-    [TestCase("fe80::1%eth0", "", ExpectedResult = false)]
-    [TestCase("10.1.2.3/8", "10.0.0.0/8", ExpectedResult = true)]
-    [TestCase("0.0.0.0/0", "0.0.0.0/0", ExpectedResult = true)]
-    [TestCase("2001:DB8::1", "2001:db8::1", ExpectedResult = true)]
-    [TestCase("::/0", "::/0", ExpectedResult = true)]
-    public bool Ranges_are_read_as_people_write_them(string text, string canonical)
-    {
-        var parsed = Cidr.TryParse(text, out var cidr);
-        Assert.That(parsed ? cidr.ToString() : "", Is.EqualTo(canonical));
-        return parsed;
-    }
-
     [Test]
     public void Random_walk_ends_where_a_new_graph_starts()
     {

@@ -1,5 +1,5 @@
 using System.Text;
-using Calico.Felix;
+using Calico.Datastore.Addresses;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
 using NUnit.Framework;
@@ -81,7 +81,7 @@ internal sealed class FakeDataplane
         }
         foreach (var (destination, target) in _routes)
         {
-            text.AppendLine($"route {destination} {target ?? "blackhole"}");
+            text.AppendLine($"route {destination.ToShortString()} {target ?? "blackhole"}");
         }
         return text.ToString().TrimEnd();
     }

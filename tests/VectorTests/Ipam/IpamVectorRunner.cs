@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 using Calico.Ipam;
 using static Calico.VectorTests.Ipam.IpamDatastore;

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Calico.Datastore.Addresses;
 using Calico.Ipam;
 using static Calico.VectorTests.Ipam.IpamDatastore;
 
@@ -71,7 +72,7 @@ internal static partial class ProseVector
         using var pool = JsonDocument.Parse("""{"cidr":"20.0.0.0/24","blockSize":26}""");
         datastore.SetPool(pool.RootElement);
         var (other, same) = (Assign(datastore, "host-B", 1)[0], Assign(datastore, "host-A", 1)[0]);
-        return Cidr.Of(one).Widen(26) != Cidr.Of(two).Widen(26) ? "two blocks in one pool"
+        return Cidr.From(one).Widen(26) != Cidr.From(two).Widen(26) ? "two blocks in one pool"
             : !Cidr.Parse("20.0.0.0/24").Contains(other) || !Cidr.Parse("20.0.0.0/24").Contains(same) ? $"{other} and {same}"
             : null;
     }
