@@ -24,6 +24,10 @@ public sealed partial class DataplaneLoop
     private readonly List<LoopRequest.Withdraw> _withdrawing = [];
     private readonly HashSet<Cidr> _freed = [];
     private readonly List<uint> _ownPorts = [];
+
+    /// <summary>Kept up to the first comparison only.</summary>
+    private readonly FreeAddresses _freeAddresses;
+
     private TableReconciler _table = null!;
     private RouteReconciler _routes = null!;
     private ConntrackSocket _connections = null!;
@@ -168,6 +172,10 @@ public sealed partial class DataplaneLoop
         if (batch is not null)
         {
             _graph.Apply(batch);
+            if (!_isReconciled)
+            {
+                _freeAddresses.Apply(batch);
+            }
             _confirmedAt = batch.Status == Datastore.Sync.SyncStatus.InSync ? _time.GetUtcNow() : _confirmedAt;
         }
         foreach (var request in requests)
@@ -230,6 +238,7 @@ public sealed partial class DataplaneLoop
                 {
                     SetLocal(endpoint);
                 }
+                _cutter.Begin(initial.Endpoints.SelectMany(e => e.Addresses.Select(Cidr.From)));
                 _isInitial = true;
                 initial.Done.TrySetResult();
                 break;
@@ -314,6 +323,7 @@ public sealed partial class DataplaneLoop
             _isReconciled = true;
             _isAdopted = false;
             ForgetWithdrawn();
+            _cutter.Sweep(_freeAddresses.List());
             Log.Reconciled(_logger, _graph.Revision, _translator.Endpoints.Count);
         }
         CutConnections();

@@ -45,6 +45,7 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         _graph = new(options.NodeName);
         _translator = new(options);
         _forwarding = new(network);
+        _freeAddresses = new(options.NodeName);
     }
 
     /// <summary>Where it is.</summary>

@@ -33,6 +33,9 @@ public sealed class EndpointLife(EndpointRecord record, EndpointState state)
         }
     }
 
+    /// <summary>Its removal was begun: whatever of it failed, it does not go on living.</summary>
+    public bool IsEnding { get; set; }
+
     public Attachment ToAttachment()
     {
         lock (guard)

@@ -51,7 +51,11 @@ public sealed record EndpointRecord
     /// <summary>Boot that made the kernel objects.</summary>
     public string BootId { get; init; } = "";
 
-    /// <summary>The link was asked for (its absence after a restart then means that the namespace died).</summary>
+    /// <summary>Its adapter prepared it before it has a link, and ends it by a call of its own: a lost link takes it back to prepared.
+    /// False, also in logs of versions that did not know: it lives and dies with its link.</summary>
+    public bool SplitLife { get; init; }
+
+    /// <summary>The link was asked for (its absence after a restart then means that the namespace died, or that it was never made).</summary>
     public bool Placed { get; init; }
 
     /// <summary>The wiring was seen to be complete; written without waiting for the disk.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Text.Json;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
@@ -19,21 +20,26 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
 
     private static readonly ResourceKind Kind = ResourceKinds.All["Profile"];
 
-    private readonly ConcurrentDictionary<string, ProfileDefaults> ensured = new();
+    private readonly ConcurrentDictionary<string, (ProfileDefaults Defaults, string Uid)> ensured = new();
+
+    /// <summary>One change of a profile at a time: what is journalled would otherwise be brought over what was written since.</summary>
+    private readonly KeyedLocks<string> locks = new();
 
     public async Task EnsureAsync(string name, ProfileDefaults defaults, CancellationToken ct)
     {
-        var key = new ResourceKey("Profile", "", name);
+        using var hold = await locks.EnterAsync(name, ct);
+        var key = KeyOf(name);
         var found = view.Find(key);
-        if (found is not null && ensured.TryGetValue(name, out var before) && Same(before, defaults))
+        if (found is not null && ensured.TryGetValue(name, out var before) && Same(before.Defaults, defaults))
         {
             return;
         }
 
-        if (found is not null && found.Metadata.Annotations?.ContainsKey(MadeBy) != true)
+        if (found is not null && !IsAdapters(found))
         {
             // A person's: theirs to shape.
-            ensured[name] = defaults;
+            await ForgetAsync(name, ct);
+            ensured[name] = (defaults, "");
             return;
         }
 
@@ -45,42 +51,91 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
 
         await PutAsync(profile, ct);
         // Felix has it before the caller connects its first endpoint.
-        enforce(new(SyncStatus.InSync, view.Sync.Revision, [new(key, profile)]));
-        ensured[name] = defaults;
+        Enforce(new(key, profile));
+        ensured[name] = (defaults, profile.Metadata.Uid ?? "");
     }
 
     public async Task RemoveAsync(string name, CancellationToken ct)
     {
-        if (book.All.Any(l => l.Record.Profiles.Contains(name)))
+        using var hold = await locks.EnterAsync(name, ct);
+        if (IsUsed(name))
         {
             return;
         }
 
-        var found = view.Find(new("Profile", "", name));
-        if (found?.Metadata.Annotations?.ContainsKey(MadeBy) == true)
+        var isGone = true;
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        patience.CancelAfter(StorePatience);
+        try
         {
-            await store.CommitAsync(new StoreTransaction(new StoreOperation.Delete(KeyOf(name))), ct);
+            isGone = await DeleteAsync(name, new(), patience.Token);
+            await ForgetAsync(name, ct);
+        }
+        catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
+        {
+            if (view.Find(KeyOf(name)) is { } found && !IsAdapters(found))
+            {
+                isGone = false;
+                await ForgetAsync(name, ct);
+            }
+            else
+            {
+                await log.CommitAsync([new(Section + name, ProfileRemoval.Write(KnownUids(name)))], ct);
+                Log.RemovedLater(logger, name, e.Message);
+            }
         }
 
-        await log.CommitAsync([new(Section + name, null)], ct);
+        if (isGone)
+        {
+            // The store tells nothing of a profile that it never had.
+            Enforce(new(KeyOf(name), null));
+        }
+
         ensured.TryRemove(name, out _);
     }
 
-    /// <summary>Profiles that the store has not taken yet, for the dataplane after a restart with a dead store.</summary>
-    public ImmutableArray<SyncUpdate> Pending() =>
-        [.. from entry in log.List(Section)
-            let name = entry.Key[Section.Length..]
-            let profile = Kind.DecodeStored(entry.Value) as Resource<ProfileSpec>
-            where profile is not null
-            select new SyncUpdate(new("Profile", "", name), profile)];
+    /// <summary>What the store has not taken yet, for the dataplane after a restart with a dead store: profiles, and removals of profiles
+    /// that the last known state of the store still has.</summary>
+    public ImmutableArray<SyncUpdate> Pending()
+    {
+        var updates = ImmutableArray.CreateBuilder<SyncUpdate>();
+        foreach (var (entry, value) in log.List(Section))
+        {
+            var key = KeyOf(entry[Section.Length..]);
+            if (ProfileRemoval.Read(value) is not { } removal)
+            {
+                updates.Add(new(key, Kind.DecodeStored(value)));
+            }
+            else if (view.Find(key) is { } known && IsAdapters(known) && removal.Covers(known.Metadata.Uid))
+            {
+                updates.Add(new(key, null));
+            }
+        }
 
-    /// <summary>Writes what the store missed. Throws while it is away.</summary>
+        return updates.ToImmutable();
+    }
+
+    /// <summary>Brings what the store missed. Throws while it is away.</summary>
     public async Task ReplayAsync(CancellationToken ct)
     {
-        foreach (var (key, value) in log.List(Section))
+        foreach (var name in log.List(Section).Select(e => e.Key[Section.Length..]))
         {
-            await WriteAsync(key[Section.Length..], value, ct);
-            await log.CommitAsync([new(key, null)], ct);
+            using var hold = await locks.EnterAsync(name, ct);
+            if (log.Get(Section + name) is not { } value)
+            {
+                continue;
+            }
+
+            if (ProfileRemoval.Read(value) is not { } removal)
+            {
+                await WriteAsync(name, value, ct);
+            }
+            else if (!IsUsed(name))
+            {
+                await DeleteAsync(name, removal, ct);
+            }
+
+            await ForgetAsync(name, ct);
         }
     }
 
@@ -88,15 +143,27 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
     {
         var name = profile.Metadata.Name;
         var value = Kind.Encode(profile);
+        var isJournalled = log.Get(Section + name) is not null;
+        if (isJournalled)
+        {
+            // First: a crash after the write must not bring what waits there, a removal even, over it.
+            await log.CommitAsync([new(Section + name, value)], ct);
+        }
+
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
         patience.CancelAfter(StorePatience);
         try
         {
             await WriteAsync(name, value, patience.Token);
+            await ForgetAsync(name, ct);
         }
         catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
         {
-            await log.CommitAsync([new(Section + name, value)], ct);
+            if (!isJournalled)
+            {
+                await log.CommitAsync([new(Section + name, value)], ct);
+            }
+
             Log.Later(logger, name, e.Message);
         }
     }
@@ -104,13 +171,68 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
     /// <summary>Writes where nothing is, or what an adapter made: a person's profile stays.</summary>
     private async Task WriteAsync(string name, ReadOnlyMemory<byte> value, CancellationToken ct)
     {
-        var put = new StoreOperation.Put(KeyOf(name), value);
+        var put = new StoreOperation.Put(Kind.Path(KeyOf(name)), value);
         var written = await store.CommitAsync(new([StoreCompare.Absent(put.Key)], [put], [new StoreOperation.Get(put.Key)]), ct);
-        if (!written.Succeeded && written.Results[0] is [var stored]
-            && Kind.DecodeStored(stored.Value)?.Metadata.Annotations?.ContainsKey(MadeBy) == true)
+        if (!written.Succeeded && written.Results[0] is [var stored] && IsAdapters(Read(stored)))
         {
             // Lost to another node: it made the same profile of the same network.
             await store.CommitAsync(new([StoreCompare.At(stored.Key, stored.ModRevision)], [put], []), ct);
+        }
+    }
+
+    /// <summary>Deletes what an adapter made, as it was read: a person's profile stays, and one that changes meanwhile.</summary>
+    /// <returns>Whether there is none now.</returns>
+    private async Task<bool> DeleteAsync(string name, ProfileRemoval removal, CancellationToken ct)
+    {
+        var key = Kind.Path(KeyOf(name));
+        if (await store.GetAsync(key, 0, ct) is not { } stored)
+        {
+            return true;
+        }
+
+        return Read(stored) is { } profile && IsAdapters(profile) && removal.Covers(profile.Metadata.Uid)
+            && (await store.CommitAsync(new([StoreCompare.At(key, stored.ModRevision)], [new StoreOperation.Delete(key)], []), ct)).Succeeded;
+    }
+
+    private async Task ForgetAsync(string name, CancellationToken ct)
+    {
+        if (log.Get(Section + name) is not null)
+        {
+            await log.CommitAsync([new(Section + name, null)], ct);
+        }
+    }
+
+    private IEnumerable<string> KnownUids(string name)
+    {
+        var journalled = log.Get(Section + name);
+        var removed = journalled is null ? null : ProfileRemoval.Read(journalled.Value);
+        return
+        [
+            view.Find(KeyOf(name))?.Metadata.Uid ?? "",
+            ensured.TryGetValue(name, out var made) ? made.Uid : "",
+            // It may have reached the store although the answer was lost.
+            journalled is null || removed is not null ? "" : Kind.DecodeStored(journalled.Value).Metadata.Uid ?? "",
+            .. removed?.Uids ?? [],
+        ];
+    }
+
+    // "Resync" adds a state and says nothing about the rest: whether all is known only sync itself says.
+    private void Enforce(SyncUpdate update) => enforce(new(SyncStatus.Resync, view.Sync.Revision, [update]));
+
+    private bool IsUsed(string name) => book.All.Any(l => l.Record.Profiles.Contains(name));
+
+    private static bool IsAdapters(Resource? profile) => profile?.Metadata.Annotations?.ContainsKey(MadeBy) == true;
+
+    /// <summary>Null: not readable, and therefore nothing of ours.</summary>
+    private static Resource? Read(KeyValue stored)
+    {
+        try
+        {
+            return Kind.DecodeStored(stored.Value);
+        }
+        catch (JsonException)
+        {
+            return null;
         }
     }
 
@@ -141,11 +263,14 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
     private static bool Same(ProfileDefaults a, ProfileDefaults b) =>
         a.Internal == b.Internal && a.OpenIngress == b.OpenIngress && a.LabelsToApply.SequenceEqual(b.LabelsToApply);
 
-    private static string KeyOf(string name) => $"/calico/resources/v3/projectcalico.org/profiles/{name}";
+    private static ResourceKey KeyOf(string name) => new("Profile", "", name);
 
     private static partial class Log
     {
         [LoggerMessage(1121, LogLevel.Warning, "profile {Name}: the store does not answer ({Reason}); in force here, written there later")]
         public static partial void Later(ILogger logger, string name, string reason);
+
+        [LoggerMessage(1122, LogLevel.Warning, "profile {Name}: the store does not answer ({Reason}); out of force here, removed there later")]
+        public static partial void RemovedLater(ILogger logger, string name, string reason);
     }
 }

@@ -9,8 +9,10 @@ public sealed partial class WorkloadConnector
     /// <summary>How long such a publication holds the endpoint's lock at a time: a removal waits no longer.</summary>
     private static readonly TimeSpan PublishTurn = TimeSpan.FromSeconds(1);
 
-    private static EndpointRecord WithPlace(EndpointRecord record, Placement place) => record with
+    private EndpointRecord WithPlace(EndpointRecord record, Placement place) => record with
     {
+        // Of the link, not of the record: what was only prepared outlives a boot.
+        BootId = node.BootId,
         PeerInterface = place.InterfaceName,
         NamespaceIdentity = place.Namespace?.Identity ?? 0,
         NamespacePath = place.Namespace?.ToString(),

@@ -96,7 +96,7 @@ public sealed partial class WorkloadConnector
         EndpointRecord Make(ImmutableArray<AddressLease> leases)
         {
             var made = draft.Make(leases);
-            return place is null ? made : WithPlace(made, place);
+            return place is null ? made with { SplitLife = true } : WithPlace(made, place);
         }
 
         LeaseCompanion Record(ImmutableArray<AddressLease> leases)

@@ -17,7 +17,8 @@ public sealed partial class WorkloadConnector
         }
     }
 
-    /// <summary>Removes the endpoints of this node that cannot be alive: of an earlier boot, or whose link is gone.</summary>
+    /// <summary>Settles what the kernel took away: endpoints of an earlier boot, or whose link is gone. Whole lives are removed; split
+    /// lives that may go on are prepared again.</summary>
     /// <returns>How many were removed.</returns>
     public async Task<int> CollectDeadAsync(CancellationToken ct)
     {
@@ -25,7 +26,7 @@ public sealed partial class WorkloadConnector
         foreach (var life in book.All)
         {
             ct.ThrowIfCancellationRequested();
-            if (DeathOf(life.Record) is { } reason && await CollectAsync(life, () => DeathOf(life.Record), reason))
+            if (LossOf(life.Record) is { } reason && await CollectAsync(life, () => LossOf(life.Record), reason, mayGoOn: true))
             {
                 collected++;
             }
@@ -47,7 +48,7 @@ public sealed partial class WorkloadConnector
         foreach (var life in book.All.Where(l => l.Record.Adapter == adapter && l.Record.Network == network))
         {
             ct.ThrowIfCancellationRequested();
-            if (!live.Contains((life.Record.Id, life.Record.Instance)) && await CollectAsync(life, () => "", $"not in {adapter}'s report"))
+            if (!live.Contains((life.Record.Id, life.Record.Instance)) && await CollectAsync(life, () => "", $"not in {adapter}'s report", mayGoOn: false))
             {
                 collected++;
             }
@@ -56,14 +57,20 @@ public sealed partial class WorkloadConnector
         return collected;
     }
 
-    /// <summary>Why the endpoint cannot be alive, or null.</summary>
-    private string? DeathOf(EndpointRecord record) =>
+    /// <summary>Why its link is not there, or null.</summary>
+    private string? LossOf(EndpointRecord record) =>
         !record.Placed ? null
         : record.BootId != node.BootId ? "the machine was started anew"
-        : !kernel.LinkExists(record.HostInterface) ? $"its interface {record.HostInterface} is gone, so its namespace is"
+        : !kernel.LinkExists(record.HostInterface) ? $"its interface {record.HostInterface} is gone"
         : null;
 
-    private async Task<bool> CollectAsync(EndpointLife life, Func<string?> still, string reason)
+    /// <summary>Whether an endpoint without a link can be attached again by its adapter. A split life is its adapter's to end: the
+    /// orchestrator still holds the address, and the link may be missing because a crash cut an attachment or a detachment short. Only
+    /// what was attached in an earlier boot is over: its container went with the machine, and the next one gets an endpoint of its own.</summary>
+    private bool CanBeAttachedAgain(EndpointLife life) =>
+        life.Record.SplitLife && !life.IsEnding && (!life.Record.Complete || life.Record.BootId == node.BootId);
+
+    private async Task<bool> CollectAsync(EndpointLife life, Func<string?> still, string reason, bool mayGoOn)
     {
         var id = life.Record.Id;
         try
@@ -72,6 +79,13 @@ public sealed partial class WorkloadConnector
             // Second look, now that nobody else changes it.
             if (!book.TryFind(id, out var now) || now != life || still() is null)
             {
+                return false;
+            }
+
+            if (mayGoOn && CanBeAttachedAgain(life))
+            {
+                await DetachHeldAsync(life);
+                Log.PreparedAgain(logger, id, reason);
                 return false;
             }
 
@@ -94,6 +108,7 @@ public sealed partial class WorkloadConnector
         // Its own time: what is half removed serves nobody, whoever stops waiting.
         using var limit = new CancellationTokenSource(UndoTime, time);
         var record = life.Record;
+        life.IsEnding = true;
         try
         {
             await kernel.WithdrawAsync(record.Id, limit.Token);

@@ -116,14 +116,15 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
         {
             await DetachHeldAsync(life);
         }
-        else if (life.Record.Complete && life.Status.State == EndpointState.Enforced)
+        else if (life.Record.Complete && life.Status.State == EndpointState.Enforced && kernel.LinkExists(life.Record.HostInterface))
         {
             return life.ToAttachment();
         }
 
         try
         {
-            life.Replace(WithPlace(life.Record, place));
+            // Said here too: the record may be of a version that did not say it when it prepared.
+            life.Replace(WithPlace(life.Record, place) with { SplitLife = true });
             await log.CommitAsync([life.Record.ToWrite()], ct);
             await AttachHeldAsync(life, place, wait, ct);
         }
@@ -256,6 +257,9 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
 
         [LoggerMessage(1106, LogLevel.Warning, "{Endpoint}: could not be collected, tried again later: {Reason}")]
         public static partial void CollectFailed(ILogger logger, WorkloadEndpointId endpoint, string reason);
+
+        [LoggerMessage(1108, LogLevel.Information, "{Endpoint}: prepared again: {Reason}")]
+        public static partial void PreparedAgain(ILogger logger, WorkloadEndpointId endpoint, string reason);
 
         [LoggerMessage(1107, LogLevel.Error, "{Endpoint}: its removal failed after its caller had gone: {Reason}")]
         public static partial void RemovalFailed(ILogger logger, WorkloadEndpointId endpoint, string reason);

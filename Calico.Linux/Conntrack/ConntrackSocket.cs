@@ -36,6 +36,13 @@ public sealed class ConntrackSocket : IDisposable
             return NetlinkSocket.Retry(() => ListOnce(part, address));
     }
 
+    /// <summary>Every address that a connection has in any place. One walk over the table for each family.</summary>
+    public HashSet<IPAddress> ListAddresses()
+    {
+        lock (_exchange)
+            return NetlinkSocket.Retry(() => (HashSet<IPAddress>)[.. ListAddressesOnce(AddressFamily.InterNetwork), .. ListAddressesOnce(AddressFamily.InterNetworkV6)]);
+    }
+
     /// <summary>Deletes the connections with this address in this place; their next packet is judged as new.</summary>
     /// <returns>How many.</returns>
     public int Delete(ConntrackTuplePart part, IPAddress address)
@@ -117,6 +124,24 @@ public sealed class ConntrackSocket : IDisposable
             }
         });
         return found.DrainToImmutable();
+    }
+
+    private HashSet<IPAddress> ListAddressesOnce(AddressFamily family)
+    {
+        var found = new HashSet<IPAddress>();
+        uint sequence = _socket.NextSequence();
+        _writer.Clear();
+        ConntrackQueries.List(_writer, sequence, family);
+        _socket.Dump(_writer, sequence, "list connections", (in NetlinkMessage message) =>
+        {
+            if (ConntrackMessages.Read(message) is not { } entry)
+                return;
+            found.Add(entry.OriginalSource);
+            found.Add(entry.OriginalDestination);
+            found.Add(entry.ReplySource);
+            found.Add(entry.ReplyDestination);
+        });
+        return found;
     }
 
     private int Delete(ReadOnlySpan<ConntrackEntry> entries)

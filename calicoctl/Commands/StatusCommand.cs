@@ -1,171 +1,136 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
+using System.Text;
 using Calico.Cli.Connection;
+using Calico.Cli.Input;
 using Calico.Cli.Output;
 
 namespace Calico.Cli.Commands;
 
 /// <summary><c>calicoctl status</c>: what the host process on this machine says about itself.</summary>
+/// <remarks>Plain text without Spectre: scripts call it in loops, and its start-up counts.</remarks>
 internal static class StatusCommand
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
 
     internal static Command Create(CliEnvironment environment)
     {
-        var output = new Option<string>("--output", "-o") { Description = "Form: text, yaml or json; or one part: drops, endpoints, leases.", DefaultValueFactory = _ => "text" };
-        output.AcceptOnlyFromAmong("text", "yaml", "json", "drops", "endpoints", "leases");
-        var wait = new Option<string?>("--wait") { Description = "Wait until the host is ready, at most so long (10s, 500ms, 1m)." };
-        var command = new Command("status", "Show how the Calico host on this machine is; exit code 1 when it is not ready.") { output, wait };
+        var output = new Option<string>("--output", "-o")
+        {
+            Description = "text, json, yaml, drops, endpoints or leases.",
+            DefaultValueFactory = _ => "text",
+        };
+        output.AcceptOnlyFromAmong("text", "json", "yaml", "drops", "endpoints", "leases");
+        var wait = new Option<string?>("--wait") { Description = "Wait until the host is ready, at most this long, e.g. 10s.", HelpName = "DURATION" };
+        var command = new Command("status", "Show how the Calico host on this machine is.") { output, wait };
         command.SetAction(async (result, ct) =>
         {
-            var status = result.GetValue(wait) is { } limit
-                ? await WaitAsync(environment, ParseDuration(limit), ct)
-                : await HostClient.GetAsync(environment.HostSocket, "/status", ct);
-            switch (result.GetValue(output))
+            if (result.GetValue(wait) is { } text)
             {
-                case "json":
-                    await environment.Output.WriteLineAsync(status.GetRawText());
-                    break;
-                case "yaml":
-                    YamlWriter.Write(environment.Output, status);
-                    break;
-                case "drops":
-                    PrintDrops(environment.Output, status);
-                    break;
-                case "endpoints":
-                    PrintEndpoints(environment.Output, await HostClient.GetAsync(environment.HostSocket, "/endpoints", ct));
-                    break;
-                case "leases":
-                    PrintLeases(environment.Output, await HostClient.GetAsync(environment.HostSocket, "/leases", ct));
-                    break;
-                default:
-                    Print(environment.Output, status);
-                    break;
+                await WaitAsync(environment, text, ct);
             }
 
-            return status.GetProperty("ready").GetBoolean() ? 0 : 1;
+            // Whoever waited has been told that it is ready; that it was so is what the exit code says.
+            var ready = await PrintAsync(environment, result.GetValue(output)!, ct);
+            return ready || result.GetValue(wait) is not null ? 0 : 1;
         });
         return command;
     }
 
-    private static async Task<JsonElement> WaitAsync(CliEnvironment environment, TimeSpan limit, CancellationToken ct)
+    /// <summary>Prints one form.</summary>
+    /// <returns>False: the host says that it is not ready. The tables do not ask.</returns>
+    private static async Task<bool> PrintAsync(CliEnvironment environment, string form, CancellationToken ct)
     {
-        var begun = environment.Time.GetTimestamp();
-        while (true)
+        switch (form)
         {
-            string reason;
-            try
+            case "drops":
+                var drops = await HostClient.GetAsync(environment.HostSocket, "/drops", HostJson.Default.SortedDictionaryStringInt64, ct);
+                Table(environment, ["REASON", "PACKETS"], drops, drop => [drop.Key, drop.Value.ToString(CultureInfo.InvariantCulture)]);
+                return true;
+            case "endpoints":
+                var endpoints = await HostClient.GetAsync(environment.HostSocket, "/endpoints", HostJson.Default.HostEndpointArray, ct);
+                Table(environment, ["ENDPOINT", "STATE", "INTERFACE", "ADDRESSES", "NETWORK", "ADAPTER", "REASON"], endpoints, endpoint =>
+                    [endpoint.Id, endpoint.State, endpoint.HostInterface, string.Join(',', endpoint.Addresses), endpoint.Network, endpoint.Adapter, endpoint.Reason]);
+                return true;
+            case "leases":
+                var leases = await HostClient.GetAsync(environment.HostSocket, "/leases", HostJson.Default.HostLeaseArray, ct);
+                Table(environment, ["ADDRESS", "PURPOSE", "ADAPTER", "BOUND-TO", "OWNER", "HANDLE", "SINCE"], leases, lease =>
+                    [lease.Address, lease.Purpose, lease.Adapter, lease.BoundTo ?? "", lease.Owner, lease.Handle, Since(lease)]);
+                return true;
+        }
+
+        var document = await HostClient.GetAsync(environment.HostSocket, "/status", ct);
+        var status = HostClient.Read(document, "/status", HostJson.Default.HostStatus);
+        switch (form)
+        {
+            case "json":
+                await environment.Output.WriteLineAsync(document.GetRawText());
+                break;
+            case "yaml":
+                YamlWriter.Write(environment.Output, document);
+                break;
+            default:
+                StatusText.Write(environment.Output, status);
+                break;
+        }
+
+        return status.Ready;
+    }
+
+    /// <summary>Asks again and again; a socket that is not there yet is a reason like any other.</summary>
+    /// <exception cref="CliException">The time is up, or the host refuses to be asked.</exception>
+    private static async Task WaitAsync(CliEnvironment environment, string text, CancellationToken ct)
+    {
+        if (!Duration.TryParse(text, out var longest))
+        {
+            throw new CliException($"--wait '{text}' is not a duration such as 500ms, 10s or 2m");
+        }
+
+        using var timeUp = new CancellationTokenSource(longest, environment.Time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, ct);
+        var reasons = new HostAwayException(environment.HostSocket, "no answer in time").Message;
+        try
+        {
+            while (true)
             {
-                var status = await HostClient.GetAsync(environment.HostSocket, "/status", ct);
-                if (status.GetProperty("ready").GetBoolean())
+                try
                 {
-                    return status;
+                    var reply = await HostClient.AskAsync(environment.HostSocket, "/ready", stop.Token);
+                    switch (reply.Status)
+                    {
+                        case 200:
+                            return;
+                        case 503:
+                            reasons = Encoding.UTF8.GetString(reply.Body.Span).TrimEnd();
+                            break;
+                        default:
+                            throw HostClient.Refused("/ready", reply);
+                    }
+                }
+                catch (HostAwayException e)
+                {
+                    reasons = e.Message;
                 }
 
-                reason = string.Join("; ", status.GetProperty("reasons").EnumerateArray().Select(r => r.GetString()));
+                await Task.Delay(PollInterval, environment.Time, stop.Token);
             }
-            catch (CliException e)
-            {
-                reason = e.Message;
-            }
-
-            if (environment.Time.GetElapsedTime(begun) > limit)
-            {
-                throw new CliException($"the Calico host is not ready after {limit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s: {reason}");
-            }
-
-            await Task.Delay(PollInterval, environment.Time, ct);
         }
-    }
-
-    private static TimeSpan ParseDuration(string text)
-    {
-        var digits = text.TrimEnd('m', 's', 'h');
-        return double.TryParse(digits, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
-            ? text[digits.Length..] switch
-            {
-                "ms" => TimeSpan.FromMilliseconds(number),
-                "s" => TimeSpan.FromSeconds(number),
-                "m" => TimeSpan.FromMinutes(number),
-                "h" => TimeSpan.FromHours(number),
-                _ => throw Wrong(),
-            }
-            : throw Wrong();
-
-        CliException Wrong() => new($"invalid duration for --wait (try 10s, 500ms, or 1m): {text}");
-    }
-
-    private static void Print(TextWriter output, JsonElement status)
-    {
-        var ready = status.GetProperty("ready").GetBoolean();
-        var store = status.GetProperty("datastore");
-        output.WriteLine($"calico-host {Text(status, "version")} on node {Text(status, "node")}, up {Duration(status.GetProperty("uptimeSeconds").GetDouble())}: {(ready ? "ready" : "NOT READY")}");
-        foreach (var reason in status.GetProperty("reasons").EnumerateArray())
+        catch (OperationCanceledException) when (timeUp.IsCancellationRequested && !ct.IsCancellationRequested)
         {
-            output.WriteLine($"  {reason.GetString()}");
+            throw new CliException($"not ready after {text}:\n{reasons}");
         }
-
-        output.WriteLine($"datastore: {Text(store, "type")}, {Text(store, "status")}, revision {store.GetProperty("revision").GetInt64()} enforced, confirmed {Duration(store.GetProperty("ageSeconds").GetDouble())} ago");
-        output.WriteLine($"endpoints: {List(status.GetProperty("endpoints"), "none")}");
-        output.WriteLine($"adapters:  {string.Join(", ", status.GetProperty("plugins").EnumerateArray().Select(p => $"{Text(p, "name")} {Text(p, "version")}").DefaultIfEmpty("none"))}");
-        var lines = status.GetProperty("health").EnumerateArray().ToList();
-        var bad = lines.Where(l => !l.GetProperty("ok").GetBoolean()).ToList();
-        output.WriteLine(bad.Count == 0 ? $"health:    all {lines.Count} checks are well" : $"health:    {bad.Count} of {lines.Count} checks are not well");
-        foreach (var line in bad)
-        {
-            output.WriteLine($"  {Text(line, "part")}: {Text(line, "check")}: {Text(line, "reason")}");
-        }
-
-        output.WriteLine($"dropped:   {List(status.GetProperty("drops"), "nothing")}");
     }
 
-    private static void PrintDrops(TextWriter output, JsonElement status)
+    private static void Table<T>(CliEnvironment environment, IReadOnlyList<string> headings, IEnumerable<T> items, Func<T, IReadOnlyList<string>> cells)
     {
-        var table = new TextTable("REASON", "PACKETS");
-        foreach (var drop in status.GetProperty("drops").EnumerateObject())
+        var table = new TextTable(headings);
+        foreach (var item in items)
         {
-            table.Add(drop.Name, drop.Value.ToString());
+            table.Add(cells(item));
         }
 
-        table.Write(output);
+        table.Write(environment.Output);
     }
 
-    private static void PrintEndpoints(TextWriter output, JsonElement endpoints)
-    {
-        var table = new TextTable("ENDPOINT", "STATE", "INTERFACE", "ADDRESSES", "NETWORK", "ADAPTER", "REASON");
-        foreach (var endpoint in endpoints.EnumerateArray())
-        {
-            table.Add(Text(endpoint, "id"), Text(endpoint, "state"), Text(endpoint, "hostInterface"),
-                string.Join(',', endpoint.GetProperty("addresses").EnumerateArray().Select(a => a.GetString())), Text(endpoint, "network"), Text(endpoint, "adapter"), Text(endpoint, "reason"));
-        }
-
-        table.Write(output);
-    }
-
-    private static void PrintLeases(TextWriter output, JsonElement leases)
-    {
-        var table = new TextTable("ADDRESS", "HANDLE", "PURPOSE", "ADAPTER", "BOUND TO", "SINCE");
-        foreach (var lease in leases.EnumerateArray())
-        {
-            table.Add(Text(lease, "address"), Text(lease, "handle"), Text(lease, "purpose"), Text(lease, "adapter"),
-                lease.TryGetProperty("boundTo", out var bound) && bound.ValueKind == JsonValueKind.String ? bound.GetString()! : "-", Text(lease, "since"));
-        }
-
-        table.Write(output);
-    }
-
-    // "a 3, b 1": what is not zero.
-    private static string List(JsonElement counts, string none) =>
-        string.Join(", ", counts.EnumerateObject().Where(c => c.Value.GetInt64() != 0).Select(c => $"{c.Name} {c.Value.GetInt64()}").DefaultIfEmpty(none));
-
-    private static string Text(JsonElement element, string member) =>
-        element.TryGetProperty(member, out var value) ? value.ToString() : "";
-
-    private static string Duration(double seconds) => seconds switch
-    {
-        < 120 => $"{seconds.ToString("0.#", CultureInfo.InvariantCulture)} s",
-        < 7200 => $"{(int)(seconds / 60)} min",
-        _ => $"{(int)(seconds / 3600)} h",
-    };
+    private static string Since(HostLease lease) => lease.Since.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.Globalization;
 using Calico.Cli.Connection;
+using Calico.Cli.Input;
 using Calico.Datastore.Resources;
 
 namespace Calico.Cli.Commands;
@@ -56,25 +56,9 @@ internal static class VersionCommand
         }
     }
 
-    private static TimeSpan? ParsePoll(string? text)
-    {
-        if (text is null)
-        {
-            return null;
-        }
-
-        if (text.Length == 0)
-        {
-            throw new CliException("invalid poll duration specified: ");
-        }
-
-        var unit = text[^1];
-        var seconds = unit switch { 's' => 1, 'm' => 60, 'h' => 3600, _ => 0 };
-        _ = double.TryParse(text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number);
-        return seconds > 0 && number > 0
-            ? TimeSpan.FromSeconds(number * seconds)
-            : throw new CliException($"invalid poll duration specified: {text}");
-    }
+    private static TimeSpan? ParsePoll(string? text) => text is null ? null
+        : Duration.TryParse(text, out var interval) ? interval
+        : throw new CliException($"invalid poll duration specified: {text}");
 
     private static string OrUnknown(string? text) => string.IsNullOrEmpty(text) ? "unknown" : text;
 }

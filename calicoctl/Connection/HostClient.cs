@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Calico.Cli.Connection;
 
@@ -13,31 +14,76 @@ internal static class HostClient
     private const int MaxReply = 16 * 1024 * 1024;
 
     /// <summary>Gets a JSON document.</summary>
-    /// <exception cref="CliException">The host does not answer, or not with JSON.</exception>
+    /// <exception cref="HostAwayException">No host answers.</exception>
+    /// <exception cref="CliException">It answers something else than JSON.</exception>
     internal static async Task<JsonElement> GetAsync(string socketPath, string path, CancellationToken ct)
     {
-        var reply = await ExchangeAsync(
-            socketPath, $"GET {path} HTTP/1.1\r\nHost: calico\r\nAccept: application/json\r\nConnection: close\r\n\r\n", ct);
-        var end = reply.AsSpan().IndexOf("\r\n\r\n"u8);
-        var head = end < 0 ? "" : Encoding.ASCII.GetString(reply, 0, end);
-        var status = head.Split(' ', 3) is [_, var code, ..] ? code : "";
-        if (status != "200")
+        var reply = await AskAsync(socketPath, path, ct);
+        if (reply.Status != 200)
         {
-            throw new CliException($"the Calico host answered {path} with status '{status}'");
+            throw Refused(path, reply);
         }
 
-        var body = reply.AsMemory(end + 4);
         try
         {
-            using var document = JsonDocument.Parse(
-                head.Contains("transfer-encoding: chunked", StringComparison.OrdinalIgnoreCase) ? Unchunk(body.Span) : body);
+            using var document = JsonDocument.Parse(reply.Body);
             return document.RootElement.Clone();
         }
-        catch (Exception e) when (e is JsonException or FormatException or OverflowException)
+        catch (JsonException e)
         {
             throw new CliException($"the Calico host's answer to {path} cannot be read: {e.Message}");
         }
     }
+
+    /// <summary>Gets a JSON document as a type.</summary>
+    /// <exception cref="HostAwayException">No host answers.</exception>
+    /// <exception cref="CliException">It answers something else.</exception>
+    internal static async Task<T> GetAsync<T>(string socketPath, string path, JsonTypeInfo<T> type, CancellationToken ct) =>
+        Read(await GetAsync(socketPath, path, ct), path, type);
+
+    /// <summary>An answer as a type.</summary>
+    /// <exception cref="CliException">It is of another shape.</exception>
+    internal static T Read<T>(JsonElement document, string path, JsonTypeInfo<T> type)
+    {
+        try
+        {
+            return document.Deserialize(type) ?? throw new JsonException("it is null");
+        }
+        catch (JsonException e)
+        {
+            throw new CliException($"the Calico host's answer to {path} cannot be read: {e.Message}");
+        }
+    }
+
+    /// <summary>Gets an answer, whatever its status.</summary>
+    /// <exception cref="HostAwayException">No host answers.</exception>
+    /// <exception cref="CliException">The answer is cut off or too long.</exception>
+    internal static async Task<HostReply> AskAsync(string socketPath, string path, CancellationToken ct)
+    {
+        var reply = await ExchangeAsync(socketPath, $"GET {path} HTTP/1.1\r\nHost: calico\r\nConnection: close\r\n\r\n", ct);
+        var end = reply.AsSpan().IndexOf("\r\n\r\n"u8);
+        if (end < 0)
+        {
+            // The host went away, or stops, between accepting and answering.
+            throw new HostAwayException(socketPath, "its answer has no end");
+        }
+
+        var head = Encoding.ASCII.GetString(reply, 0, end);
+        var body = reply.AsMemory(end + 4);
+        try
+        {
+            _ = int.TryParse(head.Split(' ', 3) is [_, var code, ..] ? code : "", NumberStyles.None, CultureInfo.InvariantCulture, out var status);
+            return new(status, head.Contains("transfer-encoding: chunked", StringComparison.OrdinalIgnoreCase) ? Unchunk(body.Span) : body);
+        }
+        catch (Exception e) when (e is FormatException or OverflowException)
+        {
+            throw new CliException($"the Calico host's answer to {path} cannot be read: {e.Message}");
+        }
+    }
+
+    /// <summary>The error for a status that was not expected.</summary>
+    internal static CliException Refused(string path, HostReply reply) =>
+        new($"the Calico host answered {path} with status {reply.Status}: {Encoding.UTF8.GetString(reply.Body.Span).Trim()}");
 
     private static async Task<byte[]> ExchangeAsync(string socketPath, string request, CancellationToken ct)
     {
@@ -63,7 +109,7 @@ internal static class HostClient
         }
         catch (Exception e) when (e is SocketException or IOException)
         {
-            throw new CliException($"Calico process is not running: {socketPath}: {(File.Exists(socketPath) ? e.Message : "no such socket")}");
+            throw new HostAwayException(socketPath, File.Exists(socketPath) ? e.Message : "no such socket");
         }
     }
 

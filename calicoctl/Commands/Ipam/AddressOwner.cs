@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Net;
-using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 using Calico.Ipam;
 
@@ -42,10 +41,6 @@ internal static class AddressOwner
 
         return true;
     }
-
-    /// <summary>Whether an endpoint has the address.</summary>
-    internal static bool Has(Resource<WorkloadEndpointSpec> endpoint, IPAddress address) =>
-        (endpoint.Spec.IpNetworks ?? []).Any(network => AddressText.TryParse(network, out var own, out _) && own.Equals(address));
 
     private static async Task PrintAttributesAsync(TextWriter output, string heading, ImmutableSortedDictionary<string, string> attributes)
     {

@@ -3,7 +3,7 @@ using Calico.Cli.Connection;
 
 namespace Calico.Cli.Commands.Ipam;
 
-/// <summary><c>calicoctl ipam check</c>.</summary>
+/// <summary><c>calicoctl ipam check</c>; the exit code is 1 when anything does not agree, so that scripts notice.</summary>
 internal static class IpamCheckCommand
 {
     internal static Command Create(CliEnvironment environment)
@@ -16,8 +16,7 @@ internal static class IpamCheckCommand
         {
             await using var session = CliSession.Open(environment, result.GetValue(config));
             await session.WarnOfVersionAsync(ct);
-            await new IpamCheck(environment, session, result.GetValue(showAll), result.GetValue(showProblems)).RunAsync(ct);
-            return 0;
+            return await new IpamCheck(environment, session, result.GetValue(showAll), result.GetValue(showProblems)).RunAsync(ct) == 0 ? 0 : 1;
         });
         return command;
     }

@@ -1,39 +1,88 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Net;
 using Calico.Cli.Connection;
-using Calico.Datastore.Resources;
 using Calico.Ipam;
 
 namespace Calico.Cli.Commands.Ipam;
 
-/// <summary><c>calicoctl ipam who IP</c>: IPAM's record of an address, and the endpoints that say they have it.</summary>
+/// <summary><c>calicoctl ipam who IP</c>: IPAM's record of an address, who says that they have it, and whether they are alive.</summary>
 internal static class IpamWhoCommand
 {
     internal static Command Create(CliEnvironment environment)
     {
         var config = new ResourceOptions().Config;
         var ip = new Argument<string>("IP");
-        var command = new Command("who", "Show who has an address, by IPAM and by endpoints.") { ip, config };
+        var command = new Command("who", "Show who has an address, and whether they are alive.") { ip, config };
         command.SetAction(async (result, ct) =>
         {
             var address = IpamCommand.ParseAddress(result.GetValue(ip)!);
             await using var session = CliSession.Open(environment, result.GetValue(config));
             await session.WarnOfVersionAsync(ct);
-            await AddressOwner.PrintAsync(environment.Output, new IpamClient(session.Store, null, environment.Time), address, ct);
-            var endpoints = (await session.Client.ListAsync("WorkloadEndpoint", "", ct)).Items.OfType<Resource<WorkloadEndpointSpec>>()
-                .Where(endpoint => AddressOwner.Has(endpoint, address)).ToArray();
-            foreach (var endpoint in endpoints)
-            {
-                await environment.Output.WriteLineAsync(
-                    $"WorkloadEndpoint: {endpoint.Metadata.Namespace}/{endpoint.Metadata.Name} on node {endpoint.Spec.Node}");
-            }
-
-            if (endpoints.Length == 0)
-            {
-                await environment.Output.WriteLineAsync("No WorkloadEndpoint has it");
-            }
-
+            var snapshot = await IpamSnapshot.ReadAsync(session.Store, null, ct);
+            var users = (await AuditedEndpoints.OfWorkloadsAsync(session.Client, ct)).AddRange(await AuditedEndpoints.OfTunnelsAsync(session.Client, ct))
+                .Where(user => user.Addresses.Contains(address)).Select(user => user.Name).ToArray();
+            string[] sentences =
+            [
+                Allocation(address, IpamReport.Of(snapshot, []).Find(address)),
+                users.Length == 0 ? "In the datastore no endpoint or tunnel has it." : $"It is the address of {string.Join(" and ", users)}.",
+                await OnThisNodeAsync(environment, address, ct),
+            ];
+            await environment.Output.WriteLineAsync(string.Join(' ', sentences));
             return 0;
         });
         return command;
     }
+
+    private static string Allocation(IPAddress address, AuditedAddress? found)
+    {
+        if (found is null)
+        {
+            return $"{address} is not assigned.";
+        }
+
+        var place = $"in block {found.Block} ({found.BlockAffinity ?? "no affinity"})";
+        if (found.IsCooling)
+        {
+            return $"{address} {place} is not assigned: it was released and rests.";
+        }
+
+        var attributes = found.Attributes.RemoveRange(["node", "timestamp"]).Select(pair => $"{pair.Key}={pair.Value}").ToArray();
+        return $"{address} {place} is assigned to handle '{found.Handle}'"
+            + (found.Node is { } node ? $" on node {node}" : "")
+            // A writer that left no time reads as the start of times.
+            + (found.Lease.Since > DateTimeOffset.UnixEpoch ? $" since {Time(found.Lease.Since)}" : "")
+            + (attributes.Length == 0 ? "." : $" ({string.Join(", ", attributes)}).");
+    }
+
+    private static async Task<string> OnThisNodeAsync(CliEnvironment environment, IPAddress address, CancellationToken ct)
+    {
+        try
+        {
+            var text = address.ToString();
+            var lease = (await HostClient.GetAsync(environment.HostSocket, "/leases", HostJson.Default.HostLeaseArray, ct))
+                .FirstOrDefault(lease => lease.Address == text);
+            var endpoint = (await HostClient.GetAsync(environment.HostSocket, "/endpoints", HostJson.Default.HostEndpointArray, ct))
+                .FirstOrDefault(endpoint => endpoint.Addresses.Any(own => own.Split('/')[0] == text) || endpoint.Id == lease?.BoundTo);
+            var life = endpoint switch
+            {
+                { } alive => $"endpoint {alive.Id} is here on {alive.HostInterface}, {alive.State}{(alive.Reason.Length > 0 ? $" ({alive.Reason})" : "")}.",
+                null when lease?.BoundTo is { } gone => $"endpoint {gone}, which it is bound to, is not here any more.",
+                null => "no endpoint here has it.",
+            };
+            var holder = lease switch
+            {
+                { Owner.Length: > 0 } => $"adapter {lease.Adapter} holds it for {lease.Owner} ({lease.Purpose})",
+                not null => $"adapter {lease.Adapter} holds it ({lease.Purpose})",
+                null => "there is no lease of it",
+            };
+            return $"On this node {holder}; {life}";
+        }
+        catch (HostAwayException e)
+        {
+            return $"This node was not asked: {e.Message}.";
+        }
+    }
+
+    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 }

@@ -34,6 +34,28 @@ public sealed class FakeConformanceNode(string adapter) : ConformanceNode
         return Task.CompletedTask;
     }
 
+    public override async Task CrashInsideAsync(Func<Task> call)
+    {
+        ArgumentNullException.ThrowIfNull(call);
+        var death = new OperationCanceledException("the process dies here");
+        _node.Faults.FailAt("kernel.link", death);
+        try
+        {
+            await call();
+            throw new InvalidOperationException("the call did not come to the link");
+        }
+        catch (OperationCanceledException e) when (e == death)
+        {
+            _node.Crash();
+        }
+    }
+
+    public override Task LoseLinkAsync(string hostInterface)
+    {
+        _node.LoseLink(hostInterface);
+        return Task.CompletedTask;
+    }
+
     public override Task KillStoreAsync()
     {
         _node.KillStore();

@@ -18,6 +18,9 @@ public sealed record FakeEndpoint
 
     public bool IsLinked { get; init; }
 
+    /// <summary>Prepared by a call of its own: it outlives its link.</summary>
+    public bool IsSplit { get; init; }
+
     /// <summary>Lives that another one replaced; their addresses go with their own removal.</summary>
     public ImmutableDictionary<string, ImmutableArray<IPAddress>> Superseded { get; init; } =
         ImmutableDictionary<string, ImmutableArray<IPAddress>>.Empty;

@@ -53,8 +53,11 @@ public sealed class FakeNode
 
     public ImmutableDictionary<string, ProfileDefaults> MadeProfiles => Read(d => d.Profiles.ToImmutableDictionary());
 
-    /// <summary>A new process over the same disk and kernel.</summary>
-    public void Crash() => Start();
+    /// <summary>A new process over the same disk and kernel; it settles what lost its link.</summary>
+    public void Crash() => Start().SettleLost();
+
+    /// <summary>A link goes without a call.</summary>
+    public void LoseLink(string hostInterface) => Read(d => d.Links.Remove(hostInterface));
 
     public void KillStore() => Read(d => d.StoreIsAlive = false);
 
@@ -78,13 +81,14 @@ public sealed class FakeNode
         });
     }
 
-    private void Start()
+    private FakeWorkloads Start()
     {
         var ipam = new FakeIpam(_disk, Faults, _adapter, _time);
         var workloads = new FakeWorkloads(_disk, ipam, Faults, _adapter);
         (Network, Dataplane, Ipam) = (workloads, workloads, ipam);
         Profiles = new FakeProfiles(_disk, Faults);
         State = new FakePluginState(_disk, Faults);
+        return workloads;
     }
 
     private T Read<T>(Func<FakeDisk, T> read)

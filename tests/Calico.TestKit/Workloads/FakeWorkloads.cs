@@ -20,7 +20,7 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         lock (disk.Lock)
         {
             var before = disk.Endpoints.GetValueOrDefault(spec.Id);
-            Prepare(spec);
+            Prepare(spec, isSplit: false);
             try
             {
                 faults.Pass("network.link");
@@ -100,7 +100,7 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
     {
         faults.Pass("dataplane.prepare");
         lock (disk.Lock)
-            return Task.FromResult(Prepare(spec));
+            return Task.FromResult(Prepare(spec, isSplit: true));
     }
 
     public Task<Attachment> AttachAsync(WorkloadEndpointId id, string instance, Placement place, TimeSpan wait, CancellationToken ct)
@@ -182,7 +182,22 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         }
     }
 
-    private Attachment Prepare(EndpointSpec spec)
+    /// <summary>What lost its link: a whole life is over, a split one is prepared again.</summary>
+    public void SettleLost()
+    {
+        lock (disk.Lock)
+        {
+            foreach (var lost in disk.Endpoints.Values.Where(e => e.IsLinked && !disk.Links.ContainsKey(e.Attachment.HostInterface)).ToArray())
+            {
+                if (lost.IsSplit)
+                    Store(lost with { IsLinked = false });
+                else
+                    Remove(lost.Spec.Id, null);
+            }
+        }
+    }
+
+    private Attachment Prepare(EndpointSpec spec, bool isSplit)
     {
         var before = disk.Endpoints.GetValueOrDefault(spec.Id);
         if (before is not null && before.Spec.Instance == spec.Instance)
@@ -202,6 +217,7 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         {
             Spec = spec,
             Adapter = adapter,
+            IsSplit = isSplit,
             Bound = bound,
             Attachment = AttachmentOf(spec, [.. addresses]),
             Superseded = before is null

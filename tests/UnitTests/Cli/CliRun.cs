@@ -13,6 +13,8 @@ internal sealed class CliRun
 
     internal StoreSettings? Settings { get; private set; }
 
+    internal string HostSocket { get; init; } = "/nonexistent/host.sock";
+
     internal string Output { get; private set; } = "";
 
     internal string Error { get; private set; } = "";
@@ -33,7 +35,7 @@ internal sealed class CliRun
                 Settings = settings;
                 return Store;
             },
-            HostSocket = "/nonexistent/host.sock",
+            HostSocket = HostSocket,
         }, CancellationToken.None);
         (Output, Error) = (output.ToString(), error.ToString());
         return code;

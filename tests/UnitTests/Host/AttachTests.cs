@@ -1,3 +1,5 @@
+using System.Text;
+using Calico.Host.Workloads;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Host;
@@ -103,6 +105,72 @@ public sealed class AttachTests
         Assert.That((moved.PeerInterface, moved.State), Is.EqualTo(("temp1", EndpointState.Enforced)));
         await host.DestroyNamespaceAsync(place);
         Assert.That(host.Kernel.Links, Is.EqualTo(new[] { moved.HostInterface }));
+    }
+
+    [Test]
+    public async Task What_was_attached_ends_with_the_boot()
+    {
+        await AttachAsync();
+        await host.RebootAsync();
+        Assert.That(await host.LeftNowAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task What_was_only_prepared_outlives_a_boot_and_its_link_is_not_taken_for_the_former_ones()
+    {
+        await host.RebootAsync();
+        Assert.That(await StateAsync(), Is.EqualTo(EndpointState.Prepared));
+        await AttachAsync();
+        Assert.That(await host.Connector.CollectDeadAsync(CancellationToken.None), Is.Zero);
+        await host.CrashAsync();
+        Assert.That(await StateAsync(), Is.EqualTo(EndpointState.Enforced));
+    }
+
+    [Test]
+    public async Task An_attachment_that_a_power_cut_cut_short_leaves_the_endpoint_prepared()
+    {
+        await host.CrashInsideAsync(() => AttachAsync());
+        await host.CrashInsideAsync(() => AttachAsync());
+        await host.RebootAsync();
+        Assert.That(await StateAsync(), Is.EqualTo(EndpointState.Prepared));
+    }
+
+    [Test]
+    public async Task A_lost_link_is_noticed_without_a_restart()
+    {
+        var attachment = await AttachAsync();
+        await host.LoseLinkAsync(attachment.HostInterface);
+        Assert.That(await host.Connector.CollectDeadAsync(CancellationToken.None), Is.Zero, "nothing was removed");
+        Assert.That(await StateAsync(), Is.EqualTo(EndpointState.Prepared));
+        Assert.That(host.Kernel.Published, Is.Empty);
+    }
+
+    [Test]
+    public async Task A_removal_that_failed_is_finished_and_not_taken_back()
+    {
+        var attachment = await AttachAsync();
+        host.Kernel.Failing.Add("unwire");
+        await Assert.ThrowsAsync<CalicoException>(() => host.Dataplane.RemoveAsync(Id, "e1", CancellationToken.None));
+        host.Kernel.Failing.Clear();
+        await host.LoseLinkAsync(attachment.HostInterface);
+        Assert.That(await host.Connector.CollectDeadAsync(CancellationToken.None), Is.EqualTo(1));
+        Assert.That(await host.LeftNowAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_record_of_a_version_that_did_not_know_split_lives_lives_as_it_did()
+    {
+        var attachment = await AttachAsync();
+        await host.Connector.DisposeAsync();
+        var key = EndpointRecord.KeyOf(Id);
+        var text = Encoding.UTF8.GetString(host.Log.Get(key)!.Value.Span);
+        Assert.That(text, Does.Contain("\"splitLife\":true,"));
+        await host.Log.CommitAsync([new(key, Encoding.UTF8.GetBytes(text.Replace("\"splitLife\":true,", "", StringComparison.Ordinal)))], CancellationToken.None);
+        await host.CrashAsync();
+        Assert.That(await StateAsync(), Is.EqualTo(EndpointState.Enforced));
+        await host.LoseLinkAsync(attachment.HostInterface);
+        await host.CrashAsync();
+        Assert.That(await host.LeftNowAsync(), Is.Empty);
     }
 
     private Task<Attachment> AttachAsync(TimeSpan? wait = null) =>

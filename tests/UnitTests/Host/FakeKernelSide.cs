@@ -36,6 +36,13 @@ internal sealed class FakeKernelSide : IKernelSide
         }
     }
 
+    /// <summary>The machine was started anew.</summary>
+    public void Forget()
+    {
+        links.Clear();
+        published.Clear();
+    }
+
     public async Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct)
     {
         await ReachAsync("wire", ct);

@@ -15,10 +15,9 @@ namespace Calico.UnitTests.Host;
 /// <summary>The host's own parts over a store, a log and a kernel in memory. A crash makes the parts anew; the three stay.</summary>
 internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNode
 {
-    private static readonly NodeFacts Facts = new("node1", "boot-1", "cali", 1500);
-
     private readonly FakeNamespaces namespaces = new(new FaultPlan());
     private int made;
+    private int boots = 1;
     private NodeIpam ipam = null!;
 
     public InMemoryStore Store { get; } = new();
@@ -38,6 +37,8 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
     public override IProfiles Profiles => HostProfiles;
 
     public override string Pool => "10.65.0.0/16";
+
+    private NodeFacts Facts => new("node1", $"boot-{boots}", "cali", 1500);
 
     private AdapterWorkloads Workloads { get; set; } = null!;
 
@@ -84,6 +85,42 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
         await Connector.DisposeAsync();
         await ipam.DisposeAsync();
         await MakeAsync();
+    }
+
+    public override async Task CrashInsideAsync(Func<Task> call)
+    {
+        ArgumentNullException.ThrowIfNull(call);
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Kernel.At = _ =>
+        {
+            reached.TrySetResult();
+            return Task.Delay(Timeout.Infinite);
+        };
+        // Never answered: the process that would have is dead.
+        var dying = call();
+        await Task.WhenAny(reached.Task, dying);
+        if (!reached.Task.IsCompleted)
+        {
+            await dying;
+            throw new InvalidOperationException("the call did not come to the kernel");
+        }
+
+        Kernel.At = null;
+        await CrashAsync();
+    }
+
+    public override Task LoseLinkAsync(string hostInterface)
+    {
+        Kernel.LoseLink(hostInterface);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>A crash of the machine: the kernel forgets everything.</summary>
+    public Task RebootAsync()
+    {
+        boots++;
+        Kernel.Forget();
+        return CrashAsync();
     }
 
     public override Task KillStoreAsync()

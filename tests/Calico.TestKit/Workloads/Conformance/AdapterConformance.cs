@@ -76,6 +76,76 @@ public abstract partial class AdapterConformance
     }
 
     [Test]
+    public async Task Crash_inside_a_join_leaves_the_endpoint_prepared_with_its_address()
+    {
+        var lease = await Docker.RequestAddressAsync("r1");
+        await Docker.CreateEndpointAsync("e1", lease.Address);
+        await _node.CrashInsideAsync(() => Docker.JoinAsync("e1"));
+        await AssertPreparedAsync("e1", lease.Address);
+
+        var joined = await Docker.JoinAsync("e1");
+        Assert.That(await _node.ListLinksAsync(), Is.EqualTo(new[] { joined.HostInterface }));
+        Assert.That(joined.Addresses.Single().BaseAddress, Is.EqualTo(lease.Address));
+        await Docker.LeaveAsync("e1");
+        await Docker.DeleteEndpointAsync("e1");
+        await Docker.ReleaseAddressAsync(lease.Address);
+        await AssertNothingIsLeftAsync();
+    }
+
+    [Test]
+    public async Task Crash_inside_a_join_may_be_followed_by_the_teardown()
+    {
+        var lease = await Docker.RequestAddressAsync("r1");
+        await Docker.CreateEndpointAsync("e1", lease.Address);
+        await _node.CrashInsideAsync(() => Docker.JoinAsync("e1"));
+        await Docker.LeaveAsync("e1");
+        await Docker.DeleteEndpointAsync("e1");
+        await Docker.ReleaseAddressAsync(lease.Address);
+        await AssertNothingIsLeftAsync();
+    }
+
+    [Test]
+    public async Task Crash_inside_a_connect_leaves_nothing_and_a_retry_is_served()
+    {
+        using var networkNamespace = _node.CreateNamespace();
+        await _node.CrashInsideAsync(() => Cni.AddAsync("c1", networkNamespace));
+        await AssertNothingIsLeftAsync();
+
+        var attachment = await Cni.AddAsync("c1", networkNamespace);
+        Assert.That(await _node.ListLinksAsync(), Is.EqualTo(new[] { attachment.HostInterface }));
+        Assert.That((await BoundLeasesAsync()).Select(l => l.Address), Is.EqualTo(attachment.Addresses.Select(a => a.BaseAddress)));
+    }
+
+    [Test]
+    public async Task A_lost_link_leaves_a_split_life_prepared_and_ends_a_whole_one()
+    {
+        var address = await BringUpAsync("e1");
+        using var networkNamespace = _node.CreateNamespace();
+        var whole = await Cni.AddAsync("c1", networkNamespace);
+        foreach (var link in await _node.ListLinksAsync())
+            await _node.LoseLinkAsync(link);
+        await _node.CrashAsync();
+
+        Assert.That(await _node.Network.FindAsync(whole.Id, default), Is.Null);
+        await AssertPreparedAsync("e1", address);
+        Assert.That((await Docker.JoinAsync("e1")).State, Is.EqualTo(EndpointState.Enforced), "its labels are known");
+        Assert.That(await _node.ListLinksAsync(), Has.Length.EqualTo(1));
+        await Docker.DeleteEndpointAsync("e1");
+        await Docker.ReleaseAddressAsync(address);
+        await AssertNothingIsLeftAsync();
+    }
+
+    [Test]
+    public async Task Joining_again_after_the_link_was_lost_makes_it_again()
+    {
+        await BringUpAsync("e1");
+        await _node.LoseLinkAsync((await _node.ListLinksAsync()).Single());
+        var again = await Docker.JoinAsync("e1");
+
+        Assert.That(await _node.ListLinksAsync(), Is.EqualTo(new[] { again.HostInterface }));
+    }
+
+    [Test]
     public async Task Crash_after_a_connect_forgets_nothing()
     {
         using var networkNamespace = _node.CreateNamespace();
@@ -162,6 +232,15 @@ public abstract partial class AdapterConformance
 
     private async Task<ImmutableArray<AddressLease>> BoundLeasesAsync() =>
         [.. (await _node.Ipam.ListAsync(null, default)).Where(l => l.BoundTo is not null)];
+
+    private async Task AssertPreparedAsync(string endpoint, IPAddress address)
+    {
+        var found = await _node.Network.FindAsync(DockerShapedClient.IdOf(endpoint), default);
+        Assert.That(found?.State, Is.EqualTo(EndpointState.Prepared));
+        Assert.That(found!.Addresses.Select(a => a.BaseAddress), Is.EqualTo(new[] { address }));
+        Assert.That((await _node.Ipam.FindAsync(address, default))!.BoundTo, Is.EqualTo(found.Id));
+        Assert.That(await _node.ListLinksAsync(), Is.Empty);
+    }
 
     private async Task AssertNothingIsLeftAsync()
     {

@@ -30,6 +30,13 @@ public abstract class ConformanceNode : IAsyncDisposable
     /// <summary>As kill -9 and a new process: nothing in memory survives, disk, store and kernel do. Returns when calls are served.</summary>
     public abstract Task CrashAsync();
 
+    /// <summary>As <see cref="CrashAsync"/>, in the middle of a call, which is never answered: its record is on disk, the kernel was not
+    /// asked for the link.</summary>
+    public abstract Task CrashInsideAsync(Func<Task> call);
+
+    /// <summary>A link goes without a call of its adapter: the namespace that it was moved to died, or a person deleted it.</summary>
+    public abstract Task LoseLinkAsync(string hostInterface);
+
     /// <summary>The datastore stops answering.</summary>
     public abstract Task KillStoreAsync();
 

@@ -1,0 +1,59 @@
+using System.Text.Json.Serialization;
+
+namespace Calico.Cli.Connection;
+
+/// <summary>What the host answers to <c>GET /status</c>. Members have defaults and setters: a host of another version may leave some out.</summary>
+internal sealed record HostStatus
+{
+    public string Node { get; set; } = "";
+    public string Version { get; set; } = "";
+    public double UptimeSeconds { get; set; }
+    public bool Ready { get; set; }
+    public IReadOnlyList<string> Reasons { get; set; } = [];
+    public HostDatastore Datastore { get; set; } = new("", "", 0, 0);
+    public SortedDictionary<string, int> Endpoints { get; set; } = [];
+    public IReadOnlyList<HostCheck> Health { get; set; } = [];
+    public IReadOnlyList<HostAdapter> Plugins { get; set; } = [];
+    public SortedDictionary<string, long> Drops { get; set; } = [];
+}
+
+/// <summary>Where the node is against its datastore.</summary>
+internal sealed record HostDatastore(string Type, string Status, long Revision, double AgeSeconds);
+
+/// <summary>One health check's last word.</summary>
+internal sealed record HostCheck(string Part, string Check, bool Ok, string Reason);
+
+/// <summary>A loaded adapter.</summary>
+internal sealed record HostAdapter(string Name, string Version);
+
+/// <summary>An endpoint, one of the answer to <c>GET /endpoints</c>.</summary>
+internal sealed record HostEndpoint
+{
+    public string Id { get; set; } = "";
+    public string Adapter { get; set; } = "";
+    public string Network { get; set; } = "";
+    public string HostInterface { get; set; } = "";
+    public IReadOnlyList<string> Addresses { get; set; } = [];
+    public string State { get; set; } = "";
+    public string Reason { get; set; } = "";
+}
+
+/// <summary>A lease, one of the answer to <c>GET /leases</c>.</summary>
+internal sealed record HostLease
+{
+    public string Address { get; set; } = "";
+    public string Handle { get; set; } = "";
+    public string Purpose { get; set; } = "";
+    public string Adapter { get; set; } = "";
+    public string Owner { get; set; } = "";
+    public string? BoundTo { get; set; }
+    public DateTimeOffset Since { get; set; }
+}
+
+[JsonSerializable(typeof(HostStatus))]
+[JsonSerializable(typeof(HostEndpoint[]))]
+[JsonSerializable(typeof(HostLease[]))]
+[JsonSerializable(typeof(SortedDictionary<string, long>))]
+[JsonSerializable(typeof(string[]))]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, GenerationMode = JsonSourceGenerationMode.Metadata)]
+internal sealed partial class HostJson : JsonSerializerContext;

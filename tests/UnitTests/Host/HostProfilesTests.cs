@@ -1,0 +1,194 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Text;
+using Calico.Datastore.Sync;
+using Calico.Host.Node;
+using Calico.Host.Workloads;
+using Calico.TestKit.Store;
+using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Host;
+
+/// <summary>Profiles of networks, with the store there and away.</summary>
+[TestFixture]
+public sealed class HostProfilesTests
+{
+    private const string Key = "/calico/resources/v3/projectcalico.org/profiles/net";
+
+    private static readonly ProfileDefaults Open = new(false, ImmutableSortedDictionary<string, string>.Empty);
+
+    private HostUnderTest host = null!;
+
+    [SetUp]
+    public async Task StartAsync() => host = await HostUnderTest.StartAsync("cni");
+
+    [TearDown]
+    public async Task EndAsync() => await host.DisposeAsync();
+
+    [Test]
+    public async Task A_profile_that_the_store_missed_reaches_it_after_a_crash()
+    {
+        await host.KillStoreAsync();
+        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        await host.CrashAsync();
+        await host.ReviveStoreAsync();
+        Assert.That(Stored(), Does.Contain("net.calico/made-by"));
+        Assert.That(host.Log.List("profiles/"), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_change_that_the_store_missed_replaces_what_an_adapter_made()
+    {
+        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        var before = Stored();
+        await host.KillStoreAsync();
+        await host.Profiles.EnsureAsync("net", Open with { Internal = true }, CancellationToken.None);
+        await host.ReviveStoreAsync();
+        var rules = Stored()[Stored().IndexOf("\"egress\"", StringComparison.Ordinal)..];
+        Assert.That(before, Does.Not.Contain(rules));
+        Assert.That(rules, Does.Contain("has(net)"));
+    }
+
+    [Test]
+    public async Task A_persons_profile_is_left_alone_also_by_what_was_journalled()
+    {
+        const string Theirs = """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net"},"spec":{}}""";
+        await host.KillStoreAsync();
+        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        host.Store.Set(Key, Theirs);
+        await host.ReviveStoreAsync();
+        Assert.That(Stored(), Is.EqualTo(Theirs));
+    }
+
+    [Test]
+    public async Task A_removal_that_the_store_missed_is_done_later([Values] bool hangs, [Values] bool crashes)
+    {
+        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        (host.Store.Faults.Dead, host.Store.Faults.Hanging) = (!hangs, hangs);
+        await host.Profiles.RemoveAsync("net", CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(10));
+        (host.Store.Faults.Dead, host.Store.Faults.Hanging) = (true, false);
+        if (crashes)
+        {
+            await host.CrashAsync();
+        }
+
+        await host.ReviveStoreAsync();
+        Assert.That(host.Store.Snapshot(Key), Is.Empty);
+        Assert.That(host.Log.List("profiles/"), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_removed_profile_is_not_brought_back_by_a_restart_with_a_dead_store()
+    {
+        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        var lastKnown = await host.SeeAsync();
+        await host.KillStoreAsync();
+        await host.Profiles.RemoveAsync("net", CancellationToken.None);
+
+        // The last known state has the profile: the dataplane is told that it is gone.
+        Assert.That(Restarted(lastKnown).Pending(), Is.EqualTo(new[] { new SyncUpdate(new("Profile", "", "net"), null) }));
+        Assert.That(Restarted(new("node1", TimeProvider.System)).Pending(), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_removal_takes_back_what_was_only_journalled([Values] bool reachedTheStore)
+    {
+        host.Store.Faults.OnCommit(1, reachedTheStore ? StoreFault.AnswerLost : StoreFault.Fail);
+        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        Assert.That(host.Store.Snapshot(Key), Has.Length.EqualTo(reachedTheStore ? 1 : 0));
+        await host.KillStoreAsync();
+        await host.Profiles.RemoveAsync("net", CancellationToken.None);
+        await host.ReviveStoreAsync();
+        Assert.That(host.Store.Snapshot(Key), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_profile_that_is_wanted_again_is_not_removed([Values] bool storeIsBackBefore, [Values] bool crashes)
+    {
+        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        await host.KillStoreAsync();
+        await host.Profiles.RemoveAsync("net", CancellationToken.None);
+        host.Store.Faults.Dead = !storeIsBackBefore;
+        await host.Profiles.EnsureAsync("net", Open with { Internal = true }, CancellationToken.None);
+        if (crashes)
+        {
+            await host.CrashAsync();
+        }
+
+        await host.ReviveStoreAsync();
+        Assert.That(Stored(), Does.Contain("has(net)"));
+        Assert.That(host.Log.List("profiles/"), Is.Empty);
+    }
+
+    [Test]
+    public async Task What_was_journalled_first_is_not_brought_over_what_was_written_since()
+    {
+        await host.KillStoreAsync();
+        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        host.Store.Faults.Dead = false;
+        await host.Profiles.EnsureAsync("net", Open with { Internal = true }, CancellationToken.None);
+        var written = Stored();
+        await host.ReviveStoreAsync();
+        Assert.That(Stored(), Is.EqualTo(written));
+    }
+
+    [TestCase("""{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net","uid":"p"},"spec":{}}""", TestName = "A_persons_profile_outlives_a_removal_that_came_late")]
+    [TestCase("""{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net","uid":"n","annotations":{"net.calico/made-by":"adapter"}},"spec":{}}""", TestName = "A_profile_that_another_node_made_again_outlives_a_removal_that_came_late")]
+    [TestCase("no profile", TestName = "What_is_no_profile_outlives_a_removal_that_came_late")]
+    public async Task Anothers_outlives_a_removal(string theirs)
+    {
+        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        await host.KillStoreAsync();
+        await host.Profiles.RemoveAsync("net", CancellationToken.None);
+        host.Store.Set(Key, theirs);
+        await host.ReviveStoreAsync();
+        Assert.That(Stored(), Is.EqualTo(theirs));
+        Assert.That(host.Log.List("profiles/"), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_persons_profile_is_not_removed()
+    {
+        const string Theirs = """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net"},"spec":{}}""";
+        host.Store.Set(Key, Theirs);
+        await host.Profiles.RemoveAsync("net", CancellationToken.None);
+        Assert.That(Stored(), Is.EqualTo(Theirs));
+    }
+
+    [Test]
+    public async Task A_profile_that_was_just_made_is_removed_although_sync_has_not_shown_it_yet()
+    {
+        var profiles = Restarted(new("node1", TimeProvider.System));
+        await profiles.EnsureAsync("net", Open, CancellationToken.None);
+        await profiles.RemoveAsync("net", CancellationToken.None);
+        Assert.That(host.Store.Snapshot(Key), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_late_removal_spares_a_profile_that_an_endpoint_names_meanwhile()
+    {
+        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        await host.KillStoreAsync();
+        await host.Profiles.RemoveAsync("net", CancellationToken.None);
+        await host.Dataplane.PrepareAsync(new() { Id = new("cni", "c1", "eth0"), Instance = "c1", Profiles = ["net"], Unmanaged = [IPNetwork.Parse("192.0.2.7/32")] }, CancellationToken.None);
+        await host.ReviveStoreAsync();
+        Assert.That(host.Store.Snapshot(Key), Has.Length.EqualTo(1));
+    }
+
+    [Test]
+    public async Task The_dataplane_is_not_told_that_all_is_known_before_it_is()
+    {
+        var told = new List<SyncBatch>();
+        var profiles = Restarted(new("node1", TimeProvider.System), told.Add);
+        await profiles.EnsureAsync("net", Open, CancellationToken.None);
+        await profiles.RemoveAsync("net", CancellationToken.None);
+        Assert.That(told.Select(b => (b.Status, b.Updates.Single().Value is null)),
+            Is.EqualTo(new[] { (SyncStatus.Resync, false), (SyncStatus.Resync, true) }));
+    }
+
+    private HostProfiles Restarted(DatastoreView lastKnown, Action<SyncBatch>? enforce = null) =>
+        new(host.Log, host.Store, lastKnown, new(), enforce ?? (_ => { }), TimeProvider.System, NullLogger<HostProfiles>.Instance);
+
+    private string Stored() => Encoding.UTF8.GetString(host.Store.Snapshot(Key).Single().Value.Span);
+}
