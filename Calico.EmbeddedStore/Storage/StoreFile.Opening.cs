@@ -178,7 +178,8 @@ internal sealed partial class StoreFile
         }
 
         // Now that the lock is ours: another process would change it under the reader.
-        if (WriteAheadLog.FindDamage(Path + "-wal") is { } at)
+        var pageBytes = Convert.ToInt32(Scalar("PRAGMA page_size"), CultureInfo.InvariantCulture);
+        if (WriteAheadLog.FindDamage(Path + "-wal", pageBytes) is { } at)
         {
             throw SqliteProblem.Damaged(Path, $"{Path}-wal is damaged at byte {at}, and more was written behind that");
         }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
 
 namespace Calico.EmbeddedStore.Storage;
 
@@ -13,103 +14,122 @@ namespace Calico.EmbeddedStore.Storage;
 internal static class WriteAheadLog
 {
     private const int HeaderBytes = 32;
+    private const int SummedBytes = 24;
     private const int FrameHeaderBytes = 24;
 
     // The lowest bit tells the byte order of the words that are summed.
     private const uint Magic = 0x377f0682;
 
     /// <summary>Where a log is damaged with more of it behind, or null: it is good, torn at its end, or not there.</summary>
-    public static long? FindDamage(string path)
+    /// <param name="path">The log. It may be read beside SQLite, which locks the database and never the log.</param>
+    /// <param name="pageBytes">Page size of its database, for a header that does not say it any more.</param>
+    public static long? FindDamage(string path, int pageBytes)
     {
         if (!File.Exists(path))
         {
             return null;
         }
 
-        var log = File.ReadAllBytes(path);
-        if (log.Length < HeaderBytes)
+        using var file = File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
+        var header = new byte[HeaderBytes];
+        if (RandomAccess.Read(file, header, 0) < HeaderBytes)
         {
             return null;
         }
 
-        var header = log.AsSpan(0, HeaderBytes);
-        var pageBytes = Word(header, 8);
-        if ((Word(header, 0) & ~1u) != Magic || pageBytes is < 512 or > 65536)
+        var isBigEndian = (Word(header, 0) & 1) != 0;
+        if ((Word(header, 0) & ~1u) == Magic && Word(header, 8) is >= 512 and <= 65536
+            && Sum.Of(header.AsSpan(0, SummedBytes), isBigEndian) == Sum.Stored(header, SummedBytes))
         {
-            return null;
+            return new Scan(file, header, (int)Word(header, 8), isBigEndian).FindDamage();
         }
 
-        var scan = new Scan(log, (int)pageBytes, (Word(header, 0) & 1) != 0);
-        return scan.FindDamage();
+        // A header is torn only where the log begins anew, and then all of the former one is in the database: nothing hangs on it. But if
+        // the first frame still follows from it, it was whole once. Either its sum turned or what is summed, and any byte of it may have.
+        return new Scan(file, header, pageBytes, false).FollowsFromTurnedHeader() || new Scan(file, header, pageBytes, true).FollowsFromTurnedHeader() ? 0 : null;
     }
 
     private static uint Word(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32BigEndian(bytes[at..]);
 
-    private readonly record struct Sum(uint First, uint Second);
-
-    private sealed class Scan(byte[] log, int pageBytes, bool isBigEndian)
+    private readonly record struct Sum(uint First, uint Second)
     {
-        private readonly int _count = (log.Length - HeaderBytes) / (FrameHeaderBytes + pageBytes);
+        public static Sum Stored(ReadOnlySpan<byte> bytes, int at) => new(Word(bytes, at), Word(bytes, at + 4));
 
-        public long? FindDamage()
+        public static Sum Of(ReadOnlySpan<byte> bytes, bool isBigEndian) => default(Sum).Add(bytes, isBigEndian);
+
+        public Sum Add(ReadOnlySpan<byte> bytes, bool isBigEndian)
         {
-            var sum = Stored(0, 24);
-            var first = 0;
-            if (Add(default, log.AsSpan(0, 24)) == sum)
-            {
-                while (first < _count && IsGood(first, sum))
-                {
-                    sum = Stored(At(first), 16);
-                    first++;
-                }
-            }
-            else if (_count == 0 || !IsGood(0, sum))
-            {
-                // Written when the log begins anew, and all of the former one is in the database: nothing hangs on it.
-                return null;
-            }
-            else
-            {
-                // The header turned: the first frame still follows from it.
-                return 0;
-            }
-
-            for (var frame = first; frame + 1 < _count; frame++)
-            {
-                if (IsOfThisLog(frame) && IsCommit(frame) && IsGood(frame + 1, Stored(At(frame), 16)))
-                {
-                    return At(first);
-                }
-            }
-
-            return null;
-        }
-
-        private int At(int frame) => HeaderBytes + (frame * (FrameHeaderBytes + pageBytes));
-
-        private bool IsCommit(int frame) => Word(log, At(frame) + 4) != 0;
-
-        /// <summary>Frames of the log before this one lie behind its end; the salts tell them apart.</summary>
-        private bool IsOfThisLog(int frame) => log.AsSpan(At(frame) + 8, 8).SequenceEqual(log.AsSpan(16, 8));
-
-        private bool IsGood(int frame, Sum before) => IsOfThisLog(frame)
-            && Add(Add(before, log.AsSpan(At(frame), 8)), log.AsSpan(At(frame) + FrameHeaderBytes, pageBytes)) == Stored(At(frame), 16);
-
-        private Sum Stored(int at, int offset) => new(Word(log, at + offset), Word(log, at + offset + 4));
-
-        private Sum Add(Sum sum, ReadOnlySpan<byte> bytes)
-        {
-            var (first, second) = (sum.First, sum.Second);
+            var (first, second) = (First, Second);
             for (; bytes.Length >= 8; bytes = bytes[8..])
             {
-                first = unchecked(first + Summand(bytes) + second);
-                second = unchecked(second + Summand(bytes[4..]) + first);
+                first = unchecked(first + Summand(bytes, isBigEndian) + second);
+                second = unchecked(second + Summand(bytes[4..], isBigEndian) + first);
             }
 
             return new(first, second);
         }
 
-        private uint Summand(ReadOnlySpan<byte> bytes) =>
+        private static uint Summand(ReadOnlySpan<byte> bytes, bool isBigEndian) =>
             isBigEndian ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+    }
+
+    /// <summary>Goes through the frames, one in memory at a time: after a crash there may be 16 MiB of them.</summary>
+    private sealed class Scan(SafeFileHandle file, byte[] header, int pageBytes, bool isBigEndian)
+    {
+        private readonly long _count = (RandomAccess.GetLength(file) - HeaderBytes) / (FrameHeaderBytes + pageBytes);
+        private readonly byte[] _frame = new byte[FrameHeaderBytes + pageBytes];
+
+        public long? FindDamage()
+        {
+            var before = Sum.Stored(header, SummedBytes);
+            long? damaged = null;
+            var isCommitBefore = false;
+            for (long frame = 0; frame < _count; frame++)
+            {
+                Read(frame);
+                var isGood = IsOfThisLog && Follows(before);
+                if (damaged is null && !isGood)
+                {
+                    damaged = At(frame);
+                }
+                else if (damaged is not null && isGood && isCommitBefore)
+                {
+                    return damaged;
+                }
+
+                isCommitBefore = IsOfThisLog && Word(_frame, 4) != 0;
+                before = Sum.Stored(_frame, 16);
+            }
+
+            return null;
+        }
+
+        public bool FollowsFromTurnedHeader()
+        {
+            if (_count == 0)
+            {
+                return false;
+            }
+
+            Read(0);
+            return Follows(Sum.Stored(header, SummedBytes)) || Follows(Sum.Of(header.AsSpan(0, SummedBytes), isBigEndian));
+        }
+
+        /// <summary>Frames of the log before this one lie behind its end; the salts tell them apart.</summary>
+        private bool IsOfThisLog => _frame.AsSpan(8, 8).SequenceEqual(header.AsSpan(16, 8));
+
+        private long At(long frame) => HeaderBytes + (frame * _frame.Length);
+
+        private void Read(long frame)
+        {
+            if (RandomAccess.Read(file, _frame, At(frame)) < _frame.Length)
+            {
+                throw new IOException($"frame {frame} of the write-ahead log could not be read whole");
+            }
+        }
+
+        /// <summary>Whether the frame's sum continues the one before it.</summary>
+        private bool Follows(Sum before) =>
+            before.Add(_frame.AsSpan(0, 8), isBigEndian).Add(_frame.AsSpan(FrameHeaderBytes), isBigEndian) == Sum.Stored(_frame, 16);
     }
 }

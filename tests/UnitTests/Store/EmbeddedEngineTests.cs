@@ -236,7 +236,7 @@ public sealed class EmbeddedEngineTests : IAsyncDisposable
         });
         var log = File.ReadAllBytes(_folder.File + "-wal");
         var lost = new List<int>();
-        for (var at = 0; at < log.Length; at += 61)
+        foreach (var at in Enumerable.Range(0, 32).Concat(Enumerable.Range(1, (log.Length - 32) / 61).Select(i => 32 + (i * 61))).Where(i => i < log.Length))
         {
             byte[] turned = [.. log];
             turned[at] ^= 0x10;
@@ -254,10 +254,10 @@ public sealed class EmbeddedEngineTests : IAsyncDisposable
             }
         }
 
-        // What cannot be told from a torn end is the last transaction, and what is written twice or never read of the header.
+        // What cannot be told from a torn end is the last transaction.
         var lastTwo = log.Length - (2 * 2 * 4120);
         TestContext.Out.WriteLine($"{log.Length} bytes; a byte that turned is not noticed at {string.Join(' ', lost)}");
-        Assert.That(lost.Where(at => at >= 32), Has.All.GreaterThan(lastTwo));
+        Assert.That(lost, Has.All.GreaterThan(lastTwo));
         for (var end = log.Length - 1; end > log.Length - 4120; end -= 611)
         {
             File.WriteAllBytes(_folder.File + "-wal", log[..end]);
