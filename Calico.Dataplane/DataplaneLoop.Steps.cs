@@ -285,27 +285,27 @@ public sealed partial class DataplaneLoop
     /// <summary>Makes the kernel hold what is desired.</summary>
     private void Enforce()
     {
+        var ruleset = _translator.Ruleset;
+        var reads = !_isReconciled || _mustRead;
+        var actual = reads ? _table.Read(ruleset.Table) : null;
         // Before an address is enforced for its new owner, its former owner's connections are gone.
-        _cutter.Finish(_publishing.SelectMany(p => p.Endpoint.Addresses.Select(Cidr.From)));
+        var owners = _publishing.Select(p => p.Endpoint).Concat(TakeNeverEnforced(actual));
+        _cutter.Finish(owners.SelectMany(e => e.Addresses.Select(Cidr.From)));
         foreach (var update in _graph.Flush())
         {
             _translator.Apply(update);
             _routes.Apply(update);
         }
-        var ruleset = _translator.Ruleset;
-        uint? generation = null;
-        if (!_isReconciled || _mustRead)
+        if (reads)
         {
-            var actual = _table.Read(ruleset.Table);
             ruleset.Rebase(actual);
             if (_refusals >= RefusalsBeforeRecreate)
             {
                 ruleset.Recreate();
             }
-            generation = actual?.Generation;
         }
         var heals = _mustRead && _isReconciled && _foreignChange is not null && ruleset.IsPending;
-        _table.Commit(ruleset, generation);
+        _table.Commit(ruleset, actual?.Generation);
         _mustRead = false;
         if (heals)
         {
@@ -327,6 +327,20 @@ public sealed partial class DataplaneLoop
             Log.Reconciled(_logger, _graph.Revision, _translator.Endpoints.Count);
         }
         CutConnections();
+    }
+
+    /// <summary>Endpoints of the log that a former process recorded and died before it enforced them: its table does not have them. Their
+    /// addresses may still have a former owner's connections; those that it has went through the cut, and their connections are their own.</summary>
+    private List<LocalEndpoint> TakeNeverEnforced(NftTableState? actual)
+    {
+        if (_isReconciled || !_isAdopted || actual is null)
+        {
+            return [];
+        }
+        var enforced = TableReconciler.InterfacesIn(actual);
+        List<LocalEndpoint> never = [.. _local.Values.Where(e => !enforced.Contains(e.InterfaceName))];
+        _cutter.Take([.. never.SelectMany(e => e.Addresses.Select(Cidr.From))]);
+        return never;
     }
 
     /// <summary>Endpoints that go before everything desired is known leave what a former process left.</summary>

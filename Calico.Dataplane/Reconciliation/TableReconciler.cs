@@ -12,6 +12,9 @@ namespace Calico.Dataplane.Reconciliation;
 /// </remarks>
 internal sealed class TableReconciler(NftSocket socket) : IDisposable
 {
+    /// <summary>IFNAMSIZ of uapi linux/if.h: what a name takes in a key.</summary>
+    private const int LinkNameLength = 16;
+
     private readonly NftBatch _batch = new();
 
     public NftTableState? Read(NftTable table, bool withElements = true) => socket.ReadTable(table, withElements);
@@ -55,6 +58,22 @@ internal sealed class TableReconciler(NftSocket socket) : IDisposable
 
     /// <summary>Whose notices are our own doing.</summary>
     public uint PortId => socket.PortId;
+
+    /// <summary>Interfaces that a table knows, whatever the version that wrote it called its sets.</summary>
+    public static HashSet<string> InterfacesIn(NftTableState actual)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var set in actual.Sets.Where(s => s.KeyLength >= LinkNameLength))
+        {
+            foreach (var element in actual.Elements[set.Name].Where(e => e.Key.Length >= LinkNameLength))
+            {
+                // Keys that begin with something else give names that no interface of ours has.
+                var name = element.Key.Bytes[..LinkNameLength];
+                names.Add(Encoding.UTF8.GetString(name[..Math.Max(0, name.IndexOf((byte)0))]));
+            }
+        }
+        return names;
+    }
 
     public IEnumerable<NftCounterState> ListCounters(NftTable table) => socket.ListCounters(table);
 

@@ -236,6 +236,29 @@ public sealed class LifeTests
     }
 
     [Test]
+    public async Task An_endpoint_that_was_recorded_and_not_enforced_before_the_kill_inherits_nothing()
+    {
+        var (node, a, b) = await TwoAsync();
+        await using var _ = node;
+        var flow = await ConnectAsync(a, b, "10.65.0.3");
+        // The former owner's; the new one's record and pair are there, and then the process was killed.
+        await node.WireAsync("c", "10.65.0.4/32");
+        Remember(node, "10.65.0.2", "10.65.0.4");
+        Remember(node, "10.65.0.3", "198.51.100.8");
+        await node.RestartAsync();
+        await node.Loop.SetInitialAsync([.. new[] { ("a", "10.65.0.2/32"), ("b", "10.65.0.3/32"), ("c", "10.65.0.4/32") }
+            .Select(e => Endpoint(e.Item1, e.Item2, "open"))], Deadline());
+        node.Accept(Profile("open", AllowAll));
+        await EventuallyAsync(() => node.Loop.InSync, "the first comparison");
+
+        var left = Connections(node);
+        Assert.That(left, Does.Not.Contain("dst=10.65.0.4 "), "the former owner's");
+        Assert.That(left, Does.Contain("dst=198.51.100.8 ").And.Contain("dst=10.65.0.3 "), "of endpoints that were enforced");
+        Assert.That(Carries(flow), Is.True);
+        Dispose(flow);
+    }
+
+    [Test]
     public async Task What_a_killed_process_left_uncut_goes_where_the_store_shows_the_address_free()
     {
         var (node, a, b) = await TwoAsync();
