@@ -14,9 +14,9 @@ public abstract class ResourceKind
 {
     public const string Root = "/calico/resources/v3/projectcalico.org/";
 
-    private readonly Lazy<ObjectShape> whole;
+    private readonly Lazy<ObjectShape> _whole;
 
-    private protected ResourceKind() => whole = new(CreateShape);
+    private protected ResourceKind() => _whole = new(CreateShape);
 
     /// <summary>E.g. <c>IPPool</c>.</summary>
     public required string Name { get; init; }
@@ -136,12 +136,12 @@ public abstract class ResourceKind
     /// <summary>Checks JSON of this kind.</summary>
     public ShapeReport Check(JsonElement json, ShapeReport report)
     {
-        whole.Value.Check(json, "", report);
+        _whole.Value.Check(json, "", report);
         return report;
     }
 
     /// <summary>Fills in defaults and canonical spellings.</summary>
-    public JsonObject Complete(JsonObject json) => (JsonObject)whole.Value.Complete(json);
+    public JsonObject Complete(JsonObject json) => (JsonObject)_whole.Value.Complete(json);
 
     private protected abstract Resource Read(JsonElement json);
 

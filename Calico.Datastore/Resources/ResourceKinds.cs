@@ -10,16 +10,16 @@ namespace Calico.Datastore.Resources;
 /// <remarks>Immutable; one instance (<see cref="All"/>) serves a process.</remarks>
 public sealed class ResourceKinds : IResourceDecoder
 {
-    private readonly FrozenDictionary<string, ResourceKind> byAlias;
-    private readonly FrozenDictionary<string, ResourceKind> byPlural;
+    private readonly FrozenDictionary<string, ResourceKind> _byAlias;
+    private readonly FrozenDictionary<string, ResourceKind> _byPlural;
 
     public ResourceKinds(params ImmutableArray<ResourceKind> kinds)
     {
         Kinds = kinds;
-        byAlias = kinds
+        _byAlias = kinds
             .SelectMany(kind => kind.Aliases.Append(kind.Name.ToLowerInvariant()).Append(kind.Plural).Distinct(), (kind, alias) => (kind, alias))
             .ToFrozenDictionary(pair => pair.alias, pair => pair.kind, StringComparer.OrdinalIgnoreCase);
-        byPlural = kinds.ToFrozenDictionary(kind => kind.Plural, StringComparer.Ordinal);
+        _byPlural = kinds.ToFrozenDictionary(kind => kind.Plural, StringComparer.Ordinal);
     }
 
     /// <summary>Every kind that this version knows. A new kind is a line here.</summary>
@@ -51,10 +51,10 @@ public sealed class ResourceKinds : IResourceDecoder
     public ImmutableArray<ResourceKind> Kinds { get; }
 
     /// <summary>Everything that a user may call a kind.</summary>
-    public IEnumerable<string> Names => byAlias.Keys;
+    public IEnumerable<string> Names => _byAlias.Keys;
 
     /// <summary>Finds a kind by name, plural or alias, in any case.</summary>
-    public bool TryFind(string nameOrAlias, [NotNullWhen(true)] out ResourceKind? kind) => byAlias.TryGetValue(nameOrAlias, out kind);
+    public bool TryFind(string nameOrAlias, [NotNullWhen(true)] out ResourceKind? kind) => _byAlias.TryGetValue(nameOrAlias, out kind);
 
     /// <summary>The kind of that name, plural or alias.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Unsupported"/>: there is none.</exception>
@@ -73,7 +73,7 @@ public sealed class ResourceKinds : IResourceDecoder
 
         var rest = path[ResourceKind.Root.Length..];
         var slash = rest.IndexOf('/', StringComparison.Ordinal);
-        return slash > 0 && byPlural.TryGetValue(rest[..slash], out kind) && kind.TryParsePath(path, out key);
+        return slash > 0 && _byPlural.TryGetValue(rest[..slash], out kind) && kind.TryParsePath(path, out key);
     }
 
     /// <inheritdoc/>

@@ -24,10 +24,10 @@ public sealed record ControlSources(Func<CancellationToken, Task<StatusReport>> 
 /// <summary>JSON over HTTP/1.1 on <c>/run/calico/host.sock</c> for root and members of the socket's group.</summary>
 public sealed class ControlApi : IAsyncDisposable
 {
-    private readonly WebApplication app;
-    private readonly BoundSocket socket;
+    private readonly WebApplication _app;
+    private readonly BoundSocket _socket;
 
-    private ControlApi(WebApplication app, BoundSocket socket) => (this.app, this.socket) = (app, socket);
+    private ControlApi(WebApplication app, BoundSocket socket) => (_app, _socket) = (app, socket);
 
     /// <summary>Binds and serves.</summary>
     /// <exception cref="CalicoException">The socket cannot be bound.</exception>
@@ -65,9 +65,9 @@ public sealed class ControlApi : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await app.StopAsync(CancellationToken.None);
-        await app.DisposeAsync();
-        socket.Dispose();
+        await _app.StopAsync(CancellationToken.None);
+        await _app.DisposeAsync();
+        _socket.Dispose();
     }
 
     private static void Map(WebApplication app, ControlSources sources)

@@ -14,22 +14,22 @@ public sealed record HealthLine(string Part, string Check, bool Ok, string Reaso
 /// <summary>What each part last said of itself. Parts write, <c>/ready</c> and <c>status</c> read.</summary>
 public sealed class HealthBoard
 {
-    private readonly ConcurrentDictionary<(string Part, string Check), HealthLine> lines = new();
+    private readonly ConcurrentDictionary<(string Part, string Check), HealthLine> _lines = new();
 
-    public ImmutableArray<HealthLine> Lines => [.. lines.Values.OrderBy(l => l.Part, StringComparer.Ordinal).ThenBy(l => l.Check, StringComparer.Ordinal)];
+    public ImmutableArray<HealthLine> Lines => [.. _lines.Values.OrderBy(l => l.Part, StringComparer.Ordinal).ThenBy(l => l.Check, StringComparer.Ordinal)];
 
     /// <summary>Reasons why the node is not ready; empty: ready.</summary>
     public ImmutableArray<string> NotReady =>
         [.. Lines.Where(l => l is { NeededForReady: true, Ok: false }).Select(l => $"{l.Part}: {l.Check}: {l.Reason}")];
 
     public void Report(string part, string check, bool ok, string reason, bool neededForReady = false) =>
-        lines[(part, check)] = new(part, check, ok, ok ? "" : reason, neededForReady);
+        _lines[(part, check)] = new(part, check, ok, ok ? "" : reason, neededForReady);
 
     public void Forget(string part)
     {
-        foreach (var key in lines.Keys.Where(k => k.Part == part))
+        foreach (var key in _lines.Keys.Where(k => k.Part == part))
         {
-            lines.TryRemove(key, out _);
+            _lines.TryRemove(key, out _);
         }
     }
 }

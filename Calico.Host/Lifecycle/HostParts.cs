@@ -27,31 +27,31 @@ internal sealed partial class HostParts : IAsyncDisposable
     private static readonly TimeSpan NewNodePatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan KnownNodePatience = TimeSpan.FromMilliseconds(250);
 
-    private readonly HostSettings settings;
-    private readonly MachineIdentity machine;
-    private readonly INodeLog log;
-    private readonly IKeyValueStore store;
-    private readonly bool embedded;
-    private readonly HealthBoard health;
-    private readonly StartGate gate;
-    private readonly TimeProvider time;
-    private readonly ILoggerFactory loggers;
-    private readonly ILogger logger;
-    private readonly NamespaceBroker broker = new();
-    private readonly WorkloadWiring wiring;
-    private readonly KernelSide kernel;
-    private readonly EndpointPublisher publisher;
-    private readonly HostProfiles profiles;
-    private readonly HostNamespaces namespaces = new();
-    private readonly SemaphoreSlim wake = new(0, 1);
-    private readonly SemaphoreSlim collect = new(0, 1);
+    private readonly HostSettings _settings;
+    private readonly MachineIdentity _machine;
+    private readonly INodeLog _log;
+    private readonly IKeyValueStore _store;
+    private readonly bool _embedded;
+    private readonly HealthBoard _health;
+    private readonly StartGate _gate;
+    private readonly TimeProvider _time;
+    private readonly ILoggerFactory _loggers;
+    private readonly ILogger _logger;
+    private readonly NamespaceBroker _broker = new();
+    private readonly WorkloadWiring _wiring;
+    private readonly KernelSide _kernel;
+    private readonly EndpointPublisher _publisher;
+    private readonly HostProfiles _profiles;
+    private readonly HostNamespaces _namespaces = new();
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly SemaphoreSlim _collect = new(0, 1);
 
     public HostParts(HostSettings settings, string nodeName, MachineIdentity machine, INodeLog log, IKeyValueStore store, bool embedded,
         HealthBoard health, StartGate gate, TimeProvider time, ILoggerFactory loggers)
     {
-        (this.settings, this.machine, this.log, this.store, this.embedded) = (settings, machine, log, store, embedded);
-        (this.health, this.gate, this.time, this.loggers) = (health, gate, time, loggers);
-        logger = loggers.CreateLogger<HostParts>();
+        (_settings, _machine, _log, _store, _embedded) = (settings, machine, log, store, embedded);
+        (_health, _gate, _time, _loggers) = (health, gate, time, loggers);
+        _logger = loggers.CreateLogger<HostParts>();
         Node = new(nodeName, machine.BootId, settings.InterfacePrefix, MtuOf(settings));
         View = new(nodeName, time);
         Snapshot = new(log, loggers.CreateLogger<PolicySnapshot>());
@@ -64,14 +64,14 @@ internal sealed partial class HostParts : IAsyncDisposable
             RouteProtocol = settings.RouteProtocol,
             MarkMask = MarkMaskOf(settings),
         };
-        var network = new HostNetwork(broker);
+        var network = new HostNetwork(_broker);
         Dataplane = new(options, network, time, loggers);
-        wiring = new(Dataplane, network, options, time, loggers);
-        kernel = new(Dataplane, wiring);
-        Dataplane.LinkGone += (_, _) => Wake(collect);
-        Connector = new(Book, Ipam, log, store, kernel, Node, time, loggers.CreateLogger<WorkloadConnector>());
-        publisher = new(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
-        profiles = new(log, store, View, Book, Dataplane.Accept, time, loggers.CreateLogger<HostProfiles>());
+        _wiring = new(Dataplane, network, options, time, loggers);
+        _kernel = new(Dataplane, _wiring);
+        Dataplane.LinkGone += (_, _) => Wake(_collect);
+        Connector = new(Book, Ipam, log, store, _kernel, Node, time, loggers.CreateLogger<WorkloadConnector>());
+        _publisher = new(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
+        _profiles = new(log, store, View, Book, Dataplane.Accept, time, loggers.CreateLogger<HostProfiles>());
         Status = new(nodeName, View, health, () => (Dataplane.EnforcedRevision, Dataplane.InSync));
     }
 
@@ -94,13 +94,13 @@ internal sealed partial class HostParts : IAsyncDisposable
     /// <summary>The contracts an adapter's container holds.</summary>
     public void AddContracts(string adapter, IServiceCollection services)
     {
-        var workloads = new AdapterWorkloads(adapter, Connector, gate);
+        var workloads = new AdapterWorkloads(adapter, Connector, _gate);
         services.AddSingleton<IWorkloadNetwork>(workloads);
         services.AddSingleton<IWorkloadDataplane>(workloads);
-        services.AddSingleton<IIpam>(new AdapterIpam(adapter, Ipam, gate));
-        services.AddSingleton<IPluginState>(new PluginState(adapter, log, store));
-        services.AddSingleton<INetworkNamespaces>(namespaces);
-        services.AddSingleton<IProfiles>(profiles);
+        services.AddSingleton<IIpam>(new AdapterIpam(adapter, Ipam, _gate));
+        services.AddSingleton<IPluginState>(new PluginState(adapter, _log, _store));
+        services.AddSingleton<INetworkNamespaces>(_namespaces);
+        services.AddSingleton<IProfiles>(_profiles);
         services.AddSingleton<IHostStatus>(Status);
     }
 
@@ -110,19 +110,19 @@ internal sealed partial class HostParts : IAsyncDisposable
         Connector.Restore(e =>
         {
             // Kept in the log for a person; its interface is unknown to the rules and therefore closed.
-            health.Report("host", "node log", false, e.Message);
-            Log.BadRecord(logger, e.Message);
+            _health.Report("host", "node log", false, e.Message);
+            Log.BadRecord(_logger, e.Message);
         });
         await Dataplane.StartAsync(ct);
-        var placed = Book.All.Where(l => l.Record.Placed && l.Record.BootId == machine.BootId && kernel.LinkExists(l.Record.HostInterface)).ToList();
+        var placed = Book.All.Where(l => l.Record.Placed && l.Record.BootId == _machine.BootId && _kernel.LinkExists(l.Record.HostInterface)).ToList();
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
-        if (!embedded && Snapshot.Read() is { } snapshot)
+        if (!_embedded && Snapshot.Read() is { } snapshot)
         {
             View.Accept(snapshot);
             Dataplane.Accept(snapshot);
         }
 
-        if (profiles.Pending() is { IsEmpty: false } pending)
+        if (_profiles.Pending() is { IsEmpty: false } pending)
         {
             Dataplane.Accept(new(SyncStatus.Resync, 0, pending));
         }
@@ -133,20 +133,20 @@ internal sealed partial class HostParts : IAsyncDisposable
     /// <summary>Follows the datastore until cancelled.</summary>
     public async Task SyncAsync(CancellationToken ct)
     {
-        var syncer = new Syncer(store, ResourceKinds.All, Syncer.DefaultPrefixes, time, loggers.CreateLogger<Syncer>());
+        var syncer = new Syncer(_store, ResourceKinds.All, Syncer.DefaultPrefixes, _time, _loggers.CreateLogger<Syncer>());
         await foreach (var batch in syncer.RunAsync(ct))
         {
             var before = View.Sync.Status;
             View.Accept(batch);
             Dataplane.Accept(batch);
-            if (!embedded)
+            if (!_embedded)
             {
                 Snapshot.Accept(batch);
             }
 
             if (batch.Status == SyncStatus.InSync && before != SyncStatus.InSync)
             {
-                Wake(wake);
+                Wake(_wake);
             }
         }
     }
@@ -159,14 +159,14 @@ internal sealed partial class HostParts : IAsyncDisposable
             // Only this machine's own log can have told: one of another machine is refused before.
             var isKnown = View.Find(new("Node", "", Node.NodeName)) is not null;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-            limit.CancelAfter(embedded ? TimeSpan.FromSeconds(30) : isKnown ? KnownNodePatience : NewNodePatience);
-            await new NodeRegistration(store, settings, Node.NodeName, machine.MachineId, time, loggers.CreateLogger<NodeRegistration>()).RunAsync(limit.Token);
-            health.Report("host", "registration", true, "");
+            limit.CancelAfter(_embedded ? TimeSpan.FromSeconds(30) : isKnown ? KnownNodePatience : NewNodePatience);
+            await new NodeRegistration(_store, _settings, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<NodeRegistration>()).RunAsync(limit.Token);
+            _health.Report("host", "registration", true, "");
         }
         catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
         {
-            health.Report("host", "registration", false, "the datastore does not answer; tried again");
-            Log.RegisterLater(logger, e.Message);
+            _health.Report("host", "registration", false, "the datastore does not answer; tried again");
+            Log.RegisterLater(_logger, e.Message);
         }
     }
 
@@ -175,17 +175,17 @@ internal sealed partial class HostParts : IAsyncDisposable
     {
         while (true)
         {
-            await wake.WaitAsync(MaintenanceInterval, ct);
+            await _wake.WaitAsync(MaintenanceInterval, ct);
             await TryAsync("store upkeep", async () =>
             {
-                if (health.Lines.Any(l => l is { Part: "host", Check: "registration", Ok: false }))
+                if (_health.Lines.Any(l => l is { Part: "host", Check: "registration", Ok: false }))
                 {
                     await RegisterAsync(ct);
                 }
 
-                await profiles.ReplayAsync(ct);
+                await _profiles.ReplayAsync(ct);
                 await Ipam.MaintainAsync(ct);
-                await publisher.RepairAsync(ct);
+                await _publisher.RepairAsync(ct);
             }, ct);
         }
     }
@@ -196,15 +196,15 @@ internal sealed partial class HostParts : IAsyncDisposable
     {
         while (true)
         {
-            if (await collect.WaitAsync(MaintenanceInterval, ct))
+            if (await _collect.WaitAsync(MaintenanceInterval, ct))
             {
-                await Task.Delay(CollectDelay, time, ct);
+                await Task.Delay(CollectDelay, _time, ct);
             }
 
             await TryAsync("collection", async () =>
             {
                 await Connector.CollectDeadAsync(ct);
-                await kernel.TakeOrphansAsync(Book, ct);
+                await _kernel.TakeOrphansAsync(Book, ct);
             }, ct);
         }
     }
@@ -212,7 +212,7 @@ internal sealed partial class HostParts : IAsyncDisposable
     /// <summary>Compares addresses, handles, endpoints and links; a line for each that does not agree.</summary>
     public async Task<ImmutableArray<string>> AuditAsync(CancellationToken ct)
     {
-        var links = kernel.Links().ToHashSet();
+        var links = _kernel.Links().ToHashSet();
         var lines = ImmutableArray.CreateBuilder<string>();
         foreach (var record in Book.All.Select(l => l.Record).Where(r => r.Placed && !links.Contains(r.HostInterface)))
         {
@@ -243,11 +243,11 @@ internal sealed partial class HostParts : IAsyncDisposable
     {
         await Connector.DisposeAsync();
         await Ipam.DisposeAsync();
-        await wiring.DisposeAsync();
+        await _wiring.DisposeAsync();
         await Dataplane.DisposeAsync();
-        broker.Dispose();
-        wake.Dispose();
-        collect.Dispose();
+        _broker.Dispose();
+        _wake.Dispose();
+        _collect.Dispose();
     }
 
     private static void Wake(SemaphoreSlim sleeper)
@@ -267,11 +267,11 @@ internal sealed partial class HostParts : IAsyncDisposable
         try
         {
             await work();
-            health.Report("host", what, true, "");
+            _health.Report("host", what, true, "");
         }
         catch (Exception e) when (!ct.IsCancellationRequested && e is CalicoException or OperationCanceledException)
         {
-            health.Report("host", what, false, e.Message);
+            _health.Report("host", what, false, e.Message);
         }
     }
 

@@ -25,14 +25,14 @@ namespace Calico.Host.Lifecycle;
 /// </remarks>
 public sealed partial class HostRuntime(HostSettings settings, SettingsReader reader, ILoggerFactory loggers) : IAsyncDisposable
 {
-    private readonly ILogger logger = loggers.CreateLogger<HostRuntime>();
-    private readonly TimeProvider time = TimeProvider.System;
-    private readonly HealthBoard health = new();
-    private readonly StartGate gate = new();
-    private readonly Stopwatch uptime = Stopwatch.StartNew();
-    private readonly CancellationTokenSource stopping = new();
-    private readonly List<(string Name, Func<ValueTask> Stop)> stops = [];
-    private readonly List<Task> loops = [];
+    private readonly ILogger _logger = loggers.CreateLogger<HostRuntime>();
+    private readonly TimeProvider _time = TimeProvider.System;
+    private readonly HealthBoard _health = new();
+    private readonly StartGate _gate = new();
+    private readonly Stopwatch _uptime = Stopwatch.StartNew();
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly List<(string Name, Func<ValueTask> Stop)> _stops = [];
+    private readonly List<Task> _loops = [];
 
     /// <summary>Starts everything; returns when workloads can be connected, or when the store is away and the last known state is
     /// enforced.</summary>
@@ -51,8 +51,8 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             NodeName = nodeName,
             Adopt = settings.AdoptStore,
             HowToAdopt = "start once with CALICO_ADOPT_STORE=true",
-        }, time, loggers.CreateLogger<EmbeddedEngine>(), ct);
-        stops.Add(("node log", engine.DisposeAsync));
+        }, _time, loggers.CreateLogger<EmbeddedEngine>(), ct);
+        _stops.Add(("node log", engine.DisposeAsync));
         if (!File.Exists(nodeFile) || File.ReadAllText(nodeFile) != nodeName)
         {
             Commands.AtomicFile.Write(nodeFile, System.Text.Encoding.UTF8.GetBytes(nodeName), Commands.AtomicFile.Readable);
@@ -62,14 +62,14 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         var store = embedded ? engine.Store : OpenEtcd();
         if (!embedded)
         {
-            stops.Add(("etcd", store.DisposeAsync));
+            _stops.Add(("etcd", store.DisposeAsync));
         }
 
-        var parts = new HostParts(settings, nodeName, machine, engine.Log, store, embedded, health, gate, time, loggers);
+        var parts = new HostParts(settings, nodeName, machine, engine.Log, store, embedded, _health, _gate, _time, loggers);
         var roster = new PluginRoster(settings.PluginDirectory, settings.EnabledPlugins, Path.Combine(settings.DataDirectory, "loading"), reader,
-            new(parts.AddContracts), health, loggers);
+            new(parts.AddContracts), _health, loggers);
         roster.Load();
-        stops.Add(("adapters", async () =>
+        _stops.Add(("adapters", async () =>
         {
             await roster.StopAsync(CancellationToken.None);
             await roster.DisposeAsync();
@@ -78,50 +78,50 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
 
         if (embedded)
         {
-            gate.Reason = "the store's socket is being bound";
+            _gate.Reason = "the store's socket is being bound";
             var server = await EtcdApiServer.StartAsync(engine, new()
             {
                 SocketPath = Path.Combine(settings.RunDirectory, "store.sock"),
                 Loopback = LoopbackOf(settings.StoreListen),
             }, loggers, ct);
-            stops.Add(("store API", server.DisposeAsync));
+            _stops.Add(("store API", server.DisposeAsync));
         }
 
         var control = await ControlApi.StartAsync(Path.Combine(settings.RunDirectory, "host.sock"), Sources(parts, roster), loggers, ct);
-        stops.Add(("control API", control.DisposeAsync));
+        _stops.Add(("control API", control.DisposeAsync));
 
-        gate.Reason = "the kernel's tables are being read";
+        _gate.Reason = "the kernel's tables are being read";
         await parts.StartDataplaneAsync(ct);
-        stops.Add(("dataplane", parts.DisposeAsync));
+        _stops.Add(("dataplane", parts.DisposeAsync));
 
-        gate.Reason = $"the datastore ({settings.DatastoreType}) does not answer yet";
-        loops.Add(Guard("sync", parts.SyncAsync));
+        _gate.Reason = $"the datastore ({settings.DatastoreType}) does not answer yet";
+        _loops.Add(Guard("sync", parts.SyncAsync));
         if (!embedded)
         {
-            loops.Add(Guard("snapshot", parts.Snapshot.RunAsync));
+            _loops.Add(Guard("snapshot", parts.Snapshot.RunAsync));
         }
 
         await parts.RegisterAsync(ct);
-        gate.Reason = "addresses are being loaded";
+        _gate.Reason = "addresses are being loaded";
         await parts.Ipam.LoadAsync(ct);
         await parts.Connector.CollectDeadAsync(ct);
-        loops.Add(Guard("maintenance", parts.MaintainAsync));
-        loops.Add(Guard("collection", parts.CollectAsync));
-        gate.Open();
-        health.Report("host", "start", true, "", neededForReady: true);
-        Log.Ready(logger, ThisVersion.Text, nodeName, settings.DatastoreType, parts.Book.Count, uptime.ElapsedMilliseconds);
+        _loops.Add(Guard("maintenance", parts.MaintainAsync));
+        _loops.Add(Guard("collection", parts.CollectAsync));
+        _gate.Open();
+        _health.Report("host", "start", true, "", neededForReady: true);
+        Log.Ready(_logger, ThisVersion.Text, nodeName, settings.DatastoreType, parts.Book.Count, _uptime.ElapsedMilliseconds);
     }
 
     public async ValueTask DisposeAsync()
     {
-        await stopping.CancelAsync();
-        foreach (var loop in loops)
+        await _stopping.CancelAsync();
+        foreach (var loop in _loops)
         {
             await loop;
         }
 
-        stops.Reverse();
-        foreach (var (name, stop) in stops)
+        _stops.Reverse();
+        foreach (var (name, stop) in _stops)
         {
             try
             {
@@ -130,12 +130,12 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             catch (Exception e)
             {
                 // Everything is stopped, even if one part fails.
-                Log.StopFailed(logger, name, e.Message);
+                Log.StopFailed(_logger, name, e.Message);
             }
         }
 
-        stops.Clear();
-        stopping.Dispose();
+        _stops.Clear();
+        _stopping.Dispose();
     }
 
     private static System.Net.IPEndPoint? LoopbackOf(string text) =>
@@ -151,7 +151,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         KeyFile = Optional(settings.EtcdKeyFile),
         Username = Optional(settings.EtcdUsername),
         Password = Optional(settings.EtcdPassword) is { } password ? new(password) : null,
-    }, time, loggers.CreateLogger<EtcdStore>());
+    }, _time, loggers.CreateLogger<EtcdStore>());
 
     private static string? Optional(string text) => text.Length == 0 ? null : text;
 
@@ -160,12 +160,12 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         {
             Node = parts.Node.NodeName,
             Version = ThisVersion.Text,
-            UptimeSeconds = Math.Round(uptime.Elapsed.TotalSeconds, 1),
+            UptimeSeconds = Math.Round(_uptime.Elapsed.TotalSeconds, 1),
             Ready = NotReady(parts).IsEmpty,
             Reasons = NotReady(parts),
             Datastore = new(settings.DatastoreType, parts.View.Sync.Status.ToString(), parts.Dataplane.EnforcedRevision, Math.Round(parts.View.Sync.Age.TotalSeconds, 1)),
             Endpoints = parts.Book.All.GroupBy(l => l.Status.State.ToString()).ToImmutableSortedDictionary(g => g.Key, g => g.Count()),
-            Health = health.Lines,
+            Health = _health.Lines,
             Plugins = [.. roster.Plugins.Select(p => new PluginReport(p.Folder.Name, p.Folder.Version))],
             Drops = await parts.Dataplane.ReadDropsAsync(ct),
         },
@@ -176,27 +176,27 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         async ct => [.. (await parts.Ipam.ListAsync(null, null, ct)).Select(l => new LeaseReport(l.Address.ToString(), l.Handle, l.Purpose.ToString(),
             l.Adapter, l.Owner, l.BoundTo?.ToString(), l.Since))],
         parts.Dataplane.ReadDropsAsync,
-        ct => MetricsText.WriteAsync(parts, health, uptime.Elapsed, ct),
+        ct => MetricsText.WriteAsync(parts, _health, _uptime.Elapsed, ct),
         parts.AuditAsync,
         parts.DescribeAsync);
 
     private ImmutableArray<string> NotReady(HostParts parts) =>
-        gate.IsOpen ? parts.Status.CanConnect.Reasons : [$"host: {gate.Reason}", .. parts.Status.CanConnect.Reasons];
+        _gate.IsOpen ? parts.Status.CanConnect.Reasons : [$"host: {_gate.Reason}", .. parts.Status.CanConnect.Reasons];
 
     // A loop that ends by an error is a fault of ours: it is said, the node turns unready, what stands in the kernel stays.
     private async Task Guard(string name, Func<CancellationToken, Task> loop)
     {
         try
         {
-            await Task.Run(() => loop(stopping.Token));
+            await Task.Run(() => loop(_stopping.Token));
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
         }
         catch (Exception e)
         {
-            health.Report("host", name, false, $"ended by {e.GetType().Name}: {e.Message}", neededForReady: true);
-            Log.LoopEnded(logger, name, e);
+            _health.Report("host", name, false, $"ended by {e.GetType().Name}: {e.Message}", neededForReady: true);
+            Log.LoopEnded(_logger, name, e);
         }
     }
 

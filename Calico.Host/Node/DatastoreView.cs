@@ -10,20 +10,20 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
 {
     private static readonly ImmutableHashSet<string> Kinds = ["IPPool", "Profile", "ClusterInformation", "FelixConfiguration", "IPReservation"];
 
-    private readonly Lock guard = new();
-    private readonly Dictionary<ResourceKey, Resource> resources = [];
-    private SyncStatus status = SyncStatus.WaitForStore;
-    private long revision;
-    private long? confirmedAt;
+    private readonly Lock _guard = new();
+    private readonly Dictionary<ResourceKey, Resource> _resources = [];
+    private SyncStatus _status = SyncStatus.WaitForStore;
+    private long _revision;
+    private long? _confirmedAt;
 
     /// <summary>Where sync is. The age is by the monotonic clock: a jump of the other makes no policy old.</summary>
     public (SyncStatus Status, long Revision, TimeSpan Age) Sync
     {
         get
         {
-            lock (guard)
+            lock (_guard)
             {
-                return (status, revision, confirmedAt is { } at ? time.GetElapsedTime(at) : TimeSpan.Zero);
+                return (_status, _revision, _confirmedAt is { } at ? time.GetElapsedTime(at) : TimeSpan.Zero);
             }
         }
     }
@@ -33,9 +33,9 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
     {
         get
         {
-            lock (guard)
+            lock (_guard)
             {
-                return !resources.TryGetValue(new("ClusterInformation", "", "default"), out var found)
+                return !_resources.TryGetValue(new("ClusterInformation", "", "default"), out var found)
                     || found is not Resource<ClusterInformationSpec> { Spec.DatastoreReady: false };
             }
         }
@@ -43,18 +43,18 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
 
     public void Accept(SyncBatch batch)
     {
-        lock (guard)
+        lock (_guard)
         {
-            (status, revision, confirmedAt) = (batch.Status, batch.Revision, time.GetTimestamp());
+            (_status, _revision, _confirmedAt) = (batch.Status, batch.Revision, time.GetTimestamp());
             foreach (var update in batch.Updates.Where(IsKept))
             {
                 if (update.Value is null || (update.Value is Resource<WorkloadEndpointSpec> endpoint && endpoint.Spec.Node != nodeName))
                 {
-                    resources.Remove(update.Key);
+                    _resources.Remove(update.Key);
                 }
                 else
                 {
-                    resources[update.Key] = update.Value;
+                    _resources[update.Key] = update.Value;
                 }
             }
         }
@@ -63,17 +63,17 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
     /// <summary>All resources of a kind, in name order.</summary>
     public ImmutableArray<Resource> List(string kind)
     {
-        lock (guard)
+        lock (_guard)
         {
-            return [.. resources.Where(r => r.Key.Kind == kind).OrderBy(r => r.Key.Name, StringComparer.Ordinal).Select(r => r.Value)];
+            return [.. _resources.Where(r => r.Key.Kind == kind).OrderBy(r => r.Key.Name, StringComparer.Ordinal).Select(r => r.Value)];
         }
     }
 
     public Resource? Find(ResourceKey key)
     {
-        lock (guard)
+        lock (_guard)
         {
-            return resources.GetValueOrDefault(key);
+            return _resources.GetValueOrDefault(key);
         }
     }
 
@@ -82,9 +82,9 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
     {
         get
         {
-            lock (guard)
+            lock (_guard)
             {
-                return [.. resources.Values.OfType<Resource<WorkloadEndpointSpec>>()];
+                return [.. _resources.Values.OfType<Resource<WorkloadEndpointSpec>>()];
             }
         }
     }

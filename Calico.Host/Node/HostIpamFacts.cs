@@ -16,9 +16,9 @@ public sealed class HostIpamFacts(DatastoreView view, IIpamFacts source, string 
     // The configuration is not among the resources that are followed; a change of it may take this long to be seen here.
     private static readonly TimeSpan ConfigLifetime = TimeSpan.FromSeconds(5);
 
-    private readonly Lock guard = new();
-    private IpamConfigValue? config;
-    private long configAt;
+    private readonly Lock _guard = new();
+    private IpamConfigValue? _config;
+    private long _configAt;
 
     public ValueTask<ImmutableArray<IpamPool>> PoolsAsync(CancellationToken ct) => InSync
         ? new([.. view.List("IPPool").OfType<Resource<IpPoolSpec>>().Select(IpamPool.From).OfType<IpamPool>()])
@@ -42,18 +42,18 @@ public sealed class HostIpamFacts(DatastoreView view, IIpamFacts source, string 
 
     public async ValueTask<IpamConfigValue> ConfigAsync(CancellationToken ct)
     {
-        lock (guard)
+        lock (_guard)
         {
-            if (config is not null && time.GetElapsedTime(configAt) < ConfigLifetime)
+            if (_config is not null && time.GetElapsedTime(_configAt) < ConfigLifetime)
             {
-                return config;
+                return _config;
             }
         }
 
         var read = await source.ConfigAsync(ct);
-        lock (guard)
+        lock (_guard)
         {
-            (config, configAt) = (read, time.GetTimestamp());
+            (_config, _configAt) = (read, time.GetTimestamp());
         }
 
         return read;

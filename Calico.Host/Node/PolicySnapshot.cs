@@ -15,9 +15,9 @@ public sealed partial class PolicySnapshot(INodeLog log, ILogger<PolicySnapshot>
     private const string RevisionKey = "snapshot-revision";
 
     // Unbounded in number but not in time: the writer takes all that waits into one commit.
-    private readonly Channel<SyncBatch> waiting = Channel.CreateUnbounded<SyncBatch>(new() { SingleReader = true });
-    private readonly HashSet<string> seen = [];
-    private bool listed;
+    private readonly Channel<SyncBatch> _waiting = Channel.CreateUnbounded<SyncBatch>(new() { SingleReader = true });
+    private readonly HashSet<string> _seen = [];
+    private bool _listed;
 
     /// <summary>The snapshot as one batch, or null when there is none.</summary>
     public SyncBatch? Read()
@@ -39,16 +39,16 @@ public sealed partial class PolicySnapshot(INodeLog log, ILogger<PolicySnapshot>
         return new(SyncStatus.InSync, BitConverter.ToInt64(revision.Span), [.. updates]);
     }
 
-    public void Accept(SyncBatch batch) => waiting.Writer.TryWrite(batch);
+    public void Accept(SyncBatch batch) => _waiting.Writer.TryWrite(batch);
 
     /// <summary>Writes until cancelled.</summary>
     public async Task RunAsync(CancellationToken ct)
     {
-        while (await waiting.Reader.WaitToReadAsync(ct))
+        while (await _waiting.Reader.WaitToReadAsync(ct))
         {
             var writes = new Dictionary<string, NodeLogWrite>();
             var revision = 0L;
-            while (waiting.Reader.TryRead(out var batch))
+            while (_waiting.Reader.TryRead(out var batch))
             {
                 revision = batch.Revision;
                 foreach (var update in batch.Updates)
@@ -56,20 +56,20 @@ public sealed partial class PolicySnapshot(INodeLog log, ILogger<PolicySnapshot>
                     Add(update, writes);
                 }
 
-                if (batch.Status == SyncStatus.InSync && !listed)
+                if (batch.Status == SyncStatus.InSync && !_listed)
                 {
                     // The first list is complete: what it did not have is gone.
-                    listed = true;
-                    foreach (var (key, _) in log.List(Section).Where(e => !seen.Contains(e.Key)))
+                    _listed = true;
+                    foreach (var (key, _) in log.List(Section).Where(e => !_seen.Contains(e.Key)))
                     {
                         writes[key] = new(key, null);
                     }
 
-                    seen.Clear();
+                    _seen.Clear();
                 }
             }
 
-            if (!listed)
+            if (!_listed)
             {
                 continue;
             }
@@ -95,9 +95,9 @@ public sealed partial class PolicySnapshot(INodeLog log, ILogger<PolicySnapshot>
 
         var key = Section + kind.Path(update.Key);
         writes[key] = new(key, update.Value is null ? null : kind.Encode(update.Value));
-        if (!listed && update.Value is not null)
+        if (!_listed && update.Value is not null)
         {
-            seen.Add(key);
+            _seen.Add(key);
         }
     }
 

@@ -9,9 +9,9 @@ public sealed class BoundSocket : IDisposable
 {
     private const int MaxPath = 107;
 
-    private readonly Socket socket;
+    private readonly Socket _socket;
 
-    private BoundSocket(ListenerSpec spec, Socket socket) => (Spec, this.socket) = (spec, socket);
+    private BoundSocket(ListenerSpec spec, Socket socket) => (Spec, _socket) = (spec, socket);
 
     public ListenerSpec Spec { get; }
 
@@ -57,12 +57,12 @@ public sealed class BoundSocket : IDisposable
     }
 
     /// <summary>A duplicate that its taker disposes.</summary>
-    public Socket Duplicate() => UnixSockets.Duplicate(socket);
+    public Socket Duplicate() => UnixSockets.Duplicate(_socket);
 
     /// <summary>Stops listening and removes the file, if it is still this socket's.</summary>
     public void Dispose()
     {
-        socket.Dispose();
+        _socket.Dispose();
         File.Delete(Spec.Path);
     }
 

@@ -19,17 +19,17 @@ public sealed class LoadedPlugin : IAsyncDisposable
         typeof(IOrchestratorPlugin), typeof(IServiceCollection), typeof(ILogger), typeof(IHostedService), typeof(IOptions<>),
     ];
 
-    private readonly PluginLifetime lifetime;
-    private readonly ServiceProvider services;
-    private ImmutableArray<IHostedService> started = [];
+    private readonly PluginLifetime _lifetime;
+    private readonly ServiceProvider _services;
+    private ImmutableArray<IHostedService> _started = [];
 
     private LoadedPlugin(PluginFolder folder, PluginLifetime lifetime, ServiceProvider services) =>
-        (Folder, this.lifetime, this.services) = (folder, lifetime, services);
+        (Folder, _lifetime, _services) = (folder, lifetime, services);
 
     public PluginFolder Folder { get; }
 
     /// <summary>The adapter's report of what runs, if it can make one.</summary>
-    public ILiveWorkloads? Live => services.GetService<ILiveWorkloads>();
+    public ILiveWorkloads? Live => _services.GetService<ILiveWorkloads>();
 
     /// <summary>Loads the adapter, lets it register, and binds its sockets. Nothing of it runs yet.</summary>
     /// <exception cref="CalicoException">With the adapter's name in its message.</exception>
@@ -66,7 +66,7 @@ public sealed class LoadedPlugin : IAsyncDisposable
     /// <summary>Starts its hosted services.</summary>
     public async Task StartAsync(CancellationToken ct)
     {
-        foreach (var service in Guard(Folder, "its services", () => services.GetServices<IHostedService>().ToImmutableArray()))
+        foreach (var service in Guard(Folder, "its services", () => _services.GetServices<IHostedService>().ToImmutableArray()))
         {
             try
             {
@@ -77,7 +77,7 @@ public sealed class LoadedPlugin : IAsyncDisposable
                 throw new CalicoException(Problem.Refused, $"adapter '{Folder.Name}' does not start: {e.Message}", "plugin", e);
             }
 
-            started = started.Add(service);
+            _started = _started.Add(service);
         }
     }
 
@@ -85,10 +85,10 @@ public sealed class LoadedPlugin : IAsyncDisposable
     public async Task<ImmutableArray<Exception>> StopAsync(CancellationToken ct)
     {
         var errors = ImmutableArray.CreateBuilder<Exception>();
-        await lifetime.DrainAsync();
+        await _lifetime.DrainAsync();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        limit.CancelAfter(lifetime.DrainTime);
-        foreach (var service in started.Reverse())
+        limit.CancelAfter(_lifetime.DrainTime);
+        foreach (var service in _started.Reverse())
         {
             try
             {
@@ -100,15 +100,15 @@ public sealed class LoadedPlugin : IAsyncDisposable
             }
         }
 
-        started = [];
-        lifetime.Close();
+        _started = [];
+        _lifetime.Close();
         return errors.ToImmutable();
     }
 
     public async ValueTask DisposeAsync()
     {
-        await services.DisposeAsync();
-        lifetime.Dispose();
+        await _services.DisposeAsync();
+        _lifetime.Dispose();
     }
 
     private static IOrchestratorPlugin Instantiate(PluginFolder folder) => Guard(folder, "its assembly", () =>

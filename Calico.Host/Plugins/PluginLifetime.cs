@@ -7,14 +7,14 @@ namespace Calico.Host.Plugins;
 /// <summary>An adapter's sockets, its end and its health.</summary>
 internal sealed class PluginLifetime(string name, HealthBoard health) : IPluginLifetime, IListeners, IDisposable
 {
-    private readonly CancellationTokenSource draining = new();
-    private ImmutableDictionary<string, BoundSocket> sockets = ImmutableDictionary<string, BoundSocket>.Empty;
+    private readonly CancellationTokenSource _draining = new();
+    private ImmutableDictionary<string, BoundSocket> _sockets = ImmutableDictionary<string, BoundSocket>.Empty;
 
-    public CancellationToken Draining => draining.Token;
+    public CancellationToken Draining => _draining.Token;
 
     public TimeSpan DrainTime { get; } = TimeSpan.FromSeconds(5);
 
-    public Socket Take(string listener) => sockets.TryGetValue(listener, out var socket)
+    public Socket Take(string listener) => _sockets.TryGetValue(listener, out var socket)
         ? socket.Duplicate()
         : throw new CalicoException(Problem.NotFound, $"adapter '{name}' asked for no listener '{listener}'", listener);
 
@@ -27,7 +27,7 @@ internal sealed class PluginLifetime(string name, HealthBoard health) : IPluginL
         {
             try
             {
-                sockets = sockets.Add(spec.Name, BoundSocket.Bind(spec));
+                _sockets = _sockets.Add(spec.Name, BoundSocket.Bind(spec));
             }
             catch
             {
@@ -37,21 +37,21 @@ internal sealed class PluginLifetime(string name, HealthBoard health) : IPluginL
         }
     }
 
-    public Task DrainAsync() => draining.CancelAsync();
+    public Task DrainAsync() => _draining.CancelAsync();
 
     public void Close()
     {
-        foreach (var socket in sockets.Values)
+        foreach (var socket in _sockets.Values)
         {
             socket.Dispose();
         }
 
-        sockets = sockets.Clear();
+        _sockets = _sockets.Clear();
     }
 
     public void Dispose()
     {
         Close();
-        draining.Dispose();
+        _draining.Dispose();
     }
 }

@@ -10,10 +10,10 @@ namespace Calico.Host.Plugins;
 public sealed partial class PluginRoster(string root, string enabled, string markers, SettingsReader settings, PluginContracts contracts,
     HealthBoard health, ILoggerFactory loggers) : IAsyncDisposable
 {
-    private readonly ILogger logger = loggers.CreateLogger<PluginRoster>();
-    private ImmutableArray<LoadedPlugin> plugins = [];
+    private readonly ILogger _logger = loggers.CreateLogger<PluginRoster>();
+    private ImmutableArray<LoadedPlugin> _plugins = [];
 
-    public ImmutableArray<LoadedPlugin> Plugins => plugins;
+    public ImmutableArray<LoadedPlugin> Plugins => _plugins;
 
     /// <summary>Loads every enabled adapter and binds its sockets.</summary>
     public void Load()
@@ -40,13 +40,13 @@ public sealed partial class PluginRoster(string root, string enabled, string mar
 
     public async Task StartAsync(CancellationToken ct)
     {
-        foreach (var plugin in plugins)
+        foreach (var plugin in _plugins)
         {
             try
             {
                 await plugin.StartAsync(ct);
                 health.Report(plugin.Folder.Name, "adapter", true, "");
-                Log.Started(logger, plugin.Folder.Name, plugin.Folder.Version);
+                Log.Started(_logger, plugin.Folder.Name, plugin.Folder.Version);
             }
             catch (CalicoException e)
             {
@@ -57,18 +57,18 @@ public sealed partial class PluginRoster(string root, string enabled, string mar
 
     public async Task StopAsync(CancellationToken ct)
     {
-        foreach (var plugin in plugins.Reverse())
+        foreach (var plugin in _plugins.Reverse())
         {
             foreach (var error in await plugin.StopAsync(ct))
             {
-                Log.StopFailed(logger, plugin.Folder.Name, error.Message);
+                Log.StopFailed(_logger, plugin.Folder.Name, error.Message);
             }
         }
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var plugin in plugins)
+        foreach (var plugin in _plugins)
         {
             await plugin.DisposeAsync();
         }
@@ -87,7 +87,7 @@ public sealed partial class PluginRoster(string root, string enabled, string mar
         File.WriteAllText(mark, "");
         try
         {
-            plugins = plugins.Add(LoadedPlugin.Load(folder, settings, contracts, health, loggers));
+            _plugins = _plugins.Add(LoadedPlugin.Load(folder, settings, contracts, health, loggers));
         }
         catch (CalicoException e)
         {
@@ -100,7 +100,7 @@ public sealed partial class PluginRoster(string root, string enabled, string mar
     private void Fail(string name, string reason)
     {
         health.Report(name, "adapter", false, reason);
-        Log.Failed(logger, name, reason);
+        Log.Failed(_logger, name, reason);
     }
 
     private static partial class Log

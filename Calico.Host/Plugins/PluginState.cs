@@ -10,21 +10,21 @@ public sealed partial class PluginState(string adapter, INodeLog log, IKeyValueS
 {
     private const int MaxValue = 64 * 1024;
 
-    private readonly string nodePrefix = $"state/{adapter}/";
-    private readonly string clusterPrefix = $"/calico/net/v1/plugin/{adapter}/";
+    private readonly string _nodePrefix = $"state/{adapter}/";
+    private readonly string _clusterPrefix = $"/calico/net/v1/plugin/{adapter}/";
 
     public async Task<ReadOnlyMemory<byte>?> GetAsync(StateScope scope, string key, CancellationToken ct)
     {
         CheckKey(key);
         return scope == StateScope.Node
-            ? log.Get(nodePrefix + key)
-            : (await store.GetAsync(clusterPrefix + key, 0, ct))?.Value;
+            ? log.Get(_nodePrefix + key)
+            : (await store.GetAsync(_clusterPrefix + key, 0, ct))?.Value;
     }
 
     public async Task<ImmutableArray<KeyValuePair<string, ReadOnlyMemory<byte>>>> ListAsync(StateScope scope, string prefix, CancellationToken ct) =>
         scope == StateScope.Node
-            ? [.. log.List(nodePrefix + prefix).Select(e => KeyValuePair.Create(e.Key[nodePrefix.Length..], e.Value))]
-            : [.. (await store.ListAsync(clusterPrefix + prefix, 0, ct)).Items.Select(e => KeyValuePair.Create(e.Key[clusterPrefix.Length..], e.Value))];
+            ? [.. log.List(_nodePrefix + prefix).Select(e => KeyValuePair.Create(e.Key[_nodePrefix.Length..], e.Value))]
+            : [.. (await store.ListAsync(_clusterPrefix + prefix, 0, ct)).Items.Select(e => KeyValuePair.Create(e.Key[_clusterPrefix.Length..], e.Value))];
 
     public async Task CommitAsync(StateScope scope, ImmutableArray<KeyValuePair<string, ReadOnlyMemory<byte>?>> batch, CancellationToken ct)
     {
@@ -39,13 +39,13 @@ public sealed partial class PluginState(string adapter, INodeLog log, IKeyValueS
 
         if (scope == StateScope.Node)
         {
-            await log.CommitAsync([.. batch.Select(e => new NodeLogWrite(nodePrefix + e.Key, e.Value))], ct);
+            await log.CommitAsync([.. batch.Select(e => new NodeLogWrite(_nodePrefix + e.Key, e.Value))], ct);
         }
         else
         {
             await store.CommitAsync(new StoreTransaction([.. batch.Select(e => e.Value is { } value
-                ? (StoreOperation)new StoreOperation.Put(clusterPrefix + e.Key, value)
-                : new StoreOperation.Delete(clusterPrefix + e.Key))]), ct);
+                ? (StoreOperation)new StoreOperation.Put(_clusterPrefix + e.Key, value)
+                : new StoreOperation.Delete(_clusterPrefix + e.Key))]), ct);
         }
     }
 

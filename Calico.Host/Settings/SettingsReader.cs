@@ -11,7 +11,7 @@ public sealed class SettingsReader(Func<string, string?> environment, IReadOnlyD
 {
     public const string DefaultFile = "/etc/calico/calico.cfg";
 
-    private readonly HashSet<string> used = new(StringComparer.OrdinalIgnoreCase);
+    private readonly HashSet<string> _used = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Reads a YAML file into dotted paths. A missing default file is empty.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the file as path.</exception>
@@ -62,7 +62,7 @@ public sealed class SettingsReader(Func<string, string?> environment, IReadOnlyD
             property.SetValue(settings, Convert(property.PropertyType, value, source!));
         }
 
-        foreach (var path in file.Keys.Where(p => !used.Contains(p) && !p.StartsWith("plugins.", StringComparison.OrdinalIgnoreCase)))
+        foreach (var path in file.Keys.Where(p => !_used.Contains(p) && !p.StartsWith("plugins.", StringComparison.OrdinalIgnoreCase)))
         {
             throw new CalicoException(Problem.Invalid, $"the configuration file has '{path}', which is no setting; calico-host --help lists them", path);
         }
@@ -98,7 +98,7 @@ public sealed class SettingsReader(Func<string, string?> environment, IReadOnlyD
 
     private (string? Value, string? Source) Find(SettingAttribute setting)
     {
-        used.Add(setting.Path);
+        _used.Add(setting.Path);
         if (environment(setting.Environment) is { Length: > 0 } value)
         {
             return (value, setting.Environment);

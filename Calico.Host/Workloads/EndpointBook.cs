@@ -8,37 +8,37 @@ namespace Calico.Host.Workloads;
 /// <remarks>Lock order: an endpoint's lock, then its namespace group's. Nobody holds two endpoints' locks.</remarks>
 public sealed class EndpointBook
 {
-    private readonly ConcurrentDictionary<WorkloadEndpointId, EndpointLife> lives = new();
-    private readonly ConcurrentDictionary<string, WorkloadEndpointId> interfaces = new();
+    private readonly ConcurrentDictionary<WorkloadEndpointId, EndpointLife> _lives = new();
+    private readonly ConcurrentDictionary<string, WorkloadEndpointId> _interfaces = new();
 
     public KeyedLocks<WorkloadEndpointId> Locks { get; } = new();
 
     public KeyedLocks<string> GroupLocks { get; } = new();
 
-    public int Count => lives.Count;
+    public int Count => _lives.Count;
 
-    public ImmutableArray<EndpointLife> All => [.. lives.Values];
+    public ImmutableArray<EndpointLife> All => [.. _lives.Values];
 
-    public bool TryFind(WorkloadEndpointId id, [NotNullWhen(true)] out EndpointLife? life) => lives.TryGetValue(id, out life);
+    public bool TryFind(WorkloadEndpointId id, [NotNullWhen(true)] out EndpointLife? life) => _lives.TryGetValue(id, out life);
 
     /// <summary>The endpoint that has a host-side interface.</summary>
-    public bool TryFindByInterface(string hostInterface, out WorkloadEndpointId id) => interfaces.TryGetValue(hostInterface, out id);
+    public bool TryFindByInterface(string hostInterface, out WorkloadEndpointId id) => _interfaces.TryGetValue(hostInterface, out id);
 
     /// <summary>Whether an endpoint other than <paramref name="id"/> has the name.</summary>
-    public bool IsTaken(string hostInterface, WorkloadEndpointId id) => interfaces.TryGetValue(hostInterface, out var owner) && owner != id;
+    public bool IsTaken(string hostInterface, WorkloadEndpointId id) => _interfaces.TryGetValue(hostInterface, out var owner) && owner != id;
 
     public IEnumerable<EndpointLife> InGroup(string group) =>
-        group.Length == 0 ? [] : lives.Values.Where(l => l.Record.Group == group);
+        group.Length == 0 ? [] : _lives.Values.Where(l => l.Record.Group == group);
 
     public void Add(EndpointLife life)
     {
-        interfaces[life.Record.HostInterface] = life.Record.Id;
-        lives[life.Record.Id] = life;
+        _interfaces[life.Record.HostInterface] = life.Record.Id;
+        _lives[life.Record.Id] = life;
     }
 
     public void Remove(EndpointLife life)
     {
-        lives.TryRemove(new(life.Record.Id, life));
-        interfaces.TryRemove(new(life.Record.HostInterface, life.Record.Id));
+        _lives.TryRemove(new(life.Record.Id, life));
+        _interfaces.TryRemove(new(life.Record.HostInterface, life.Record.Id));
     }
 }

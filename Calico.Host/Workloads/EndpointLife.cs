@@ -5,19 +5,19 @@ namespace Calico.Host.Workloads;
 /// <summary>An endpoint in memory: its record and where it is in its life. Changed under the endpoint's lock only; read by anybody.</summary>
 public sealed class EndpointLife(EndpointRecord record, EndpointState state)
 {
-    private readonly Lock guard = new();
-    private EndpointRecord record = record;
-    private EndpointState state = state;
-    private string reason = "";
-    private TaskCompletionSource changed = New();
+    private readonly Lock _guard = new();
+    private EndpointRecord _record = record;
+    private EndpointState _state = state;
+    private string _reason = "";
+    private TaskCompletionSource _changed = New();
 
     public EndpointRecord Record
     {
         get
         {
-            lock (guard)
+            lock (_guard)
             {
-                return record;
+                return _record;
             }
         }
     }
@@ -26,9 +26,9 @@ public sealed class EndpointLife(EndpointRecord record, EndpointState state)
     {
         get
         {
-            lock (guard)
+            lock (_guard)
             {
-                return (state, reason);
+                return (_state, _reason);
             }
         }
     }
@@ -38,33 +38,33 @@ public sealed class EndpointLife(EndpointRecord record, EndpointState state)
 
     public Attachment ToAttachment()
     {
-        lock (guard)
+        lock (_guard)
         {
-            return record.ToAttachment(state, reason);
+            return _record.ToAttachment(_state, _reason);
         }
     }
 
     public void Replace(EndpointRecord next)
     {
-        lock (guard)
+        lock (_guard)
         {
-            record = next;
+            _record = next;
         }
     }
 
     public void Move(EndpointState next, string why = "")
     {
         TaskCompletionSource signal;
-        lock (guard)
+        lock (_guard)
         {
-            if (state == next && reason == why)
+            if (_state == next && _reason == why)
             {
                 return;
             }
 
-            (state, reason) = (next, why);
-            signal = changed;
-            changed = New();
+            (_state, _reason) = (next, why);
+            signal = _changed;
+            _changed = New();
         }
 
         signal.SetResult();
@@ -77,10 +77,10 @@ public sealed class EndpointLife(EndpointRecord record, EndpointState state)
         {
             (EndpointState, string) now;
             Task next;
-            lock (guard)
+            lock (_guard)
             {
-                now = (state, reason);
-                next = changed.Task;
+                now = (_state, _reason);
+                next = _changed.Task;
             }
 
             yield return now;

@@ -7,7 +7,7 @@ namespace Calico.Host.Workloads;
 /// <summary>Opens and checks namespaces; the host's own is refused, whatever name it is given by.</summary>
 public sealed class HostNamespaces : INetworkNamespaces
 {
-    private readonly NamespaceIdentity home = Home();
+    private readonly NamespaceIdentity _home = Home();
 
     public NetworkNamespace Open(string path) => Wrap(() => NetworkNamespaceFile.Open(path), path);
 
@@ -20,7 +20,7 @@ public sealed class HostNamespaces : INetworkNamespaces
         try
         {
             var file = open();
-            if (file.Identity == home)
+            if (file.Identity == _home)
             {
                 file.Dispose();
                 throw new CalicoException(Problem.Invalid, $"{text} is the host's own network namespace; a workload needs one of its own", "CNI_NETNS");

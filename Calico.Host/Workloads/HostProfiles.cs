@@ -20,17 +20,17 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
 
     private static readonly ResourceKind Kind = ResourceKinds.All["Profile"];
 
-    private readonly ConcurrentDictionary<string, (ProfileDefaults Defaults, string Uid)> ensured = new();
+    private readonly ConcurrentDictionary<string, (ProfileDefaults Defaults, string Uid)> _ensured = new();
 
     /// <summary>One change of a profile at a time: what is journalled would otherwise be brought over what was written since.</summary>
-    private readonly KeyedLocks<string> locks = new();
+    private readonly KeyedLocks<string> _locks = new();
 
     public async Task EnsureAsync(string name, ProfileDefaults defaults, CancellationToken ct)
     {
-        using var hold = await locks.EnterAsync(name, ct);
+        using var hold = await _locks.EnterAsync(name, ct);
         var key = KeyOf(name);
         var found = view.Find(key);
-        if (found is not null && ensured.TryGetValue(name, out var before) && Same(before.Defaults, defaults))
+        if (found is not null && _ensured.TryGetValue(name, out var before) && Same(before.Defaults, defaults))
         {
             return;
         }
@@ -39,7 +39,7 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
         {
             // A person's: theirs to shape.
             await ForgetAsync(name, ct);
-            ensured[name] = (defaults, "");
+            _ensured[name] = (defaults, "");
             return;
         }
 
@@ -52,12 +52,12 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
         await PutAsync(profile, ct);
         // Felix has it before the caller connects its first endpoint.
         Enforce(new(key, profile));
-        ensured[name] = (defaults, profile.Metadata.Uid ?? "");
+        _ensured[name] = (defaults, profile.Metadata.Uid ?? "");
     }
 
     public async Task RemoveAsync(string name, CancellationToken ct)
     {
-        using var hold = await locks.EnterAsync(name, ct);
+        using var hold = await _locks.EnterAsync(name, ct);
         if (IsUsed(name))
         {
             return;
@@ -91,7 +91,7 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
             Enforce(new(KeyOf(name), null));
         }
 
-        ensured.TryRemove(name, out _);
+        _ensured.TryRemove(name, out _);
     }
 
     /// <summary>What the store has not taken yet, for the dataplane after a restart with a dead store: profiles, and removals of profiles
@@ -120,7 +120,7 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
     {
         foreach (var name in log.List(Section).Select(e => e.Key[Section.Length..]))
         {
-            using var hold = await locks.EnterAsync(name, ct);
+            using var hold = await _locks.EnterAsync(name, ct);
             if (log.Get(Section + name) is not { } value)
             {
                 continue;
@@ -209,7 +209,7 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
         return
         [
             view.Find(KeyOf(name))?.Metadata.Uid ?? "",
-            ensured.TryGetValue(name, out var made) ? made.Uid : "",
+            _ensured.TryGetValue(name, out var made) ? made.Uid : "",
             // It may have reached the store although the answer was lost.
             journalled is null || removed is not null ? "" : Kind.DecodeStored(journalled.Value).Metadata.Uid ?? "",
             .. removed?.Uids ?? [],

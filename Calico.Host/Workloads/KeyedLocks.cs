@@ -3,18 +3,18 @@ namespace Calico.Host.Workloads;
 /// <summary>One asynchronous lock per key; a key without holder or waiter costs nothing.</summary>
 public sealed class KeyedLocks<TKey> where TKey : notnull
 {
-    private readonly Lock guard = new();
-    private readonly Dictionary<TKey, Entry> entries = [];
+    private readonly Lock _guard = new();
+    private readonly Dictionary<TKey, Entry> _entries = [];
 
     /// <summary>Waits for the key; dispose the result to give it back.</summary>
     public async Task<IDisposable> EnterAsync(TKey key, CancellationToken ct)
     {
         Entry entry;
-        lock (guard)
+        lock (_guard)
         {
-            if (!entries.TryGetValue(key, out entry!))
+            if (!_entries.TryGetValue(key, out entry!))
             {
-                entries[key] = entry = new();
+                _entries[key] = entry = new();
             }
 
             entry.Users++;
@@ -40,11 +40,11 @@ public sealed class KeyedLocks<TKey> where TKey : notnull
             entry.Semaphore.Release();
         }
 
-        lock (guard)
+        lock (_guard)
         {
             if (--entry.Users == 0)
             {
-                entries.Remove(key);
+                _entries.Remove(key);
                 entry.Semaphore.Dispose();
             }
         }
@@ -59,11 +59,11 @@ public sealed class KeyedLocks<TKey> where TKey : notnull
 
     private sealed class Hold(KeyedLocks<TKey> owner, TKey key, Entry entry) : IDisposable
     {
-        private int left;
+        private int _left;
 
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref left, 1) == 0)
+            if (Interlocked.Exchange(ref _left, 1) == 0)
             {
                 owner.Leave(key, entry, held: true);
             }

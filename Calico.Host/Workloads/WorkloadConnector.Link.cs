@@ -107,7 +107,7 @@ public sealed partial class WorkloadConnector
             {
             }
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
             // The next start publishes it.
         }
@@ -122,24 +122,24 @@ public sealed partial class WorkloadConnector
     private async Task<bool> TryPublishAsync(EndpointLife life, bool isLast)
     {
         var id = life.Record.Id;
-        using var hold = await book.Locks.EnterAsync(id, stopping.Token);
+        using var hold = await book.Locks.EnterAsync(id, _stopping.Token);
         if (!book.TryFind(id, out var now) || now != life || !life.Record.Placed || life.Status.State != EndpointState.Closed)
         {
             return true;
         }
 
         using var turn = new CancellationTokenSource(PublishTurn, time);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(turn.Token, stopping.Token);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(turn.Token, _stopping.Token);
         try
         {
             Conclude(life, await kernel.PublishAsync(LocalEndpoints.From(life.Record), limit.Token));
             return true;
         }
-        catch (OperationCanceledException) when (!isLast && !stopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (!isLast && !_stopping.IsCancellationRequested)
         {
             return false;
         }
-        catch (OperationCanceledException e) when (!stopping.IsCancellationRequested)
+        catch (OperationCanceledException e) when (!_stopping.IsCancellationRequested)
         {
             throw new CalicoException(Problem.Unavailable, $"the kernel did not enforce its policy within {PublishTime.TotalSeconds:0} s", inner: e);
         }

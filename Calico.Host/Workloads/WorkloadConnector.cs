@@ -21,9 +21,9 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     /// <summary>How long an undo or a removal may take after its caller has gone.</summary>
     private static readonly TimeSpan UndoTime = TimeSpan.FromSeconds(10);
 
-    private readonly CancellationTokenSource stopping = new();
-    private readonly Lock laterGuard = new();
-    private Task later = Task.CompletedTask;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _laterGuard = new();
+    private Task _later = Task.CompletedTask;
 
     public EndpointBook Book => book;
 
@@ -215,11 +215,11 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     public async ValueTask DisposeAsync()
     {
         // Never disposed: it has no timer, and a call that comes late may still look at its token.
-        await stopping.CancelAsync();
+        await _stopping.CancelAsync();
         Task last;
-        lock (laterGuard)
+        lock (_laterGuard)
         {
-            last = later;
+            last = _later;
         }
 
         await last;
@@ -232,9 +232,9 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     /// <summary>Work that goes on after the answer; it never throws what is not a fault of ours.</summary>
     private void Later(Task work)
     {
-        lock (laterGuard)
+        lock (_laterGuard)
         {
-            later = later.IsCompletedSuccessfully ? work : Task.WhenAll(later, work);
+            _later = _later.IsCompletedSuccessfully ? work : Task.WhenAll(_later, work);
         }
     }
 

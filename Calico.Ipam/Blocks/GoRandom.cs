@@ -15,7 +15,7 @@ internal sealed class GoRandom
     private const int Tap = 273;
     private const ulong Steps = 7_800_000_000_000;
 
-    private static readonly Lazy<ulong[]> cooked = new(Cook);
+    private static readonly Lazy<ulong[]> Cooked = new(Cook);
 
     private readonly ulong[] _state = new ulong[Length];
     private int _tap;
@@ -26,7 +26,7 @@ internal sealed class GoRandom
         Fill(_state, seed, 40, 20);
         for (var i = 0; i < Length; i++)
         {
-            _state[i] ^= cooked.Value[i];
+            _state[i] ^= Cooked.Value[i];
         }
     }
 

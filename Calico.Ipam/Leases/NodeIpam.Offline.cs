@@ -217,7 +217,7 @@ public sealed partial class NodeIpam
     /// as the answer wants them.</summary>
     private ImmutableArray<NodeLogWrite> LogOf(NodeOperation operation, LedgerEdit edit, IReadOnlyCollection<NodeLogWrite> log)
     {
-        var planned = operation.Plan?.Edit.AsIn(_ledger) ?? noEdit;
+        var planned = operation.Plan?.Edit.AsIn(_ledger) ?? NoEdit;
         var wanted = log.Select(w => w.Key).ToHashSet(StringComparer.Ordinal);
         var before = (operation.Plan?.LogBefore ?? []).Where(w => !wanted.Contains(w.Key));
         return [.. planned.ToLog().Concat(edit.ToLog()).Concat(before).Concat(log).GroupBy(w => w.Key).Select(g => g.Last())];

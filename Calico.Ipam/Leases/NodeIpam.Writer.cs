@@ -124,7 +124,7 @@ public sealed partial class NodeIpam
         lock (_gate)
         {
             group.RemoveAll(o => o.State is OperationState.Abandoned or OperationState.Finished);
-            before = [.. group.SelectMany(o => LogOf(o, noEdit, []))];
+            before = [.. group.SelectMany(o => LogOf(o, NoEdit, []))];
             group.ForEach(o => o.State = OperationState.Queued);
             _busy = [];
         }

@@ -20,7 +20,7 @@ namespace Calico.Ipam;
 /// </remarks>
 public sealed partial class NodeIpam : IAsyncDisposable
 {
-    private static readonly LedgerEdit noEdit = new();
+    private static readonly LedgerEdit NoEdit = new();
 
     private readonly IKeyValueStore _store;
     private readonly INodeLog _log;

@@ -15,12 +15,12 @@ public sealed record ResultLine(string Measure, string Ours, string Reference, d
 /// <summary>The results as a Markdown table.</summary>
 public sealed class ResultTable
 {
-    private readonly List<ResultLine> lines = [];
+    private readonly List<ResultLine> _lines = [];
 
     public void Add(string measure, string ours, string reference, double ratio, string budget, bool met)
     {
         var line = new ResultLine(measure, ours, reference, ratio, budget, met);
-        lines.Add(line);
+        _lines.Add(line);
         Console.WriteLine($"  {measure,-76} {ours,-22} {reference,-30} {RatioText(ratio),6}  {(met ? "within" : "OVER")} {budget}");
     }
 
@@ -34,7 +34,7 @@ public sealed class ResultTable
         text.Append("# Results\n\nWritten by `./build.sh bench`; each ratio is of one run on one machine, peers and ours in turn.\n\n");
         text.Append(CultureInfo.InvariantCulture, $"Machine: {machine}\n\n");
         text.Append("| measure | ours | reference | ratio | budget | |\n|---|---|---|---|---|---|\n");
-        foreach (var line in lines)
+        foreach (var line in _lines)
         {
             text.Append(CultureInfo.InvariantCulture, $"| {line.Measure} | {line.Ours} | {line.Reference} | {RatioText(line.Ratio)} | {line.Budget} | {(line.Met ? "within" : "**over**")} |\n");
         }

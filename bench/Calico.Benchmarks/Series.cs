@@ -3,13 +3,13 @@ namespace Calico.Benchmarks;
 /// <summary>Measured values of one thing, in one unit.</summary>
 public sealed class Series(IEnumerable<double> values)
 {
-    private readonly double[] sorted = [.. values.Order()];
+    private readonly double[] _sorted = [.. values.Order()];
 
-    public int Count => sorted.Length;
+    public int Count => _sorted.Length;
 
     public double P50 => At(0.50);
 
     public double P99 => At(0.99);
 
-    public double At(double quantile) => sorted.Length == 0 ? double.NaN : sorted[Math.Min(sorted.Length - 1, (int)(sorted.Length * quantile))];
+    public double At(double quantile) => _sorted.Length == 0 ? double.NaN : _sorted[Math.Min(_sorted.Length - 1, (int)(_sorted.Length * quantile))];
 }

@@ -7,7 +7,7 @@ namespace Calico.Cli.Commands;
 /// <summary><c>calicoctl completion SHELL</c> prints a script; <c>completion-names KIND</c> is what the script asks for live names.</summary>
 internal static class CompletionCommand
 {
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     internal static Command Create(CliEnvironment environment)
     {
@@ -35,7 +35,7 @@ internal static class CompletionCommand
             }
 
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-            limit.CancelAfter(patience);
+            limit.CancelAfter(Patience);
             try
             {
                 await using var session = CliSession.Open(environment, null);

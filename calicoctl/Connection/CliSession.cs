@@ -6,7 +6,7 @@ namespace Calico.Cli.Connection;
 /// <summary>One command's connection to the store.</summary>
 internal sealed class CliSession(CliEnvironment environment, IKeyValueStore store) : IAsyncDisposable
 {
-    private bool isReady;
+    private bool _isReady;
 
     internal IKeyValueStore Store => store;
 
@@ -29,12 +29,12 @@ internal sealed class CliSession(CliEnvironment environment, IKeyValueStore stor
     /// <summary>Sees to what every cluster has. It can fail where the user may not write; then what follows says so better.</summary>
     internal async Task EnsureInitializedAsync(CancellationToken ct)
     {
-        if (isReady)
+        if (_isReady)
         {
             return;
         }
 
-        isReady = true;
+        _isReady = true;
         try
         {
             await new ClusterInitialization(Client).EnsureAsync("", "", ct);

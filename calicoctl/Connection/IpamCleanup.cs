@@ -10,13 +10,13 @@ namespace Calico.Cli.Connection;
 /// <summary>What IPAM does when a pool or node is deleted.</summary>
 internal sealed class IpamCleanup(IKeyValueStore store, TimeProvider time) : IAddressCleanup
 {
-    private readonly IpamClient ipam = new(store, null, time);
+    private readonly IpamClient _ipam = new(store, null, time);
 
-    public Task ReleasePoolAsync(string cidr, CancellationToken ct) => ipam.ReleasePoolAffinitiesAsync(Cidr.Parse(cidr), ct);
+    public Task ReleasePoolAsync(string cidr, CancellationToken ct) => _ipam.ReleasePoolAffinitiesAsync(Cidr.Parse(cidr), ct);
 
     public Task ReleaseAddressesAsync(ImmutableArray<string> addresses, CancellationToken ct) => addresses.IsEmpty
         ? Task.CompletedTask
-        : ipam.ReleaseAsync([.. addresses.Select(address => new ReleaseRequest(IPAddress.Parse(address)))], ct);
+        : _ipam.ReleaseAsync([.. addresses.Select(address => new ReleaseRequest(IPAddress.Parse(address)))], ct);
 
-    public Task ReleaseNodeAsync(string node, CancellationToken ct) => ipam.RemoveHostAsync(node, ct);
+    public Task ReleaseNodeAsync(string node, CancellationToken ct) => _ipam.RemoveHostAsync(node, ct);
 }

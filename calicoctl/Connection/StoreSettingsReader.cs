@@ -8,8 +8,8 @@ internal static class StoreSettingsReader
 {
     internal const string DefaultFile = "/etc/calico/calicoctl.cfg";
 
-    private static readonly string[] inlineNames = ["etcdKey", "etcdCert", "etcdCACert"];
-    private static readonly string[] fileNames = ["etcdKeyFile", "etcdCertFile", "etcdCACertFile"];
+    private static readonly string[] InlineNames = ["etcdKey", "etcdCert", "etcdCACert"];
+    private static readonly string[] FileNames = ["etcdKeyFile", "etcdCertFile", "etcdCACertFile"];
 
     /// <param name="file">What <c>--config</c> says; null: the default, if it exists.</param>
     /// <param name="variable">Reads an environment variable.</param>
@@ -51,9 +51,9 @@ internal static class StoreSettingsReader
             throw new CliException("no etcd endpoints specified");
         }
 
-        if (inlineNames.Any(name => get(name) is { Length: > 0 }))
+        if (InlineNames.Any(name => get(name) is { Length: > 0 }))
         {
-            throw new CliException(fileNames.Any(name => get(name) is { Length: > 0 })
+            throw new CliException(FileNames.Any(name => get(name) is { Length: > 0 })
                 ? "Cannot mix inline certificate-key and certificate / key files"
                 : "inline certificates are not supported, use etcdKeyFile, etcdCertFile and etcdCACertFile");
         }

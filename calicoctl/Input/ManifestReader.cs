@@ -10,7 +10,7 @@ namespace Calico.Cli.Input;
 /// known is refused, because it is a misspelling more often than not.</summary>
 internal sealed class ManifestReader(ResourceKinds kinds, TextReader input)
 {
-    private static readonly string[] extensions = [".yaml", ".yml", ".json"];
+    private static readonly string[] Extensions = [".yaml", ".yml", ".json"];
 
     /// <summary>Reads all of it.</summary>
     /// <param name="path">A path, or <c>-</c>.</param>
@@ -40,7 +40,7 @@ internal sealed class ManifestReader(ResourceKinds kinds, TextReader input)
         {
             return isFolder
                 ? Directory.EnumerateFiles(path, "*", recursive ? SearchOption.AllDirectories : SearchOption.TopDirectoryOnly)
-                    .Where(file => extensions.Contains(Path.GetExtension(file), StringComparer.Ordinal))
+                    .Where(file => Extensions.Contains(Path.GetExtension(file), StringComparer.Ordinal))
                     .Order(StringComparer.Ordinal).Select(File.ReadAllText).ToArray()
                 : [File.ReadAllText(path)];
         }

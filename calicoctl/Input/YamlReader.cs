@@ -63,8 +63,8 @@ internal static partial class YamlReader
     /// <summary>One document; its anchors end with it.</summary>
     private sealed class Document(Parser parser)
     {
-        private readonly Dictionary<string, JsonNode?> anchors = new(StringComparer.Ordinal);
-        private int aliasedValues;
+        private readonly Dictionary<string, JsonNode?> _anchors = new(StringComparer.Ordinal);
+        private int _aliasedValues;
 
         internal JsonNode? Read(int depth)
         {
@@ -125,7 +125,7 @@ internal static partial class YamlReader
         {
             if (!start.Anchor.IsEmpty)
             {
-                anchors[start.Anchor.Value] = value;
+                _anchors[start.Anchor.Value] = value;
             }
 
             return value;
@@ -133,13 +133,13 @@ internal static partial class YamlReader
 
         private JsonNode? Copy(AnchorAlias alias)
         {
-            if (!anchors.TryGetValue(alias.Value.Value, out var value))
+            if (!_anchors.TryGetValue(alias.Value.Value, out var value))
             {
                 throw new YamlException(alias.Start, alias.End, $"unknown anchor '{alias.Value.Value}' referenced");
             }
 
-            aliasedValues += Count(value);
-            return aliasedValues <= MaxAliasedValues
+            _aliasedValues += Count(value);
+            return _aliasedValues <= MaxAliasedValues
                 ? value?.DeepClone()
                 : throw new YamlException(alias.Start, alias.End, "document contains excessive aliasing");
         }

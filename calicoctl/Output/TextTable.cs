@@ -6,15 +6,15 @@ internal sealed class TextTable(params IReadOnlyList<string> headings)
     private const int MinWidth = 5;
     private const int Padding = 3;
 
-    private readonly List<IReadOnlyList<string>> rows = [headings];
+    private readonly List<IReadOnlyList<string>> _rows = [headings];
 
-    internal void Add(params IReadOnlyList<string> cells) => rows.Add(cells);
+    internal void Add(params IReadOnlyList<string> cells) => _rows.Add(cells);
 
     internal void Write(TextWriter output)
     {
         var widths = Enumerable.Range(0, headings.Count)
-            .Select(column => Math.Max(MinWidth, rows.Max(row => row[column].Length) + Padding)).ToArray();
-        foreach (var row in rows)
+            .Select(column => Math.Max(MinWidth, _rows.Max(row => row[column].Length) + Padding)).ToArray();
+        foreach (var row in _rows)
         {
             output.WriteLine(string.Concat(row.Select((cell, column) => cell.PadRight(widths[column]))));
         }

@@ -9,7 +9,7 @@ namespace Calico.Cli.Output;
 /// read as something else.</summary>
 internal static partial class YamlWriter
 {
-    private static readonly HashSet<string> otherMeaning = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly HashSet<string> OtherMeaning = new(StringComparer.OrdinalIgnoreCase)
     {
         // YAML 1.1 readers take these as booleans or null.
         "", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n",
@@ -63,7 +63,7 @@ internal static partial class YamlWriter
 
     private static void EmitText(Emitter emitter, string text)
     {
-        var style = otherMeaning.Contains(text) || NumberOrDate().IsMatch(text) ? ScalarStyle.DoubleQuoted
+        var style = OtherMeaning.Contains(text) || NumberOrDate().IsMatch(text) ? ScalarStyle.DoubleQuoted
             : text.Contains('\n', StringComparison.Ordinal) ? ScalarStyle.Literal
             : ScalarStyle.Any;
         emitter.Emit(new Scalar(AnchorName.Empty, TagName.Empty, text, style, isPlainImplicit: true, isQuotedImplicit: true));

@@ -9,7 +9,7 @@ public static class VectorFolder
 {
     public const string Variable = "CALICO_VECTORS";
 
-    private static readonly Lazy<ImmutableArray<VectorOutcome>> judged = new(JudgeAll);
+    private static readonly Lazy<ImmutableArray<VectorOutcome>> Judged = new(JudgeAll);
 
     /// <summary>Why nothing can be judged; null when there is a folder.</summary>
     public static string? Missing =>
@@ -21,7 +21,7 @@ public static class VectorFolder
         };
 
     /// <summary>Every vector of the folder with its verdict.</summary>
-    public static ImmutableArray<VectorOutcome> Outcomes => judged.Value;
+    public static ImmutableArray<VectorOutcome> Outcomes => Judged.Value;
 
     private static ImmutableArray<VectorOutcome> JudgeAll()
     {

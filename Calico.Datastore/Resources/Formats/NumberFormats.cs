@@ -7,20 +7,20 @@ namespace Calico.Datastore.Resources.Formats;
 /// <summary>Formats of fields that are a number or a text. Each returns what is wrong, or null.</summary>
 public static class NumberFormats
 {
-    private static readonly FrozenDictionary<string, string> protocolNames =
+    private static readonly FrozenDictionary<string, string> ProtocolNames =
         new[] { "TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "UDPLite" }.ToFrozenDictionary(name => name, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Protocol: 1 to 255 or one of the six names, spelt exactly.</summary>
     public static string? Protocol(NumberOrString value) => value switch
     {
         { Number: >= 1 and <= 255 } => null,
-        { Text: { } text } when protocolNames.TryGetValue(text, out var name) && name == text => null,
+        { Text: { } text } when ProtocolNames.TryGetValue(text, out var name) && name == text => null,
         { Text: { } text } when byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 => null,
         _ => "protocol name or number invalid",
     };
 
     /// <summary>The exact spelling of a protocol's name; other text as it is.</summary>
-    public static string CanonicalProtocol(string text) => protocolNames.GetValueOrDefault(text, text);
+    public static string CanonicalProtocol(string text) => ProtocolNames.GetValueOrDefault(text, text);
 
     /// <summary>Whether a protocol is one of those, by name or number.</summary>
     public static bool IsProtocol(NumberOrString? protocol, string name, int number) => protocol is { } value

@@ -7,7 +7,7 @@ namespace Calico.Datastore.Resources.Kinds;
 /// <summary>BGPFilter: which routes a peer is sent and which are taken from it.</summary>
 internal static class BgpFilterKind
 {
-    private static readonly ObjectShape operation = new(
+    private static readonly ObjectShape Operation = new(
         Nested("addCommunity", Required(Text("value", TextFormats.Community))),
         Nested("prependASPath", Required(List("prefix", new NumberOrTextShape(NumberFormats.AsNumber), 10, minItems: 1))),
         Nested("setPriority", Number("value", 1, int.MaxValue)))
@@ -49,7 +49,7 @@ internal static class BgpFilterKind
         List("asPathPrefix", new NumberOrTextShape(NumberFormats.AsNumber)),
         Number("priority", 0),
         Required(Choice("action", "Accept", "Reject")),
-        List("operations", operation, 10))
+        List("operations", Operation, 10))
     {
         SchemaRules = [Fits],
     };

@@ -10,16 +10,16 @@ namespace Calico.Datastore.Resources.Kinds;
 /// taken, and one that upstream refuses is refused.</summary>
 internal static partial class FelixConfigurationFields
 {
-    private static readonly ObjectShape healthTimeout = new(
+    private static readonly ObjectShape HealthTimeout = new(
         new Field("name", new TextShape(HealthName)) { CheckedWhenEmpty = true }, Duration("timeout"));
 
-    private static readonly ObjectShape routeTableRange = new(
+    private static readonly ObjectShape RouteTableRange = new(
         Number("min", long.MinValue, long.MaxValue), Number("max", long.MinValue, long.MaxValue))
     {
         SchemaRules = [FelixConfigurationRules.RouteTableRange],
     };
 
-    private static readonly ObjectShape routeTableRanges = new(
+    private static readonly ObjectShape RouteTableRanges = new(
         Number("min", long.MinValue, long.MaxValue), Number("max", long.MinValue, long.MaxValue))
     {
         SchemaRules = [FelixConfigurationRules.RouteTableRangesItem],
@@ -38,7 +38,7 @@ internal static partial class FelixConfigurationFields
         // Process: Go runtime
         Number("goGCThreshold", -1), Number("goMaxProcs", -1), Number("goMemoryLimitMB", -1),
         // Process: Health port and timeouts
-        Flag("healthEnabled"), Text("healthHost"), Number("healthPort", 0, 65535), List("healthTimeoutOverrides", healthTimeout),
+        Flag("healthEnabled"), Text("healthHost"), Number("healthPort", 0, 65535), List("healthTimeoutOverrides", HealthTimeout),
         // Process: Logging
         Text("logActionRateLimit", RateLimitPattern()), Number("logActionRateLimitBurst", 0, 9999),
         Text("logDebugFilenameRegex", TextFormats.RegularExpression), Text("logFilePath"), Text("logPrefix", LogPrefixPattern()),
@@ -89,7 +89,7 @@ internal static partial class FelixConfigurationFields
         Choice("programClusterRoutes", "Disabled", "Enabled", "EnabledIPIPOnly", "EnabledNoEncapOnly"),
         Flag("removeExternalRoutes"), Flag("requireMTUFile"), Duration("routeRefreshInterval"),
         ChoiceAnyCase("routeSource", "CalicoIPAM", "WorkloadIPs"), Flag("routeSyncDisabled"),
-        Nested("routeTableRange", routeTableRange), List("routeTableRanges", routeTableRanges),
+        Nested("routeTableRange", RouteTableRange), List("routeTableRanges", RouteTableRanges),
         ChoiceAnyCase("serviceLoopPrevention", "Disabled", "Drop", "Reject"), Flag("sidecarAccelerationEnabled"),
         Flag("useInternalDataplaneDriver"), ChoiceAnyCase("workloadSourceSpoofing", "Any", "Disabled"),
         // Dataplane: iptables

@@ -7,7 +7,7 @@ namespace Calico.Datastore.Resources.Kinds;
 /// <summary>HostEndpoint: an interface, or all, of a host.</summary>
 internal static class HostEndpointKind
 {
-    private static readonly ObjectShape port = new(
+    private static readonly ObjectShape Port = new(
         Required(Text("name", NameFormats.PortName)), Required(Protocol("protocol")), Required(Number("port", 1, 65535)))
     {
         Rules = [WorkloadEndpointKind.ProtocolWithPorts],
@@ -23,7 +23,7 @@ internal static class HostEndpointKind
             Text("interfaceName", NameFormats.Interface),
             Texts("expectedIPs", NetFormats.Address, set: true),
             Texts("profiles", NameFormats.Subdomain, set: true),
-            List("ports", port))
+            List("ports", Port))
         {
             SchemaRules = [(it, report) =>
             {

@@ -9,7 +9,7 @@ namespace Calico.Datastore.Resources.Kinds;
 internal sealed class IpPoolClientRules : ClientRules
 {
     // How long upstream gives every allocator to notice that the pool is disabled before its blocks are given up.
-    private static readonly TimeSpan disableNotice = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan DisableNotice = TimeSpan.FromMilliseconds(500);
 
     public override async Task<Resource> BeforeCreateAsync(ResourceClient client, Resource resource, CancellationToken ct)
     {
@@ -54,7 +54,7 @@ internal sealed class IpPoolClientRules : ClientRules
 
         if (client.Addresses is { } addresses)
         {
-            await Task.Delay(disableNotice, client.Time, ct);
+            await Task.Delay(DisableNotice, client.Time, ct);
             await addresses.ReleasePoolAsync(pool.Spec.Cidr, ct);
         }
     }

@@ -8,9 +8,9 @@ namespace Calico.Datastore.Resources.Kinds;
 /// <summary>IPPool: addresses that IPAM gives out.</summary>
 internal static class IpPoolKind
 {
-    private static readonly string[] encapsulations = ["ipipMode", "vxlanMode"];
+    private static readonly string[] Encapsulations = ["ipipMode", "vxlanMode"];
 
-    private static readonly Cidr[] linkLocal = [Cidr.Parse("169.254.0.0/16"), Cidr.Parse("fe80::/10")];
+    private static readonly Cidr[] LinkLocal = [Cidr.Parse("169.254.0.0/16"), Cidr.Parse("fe80::/10")];
 
     internal static ResourceKind Create() => new ResourceKind<IpPoolSpec>
     {
@@ -47,7 +47,7 @@ internal static class IpPoolKind
 
     private static void Range(JsonObjectView it, ShapeReport report)
     {
-        if (Cidr.TryParse(it.Text("cidr"), out var cidr) && linkLocal.Any(cidr.Overlaps))
+        if (Cidr.TryParse(it.Text("cidr"), out var cidr) && LinkLocal.Any(cidr.Overlaps))
         {
             report.Add(it.At("cidr"), "IP pool range overlaps with IPv4 or IPv6 Link Local range", it["cidr"]);
         }
@@ -77,7 +77,7 @@ internal static class IpPoolKind
 
     private static void Encapsulation(JsonObjectView it, ShapeReport report)
     {
-        var on = encapsulations.Where(mode => IsOn(it, mode)).ToArray();
+        var on = Encapsulations.Where(mode => IsOn(it, mode)).ToArray();
         if (on.Length == 2)
         {
             report.Add(it.Path, "ipipMode and vxlanMode cannot both be enabled on the same IP pool");
@@ -102,7 +102,7 @@ internal static class IpPoolKind
             return;
         }
 
-        if (encapsulations.Any(mode => IsOn(it, mode)))
+        if (Encapsulations.Any(mode => IsOn(it, mode)))
         {
             report.Add(it.At("allowedUses"), "LoadBalancer IP pool cannot have IPIP or VXLAN enabled");
         }

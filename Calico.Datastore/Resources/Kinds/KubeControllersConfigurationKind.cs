@@ -7,7 +7,7 @@ namespace Calico.Datastore.Resources.Kinds;
 /// <summary>KubeControllersConfiguration: what upstream's controllers of Kubernetes objects do.</summary>
 internal static class KubeControllersConfigurationKind
 {
-    private static readonly ObjectShape template = new(
+    private static readonly ObjectShape Template = new(
         Text("generateName", maxLength: 253),
         Texts("interfaceCIDRs", NetFormats.Net),
         Text("interfacePattern", TextFormats.RegularExpression),
@@ -24,8 +24,8 @@ internal static class KubeControllersConfigurationKind
         }],
     };
 
-    private static readonly ObjectShape hostEndpoint = new(
-        Choice("autoCreate", "Enabled", "Disabled"), Choice("createDefaultHostEndpoint", "Enabled", "Disabled"), List("templates", template))
+    private static readonly ObjectShape HostEndpoint = new(
+        Choice("autoCreate", "Enabled", "Disabled"), Choice("createDefaultHostEndpoint", "Enabled", "Disabled"), List("templates", Template))
     {
         Rules = [(it, report) =>
         {
@@ -37,7 +37,7 @@ internal static class KubeControllersConfigurationKind
         }],
     };
 
-    private static readonly ObjectShape plain = new(Duration("reconcilerPeriod"));
+    private static readonly ObjectShape Plain = new(Duration("reconcilerPeriod"));
 
     internal static ResourceKind Create() => new ResourceKind<OpenSpec>
     {
@@ -52,11 +52,11 @@ internal static class KubeControllersConfigurationKind
             Duration("etcdV3CompactionPeriod"),
             Nested("controllers",
                 Nested("node", Duration("reconcilerPeriod"), Choice("syncLabels", "Enabled", "Disabled"), Duration("leakGracePeriod"),
-                    Nested("hostEndpoint", hostEndpoint)),
-                Nested("policy", plain),
-                Nested("workloadEndpoint", plain),
-                Nested("serviceAccount", plain),
-                Nested("namespace", plain),
+                    Nested("hostEndpoint", HostEndpoint)),
+                Nested("policy", Plain),
+                Nested("workloadEndpoint", Plain),
+                Nested("serviceAccount", Plain),
+                Nested("namespace", Plain),
                 Nested("loadBalancer", Choice("assignIPs", "AllServices", "RequestedServicesOnly")),
                 Nested("migration", Choice("policyNameMigrator", "Enabled", "Disabled")))),
         Rules = [ClusterInformationKind.OnlyDefault],

@@ -8,7 +8,7 @@ namespace Calico.Datastore.Resources.Kinds;
 internal static class NodeKind
 {
     // The address has the length of its subnet, so host bits are set.
-    private static readonly ObjectShape bgp = new(
+    private static readonly ObjectShape Bgp = new(
         AsNumber("asNumber"),
         Text("ipv4Address", NetFormats.CidrV4),
         Text("ipv6Address", NetFormats.CidrV6),
@@ -30,7 +30,7 @@ internal static class NodeKind
         Plural = "nodes",
         Aliases = ["no", "nos"],
         Spec = new(
-            Nested("bgp", bgp),
+            Nested("bgp", Bgp),
             Text("ipv4VXLANTunnelAddr", NetFormats.AddressV4),
             Text("vxlanTunnelMACAddr", TextFormats.Mac),
             Text("ipv6VXLANTunnelAddr", NetFormats.AddressV6),

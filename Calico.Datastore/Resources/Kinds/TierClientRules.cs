@@ -6,7 +6,7 @@ namespace Calico.Datastore.Resources.Kinds;
 /// <summary>The built-in tiers stay, and a tier goes only when no policy is in it.</summary>
 internal sealed class TierClientRules : ClientRules
 {
-    private static readonly string[] policyKinds =
+    private static readonly string[] PolicyKinds =
         ["NetworkPolicy", "GlobalNetworkPolicy", "StagedNetworkPolicy", "StagedGlobalNetworkPolicy"];
 
     /// <summary>Whoever writes a built-in tier without order or action means the ones it has.</summary>
@@ -31,7 +31,7 @@ internal sealed class TierClientRules : ClientRules
             throw ResourceErrors.NotSupported("Delete", name, $"Cannot delete {name} tier");
         }
 
-        foreach (var kind in policyKinds.Select(policyKind => client.Kinds[policyKind]))
+        foreach (var kind in PolicyKinds.Select(policyKind => client.Kinds[policyKind]))
         {
             if ((await client.ListAsync(kind.Name, "", ct)).Items
                 .Any(policy => new JsonObjectView(kind.ToJson(policy), "").Object("spec").Text("tier") == name))

@@ -8,13 +8,13 @@ namespace Calico.Datastore.Resources.Shapes;
 /// <summary>An object with known members.</summary>
 public sealed class ObjectShape : Shape
 {
-    private readonly ImmutableArray<Field> fields;
-    private readonly FrozenDictionary<string, Field> byName;
+    private readonly ImmutableArray<Field> _fields;
+    private readonly FrozenDictionary<string, Field> _byName;
 
     public ObjectShape(params ImmutableArray<Field> fields)
     {
-        this.fields = fields;
-        byName = fields.ToFrozenDictionary(field => field.Name, StringComparer.Ordinal);
+        _fields = fields;
+        _byName = fields.ToFrozenDictionary(field => field.Name, StringComparer.Ordinal);
     }
 
     /// <summary>Rules over several members that upstream's Go validators check.</summary>
@@ -24,10 +24,10 @@ public sealed class ObjectShape : Shape
     public ImmutableArray<ObjectCheck> SchemaRules { get; init; } = [];
 
     /// <summary>The members, in order.</summary>
-    public ImmutableArray<Field> Fields => fields;
+    public ImmutableArray<Field> Fields => _fields;
 
     /// <summary>Shape of a member.</summary>
-    public Shape this[string name] => byName[name].Shape;
+    public Shape this[string name] => _byName[name].Shape;
 
     public override void Check(JsonElement value, string path, ShapeReport report)
     {
@@ -40,7 +40,7 @@ public sealed class ObjectShape : Shape
         foreach (var member in value.EnumerateObject())
         {
             var at = path.Length == 0 ? member.Name : $"{path}.{member.Name}";
-            if (!byName.TryGetValue(member.Name, out var field))
+            if (!_byName.TryGetValue(member.Name, out var field))
             {
                 report.AddUnknown(at);
             }
@@ -66,7 +66,7 @@ public sealed class ObjectShape : Shape
             return value;
         }
 
-        foreach (var field in fields)
+        foreach (var field in _fields)
         {
             if (map[field.Name] is not { } old || (field.Default is not null && old is JsonValue single && IsEmptyText(single)))
             {
@@ -86,7 +86,7 @@ public sealed class ObjectShape : Shape
 
     private void CheckAbsent(JsonObjectView view, ShapeReport report)
     {
-        foreach (var field in fields)
+        foreach (var field in _fields)
         {
             if (!field.Required && !field.CheckedWhenEmpty && field.Default is null)
             {

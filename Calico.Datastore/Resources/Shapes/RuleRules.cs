@@ -6,9 +6,9 @@ namespace Calico.Datastore.Resources.Shapes;
 /// <summary>Rules over the members of one policy rule.</summary>
 internal static class RuleRules
 {
-    private static readonly string[] sides = ["source", "destination"];
-    private static readonly string[] portLists = ["ports", "notPorts"];
-    private static readonly string[] netLists = ["nets", "notNets"];
+    private static readonly string[] Sides = ["source", "destination"];
+    private static readonly string[] PortLists = ["ports", "notPorts"];
+    private static readonly string[] NetLists = ["nets", "notNets"];
 
     internal static void IpVersion(JsonObjectView it, ShapeReport report)
     {
@@ -27,9 +27,9 @@ internal static class RuleRules
             return;
         }
 
-        foreach (var side in sides)
+        foreach (var side in Sides)
         {
-            foreach (var list in portLists)
+            foreach (var list in PortLists)
             {
                 var entity = it.Object(side);
                 if (protocol is not null && entity.Has(list))
@@ -46,7 +46,7 @@ internal static class RuleRules
 
     internal static void OneFamily(JsonObjectView it, ShapeReport report)
     {
-        var versions = sides.SelectMany(side => netLists.SelectMany(list => it.Object(side).Texts(list)))
+        var versions = Sides.SelectMany(side => NetLists.SelectMany(list => it.Object(side).Texts(list)))
             .Select(net => Cidr.TryParse(net, out var cidr) ? cidr.Version : 0)
             .Where(version => version != 0).Distinct().ToArray();
         if (versions.Length > 1)
@@ -132,7 +132,7 @@ internal static class RuleRules
 
     internal static void ServicesNameTheirNamespace(JsonObjectView it, ShapeReport report)
     {
-        foreach (var side in sides)
+        foreach (var side in Sides)
         {
             var services = it.Object(side).Object("services");
             if (it.Object(side).IsSet("services") && !services.Has("namespace"))

@@ -10,7 +10,7 @@ public static class RuleShapes
     /// <summary>Most rules of one direction.</summary>
     public const int MaxRules = 1024;
 
-    private static readonly ObjectShape icmp = new(Number("type", 0, 254), Number("code", 0, 255))
+    private static readonly ObjectShape Icmp = new(Number("type", 0, 254), Number("code", 0, 255))
     {
         SchemaRules = [(it, report) =>
         {
@@ -21,7 +21,7 @@ public static class RuleShapes
         }],
     };
 
-    private static readonly ObjectShape httpPath = new(Text("exact", HttpPath, 1024), Text("prefix", HttpPath, 1024))
+    private static readonly ObjectShape HttpPathShape = new(Text("exact", HttpPath, 1024), Text("prefix", HttpPath, 1024))
     {
         Rules = [(it, report) =>
         {
@@ -64,12 +64,12 @@ public static class RuleShapes
             Required(Choice("action", "Allow", "Deny", "Log", "Pass")),
             Number("ipVersion", 4, 6),
             Protocol("protocol"),
-            Nested("icmp", icmp),
+            Nested("icmp", Icmp),
             Protocol("notProtocol"),
-            Nested("notICMP", icmp),
+            Nested("notICMP", Icmp),
             Nested("source", Entity),
             Nested("destination", Entity),
-            Nested("http", Texts("methods", maxItems: 20, set: true), List("paths", httpPath, 20)),
+            Nested("http", Texts("methods", maxItems: 20, set: true), List("paths", HttpPathShape, 20)),
             Nested("metadata", Annotations("annotations")))
         {
             Rules = [RuleRules.IpVersion, RuleRules.PortsFitProtocol, RuleRules.OneFamily, .. directed.OfType<ObjectCheck>()],

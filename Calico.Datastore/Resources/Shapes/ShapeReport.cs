@@ -6,8 +6,8 @@ namespace Calico.Datastore.Resources.Shapes;
 /// <summary>What a check of a JSON value found; collects everything, never the first only.</summary>
 public sealed class ShapeReport
 {
-    private readonly ImmutableArray<ValidationError>.Builder errors = ImmutableArray.CreateBuilder<ValidationError>();
-    private readonly ImmutableArray<string>.Builder unknown = ImmutableArray.CreateBuilder<string>();
+    private readonly ImmutableArray<ValidationError>.Builder _errors = ImmutableArray.CreateBuilder<ValidationError>();
+    private readonly ImmutableArray<string>.Builder _unknown = ImmutableArray.CreateBuilder<string>();
 
     /// <summary>Whether rules of upstream's CRD layer (enumerations, lengths, CEL) count. Upstream runs bare sub-objects without.</summary>
     public bool WithSchemaRules { get; init; } = true;
@@ -19,16 +19,16 @@ public sealed class ShapeReport
     public bool Incomplete { get; private set; }
 
     /// <summary>Everything that is wrong.</summary>
-    public ImmutableArray<ValidationError> Errors => errors.ToImmutable();
+    public ImmutableArray<ValidationError> Errors => _errors.ToImmutable();
 
     /// <summary>Paths of members that no shape knows.</summary>
-    public ImmutableArray<string> Unknown => unknown.ToImmutable();
+    public ImmutableArray<string> Unknown => _unknown.ToImmutable();
 
-    public void Add(string path, string message) => errors.Add(new(path, message));
+    public void Add(string path, string message) => _errors.Add(new(path, message));
 
-    public void Add(string path, string message, JsonElement value) => errors.Add(new(path, message, Shorten(value.ToString())));
+    public void Add(string path, string message, JsonElement value) => _errors.Add(new(path, message, Shorten(value.ToString())));
 
-    internal void AddUnknown(string path) => unknown.Add(path);
+    internal void AddUnknown(string path) => _unknown.Add(path);
 
     internal void MarkIncomplete() => Incomplete = true;
 

@@ -7,10 +7,10 @@ namespace Calico.TestKit.Hosts;
 /// and a new one hangs in its first packet.</remarks>
 public sealed class FabricEtcd : IAsyncDisposable
 {
-    private readonly string fabric;
-    private readonly Process process;
+    private readonly string _fabric;
+    private readonly Process _process;
 
-    private FabricEtcd(string fabric, Process process) => (this.fabric, this.process) = (fabric, process);
+    private FabricEtcd(string fabric, Process process) => (_fabric, _process) = (fabric, process);
 
     /// <summary>For <c>ETCD_ENDPOINTS</c>.</summary>
     public static string Endpoint => "http://198.51.100.254:12379";
@@ -66,15 +66,15 @@ public sealed class FabricEtcd : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        process.Kill();
-        await process.WaitForExitAsync();
-        process.Dispose();
+        _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
     }
 
     private Task<CommandResult> TryEtcdctlAsync(string[] arguments) => CommandResult.RunAsync(
-        ["ip", "netns", "exec", fabric, "etcdctl", $"--endpoints={Endpoint}", .. arguments],
+        ["ip", "netns", "exec", _fabric, "etcdctl", $"--endpoints={Endpoint}", .. arguments],
         environment: new Dictionary<string, string> { ["ETCDCTL_API"] = "3" }, limit: TimeSpan.FromSeconds(20));
 
     private async Task InFabricAsync(string[] command, string? input = null) =>
-        (await CommandResult.RunAsync(["ip", "netns", "exec", fabric, .. command], input)).OrThrow();
+        (await CommandResult.RunAsync(["ip", "netns", "exec", _fabric, .. command], input)).OrThrow();
 }

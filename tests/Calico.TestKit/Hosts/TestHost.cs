@@ -8,8 +8,8 @@ public sealed class TestHost : IAsyncDisposable
 {
     private static readonly string Script = Path.Combine(Repository.Root, "samples", "test-host", "test-host.sh");
 
-    private Process? calico;
-    private StreamWriter? log;
+    private Process? _calico;
+    private StreamWriter? _log;
 
     private TestHost(string folder, string programs) => (Folder, Programs) = (folder, programs);
 
@@ -33,7 +33,7 @@ public sealed class TestHost : IAsyncDisposable
     /// <summary>What calico-host wrote.</summary>
     public string HostLog => Path.Combine(Folder, "calico-host.log");
 
-    public int? CalicoPid => calico?.Id;
+    public int? CalicoPid => _calico?.Id;
 
     /// <summary>Why tests that need a host cannot run here, or null.</summary>
     public static string? WhyNot =>
@@ -71,10 +71,10 @@ public sealed class TestHost : IAsyncDisposable
     public async Task StartCalicoAsync(bool waitReady = true)
     {
         var command = Inside(["env", .. Settings.Select(s => $"{s.Key}={s.Value}"), Path.Combine(Programs, "host", "calico-host")]);
-        log ??= new StreamWriter(HostLog, append: true) { AutoFlush = true };
-        var writer = log;
+        _log ??= new StreamWriter(HostLog, append: true) { AutoFlush = true };
+        var writer = _log;
         // The host's own process id, not nsenter's: nsenter with a process namespace forks.
-        calico = new Process { StartInfo = new(command[0], command.Skip(1)) { RedirectStandardError = true, RedirectStandardOutput = true } };
+        _calico = new Process { StartInfo = new(command[0], command.Skip(1)) { RedirectStandardError = true, RedirectStandardOutput = true } };
         DataReceivedEventHandler write = (_, line) =>
         {
             if (line.Data is not null)
@@ -85,11 +85,11 @@ public sealed class TestHost : IAsyncDisposable
                 }
             }
         };
-        calico.OutputDataReceived += write;
-        calico.ErrorDataReceived += write;
-        calico.Start();
-        calico.BeginOutputReadLine();
-        calico.BeginErrorReadLine();
+        _calico.OutputDataReceived += write;
+        _calico.ErrorDataReceived += write;
+        _calico.Start();
+        _calico.BeginOutputReadLine();
+        _calico.BeginErrorReadLine();
         if (waitReady)
         {
             await WaitReadyAsync();
@@ -109,7 +109,7 @@ public sealed class TestHost : IAsyncDisposable
             }
 
             // Half a second on a quiet machine. The test is not of its speed, and thirty were passed with twenty builds beside it.
-            if (clock.Elapsed > TimeSpan.FromSeconds(90) || calico is null or { HasExited: true })
+            if (clock.Elapsed > TimeSpan.FromSeconds(90) || _calico is null or { HasExited: true })
             {
                 throw new InvalidOperationException($"calico-host is not ready: {answer.Error}{answer.Output}\n{await TailAsync()}");
             }
@@ -138,25 +138,25 @@ public sealed class TestHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         (await CommandResult.RunAsync(["bash", Script, "down", Folder])).OrThrow();
-        if (calico is not null)
+        if (_calico is not null)
         {
             await EndedAsync();
         }
 
-        if (log is not null)
+        if (_log is not null)
         {
-            await log.DisposeAsync();
+            await _log.DisposeAsync();
         }
     }
 
     private async Task EndedAsync()
     {
-        if (calico is { } process)
+        if (_calico is { } process)
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
             await process.WaitForExitAsync(limit.Token);
             process.Dispose();
-            calico = null;
+            _calico = null;
         }
     }
 

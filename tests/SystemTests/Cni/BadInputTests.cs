@@ -6,7 +6,7 @@ namespace Calico.SystemTests.Cni;
 [TestFixture]
 public sealed class BadInputTests
 {
-    private CniHost cni = null!;
+    private CniHost _cni = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync()
@@ -16,9 +16,9 @@ public sealed class BadInputTests
             Assert.Ignore(reason);
         }
 
-        cni = await CniHost.StartAsync();
-        await cni.AddNamespaceAsync("bad");
-        (await cni.Host.CalicoctlAsync("apply -f -", """
+        _cni = await CniHost.StartAsync();
+        await _cni.AddNamespaceAsync("bad");
+        (await _cni.Host.CalicoctlAsync("apply -f -", """
             apiVersion: projectcalico.org/v3
             kind: IPPool
             metadata: {name: tiny}
@@ -34,14 +34,14 @@ public sealed class BadInputTests
     [OneTimeTearDown]
     public async Task EndAsync()
     {
-        if (cni is not null)
+        if (_cni is not null)
         {
-            await cni.DisposeAsync();
+            await _cni.DisposeAsync();
         }
     }
 
     [TearDown]
-    public Task NothingIsLeftAsync() => cni.AssertCleanAsync();
+    public Task NothingIsLeftAsync() => _cni.AssertCleanAsync();
 
     private static IEnumerable<TestCaseData> Configurations()
     {
@@ -59,7 +59,7 @@ public sealed class BadInputTests
     [TestCaseSource(nameof(Configurations))]
     public async Task Configuration(string conf, int code, string says)
     {
-        var error = CniHost.ErrorOf(await cni.CallAsync("ADD", "bad1", "/run/netns/bad", conf));
+        var error = CniHost.ErrorOf(await _cni.CallAsync("ADD", "bad1", "/run/netns/bad", conf));
         Assert.That(error.Message, Does.Contain(says));
         Assert.That(error.Code, Is.EqualTo(code).Or.EqualTo(code == 7 ? 100 : code), error.Message);
     }
@@ -67,7 +67,7 @@ public sealed class BadInputTests
     [Test]
     public async Task A_missing_variable_is_code_4_and_named()
     {
-        var result = await cni.Host.RunAsync(["env", "-u", "CNI_CONTAINERID", "CNI_COMMAND=ADD", "CNI_NETNS=/run/netns/bad", "CNI_IFNAME=eth0", "CNI_PATH=/opt/cni/bin", "/opt/cni/bin/calico"], CniHost.Conf);
+        var result = await _cni.Host.RunAsync(["env", "-u", "CNI_CONTAINERID", "CNI_COMMAND=ADD", "CNI_NETNS=/run/netns/bad", "CNI_IFNAME=eth0", "CNI_PATH=/opt/cni/bin", "/opt/cni/bin/calico"], CniHost.Conf);
         var error = CniHost.ErrorOf(result);
         Assert.That(error, Is.EqualTo((4, error.Message)));
         Assert.That(error.Message, Does.Contain("CNI_CONTAINERID"));
@@ -77,7 +77,7 @@ public sealed class BadInputTests
     [TestCase("../../etc", TestName = "A_container_id_that_climbs_is_code_4")]
     public async Task ContainerId(string id)
     {
-        var error = CniHost.ErrorOf(await cni.CallAsync("ADD", id, "/run/netns/bad"));
+        var error = CniHost.ErrorOf(await _cni.CallAsync("ADD", id, "/run/netns/bad"));
         Assert.That(error.Code, Is.EqualTo(4));
         Assert.That(error.Message, Does.Contain("CNI_CONTAINERID"));
     }
@@ -87,7 +87,7 @@ public sealed class BadInputTests
     [TestCase("lo")]
     public async Task A_bad_interface_name_is_code_4(string name)
     {
-        var error = CniHost.ErrorOf(await cni.CallAsync("ADD", "bad2", "/run/netns/bad", ifname: name));
+        var error = CniHost.ErrorOf(await _cni.CallAsync("ADD", "bad2", "/run/netns/bad", ifname: name));
         Assert.That(error.Code, Is.EqualTo(4));
         Assert.That(error.Message, Does.Contain("CNI_IFNAME"));
     }
@@ -98,7 +98,7 @@ public sealed class BadInputTests
     [TestCase("/proc/1/ns/mnt")]
     public async Task A_path_that_is_no_workload_namespace_is_refused_and_named(string path)
     {
-        var error = CniHost.ErrorOf(await cni.CallAsync("ADD", "bad3", path));
+        var error = CniHost.ErrorOf(await _cni.CallAsync("ADD", "bad3", path));
         Assert.That(error.Message, Does.Contain(path));
         Assert.That(error.Code, Is.EqualTo(4));
     }
@@ -106,11 +106,11 @@ public sealed class BadInputTests
     [Test]
     public async Task An_interface_that_exists_is_refused_and_left_alone()
     {
-        await cni.Host.ShellAsync("ip -n bad link add eth7 type veth peer name eth8");
-        var error = CniHost.ErrorOf(await cni.CallAsync("ADD", "bad4", "/run/netns/bad", ifname: "eth7"));
+        await _cni.Host.ShellAsync("ip -n bad link add eth7 type veth peer name eth8");
+        var error = CniHost.ErrorOf(await _cni.CallAsync("ADD", "bad4", "/run/netns/bad", ifname: "eth7"));
         Assert.That(error.Message, Does.Contain("eth7"));
-        Assert.That(await cni.Host.ShellAsync("ip -n bad -br link show dev eth7"), Does.Contain("eth7"));
-        await cni.Host.ShellAsync("ip -n bad link del eth7");
+        Assert.That(await _cni.Host.ShellAsync("ip -n bad -br link show dev eth7"), Does.Contain("eth7"));
+        await _cni.Host.ShellAsync("ip -n bad link del eth7");
     }
 
     [Test]
@@ -120,31 +120,31 @@ public sealed class BadInputTests
         var given = new List<string>();
         for (var i = 0; i < 4; i++)
         {
-            await cni.AddNamespaceAsync($"tiny{i}");
-            given.Add(await cni.AddAsync($"tiny{i}", $"tiny{i}", conf));
+            await _cni.AddNamespaceAsync($"tiny{i}");
+            given.Add(await _cni.AddAsync($"tiny{i}", $"tiny{i}", conf));
         }
 
         Assert.That(given.Distinct().Count(), Is.EqualTo(4));
-        var error = CniHost.ErrorOf(await cni.CallAsync("ADD", "tiny9", "/run/netns/bad", conf));
+        var error = CniHost.ErrorOf(await _cni.CallAsync("ADD", "tiny9", "/run/netns/bad", conf));
         Assert.That(error.Message, Does.Contain("0 out of 1 requested IPv4"));
         for (var i = 0; i < 4; i++)
         {
-            await cni.DeleteAsync($"tiny{i}", $"tiny{i}", conf);
-            await cni.DeleteNamespaceAsync($"tiny{i}");
+            await _cni.DeleteAsync($"tiny{i}", $"tiny{i}", conf);
+            await _cni.DeleteNamespaceAsync($"tiny{i}");
         }
     }
 
     [Test]
     public async Task An_address_outside_every_pool_is_named()
     {
-        var error = CniHost.ErrorOf(await cni.CallAsync("ADD", "bad5", "/run/netns/bad", args: "IP=203.0.113.9"));
+        var error = CniHost.ErrorOf(await _cni.CallAsync("ADD", "bad5", "/run/netns/bad", args: "IP=203.0.113.9"));
         Assert.That(error.Message, Does.Contain("203.0.113.9"));
     }
 
     [Test]
     public async Task DEL_of_what_was_never_there_is_success()
     {
-        await cni.DeleteAsync("never", null);
-        await cni.DeleteAsync("never", "bad");
+        await _cni.DeleteAsync("never", null);
+        await _cni.DeleteAsync("never", "bad");
     }
 }

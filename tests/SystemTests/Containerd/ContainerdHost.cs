@@ -8,14 +8,14 @@ namespace Calico.SystemTests.Containerd;
 /// <summary>A test host with calico-host and a containerd of its own, spoken to over CRI.</summary>
 public sealed class ContainerdHost : IAsyncDisposable
 {
-    private readonly string socket;
-    private GrpcChannel? channel;
+    private readonly string _socket;
+    private GrpcChannel? _channel;
 
     private ContainerdHost(TestHost host, string cgroup)
     {
         (Host, Cgroup) = (host, cgroup);
         // The host's /run, seen from outside.
-        socket = Path.Combine(host.Folder, "root", "run", "containerd", "containerd.sock");
+        _socket = Path.Combine(host.Folder, "root", "run", "containerd", "containerd.sock");
     }
 
     public TestHost Host { get; }
@@ -62,20 +62,20 @@ public sealed class ContainerdHost : IAsyncDisposable
     public async Task StartDaemonAsync()
     {
         await Host.ShellAsync("setsid containerd -c /etc/containers/containerd.toml >>/run/containerd.log 2>&1 </dev/null & echo $! >/run/containerd.pid; for i in $(seq 100); do ctr version >/dev/null 2>&1 && exit 0; sleep 0.05; done; tail -n 5 /run/containerd.log >&2; exit 1");
-        channel?.Dispose();
-        channel = GrpcChannel.ForAddress("http://containerd", new()
+        _channel?.Dispose();
+        _channel = GrpcChannel.ForAddress("http://containerd", new()
         {
             HttpHandler = new SocketsHttpHandler
             {
                 ConnectCallback = async (_, ct) =>
                 {
                     var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                    await client.ConnectAsync(new UnixDomainSocketEndPoint(socket), ct);
+                    await client.ConnectAsync(new UnixDomainSocketEndPoint(_socket), ct);
                     return new NetworkStream(client, ownsSocket: true);
                 },
             },
         });
-        Cri = new(channel);
+        Cri = new(_channel);
         // The CNI configuration is read a moment after the start.
         for (var i = 0; i < 100; i++)
         {
@@ -131,7 +131,7 @@ public sealed class ContainerdHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        channel?.Dispose();
+        _channel?.Dispose();
         await Host.DisposeAsync();
     }
 }

@@ -6,7 +6,7 @@ namespace Calico.SystemTests.Containerd;
 [TestFixture]
 public sealed class ContainerdTests
 {
-    private ContainerdHost containerd = null!;
+    private ContainerdHost _containerd = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync()
@@ -16,73 +16,73 @@ public sealed class ContainerdTests
             Assert.Ignore(reason);
         }
 
-        containerd = await ContainerdHost.StartAsync();
+        _containerd = await ContainerdHost.StartAsync();
     }
 
     [OneTimeTearDown]
     public async Task EndAsync()
     {
-        if (containerd is not null)
+        if (_containerd is not null)
         {
-            await containerd.DisposeAsync();
+            await _containerd.DisposeAsync();
         }
     }
 
     [TearDown]
     public async Task CheckAsync()
     {
-        var check = await containerd.Host.CalicoctlAsync("ipam check");
+        var check = await _containerd.Host.CalicoctlAsync("ipam check");
         Assert.That(check.ExitCode, Is.Zero, check.Output + check.Error);
-        var left = await containerd.Host.ShellAsync("ip -o link show type veth | grep -o 'cali[^@:]*' || true; ip route show proto 80 type unicast");
+        var left = await _containerd.Host.ShellAsync("ip -o link show type veth | grep -o 'cali[^@:]*' || true; ip route show proto 80 type unicast");
         Assert.That(left, Is.Empty);
     }
 
     [Test]
     public async Task A_pod_runs_reaches_another_and_goes()
     {
-        var one = await containerd.RunPodAsync("one");
-        var two = await containerd.RunPodAsync("two");
+        var one = await _containerd.RunPodAsync("one");
+        var two = await _containerd.RunPodAsync("two");
         Assert.That(one.Address, Does.StartWith("10.65."));
-        var ping = await containerd.ExecAsync(two.Id, "two", "/bin/ping", "-c", "1", "-W", "1", one.Address);
+        var ping = await _containerd.ExecAsync(two.Id, "two", "/bin/ping", "-c", "1", "-W", "1", one.Address);
         Assert.That(ping.Code, Is.Zero, ping.Output);
-        await containerd.RemovePodAsync(one.Id);
-        await containerd.RemovePodAsync(two.Id);
+        await _containerd.RemovePodAsync(one.Id);
+        await _containerd.RemovePodAsync(two.Id);
     }
 
     [Test]
     public async Task Fifty_pods_in_parallel_get_fifty_addresses()
     {
-        var pods = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => containerd.RunPodAsync($"many{i}")));
+        var pods = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => _containerd.RunPodAsync($"many{i}")));
         Assert.That(pods.Select(p => p.Address).Distinct().Count(), Is.EqualTo(50));
-        await Task.WhenAll(pods.Select(p => containerd.RemovePodAsync(p.Id)));
+        await Task.WhenAll(pods.Select(p => _containerd.RemovePodAsync(p.Id)));
     }
 
     [Test]
     public async Task A_restart_of_containerd_leaves_pods_connected()
     {
-        var one = await containerd.RunPodAsync("r1");
-        var two = await containerd.RunPodAsync("r2");
-        await containerd.StopDaemonAsync();
-        await containerd.StartDaemonAsync();
-        var ping = await containerd.ExecAsync(two.Id, "r2", "/bin/ping", "-c", "1", "-W", "1", one.Address);
+        var one = await _containerd.RunPodAsync("r1");
+        var two = await _containerd.RunPodAsync("r2");
+        await _containerd.StopDaemonAsync();
+        await _containerd.StartDaemonAsync();
+        var ping = await _containerd.ExecAsync(two.Id, "r2", "/bin/ping", "-c", "1", "-W", "1", one.Address);
         Assert.That(ping.Code, Is.Zero, ping.Output);
-        await containerd.RemovePodAsync(one.Id);
-        await containerd.RemovePodAsync(two.Id);
+        await _containerd.RemovePodAsync(one.Id);
+        await _containerd.RemovePodAsync(two.Id);
     }
 
     [Test]
     public async Task A_namespace_that_is_gone_already_does_not_stop_the_removal()
     {
-        var pod = await containerd.RunPodAsync("nons");
-        var path = (await containerd.Host.ShellAsync("ls -t /run/netns | grep ^cni- | head -n 1")).Trim();
-        await containerd.Host.ShellAsync($"umount /run/netns/{path} && rm /run/netns/{path}");
-        await containerd.RemovePodAsync(pod.Id);
+        var pod = await _containerd.RunPodAsync("nons");
+        var path = (await _containerd.Host.ShellAsync("ls -t /run/netns | grep ^cni- | head -n 1")).Trim();
+        await _containerd.Host.ShellAsync($"umount /run/netns/{path} && rm /run/netns/{path}");
+        await _containerd.RemovePodAsync(pod.Id);
     }
 
     [Test]
     public async Task Ctr_run_with_cni_adds_and_deletes()
     {
-        var address = await containerd.Host.ShellAsync($"ctr run --cni --rm --cgroup /{containerd.Cgroup}/ctr1 {BusyboxImage.Name} ctr1 /bin/ip -o -4 addr show dev eth0");
+        var address = await _containerd.Host.ShellAsync($"ctr run --cni --rm --cgroup /{_containerd.Cgroup}/ctr1 {BusyboxImage.Name} ctr1 /bin/ip -o -4 addr show dev eth0");
         Assert.That(address, Does.Contain("10.65."));
     }
 }

@@ -10,8 +10,8 @@ namespace Calico.SystemTests.Host;
 [TestFixture]
 public sealed partial class ClockJumpTests
 {
-    private CniHost cni = null!;
-    private ShiftedClock clock = null!;
+    private CniHost _cni = null!;
+    private ShiftedClock _clock = null!;
 
     [SetUp]
     public async Task StartAsync()
@@ -21,47 +21,47 @@ public sealed partial class ClockJumpTests
             Assert.Ignore(reason);
         }
 
-        cni = await CniHost.StartAsync(number: 53, startCalico: false);
-        clock = await ShiftedClock.InstallAsync(cni.Host);
-        SplitOrchestrator.Install(cni.Host);
-        await cni.Host.StartCalicoAsync();
+        _cni = await CniHost.StartAsync(number: 53, startCalico: false);
+        _clock = await ShiftedClock.InstallAsync(_cni.Host);
+        SplitOrchestrator.Install(_cni.Host);
+        await _cni.Host.StartCalicoAsync();
     }
 
     [TearDown]
     public async Task EndAsync()
     {
-        clock?.Dispose();
-        if (cni is not null)
+        _clock?.Dispose();
+        if (_cni is not null)
         {
-            await cni.DisposeAsync();
+            await _cni.DisposeAsync();
         }
     }
 
     [Test]
     public async Task A_clock_that_jumps_ends_no_lease_and_stops_no_timer()
     {
-        var split = new SplitOrchestrator(cni.Host);
+        var split = new SplitOrchestrator(_cni.Host);
         foreach (var name in (string[])["a", "b", "c"])
         {
-            await cni.AddNamespaceAsync(name);
+            await _cni.AddNamespaceAsync(name);
         }
 
-        var a = await cni.AddAsync("a", "a");
-        await cni.AddAsync("b", "b");
+        var a = await _cni.AddAsync("a", "a");
+        await _cni.AddAsync("b", "b");
         var unbound = await split.AskAsync("lease unbound");
         using var stop = new CancellationTokenSource();
         var churn = ChurnAsync(stop.Token);
         foreach (var off in (TimeSpan[])[TimeSpan.FromHours(-5), TimeSpan.FromHours(7)])
         {
-            clock.JumpTo(off);
+            _clock.JumpTo(off);
             await TimersGoOnAsync($"after a jump to {off}");
-            await cni.AddAsync("c", "c");
+            await _cni.AddAsync("c", "c");
             Assert.That(Math.Abs((await MadeAtAsync("c") - DateTimeOffset.UtcNow - off).TotalSeconds), Is.LessThan(60), "the clock under test did not jump");
-            Assert.That(await cni.PingAsync("b", a), Is.True);
-            Assert.That(await cni.PingAsync("c", a), Is.True);
-            await cni.DeleteAsync("c", "c");
+            Assert.That(await _cni.PingAsync("b", a), Is.True);
+            Assert.That(await _cni.PingAsync("c", a), Is.True);
+            await _cni.DeleteAsync("c", "c");
             Assert.That(await split.AskAsync("leases"), Is.EqualTo(unbound), "an unbound lease is collected by its age, and it is young");
-            var age = ConfirmedAge().Match((await cni.Host.CalicoctlAsync("status")).OrThrow().Output);
+            var age = ConfirmedAge().Match((await _cni.Host.CalicoctlAsync("status")).OrThrow().Output);
             Assert.That(double.Parse(age.Groups[1].Value, CultureInfo.InvariantCulture), Is.InRange(0, 30), "the age of the policy");
         }
 
@@ -70,25 +70,25 @@ public sealed partial class ClockJumpTests
         Assert.That(await split.AskAsync("leases"), Is.EqualTo(unbound));
 
         // A start takes the clock as it finds it, and collects at once.
-        clock.JumpTo(TimeSpan.FromHours(30));
+        _clock.JumpTo(TimeSpan.FromHours(30));
         await stop.CancelAsync();
         TestContext.Out.WriteLine($"{await churn} lives in the churn");
-        await cni.Host.KillCalicoAsync();
-        await cni.Host.StartCalicoAsync();
-        Assert.That(await cni.PingAsync("b", a), Is.True);
+        await _cni.Host.KillCalicoAsync();
+        await _cni.Host.StartCalicoAsync();
+        Assert.That(await _cni.PingAsync("b", a), Is.True);
         Assert.That(await split.AskAsync("leases"), Is.EqualTo(unbound));
         await split.AskAsync($"release {unbound}");
-        await cni.DeleteAsync("a", "a");
-        await cni.DeleteAsync("b", "b");
-        await cni.AssertCleanAsync();
+        await _cni.DeleteAsync("a", "a");
+        await _cni.DeleteAsync("b", "b");
+        await _cni.AssertCleanAsync();
     }
 
     /// <summary>What is repaired by the clock alone, because nothing tells of it, is still repaired in time.</summary>
     private async Task TimersGoOnAsync(string when)
     {
-        await cni.Host.ShellAsync("sysctl -qw net.ipv4.ip_forward=0");
+        await _cni.Host.ShellAsync("sysctl -qw net.ipv4.ip_forward=0");
         var since = Stopwatch.StartNew();
-        while ((await cni.Host.ShellAsync("cat /proc/sys/net/ipv4/ip_forward")).Trim() != "1")
+        while ((await _cni.Host.ShellAsync("cat /proc/sys/net/ipv4/ip_forward")).Trim() != "1")
         {
             Assert.That(since.Elapsed, Is.LessThan(TimeSpan.FromSeconds(8)), $"forwarding is asserted every 5 s, also {when}");
             await Task.Delay(100);
@@ -98,16 +98,16 @@ public sealed partial class ClockJumpTests
     }
 
     private async Task<DateTimeOffset> MadeAtAsync(string name) => DateTimeOffset.Parse(CreationTime().Match(
-        (await cni.Host.CalicoctlAsync($"get workloadendpoint node1-cni-{name}-eth0 -o yaml")).OrThrow().Output).Groups[1].Value, CultureInfo.InvariantCulture);
+        (await _cni.Host.CalicoctlAsync($"get workloadendpoint node1-cni-{name}-eth0 -o yaml")).OrThrow().Output).Groups[1].Value, CultureInfo.InvariantCulture);
 
     private async Task<int> ChurnAsync(CancellationToken stop)
     {
-        await cni.AddNamespaceAsync("churn");
+        await _cni.AddNamespaceAsync("churn");
         var lives = 0;
         for (; !stop.IsCancellationRequested; lives++)
         {
-            await cni.AddAsync($"churn{lives}", "churn");
-            await cni.DeleteAsync($"churn{lives}", "churn");
+            await _cni.AddAsync($"churn{lives}", "churn");
+            await _cni.DeleteAsync($"churn{lives}", "churn");
         }
 
         return lives;

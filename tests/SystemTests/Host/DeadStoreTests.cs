@@ -10,7 +10,7 @@ public sealed class DeadStoreTests
 {
     private const string Etcd = "etcd --data-dir /run/etcd --listen-client-urls http://127.0.0.1:12379 --advertise-client-urls http://127.0.0.1:12379 --listen-peer-urls http://127.0.0.1:12380 --initial-advertise-peer-urls http://127.0.0.1:12380 --initial-cluster default=http://127.0.0.1:12380";
 
-    private CniHost cni = null!;
+    private CniHost _cni = null!;
 
     [SetUp]
     public async Task StartAsync()
@@ -20,27 +20,27 @@ public sealed class DeadStoreTests
             Assert.Ignore(reason);
         }
 
-        cni = await CniHost.StartAsync(host =>
+        _cni = await CniHost.StartAsync(host =>
         {
             host.Settings["DATASTORE_TYPE"] = "etcdv3";
             host.Settings["ETCD_ENDPOINTS"] = "http://127.0.0.1:12379";
         }, number: 51, startCalico: false);
         await StartEtcdAsync();
-        await cni.Host.ShellAsync("cat > /etc/calico/calicoctl.cfg", """
+        await _cni.Host.ShellAsync("cat > /etc/calico/calicoctl.cfg", """
             apiVersion: projectcalico.org/v3
             kind: CalicoAPIConfig
             metadata: {}
             spec: {datastoreType: etcdv3, etcdEndpoints: "http://127.0.0.1:12379"}
             """);
-        await cni.Host.StartCalicoAsync();
+        await _cni.Host.StartCalicoAsync();
     }
 
     [TearDown]
     public async Task EndAsync()
     {
-        if (cni is not null)
+        if (_cni is not null)
         {
-            await cni.DisposeAsync();
+            await _cni.DisposeAsync();
         }
     }
 
@@ -50,38 +50,38 @@ public sealed class DeadStoreTests
     {
         foreach (var name in (string[])["a", "b", "c", "d"])
         {
-            await cni.AddNamespaceAsync(name);
+            await _cni.AddNamespaceAsync(name);
         }
 
-        var a = await cni.AddAsync("a", "a");
-        var b = await cni.AddAsync("b", "b");
+        var a = await _cni.AddAsync("a", "a");
+        var b = await _cni.AddAsync("b", "b");
         // The reserve is filled while the store is there.
         await Task.Delay(TimeSpan.FromSeconds(12));
-        await cni.Host.ShellAsync($"kill -{signal} $(cat /run/etcd.pid)");
+        await _cni.Host.ShellAsync($"kill -{signal} $(cat /run/etcd.pid)");
 
         var clock = Stopwatch.StartNew();
-        await cni.DeleteAsync("a", "a");
+        await _cni.DeleteAsync("a", "a");
         TestContext.Out.WriteLine($"DEL {clock.ElapsedMilliseconds} ms");
         Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(2)), "DEL");
         clock.Restart();
-        var c = await cni.AddAsync("c", "c");
+        var c = await _cni.AddAsync("c", "c");
         TestContext.Out.WriteLine($"ADD {clock.ElapsedMilliseconds} ms");
         Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(2)), "ADD");
         Assert.That(c, Is.Not.EqualTo(b));
-        Assert.That(await cni.PingAsync("b", c), Is.True, "policy is enforced as it was last known");
+        Assert.That(await _cni.PingAsync("b", c), Is.True, "policy is enforced as it was last known");
 
         // Also after a restart of the host while the store is away.
-        await cni.Host.KillCalicoAsync();
-        await cni.Host.StartCalicoAsync(waitReady: false);
+        await _cni.Host.KillCalicoAsync();
+        await _cni.Host.StartCalicoAsync(waitReady: false);
         await Task.Delay(500);
-        var d = await cni.AddAsync("d", "d");
+        var d = await _cni.AddAsync("d", "d");
         Assert.That(new[] { b, c, d }.Distinct().Count(), Is.EqualTo(3));
-        Assert.That(await cni.PingAsync("b", c), Is.True, "still enforced after the restart");
-        Assert.That(await cni.PingAsync("b", d), Is.True);
+        Assert.That(await _cni.PingAsync("b", c), Is.True, "still enforced after the restart");
+        Assert.That(await _cni.PingAsync("b", d), Is.True);
 
         if (signal == "STOP")
         {
-            await cni.Host.ShellAsync("kill -CONT $(cat /run/etcd.pid)");
+            await _cni.Host.ShellAsync("kill -CONT $(cat /run/etcd.pid)");
         }
         else
         {
@@ -91,13 +91,13 @@ public sealed class DeadStoreTests
         await UntilAsync("calicoctl get workloadendpoints -A | grep -c cali", "3");
         foreach (var name in (string[])["b", "c", "d"])
         {
-            await cni.DeleteAsync(name, name);
+            await _cni.DeleteAsync(name, name);
         }
 
-        await cni.AssertCleanAsync();
+        await _cni.AssertCleanAsync();
     }
 
-    private Task StartEtcdAsync() => cni.Host.ShellAsync($"setsid {Etcd} >>/run/etcd.log 2>&1 </dev/null & echo $! > /run/etcd.pid; for i in $(seq 200); do ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:12379 get x >/dev/null 2>&1 && exit 0; sleep 0.05; done; tail /run/etcd.log; exit 1");
+    private Task StartEtcdAsync() => _cni.Host.ShellAsync($"setsid {Etcd} >>/run/etcd.log 2>&1 </dev/null & echo $! > /run/etcd.pid; for i in $(seq 200); do ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:12379 get x >/dev/null 2>&1 && exit 0; sleep 0.05; done; tail /run/etcd.log; exit 1");
 
     private async Task UntilAsync(string line, string wanted)
     {
@@ -105,7 +105,7 @@ public sealed class DeadStoreTests
         var seen = "";
         while (clock.Elapsed < TimeSpan.FromSeconds(40))
         {
-            seen = (await cni.Host.RunAsync(["bash", "-c", line])).Output.Trim();
+            seen = (await _cni.Host.RunAsync(["bash", "-c", line])).Output.Trim();
             if (seen == wanted)
             {
                 return;
@@ -114,6 +114,6 @@ public sealed class DeadStoreTests
             await Task.Delay(250);
         }
 
-        Assert.Fail($"'{line}' gave '{seen}', not '{wanted}'\n{await cni.Host.TailAsync()}");
+        Assert.Fail($"'{line}' gave '{seen}', not '{wanted}'\n{await _cni.Host.TailAsync()}");
     }
 }

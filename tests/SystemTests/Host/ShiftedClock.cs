@@ -52,9 +52,9 @@ internal sealed class ShiftedClock : IDisposable
         }
         """;
 
-    private readonly FileStream shift;
+    private readonly FileStream _shift;
 
-    private ShiftedClock(FileStream shift) => this.shift = shift;
+    private ShiftedClock(FileStream shift) => _shift = shift;
 
     /// <summary>Gives the calico-host started next a clock that can be shifted.</summary>
     public static async Task<ShiftedClock> InstallAsync(TestHost host)
@@ -71,10 +71,10 @@ internal sealed class ShiftedClock : IDisposable
     public void JumpTo(TimeSpan off)
     {
         // In place and in one write: whoever has the page mapped reads the old number or the new one.
-        shift.Position = 0;
-        shift.Write(BitConverter.GetBytes((long)off.TotalSeconds));
-        shift.Flush();
+        _shift.Position = 0;
+        _shift.Write(BitConverter.GetBytes((long)off.TotalSeconds));
+        _shift.Flush();
     }
 
-    public void Dispose() => shift.Dispose();
+    public void Dispose() => _shift.Dispose();
 }

@@ -8,7 +8,7 @@ namespace Calico.SystemTests.Host;
 [TestFixture]
 public sealed class StartTests
 {
-    private TestHost host = null!;
+    private TestHost _host = null!;
 
     [SetUp]
     public async Task StartAsync()
@@ -18,75 +18,75 @@ public sealed class StartTests
             Assert.Ignore(reason);
         }
 
-        host = await TestHost.StartAsync(41);
+        _host = await TestHost.StartAsync(41);
     }
 
     [TearDown]
     public async Task EndAsync()
     {
-        if (host is not null)
+        if (_host is not null)
         {
-            await host.DisposeAsync();
+            await _host.DisposeAsync();
         }
     }
 
     [Test]
     public async Task A_corrupt_store_file_is_refused_and_kept()
     {
-        await host.ShellAsync("mkdir -p /var/lib/calico; head -c 65536 /dev/urandom > /var/lib/calico/calico.db; sha256sum /var/lib/calico/calico.db > /run/before");
+        await _host.ShellAsync("mkdir -p /var/lib/calico; head -c 65536 /dev/urandom > /var/lib/calico/calico.db; sha256sum /var/lib/calico/calico.db > /run/before");
         var said = await RefusedAsync();
         Assert.That(said, Does.Contain("/var/lib/calico/calico.db"));
-        await host.ShellAsync("sha256sum -c /run/before");
+        await _host.ShellAsync("sha256sum -c /run/before");
     }
 
     [Test]
     public async Task A_log_of_another_node_is_refused()
     {
-        await host.StartCalicoAsync();
-        await host.StopCalicoAsync();
-        host.Settings["NODENAME"] = "another";
+        await _host.StartCalicoAsync();
+        await _host.StopCalicoAsync();
+        _host.Settings["NODENAME"] = "another";
         Assert.That(await RefusedAsync(), Does.Contain("node1").And.Contain("another"));
-        host.Settings["NODENAME"] = "node1";
-        await host.StartCalicoAsync();
+        _host.Settings["NODENAME"] = "node1";
+        await _host.StartCalicoAsync();
     }
 
     [Test]
     public async Task A_store_of_a_newer_version_is_refused_and_kept()
     {
-        await host.StartCalicoAsync();
+        await _host.StartCalicoAsync();
         // Killed, so that its last commits are in the write-ahead log: they are kept too.
-        await host.KillCalicoAsync();
-        var folder = Path.Combine(host.Folder, "root", "var", "lib", "calico");
+        await _host.KillCalicoAsync();
+        var folder = Path.Combine(_host.Folder, "root", "var", "lib", "calico");
         await SqlAsync(folder, "UPDATE meta SET value='3' WHERE name='format'");
-        await host.ShellAsync("cd /var/lib/calico; ls calico.db-wal; sha256sum calico.db calico.db-wal > /run/before; ls -A > /run/names");
+        await _host.ShellAsync("cd /var/lib/calico; ls calico.db-wal; sha256sum calico.db calico.db-wal > /run/before; ls -A > /run/names");
         var said = await RefusedAsync();
         Assert.That(said, Does.Contain("/var/lib/calico/calico.db").And.Contain("newer Calico").And.Contain("format 3").And.Contain("up to 1")
             .And.Contain("Install that version again"));
-        await host.ShellAsync("cd /var/lib/calico; sha256sum -c /run/before; ls -A | diff /run/names -");
+        await _host.ShellAsync("cd /var/lib/calico; sha256sum -c /run/before; ls -A | diff /run/names -");
         await SqlAsync(folder, "UPDATE meta SET value='1' WHERE name='format'");
-        await host.StartCalicoAsync();
+        await _host.StartCalicoAsync();
     }
 
     [TestCase("calico.db", TestName = "A_store_file_that_is_damaged_in_its_middle_is_refused_and_kept")]
     [TestCase("calico.db-wal", TestName = "A_write_ahead_log_that_is_damaged_in_its_middle_is_refused_and_kept")]
     public async Task Damaged(string name)
     {
-        await host.StartCalicoAsync();
+        await _host.StartCalicoAsync();
         for (var i = 0; i < 3; i++)
         {
-            (await host.CalicoctlAsync("apply -f -", string.Join("---\n", Enumerable.Range(0, 20).Select(n =>
+            (await _host.CalicoctlAsync("apply -f -", string.Join("---\n", Enumerable.Range(0, 20).Select(n =>
                 $"apiVersion: projectcalico.org/v3\nkind: IPReservation\nmetadata: {{name: r{i}-{n}}}\nspec: {{reservedCIDRs: [10.65.{i}.{n}/32]}}\n")))).OrThrow();
         }
 
-        await (name == "calico.db" ? host.StopCalicoAsync() : host.KillCalicoAsync());
+        await (name == "calico.db" ? _host.StopCalicoAsync() : _host.KillCalicoAsync());
         // A whole page of the database, a single bit of the log.
-        await host.ShellAsync(name == "calico.db"
+        await _host.ShellAsync(name == "calico.db"
             ? "head -c 4096 /dev/urandom | dd of=/var/lib/calico/calico.db bs=4096 seek=3 conv=notrunc 2>/dev/null"
             : "printf '\\xff\\xfe' | dd of=/var/lib/calico/calico.db-wal bs=1 seek=2500 conv=notrunc 2>/dev/null");
-        await host.ShellAsync($"cd /var/lib/calico; sha256sum {name} > /run/before");
+        await _host.ShellAsync($"cd /var/lib/calico; sha256sum {name} > /run/before");
         var said = await RefusedAsync();
         Assert.That(said, Does.Contain($"/var/lib/calico/{name}").And.Contain("left as it is").And.Contain("restore a backup"));
-        await host.ShellAsync("cd /var/lib/calico; sha256sum -c /run/before");
+        await _host.ShellAsync("cd /var/lib/calico; sha256sum -c /run/before");
     }
 
     [Test]
@@ -125,40 +125,40 @@ public sealed class StartTests
     [Test]
     public async Task A_duplicate_node_name_is_refused_by_name()
     {
-        await host.StartCalicoAsync();
-        await host.ShellAsync("""
+        await _host.StartCalicoAsync();
+        await _host.ShellAsync("""
             calicoctl get node node1 -o yaml | sed 's/net.calico\/machine-id: .*/net.calico\/machine-id: "0123456789abcdef"/' > /run/node.yaml
             calicoctl replace -f /run/node.yaml
             """);
-        await host.StopCalicoAsync();
+        await _host.StopCalicoAsync();
         Assert.That(await RefusedAsync(), Does.Contain("node1").And.Contain("another machine").And.Contain("NODENAME"));
     }
 
     [Test]
     public async Task A_socket_that_another_process_serves_is_left_alone_and_the_adapter_named()
     {
-        await host.ShellAsync("mkdir -p /run/calico; setsid /bin/busybox nc -lk local:/run/calico/cni.sock </dev/null >/dev/null 2>&1 & sleep 0.3; true");
-        if ((await host.ShellAsync("[ -S /run/calico/cni.sock ] && echo yes || echo no")).Trim() == "no")
+        await _host.ShellAsync("mkdir -p /run/calico; setsid /bin/busybox nc -lk local:/run/calico/cni.sock </dev/null >/dev/null 2>&1 & sleep 0.3; true");
+        if ((await _host.ShellAsync("[ -S /run/calico/cni.sock ] && echo yes || echo no")).Trim() == "no")
         {
-            await host.ShellAsync("cat > /run/serve.pl <<'P'\nuse IO::Socket::UNIX; my $s=IO::Socket::UNIX->new(Local=>'/run/calico/cni.sock',Listen=>5) or die; while(my $c=$s->accept){close $c}\nP\nsetsid perl /run/serve.pl </dev/null >/dev/null 2>&1 & for i in $(seq 50); do [ -S /run/calico/cni.sock ] && exit 0; sleep 0.05; done; exit 1");
+            await _host.ShellAsync("cat > /run/serve.pl <<'P'\nuse IO::Socket::UNIX; my $s=IO::Socket::UNIX->new(Local=>'/run/calico/cni.sock',Listen=>5) or die; while(my $c=$s->accept){close $c}\nP\nsetsid perl /run/serve.pl </dev/null >/dev/null 2>&1 & for i in $(seq 50); do [ -S /run/calico/cni.sock ] && exit 0; sleep 0.05; done; exit 1");
         }
 
-        await host.StartCalicoAsync();
-        var status = await host.CalicoctlAsync("status");
+        await _host.StartCalicoAsync();
+        var status = await _host.CalicoctlAsync("status");
         Assert.That(status.Output + status.Error, Does.Contain("/run/calico/cni.sock"));
     }
 
     [Test]
     public async Task An_adapter_built_against_a_newer_contract_or_that_throws_is_named_and_the_rest_works()
     {
-        var plugins = Path.Combine(host.Folder, "plugins");
+        var plugins = Path.Combine(_host.Folder, "plugins");
         var built = Path.Combine(Repository.Root, "artifacts", "bin");
-        await host.ShellAsync($"mkdir -p {plugins}/throws/1.0.0 {plugins}/newer/1.0.0; cp -r {host.Programs}/plugins/cni {plugins}/; cp {Newest(built, "ThrowingPlugin")}/* {plugins}/throws/1.0.0/; cp {Newest(built, "NewerPlugin")}/* {plugins}/newer/1.0.0/; chmod -R go-w {plugins}");
-        host.Settings["CALICO_PLUGIN_DIR"] = plugins;
-        await host.StartCalicoAsync();
-        var status = (await host.CalicoctlAsync("status")).OrThrow().Output;
+        await _host.ShellAsync($"mkdir -p {plugins}/throws/1.0.0 {plugins}/newer/1.0.0; cp -r {_host.Programs}/plugins/cni {plugins}/; cp {Newest(built, "ThrowingPlugin")}/* {plugins}/throws/1.0.0/; cp {Newest(built, "NewerPlugin")}/* {plugins}/newer/1.0.0/; chmod -R go-w {plugins}");
+        _host.Settings["CALICO_PLUGIN_DIR"] = plugins;
+        await _host.StartCalicoAsync();
+        var status = (await _host.CalicoctlAsync("status")).OrThrow().Output;
         Assert.That(status, Does.Contain("contract 1.99").And.Contain("Configure threw"));
-        Assert.That(await host.ShellAsync("[ -S /run/calico/cni.sock ] && echo served"), Does.Contain("served"));
+        Assert.That(await _host.ShellAsync("[ -S /run/calico/cni.sock ] && echo served"), Does.Contain("served"));
     }
 
     [TestCase("IP", "not-an-address", "IP")]
@@ -169,7 +169,7 @@ public sealed class StartTests
     [TestCase("NODENAME", "Not_Valid", "NODENAME")]
     public async Task A_wrong_setting_is_named(string setting, string value, string says)
     {
-        host.Settings[setting] = value;
+        _host.Settings[setting] = value;
         Assert.That(await RefusedAsync(), Does.Contain(says));
     }
 
@@ -213,8 +213,8 @@ public sealed class StartTests
 
     private async Task<string> RefusedAsync()
     {
-        var settings = host.Settings.Select(s => $"{s.Key}={s.Value}");
-        var result = await host.RunAsync(["env", .. settings, $"{host.Programs}/host/calico-host"], limit: TimeSpan.FromSeconds(20));
+        var settings = _host.Settings.Select(s => $"{s.Key}={s.Value}");
+        var result = await _host.RunAsync(["env", .. settings, $"{_host.Programs}/host/calico-host"], limit: TimeSpan.FromSeconds(20));
         Assert.That(result.ExitCode, Is.EqualTo(1), result.Error + result.Output);
         Assert.That(result.Error, Does.Not.Contain("Unhandled exception"));
         return result.Error;

@@ -14,9 +14,9 @@ public sealed class SwallowedPathTests
     private static readonly TimeSpan Served = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Answered = TimeSpan.FromSeconds(4);
 
-    private CniHost cni = null!;
-    private FabricEtcd? etcd;
-    private TimeSpan healthyStart;
+    private CniHost _cni = null!;
+    private FabricEtcd? _etcd;
+    private TimeSpan _healthyStart;
 
     [SetUp]
     public async Task StartAsync()
@@ -26,40 +26,40 @@ public sealed class SwallowedPathTests
             Assert.Ignore(reason);
         }
 
-        cni = await CniHost.StartAsync(host =>
+        _cni = await CniHost.StartAsync(host =>
         {
             host.Settings["DATASTORE_TYPE"] = "etcdv3";
             host.Settings["ETCD_ENDPOINTS"] = FabricEtcd.Endpoint;
             SplitOrchestrator.Install(host);
         }, number: 52, startCalico: false);
-        etcd = await FabricEtcd.StartAsync(cni.Host);
-        await cni.Host.ShellAsync("cat > /etc/calico/calicoctl.cfg", $$"""
+        _etcd = await FabricEtcd.StartAsync(_cni.Host);
+        await _cni.Host.ShellAsync("cat > /etc/calico/calicoctl.cfg", $$"""
             apiVersion: projectcalico.org/v3
             kind: CalicoAPIConfig
             metadata: {}
             spec: {datastoreType: etcdv3, etcdEndpoints: "{{FabricEtcd.Endpoint}}"}
             """);
         var clock = Stopwatch.StartNew();
-        await cni.Host.StartCalicoAsync();
-        healthyStart = clock.Elapsed;
+        await _cni.Host.StartCalicoAsync();
+        _healthyStart = clock.Elapsed;
         foreach (var name in (string[])["a", "b", "c", "d", "e", "f", "g"])
         {
-            await cni.AddNamespaceAsync(name);
+            await _cni.AddNamespaceAsync(name);
         }
     }
 
     [TearDown]
     public async Task EndAsync()
     {
-        if (etcd is not null)
+        if (_etcd is not null)
         {
-            await etcd.DisposeAsync();
-            etcd = null;
+            await _etcd.DisposeAsync();
+            _etcd = null;
         }
 
-        if (cni is not null)
+        if (_cni is not null)
         {
-            await cni.DisposeAsync();
+            await _cni.DisposeAsync();
         }
     }
 
@@ -68,15 +68,15 @@ public sealed class SwallowedPathTests
     [TestCase("KILL", TestName = "A_host_killed_while_the_path_swallows_packets_serves_ADD_and_DEL")]
     public async Task Swallowed(string restart)
     {
-        var a = await cni.AddAsync("a", "a");
-        var b = await cni.AddAsync("b", "b");
+        var a = await _cni.AddAsync("a", "a");
+        var b = await _cni.AddAsync("b", "b");
         var (key, open, closed) = await ProfileAsync();
         await FullReserveAsync();
 
         // In the middle of three ADDs and a DEL.
         var midway = ((string[])["c", "d", "e"]).Select(n => TimedAsync("ADD", n)).Append(TimedAsync("DEL", "a")).ToArray();
         await Task.Delay(15);
-        await etcd!.SwallowAsync();
+        await _etcd!.SwallowAsync();
         var dead = Stopwatch.StartNew();
         var given = new Dictionary<string, string> { ["b"] = b };
         foreach (var (name, result) in ((string[])["c", "d", "e"]).Zip(await Task.WhenAll(midway)))
@@ -96,32 +96,32 @@ public sealed class SwallowedPathTests
 
         // And with nobody there.
         given["f"] = await ServedAsync("f");
-        Assert.That(await cni.PingAsync("b", given["f"]), Is.True, "policy is enforced as it was last known");
+        Assert.That(await _cni.PingAsync("b", given["f"]), Is.True, "policy is enforced as it was last known");
         await RestartAsync(restart);
         // An ADD that comes with the start of the process waits for that, and as good as not at all for the store.
-        given["g"] = await ServedAsync("g", restart.Length == 0 ? Served : (2 * healthyStart) + Served);
+        given["g"] = await ServedAsync("g", restart.Length == 0 ? Served : (2 * _healthyStart) + Served);
         Assert.That((await TimedAsync("DEL", "f")).OrThrow().Elapsed, Is.LessThan(Served));
         var f = given["f"];
         given.Remove("f");
-        Assert.That(await cni.PingAsync("b", given["g"]), Is.True, "still enforced");
+        Assert.That(await _cni.PingAsync("b", given["g"]), Is.True, "still enforced");
         if (restart.Length == 0)
         {
-            await UntilAsync("the dead connection is noticed", async () => (await cni.Host.ShellAsync($"grep -c 'Watch of .* broke' {cni.Host.HostLog} || true")).Trim() != "0");
+            await UntilAsync("the dead connection is noticed", async () => (await _cni.Host.ShellAsync($"grep -c 'Watch of .* broke' {_cni.Host.HostLog} || true")).Trim() != "0");
             TestContext.Out.WriteLine($"the watch noticed after {dead.Elapsed.TotalSeconds:0.0} s");
             Assert.That(dead.Elapsed, Is.LessThan(TimeSpan.FromSeconds(15)), "DESIGN 4: a half-open connection is noticed within 15 s");
             given["f"] = await ServedAsync("f");
         }
 
         // Somebody changes a profile where we cannot hear it.
-        await etcd.EtcdctlAsync("put", key, closed);
-        await etcd.RestoreAsync();
+        await _etcd.EtcdctlAsync("put", key, closed);
+        await _etcd.RestoreAsync();
         var back = Stopwatch.StartNew();
-        await UntilAsync("the profile written meanwhile is enforced", async () => !await cni.PingAsync("b", given["g"]));
+        await UntilAsync("the profile written meanwhile is enforced", async () => !await _cni.PingAsync("b", given["g"]));
         TestContext.Out.WriteLine($"a change made meanwhile was enforced {back.Elapsed.TotalSeconds:0.0} s after the path was back");
-        await etcd.EtcdctlAsync("put", key, open);
-        await UntilAsync("the watch goes on", () => cni.PingAsync("b", given["g"]));
+        await _etcd.EtcdctlAsync("put", key, open);
+        await UntilAsync("the watch goes on", () => _cni.PingAsync("b", given["g"]));
         await UntilAsync("every endpoint is in etcd", async () =>
-            (await cni.Host.CalicoctlAsync("get workloadendpoints -A -o json")).Output.Split("\"interfaceName\"").Length - 1 == given.Count);
+            (await _cni.Host.CalicoctlAsync("get workloadendpoints -A -o json")).Output.Split("\"interfaceName\"").Length - 1 == given.Count);
         TestContext.Out.WriteLine($"etcd had everything {back.Elapsed.TotalSeconds:0.0} s after the path was back");
 
         // What was in doubt is settled: as many more as were given, and none of them twice.
@@ -129,27 +129,27 @@ public sealed class SwallowedPathTests
         {
             if (!given.ContainsKey(name))
             {
-                given[name] = await cni.AddAsync(name, name);
+                given[name] = await _cni.AddAsync(name, name);
             }
         }
 
         Assert.That(given.Values, Is.Unique, $"(first: a {a}, f {f})");
         foreach (var name in given.Keys)
         {
-            await cni.DeleteAsync(name, name);
+            await _cni.DeleteAsync(name, name);
         }
 
-        await cni.AssertCleanAsync();
+        await _cni.AssertCleanAsync();
     }
 
     [Test]
     public async Task Lease_Prepare_Attach_Detach_and_Remove_are_served_while_the_path_swallows_packets()
     {
-        var split = new SplitOrchestrator(cni.Host);
+        var split = new SplitOrchestrator(_cni.Host);
         var before = await split.AskAsync("lease before");
-        var standing = await cni.AddAsync("a", "a");
+        var standing = await _cni.AddAsync("a", "a");
         await FullReserveAsync();
-        await etcd!.SwallowAsync();
+        await _etcd!.SwallowAsync();
 
         var calls = new List<TimeSpan>();
         async Task<string> ServedAsync(string line)
@@ -164,7 +164,7 @@ public sealed class SwallowedPathTests
         var during = await ServedAsync("lease during");
         await ServedAsync($"prepare during {during}");
         await ServedAsync("attach during /run/netns/c");
-        Assert.That(await cni.PingAsync("c", before), Is.True, "connected");
+        Assert.That(await _cni.PingAsync("c", before), Is.True, "connected");
         await ServedAsync("detach before");
         await ServedAsync("remove before");
         var unused = await ServedAsync("lease unused");
@@ -172,20 +172,20 @@ public sealed class SwallowedPathTests
         Assert.That(calls, Has.All.LessThan(Served));
         Assert.That(new[] { standing, during }, Is.Unique);
 
-        await etcd.RestoreAsync();
+        await _etcd.RestoreAsync();
         await UntilAsync("every endpoint is in etcd", async () =>
-            (await cni.Host.CalicoctlAsync("get workloadendpoints -A -o json")).Output.Split("\"interfaceName\"").Length - 1 == 2);
+            (await _cni.Host.CalicoctlAsync("get workloadendpoints -A -o json")).Output.Split("\"interfaceName\"").Length - 1 == 2);
         await UntilAsync("what was journalled is replayed", async () => await split.AskAsync("leases") == during);
         var after = await split.AskAsync("lease after");
         Assert.That(new[] { standing, during, after }, Is.Unique);
         await split.AskAsync($"release {after}");
         await split.AskAsync("remove during");
-        await cni.DeleteAsync("a", "a");
-        await cni.AssertCleanAsync();
+        await _cni.DeleteAsync("a", "a");
+        await _cni.AssertCleanAsync();
     }
 
     private Task FullReserveAsync() => UntilAsync("the reserve is full", async () =>
-        (await etcd!.EtcdctlAsync("get", "--prefix", "/calico/ipam/v2/handle/parked.")).Contains(":8}", StringComparison.Ordinal));
+        (await _etcd!.EtcdctlAsync("get", "--prefix", "/calico/ipam/v2/handle/parked.")).Contains(":8}", StringComparison.Ordinal));
 
     private async Task RestartAsync(string signal)
     {
@@ -195,11 +195,11 @@ public sealed class SwallowedPathTests
         }
 
         var clock = Stopwatch.StartNew();
-        await (signal == "TERM" ? cni.Host.StopCalicoAsync() : cni.Host.KillCalicoAsync());
+        await (signal == "TERM" ? _cni.Host.StopCalicoAsync() : _cni.Host.KillCalicoAsync());
         TestContext.Out.WriteLine($"ended by {signal} after {clock.Elapsed.TotalSeconds:0.0} s");
         Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(5)), "a host that is asked to stop does not wait for a store that is silent");
-        TestContext.Out.WriteLine($"with the store there it was ready {healthyStart.TotalSeconds:0.0} s after its start");
-        await cni.Host.StartCalicoAsync(waitReady: false);
+        TestContext.Out.WriteLine($"with the store there it was ready {_healthyStart.TotalSeconds:0.0} s after its start");
+        await _cni.Host.StartCalicoAsync(waitReady: false);
     }
 
     private async Task<string> ServedAsync(string name, TimeSpan? within = null)
@@ -211,7 +211,7 @@ public sealed class SwallowedPathTests
 
     private async Task<CommandResult> TimedAsync(string verb, string name)
     {
-        var result = await cni.CallAsync(verb, name, $"/run/netns/{name}");
+        var result = await _cni.CallAsync(verb, name, $"/run/netns/{name}");
         TestContext.Out.WriteLine($"{verb} {name}: {result.Elapsed.TotalMilliseconds:0} ms, exit code {result.ExitCode} {(result.ExitCode == 0 ? "" : result.Output)}");
         return result;
     }
@@ -222,7 +222,7 @@ public sealed class SwallowedPathTests
     /// <summary>The network's profile as etcd has it, and one that lets nothing in.</summary>
     private async Task<(string Key, string Open, string Closed)> ProfileAsync()
     {
-        var lines = (await etcd!.EtcdctlAsync("get", "/calico/resources/v3/projectcalico.org/profiles/net1")).Split('\n');
+        var lines = (await _etcd!.EtcdctlAsync("get", "/calico/resources/v3/projectcalico.org/profiles/net1")).Split('\n');
         var closed = JsonNode.Parse(lines[1])!;
         closed["spec"]!["ingress"] = new JsonArray(new JsonObject { ["action"] = "Deny" });
         return (lines[0], lines[1], closed.ToJsonString());
@@ -235,7 +235,7 @@ public sealed class SwallowedPathTests
         {
             if (clock.Elapsed > TimeSpan.FromSeconds(30))
             {
-                Assert.Fail($"not within 30 s: {what}\n{await cni.Host.TailAsync()}");
+                Assert.Fail($"not within 30 s: {what}\n{await _cni.Host.TailAsync()}");
             }
 
             await Task.Delay(100);

@@ -16,7 +16,7 @@ public sealed class ResourceCommandTests
 
         """;
 
-    private static readonly string[] poolKey = ["/calico/resources/v3/projectcalico.org/ippools/pool-1"];
+    private static readonly string[] PoolKey = ["/calico/resources/v3/projectcalico.org/ippools/pool-1"];
 
     [Test]
     public async Task Apply_creates_and_then_replaces()
@@ -25,10 +25,10 @@ public sealed class ResourceCommandTests
 
         Assert.That(await cli.RunAsync(Pool, "apply", "-f", "-"), Is.Zero, cli.Error);
         Assert.That(cli.Output, Is.EqualTo("Successfully applied 1 'IPPool' resource(s)\n"));
-        var first = cli.Store.Snapshot(poolKey[0]).Single();
+        var first = cli.Store.Snapshot(PoolKey[0]).Single();
 
         Assert.That(await cli.RunAsync(Pool.Replace("natOutgoing: true", "natOutgoing: false", StringComparison.Ordinal), "apply", "-f", "-"), Is.Zero, cli.Error);
-        var second = cli.Store.Snapshot(poolKey[0]).Single();
+        var second = cli.Store.Snapshot(PoolKey[0]).Single();
         Assert.That(Text(second), Is.EqualTo(Text(first).Replace("\"natOutgoing\":true", "\"natOutgoing\":false", StringComparison.Ordinal)));
     }
 
@@ -38,7 +38,7 @@ public sealed class ResourceCommandTests
         var cli = new CliRun();
         await cli.RunAsync(Pool, "create", "-f", "-");
 
-        Assert.That(Text(cli.Store.Snapshot(poolKey[0]).Single()), Does.Match(
+        Assert.That(Text(cli.Store.Snapshot(PoolKey[0]).Single()), Does.Match(
             """^\{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":\{"name":"pool-1","uid":"[0-9a-f-]{36}","creationTimestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"\},"""
             + """ "spec":\{"cidr":"10.0.0.0/16","vxlanMode":"Never","ipipMode":"Never","natOutgoing":true,"blockSize":26,"nodeSelector":"all\(\)","assignmentMode":"Automatic"\}\}$""".TrimStart()));
     }
@@ -223,7 +223,7 @@ public sealed class ResourceCommandTests
         Assert.That(await cli.RunAsync("", "delete", "ippool", "none", "pool-1"), Is.EqualTo(1));
         Assert.That(cli.Error, Is.EqualTo("Failed to delete 'IPPool' resource: resource does not exist: IPPool(none) with error: <nil>\n"));
         Assert.That(cli.Output, Is.EqualTo("Successfully deleted 1 'IPPool' resource(s)\n"));
-        Assert.That(cli.Store.Snapshot(poolKey[0]), Is.Empty);
+        Assert.That(cli.Store.Snapshot(PoolKey[0]), Is.Empty);
         Assert.That(await cli.RunAsync("", "delete", "ippool", "none", "--skip-not-exists"), Is.Zero);
     }
 
@@ -235,7 +235,7 @@ public sealed class ResourceCommandTests
 
         Assert.That(await cli.RunAsync("", "patch", "ippool", "pool-1", "-p", """{"spec":{"natOutgoing":null,"disabled":true}}"""), Is.Zero, cli.Error);
         Assert.That(cli.Output, Is.EqualTo("Successfully patched 1 'IPPool' resource\n"));
-        Assert.That(Text(cli.Store.Snapshot(poolKey[0]).Single()), Does.Contain("\"disabled\":true").And.Not.Contain("natOutgoing"));
+        Assert.That(Text(cli.Store.Snapshot(PoolKey[0]).Single()), Does.Contain("\"disabled\":true").And.Not.Contain("natOutgoing"));
         Assert.That(await cli.RunAsync("", "patch", "ippool", "pool-1", "-p", """{"spec":{"nonsense":1}}"""), Is.EqualTo(1));
         Assert.That(await cli.RunAsync("", "patch", "ippool", "pool-1", "-p", """{"spec":{"blockSize":27}}"""), Is.EqualTo(1));
         Assert.That(cli.Error, Does.Contain("IPPool BlockSize cannot be modified"));

@@ -8,17 +8,17 @@ namespace Calico.UnitTests.Host;
 [TestFixture]
 public sealed class CniInstallTests
 {
-    private string work = "";
+    private string _work = "";
 
     [SetUp]
     public void MakeFolder()
     {
-        work = Directory.CreateTempSubdirectory("calico-cni-").FullName;
-        File.WriteAllText(Path.Combine(work, "shim"), "first");
+        _work = Directory.CreateTempSubdirectory("calico-cni-").FullName;
+        File.WriteAllText(Path.Combine(_work, "shim"), "first");
     }
 
     [TearDown]
-    public void DeleteFolder() => Directory.Delete(work, recursive: true);
+    public void DeleteFolder() => Directory.Delete(_work, recursive: true);
 
     [Test]
     public void Both_binaries_and_the_conflist_are_laid_down_and_said()
@@ -28,11 +28,11 @@ public sealed class CniInstallTests
         Assert.That(Files(), Is.EquivalentTo(new[] { "shim", "bin/calico", "bin/calico-ipam", "net.d/10-calico.conflist" }));
         foreach (var name in (string[])["calico", "calico-ipam"])
         {
-            Assert.That(File.ReadAllText(Path.Combine(work, "bin", name)), Is.EqualTo("first"));
-            Assert.That(File.GetUnixFileMode(Path.Combine(work, "bin", name)), Is.EqualTo((UnixFileMode)0b111_101_101));
+            Assert.That(File.ReadAllText(Path.Combine(_work, "bin", name)), Is.EqualTo("first"));
+            Assert.That(File.GetUnixFileMode(Path.Combine(_work, "bin", name)), Is.EqualTo((UnixFileMode)0b111_101_101));
         }
 
-        Assert.That(File.GetUnixFileMode(Path.Combine(work, "net.d", "10-calico.conflist")), Is.EqualTo((UnixFileMode)0b110_100_100));
+        Assert.That(File.GetUnixFileMode(Path.Combine(_work, "net.d", "10-calico.conflist")), Is.EqualTo((UnixFileMode)0b110_100_100));
         Assert.That(JsonNode.DeepEquals(Conflist("calico"), JsonNode.Parse("""
             {"cniVersion":"1.0.0","name":"calico","plugins":[
               {"type":"calico","ipam":{"type":"calico-ipam"}},
@@ -54,9 +54,9 @@ public sealed class CniInstallTests
     public void A_new_binary_is_another_file_so_that_one_that_runs_keeps_its_own()
     {
         Install().Run();
-        var path = Path.Combine(work, "bin", "calico");
+        var path = Path.Combine(_work, "bin", "calico");
         using var running = File.OpenRead(path);
-        File.WriteAllText(Path.Combine(work, "shim"), "second");
+        File.WriteAllText(Path.Combine(_work, "shim"), "second");
         Install().Run();
         using var reader = new StreamReader(running);
         Assert.That(reader.ReadToEnd(), Is.EqualTo("first"));
@@ -67,7 +67,7 @@ public sealed class CniInstallTests
     [Test]
     public void A_place_that_cannot_be_written_is_refused_and_no_network_is_there_without_its_binary()
     {
-        File.WriteAllText(Path.Combine(work, "bin"), "a file, not a folder");
+        File.WriteAllText(Path.Combine(_work, "bin"), "a file, not a folder");
         var error = Assert.Throws<CalicoException>(() => Install().Run());
         Assert.That(error!.Problem, Is.EqualTo(Problem.Refused));
         Assert.That(Files(), Is.EquivalentTo(new[] { "shim", "bin" }));
@@ -87,17 +87,17 @@ public sealed class CniInstallTests
 
     [Test]
     public void A_shim_that_is_not_there_is_refused_by_its_option() =>
-        Assert.That(Assert.Throws<CalicoException>(() => (Install() with { Shim = Path.Combine(work, "none") }).Run())!.Path, Is.EqualTo("--shim"));
+        Assert.That(Assert.Throws<CalicoException>(() => (Install() with { Shim = Path.Combine(_work, "none") }).Run())!.Path, Is.EqualTo("--shim"));
 
     private CniInstall Install() => new()
     {
-        Shim = Path.Combine(work, "shim"),
-        BinDirectory = Path.Combine(work, "bin"),
-        ConfDirectory = Path.Combine(work, "net.d"),
+        Shim = Path.Combine(_work, "shim"),
+        BinDirectory = Path.Combine(_work, "bin"),
+        ConfDirectory = Path.Combine(_work, "net.d"),
     };
 
-    private JsonNode Conflist(string network) => JsonNode.Parse(File.ReadAllText(Path.Combine(work, "net.d", $"10-{network}.conflist")))!;
+    private JsonNode Conflist(string network) => JsonNode.Parse(File.ReadAllText(Path.Combine(_work, "net.d", $"10-{network}.conflist")))!;
 
     private string[] Files() =>
-        [.. Directory.GetFiles(work, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(work, f))];
+        [.. Directory.GetFiles(_work, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(_work, f))];
 }

@@ -11,58 +11,58 @@ public sealed class ConnectTransactionTests
 {
     private static readonly IPNetwork Foreign = IPNetwork.Parse("198.18.77.9/32");
 
-    private HostUnderTest host = null!;
+    private HostUnderTest _host = null!;
 
     [SetUp]
-    public async Task StartAsync() => host = await HostUnderTest.StartAsync("cni");
+    public async Task StartAsync() => _host = await HostUnderTest.StartAsync("cni");
 
     [TearDown]
-    public async Task EndAsync() => await host.DisposeAsync();
+    public async Task EndAsync() => await _host.DisposeAsync();
 
     [Test]
     public async Task A_kernel_that_refuses_a_step_leaves_nothing_and_its_text_is_the_answer(
         [Values("wire", "wired", "publish")] string step, [Values] bool isForeign)
     {
-        host.Kernel.Failing.Add(step);
+        _host.Kernel.Failing.Add(step);
         var error = await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync("a", isForeign: isForeign));
         Assert.That(error!.Problem, Is.EqualTo(Problem.Refused));
         Assert.That(error.Message, Does.Contain($"{step} fails on purpose"));
-        Assert.That(await host.LeftNowAsync(), Is.Empty);
+        Assert.That(await _host.LeftNowAsync(), Is.Empty);
     }
 
     [Test]
     public async Task The_first_cause_is_reported_when_the_undo_fails_too_and_the_next_removal_does_the_rest()
     {
-        host.Kernel.Failing.UnionWith(["publish", "unwire"]);
+        _host.Kernel.Failing.UnionWith(["publish", "unwire"]);
         var error = await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync("a"));
         Assert.That(error!.Message, Does.Contain("publish fails on purpose"));
         Assert.That((await FindAsync("a"))!.State, Is.EqualTo(EndpointState.Failed));
-        host.Kernel.Failing.Clear();
-        await host.Network.DisconnectAsync(Id("a"), "a", CancellationToken.None);
-        Assert.That(await host.LeftNowAsync(), Is.Empty);
+        _host.Kernel.Failing.Clear();
+        await _host.Network.DisconnectAsync(Id("a"), "a", CancellationToken.None);
+        Assert.That(await _host.LeftNowAsync(), Is.Empty);
     }
 
     [Test]
     public async Task A_store_that_fails_a_commit_leaves_nothing_or_a_whole_endpoint([Range(1, 3)] int nth,
         [Values(StoreFault.Fail, StoreFault.Hang, StoreFault.AnswerLost, StoreFault.DoneThenHang)] StoreFault fault, [Values] bool isForeign)
     {
-        host.Store.Faults.OnCommit(nth, fault);
+        _host.Store.Faults.OnCommit(nth, fault);
         try
         {
             var attachment = await ConnectAsync("a", isForeign: isForeign);
             Assert.That(await FindAsync("a"), Is.Not.Null);
             Assert.That(attachment.State, Is.EqualTo(EndpointState.Enforced));
-            Assert.That(host.Kernel.Links, Is.EqualTo(new[] { attachment.HostInterface }));
-            await host.Network.DisconnectAsync(Id("a"), "a", CancellationToken.None);
+            Assert.That(_host.Kernel.Links, Is.EqualTo(new[] { attachment.HostInterface }));
+            await _host.Network.DisconnectAsync(Id("a"), "a", CancellationToken.None);
             // The third commit may be the upkeep's.
-            await host.LeftAsync();
+            await _host.LeftAsync();
         }
         catch (CalicoException e)
         {
             Assert.That(e.Problem, Is.EqualTo(Problem.Unavailable), e.Message);
         }
 
-        Assert.That(await host.LeftAsync(), Is.Empty);
+        Assert.That(await _host.LeftAsync(), Is.Empty);
     }
 
     [TestCase(StoreFault.Fail)]
@@ -71,14 +71,14 @@ public sealed class ConnectTransactionTests
     [TestCase(StoreFault.DoneThenHang)]
     public async Task A_store_that_fails_the_claim_is_unavailable_without_a_reserve_and_nothing_is_left(StoreFault fault)
     {
-        await host.DisposeAsync();
-        host = await HostUnderTest.StartAsync("cni", parked: 0);
-        var commits = host.Store.Faults.Count(StoreCallKind.Commit);
-        host.Store.Faults.OnCommit(1, fault);
+        await _host.DisposeAsync();
+        _host = await HostUnderTest.StartAsync("cni", parked: 0);
+        var commits = _host.Store.Faults.Count(StoreCallKind.Commit);
+        _host.Store.Faults.OnCommit(1, fault);
         var error = await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync("a"));
         Assert.That(error!.Problem, Is.EqualTo(Problem.Unavailable));
-        Assert.That(host.Store.Faults.Count(StoreCallKind.Commit), Is.EqualTo(commits + 1));
-        Assert.That(await host.LeftAsync(), Is.Empty);
+        Assert.That(_host.Store.Faults.Count(StoreCallKind.Commit), Is.EqualTo(commits + 1));
+        Assert.That(await _host.LeftAsync(), Is.Empty);
         await ConnectAsync("a");
     }
 
@@ -86,30 +86,30 @@ public sealed class ConnectTransactionTests
     [TestCase(false)]
     public async Task A_full_disk_refuses_the_connect_and_leaves_nothing(bool isForeign)
     {
-        host.Log.Full = true;
+        _host.Log.Full = true;
         var error = await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync("a", isForeign: isForeign));
         Assert.That(error!.Message, Does.Contain("is full"));
-        host.Log.Full = false;
-        Assert.That(await host.LeftAsync(), Is.Empty);
+        _host.Log.Full = false;
+        Assert.That(await _host.LeftAsync(), Is.Empty);
         await ConnectAsync("a", isForeign: isForeign);
     }
 
     [Test]
     public async Task A_caller_that_gives_up_while_the_kernel_is_not_in_sync_leaves_nothing()
     {
-        host.Kernel.Stuck = true;
+        _host.Kernel.Stuck = true;
         using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
         Assert.That(async () => await ConnectAsync("a", ct: limit.Token), Throws.InstanceOf<OperationCanceledException>());
-        Assert.That(await host.LeftNowAsync(), Is.Empty);
+        Assert.That(await _host.LeftNowAsync(), Is.Empty);
     }
 
     [Test]
     public async Task A_wiring_that_fails_is_answered_at_once_though_the_kernel_is_not_in_sync()
     {
-        host.Kernel.Stuck = true;
-        host.Kernel.Failing.Add("wire");
+        _host.Kernel.Stuck = true;
+        _host.Kernel.Failing.Add("wire");
         await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync("a").WaitAsync(TimeSpan.FromSeconds(5)));
-        Assert.That(await host.LeftNowAsync(), Is.Empty);
+        Assert.That(await _host.LeftNowAsync(), Is.Empty);
     }
 
     [Test]
@@ -117,25 +117,25 @@ public sealed class ConnectTransactionTests
         [Values] bool isForeign)
     {
         using var caller = new CancellationTokenSource();
-        host.Kernel.At = reached => reached == step ? caller.CancelAsync() : Task.CompletedTask;
+        _host.Kernel.At = reached => reached == step ? caller.CancelAsync() : Task.CompletedTask;
         Assert.That(async () => await ConnectAsync("a", isForeign: isForeign, ct: caller.Token), Throws.InstanceOf<OperationCanceledException>());
-        Assert.That(await host.LeftNowAsync(), Is.Empty);
+        Assert.That(await _host.LeftNowAsync(), Is.Empty);
     }
 
     [Test]
     public async Task A_caller_that_gives_up_at_the_store_leaves_nothing([Values] bool isForeign, [Values] bool isDone)
     {
-        await host.DisposeAsync();
-        host = await HostUnderTest.StartAsync("cni", parked: 0);
+        await _host.DisposeAsync();
+        _host = await HostUnderTest.StartAsync("cni", parked: 0);
         using var caller = new CancellationTokenSource();
-        host.Store.Faults.Use((kind, _) =>
+        _host.Store.Faults.Use((kind, _) =>
         {
             if (kind != StoreCallKind.Commit)
             {
                 return StoreFault.None;
             }
 
-            host.Store.Faults.Use(null);
+            _host.Store.Faults.Use(null);
             // The call goes on only to hang, so the caller has given up by then.
             caller.Cancel();
             return isDone ? StoreFault.DoneThenHang : StoreFault.Hang;
@@ -143,19 +143,19 @@ public sealed class ConnectTransactionTests
         Assert.That(async () => await ConnectAsync("a", isForeign: isForeign, ct: caller.Token),
             Throws.InstanceOf<OperationCanceledException>().Or.InstanceOf<CalicoException>().With.Property(nameof(CalicoException.Problem)).EqualTo(Problem.Unavailable));
         Assert.That(await FindAsync("a"), Is.Null);
-        Assert.That(await host.LeftAsync(), Is.Empty);
+        Assert.That(await _host.LeftAsync(), Is.Empty);
     }
 
     [Test]
     public async Task A_removal_that_the_kernel_refuses_keeps_the_record_and_can_be_done_again()
     {
         await ConnectAsync("a");
-        host.Kernel.Failing.Add("unwire");
-        await Assert.ThrowsAsync<CalicoException>(() => host.Network.DisconnectAsync(Id("a"), "a", CancellationToken.None));
+        _host.Kernel.Failing.Add("unwire");
+        await Assert.ThrowsAsync<CalicoException>(() => _host.Network.DisconnectAsync(Id("a"), "a", CancellationToken.None));
         Assert.That((await FindAsync("a"))!.State, Is.EqualTo(EndpointState.Failed));
-        host.Kernel.Failing.Clear();
-        await host.Network.DisconnectAsync(Id("a"), "a", CancellationToken.None);
-        Assert.That(await host.LeftNowAsync(), Is.Empty);
+        _host.Kernel.Failing.Clear();
+        await _host.Network.DisconnectAsync(Id("a"), "a", CancellationToken.None);
+        Assert.That(await _host.LeftNowAsync(), Is.Empty);
     }
 
     [Test]
@@ -164,7 +164,7 @@ public sealed class ConnectTransactionTests
         await ConnectAsync("a");
         var going = new TaskCompletionSource();
         using var caller = new CancellationTokenSource();
-        host.Kernel.At = async step =>
+        _host.Kernel.At = async step =>
         {
             if (step == "withdraw")
             {
@@ -172,10 +172,10 @@ public sealed class ConnectTransactionTests
                 await going.Task;
             }
         };
-        Assert.That(async () => await host.Network.DisconnectAsync(Id("a"), "a", caller.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(async () => await _host.Network.DisconnectAsync(Id("a"), "a", caller.Token), Throws.InstanceOf<OperationCanceledException>());
         going.SetResult();
-        await host.Connector.DisposeAsync();
-        Assert.That(await host.LeftNowAsync(), Is.Empty);
+        await _host.Connector.DisposeAsync();
+        Assert.That(await _host.LeftNowAsync(), Is.Empty);
     }
 
     [Test]
@@ -184,41 +184,41 @@ public sealed class ConnectTransactionTests
         var seed = Environment.TickCount;
         TestContext.Out.WriteLine($"seed {seed}");
         var random = new Random(seed);
-        host.Kernel.At = _ => Task.Delay(Random.Shared.Next(3));
+        _host.Kernel.At = _ => Task.Delay(Random.Shared.Next(3));
         var work = Enumerable.Range(0, 64).Select(n => (Name: $"e{random.Next(8)}", Life: $"l{n}", Removes: random.Next(3) > 0, Foreign: random.Next(4) == 0)).ToList();
         await Task.WhenAll(work.Select(w => Task.Run(async () =>
         {
             await ConnectAsync(w.Name, w.Life, w.Foreign);
             if (w.Removes)
             {
-                await host.Network.DisconnectAsync(Id(w.Name), w.Life, CancellationToken.None);
+                await _host.Network.DisconnectAsync(Id(w.Name), w.Life, CancellationToken.None);
             }
         })));
 
         // What stands is whole: one link, one published endpoint and the leases of its life for each record, and nothing else.
-        var standing = await host.Network.ListAsync(null, CancellationToken.None);
+        var standing = await _host.Network.ListAsync(null, CancellationToken.None);
         Assert.That(standing.Select(a => a.State), Is.All.EqualTo(EndpointState.Enforced));
-        Assert.That(host.Kernel.Links, Is.EquivalentTo(standing.Select(a => a.HostInterface)));
-        Assert.That(host.Kernel.Published, Is.EquivalentTo(standing.Select(a => a.Id)));
-        var leases = await host.Ipam.ListAsync(null, CancellationToken.None);
+        Assert.That(_host.Kernel.Links, Is.EquivalentTo(standing.Select(a => a.HostInterface)));
+        Assert.That(_host.Kernel.Published, Is.EquivalentTo(standing.Select(a => a.Id)));
+        var leases = await _host.Ipam.ListAsync(null, CancellationToken.None);
         Assert.That(leases.Select(l => (l.BoundTo, l.Address)),
             Is.EquivalentTo(standing.Where(a => !a.Addresses.Contains(Foreign)).Select(a => ((WorkloadEndpointId?)a.Id, a.Addresses.Single().BaseAddress))));
         foreach (var attachment in standing)
         {
-            await host.Network.DisconnectAsync(attachment.Id, attachment.Instance, CancellationToken.None);
+            await _host.Network.DisconnectAsync(attachment.Id, attachment.Instance, CancellationToken.None);
         }
 
-        Assert.That(await host.LeftAsync(), Is.Empty);
+        Assert.That(await _host.LeftAsync(), Is.Empty);
     }
 
     private static WorkloadEndpointId Id(string name) => new("cni", name, "eth0");
 
-    private Task<Attachment?> FindAsync(string name) => host.Network.FindAsync(Id(name), CancellationToken.None);
+    private Task<Attachment?> FindAsync(string name) => _host.Network.FindAsync(Id(name), CancellationToken.None);
 
     private async Task<Attachment> ConnectAsync(string name, string? life = null, bool isForeign = false, CancellationToken ct = default)
     {
-        using var place = host.CreateNamespace();
-        return await host.Network.ConnectAsync(new()
+        using var place = _host.CreateNamespace();
+        return await _host.Network.ConnectAsync(new()
         {
             Id = Id(name),
             Instance = life ?? name,

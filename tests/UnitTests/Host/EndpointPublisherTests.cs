@@ -12,14 +12,14 @@ public sealed class EndpointPublisherTests
 
     private static readonly WorkloadEndpointId Id = new("cni", "c1", "eth0");
 
-    private HostUnderTest host = null!;
+    private HostUnderTest _host = null!;
 
     [SetUp]
     public async Task StartAsync()
     {
-        host = await HostUnderTest.StartAsync("cni");
-        using var place = host.CreateNamespace();
-        await host.Network.ConnectAsync(new()
+        _host = await HostUnderTest.StartAsync("cni");
+        using var place = _host.CreateNamespace();
+        await _host.Network.ConnectAsync(new()
         {
             Id = Id,
             Instance = "c1",
@@ -31,89 +31,89 @@ public sealed class EndpointPublisherTests
     }
 
     [TearDown]
-    public async Task EndAsync() => await host.DisposeAsync();
+    public async Task EndAsync() => await _host.DisposeAsync();
 
     [Test]
     public async Task What_agrees_is_not_written()
     {
-        var revision = host.Store.Revision;
-        Assert.That(await host.PublishAsync(await host.SeeAsync()), Is.Zero);
-        Assert.That(host.Store.Revision, Is.EqualTo(revision));
+        var revision = _host.Store.Revision;
+        Assert.That(await _host.PublishAsync(await _host.SeeAsync()), Is.Zero);
+        Assert.That(_host.Store.Revision, Is.EqualTo(revision));
     }
 
     [Test]
     public async Task What_a_stranger_deleted_or_changed_comes_back()
     {
         var (key, text) = Stored();
-        host.Store.Remove(key);
-        Assert.That(await host.PublishAsync(await host.SeeAsync()), Is.EqualTo(1));
+        _host.Store.Remove(key);
+        Assert.That(await _host.PublishAsync(await _host.SeeAsync()), Is.EqualTo(1));
         Assert.That(Stored().Key, Is.EqualTo(key));
-        host.Store.Set(key, text.Replace("\"net\"", "\"other\"", StringComparison.Ordinal));
-        Assert.That(await host.PublishAsync(await host.SeeAsync()), Is.EqualTo(1));
+        _host.Store.Set(key, text.Replace("\"net\"", "\"other\"", StringComparison.Ordinal));
+        Assert.That(await _host.PublishAsync(await _host.SeeAsync()), Is.EqualTo(1));
         Assert.That(Stored().Text, Does.Contain("\"net\"").And.Not.Contain("\"other\""));
     }
 
     [Test]
     public async Task Labels_that_changed_while_the_store_was_away_reach_it()
     {
-        await host.KillStoreAsync();
-        await host.Dataplane.UpdateAsync(Id, new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), CancellationToken.None);
+        await _host.KillStoreAsync();
+        await _host.Dataplane.UpdateAsync(Id, new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), CancellationToken.None);
         Assert.That(Stored().Text, Does.Not.Contain("\"app\""));
-        await host.ReviveStoreAsync();
+        await _host.ReviveStoreAsync();
         Assert.That(Stored().Text, Does.Contain("\"app\":\"web\""));
     }
 
     [Test]
     public async Task A_view_from_before_a_removal_brings_nothing_back()
     {
-        var seen = await host.SeeAsync();
-        await host.Network.DisconnectAsync(Id, "c1", CancellationToken.None);
-        Assert.That(await host.PublishAsync(seen), Is.Zero);
-        Assert.That(host.Store.Snapshot(Resources), Is.Empty);
+        var seen = await _host.SeeAsync();
+        await _host.Network.DisconnectAsync(Id, "c1", CancellationToken.None);
+        Assert.That(await _host.PublishAsync(seen), Is.Zero);
+        Assert.That(_host.Store.Snapshot(Resources), Is.Empty);
     }
 
     [Test]
     public async Task An_endpoint_that_goes_meanwhile_is_not_written()
     {
-        host.Store.Remove(Stored().Key);
-        var seen = await host.SeeAsync();
-        var removal = await host.Connector.Book.Locks.EnterAsync(Id, CancellationToken.None);
-        var repair = host.PublishAsync(seen);
-        Assert.That(host.Connector.Book.TryFind(Id, out var life), Is.True);
-        host.Connector.Book.Remove(life!);
+        _host.Store.Remove(Stored().Key);
+        var seen = await _host.SeeAsync();
+        var removal = await _host.Connector.Book.Locks.EnterAsync(Id, CancellationToken.None);
+        var repair = _host.PublishAsync(seen);
+        Assert.That(_host.Connector.Book.TryFind(Id, out var life), Is.True);
+        _host.Connector.Book.Remove(life!);
         removal.Dispose();
         Assert.That(await repair, Is.Zero);
-        Assert.That(host.Store.Snapshot(Resources), Is.Empty);
+        Assert.That(_host.Store.Snapshot(Resources), Is.Empty);
     }
 
     [Test]
     public async Task An_endpoint_that_is_just_prepared_is_not_taken_for_a_stray()
     {
         // Its resource is there, its record not yet in the book, its lock held: as between the commit and the book's entry.
-        Assert.That(host.Connector.Book.TryFind(Id, out var life), Is.True);
-        var seen = await host.SeeAsync();
-        var preparing = await host.Connector.Book.Locks.EnterAsync(Id, CancellationToken.None);
-        host.Connector.Book.Remove(life!);
-        var repair = host.PublishAsync(seen);
-        host.Connector.Book.Add(life!);
+        Assert.That(_host.Connector.Book.TryFind(Id, out var life), Is.True);
+        var seen = await _host.SeeAsync();
+        var preparing = await _host.Connector.Book.Locks.EnterAsync(Id, CancellationToken.None);
+        _host.Connector.Book.Remove(life!);
+        var repair = _host.PublishAsync(seen);
+        _host.Connector.Book.Add(life!);
         preparing.Dispose();
         Assert.That(await repair, Is.Zero);
-        Assert.That(host.Store.Snapshot(Resources), Has.Length.EqualTo(1));
+        Assert.That(_host.Store.Snapshot(Resources), Has.Length.EqualTo(1));
     }
 
     [Test]
     public async Task A_stray_of_this_node_is_deleted_and_another_nodes_is_not()
     {
         var (key, text) = Stored();
-        host.Store.Set(key.Replace("c1", "c2", StringComparison.Ordinal), text.Replace("c1", "c2", StringComparison.Ordinal));
-        host.Store.Set(key.Replace("node1", "node2", StringComparison.Ordinal), text.Replace("node1", "node2", StringComparison.Ordinal));
-        Assert.That(await host.PublishAsync(await host.SeeAsync()), Is.EqualTo(1));
-        Assert.That(host.Store.Snapshot(Resources).Select(k => k.Key), Is.EquivalentTo(new[] { key, key.Replace("node1", "node2", StringComparison.Ordinal) }));
+        _host.Store.Set(key.Replace("c1", "c2", StringComparison.Ordinal), text.Replace("c1", "c2", StringComparison.Ordinal));
+        _host.Store.Set(key.Replace("node1", "node2", StringComparison.Ordinal), text.Replace("node1", "node2", StringComparison.Ordinal));
+        Assert.That(await _host.PublishAsync(await _host.SeeAsync()), Is.EqualTo(1));
+        Assert.That(_host.Store.Snapshot(Resources).Select(k => k.Key), Is.EquivalentTo(new[] { key, key.Replace("node1", "node2", StringComparison.Ordinal) }));
     }
 
     private (string Key, string Text) Stored()
     {
-        var found = host.Store.Snapshot(Resources).Single();
+        var found = _host.Store.Snapshot(Resources).Single();
         return (found.Key, Encoding.UTF8.GetString(found.Value.Span));
     }
 }

@@ -8,8 +8,8 @@ namespace Calico.UnitTests.Host;
 /// <summary>A kernel in memory that fails where a test wants it to, and never forgets what it was asked to hold.</summary>
 internal sealed class FakeKernelSide : IKernelSide
 {
-    private readonly ConcurrentDictionary<string, EndpointRecord> links = new();
-    private readonly ConcurrentDictionary<WorkloadEndpointId, LocalEndpoint> published = new();
+    private readonly ConcurrentDictionary<string, EndpointRecord> _links = new();
+    private readonly ConcurrentDictionary<WorkloadEndpointId, LocalEndpoint> _published = new();
 
     /// <summary>Steps that throw when they are reached.</summary>
     public HashSet<string> Failing { get; } = [];
@@ -20,46 +20,46 @@ internal sealed class FakeKernelSide : IKernelSide
     /// <summary>Never completes a publication: the dataplane is not in sync.</summary>
     public bool Stuck { get; set; }
 
-    public IEnumerable<string> Links => links.Keys.Order(StringComparer.Ordinal);
+    public IEnumerable<string> Links => _links.Keys.Order(StringComparer.Ordinal);
 
-    public IEnumerable<WorkloadEndpointId> Published => published.Keys;
+    public IEnumerable<WorkloadEndpointId> Published => _published.Keys;
 
     /// <summary>The namespace died: the kernel took the pair along.</summary>
-    public void LoseLink(string hostInterface) => links.TryRemove(hostInterface, out _);
+    public void LoseLink(string hostInterface) => _links.TryRemove(hostInterface, out _);
 
     /// <summary>The namespace died, and every pair with an end in it.</summary>
     public void LoseNamespace(ulong identity)
     {
-        foreach (var link in links.Where(l => l.Value.NamespaceIdentity == identity))
+        foreach (var link in _links.Where(l => l.Value.NamespaceIdentity == identity))
         {
-            links.TryRemove(link);
+            _links.TryRemove(link);
         }
     }
 
     /// <summary>The machine was started anew.</summary>
     public void Forget()
     {
-        links.Clear();
-        published.Clear();
+        _links.Clear();
+        _published.Clear();
     }
 
     public async Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct)
     {
         await ReachAsync("wire", ct);
-        links[record.HostInterface] = record;
+        _links[record.HostInterface] = record;
         await ReachAsync("wired", ct);
     }
 
     public async Task UnwireAsync(EndpointRecord record, CancellationToken ct)
     {
         await ReachAsync("unwire", ct);
-        links.TryRemove(record.HostInterface, out _);
+        _links.TryRemove(record.HostInterface, out _);
     }
 
     public async Task<EndpointState> PublishAsync(LocalEndpoint endpoint, CancellationToken ct)
     {
         await ReachAsync("publish", ct);
-        published[endpoint.Id] = endpoint;
+        _published[endpoint.Id] = endpoint;
         if (Stuck)
         {
             await Task.Delay(Timeout.Infinite, ct);
@@ -71,13 +71,13 @@ internal sealed class FakeKernelSide : IKernelSide
     public async Task WithdrawAsync(WorkloadEndpointId id, CancellationToken ct)
     {
         await ReachAsync("withdraw", ct);
-        published.TryRemove(id, out _);
+        _published.TryRemove(id, out _);
     }
 
     public Task<ImmutableArray<string>> CheckAsync(EndpointRecord record, CancellationToken ct) =>
-        Task.FromResult<ImmutableArray<string>>(links.ContainsKey(record.HostInterface) ? [] : [$"{record.HostInterface} is not there"]);
+        Task.FromResult<ImmutableArray<string>>(_links.ContainsKey(record.HostInterface) ? [] : [$"{record.HostInterface} is not there"]);
 
-    public bool LinkExists(string hostInterface) => links.ContainsKey(hostInterface);
+    public bool LinkExists(string hostInterface) => _links.ContainsKey(hostInterface);
 
     public Task<EndpointStats> StatsAsync(EndpointRecord record, CancellationToken ct) =>
         Task.FromResult(new EndpointStats(0, 0, 0, 0, ImmutableSortedDictionary<string, long>.Empty));

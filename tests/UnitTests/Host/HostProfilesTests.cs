@@ -18,33 +18,33 @@ public sealed class HostProfilesTests
 
     private static readonly ProfileDefaults Open = new(false, ImmutableSortedDictionary<string, string>.Empty);
 
-    private HostUnderTest host = null!;
+    private HostUnderTest _host = null!;
 
     [SetUp]
-    public async Task StartAsync() => host = await HostUnderTest.StartAsync("cni");
+    public async Task StartAsync() => _host = await HostUnderTest.StartAsync("cni");
 
     [TearDown]
-    public async Task EndAsync() => await host.DisposeAsync();
+    public async Task EndAsync() => await _host.DisposeAsync();
 
     [Test]
     public async Task A_profile_that_the_store_missed_reaches_it_after_a_crash()
     {
-        await host.KillStoreAsync();
-        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
-        await host.CrashAsync();
-        await host.ReviveStoreAsync();
+        await _host.KillStoreAsync();
+        await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        await _host.CrashAsync();
+        await _host.ReviveStoreAsync();
         Assert.That(Stored(), Does.Contain("net.calico/made-by"));
-        Assert.That(host.Log.List("profiles/"), Is.Empty);
+        Assert.That(_host.Log.List("profiles/"), Is.Empty);
     }
 
     [Test]
     public async Task A_change_that_the_store_missed_replaces_what_an_adapter_made()
     {
-        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
         var before = Stored();
-        await host.KillStoreAsync();
-        await host.Profiles.EnsureAsync("net", Open with { Internal = true }, CancellationToken.None);
-        await host.ReviveStoreAsync();
+        await _host.KillStoreAsync();
+        await _host.Profiles.EnsureAsync("net", Open with { Internal = true }, CancellationToken.None);
+        await _host.ReviveStoreAsync();
         var rules = Stored()[Stored().IndexOf("\"egress\"", StringComparison.Ordinal)..];
         Assert.That(before, Does.Not.Contain(rules));
         Assert.That(rules, Does.Contain("has(net)"));
@@ -54,37 +54,37 @@ public sealed class HostProfilesTests
     public async Task A_persons_profile_is_left_alone_also_by_what_was_journalled()
     {
         const string Theirs = """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net"},"spec":{}}""";
-        await host.KillStoreAsync();
-        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
-        host.Store.Set(Key, Theirs);
-        await host.ReviveStoreAsync();
+        await _host.KillStoreAsync();
+        await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        _host.Store.Set(Key, Theirs);
+        await _host.ReviveStoreAsync();
         Assert.That(Stored(), Is.EqualTo(Theirs));
     }
 
     [Test]
     public async Task A_removal_that_the_store_missed_is_done_later([Values] bool hangs, [Values] bool crashes)
     {
-        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
-        (host.Store.Faults.Dead, host.Store.Faults.Hanging) = (!hangs, hangs);
-        await host.Profiles.RemoveAsync("net", CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(10));
-        (host.Store.Faults.Dead, host.Store.Faults.Hanging) = (true, false);
+        await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        (_host.Store.Faults.Dead, _host.Store.Faults.Hanging) = (!hangs, hangs);
+        await _host.Profiles.RemoveAsync("net", CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(10));
+        (_host.Store.Faults.Dead, _host.Store.Faults.Hanging) = (true, false);
         if (crashes)
         {
-            await host.CrashAsync();
+            await _host.CrashAsync();
         }
 
-        await host.ReviveStoreAsync();
-        Assert.That(host.Store.Snapshot(Key), Is.Empty);
-        Assert.That(host.Log.List("profiles/"), Is.Empty);
+        await _host.ReviveStoreAsync();
+        Assert.That(_host.Store.Snapshot(Key), Is.Empty);
+        Assert.That(_host.Log.List("profiles/"), Is.Empty);
     }
 
     [Test]
     public async Task A_removed_profile_is_not_brought_back_by_a_restart_with_a_dead_store()
     {
-        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
-        var lastKnown = await host.SeeAsync();
-        await host.KillStoreAsync();
-        await host.Profiles.RemoveAsync("net", CancellationToken.None);
+        await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        var lastKnown = await _host.SeeAsync();
+        await _host.KillStoreAsync();
+        await _host.Profiles.RemoveAsync("net", CancellationToken.None);
 
         // The last known state has the profile: the dataplane is told that it is gone.
         Assert.That(Restarted(lastKnown).Pending(), Is.EqualTo(new[] { new SyncUpdate(new("Profile", "", "net"), null) }));
@@ -94,42 +94,42 @@ public sealed class HostProfilesTests
     [Test]
     public async Task A_removal_takes_back_what_was_only_journalled([Values] bool reachedTheStore)
     {
-        host.Store.Faults.OnCommit(1, reachedTheStore ? StoreFault.AnswerLost : StoreFault.Fail);
-        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
-        Assert.That(host.Store.Snapshot(Key), Has.Length.EqualTo(reachedTheStore ? 1 : 0));
-        await host.KillStoreAsync();
-        await host.Profiles.RemoveAsync("net", CancellationToken.None);
-        await host.ReviveStoreAsync();
-        Assert.That(host.Store.Snapshot(Key), Is.Empty);
+        _host.Store.Faults.OnCommit(1, reachedTheStore ? StoreFault.AnswerLost : StoreFault.Fail);
+        await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        Assert.That(_host.Store.Snapshot(Key), Has.Length.EqualTo(reachedTheStore ? 1 : 0));
+        await _host.KillStoreAsync();
+        await _host.Profiles.RemoveAsync("net", CancellationToken.None);
+        await _host.ReviveStoreAsync();
+        Assert.That(_host.Store.Snapshot(Key), Is.Empty);
     }
 
     [Test]
     public async Task A_profile_that_is_wanted_again_is_not_removed([Values] bool storeIsBackBefore, [Values] bool crashes)
     {
-        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
-        await host.KillStoreAsync();
-        await host.Profiles.RemoveAsync("net", CancellationToken.None);
-        host.Store.Faults.Dead = !storeIsBackBefore;
-        await host.Profiles.EnsureAsync("net", Open with { Internal = true }, CancellationToken.None);
+        await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        await _host.KillStoreAsync();
+        await _host.Profiles.RemoveAsync("net", CancellationToken.None);
+        _host.Store.Faults.Dead = !storeIsBackBefore;
+        await _host.Profiles.EnsureAsync("net", Open with { Internal = true }, CancellationToken.None);
         if (crashes)
         {
-            await host.CrashAsync();
+            await _host.CrashAsync();
         }
 
-        await host.ReviveStoreAsync();
+        await _host.ReviveStoreAsync();
         Assert.That(Stored(), Does.Contain("has(net)"));
-        Assert.That(host.Log.List("profiles/"), Is.Empty);
+        Assert.That(_host.Log.List("profiles/"), Is.Empty);
     }
 
     [Test]
     public async Task What_was_journalled_first_is_not_brought_over_what_was_written_since()
     {
-        await host.KillStoreAsync();
-        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
-        host.Store.Faults.Dead = false;
-        await host.Profiles.EnsureAsync("net", Open with { Internal = true }, CancellationToken.None);
+        await _host.KillStoreAsync();
+        await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        _host.Store.Faults.Dead = false;
+        await _host.Profiles.EnsureAsync("net", Open with { Internal = true }, CancellationToken.None);
         var written = Stored();
-        await host.ReviveStoreAsync();
+        await _host.ReviveStoreAsync();
         Assert.That(Stored(), Is.EqualTo(written));
     }
 
@@ -138,21 +138,21 @@ public sealed class HostProfilesTests
     [TestCase("no profile", TestName = "What_is_no_profile_outlives_a_removal_that_came_late")]
     public async Task Anothers_outlives_a_removal(string theirs)
     {
-        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
-        await host.KillStoreAsync();
-        await host.Profiles.RemoveAsync("net", CancellationToken.None);
-        host.Store.Set(Key, theirs);
-        await host.ReviveStoreAsync();
+        await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        await _host.KillStoreAsync();
+        await _host.Profiles.RemoveAsync("net", CancellationToken.None);
+        _host.Store.Set(Key, theirs);
+        await _host.ReviveStoreAsync();
         Assert.That(Stored(), Is.EqualTo(theirs));
-        Assert.That(host.Log.List("profiles/"), Is.Empty);
+        Assert.That(_host.Log.List("profiles/"), Is.Empty);
     }
 
     [Test]
     public async Task A_persons_profile_is_not_removed()
     {
         const string Theirs = """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net"},"spec":{}}""";
-        host.Store.Set(Key, Theirs);
-        await host.Profiles.RemoveAsync("net", CancellationToken.None);
+        _host.Store.Set(Key, Theirs);
+        await _host.Profiles.RemoveAsync("net", CancellationToken.None);
         Assert.That(Stored(), Is.EqualTo(Theirs));
     }
 
@@ -162,18 +162,18 @@ public sealed class HostProfilesTests
         var profiles = Restarted(new("node1", TimeProvider.System));
         await profiles.EnsureAsync("net", Open, CancellationToken.None);
         await profiles.RemoveAsync("net", CancellationToken.None);
-        Assert.That(host.Store.Snapshot(Key), Is.Empty);
+        Assert.That(_host.Store.Snapshot(Key), Is.Empty);
     }
 
     [Test]
     public async Task A_late_removal_spares_a_profile_that_an_endpoint_names_meanwhile()
     {
-        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
-        await host.KillStoreAsync();
-        await host.Profiles.RemoveAsync("net", CancellationToken.None);
-        await host.Dataplane.PrepareAsync(new() { Id = new("cni", "c1", "eth0"), Instance = "c1", Profiles = ["net"], Unmanaged = [IPNetwork.Parse("192.0.2.7/32")] }, CancellationToken.None);
-        await host.ReviveStoreAsync();
-        Assert.That(host.Store.Snapshot(Key), Has.Length.EqualTo(1));
+        await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        await _host.KillStoreAsync();
+        await _host.Profiles.RemoveAsync("net", CancellationToken.None);
+        await _host.Dataplane.PrepareAsync(new() { Id = new("cni", "c1", "eth0"), Instance = "c1", Profiles = ["net"], Unmanaged = [IPNetwork.Parse("192.0.2.7/32")] }, CancellationToken.None);
+        await _host.ReviveStoreAsync();
+        Assert.That(_host.Store.Snapshot(Key), Has.Length.EqualTo(1));
     }
 
     [Test]
@@ -188,7 +188,7 @@ public sealed class HostProfilesTests
     }
 
     private HostProfiles Restarted(DatastoreView lastKnown, Action<SyncBatch>? enforce = null) =>
-        new(host.Log, host.Store, lastKnown, new(), enforce ?? (_ => { }), TimeProvider.System, NullLogger<HostProfiles>.Instance);
+        new(_host.Log, _host.Store, lastKnown, new(), enforce ?? (_ => { }), TimeProvider.System, NullLogger<HostProfiles>.Instance);
 
-    private string Stored() => Encoding.UTF8.GetString(host.Store.Snapshot(Key).Single().Value.Span);
+    private string Stored() => Encoding.UTF8.GetString(_host.Store.Snapshot(Key).Single().Value.Span);
 }

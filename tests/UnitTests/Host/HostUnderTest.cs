@@ -15,10 +15,10 @@ namespace Calico.UnitTests.Host;
 /// <summary>The host's own parts over a store, a log and a kernel in memory. A crash makes the parts anew; the three stay.</summary>
 internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNode
 {
-    private readonly FakeNamespaces namespaces = new(new FaultPlan());
-    private int made;
-    private int boots = 1;
-    private NodeIpam ipam = null!;
+    private readonly FakeNamespaces _namespaces = new(new FaultPlan());
+    private int _made;
+    private int _boots = 1;
+    private NodeIpam _ipam = null!;
 
     public InMemoryStore Store { get; } = new();
 
@@ -38,7 +38,7 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
 
     public override string Pool => "10.65.0.0/16";
 
-    private NodeFacts Facts => new("node1", $"boot-{boots}", "cali", 1500);
+    private NodeFacts Facts => new("node1", $"boot-{_boots}", "cali", 1500);
 
     private AdapterWorkloads Workloads { get; set; } = null!;
 
@@ -68,11 +68,11 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
         return host;
     }
 
-    public override NetworkNamespace CreateNamespace() => namespaces.Open($"/run/netns/n{Interlocked.Increment(ref made)}");
+    public override NetworkNamespace CreateNamespace() => _namespaces.Open($"/run/netns/n{Interlocked.Increment(ref _made)}");
 
     public override Task DestroyNamespaceAsync(NetworkNamespace networkNamespace)
     {
-        namespaces.Destroy(networkNamespace.ToString());
+        _namespaces.Destroy(networkNamespace.ToString());
         Kernel.LoseNamespace(networkNamespace.Identity);
         return Task.CompletedTask;
     }
@@ -83,7 +83,7 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
     {
         // A write that was under way may reach the disk or not; that of a dead process never comes later than the next one's first.
         await Connector.DisposeAsync();
-        await ipam.DisposeAsync();
+        await _ipam.DisposeAsync();
         await MakeAsync();
     }
 
@@ -118,7 +118,7 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
     /// <summary>A crash of the machine: the kernel forgets everything.</summary>
     public Task RebootAsync()
     {
-        boots++;
+        _boots++;
         Kernel.Forget();
         return CrashAsync();
     }
@@ -133,14 +133,14 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
     {
         Store.Faults.Dead = false;
         await HostProfiles.ReplayAsync(CancellationToken.None);
-        await ipam.MaintainAsync(CancellationToken.None);
+        await _ipam.MaintainAsync(CancellationToken.None);
         await PublishAsync(await SeeAsync());
     }
 
     /// <summary>What is left after the upkeep that settles doubts about a store that did not answer.</summary>
     public async Task<ImmutableArray<string>> LeftAsync()
     {
-        await ipam.MaintainAsync(CancellationToken.None);
+        await _ipam.MaintainAsync(CancellationToken.None);
         await PublishAsync(await SeeAsync());
         return await LeftNowAsync();
     }
@@ -153,7 +153,7 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
         left.AddRange(Kernel.Published.Select(p => $"published {p}"));
         left.AddRange(Log.List(EndpointRecord.Section).Select(e => $"record {e.Key}"));
         left.AddRange((await Store.ListAsync("/calico/resources/v3/projectcalico.org/workloadendpoints/", 0, CancellationToken.None)).Items.Select(i => $"resource {i.Key}"));
-        left.AddRange((await ipam.ListAsync(null, null, CancellationToken.None)).Select(l => $"lease {l.Address} {l.Handle}"));
+        left.AddRange((await _ipam.ListAsync(null, null, CancellationToken.None)).Select(l => $"lease {l.Address} {l.Handle}"));
         left.AddRange((await Store.ListAsync("/calico/ipam/v2/handle/", 0, CancellationToken.None)).Items
             .Where(i => !i.Key.EndsWith("/parked.node1", StringComparison.Ordinal)).Select(i => $"handle {i.Key}"));
         return left.ToImmutable();
@@ -163,7 +163,7 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
     {
         Store.Faults.Hanging = false;
         await Connector.DisposeAsync();
-        await ipam.DisposeAsync();
+        await _ipam.DisposeAsync();
     }
 
     /// <summary>The store as a sync that has just ended shows it.</summary>
@@ -193,22 +193,22 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
         var gate = new StartGate();
         var view = new DatastoreView("node1", TimeProvider.System);
         // Patient: on a busy machine a call that is answered at once may take as long as the product waits for a store on the network.
-        ipam = new(Store, Log, new()
+        _ipam = new(Store, Log, new()
         {
             NodeName = "node1", ParkedAddresses = parked, StorePatience = TimeSpan.FromMilliseconds(250), StoreDeadline = TimeSpan.FromMilliseconds(500),
         }, TimeProvider.System, NullLogger<NodeIpam>.Instance);
-        Connector = new(book, ipam, Log, Store, Kernel, Facts, TimeProvider.System, NullLogger<WorkloadConnector>.Instance);
+        Connector = new(book, _ipam, Log, Store, Kernel, Facts, TimeProvider.System, NullLogger<WorkloadConnector>.Instance);
         Workloads = new(adapter, Connector, gate);
-        AdapterIpam = new(adapter, ipam, gate);
+        AdapterIpam = new(adapter, _ipam, gate);
         HostProfiles = new(Log, Store, view, book, view.Accept, TimeProvider.System, NullLogger<HostProfiles>.Instance);
         Connector.Restore(e => throw e);
-        await ipam.LoadAsync(CancellationToken.None);
+        await _ipam.LoadAsync(CancellationToken.None);
         await Connector.CollectDeadAsync(CancellationToken.None);
         await Connector.AdoptAsync(CancellationToken.None);
 
         if (!Store.Faults.Dead)
         {
-            await ipam.MaintainAsync(CancellationToken.None);
+            await _ipam.MaintainAsync(CancellationToken.None);
         }
 
         gate.Open();

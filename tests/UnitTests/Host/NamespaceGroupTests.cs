@@ -7,13 +7,13 @@ namespace Calico.UnitTests.Host;
 [TestFixture]
 public sealed class NamespaceGroupTests
 {
-    private HostUnderTest host = null!;
+    private HostUnderTest _host = null!;
 
     [SetUp]
-    public async Task StartAsync() => host = await HostUnderTest.StartAsync("cni", more: ["10.66.0.0/26", "10.67.0.0/26"]);
+    public async Task StartAsync() => _host = await HostUnderTest.StartAsync("cni", more: ["10.66.0.0/26", "10.67.0.0/26"]);
 
     [TearDown]
-    public async Task EndAsync() => await host.DisposeAsync();
+    public async Task EndAsync() => await _host.DisposeAsync();
 
     [Test]
     public async Task Gateways_are_counted_in_each_group_and_a_ninth_interface_is_refused_by_name()
@@ -32,7 +32,7 @@ public sealed class NamespaceGroupTests
         var error = await Assert.ThrowsAsync<CalicoException>(() => ForeignAsync("g", 8));
         Assert.That((error!.Problem, error.Path), Is.EqualTo((Problem.Invalid, "CNI_IFNAME")));
         Assert.That(error.Message, Does.Contain("8 Calico interfaces").And.Contain("eth8"));
-        Assert.That(await host.Network.ListAsync(null, CancellationToken.None), Has.Length.EqualTo(11));
+        Assert.That(await _host.Network.ListAsync(null, CancellationToken.None), Has.Length.EqualTo(11));
     }
 
     [Test]
@@ -41,7 +41,7 @@ public sealed class NamespaceGroupTests
         await ForeignAsync("g", 0);
         var second = await ForeignAsync("g", 1);
         await ForeignAsync("g", 2);
-        await host.Network.DisconnectAsync(second.Id, null, CancellationToken.None);
+        await _host.Network.DisconnectAsync(second.Id, null, CancellationToken.None);
         Assert.That((await ForeignAsync("g", 3)).Gateway4, Is.EqualTo(second.Gateway4));
     }
 
@@ -70,8 +70,8 @@ public sealed class NamespaceGroupTests
         var error = await Assert.ThrowsAsync<CalicoException>(() => PoolAsync("eth1", "net2", "pool-10.66.0.0-26"));
         Assert.That(error!.Problem, Is.EqualTo(Problem.Invalid));
         Assert.That(error.Message, Does.Contain("net1").And.Contain("net2").And.Contain("pool-10.66.0.0-26"));
-        Assert.That((await host.Ipam.ListAsync(null, CancellationToken.None)).Select(l => l.Handle), Is.EqualTo(new[] { "net1.c" }));
-        Assert.That(host.Kernel.Links.Count(), Is.EqualTo(1));
+        Assert.That((await _host.Ipam.ListAsync(null, CancellationToken.None)).Select(l => l.Handle), Is.EqualTo(new[] { "net1.c" }));
+        Assert.That(_host.Kernel.Links.Count(), Is.EqualTo(1));
     }
 
     private Task<Attachment> ForeignAsync(string group, int n) => ConnectAsync(new()
@@ -95,7 +95,7 @@ public sealed class NamespaceGroupTests
 
     private async Task<Attachment> ConnectAsync(EndpointSpec spec)
     {
-        using var place = host.CreateNamespace();
-        return await host.Network.ConnectAsync(spec, Placement.In(place, spec.Id.Endpoint), CancellationToken.None);
+        using var place = _host.CreateNamespace();
+        return await _host.Network.ConnectAsync(spec, Placement.In(place, spec.Id.Endpoint), CancellationToken.None);
     }
 }

@@ -9,12 +9,12 @@ namespace Calico.UnitTests.Host;
 [TestFixture]
 public sealed class PluginCommandsTests
 {
-    private readonly StringBuilder output = new();
-    private string work = "";
+    private readonly StringBuilder _output = new();
+    private string _work = "";
 
-    private string Root => Path.Combine(work, "plugins");
+    private string Root => Path.Combine(_work, "plugins");
 
-    private PluginCommands Commands => new(Root, new StringWriter(output));
+    private PluginCommands Commands => new(Root, new StringWriter(_output));
 
     [SetUp]
     public void MakeFolder()
@@ -24,23 +24,23 @@ public sealed class PluginCommandsTests
             Assert.Ignore("an adapter's files belong to root, so only root can install them");
         }
 
-        output.Clear();
-        work = Directory.CreateTempSubdirectory("calico-install-").FullName;
+        _output.Clear();
+        _work = Directory.CreateTempSubdirectory("calico-install-").FullName;
     }
 
     [TearDown]
     public void DeleteFolder()
     {
-        if (work.Length > 0)
+        if (_work.Length > 0)
         {
-            Directory.Delete(work, recursive: true);
+            Directory.Delete(_work, recursive: true);
         }
     }
 
     [Test]
     public void A_published_folder_is_installed_readable_by_all_and_writable_by_root_alone()
     {
-        var source = PluginPackage.WriteFolder(Path.Combine(work, "publish"), "Plugins.Hello", (1, 0));
+        var source = PluginPackage.WriteFolder(Path.Combine(_work, "publish"), "Plugins.Hello", (1, 0));
         Directory.CreateDirectory(Path.Combine(source, "runtimes"));
         File.WriteAllText(Path.Combine(source, "runtimes", "native.so"), "");
         Commands.Install(source);
@@ -55,12 +55,12 @@ public sealed class PluginCommandsTests
     [Test]
     public void A_package_is_installed_beside_its_older_version_and_not_twice()
     {
-        var source = PluginPackage.WriteFolder(Path.Combine(work, "publish"), "Plugins.Hello", (1, 0));
-        Commands.Install(PluginPackage.WritePackage(Path.Combine(work, "1.nupkg"), "Calico.Plugins.Hello", "1.0.0", source));
-        Commands.Install(PluginPackage.WritePackage(Path.Combine(work, "2.nupkg"), "Calico.Plugins.Hello", "1.1.0", source));
+        var source = PluginPackage.WriteFolder(Path.Combine(_work, "publish"), "Plugins.Hello", (1, 0));
+        Commands.Install(PluginPackage.WritePackage(Path.Combine(_work, "1.nupkg"), "Calico.Plugins.Hello", "1.0.0", source));
+        Commands.Install(PluginPackage.WritePackage(Path.Combine(_work, "2.nupkg"), "Calico.Plugins.Hello", "1.1.0", source));
         Assert.That(Installed().Select(p => (p.Name, p.Version)), Is.EqualTo(new[] { ("hello", "1.1.0") }));
         Assert.That(Directory.GetDirectories(Path.Combine(Root, "hello")), Has.Length.EqualTo(2));
-        Assert.That(Refused(Path.Combine(work, "2.nupkg")), Is.EqualTo(Problem.AlreadyExists));
+        Assert.That(Refused(Path.Combine(_work, "2.nupkg")), Is.EqualTo(Problem.AlreadyExists));
     }
 
     [TestCase("plugin/../../escaped")]
@@ -68,10 +68,10 @@ public sealed class PluginCommandsTests
     [TestCase("plugin//etc/escaped")]
     public void An_entry_that_points_outside_refuses_the_whole_package(string entry)
     {
-        var source = PluginPackage.WriteFolder(Path.Combine(work, "publish"), "Plugins.Hello", (1, 0));
-        var package = PluginPackage.WritePackage(Path.Combine(work, "evil.nupkg"), "Calico.Plugins.Hello", "1.0.0", source, entry);
+        var source = PluginPackage.WriteFolder(Path.Combine(_work, "publish"), "Plugins.Hello", (1, 0));
+        var package = PluginPackage.WritePackage(Path.Combine(_work, "evil.nupkg"), "Calico.Plugins.Hello", "1.0.0", source, entry);
         Assert.That(Refused(package), Is.EqualTo(Problem.Invalid));
-        Assert.That(Directory.GetFiles(work, "escaped", SearchOption.AllDirectories), Is.Empty);
+        Assert.That(Directory.GetFiles(_work, "escaped", SearchOption.AllDirectories), Is.Empty);
         Assert.That(File.Exists("/etc/escaped"), Is.False);
         Assert.That(Directory.GetFileSystemEntries(Root), Is.Empty);
     }
@@ -85,8 +85,8 @@ public sealed class PluginCommandsTests
     [TestCase("Hello", "")]
     public void A_name_or_version_that_is_no_folder_name_is_refused(string id, string version)
     {
-        var source = PluginPackage.WriteFolder(Path.Combine(work, "publish"), "Plugins.Hello", (1, 0));
-        var package = Path.Combine(work, "evil.nupkg");
+        var source = PluginPackage.WriteFolder(Path.Combine(_work, "publish"), "Plugins.Hello", (1, 0));
+        var package = Path.Combine(_work, "evil.nupkg");
         PluginPackage.WritePackage(package, "x", "1.0.0", source);
         using (var archive = System.IO.Compression.ZipFile.Open(package, System.IO.Compression.ZipArchiveMode.Update))
         {
@@ -97,18 +97,18 @@ public sealed class PluginCommandsTests
 
         Assert.That(Refused(package), Is.EqualTo(Problem.Invalid));
         Assert.That(Directory.GetFileSystemEntries(Root), Is.Empty);
-        Assert.That(Directory.GetFileSystemEntries(work).Select(Path.GetFileName), Is.EquivalentTo(new[] { "publish", "evil.nupkg", "plugins" }));
+        Assert.That(Directory.GetFileSystemEntries(_work).Select(Path.GetFileName), Is.EquivalentTo(new[] { "publish", "evil.nupkg", "plugins" }));
         Assert.That(Directory.Exists("/tmp/calico-escaped"), Is.False);
     }
 
     [Test]
     public void What_is_no_adapter_is_refused_and_leaves_nothing()
     {
-        var source = PluginPackage.WriteFolder(Path.Combine(work, "publish"), "Plugins.Hello", (1, 99));
+        var source = PluginPackage.WriteFolder(Path.Combine(_work, "publish"), "Plugins.Hello", (1, 99));
         Assert.That(Refused(source), Is.EqualTo(Problem.Unsupported));
-        Assert.That(Refused(Path.Combine(work, "nowhere")), Is.EqualTo(Problem.NotFound));
-        File.WriteAllText(Path.Combine(work, "text.nupkg"), "not a package");
-        Assert.That(Refused(Path.Combine(work, "text.nupkg")), Is.EqualTo(Problem.Refused));
+        Assert.That(Refused(Path.Combine(_work, "nowhere")), Is.EqualTo(Problem.NotFound));
+        File.WriteAllText(Path.Combine(_work, "text.nupkg"), "not a package");
+        Assert.That(Refused(Path.Combine(_work, "text.nupkg")), Is.EqualTo(Problem.Refused));
         PluginPackage.WriteFolder(source, "Plugins.Second", (1, 0));
         Assert.That(Refused(source), Is.EqualTo(Problem.Invalid));
         Assert.That(Directory.GetFileSystemEntries(Root), Is.Empty);
@@ -147,7 +147,7 @@ public sealed class PluginCommandsTests
         PluginPackage.WriteFolder(Path.Combine(Root, "hello", "1.0.0"), "hello", (1, 0));
         PluginPackage.WriteFolder(Path.Combine(Root, "newer", "1.0.0"), "newer", (1, 99));
         Commands.List();
-        Assert.That(output.ToString(), Does.Match("hello +1.0.0 ").And.Match("newer .*contract 1.99"));
+        Assert.That(_output.ToString(), Does.Match("hello +1.0.0 ").And.Match("newer .*contract 1.99"));
     }
 
     private List<PluginFolder> Installed() => PluginFolder.Scan(Root, (name, problem) => Assert.Fail($"{name}: {problem}"));

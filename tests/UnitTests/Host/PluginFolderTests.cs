@@ -7,8 +7,8 @@ namespace Calico.UnitTests.Host;
 [TestFixture]
 public sealed class PluginFolderTests
 {
-    private readonly Dictionary<string, string> problems = [];
-    private string root = "";
+    private readonly Dictionary<string, string> _problems = [];
+    private string _root = "";
 
     [SetUp]
     public void MakeFolder()
@@ -18,16 +18,16 @@ public sealed class PluginFolderTests
             Assert.Ignore("an adapter's files belong to root, so only root can make them");
         }
 
-        problems.Clear();
-        root = Directory.CreateTempSubdirectory("calico-plugins-").FullName;
+        _problems.Clear();
+        _root = Directory.CreateTempSubdirectory("calico-plugins-").FullName;
     }
 
     [TearDown]
     public void DeleteFolder()
     {
-        if (root.Length > 0)
+        if (_root.Length > 0)
         {
-            Directory.Delete(root, recursive: true);
+            Directory.Delete(_root, recursive: true);
         }
     }
 
@@ -37,11 +37,11 @@ public sealed class PluginFolderTests
         Adapter("good", "1.9.0");
         Adapter("good", "1.10.0");
         Adapter("newer", "2.0.0", (1, 99));
-        Directory.CreateDirectory(Path.Combine(root, "empty"));
+        Directory.CreateDirectory(Path.Combine(_root, "empty"));
         var found = Scan();
         Assert.That(found.Select(p => (p.Name, p.Version)), Is.EqualTo(new[] { ("good", "1.10.0") }));
-        Assert.That(problems.Keys, Is.EquivalentTo(new[] { "empty", "newer" }));
-        Assert.That(problems["empty"], Does.Contain("no version folder"));
+        Assert.That(_problems.Keys, Is.EquivalentTo(new[] { "empty", "newer" }));
+        Assert.That(_problems["empty"], Does.Contain("no version folder"));
     }
 
     [TestCase(1, 1)]
@@ -58,7 +58,7 @@ public sealed class PluginFolderTests
     [Test]
     public void An_assembly_without_a_contract_is_no_adapter()
     {
-        var folder = PluginPackage.WriteFolder(Path.Combine(root, "plain", "1.0.0"), "Plain", null);
+        var folder = PluginPackage.WriteFolder(Path.Combine(_root, "plain", "1.0.0"), "Plain", null);
         Assert.That(RefusalOf("plain", folder), Does.Contain("no CalicoContract attribute"));
     }
 
@@ -95,12 +95,12 @@ public sealed class PluginFolderTests
 
     [Test]
     public void A_root_that_is_not_there_has_no_adapters() =>
-        Assert.That(PluginFolder.Scan(Path.Combine(root, "none"), (_, _) => Assert.Fail("a problem")), Is.Empty);
+        Assert.That(PluginFolder.Scan(Path.Combine(_root, "none"), (_, _) => Assert.Fail("a problem")), Is.Empty);
 
     private DirectoryInfo Adapter(string name, string version, (int, int)? contract = null) =>
-        new(PluginPackage.WriteFolder(Path.Combine(root, name, version), name, contract ?? (1, 0)));
+        new(PluginPackage.WriteFolder(Path.Combine(_root, name, version), name, contract ?? (1, 0)));
 
-    private List<PluginFolder> Scan() => PluginFolder.Scan(root, (name, problem) => problems[name] = problem);
+    private List<PluginFolder> Scan() => PluginFolder.Scan(_root, (name, problem) => _problems[name] = problem);
 
     private static string RefusalOf(string name, string folder)
     {

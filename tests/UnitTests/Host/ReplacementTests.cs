@@ -10,13 +10,13 @@ public sealed class ReplacementTests
 {
     private static readonly WorkloadEndpointId Pod = new("k8s", "default.web", "eth0");
 
-    private HostUnderTest host = null!;
+    private HostUnderTest _host = null!;
 
     [SetUp]
-    public async Task StartAsync() => host = await HostUnderTest.StartAsync("cni", more: ["10.66.0.0/32"]);
+    public async Task StartAsync() => _host = await HostUnderTest.StartAsync("cni", more: ["10.66.0.0/32"]);
 
     [TearDown]
-    public async Task EndAsync() => await host.DisposeAsync();
+    public async Task EndAsync() => await _host.DisposeAsync();
 
     [TestCase("no pool", Problem.NotFound)]
     [TestCase("no address", Problem.Exhausted)]
@@ -39,15 +39,15 @@ public sealed class ReplacementTests
             "foreign address of ours" => spec with { Claim = null, Unmanaged = [IPNetwork.Parse("10.65.9.9/32")] },
             _ => spec with { NamespaceGroup = "g" },
         };
-        var leases = await host.Ipam.ListAsync(null, CancellationToken.None);
-        var left = await host.LeftNowAsync();
+        var leases = await _host.Ipam.ListAsync(null, CancellationToken.None);
+        var left = await _host.LeftNowAsync();
 
         var error = await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync(spec));
         Assert.That(error!.Problem, Is.EqualTo(answer), error.Message);
-        var after = await host.Network.FindAsync(Pod, CancellationToken.None);
+        var after = await _host.Network.FindAsync(Pod, CancellationToken.None);
         Assert.That((after!.Instance, after.State, after.Addresses[0]), Is.EqualTo(("x", EndpointState.Enforced, before.Addresses[0])));
-        Assert.That(await host.LeftNowAsync(), Is.EqualTo(left));
-        Assert.That(await host.Ipam.ListAsync(null, CancellationToken.None), Is.EqualTo(leases));
+        Assert.That(await _host.LeftNowAsync(), Is.EqualTo(left));
+        Assert.That(await _host.Ipam.ListAsync(null, CancellationToken.None), Is.EqualTo(leases));
     }
 
     [Test]
@@ -57,7 +57,7 @@ public sealed class ReplacementTests
         await ConnectAsync(Fixed("x"));
         var after = await ConnectAsync(Fixed("y"));
         Assert.That(after.Addresses.Single().BaseAddress, Is.EqualTo(fixedAddress));
-        var lease = (await host.Ipam.ListAsync(null, CancellationToken.None)).Single();
+        var lease = (await _host.Ipam.ListAsync(null, CancellationToken.None)).Single();
         Assert.That((lease.Handle, lease.BoundTo), Is.EqualTo(("net.y", (WorkloadEndpointId?)Pod)));
 
         EndpointSpec Fixed(string life) => Spec(life) with { Claim = Spec(life).Claim! with { Ipv4 = 0, Exact = [fixedAddress] } };
@@ -67,19 +67,19 @@ public sealed class ReplacementTests
     public async Task A_kernel_that_refuses_the_new_life_leaves_neither()
     {
         await ConnectAsync(Spec("x"));
-        host.Kernel.Failing.Add("wire");
+        _host.Kernel.Failing.Add("wire");
         await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync(Spec("y")));
-        Assert.That(await host.LeftNowAsync(), Is.Empty);
+        Assert.That(await _host.LeftNowAsync(), Is.Empty);
     }
 
     [Test]
     public async Task A_kernel_that_keeps_the_old_life_refuses_the_new_one_and_its_reservation_is_given_back()
     {
         await ConnectAsync(Spec("x"));
-        host.Kernel.Failing.Add("unwire");
+        _host.Kernel.Failing.Add("unwire");
         await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync(Spec("y")));
-        Assert.That((await host.Ipam.ListAsync(null, CancellationToken.None)).Select(l => l.Handle), Is.EqualTo(new[] { "net.x" }));
-        host.Kernel.Failing.Clear();
+        Assert.That((await _host.Ipam.ListAsync(null, CancellationToken.None)).Select(l => l.Handle), Is.EqualTo(new[] { "net.x" }));
+        _host.Kernel.Failing.Clear();
         Assert.That((await ConnectAsync(Spec("y"))).Instance, Is.EqualTo("y"));
     }
 
@@ -88,9 +88,9 @@ public sealed class ReplacementTests
     {
         await ConnectAsync(Spec("x"));
         using var caller = new CancellationTokenSource();
-        host.Kernel.At = step => step == "unwire" ? caller.CancelAsync() : Task.CompletedTask;
+        _host.Kernel.At = step => step == "unwire" ? caller.CancelAsync() : Task.CompletedTask;
         Assert.That(async () => await ConnectAsync(Spec("y"), caller.Token), Throws.InstanceOf<OperationCanceledException>());
-        Assert.That(await host.LeftNowAsync(), Is.Empty);
+        Assert.That(await _host.LeftNowAsync(), Is.Empty);
     }
 
     [Test]
@@ -98,9 +98,9 @@ public sealed class ReplacementTests
     {
         await ConnectAsync(Spec("x"));
         await ConnectAsync(Spec("y"));
-        await host.Network.DisconnectAsync(Pod, "x", CancellationToken.None);
-        Assert.That((await host.Network.FindAsync(Pod, CancellationToken.None))!.State, Is.EqualTo(EndpointState.Enforced));
-        Assert.That((await host.Ipam.ListAsync(null, CancellationToken.None)).Select(l => l.Handle), Is.EqualTo(new[] { "net.y" }));
+        await _host.Network.DisconnectAsync(Pod, "x", CancellationToken.None);
+        Assert.That((await _host.Network.FindAsync(Pod, CancellationToken.None))!.State, Is.EqualTo(EndpointState.Enforced));
+        Assert.That((await _host.Ipam.ListAsync(null, CancellationToken.None)).Select(l => l.Handle), Is.EqualTo(new[] { "net.y" }));
     }
 
     private static EndpointSpec Spec(string life) => new()
@@ -115,7 +115,7 @@ public sealed class ReplacementTests
 
     private async Task<Attachment> ConnectAsync(EndpointSpec spec, CancellationToken ct = default)
     {
-        using var place = host.CreateNamespace();
-        return await host.Network.ConnectAsync(spec, Placement.In(place, "eth0"), ct);
+        using var place = _host.CreateNamespace();
+        return await _host.Network.ConnectAsync(spec, Placement.In(place, "eth0"), ct);
     }
 }

@@ -9,13 +9,13 @@ public sealed class SettingsReaderTests
 {
     private static readonly IReadOnlyDictionary<string, string> NoFile = new Dictionary<string, string>();
 
-    private string folder = "";
+    private string _folder = "";
 
     [SetUp]
-    public void MakeFolder() => folder = Directory.CreateTempSubdirectory("calico-settings-").FullName;
+    public void MakeFolder() => _folder = Directory.CreateTempSubdirectory("calico-settings-").FullName;
 
     [TearDown]
-    public void DeleteFolder() => Directory.Delete(folder, recursive: true);
+    public void DeleteFolder() => Directory.Delete(_folder, recursive: true);
 
     [Test]
     public void The_environment_is_before_the_file_and_the_file_before_the_default()
@@ -86,7 +86,7 @@ public sealed class SettingsReaderTests
     [Test]
     public void A_file_that_is_not_there_is_empty_unless_it_was_asked_for()
     {
-        var path = Path.Combine(folder, "none.cfg");
+        var path = Path.Combine(_folder, "none.cfg");
         Assert.That(SettingsReader.ReadFile(path, mustExist: false), Is.Empty);
         Assert.That(Assert.Throws<CalicoException>(() => SettingsReader.ReadFile(path, mustExist: true))!.Path, Is.EqualTo(path));
     }
@@ -112,7 +112,7 @@ public sealed class SettingsReaderTests
 
     private IReadOnlyDictionary<string, string> File(string yaml)
     {
-        var path = Path.Combine(folder, "calico.cfg");
+        var path = Path.Combine(_folder, "calico.cfg");
         System.IO.File.WriteAllText(path, yaml);
         return SettingsReader.ReadFile(path, mustExist: true);
     }

@@ -40,7 +40,7 @@ public sealed class NodeIpamPropertyTests
 
     private sealed record Step(Act Act, int Node, int Key, Fault Fault);
 
-    private static readonly Gen<Step[]> lives = Gen.Select(Gen.Int[0, 8], Gen.Int[0, 1], Gen.Int[0, 11],
+    private static readonly Gen<Step[]> RandomLives = Gen.Select(Gen.Int[0, 8], Gen.Int[0, 1], Gen.Int[0, 11],
             Gen.Frequency((6, Gen.Const(0)), (4, Gen.Int[1, 5])))
         .Select(s => new Step((Act)s.Item1, s.Item2, s.Item3, (Fault)s.Item4)).Array[5, 25];
 
@@ -51,7 +51,7 @@ public sealed class NodeIpamPropertyTests
     [Test]
     public void No_address_is_given_twice_and_none_is_leaked_or_lost()
     {
-        lives.Sample(life => Live(life).GetAwaiter().GetResult(), iter: Lives, threads: 1,
+        RandomLives.Sample(life => Live(life).GetAwaiter().GetResult(), iter: Lives, threads: 1,
             print: life => string.Join("; ", life.Select(s => s.ToString())));
     }
 

@@ -10,29 +10,29 @@ namespace Calico.UnitTests.Resources;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class ResourceClientTests : IAsyncDisposable
 {
-    private static readonly DateTimeOffset start = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+    private static readonly DateTimeOffset Start = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
-    private readonly FakeTimeProvider time = new(start);
-    private readonly InMemoryStore store;
-    private readonly ResourceClient client;
+    private readonly FakeTimeProvider _time = new(Start);
+    private readonly InMemoryStore _store;
+    private readonly ResourceClient _client;
 
     public ResourceClientTests()
     {
-        store = new(time);
-        client = new(store, ResourceKinds.All, time);
+        _store = new(_time);
+        _client = new(_store, ResourceKinds.All, _time);
     }
 
-    public ValueTask DisposeAsync() => store.DisposeAsync();
+    public ValueTask DisposeAsync() => _store.DisposeAsync();
 
     [Test]
     public async Task Created_resources_get_an_identity_and_the_revision_as_version()
     {
-        var created = await client.CreateAsync(Pool("10.0.0.0/16"), CancellationToken.None);
+        var created = await _client.CreateAsync(Pool("10.0.0.0/16"), CancellationToken.None);
 
         Assert.That(Guid.TryParse(created.Metadata.Uid, out _), Is.True);
-        Assert.That(created.Metadata.CreationTimestamp, Is.EqualTo(start));
-        Assert.That(created.Metadata.ResourceVersion, Is.EqualTo($"{store.Revision}"));
-        Assert.That((await client.GetAsync(new("IPPool", "", "p"), CancellationToken.None)).Metadata, Is.EqualTo(created.Metadata));
+        Assert.That(created.Metadata.CreationTimestamp, Is.EqualTo(Start));
+        Assert.That(created.Metadata.ResourceVersion, Is.EqualTo($"{_store.Revision}"));
+        Assert.That((await _client.GetAsync(new("IPPool", "", "p"), CancellationToken.None)).Metadata, Is.EqualTo(created.Metadata));
     }
 
     [Test]
@@ -40,7 +40,7 @@ public sealed class ResourceClientTests : IAsyncDisposable
     {
         var endpoint = new Resource<WorkloadEndpointSpec> { Kind = "WorkloadEndpoint", Metadata = new() { ResourceVersion = "3" } };
 
-        var error = await Assert.ThrowsAsync<CalicoException>(() => client.CreateAsync(endpoint, CancellationToken.None));
+        var error = await Assert.ThrowsAsync<CalicoException>(() => _client.CreateAsync(endpoint, CancellationToken.None));
 
         Assert.That(error!.Problem, Is.EqualTo(Problem.Invalid));
         Assert.That(error.Message, Does.Contain("field must not be set for a Create request").And.Contain("Metadata.Namespace"));
@@ -49,21 +49,21 @@ public sealed class ResourceClientTests : IAsyncDisposable
     [Test]
     public async Task Updating_an_old_version_is_a_conflict_and_changes_nothing()
     {
-        var first = await client.CreateAsync(Pool("10.0.0.0/16"), CancellationToken.None);
-        var second = await client.UpdateAsync(With(first, natOutgoing: true), CancellationToken.None);
+        var first = await _client.CreateAsync(Pool("10.0.0.0/16"), CancellationToken.None);
+        var second = await _client.UpdateAsync(With(first, natOutgoing: true), CancellationToken.None);
 
-        var error = await Assert.ThrowsAsync<CalicoException>(() => client.UpdateAsync(With(first, natOutgoing: false), CancellationToken.None));
+        var error = await Assert.ThrowsAsync<CalicoException>(() => _client.UpdateAsync(With(first, natOutgoing: false), CancellationToken.None));
 
         Assert.That((error!.Problem, error.Message), Is.EqualTo((Problem.Conflict, "update conflict: IPPool(p)")));
-        Assert.That((await client.GetAsync(new("IPPool", "", "p"), CancellationToken.None)).Metadata, Is.EqualTo(second.Metadata));
+        Assert.That((await _client.GetAsync(new("IPPool", "", "p"), CancellationToken.None)).Metadata, Is.EqualTo(second.Metadata));
     }
 
     [Test]
     public async Task Replacing_keeps_the_identity()
     {
-        var first = await client.CreateAsync(Pool("10.0.0.0/16"), CancellationToken.None);
+        var first = await _client.CreateAsync(Pool("10.0.0.0/16"), CancellationToken.None);
 
-        var replaced = await client.ReplaceAsync(Pool("10.0.0.0/16") with { Metadata = new() { Name = "p", Labels = first.Metadata.Labels } },
+        var replaced = await _client.ReplaceAsync(Pool("10.0.0.0/16") with { Metadata = new() { Name = "p", Labels = first.Metadata.Labels } },
             CancellationToken.None);
 
         Assert.That((replaced.Metadata.Uid, replaced.Metadata.CreationTimestamp), Is.EqualTo((first.Metadata.Uid, first.Metadata.CreationTimestamp)));
@@ -73,15 +73,15 @@ public sealed class ResourceClientTests : IAsyncDisposable
     public async Task Fields_that_a_newer_version_wrote_survive_an_update()
     {
         const string Key = "/calico/resources/v3/projectcalico.org/ippools/p";
-        store.Set(Key, """
+        _store.Set(Key, """
             {"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"p","uid":"u","creationTimestamp":"2026-01-02T03:04:05Z"},
             "spec":{"cidr":"10.0.0.0/16","newer":{"a":1}},"status":{"conditions":[]}}
             """.ReplaceLineEndings(""));
-        var read = await client.GetAsync(new("IPPool", "", "p"), CancellationToken.None);
+        var read = await _client.GetAsync(new("IPPool", "", "p"), CancellationToken.None);
 
-        await client.UpdateAsync(With(read, natOutgoing: true), CancellationToken.None);
+        await _client.UpdateAsync(With(read, natOutgoing: true), CancellationToken.None);
 
-        Assert.That(Encoding.UTF8.GetString(store.Snapshot(Key).Single().Value.Span),
+        Assert.That(Encoding.UTF8.GetString(_store.Snapshot(Key).Single().Value.Span),
             Does.Contain("\"newer\":{\"a\":1}").And.Contain("\"status\":{\"conditions\":[]}").And.Contain("\"natOutgoing\":true"));
     }
 
@@ -95,42 +95,42 @@ public sealed class ResourceClientTests : IAsyncDisposable
             Spec = new() { Node = "node-1", Orchestrator = "cni", ContainerId = "c1", Endpoint = "eth0", InterfaceName = "calic1" },
         };
 
-        var created = await client.CreateAsync(endpoint, CancellationToken.None);
+        var created = await _client.CreateAsync(endpoint, CancellationToken.None);
 
         Assert.That(created.Metadata.Name, Is.EqualTo("node--1-cni-c1-eth0"));
         Assert.That(created.Metadata.Labels!["projectcalico.org/orchestrator"], Is.EqualTo("cni"));
-        await Assert.ThrowsAsync<CalicoException>(() => client.CreateAsync(
+        await Assert.ThrowsAsync<CalicoException>(() => _client.CreateAsync(
             endpoint with { Metadata = endpoint.Metadata with { Name = "other" } }, CancellationToken.None));
     }
 
     [Test]
     public async Task Initialisation_is_idempotent_and_appends_cluster_types()
     {
-        var initialization = new ClusterInitialization(client);
+        var initialization = new ClusterInitialization(_client);
         await initialization.EnsureAsync("v1", "a", CancellationToken.None);
-        var first = (Resource<ClusterInformationSpec>)await client.GetAsync(new("ClusterInformation", "", "default"), CancellationToken.None);
+        var first = (Resource<ClusterInformationSpec>)await _client.GetAsync(new("ClusterInformation", "", "default"), CancellationToken.None);
         await initialization.EnsureAsync("", "a,b", CancellationToken.None);
-        var revision = store.Revision;
+        var revision = _store.Revision;
         await initialization.EnsureAsync("", "b", CancellationToken.None);
 
-        var last = (Resource<ClusterInformationSpec>)await client.GetAsync(new("ClusterInformation", "", "default"), CancellationToken.None);
-        Assert.That(store.Revision, Is.EqualTo(revision));
+        var last = (Resource<ClusterInformationSpec>)await _client.GetAsync(new("ClusterInformation", "", "default"), CancellationToken.None);
+        Assert.That(_store.Revision, Is.EqualTo(revision));
         Assert.That(first.Spec.ClusterGuid, Does.Match("^[0-9a-f]{32}$"));
         Assert.That(last.Spec, Is.EqualTo(first.Spec with { ClusterType = "a,b" }));
-        Assert.That((await client.ListAsync("Tier", "", CancellationToken.None)).Items.Select(tier => tier.Metadata.Name),
+        Assert.That((await _client.ListAsync("Tier", "", CancellationToken.None)).Items.Select(tier => tier.Metadata.Name),
             Is.EqualTo(new[] { "default", "kube-admin", "kube-baseline" }));
     }
 
     [Test]
     public async Task Tiers_go_only_when_they_are_empty_and_not_built_in()
     {
-        await new ClusterInitialization(client).EnsureAsync("", "", CancellationToken.None);
-        var error = await Assert.ThrowsAsync<CalicoException>(() => client.DeleteAsync(new("Tier", "", "default"), null, CancellationToken.None));
+        await new ClusterInitialization(_client).EnsureAsync("", "", CancellationToken.None);
+        var error = await Assert.ThrowsAsync<CalicoException>(() => _client.DeleteAsync(new("Tier", "", "default"), null, CancellationToken.None));
         Assert.That(error!.Message, Is.EqualTo("operation Delete is not supported on default: Cannot delete default tier"));
 
-        await client.CreateAsync(client.Kinds["Tier"].Create(new() { Name = "t" }), CancellationToken.None);
-        store.Set("/calico/resources/v3/projectcalico.org/globalnetworkpolicies/g", """{"metadata":{"name":"g"},"spec":{"tier":"t"}}""");
-        error = await Assert.ThrowsAsync<CalicoException>(() => client.DeleteAsync(new("Tier", "", "t"), null, CancellationToken.None));
+        await _client.CreateAsync(_client.Kinds["Tier"].Create(new() { Name = "t" }), CancellationToken.None);
+        _store.Set("/calico/resources/v3/projectcalico.org/globalnetworkpolicies/g", """{"metadata":{"name":"g"},"spec":{"tier":"t"}}""");
+        error = await Assert.ThrowsAsync<CalicoException>(() => _client.DeleteAsync(new("Tier", "", "t"), null, CancellationToken.None));
         Assert.That(error!.Message, Is.EqualTo("operation delete is not supported on t: Cannot delete a non-empty tier"));
     }
 
@@ -139,16 +139,16 @@ public sealed class ResourceClientTests : IAsyncDisposable
     {
         foreach (var node in new[] { "n1", "n2" })
         {
-            store.Set($"/calico/resources/v3/projectcalico.org/nodes/{node}", $$$"""{"metadata":{"name":"{{{node}}}"},"spec":{}}""");
-            store.Set($"/calico/resources/v3/projectcalico.org/felixconfigurations/node.{node}", $$$"""{"metadata":{"name":"node.{{{node}}}"},"spec":{}}""");
-            store.Set($"/calico/resources/v3/projectcalico.org/workloadendpoints/default/{node}-cni-c-eth0",
+            _store.Set($"/calico/resources/v3/projectcalico.org/nodes/{node}", $$$"""{"metadata":{"name":"{{{node}}}"},"spec":{}}""");
+            _store.Set($"/calico/resources/v3/projectcalico.org/felixconfigurations/node.{node}", $$$"""{"metadata":{"name":"node.{{{node}}}"},"spec":{}}""");
+            _store.Set($"/calico/resources/v3/projectcalico.org/workloadendpoints/default/{node}-cni-c-eth0",
                 $$$"""{"metadata":{"name":"{{{node}}}-cni-c-eth0","namespace":"default"},"spec":{"node":"{{{node}}}","interfaceName":"calic"}}""");
-            store.Set($"/calico/resources/v3/projectcalico.org/hostendpoints/{node}", $$$"""{"metadata":{"name":"{{{node}}}"},"spec":{"node":"{{{node}}}"}}""");
+            _store.Set($"/calico/resources/v3/projectcalico.org/hostendpoints/{node}", $$$"""{"metadata":{"name":"{{{node}}}"},"spec":{"node":"{{{node}}}"}}""");
         }
 
-        await client.DeleteAsync(new("Node", "", "n1"), null, CancellationToken.None);
+        await _client.DeleteAsync(new("Node", "", "n1"), null, CancellationToken.None);
 
-        Assert.That(store.Snapshot().Select(item => item.Key), Has.None.Contains("n1").And.Exactly(4).Contains("n2"));
+        Assert.That(_store.Snapshot().Select(item => item.Key), Has.None.Contains("n1").And.Exactly(4).Contains("n2"));
     }
 
     private static Resource<IpPoolSpec> Pool(string cidr) =>

@@ -8,7 +8,7 @@ namespace Calico.UnitTests.Resources;
 [TestFixture]
 public sealed class ResourceKindsTests
 {
-    private static readonly ResourceKinds kinds = ResourceKinds.All;
+    private static readonly ResourceKinds Kinds = ResourceKinds.All;
 
     [TestCase("pool", "IPPool")]
     [TestCase("IPPools", "IPPool")]
@@ -17,16 +17,16 @@ public sealed class ResourceKindsTests
     [TestCase("pol", "NetworkPolicy")]
     [TestCase("felixconfigs", "FelixConfiguration")]
     public void Kinds_are_found_by_alias_in_any_case(string alias, string name) =>
-        Assert.That(kinds[alias].Name, Is.EqualTo(name));
+        Assert.That(Kinds[alias].Name, Is.EqualTo(name));
 
     [Test]
     public void Keys_and_paths_go_round_for_every_kind()
     {
-        foreach (var kind in kinds.Kinds)
+        foreach (var kind in Kinds.Kinds)
         {
             var key = new ResourceKey(kind.Name, kind.Namespaced ? "ns" : "", "a.b-c");
 
-            Assert.That(kinds.TryParsePath(kind.Path(key), out var found, out var parsed), Is.True, kind.Name);
+            Assert.That(Kinds.TryParsePath(kind.Path(key), out var found, out var parsed), Is.True, kind.Name);
             Assert.That((found, parsed), Is.EqualTo((kind, key)));
         }
     }
@@ -38,7 +38,7 @@ public sealed class ResourceKindsTests
     [TestCase("/calico/resources/v3/projectcalico.org/others/a")]
     [TestCase("/calico/felix/v2/no-region/host/a/status")]
     public void Other_keys_are_none_of_a_resource(string path) =>
-        Assert.That(kinds.TryDecode(path, Encoding.UTF8.GetBytes("{}"), out _), Is.False);
+        Assert.That(Kinds.TryDecode(path, Encoding.UTF8.GetBytes("{}"), out _), Is.False);
 
     [Test]
     public void Ipam_values_travel_through_sync_with_names_from_their_keys()
@@ -49,7 +49,7 @@ public sealed class ResourceKindsTests
             { Key.Name: "host:n1/10.0.0.0/26", Value: Resource<IpamAffinityValue> { Spec.IsConfirmed: true } }, Is.True);
         Assert.That(Decode("/calico/ipam/v2/handle/net.c1", """{"block":{"10.0.0.0/26":1}}""") is
             { Key.Kind: "IPAMHandle", Value: Resource<IpamHandleValue> { Spec.Block.Count: 1 } }, Is.True);
-        Assert.That(kinds.TryDecode("/calico/ipam/v2/host/n1", Encoding.UTF8.GetBytes("{}"), out _), Is.False);
+        Assert.That(Kinds.TryDecode("/calico/ipam/v2/host/n1", Encoding.UTF8.GetBytes("{}"), out _), Is.False);
     }
 
     [Test]
@@ -91,14 +91,14 @@ public sealed class ResourceKindsTests
             Spec = new() { Cidr = "10.0.0.1/24", IpipMode = "Sometimes", NodeSelector = "a ==" },
         };
 
-        Assert.That(kinds["IPPool"].Validate(pool).Select(error => error.Path),
+        Assert.That(Kinds["IPPool"].Validate(pool).Select(error => error.Path),
             Is.EquivalentTo(new[] { "metadata.name", "spec.cidr", "spec.ipipMode", "spec.nodeSelector" }));
     }
 
     [Test]
     public void Policies_say_their_name_in_the_store_and_older_ones_lose_their_prefix()
     {
-        var kind = kinds["NetworkPolicy"];
+        var kind = Kinds["NetworkPolicy"];
         var stored = kind.Encode(kind.Create(new() { Name = "p", Namespace = "ns" }));
 
         Assert.That(Encoding.UTF8.GetString(stored), Does.Contain("projectcalico.org/metadata"));
@@ -107,5 +107,5 @@ public sealed class ResourceKindsTests
     }
 
     private static SyncUpdate Decode(string key, string value) =>
-        kinds.TryDecode(key, Encoding.UTF8.GetBytes(value), out var update) ? update : throw new AssertionException($"{key} is not known");
+        Kinds.TryDecode(key, Encoding.UTF8.GetBytes(value), out var update) ? update : throw new AssertionException($"{key} is not known");
 }

@@ -10,9 +10,9 @@ namespace Calico.VectorTests.Ipam;
 /// <summary>Judges vectors about owners. They have a description only: what it names of upstream's options is what is done.</summary>
 internal static class OwnerVector
 {
-    private static readonly ImmutableSortedDictionary<string, string> first = Owner("pod-1");
-    private static readonly ImmutableSortedDictionary<string, string> second = Owner("pod-2");
-    private static readonly ImmutableSortedDictionary<string, string> third = Owner("pod-3");
+    private static readonly ImmutableSortedDictionary<string, string> First = Owner("pod-1");
+    private static readonly ImmutableSortedDictionary<string, string> Second = Owner("pod-2");
+    private static readonly ImmutableSortedDictionary<string, string> Third = Owner("pod-3");
 
     public static VectorVerdict Run(JsonElement vector, JsonElement expect)
     {
@@ -24,14 +24,14 @@ internal static class OwnerVector
         var needsAlternate = Says("leaves alternate") || Says("ExpectedAlternateOwner") || Says("VerifyAlternateOwnerEmpty & set") || Says("ClearAlternateOwner")
             || Says("swap");
         var update = new OwnerUpdate(address) { Handle = "h" };
-        update = (Says("set active") || Says("active update") || Says("set both") || Says("swap")) ? update with { Active = second } : update;
-        update = (Says("set alternate") || Says("alternate update") || Says("set both") || Says("swap")) ? update with { Alternate = third } : update;
+        update = (Says("set active") || Says("active update") || Says("set both") || Says("swap")) ? update with { Active = Second } : update;
+        update = (Says("set alternate") || Says("alternate update") || Says("set both") || Says("swap")) ? update with { Alternate = Third } : update;
         update = update with
         {
             ClearAlternate = Says("ClearAlternateOwner"),
             ClearActive = Says("ClearActiveOwner"),
-            ExpectedActive = Says("ExpectedActiveOwner") ? isMatch ? first : third : null,
-            ExpectedAlternate = Says("ExpectedAlternateOwner") ? isMatch ? second : third : null,
+            ExpectedActive = Says("ExpectedActiveOwner") ? isMatch ? First : Third : null,
+            ExpectedAlternate = Says("ExpectedAlternateOwner") ? isMatch ? Second : Third : null,
             ExpectNoActive = Says("VerifyActiveOwnerEmpty"),
             ExpectNoAlternate = Says("VerifyAlternateOwnerEmpty"),
             Handle = Says("handle") ? "other" : "h",
@@ -50,16 +50,16 @@ internal static class OwnerVector
         {
             IpamDatastore.Run(datastore.Client.AssignAsync(new(address, "host", "h")
             {
-                Attributes = isEmptyActive ? ImmutableSortedDictionary<string, string>.Empty : first,
+                Attributes = isEmptyActive ? ImmutableSortedDictionary<string, string>.Empty : First,
             }, default));
         }
 
         if (needsAlternate)
         {
-            IpamDatastore.Run(datastore.Client.SetOwnersAsync(new(address) { Alternate = second }, default));
+            IpamDatastore.Run(datastore.Client.SetOwnersAsync(new(address) { Alternate = Second }, default));
         }
 
-        return Judge(datastore, update, first, needsAlternate ? second : null, expect);
+        return Judge(datastore, update, First, needsAlternate ? Second : null, expect);
     }
 
     private static VectorVerdict Judge(IpamDatastore datastore, OwnerUpdate update, ImmutableSortedDictionary<string, string> active,
