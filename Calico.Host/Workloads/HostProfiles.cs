@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
@@ -15,7 +16,12 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
     TimeProvider time, ILogger<HostProfiles> logger) : IProfiles
 {
     private const string Section = "profiles/";
+
+    /// <summary>Who made it, and a fingerprint of what: a profile whose spec is another now was edited, and is a person's from then on.</summary>
     private const string MadeBy = "net.calico/made-by";
+    private const string Adapter = "adapter";
+    private const int FingerprintBytes = 8;
+
     private static readonly TimeSpan StorePatience = TimeSpan.FromMilliseconds(50);
 
     private static readonly ResourceKind Kind = ResourceKinds.All["Profile"];
@@ -47,6 +53,14 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
         if (Kind.Validate(profile) is { IsEmpty: false } errors)
         {
             throw new CalicoException(Problem.Invalid, $"the network's name '{name}' cannot be a profile: {errors[0].Message}", "name");
+        }
+
+        if (found is not null && MarkOf(found) == MarkOf(profile))
+        {
+            // Made before this process started, or by another node.
+            await ForgetAsync(name, ct);
+            _ensured[name] = (defaults, found.Metadata.Uid ?? "");
+            return;
         }
 
         await PutAsync(profile, ct);
@@ -168,14 +182,14 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
         }
     }
 
-    /// <summary>Writes where nothing is, or what an adapter made: a person's profile stays.</summary>
+    /// <summary>Writes where nothing is, or over what an adapter made otherwise: a person's profile stays.</summary>
     private async Task WriteAsync(string name, ReadOnlyMemory<byte> value, CancellationToken ct)
     {
         var put = new StoreOperation.Put(Kind.Path(KeyOf(name)), value);
         var written = await store.CommitAsync(new([StoreCompare.Absent(put.Key)], [put], [new StoreOperation.Get(put.Key)]), ct);
-        if (!written.Succeeded && written.Results[0] is [var stored] && IsAdapters(Read(stored)))
+        if (!written.Succeeded && written.Results[0] is [var stored] && Read(stored) is { } there && IsAdapters(there)
+            && MarkOf(there) != MarkOf(Kind.DecodeStored(value)))
         {
-            // Lost to another node: it made the same profile of the same network.
             await store.CommitAsync(new([StoreCompare.At(stored.Key, stored.ModRevision)], [put], []), ct);
         }
     }
@@ -221,7 +235,17 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
 
     private bool IsUsed(string name) => book.All.Any(l => l.Record.Profiles.Contains(name));
 
-    private static bool IsAdapters(Resource? profile) => profile?.Metadata.Annotations?.ContainsKey(MadeBy) == true;
+    /// <summary>Whether an adapter made it and nobody has edited it since. Without a fingerprint it is of a version that wrote none.</summary>
+    private static bool IsAdapters(Resource? profile) => profile is Resource<ProfileSpec> typed
+        && MarkOf(profile) is { } mark && (mark == Adapter || mark == Mark(typed.Metadata.Name, typed.Spec));
+
+    private static string? MarkOf(Resource profile) => profile.Metadata.Annotations?.GetValueOrDefault(MadeBy);
+
+    private static string Mark(string name, ProfileSpec spec)
+    {
+        var bare = Kind.Encode(new Resource<ProfileSpec> { Kind = "Profile", Metadata = new() { Name = name }, Spec = spec });
+        return $"{Adapter}/{Convert.ToHexStringLower(SHA256.HashData(bare).AsSpan(0, FingerprintBytes))}";
+    }
 
     /// <summary>Null: not readable, and therefore nothing of ours.</summary>
     private static Resource? Read(KeyValue stored)
@@ -241,6 +265,12 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
         var labels = defaults.LabelsToApply.Count > 0 ? defaults.LabelsToApply : ImmutableSortedDictionary<string, string>.Empty.Add(name, "");
         var members = new EntityRule { Selector = string.Join(" && ", labels.Keys.Select(k => $"has({k})")) };
         var allow = new Rule { Action = "Allow" };
+        var spec = new ProfileSpec
+        {
+            LabelsToApply = labels,
+            Ingress = [defaults.OpenIngress && !defaults.Internal ? allow : allow with { Source = members }],
+            Egress = [defaults.Internal ? allow with { Destination = members } : allow],
+        };
         return new()
         {
             Kind = "Profile",
@@ -249,14 +279,9 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
                 Name = name,
                 Uid = Guid.NewGuid().ToString(),
                 CreationTimestamp = time.GetUtcNow(),
-                Annotations = ImmutableSortedDictionary<string, string>.Empty.Add(MadeBy, "adapter"),
+                Annotations = ImmutableSortedDictionary<string, string>.Empty.Add(MadeBy, Mark(name, spec)),
             },
-            Spec = new()
-            {
-                LabelsToApply = labels,
-                Ingress = [defaults.OpenIngress && !defaults.Internal ? allow : allow with { Source = members }],
-                Egress = [defaults.Internal ? allow with { Destination = members } : allow],
-            },
+            Spec = spec,
         };
     }
 

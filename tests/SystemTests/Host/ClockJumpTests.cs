@@ -61,7 +61,9 @@ public sealed partial class ClockJumpTests
             Assert.That(await _cni.PingAsync("c", a), Is.True);
             await _cni.DeleteAsync("c", "c");
             Assert.That(await split.AskAsync("leases"), Is.EqualTo(unbound), "an unbound lease is collected by its age, and it is young");
-            var age = ConfirmedAge().Match((await _cni.Host.CalicoctlAsync("status")).OrThrow().Output);
+            var status = (await _cni.Host.CalicoctlAsync("status")).OrThrow().Output;
+            var age = ConfirmedAge().Match(status);
+            Assert.That(age.Success, Is.True, $"its policy is seconds old\n{status}");
             Assert.That(double.Parse(age.Groups[1].Value, CultureInfo.InvariantCulture), Is.InRange(0, 30), "the age of the policy");
         }
 
@@ -116,6 +118,6 @@ public sealed partial class ClockJumpTests
     [GeneratedRegex("creationTimestamp: \"([^\"]*)\"")]
     private static partial Regex CreationTime();
 
-    [GeneratedRegex(@"confirmed (-?[0-9.]+) s ago")]
+    [GeneratedRegex(@"confirmed (-?[0-9.]+)s ago")]
     private static partial Regex ConfirmedAge();
 }

@@ -62,6 +62,35 @@ public sealed class HostProfilesTests
     }
 
     [Test]
+    public async Task A_profile_that_a_person_edited_is_theirs_from_then_on([Values] bool storeIsDead)
+    {
+        await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        var edited = Stored().Replace("\"Allow\"", "\"Deny\"", StringComparison.Ordinal);
+        _host.Store.Set(Key, edited);
+        if (storeIsDead)
+        {
+            await _host.KillStoreAsync();
+        }
+
+        await _host.CrashAsync();
+        await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        await _host.ReviveStoreAsync();
+        Assert.That(Stored(), Is.EqualTo(edited), "not made anew");
+        await _host.Profiles.RemoveAsync("net", CancellationToken.None);
+        Assert.That(Stored(), Is.EqualTo(edited), "not removed");
+    }
+
+    [Test]
+    public async Task A_start_writes_nothing_where_the_profile_stands()
+    {
+        await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        var before = _host.Store.Snapshot(Key).Single().ModRevision;
+        await _host.CrashAsync();
+        await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        Assert.That(_host.Store.Snapshot(Key).Single().ModRevision, Is.EqualTo(before));
+    }
+
+    [Test]
     public async Task A_removal_that_the_store_missed_is_done_later([Values] bool hangs, [Values] bool crashes)
     {
         await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
