@@ -181,30 +181,36 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     {
         reaps = false;
         index = _nextIndex = _nextIndex + 2 < LastIndex ? _nextIndex + 2 : FirstIndex;
-        using var batch = WiringMessages.HostSide(request, index, new((byte)_options.RouteProtocol), _hasIpv6);
-        _ledger.Add(request.HostInterface, index, new([.. request.Addresses.Select(Cidr.From)]));
-        var outcome = _socket.Send(batch);
-        if (!outcome.Succeeded(0))
-        {
-            _ledger.Remove(request.HostInterface, index);
-            reaps = ClearTheWay(request, attempt, outcome);
-            return false;
-        }
-        var made = index;
+        // Meanwhile the kernel makes the pair.
+        var opening = BeginInside(request);
         try
         {
+            if (WiringMessages.HasIpv6(request))
+            {
+                // The workload's side takes over what its namespace says of IPv6 when it is made.
+                opening?.Wait();
+            }
+            using var batch = WiringMessages.HostSide(request, index, new((byte)_options.RouteProtocol), _hasIpv6);
+            _ledger.Add(request.HostInterface, index, new([.. request.Addresses.Select(Cidr.From)]));
+            var outcome = _socket.Send(batch);
+            if (!outcome.Succeeded(0))
+            {
+                _ledger.Remove(request.HostInterface, index);
+                reaps = ClearTheWay(request, attempt, outcome);
+                return false;
+            }
             outcome.ThrowIfFailed();
             if (_hasIpv6)
             {
                 _network.Run(() => Write($"net/ipv6/conf/{request.HostInterface}/accept_ra", "0"));
             }
-            if (request.Namespace is not null)
+            if (opening?.Wait() is { } inside)
             {
-                ConfigureWorkload(request, made + 1);
+                ConfigureWorkload(inside, request, index + 1);
                 // The host side came up without a carrier, and sends nothing until the kernel's link watch has run. Asking for the link
                 // makes the kernel catch up (rtnl_getlink, since 6.8; before, it takes some milliseconds).
-                _socket.FindLink(made);
-                using var neighbours = WiringMessages.Neighbours(request, made);
+                _socket.FindLink(index);
+                using var neighbours = WiringMessages.Neighbours(request, index);
                 _socket.Execute(neighbours);
             }
             return true;
@@ -212,17 +218,25 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         catch (RouteBatchException e) when (attempt == 1 && request.Namespace is not null && e.Failure.Errno == Errno.Exists)
         {
             // The former life in this namespace still waits for the reaper: its peer gave its name away, not its routes.
-            _ledger.Remove(request.HostInterface, made);
-            _socket.Execute(b => b.DeleteLink(made), Errno.NoDevice);
+            Undo(request, index);
             reaps = true;
             return false;
         }
         catch (Exception e) when (e is NetlinkException or NamespaceException or IOException)
         {
-            _ledger.Remove(request.HostInterface, made);
-            _socket.Execute(b => b.DeleteLink(made), Errno.NoDevice);
+            Undo(request, index);
             throw Refused($"wire {request.HostInterface} for {request.Id}", e);
         }
+        finally
+        {
+            Close(opening);
+        }
+    }
+
+    private void Undo(WiringRequest request, int index)
+    {
+        _ledger.Remove(request.HostInterface, index);
+        _socket.Execute(b => b.DeleteLink(index), Errno.NoDevice);
     }
 
     /// <summary>The pair itself was refused: is something of ours in its way?</summary>
@@ -248,16 +262,15 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             $"interface {request.PeerInterface} exists in the workload's namespace already and is not ours to replace", "CNI_IFNAME");
     }
 
-    private void ConfigureWorkload(WiringRequest request, int index)
-    {
-        // Closed right after: an open socket would keep the namespace, and the pair, alive.
-        using var socket = _network.Broker.Run(request.Namespace!, () =>
+    /// <summary>Makes the settings of the workload's namespace, and a socket in it; null: there is no namespace yet.</summary>
+    private NamespaceVisit<RouteSocket>? BeginInside(WiringRequest request) => request.Namespace is null
+        ? null
+        : _network.Broker.Begin(request.Namespace, () =>
         {
             if (WiringMessages.HasIpv6(request))
             {
-                // Runtimes turn IPv6 off where their own network has none.
+                // Runtimes turn IPv6 off where their own network has none. "all" is the default of new links too (addrconf_disable_ipv6).
                 Write("net/ipv6/conf/all/disable_ipv6", "0");
-                Write($"net/ipv6/conf/{request.PeerInterface}/disable_ipv6", "0");
             }
             if (request.AllowForwarding)
             {
@@ -269,10 +282,26 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             }
             return RouteSocket.OpenBrief();
         });
+
+    /// <summary>Right after use: an open socket would keep the namespace, and the pair, alive.</summary>
+    private static void Close(NamespaceVisit<RouteSocket>? opening)
+    {
+        try
+        {
+            opening?.Wait().Dispose();
+        }
+        catch (Exception e) when (e is NetlinkException or NamespaceException or IOException)
+        {
+            // Nothing is open. If it mattered, it was told where the socket was needed; if not, something else had failed before.
+        }
+    }
+
+    private static void ConfigureWorkload(RouteSocket inside, WiringRequest request, int index)
+    {
         using var batch = WiringMessages.WorkloadSide(request, index);
-        socket.Execute(batch);
+        inside.Execute(batch);
         // As on the host's side: asking makes the kernel notice the carrier now. Until it has, the workload's first answers are lost.
-        socket.FindLink(index);
+        inside.FindLink(index);
     }
 
     /// <summary>A successor in the same namespace must find the name free, before the reaper comes round.</summary>

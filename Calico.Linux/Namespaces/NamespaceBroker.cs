@@ -39,6 +39,12 @@ public sealed class NamespaceBroker : IDisposable
     /// <exception cref="NamespaceException">The namespace could not be entered.</exception>
     public T Run<T>(SafeFileHandle networkNamespace, Func<T> work)
     {
+        return Begin(networkNamespace, work).Wait();
+    }
+
+    /// <summary>Begins <paramref name="work"/> inside the namespace; the caller does something else before it waits for the result.</summary>
+    public NamespaceVisit<T> Begin<T>(SafeFileHandle networkNamespace, Func<T> work)
+    {
         ArgumentNullException.ThrowIfNull(networkNamespace);
         ArgumentNullException.ThrowIfNull(work);
         if (typeof(T).IsAssignableTo(typeof(Task)) || typeof(T) == typeof(ValueTask))
@@ -46,11 +52,9 @@ public sealed class NamespaceBroker : IDisposable
         if (Thread.CurrentThread == _thread)
             throw new InvalidOperationException("work in a namespace cannot enter another one");
 
-        T result = default!;
-        using var item = new Work(networkNamespace, () => result = work());
-        _queue.Add(item);
-        item.Wait();
-        return result;
+        var visit = new NamespaceVisit<T>(work);
+        _queue.Add(new Work(networkNamespace, visit.Execute, visit.Finish));
+        return visit;
     }
 
     /// <inheritdoc cref="Run{T}(SafeFileHandle, Func{T})"/>
@@ -101,14 +105,28 @@ public sealed class NamespaceBroker : IDisposable
         {
             if (Enter(item.Namespace) is { } refused)
             {
-                item.Fail(refused);
+                item.Finish(ExceptionDispatchInfo.Capture(refused));
                 continue;
             }
 
-            item.Execute();
+            ExceptionDispatchInfo? failure = Execute(item.Execute);
             if (LibC.SetNamespace(_home.Descriptor, LibC.CLONE_NEWNET) != 0)
                 Environment.FailFast($"cannot leave a foreign network namespace (errno {Marshal.GetLastPInvokeError()})");
-            item.Finish();
+            item.Finish(failure);
+        }
+    }
+
+    private static ExceptionDispatchInfo? Execute(Action action)
+    {
+        try
+        {
+            action();
+            return null;
+        }
+        catch (Exception e)
+        {
+            // The top frame of the thread: whatever it is belongs to the caller.
+            return ExceptionDispatchInfo.Capture(e);
         }
     }
 
@@ -129,41 +147,9 @@ public sealed class NamespaceBroker : IDisposable
         }
     }
 
-    /// <summary>One call: queued, executed, then released to its caller once the thread is home again.</summary>
-    private sealed class Work(SafeFileHandle networkNamespace, Action action) : IDisposable
-    {
-        private readonly ManualResetEventSlim _finished = new();
-        private ExceptionDispatchInfo? _failure;
-
-        public SafeFileHandle Namespace { get; } = networkNamespace;
-
-        public void Execute()
-        {
-            try
-            {
-                action();
-            }
-            catch (Exception e)
-            {
-                // The top frame of the thread: whatever it is belongs to the caller.
-                _failure = ExceptionDispatchInfo.Capture(e);
-            }
-        }
-
-        public void Fail(Exception reason)
-        {
-            _failure = ExceptionDispatchInfo.Capture(reason);
-            Finish();
-        }
-
-        public void Finish() => _finished.Set();
-
-        public void Wait()
-        {
-            _finished.Wait();
-            _failure?.Throw();
-        }
-
-        public void Dispose() => _finished.Dispose();
-    }
+    /// <summary>One call.</summary>
+    /// <param name="Namespace">Where.</param>
+    /// <param name="Execute">What.</param>
+    /// <param name="Finish">Told once the thread is home again, with what was thrown.</param>
+    private sealed record Work(SafeFileHandle Namespace, Action Execute, Action<ExceptionDispatchInfo?> Finish);
 }
