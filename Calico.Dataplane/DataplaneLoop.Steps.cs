@@ -1,15 +1,11 @@
-using System.Collections.Immutable;
-using System.Text;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
 using Calico.Datastore.Addresses;
 using Calico.Felix;
-using Calico.Felix.Output;
 using Calico.Linux.Conntrack;
 using Calico.Linux.Netlink;
 using Calico.Linux.Nftables;
 using Calico.Linux.Route;
-using Microsoft.Extensions.Logging;
 
 namespace Calico.Dataplane;
 
@@ -53,116 +49,6 @@ public sealed partial class DataplaneLoop
     /// <summary>When the settings were last asserted, by the monotonic clock: one that is set back would put it off for hours.</summary>
     private long _settingsAt;
     private DateTimeOffset _confirmedAt = DateTimeOffset.UnixEpoch;
-
-    private void Open()
-    {
-        _forwarding.Assert();
-        // Notices first: then nothing falls between them and the first reading.
-        (_nftChanges, _routeEvents) = _network.Run(() =>
-            (NftChangeStream.Open(), RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Routes)));
-        _table = new(_network.Run(() => NftSocket.Open()));
-        _routes = new(_network.Run(() => RouteSocket.Open()), _options, Ledger);
-        _nftChanges.IgnoreDoingsOf(_table.PortId);
-        IgnoreDoingsOf(_routes.PortId);
-        _connections = _network.Run(() => ConntrackSocket.Open());
-        _cutter = new(_connections, _time, _logger);
-        var ruleset = _translator.Ruleset;
-        var actual = _table.Read(ruleset.Table, withElements: false);
-        if (actual is not null && IsComplete(actual, ruleset))
-        {
-            _isAdopted = true;
-            Log.Adopted(_logger, actual.Chains.Length, actual.Rules.Length);
-            return;
-        }
-        // Whatever is there does not enforce; closed is safe.
-        ruleset.Rebase(actual is null ? null : _table.Read(ruleset.Table));
-        _table.Commit(ruleset);
-        _isInitial = true;
-        Log.Loaded(_logger, ruleset.Chains.Count);
-    }
-
-    /// <summary>Routes and links that a socket of this process changes need not be told: whoever uses it says what follows.</summary>
-    internal void IgnoreDoingsOf(uint port)
-    {
-        lock (_ownPorts)
-        {
-            _ownPorts.Add(port);
-            _routeEvents?.IgnoreDoingsOf([.. _ownPorts]);
-        }
-    }
-
-    private void Close()
-    {
-        _table?.Dispose();
-        _routes?.Dispose();
-        _connections?.Dispose();
-        _nftChanges?.Dispose();
-        _routeEvents?.Dispose();
-        Abandon();
-    }
-
-    /// <summary>Nobody will answer any more.</summary>
-    private void Abandon()
-    {
-        var reason = new CalicoException(Problem.Unavailable, "the dataplane loop has ended");
-        foreach (var request in _inbox.Take().Requests.Concat(_publishing).Concat(_withdrawing))
-        {
-            switch (request)
-            {
-                case LoopRequest.Publish publish:
-                    publish.Done.TrySetException(reason);
-                    break;
-                case LoopRequest.Withdraw withdraw:
-                    withdraw.Done.TrySetException(reason);
-                    break;
-                case LoopRequest.Initial initial:
-                    initial.Done.TrySetException(reason);
-                    break;
-                default:
-                    break;
-            }
-        }
-    }
-
-    /// <summary>Every base chain of ours is there, where it belongs, and not empty: it enforces, whatever version wrote its rules.</summary>
-    private static bool IsComplete(NftTableState actual, Ruleset ruleset) => ruleset.Chains.Where(c => c.Value.Hook is not null).All(desired =>
-        actual.Chains.Any(c => c.Name == desired.Key && c.Hook == desired.Value.Hook!.Hook && c.Priority == desired.Value.Hook.Priority)
-        && actual.Rules.Any(r => r.Chain == desired.Key));
-
-    private async Task RunAsync(CancellationToken ct)
-    {
-        _settingsAt = _time.GetTimestamp();
-        using var timer = _time.CreateTimer(_ => _inbox.Wake(), null, _options.SettingsInterval, Timeout.InfiniteTimeSpan);
-        try
-        {
-            await FollowInboxAsync(timer, ct);
-        }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            // A fault of ours. What is desired may be half changed, so nothing more is written: the kernel goes on enforcing what it has.
-            Log.Ended(_logger, e);
-            Report(e.ToString());
-            await _stopping.CancelAsync();
-            Abandon();
-            throw;
-        }
-    }
-
-    private async Task FollowInboxAsync(ITimer timer, CancellationToken ct)
-    {
-        var audited = _time.GetTimestamp();
-        while (true)
-        {
-            await _inbox.WaitAsync(ct);
-            if (_time.GetElapsedTime(audited) >= _options.AuditInterval)
-            {
-                audited = _time.GetTimestamp();
-                _mustRead = _mustReadRoutes = _isReconciled;
-            }
-            var next = Step() ?? _options.SettingsInterval - _time.GetElapsedTime(_settingsAt);
-            timer.Change(next > TimeSpan.Zero ? next : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
-        }
-    }
 
     /// <summary>Works off what waits.</summary>
     /// <returns>When to try again; null: nothing is left to do.</returns>
@@ -384,67 +270,5 @@ public sealed partial class DataplaneLoop
         _freed.ExceptWith(_local.Values.SelectMany(e => e.Addresses.Select(Cidr.From)));
         _cutter.Take(_freed);
         _freed.Clear();
-    }
-
-    private void Answer()
-    {
-        foreach (var withdraw in _withdrawing)
-        {
-            withdraw.Done.TrySetResult();
-        }
-        _withdrawing.Clear();
-        if (!_isReconciled)
-        {
-            return;
-        }
-        foreach (var publish in _publishing)
-        {
-            // Null: withdrawn or superseded meanwhile.
-            publish.Done.TrySetResult(_translator.Find(publish.Endpoint.Id)?.Gate switch
-            {
-                EndpointGate.Open => EndpointState.Enforced,
-                EndpointGate.NotLabelled => EndpointState.Closed,
-                _ => EndpointState.Gone,
-            });
-        }
-        _publishing.Clear();
-    }
-
-    private string Describe(WorkloadEndpointId id)
-    {
-        var endpoint = _translator.Find(id) ?? throw new CalicoException(Problem.NotFound, $"nothing is enforced for {id}");
-        var text = new StringBuilder();
-        text.AppendLine($"{id} {endpoint.InterfaceName} {(endpoint.Gate == EndpointGate.Open ? "enforced" : "closed: labels are still to come")}");
-        foreach (var (direction, lists) in new[] { ("ingress", endpoint.Ingress), ("egress", endpoint.Egress) })
-        {
-            text.AppendLine($"{direction}:");
-            foreach (var list in lists)
-            {
-                text.AppendLine($"  {list}");
-                foreach (var rule in _translator.FindList(list)?.Rules.Items ?? [])
-                {
-                    text.AppendLine($"    {rule}");
-                }
-            }
-            text.AppendLine("  end: drop profile-none");
-        }
-        return text.ToString();
-    }
-
-    private void Report(string? error)
-    {
-        var status = _status with
-        {
-            InSync = error is null && _isReconciled,
-            EnforcedRevision = error is null && _isReconciled ? _graph.Revision : _status.EnforcedRevision,
-            ConfirmedAt = error is null && _isReconciled ? _confirmedAt : _status.ConfirmedAt,
-            LastError = error,
-            Endpoints = _isReconciled ? _translator.Endpoints.Count : 0,
-        };
-        if (status != _status)
-        {
-            _status = status;
-            Changed?.Invoke(this, EventArgs.Empty);
-        }
     }
 }
