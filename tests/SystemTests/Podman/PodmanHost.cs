@@ -76,6 +76,10 @@ public sealed class PodmanHost : IAsyncDisposable
     public async Task<string> AddressAsync(string container, string device = "eth0") =>
         (await PodmanAsync($"exec {container} /bin/ip -o -4 addr show dev {device}")).Split(' ', StringSplitOptions.RemoveEmptyEntries)[3].Split('/')[0];
 
+    /// <summary>The address that podman says the container has in a network: with several networks it is podman's choice which one gets eth0.</summary>
+    public async Task<string> AddressInAsync(string container, string network) =>
+        (await PodmanAsync($"inspect {container} --format '{{{{(index .NetworkSettings.Networks \"{network}\").IPAddress}}}}'")).Trim();
+
     /// <summary>Whether a ping is answered.</summary>
     public async Task<bool> PingAsync(string container, string address) =>
         (await Host.RunAsync(["podman", "exec", container, "/bin/ping", "-c", "1", "-W", "1", address])).ExitCode == 0;
