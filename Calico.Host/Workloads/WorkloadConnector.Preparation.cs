@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Calico.Datastore.Store;
 using Calico.Ipam;
@@ -92,7 +93,9 @@ public sealed partial class WorkloadConnector
     {
         using var group = await EnterGroupAsync(spec, ct);
         var draft = new EndpointDraft(adapter, spec, OthersInGroup(spec), await ipam.ListPoolsAsync(ct), node, name => book.IsTaken(name, spec.Id));
-        EndpointRecord? record = null;
+        // One for each plan: the addresses may be planned more than once, and not always is the last plan the one that was done.
+        var drafts = new ConcurrentQueue<(ImmutableArray<AddressLease> Leases, EndpointRecord Record)>();
+        EndpointRecord record;
         EndpointRecord Make(ImmutableArray<AddressLease> leases)
         {
             var made = draft.Make(leases);
@@ -101,17 +104,20 @@ public sealed partial class WorkloadConnector
 
         LeaseCompanion Record(ImmutableArray<AddressLease> leases)
         {
-            record = Make(leases);
-            return new([PutResource(record)], [record.ToWrite()]);
+            var planned = Make(leases);
+            drafts.Enqueue((leases, planned));
+            return new([PutResource(planned)], [planned.ToWrite()]);
         }
+
+        EndpointRecord Recorded(ImmutableArray<AddressLease> leases) => drafts.Last(d => d.Leases == leases).Record;
 
         if (spec.Claim is { } claim)
         {
-            await ipam.ClaimAsync(adapter, claim, spec.Id, Record, ct);
+            record = Recorded(await ipam.ClaimAsync(adapter, claim, spec.Id, Record, ct));
         }
         else if (spec.Leased.Length > 0)
         {
-            await ipam.BindAsync(adapter, spec.Leased, $"{spec.Id.Workload}.{spec.Instance}", spec.Id, Record, ct);
+            record = Recorded(await ipam.BindAsync(adapter, spec.Leased, $"{spec.Id.Workload}.{spec.Instance}", spec.Id, Record, ct));
         }
         else
         {
@@ -120,7 +126,7 @@ public sealed partial class WorkloadConnector
             await CommitNewRecordAsync(record, ct);
         }
 
-        var life = new EndpointLife(record!, EndpointState.Prepared);
+        var life = new EndpointLife(record, EndpointState.Prepared);
         book.Add(life);
         return life;
     }

@@ -10,6 +10,7 @@ public sealed partial class NodeIpam
     {
         LedgerEdit inverse;
         ImmutableArray<NodeLogWrite> writes;
+        object? answer;
         lock (_gate)
         {
             if (operation.State is OperationState.Abandoned or OperationState.Finished)
@@ -41,6 +42,7 @@ public sealed partial class NodeIpam
             _lastSequence = plan.LastSequence;
             _ledger = plan.Edit.ApplyTo(_ledger, out inverse);
             writes = LogOf(operation, plan.Edit, plan.Log);
+            answer = plan.Answer;
             operation.AbandonedLog = writes;
             operation.State = OperationState.Abandoned;
             _queue.Remove(operation);
@@ -61,7 +63,7 @@ public sealed partial class NodeIpam
             return true;
         }
 
-        operation.Complete();
+        operation.Complete(answer);
         return true;
     }
 

@@ -348,7 +348,7 @@ public sealed partial class NodeIpam
         foreach (var operation in done)
         {
             operation.Plan!.Freed.ForEach(a => _freedAt[a] = now);
-            operation.Complete();
+            operation.Complete(operation.Plan!.Answer);
         }
     }
 

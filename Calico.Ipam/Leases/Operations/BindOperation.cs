@@ -20,7 +20,7 @@ internal sealed class BindOperation(string adapter, ImmutableArray<IPAddress> ad
             leases.Add(await BindAsync(plan, address, ct));
         }
 
-        Conclude(leases, plan.Add);
+        plan.Answer = Conclude(leases, plan.Add);
     }
 
     public override bool TryPlanOffline(OfflinePlan plan)
@@ -44,7 +44,7 @@ internal sealed class BindOperation(string adapter, ImmutableArray<IPAddress> ad
             }
         }
 
-        Conclude(leases, plan.Add);
+        plan.Answer = Conclude(leases, plan.Add);
         return true;
     }
 

@@ -45,7 +45,7 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
             }
         }
 
-        Conclude(leases, plan.Add);
+        plan.Answer = Conclude(leases, plan.Add);
     }
 
     public override bool TryPlanOffline(OfflinePlan plan)
@@ -98,7 +98,7 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
             }
         }
 
-        Conclude(leases, plan.Add);
+        plan.Answer = Conclude(leases, plan.Add);
         return true;
     }
 

@@ -9,7 +9,7 @@ internal abstract class LeasingOperation(Func<ImmutableArray<AddressLease>, Leas
     : NodeOperation<ImmutableArray<AddressLease>>
 {
     /// <summary>The end of a plan: the answer, in the order of the addresses, and its companion.</summary>
-    protected void Conclude(List<LeaseRecord> leases, Action<LeaseCompanion> add)
+    protected ImmutableArray<AddressLease> Conclude(List<LeaseRecord> leases, Action<LeaseCompanion> add)
     {
         ImmutableArray<AddressLease> answer = [.. leases.OrderBy(l => Cidr.From(l.Ip)).Select(l => l.ToLease())];
         if (companion?.Invoke(answer) is { } written)
@@ -17,6 +17,6 @@ internal abstract class LeasingOperation(Func<ImmutableArray<AddressLease>, Leas
             add(written);
         }
 
-        Result = answer;
+        return answer;
     }
 }

@@ -36,8 +36,9 @@ internal abstract class NodeOperation
     /// <summary>Plans it on what this node holds. False: it needs the store.</summary>
     public abstract bool TryPlanOffline(OfflinePlan plan);
 
-    /// <summary>Tells the caller; what was planned last has been done.</summary>
-    public abstract void Complete();
+    /// <summary>Tells the caller that a plan was done.</summary>
+    /// <param name="answer">That plan's, and no later one's: the writer may still be planning what was answered without the store.</param>
+    public abstract void Complete(object? answer);
 
     public abstract void Fail(Exception problem);
 }
@@ -51,10 +52,7 @@ internal abstract class NodeOperation<T> : NodeOperation
 
     public Task<T> Answer => _completion.Task;
 
-    /// <summary>Set by planning.</summary>
-    protected T? Result { get; set; }
-
-    public override void Complete() => _completion.TrySetResult(Result!);
+    public override void Complete(object? answer) => _completion.TrySetResult(answer is T typed ? typed : default!);
 
     public override void Fail(Exception problem) => _completion.TrySetException(problem);
 }

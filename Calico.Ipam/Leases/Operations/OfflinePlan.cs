@@ -17,6 +17,9 @@ internal sealed class OfflinePlan(string node, LeaseLedger ledger, ImmutableArra
 
     public LedgerEdit Edit { get; } = new();
 
+    /// <summary>What the caller is told if this is done.</summary>
+    public object? Answer { get; set; }
+
     public List<NodeLogWrite> Log { get; } = [];
 
     /// <summary>Whether a transaction with the same operation in it has not been answered: what it frees may be free already.</summary>

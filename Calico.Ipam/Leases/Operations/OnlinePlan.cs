@@ -20,6 +20,9 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
 
     public LedgerEdit Edit { get; } = new();
 
+    /// <summary>What the caller is told if this is done.</summary>
+    public object? Answer { get; set; }
+
     public AutoAssignment Auto => new(change, facts, time);
 
     public ExactAssignment Exact => new(change, facts, time);

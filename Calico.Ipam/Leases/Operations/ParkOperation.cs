@@ -11,14 +11,15 @@ internal sealed class ParkOperation(int ipVersion, int target) : NodeOperation<i
     public override async Task PlanAsync(OnlinePlan plan, CancellationToken ct)
     {
         var parked = plan.Ledger.Parked.Values.Where(p => Cidr.From(p.Ip).Version == ipVersion).ToImmutableArray();
-        Result = target - parked.Length;
+        var missing = target - parked.Length;
+        plan.Answer = missing;
         foreach (var surplus in parked.Skip(target))
         {
             await plan.ReleaseAsync(surplus.Ip, surplus.Handle, surplus.Sequence, ct);
             plan.Edit.RemoveParked(surplus.Ip);
         }
 
-        if (Result <= 0)
+        if (missing <= 0)
         {
             return;
         }
@@ -28,8 +29,8 @@ internal sealed class ParkOperation(int ipVersion, int target) : NodeOperation<i
         {
             Host = plan.Node,
             Use = IntendedUse.Workload,
-            Ipv4 = ipVersion == 4 ? Result : 0,
-            Ipv6 = ipVersion == 6 ? Result : 0,
+            Ipv4 = ipVersion == 4 ? missing : 0,
+            Ipv6 = ipVersion == 6 ? missing : 0,
             Handle = handle,
             Attributes = ImmutableSortedDictionary<string, string>.Empty.Add("node", plan.Node).Add("type", "parked"),
             IsBetterLeft = plan.IsBetterLeft,

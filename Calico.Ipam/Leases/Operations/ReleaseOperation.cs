@@ -13,26 +13,26 @@ internal sealed class ReleaseOperation(string adapter, AddressLease lease) : Nod
         {
             if (Settled(held, plan.Edit) is { } settled)
             {
-                Result = settled;
+                plan.Answer = settled;
                 return;
             }
 
             // The store decides about an address that it shows as another's; here the lease is over in any case.
             var freed = await plan.ReleaseAsync(held.Ip, held.StoreHandle, held.StoreSequence, ct);
             plan.Edit.RemoveLease(held.Ip);
-            Result = freed == true ? ReleaseOutcome.Released : ReleaseOutcome.AlreadyFree;
+            plan.Answer = freed == true ? ReleaseOutcome.Released : ReleaseOutcome.AlreadyFree;
             return;
         }
 
         if (plan.Ledger.Releases.ContainsKey(lease.Address))
         {
-            Result = ReleaseOutcome.AlreadyFree;
+            plan.Answer = ReleaseOutcome.AlreadyFree;
             return;
         }
 
         if (await plan.FindAsync(lease.Address, ct) is not { } found || found.Block.AttributeOf(found.Ordinal) is not { ReleasedAt: null } attribute)
         {
-            Result = ReleaseOutcome.AlreadyFree;
+            plan.Answer = ReleaseOutcome.AlreadyFree;
             return;
         }
 
@@ -40,12 +40,12 @@ internal sealed class ReleaseOperation(string adapter, AddressLease lease) : Nod
         var isOurs = LeaseRecord.NodeOf(attribute) == plan.Node || stored.Purpose == LeasePurpose.Scheduler;
         if (!isOurs || Settled(stored, null) is not null)
         {
-            Result = ReleaseOutcome.NotYours;
+            plan.Answer = ReleaseOutcome.NotYours;
             return;
         }
 
         await plan.ReleaseAsync(lease.Address, lease.Handle, lease.Sequence, ct);
-        Result = ReleaseOutcome.Released;
+        plan.Answer = ReleaseOutcome.Released;
     }
 
     public override bool TryPlanOffline(OfflinePlan plan)
@@ -54,24 +54,24 @@ internal sealed class ReleaseOperation(string adapter, AddressLease lease) : Nod
         {
             if (plan.Ledger.Releases.ContainsKey(lease.Address))
             {
-                Result = ReleaseOutcome.AlreadyFree;
+                plan.Answer = ReleaseOutcome.AlreadyFree;
                 return true;
             }
 
             // Not known here: journalled as it is; the store decides by handle and sequence number when it is back.
             plan.Edit.SetRelease(HeldAddress.Unknown(lease));
-            Result = ReleaseOutcome.Released;
+            plan.Answer = ReleaseOutcome.Released;
             return true;
         }
 
         if (Settled(held, plan.Edit) is { } settled)
         {
-            Result = settled;
+            plan.Answer = settled;
             return true;
         }
 
         plan.Release(held);
-        Result = ReleaseOutcome.Released;
+        plan.Answer = ReleaseOutcome.Released;
         return true;
     }
 

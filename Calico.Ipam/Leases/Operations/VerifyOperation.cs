@@ -31,7 +31,7 @@ internal sealed class VerifyOperation : NodeOperation<VerifyOutcome>
             }
         }
 
-        Result = new(lost.ToImmutable(), await AdoptAsync(plan, ct));
+        plan.Answer = new VerifyOutcome(lost.ToImmutable(), await AdoptAsync(plan, ct));
     }
 
     public override bool TryPlanOffline(OfflinePlan plan) => false;

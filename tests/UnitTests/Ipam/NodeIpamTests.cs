@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Net;
 using System.Text;
 using Calico.Datastore.Store;
 using Calico.Ipam;
@@ -30,6 +32,47 @@ public sealed class NodeIpamTests
         Assert.That(log.Get("intent/w"), Is.Not.Null);
         Assert.That(cluster.Store.Snapshot("/wep")[0].ModRevision, Is.EqualTo(cluster.Store.Snapshot("/calico/ipam/v2/handle/h")[0].ModRevision));
         Assert.That(leases[0].BoundTo, Is.EqualTo(Endpoint("w")));
+    }
+
+    [Test]
+    public async Task An_answer_without_the_store_is_not_changed_by_the_plan_that_it_overtook()
+    {
+        var time = new FakeTimeProvider();
+        var cluster = Create(time).Pool("10.0.0.0/24", 26).Node("n");
+        var log = new SlowLog();
+        await using var ipam = cluster.NodeIpam("n", log, parked: 2, with: o => o with { StorePatience = TimeSpan.FromSeconds(1) });
+        await ipam.LoadAsync(default);
+        await ipam.MaintainAsync(default);
+        var (isPlanning, mayGoOn) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new ManualResetEventSlim());
+        var plans = new ConcurrentQueue<IPAddress>();
+
+        var claim = ipam.ClaimAsync("cni", Claim("h"), Endpoint("w"), leases =>
+        {
+            plans.Enqueue(leases[0].Address);
+            if (plans.Count == 1)
+            {
+                // The store's plan is nearly made when patience ends.
+                isPlanning.SetResult();
+                mayGoOn.Wait();
+            }
+
+            return LeaseCompanion.None;
+        }, default);
+        await isPlanning.Task;
+        log.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        time.Advance(TimeSpan.FromSeconds(1));
+        await log.Reached.Task;
+        mayGoOn.Set();
+        // Long enough for the overtaken plan to be made; then the answer's record reaches the disk.
+        await Task.Delay(100);
+        log.Gate.SetResult();
+
+        var answer = (await claim)[0].Address;
+        Assert.That(plans, Has.Count.EqualTo(2));
+        Assert.That(answer, Is.EqualTo(plans.Last()).And.Not.EqualTo(plans.First()));
+        Assert.That(log.List("ipam/lease/").Single().Key, Is.EqualTo($"ipam/lease/{answer}"));
+        await ipam.MaintainAsync(default);
+        Assert.That(cluster.Allocations()[answer.ToString()], Is.EqualTo("h"));
     }
 
     [Test]
@@ -304,5 +347,33 @@ public sealed class NodeIpamTests
 
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
             inner.CreateTimer(callback, state, dueTime, period);
+    }
+
+    /// <summary>A disk that takes its time when asked to.</summary>
+    private sealed class SlowLog : INodeLog
+    {
+        private readonly InMemoryNodeLog _log = new();
+
+        public TaskCompletionSource? Gate { get; set; }
+
+        public TaskCompletionSource Reached { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public ReadOnlyMemory<byte>? Get(string key) => _log.Get(key);
+
+        public ImmutableArray<KeyValuePair<string, ReadOnlyMemory<byte>>> List(string prefix) => _log.List(prefix);
+
+        public async Task CommitAsync(ImmutableArray<NodeLogWrite> writes, CancellationToken ct)
+        {
+            if (Gate is { } gate)
+            {
+                Reached.TrySetResult();
+                await gate.Task;
+            }
+
+            await _log.CommitAsync(writes, ct);
+        }
+
+        public Task<StoreOutcome> CommitAsync(IKeyValueStore store, StoreTransaction transaction, ImmutableArray<NodeLogWrite> writes, CancellationToken ct) =>
+            _log.CommitAsync(store, transaction, writes, ct);
     }
 }
