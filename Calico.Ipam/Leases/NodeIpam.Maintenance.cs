@@ -170,6 +170,8 @@ public sealed partial class NodeIpam
 
         LedgerEdit unmark;
         LeaseLedger marked;
+        Task<StoreOutcome?> committing;
+        var transaction = change.Build(Coalesce(writes));
         lock (_gate)
         {
             if (!ReferenceEquals(ledger, _ledger))
@@ -179,25 +181,26 @@ public sealed partial class NodeIpam
 
             _busy = [.. plan.Edit.Addresses];
             _ledger = marked = marks.ApplyTo(ledger, out unmark);
+            committing = CommitOrDistrustAsync(change, transaction, marks.ToLog(), ct);
         }
 
-        var transaction = change.Build(Coalesce(writes));
-        var outcome = await CommitOrDistrustAsync(change, transaction, marks.ToLog(), ct);
-        change.Settle(transaction, outcome);
-        LedgerEdit done;
+        var succeeded = await committing is { Succeeded: true };
+        Task logged;
         lock (_gate)
         {
             _busy = [];
-            done = outcome.Succeeded ? plan.Edit.Since(marked, _ledger) : unmark.Since(marked, _ledger);
+            var done = succeeded ? plan.Edit.Since(marked, _ledger) : unmark.Since(marked, _ledger);
             _ledger = done.ApplyTo(_ledger, out _);
+            // A refused transaction has taken the marks back by itself.
+            logged = succeeded ? _log.CommitAsync(done.ToLog(), CancellationToken.None) : Task.CompletedTask;
         }
 
-        if (!outcome.Succeeded)
+        await logged;
+        if (!succeeded)
         {
             return;
         }
 
-        await _log.CommitAsync(done.ToLog(), ct);
         plan.Freed.ForEach(a => _freedAt[a] = _time.GetTimestamp());
         lost.ForEach(l => Log.LeaseLost(_logger, l.Address, l.Handle, l.Bound));
         Log.Replayed(_logger, releases.Length, leases.Length - lost.Count, writes.Length);
