@@ -204,6 +204,7 @@ internal sealed partial class HostParts : IAsyncDisposable
             await TryAsync("collection", async () =>
             {
                 await Connector.CollectDeadAsync(ct);
+                await Connector.CollectStrayLeasesAsync(ct);
                 await _kernel.TakeOrphansAsync(Book, ct);
             }, ct);
         }

@@ -28,6 +28,8 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
 
     public WorkloadConnector Connector { get; private set; } = null!;
 
+    public NodeIpam Addresses => _ipam;
+
     public override IWorkloadNetwork Network => Workloads;
 
     public override IWorkloadDataplane Dataplane => Workloads;
