@@ -146,6 +146,8 @@ internal sealed partial class HostParts : IAsyncDisposable
 
             if (batch.Status == SyncStatus.InSync && before != SyncStatus.InSync)
             {
+                // Until now the last known policy was enforced; there may be another for long.
+                Dataplane.JudgeAgain();
                 Wake(_wake);
             }
         }
