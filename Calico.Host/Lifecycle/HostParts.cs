@@ -114,7 +114,7 @@ internal sealed partial class HostParts : IAsyncDisposable
             Log.BadRecord(_logger, e.Message);
         });
         await Dataplane.StartAsync(ct);
-        var placed = Book.All.Where(l => l.Record.Placed && l.Record.BootId == _machine.BootId && _kernel.LinkExists(l.Record.HostInterface)).ToList();
+        var placed = Book.All.Where(l => Connector.HasLink(l.Record)).ToList();
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
         if (!_embedded && Snapshot.Read() is { } snapshot)
         {
