@@ -114,7 +114,7 @@ internal sealed partial class HostParts : IAsyncDisposable
             Log.BadRecord(_logger, e.Message);
         });
         await Dataplane.StartAsync(ct);
-        var placed = Book.All.Where(l => l.Record.Placed && l.Record.BootId == _machine.BootId && _kernel.LinkExists(l.Record.HostInterface)).ToList();
+        var placed = Book.All.Where(l => Connector.HasLink(l.Record)).ToList();
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
         if (!_embedded && Snapshot.Read() is { } snapshot)
         {
@@ -146,6 +146,8 @@ internal sealed partial class HostParts : IAsyncDisposable
 
             if (batch.Status == SyncStatus.InSync && before != SyncStatus.InSync)
             {
+                // Until now the last known policy was enforced; there may be another for long.
+                Dataplane.JudgeAgain();
                 Wake(_wake);
             }
         }

@@ -70,6 +70,9 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
         return host;
     }
 
+    /// <summary>The same namespace for the same name.</summary>
+    public NetworkNamespace OpenNamespace(string name) => _namespaces.Open($"/run/netns/{name}");
+
     public override NetworkNamespace CreateNamespace() => _namespaces.Open($"/run/netns/n{Interlocked.Increment(ref _made)}");
 
     public override Task DestroyNamespaceAsync(NetworkNamespace networkNamespace)
