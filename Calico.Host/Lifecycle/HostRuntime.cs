@@ -101,7 +101,8 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             _loops.Add(Guard("snapshot", parts.Snapshot.RunAsync));
         }
 
-        await parts.RegisterAsync(ct);
+        _loops.Add(Guard("heartbeat", parts.HeartbeatAsync));
+        await parts.RegisterAsync(isStart: true, ct);
         _gate.Reason = "addresses are being loaded";
         await parts.Ipam.LoadAsync(ct);
         await parts.Connector.CollectDeadAsync(ct);

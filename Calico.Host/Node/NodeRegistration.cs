@@ -18,20 +18,26 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
 
     /// <exception cref="CalicoException"><see cref="Problem.Unavailable"/> the store is away; <see cref="Problem.AlreadyExists"/> another
     /// machine has this node name; <see cref="Problem.Invalid"/> a setting.</exception>
-    public async Task RunAsync(CancellationToken ct)
+    /// <param name="isStart">False: the node is registered again, and pools that a person has deleted meanwhile stay so.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task RunAsync(bool isStart, CancellationToken ct)
     {
-        await EnsureClusterAsync(ct);
-        await EnsurePoolsAsync(ct);
+        if (await EnsureClusterAsync(ct) || isStart)
+        {
+            await EnsurePoolsAsync(ct);
+        }
+
         await EnsureNodeAsync(ct);
     }
 
-    private async Task EnsureClusterAsync(CancellationToken ct)
+    /// <returns>Whether the store knew nothing of a cluster.</returns>
+    private async Task<bool> EnsureClusterAsync(CancellationToken ct)
     {
         var kind = ResourceKinds.All["ClusterInformation"];
         var key = kind.Path(new("ClusterInformation", "", "default"));
         if (await store.GetAsync(key, 0, ct) is not null)
         {
-            return;
+            return false;
         }
 
         var cluster = new Resource<ClusterInformationSpec>
@@ -46,7 +52,7 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
                 DatastoreReady = true,
             },
         };
-        await CreateAsync(kind, cluster, ct);
+        return await CreateAsync(kind, cluster, ct);
     }
 
     private async Task EnsurePoolsAsync(CancellationToken ct)
@@ -96,9 +102,19 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
             throw new CalicoException(Problem.Invalid, $"{setting}: {string.Join("; ", errors.Select(e => e.ToString()))}", setting);
         }
 
-        if (await CreateAsync(kind, pool, ct))
+        try
         {
+            await new ResourceClient(store, ResourceKinds.All, time).CreateAsync(pool, ct);
             Log.PoolMade(logger, name, spec.Cidr);
+        }
+        catch (CalicoException e) when (e.Problem == Problem.AlreadyExists)
+        {
+            // Another node was faster.
+        }
+        catch (CalicoException e) when (e.Problem == Problem.Invalid)
+        {
+            // Blocks of former pools are in the way; workloads with addresses of them go on.
+            Log.PoolNotMade(logger, name, spec.Cidr, e.Message);
         }
     }
 
@@ -165,6 +181,9 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
     {
         [LoggerMessage(1311, LogLevel.Information, "node {Node} registered, IPv4 {Ipv4}, IPv6 {Ipv6}")]
         public static partial void Registered(ILogger logger, string node, string ipv4, string ipv6);
+
+        [LoggerMessage(1362, LogLevel.Error, "IP pool {Pool} {Cidr} cannot be made; make one that does not overlap, or wait until the addresses are free: {Reason}")]
+        public static partial void PoolNotMade(ILogger logger, string pool, string cidr, string reason);
 
         [LoggerMessage(1312, LogLevel.Information, "IP pool {Pool} {Cidr} made: the datastore had none")]
         public static partial void PoolMade(ILogger logger, string pool, string cidr);

@@ -93,6 +93,10 @@ internal sealed record LeaseRecord
     /// <summary>The node that an allocation belongs to, or null when its writer did not say.</summary>
     public static string? NodeOf(IpamAttribute attribute) => attribute.Secondary?.GetValueOrDefault(Nodes);
 
+    /// <summary>Who has an allocation, for people: the node and the handle.</summary>
+    public static string DescribeHolder(IpamAttribute attribute) =>
+        (NodeOf(attribute) is { } node ? $"node {node}" : "a writer that names no node") + $" (handle \"{attribute.HandleId}\")";
+
     public static string FormatEndpoint(WorkloadEndpointId id) => $"{Escape(id.Orchestrator)}/{Escape(id.Workload)}/{Escape(id.Endpoint)}";
 
     private static WorkloadEndpointId? ParseEndpoint(string? text) =>

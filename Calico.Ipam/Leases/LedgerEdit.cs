@@ -17,6 +17,9 @@ internal sealed class LedgerEdit
 
     public IEnumerable<IPAddress> ParkedRemoved => _parked.Where(p => p.Value is null).Select(p => p.Key);
 
+    /// <summary>Leases and parked addresses that it takes out of the ledger.</summary>
+    public IEnumerable<IPAddress> Removed => _leases.Where(l => l.Value is null).Select(l => l.Key).Concat(ParkedRemoved);
+
     public void Set(LeaseRecord lease) => _leases[lease.Ip] = lease;
 
     public void RemoveLease(IPAddress address) => _leases[address] = null;

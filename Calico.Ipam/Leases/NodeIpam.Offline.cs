@@ -8,6 +8,7 @@ public sealed partial class NodeIpam
     /// <summary>Answers an operation from what this node holds. False: it is answered already, or needs the store.</summary>
     private async Task<bool> TryOfflineAsync(NodeOperation operation)
     {
+        var (known, namespaceLabels) = await RecallAsync(operation.Namespace);
         LedgerEdit inverse;
         ImmutableArray<NodeLogWrite> writes;
         object? answer;
@@ -19,7 +20,7 @@ public sealed partial class NodeIpam
             }
 
             var isAmbiguous = operation.State == OperationState.Committing;
-            var plan = new OfflinePlan(_options.NodeName, _ledger, _pools, _busy, _time, _lastSequence, isAmbiguous);
+            var plan = new OfflinePlan(_options.NodeName, _ledger, known, namespaceLabels, _busy, _time, _lastSequence, isAmbiguous);
             try
             {
                 if (!operation.TryPlanOffline(plan))

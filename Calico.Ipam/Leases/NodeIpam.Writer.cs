@@ -191,9 +191,16 @@ public sealed partial class NodeIpam
                 return;
             }
 
+            await EnsureMarkerAsync(ledger, ct);
             if (ledger.HasJournal)
             {
                 await ReplayAsync(ct);
+                continue;
+            }
+
+            if (MustVerify && !group[0].IsExclusive)
+            {
+                await VerifyFirstAsync(ct);
                 continue;
             }
 
@@ -217,12 +224,13 @@ public sealed partial class NodeIpam
 
         var change = new IpamChange(_store, _cache);
         await change.GuardAsync(_marker, ct);
+        var givenUp = ImmutableHashSet<IPAddress>.Empty;
         var planned = new List<NodeOperation>();
         var weight = 0;
         foreach (var operation in group.ToArray())
         {
             var checkpoint = change.Checkpoint;
-            var plan = new OnlinePlan(_options.NodeName, change, _facts, _time, ledger, IsRecentlyFreed);
+            var plan = new OnlinePlan(_options.NodeName, change, _facts, _time, ledger, IsRecentlyFreed) { GivenUp = givenUp };
             try
             {
                 await operation.PlanAsync(plan, ct);
@@ -254,6 +262,7 @@ public sealed partial class NodeIpam
             weight += plan.Store.Count;
             plan.LogBefore = [.. plan.Log.Select(w => w with { Value = _log.Get(w.Key) })];
             operation.Plan = plan;
+            givenUp = givenUp.Union(plan.Edit.Removed);
             planned.Add(operation);
         }
 
@@ -301,6 +310,7 @@ public sealed partial class NodeIpam
         lock (_gate)
         {
             _busy = [];
+            _doubts += change.Vanished.IsEmpty ? 0 : 1;
             again = [.. planned.Where(o => o.State == OperationState.Abandoned).SelectMany(o => o.AbandonedLog)];
             group.RemoveAll(o => o.State == OperationState.Abandoned);
             group.ForEach(o => o.State = OperationState.Planning);

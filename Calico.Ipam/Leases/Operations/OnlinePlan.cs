@@ -8,6 +8,9 @@ namespace Calico.Ipam;
 /// <summary>One operation's part of a transaction.</summary>
 internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts facts, TimeProvider time, LeaseLedger ledger, Func<IPAddress, bool> isBetterLeft)
 {
+    /// <summary>Addresses that operations of the same transaction have given up.</summary>
+    public ImmutableHashSet<IPAddress> GivenUp { get; init; } = [];
+
     public string Node => node;
 
     public IpamChange Change => change;
@@ -46,6 +49,10 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
 
     public ImmutableArray<NodeLogWrite> ToLog() => [.. Edit.ToLog(), .. Log];
 
+    /// <summary>Whether this node has an address, whatever its block says: the log is the truth about what is in use here.</summary>
+    public bool IsHeld(IPAddress address) =>
+        (ledger.Leases.ContainsKey(address) || ledger.Parked.ContainsKey(address)) && !GivenUp.Contains(address);
+
     public void Add(LeaseCompanion companion)
     {
         Store.AddRange(companion.Store);
@@ -54,6 +61,20 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
 
     /// <summary>The lease as this plan leaves it.</summary>
     public LeaseRecord? Lease(IPAddress address) => Edit.Lease(ledger, address);
+
+    /// <summary>Takes the address of a lease of the log again, whatever pools say now: workloads use it.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>: another has it.</exception>
+    public async Task<LeaseRecord> RetakeAsync(LeaseRecord lease, CancellationToken ct)
+    {
+        var block = await Exact.RetakeAsync(lease.Ip, lease.Cidr, new(node), lease.ToAttribute(node), ct);
+        var retaken = Acquire(lease, block, block.OrdinalOf(lease.Ip)!.Value) with { Sequence = lease.Sequence };
+        Edit.Set(retaken);
+        return retaken;
+    }
+
+    /// <summary>Whether the store shows an allocation as this lease of this node.</summary>
+    public bool IsOurs(AllocationBlock block, int ordinal, LeaseRecord lease) =>
+        block.AttributeOf(ordinal) is { ReleasedAt: null } attribute && attribute.HandleId == lease.Handle && LeaseRecord.NodeOf(attribute) == node;
 
     /// <summary>The block and ordinal of an address, if the block exists.</summary>
     public async Task<(AllocationBlock Block, int Ordinal)?> FindAsync(IPAddress address, CancellationToken ct) =>
@@ -123,6 +144,7 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
     {
         if (await FindAsync(address, ct) is not { } found)
         {
+            await change.ForgetBlocksAsync(handle, address, ct);
             return false;
         }
 
