@@ -50,6 +50,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             MachineId = machine.MachineId,
             NodeName = nodeName,
             Adopt = settings.AdoptStore,
+            BoundToName = [EndpointRecord.Section, .. NodeIpam.BoundToName],
             HowToAdopt = "start once with CALICO_ADOPT_STORE=true",
         }, _time, loggers.CreateLogger<EmbeddedEngine>(), ct);
         _stops.Add(("node log", engine.DisposeAsync));

@@ -196,7 +196,7 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
         var found = new List<(IPAddress Address, Cidr Block)>();
         foreach (var text in handle.Block.Keys)
         {
-            if (Cidr.TryParse(text, out var cidr) && cidr.Version == run.IpVersion && await change.BlockAsync(cidr, ct) is { } block)
+            if (Cidr.TryParse(text, out var cidr) && cidr.Version == run.IpVersion && await change.UsableBlockAsync(cidr, ct) is { } block)
             {
                 found.AddRange(block.OrdinalsOf(request.Handle).Select(o => (block.AddressOf(o), cidr)));
             }

@@ -106,7 +106,12 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
 
     public void DeleteBlock(Cidr cidr) => Stage(IpamKeys.Block(cidr.ToString()), null);
 
-    public Task<IpamHandleValue?> HandleAsync(string id, CancellationToken ct) => ValueAsync<IpamHandleValue>(IpamKeys.Handle(id), ct);
+    /// <summary>The handle, or null. It only counts what blocks say, so one that cannot be read is as good as none and is written anew.</summary>
+    public async Task<IpamHandleValue?> HandleAsync(string id, CancellationToken ct)
+    {
+        var key = IpamKeys.Handle(id);
+        return _staged.TryGetValue(key, out var staged) ? (IpamHandleValue?)staged : (await ReadAsync(key, ct)).Value as IpamHandleValue;
+    }
 
     /// <summary>Takes it that a handle does not exist, unless it is known to.</summary>
     public void AssumeNoHandle(string id)
@@ -132,6 +137,11 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
         var handle = await HandleAsync(id, ct);
         if (handle is null && change < 0)
         {
+            if (_read.TryGetValue(IpamKeys.Handle(id), out var read) && read.Damage is not null)
+            {
+                DeleteHandle(id);
+            }
+
             return;
         }
 
@@ -163,8 +173,14 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
         }
     }
 
-    public Task<IpamAffinityValue?> AffinityAsync(AffinityOwner owner, Cidr block, CancellationToken ct) =>
-        ValueAsync<IpamAffinityValue>(owner.Key(block), ct);
+    /// <summary>The affinity, or null. One that cannot be read counts as pending: the block decides, and it is written anew.</summary>
+    public async Task<IpamAffinityValue?> AffinityAsync(AffinityOwner owner, Cidr block, CancellationToken ct)
+    {
+        var key = owner.Key(block);
+        return !_staged.ContainsKey(key) && (await ReadAsync(key, ct)).Damage is not null
+            ? new() { State = IpamAffinityValue.Pending }
+            : await ValueAsync<IpamAffinityValue>(key, ct);
+    }
 
     public async Task PutAffinityAsync(AffinityOwner owner, Cidr block, string state, CancellationToken ct)
     {

@@ -26,6 +26,9 @@ internal sealed class LedgerEdit
 
     public void SetRelease(HeldAddress release) => _releases[release.Ip] = release;
 
+    /// <summary>Whether it journals the release of an address.</summary>
+    public bool IsReleased(IPAddress address) => _releases.GetValueOrDefault(address) is not null;
+
     public void RemoveRelease(IPAddress address) => _releases[address] = null;
 
     public void SetParked(HeldAddress parked) => _parked[parked.Ip] = parked;
@@ -60,7 +63,7 @@ internal sealed class LedgerEdit
             Parked = Apply(_parked, ledger.Parked, inverse._parked),
             Writes = ledger.Writes.RemoveRange(_writes.Keys)
                 .AddRange(_writes.Where(w => w.Value is not null).Select(w => KeyValuePair.Create(w.Key, w.Value!))),
-            Offline = ledger.Offline + _leases.Values.Count(l => l?.IsOffline == true) - inverse._leases.Values.Count(l => l?.IsOffline == true),
+            Offline = ledger.Offline + _leases.Values.Count(l => l?.IsPending == true) - inverse._leases.Values.Count(l => l?.IsPending == true),
         };
     }
 

@@ -24,6 +24,7 @@ public sealed partial class NodeIpam
 
             await RefillAsync(await KeepFactsAsync(ct), ct);
             await CollectAsync(ct);
+            await SweepAsync(ct);
         }
         catch (CalicoException e) when (e.Problem == Problem.Unavailable)
         {
@@ -48,7 +49,7 @@ public sealed partial class NodeIpam
             ledger = _ledger;
         }
 
-        if (ledger.Releases.Values.Any(r => r.IsDoubtful) || (ledger.Offline > 0 && ledger.Leases.Values.Any(l => l.IsAttempted)))
+        if (ledger.Releases.Values.Any(r => r is { IsDoubtful: true, IsAside: false }) || (ledger.Offline > 0 && ledger.Leases.Values.Any(l => l.IsAttempted)))
         {
             // The fence: every transaction compares this key, so one that is still under way cannot take after this.
             await _store.CommitAsync(new(new StoreOperation.Put(_marker, Encoding.UTF8.GetBytes("{}"))), ct);
@@ -77,8 +78,8 @@ public sealed partial class NodeIpam
 
     private async Task ReplayPartAsync(LeaseLedger ledger, CancellationToken ct)
     {
-        var releases = ledger.Releases.Values.Take(ReplayBatch).ToImmutableArray();
-        var leases = releases.Length == ReplayBatch ? [] : ledger.Leases.Values.Where(l => l.IsOffline).Take(ReplayBatch - releases.Length).ToImmutableArray();
+        var releases = ledger.Releases.Values.Where(r => !r.IsAside).Take(ReplayBatch).ToImmutableArray();
+        var leases = releases.Length == ReplayBatch ? [] : ledger.Leases.Values.Where(l => l.IsPending).Take(ReplayBatch - releases.Length).ToImmutableArray();
         var writes = releases.Length + leases.Length == ReplayBatch ? [] : FirstOf(ledger.Writes.Values);
         var change = new IpamChange(_store, _cache);
         await change.GuardAsync(_marker, ct);
@@ -86,22 +87,32 @@ public sealed partial class NodeIpam
         var lost = new List<(LeaseRecord Lease, string Holder)>();
         foreach (var release in releases)
         {
-            if (await plan.ReleaseAsync(release.Ip, release.Handle, release.Sequence, ct) is null
-                && await plan.FindAsync(release.Ip, ct) is { } found && found.Block.AttributeOf(found.Ordinal) is { HandleId: { } handle } attribute
-                && release.OrHandles.Contains(handle) && LeaseRecord.NodeOf(attribute) == plan.Node)
+            try
             {
-                await plan.ReleaseAsync(release.Ip, handle, found.Block.SequenceOf(found.Ordinal) ?? 0, ct);
+                await ReleaseAsync(plan, release, ct);
+                plan.Edit.RemoveRelease(release.Ip);
             }
-
-            plan.Edit.RemoveRelease(release.Ip);
+            catch (CalicoException e) when (e.Problem == Problem.Damaged)
+            {
+                plan.Edit.SetRelease(release with { IsAside = true });
+                NoteDamage(release.Block, e.Message);
+            }
         }
 
         foreach (var lease in leases)
         {
-            if (await SyncAsync(plan, lease, ct) is { } holder)
+            try
             {
-                plan.Edit.RemoveLease(lease.Ip);
-                lost.Add((lease, holder));
+                if (await SyncAsync(plan, lease, ct) is { } holder)
+                {
+                    plan.Edit.RemoveLease(lease.Ip);
+                    lost.Add((lease, holder));
+                }
+            }
+            catch (CalicoException e) when (e.Problem == Problem.Damaged)
+            {
+                plan.Edit.Set(lease with { IsAside = true });
+                NoteDamage(lease.Block, e.Message);
             }
         }
 
@@ -136,7 +147,26 @@ public sealed partial class NodeIpam
         }
 
         var transaction = change.Build(Coalesce(writes));
-        var outcome = await CommitOrDistrustAsync(change, transaction, marks.ToLog(), ct);
+        StoreOutcome outcome;
+        try
+        {
+            outcome = await CommitOrDistrustAsync(change, transaction, marks.ToLog(), ct);
+        }
+        catch (CalicoException e) when (StoreRefusedException.Is(e))
+        {
+            ImmutableArray<NodeLogWrite> unmarked;
+            lock (_gate)
+            {
+                _busy = [];
+                var undone = unmark.Since(marked, _ledger);
+                _ledger = undone.ApplyTo(_ledger, out _);
+                unmarked = undone.ToLog();
+            }
+
+            await _log.CommitAsync(unmarked, CancellationToken.None);
+            throw;
+        }
+
         change.Settle(transaction, outcome);
         LedgerEdit done;
         lock (_gate)
@@ -155,6 +185,16 @@ public sealed partial class NodeIpam
         plan.Freed.ForEach(a => _freedAt[a] = _time.GetTimestamp());
         lost.ForEach(l => Log.LeaseLost(_logger, l.Lease.Address, l.Lease.Handle, l.Lease.Bound, l.Holder));
         Log.Replayed(_logger, releases.Length, leases.Length - lost.Count, writes.Length);
+    }
+
+    private static async Task ReleaseAsync(OnlinePlan plan, HeldAddress release, CancellationToken ct)
+    {
+        if (await plan.ReleaseAsync(release.Ip, release.Handle, release.Sequence, ct) is null
+            && await plan.FindAsync(release.Ip, ct) is { } found && found.Block.AttributeOf(found.Ordinal) is { HandleId: { } handle } attribute
+            && release.OrHandles.Contains(handle) && LeaseRecord.NodeOf(attribute) == plan.Node)
+        {
+            await plan.ReleaseAsync(release.Ip, handle, found.Block.SequenceOf(found.Ordinal) ?? 0, ct);
+        }
     }
 
     /// <summary>Makes the store show a lease as it is.</summary>
@@ -239,6 +279,29 @@ public sealed partial class NodeIpam
             // A malformed selector refuses claims too; the address waits until a person has mended it.
             Log.ReserveShort(_logger, Cidr.From(parked.Ip).Version, e.Message);
             return true;
+        }
+    }
+
+    /// <summary>Gives back what nodes that are gone had in reserve; whoever comes first does it.</summary>
+    private async Task SweepAsync(CancellationToken ct)
+    {
+        if (_sweptAt is { } at && _time.GetElapsedTime(at) < _options.SweepInterval)
+        {
+            return;
+        }
+
+        _sweptAt = _time.GetTimestamp();
+        try
+        {
+            foreach (var node in await new IpamClient(_store, _facts, _time).ReleaseDeadReservesAsync(ct))
+            {
+                Log.ReserveFreed(_logger, node);
+            }
+        }
+        catch (CalicoException e) when (e.Problem is Problem.Conflict or Problem.NotFound or Problem.Damaged)
+        {
+            // Another was faster, or a person has to mend a block first.
+            Log.MaintenanceWaits(_logger, e.Message);
         }
     }
 

@@ -19,7 +19,7 @@ public sealed partial class NodeIpam
                 return false;
             }
 
-            var isAmbiguous = operation.State == OperationState.Committing;
+            var isAmbiguous = operation is { State: OperationState.Committing, Plan.IsRefused: false };
             var plan = new OfflinePlan(_options.NodeName, _ledger, known, namespaceLabels, _busy, _time, _lastSequence, isAmbiguous);
             try
             {
@@ -99,7 +99,7 @@ public sealed partial class NodeIpam
     {
         if (reason is CalicoException { Problem: Problem.Unavailable })
         {
-            MarkDown(reason.Message);
+            MarkDown(reason);
         }
 
         foreach (var operation in group.ToArray())
@@ -166,6 +166,11 @@ public sealed partial class NodeIpam
     private void AddDoubts(NodeOperation operation, LedgerEdit edit)
     {
         var plan = operation.Plan!;
+        if (plan.IsRefused)
+        {
+            return;
+        }
+
         ImmutableArray<JournalledWrite> undo = [.. plan.Store.OfType<StoreOperation.Put>().Select(p => new JournalledWrite(p.Key, p.Value.ToArray()))];
         foreach (var acquired in plan.Acquired)
         {
@@ -226,12 +231,13 @@ public sealed partial class NodeIpam
         return [.. planned.ToLog().Concat(edit.ToLog()).Concat(before).Concat(log).GroupBy(w => w.Key).Select(g => g.Last())];
     }
 
-    private void MarkDown(string reason)
+    private void MarkDown(Exception reason)
     {
         int reserve;
         lock (_gate)
         {
             var isNew = _downSince is null;
+            (_whyDown, _isRefused) = (reason.Message, StoreRefusedException.Is(reason));
             _downSince = _time.GetTimestamp();
             reserve = _ledger.Parked.Count + _ledger.Releases.Values.Count(r => !r.IsDoubtful);
             if (!isNew)
@@ -240,6 +246,6 @@ public sealed partial class NodeIpam
             }
         }
 
-        Log.StoreDown(_logger, reserve, reason);
+        Log.StoreDown(_logger, reserve, reason.Message);
     }
 }

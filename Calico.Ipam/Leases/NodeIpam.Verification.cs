@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text;
 using Calico.Datastore.Store;
 
@@ -119,10 +120,40 @@ public sealed partial class NodeIpam
 
         if (!outcome.IsPartial)
         {
+            KeepDamage(outcome.Damaged);
             Settle(doubts);
         }
 
         return outcome.IsPartial;
+    }
+
+    /// <summary>Says it once; the next comparison says whether it still is so.</summary>
+    private void NoteDamage(string block, string reason)
+    {
+        lock (_gate)
+        {
+            if (_damaged.ContainsKey(block))
+            {
+                return;
+            }
+
+            _damaged = _damaged.SetItem(block, reason);
+        }
+
+        Log.BlockDamaged(_logger, block, reason);
+    }
+
+    private void KeepDamage(ImmutableSortedDictionary<string, string> damaged)
+    {
+        foreach (var (block, reason) in damaged)
+        {
+            NoteDamage(block, reason);
+        }
+
+        lock (_gate)
+        {
+            _damaged = damaged;
+        }
     }
 
     private void Settle(long doubts)

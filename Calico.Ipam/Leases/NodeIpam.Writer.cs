@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Text;
 using Calico.Datastore.Store;
 
 namespace Calico.Ipam;
@@ -297,7 +298,22 @@ public sealed partial class NodeIpam
         }
 
         var transaction = change.Build(companions);
-        var outcome = await CommitOrDistrustAsync(change, transaction, writes, ct);
+        StoreOutcome outcome;
+        try
+        {
+            outcome = await CommitOrDistrustAsync(change, transaction, writes, ct);
+        }
+        catch (CalicoException e) when (StoreRefusedException.Is(e))
+        {
+            lock (_gate)
+            {
+                _busy = [];
+                planned.ForEach(o => o.Plan!.IsRefused = true);
+            }
+
+            throw;
+        }
+
         change.Settle(transaction, outcome);
         if (outcome.Succeeded)
         {
@@ -392,22 +408,32 @@ public sealed partial class NodeIpam
         tell();
     }
 
+    /// <summary>The harmless question to a store that answers, and takes no writes.</summary>
+    private async Task RewriteMarkerAsync(CancellationToken ct)
+    {
+        await _store.CommitAsync(new(new StoreOperation.Put(_marker, Encoding.UTF8.GetBytes("{}"))), ct);
+        _cache.Forget(_marker);
+    }
+
     /// <summary>A store that failed is asked something harmless before a transaction is risked that might leave doubt.</summary>
     private async Task ProbeAsync(CancellationToken ct)
     {
+        bool isRefused;
         lock (_gate)
         {
             if (_downSince is null)
             {
                 return;
             }
+
+            isRefused = _isRefused;
         }
 
-        await _store.GetAsync(_marker, 0, ct);
+        await (isRefused ? RewriteMarkerAsync(ct) : _store.GetAsync(_marker, 0, ct));
         int journal;
         lock (_gate)
         {
-            _downSince = null;
+            (_downSince, _whyDown) = (null, null);
             journal = _ledger.Releases.Count + _ledger.Writes.Count + _ledger.Offline;
         }
 

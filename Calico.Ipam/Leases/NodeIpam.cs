@@ -47,7 +47,11 @@ public sealed partial class NodeIpam : IAsyncDisposable
     private long _doubts;
     private long _settledDoubts;
     private bool _retakesUnbound;
+    private long? _sweptAt;
+    private ImmutableSortedDictionary<string, string> _damaged = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
     private long? _downSince;
+    private string? _whyDown;
+    private bool _isRefused;
     private ulong _lastSequence;
 
     public NodeIpam(IKeyValueStore store, INodeLog log, NodeIpamOptions options, TimeProvider time, ILogger<NodeIpam> logger)
@@ -65,6 +69,10 @@ public sealed partial class NodeIpam : IAsyncDisposable
         _lastSequence = (ulong)(time.GetUtcNow().UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks) * 100;
     }
 
+    /// <summary>Prefixes of the log's entries that the store has under this node's name.</summary>
+    public static ImmutableArray<string> BoundToName { get; } =
+        [LeaseLedger.Section + "lease/", LeaseLedger.Section + "release/", LeaseLedger.Section + "writes/"];
+
     /// <summary>Whether the store answered last time.</summary>
     public bool IsStoreReachable
     {
@@ -73,6 +81,30 @@ public sealed partial class NodeIpam : IAsyncDisposable
             lock (_gate)
             {
                 return _downSince is null;
+            }
+        }
+    }
+
+    /// <summary>Why the store is not used, in its own words; null: it answers.</summary>
+    public string? WhyDown
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _whyDown;
+            }
+        }
+    }
+
+    /// <summary>Blocks of this node that cannot be read, with the reason: their addresses are kept, and nothing else waits for them.</summary>
+    public ImmutableSortedDictionary<string, string> DamagedBlocks
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _damaged;
             }
         }
     }

@@ -28,6 +28,9 @@ public sealed record NodeIpamOptions
     /// written again then.</summary>
     public TimeSpan VerifyInterval { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>How often the reserves of nodes that are gone are looked for.</summary>
+    public TimeSpan SweepInterval { get; init; } = TimeSpan.FromHours(1);
+
     /// <summary>How long pools, reservations, labels and configuration are kept when they are read from the store.</summary>
     public TimeSpan FactsLifetime { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -158,7 +158,7 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
         var found = ImmutableArray.CreateBuilder<LeaseRecord>();
         foreach (var text in handle.Block.Keys)
         {
-            if (!Cidr.TryParse(text, out var cidr) || await plan.Change.BlockAsync(cidr, ct) is not { } block)
+            if (!Cidr.TryParse(text, out var cidr) || await plan.Change.UsableBlockAsync(cidr, ct) is not { } block)
             {
                 continue;
             }

@@ -47,6 +47,9 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
     /// <summary>Addresses that are free afterwards.</summary>
     public List<IPAddress> Freed { get; } = [];
 
+    /// <summary>The store said that it did not take the transaction: there is no doubt, only the log has to be put back.</summary>
+    public bool IsRefused { get; set; }
+
     public ImmutableArray<NodeLogWrite> ToLog() => [.. Edit.ToLog(), .. Log];
 
     /// <summary>Whether this node has an address, whatever its block says: the log is the truth about what is in use here.</summary>
@@ -138,6 +141,28 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
         return lease;
     }
 
+    /// <summary>Ends a lease. If its block cannot be read the release is journalled, for when it can: its holder is gone all the same.</summary>
+    public async Task EndAsync(LeaseRecord lease, CancellationToken ct)
+    {
+        Edit.RemoveLease(lease.Ip);
+        try
+        {
+            await ReleaseAsync(lease.Ip, lease.StoreHandle, lease.StoreSequence, ct);
+        }
+        catch (CalicoException e) when (e.Problem == Problem.Damaged)
+        {
+            Edit.SetRelease(new()
+            {
+                Address = lease.Address,
+                Block = lease.Block,
+                Handle = lease.StoreHandle,
+                Sequence = lease.StoreSequence,
+                IsDoubtful = true,
+                IsAside = true,
+            });
+        }
+    }
+
     /// <summary>Frees an address if it is still that allocation.</summary>
     /// <returns>Null: another has it; false: it was free.</returns>
     public async Task<bool?> ReleaseAsync(IPAddress address, string handle, ulong sequence, CancellationToken ct)
@@ -153,6 +178,12 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
         if (release.Refusal is not null)
         {
             return null;
+        }
+
+        if (release.Released.IsEmpty)
+        {
+            // Free already, perhaps because the block was lost and made anew: the handle must not count it for ever.
+            await change.RecountHandleAsync(handle, found.Block, ct);
         }
 
         await Exact.ApplyAsync(release, ct);

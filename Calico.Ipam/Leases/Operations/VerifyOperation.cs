@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 
@@ -14,6 +15,7 @@ internal sealed class VerifyOperation(Func<bool> retakesUnbound) : NodeOperation
     private const int MostWrites = 60;
 
     private ImmutableArray<(LeaseRecord, string)>.Builder _lost = ImmutableArray.CreateBuilder<(LeaseRecord, string)>();
+    private readonly SortedDictionary<string, string> _damaged = new(StringComparer.Ordinal);
     private int _retaken;
 
     public override IEnumerable<string> Scopes => [];
@@ -24,13 +26,14 @@ internal sealed class VerifyOperation(Func<bool> retakesUnbound) : NodeOperation
     {
         _lost = ImmutableArray.CreateBuilder<(LeaseRecord, string)>();
         _retaken = 0;
+        _damaged.Clear();
         var leases = plan.Ledger.Leases.Values.Where(l => !l.IsOffline).ToArray();
         await plan.Change.PreloadAsync([.. leases.SelectMany(l => new[] { IpamKeys.Block(l.Block), IpamKeys.Handle(l.Handle) })], ct);
         foreach (var lease in leases)
         {
             if (plan.Change.Weight > MostWrites)
             {
-                plan.Answer = new VerifyOutcome(_lost.ToImmutable(), _retaken, 0, IsPartial: true);
+                plan.Answer = Outcome(0, isPartial: true);
                 return;
             }
 
@@ -51,15 +54,58 @@ internal sealed class VerifyOperation(Func<bool> retakesUnbound) : NodeOperation
             }
         }
 
-        var adopted = await AdoptAsync(plan, ct);
-        plan.Answer = new VerifyOutcome(_lost.ToImmutable(), _retaken, adopted, IsPartial: false);
+        await ReviewAsideAsync(plan, ct);
+        plan.Answer = Outcome(await AdoptAsync(plan, ct), isPartial: false);
     }
 
     public override bool TryPlanOffline(OfflinePlan plan) => false;
 
+    private VerifyOutcome Outcome(int adopted, bool isPartial) =>
+        new(_lost.ToImmutable(), _damaged.ToImmutableSortedDictionary(StringComparer.Ordinal), _retaken, adopted, isPartial);
+
+    /// <summary>What waits for a block to be mended goes on when it is.</summary>
+    private async Task ReviewAsideAsync(OnlinePlan plan, CancellationToken ct)
+    {
+        foreach (var release in plan.Ledger.Releases.Values.Where(r => r.IsAside).ToArray())
+        {
+            if (!await IsDamagedAsync(plan, release.Block, release.Ip, ct))
+            {
+                plan.Edit.SetRelease(release with { IsAside = false });
+            }
+        }
+
+        foreach (var lease in plan.Ledger.Leases.Values.Where(l => l.IsAside).ToArray())
+        {
+            if (!await IsDamagedAsync(plan, lease.Block, lease.Ip, ct))
+            {
+                plan.Edit.Set(lease with { IsAside = false });
+            }
+        }
+    }
+
+    private async Task<bool> IsDamagedAsync(OnlinePlan plan, string block, IPAddress address, CancellationToken ct)
+    {
+        try
+        {
+            if (Cidr.TryParse(block, out var cidr) && await plan.Change.DamageAsync(cidr, ct) is { } reason)
+            {
+                _damaged[block] = reason;
+                return true;
+            }
+
+            await plan.FindAsync(address, ct);
+            return false;
+        }
+        catch (CalicoException e) when (e.Problem == Problem.Damaged)
+        {
+            _damaged[block] = e.Message;
+            return true;
+        }
+    }
+
     private async Task VerifyAsync(OnlinePlan plan, LeaseRecord lease, CancellationToken ct)
     {
-        if (await plan.Change.DamageAsync(lease.Cidr, ct) is not null)
+        if (await IsDamagedAsync(plan, lease.Block, lease.Ip, ct))
         {
             // Nobody can say who has it until the block is mended.
             return;
@@ -111,7 +157,7 @@ internal sealed class VerifyOperation(Func<bool> retakesUnbound) : NodeOperation
             plan.Change.Put(block.WithAffinity(owner.Text, plan.Time.GetUtcNow()));
             await plan.Change.PutAffinityAsync(owner, block.Cidr, IpamAffinityValue.Confirmed, ct);
         }
-        else if (block.Affinity == owner.Text && await plan.Change.AffinityAsync(owner, block.Cidr, ct) is null)
+        else if (block.Affinity == owner.Text && await plan.Change.AffinityAsync(owner, block.Cidr, ct) is not { IsConfirmed: true })
         {
             await plan.Change.PutAffinityAsync(owner, block.Cidr, IpamAffinityValue.Confirmed, ct);
         }

@@ -375,6 +375,24 @@ public sealed class NodeIpamTests
         Assert.That(ipam.Observe(cidr, null), Is.True, "a deleted block");
     }
 
+    [Test]
+    public async Task B7_a_live_address_that_a_person_freed_is_taken_again()
+    {
+        var cluster = Create().Pool("10.0.0.0/28", 28).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
+        await ipam.LoadAsync(default);
+        var held = (await ipam.ClaimAsync("cni", Claim("a"), Endpoint("a"), null, default))[0];
+        await cluster.Client.ReleaseAsync([new(held.Address)], default);
+        Assert.That(cluster.Allocations(), Is.Empty);
+
+        ipam.Observe("10.0.0.0/28", cluster.Blocks().IsEmpty ? null : Seen(cluster).Spec);
+        await ipam.MaintainAsync(default);
+
+        Assert.That(cluster.Allocations()[held.Address.ToString()], Is.EqualTo("a"));
+        Assert.That((await ipam.ListAsync(null, null, default)).Single().Sequence, Is.EqualTo(held.Sequence), "for its adapter it is the same lease");
+        Assert.That(await ipam.ReleaseAsync("cni", held, default), Is.EqualTo(ReleaseOutcome.Deferred));
+    }
+
     private static (string Cidr, IpamBlockSpec Spec) Seen(IpamCluster cluster)
     {
         var spec = ResourceJson.Read<IpamBlockSpec>(cluster.Store.Snapshot("/calico/ipam/v2/assignment/").Single().Value.Span);
