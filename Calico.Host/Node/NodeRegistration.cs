@@ -129,7 +129,7 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
             var stored = await store.GetAsync(key, 0, ct);
             var node = stored is null
                 ? new Resource<NodeSpec> { Kind = kind.Name, Metadata = NewMetadata(nodeName) }
-                : (Resource<NodeSpec>)kind.DecodeStored(stored.Value);
+                : Decode(kind, stored);
             var annotations = node.Metadata.Annotations ?? ImmutableSortedDictionary<string, string>.Empty;
             if (annotations.TryGetValue(MachineAnnotation, out var owner) && owner != machineId)
             {
@@ -153,7 +153,15 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
                 return;
             }
 
-            var outcome = await store.CommitAsync(new([StoreCompare.At(key, stored?.ModRevision ?? 0)], [new StoreOperation.Put(key, value)], []), ct);
+            var guard = WriteGuard.None;
+            if (stored is null || spec.Bgp?.Ipv4Address != node.Spec.Bgp?.Ipv4Address || spec.Bgp?.Ipv6Address != node.Spec.Bgp?.Ipv6Address)
+            {
+                guard = await WriteGuard.TakeAsync(store, OwnKeys.NodeGeneration, ct);
+                await RefuseSharedAsync(kind, spec.Bgp, ct);
+            }
+
+            var outcome = await store.CommitAsync(new([StoreCompare.At(key, stored?.ModRevision ?? 0), .. guard.Compares],
+                [new StoreOperation.Put(key, value), .. guard.Writes], []), ct);
             if (outcome.Succeeded)
             {
                 Log.Registered(logger, nodeName, ipv4?.Address ?? "none", ipv6?.Address ?? "none");
@@ -162,6 +170,44 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
         }
 
         throw new CalicoException(Problem.Conflict, $"node '{nodeName}' was changed by others ten times while it was being registered");
+    }
+
+    /// <summary>Two nodes with one address cannot be told apart: traffic for the workloads of one would go to the other.</summary>
+    private async Task RefuseSharedAsync(ResourceKind kind, NodeBgp? wanted, CancellationToken ct)
+    {
+        string?[] addresses = [Plain(wanted?.Ipv4Address), Plain(wanted?.Ipv6Address)];
+        foreach (var item in (await store.ListAsync(kind.Prefix, 0, ct)).Items)
+        {
+            if (Read(kind, item) is not { } other || other.Metadata.Name == nodeName)
+            {
+                continue;
+            }
+
+            string?[] theirs = [Plain(other.Spec.Bgp?.Ipv4Address), Plain(other.Spec.Bgp?.Ipv6Address)];
+            if (addresses.FirstOrDefault(a => a is not null && theirs.Contains(a)) is { } shared)
+            {
+                throw new CalicoException(Problem.AlreadyExists, $"address {shared} is node {other.Metadata.Name}'s. Give this node an address of its own (IP, IP6), "
+                    + $"or, if that node is gone: calicoctl delete node {other.Metadata.Name}", "IP");
+            }
+        }
+    }
+
+    private static string? Plain(string? network) =>
+        network?.Split('/')[0] is { Length: > 0 } text && System.Net.IPAddress.TryParse(text, out var address) ? address.ToString() : null;
+
+    private static Resource<NodeSpec> Decode(ResourceKind kind, KeyValue stored) => Read(kind, stored)
+        ?? throw new CalicoException(Problem.Damaged, $"{stored.Key} cannot be read, and a person's text is not written over: mend it, or delete the key");
+
+    private static Resource<NodeSpec>? Read(ResourceKind kind, KeyValue stored)
+    {
+        try
+        {
+            return (Resource<NodeSpec>)kind.DecodeStored(stored.Value);
+        }
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
+        {
+            return null;
+        }
     }
 
     private async Task<bool> CreateAsync(ResourceKind kind, Resource resource, CancellationToken ct)

@@ -10,7 +10,7 @@ namespace Calico.Host.Node;
 /// <remarks>The order matters: without a Node no block is this node's; addresses are settled before endpoints that have them are published,
 /// so that one that another got meanwhile is never shown as two endpoints'.</remarks>
 public sealed class StoreUpkeep(string nodeName, Func<CancellationToken, Task<bool>> register, DatastoreView view, HostProfiles profiles, NodeIpam ipam,
-    WorkloadConnector connector, EndpointPublisher publisher, HealthBoard health)
+    WorkloadConnector connector, EndpointPublisher publisher, AddressFollower addresses, HealthBoard health)
 {
     private const string Check = "registration";
 
@@ -20,11 +20,13 @@ public sealed class StoreUpkeep(string nodeName, Func<CancellationToken, Task<bo
     /// <summary>Once. What fails is tried again at the next call.</summary>
     public async Task RunAsync(CancellationToken ct)
     {
-        var isRegistered = !IsNodeMissing && health.Lines.Any(l => l is { Part: "host", Check: Check, Ok: true });
+        var isRegistered = !addresses.HasMoved() && !IsNodeMissing && health.Lines.Any(l => l is { Part: "host", Check: Check, Ok: true });
         isRegistered = isRegistered || await TryRegisterAsync(ct);
         await profiles.ReplayAsync(ct);
         await ipam.MaintainAsync(ct);
         Report("addresses", await connector.RetakeAsync(ct));
+        Report("blocks", [.. ipam.DamagedBlocks.Select(d => $"block {d.Key} cannot be read ({d.Value}): its addresses are kept and not given out; mend or delete the value")]);
+        Report("datastore", ipam.WhyDown is { } why ? [$"addresses are served without the datastore: {why}"] : []);
         await publisher.RepairAsync(ct);
         if (isRegistered && ipam.IsSettled)
         {
@@ -38,7 +40,13 @@ public sealed class StoreUpkeep(string nodeName, Func<CancellationToken, Task<bo
     {
         try
         {
-            return await register(ct);
+            var isDone = await register(ct);
+            if (isDone)
+            {
+                addresses.Accept();
+            }
+
+            return isDone;
         }
         catch (CalicoException e)
         {

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
@@ -98,7 +97,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         {
             return stored is null ? null : ResourceKinds.All["WorkloadEndpoint"].DecodeStored(stored.Value) as Resource<WorkloadEndpointSpec>;
         }
-        catch (Exception e) when (e is JsonException or CalicoException)
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
             // Damaged by whoever wrote it: as if it were another's text, it is written over.
             return null;

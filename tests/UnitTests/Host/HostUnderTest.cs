@@ -201,7 +201,7 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
         {
             await new NodeRegistration(Store, settings, "node1", "machine1", TimeProvider.System, NullLogger<NodeRegistration>.Instance).RunAsync(isStart: false, ct);
             return true;
-        }, seen, HostProfiles, _ipam, Connector, publisher, Health);
+        }, seen, HostProfiles, _ipam, Connector, publisher, new(() => (null, null), _ => true, TimeProvider.System), Health);
         await upkeep.RunAsync(CancellationToken.None);
         return Health.Lines;
     }
