@@ -8,6 +8,7 @@ public sealed partial class NodeIpam
     /// <summary>Answers an operation from what this node holds. False: it is answered already, or needs the store.</summary>
     private async Task<bool> TryOfflineAsync(NodeOperation operation)
     {
+        var (known, namespaceLabels) = await RecallAsync(operation.Namespace);
         LedgerEdit inverse;
         Task logged;
         object? answer;
@@ -18,8 +19,8 @@ public sealed partial class NodeIpam
                 return false;
             }
 
-            var isAmbiguous = operation.State == OperationState.Committing;
-            var plan = new OfflinePlan(_options.NodeName, _ledger, _pools, _busy, _time, _lastSequence, isAmbiguous);
+            var isAmbiguous = operation is { State: OperationState.Committing, Plan.IsRefused: false };
+            var plan = new OfflinePlan(_options.NodeName, _ledger, known, namespaceLabels, _busy, _time, _lastSequence, isAmbiguous);
             try
             {
                 if (!operation.TryPlanOffline(plan))
@@ -98,7 +99,7 @@ public sealed partial class NodeIpam
     {
         if (reason is CalicoException { Problem: Problem.Unavailable })
         {
-            MarkDown(reason.Message);
+            MarkDown(reason);
         }
 
         foreach (var operation in group.ToArray())
@@ -165,6 +166,11 @@ public sealed partial class NodeIpam
     private void AddDoubts(NodeOperation operation, LedgerEdit edit)
     {
         var plan = operation.Plan!;
+        if (plan.IsRefused)
+        {
+            return;
+        }
+
         ImmutableArray<JournalledWrite> undo = [.. plan.Store.OfType<StoreOperation.Put>().Select(p => new JournalledWrite(p.Key, p.Value.ToArray()))];
         foreach (var acquired in plan.Acquired)
         {
@@ -225,12 +231,13 @@ public sealed partial class NodeIpam
         return [.. planned.ToLog().Concat(edit.ToLog()).Concat(before).Concat(log).GroupBy(w => w.Key).Select(g => g.Last())];
     }
 
-    private void MarkDown(string reason)
+    private void MarkDown(Exception reason)
     {
         int reserve;
         lock (_gate)
         {
             var isNew = _downSince is null;
+            (_whyDown, _isRefused) = (reason.Message, StoreRefusedException.Is(reason));
             _downSince = _time.GetTimestamp();
             reserve = _ledger.Parked.Count + _ledger.Releases.Values.Count(r => !r.IsDoubtful);
             if (!isNew)
@@ -239,6 +246,6 @@ public sealed partial class NodeIpam
             }
         }
 
-        Log.StoreDown(_logger, reserve, reason);
+        Log.StoreDown(_logger, reserve, reason.Message);
     }
 }

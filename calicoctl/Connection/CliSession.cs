@@ -39,7 +39,7 @@ internal sealed class CliSession(CliEnvironment environment, IKeyValueStore stor
         {
             await new ClusterInitialization(Client).EnsureAsync("", "", ct);
         }
-        catch (CalicoException e) when (e.Problem != Problem.Unavailable)
+        catch (CalicoException e) when (e.Problem != Problem.Unavailable || StoreRefusedException.Is(e))
         {
             await environment.Error.WriteLineAsync($"Warning: cannot initialize the datastore: {e.Message}");
         }
