@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
@@ -23,7 +22,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
             return 0;
         }
 
-        var stored = view.OwnEndpoints.ToDictionary(e => WorkloadEndpointResource.KeyOf(e.Metadata.Namespace ?? "default", e.Metadata.Name));
+        var stored = view.OwnEndpoints.ToDictionary(e => WorkloadEndpointResource.KeyOf(e.Key.Namespace, e.Key.Name), e => e.Value);
         var records = book.All.Select(l => l.Record).ToLookup(KeyOf);
         var repaired = 0;
         // Two records of one name (an adapter's odd facts) would write each other over for ever: the first has it.
@@ -95,7 +94,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         {
             return stored is null ? null : ResourceKinds.All["WorkloadEndpoint"].DecodeStored(stored.Value) as Resource<WorkloadEndpointSpec>;
         }
-        catch (Exception e) when (e is JsonException or CalicoException)
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
             // Damaged by whoever wrote it: as if it were another's text, it is written over.
             return null;
