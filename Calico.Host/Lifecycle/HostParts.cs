@@ -71,7 +71,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         Dataplane.LinkGone += (_, _) => Wake(_collect);
         Connector = new(Book, Ipam, log, store, _kernel, Node, time, loggers.CreateLogger<WorkloadConnector>());
         _publisher = new(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
-        _profiles = new(log, store, View, Book, Dataplane.Accept, time, loggers.CreateLogger<HostProfiles>());
+        _profiles = new(log, store, View, Book, Enforce, time, loggers.CreateLogger<HostProfiles>());
         Status = new(nodeName, View, health, () => (Dataplane.EnforcedRevision, Dataplane.InSync));
     }
 
@@ -82,6 +82,8 @@ internal sealed partial class HostParts : IAsyncDisposable
     public DatastoreView View { get; }
 
     public PolicySnapshot Snapshot { get; }
+
+    public StoreCensus Census { get; } = new();
 
     public NodeIpam Ipam { get; }
 
@@ -119,12 +121,12 @@ internal sealed partial class HostParts : IAsyncDisposable
         if (!_embedded && Snapshot.Read() is { } snapshot)
         {
             View.Accept(snapshot);
-            Dataplane.Accept(snapshot);
+            Enforce(snapshot);
         }
 
         if (_profiles.Pending() is { IsEmpty: false } pending)
         {
-            Dataplane.Accept(new(SyncStatus.Resync, 0, pending));
+            Enforce(new(SyncStatus.Resync, 0, pending));
         }
 
         await Connector.AdoptAsync(ct);
@@ -138,7 +140,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         {
             var before = View.Sync.Status;
             View.Accept(batch);
-            Dataplane.Accept(batch);
+            Enforce(batch);
             if (!_embedded)
             {
                 Snapshot.Accept(batch);
@@ -248,6 +250,12 @@ internal sealed partial class HostParts : IAsyncDisposable
         _broker.Dispose();
         _wake.Dispose();
         _collect.Dispose();
+    }
+
+    private void Enforce(SyncBatch batch)
+    {
+        Census.Accept(batch);
+        Dataplane.Accept(batch);
     }
 
     private static void Wake(SemaphoreSlim sleeper)

@@ -8,7 +8,10 @@ namespace Calico.Host.Node;
 /// <remarks>One writer (the sync loop), any number of readers.</remarks>
 public sealed class DatastoreView(string nodeName, TimeProvider time)
 {
-    private static readonly ImmutableHashSet<string> Kinds = ["IPPool", "Profile", "ClusterInformation", "FelixConfiguration", "IPReservation"];
+    /// <summary>The kinds that the host itself looks at.</summary>
+    public static ImmutableHashSet<string> Kinds { get; } =
+        ["IPPool", "Profile", "ClusterInformation", "FelixConfiguration", "IPReservation", "WorkloadEndpoint", "Node"];
+
 
     private readonly Lock _guard = new();
     private readonly Dictionary<ResourceKey, Resource> _resources = [];
@@ -90,5 +93,5 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
     }
 
     private bool IsKept(SyncUpdate update) =>
-        Kinds.Contains(update.Key.Kind) || update.Key.Kind == "WorkloadEndpoint" || (update.Key.Kind == "Node" && update.Key.Name == nodeName);
+        Kinds.Contains(update.Key.Kind) && (update.Key.Kind != "Node" || update.Key.Name == nodeName);
 }

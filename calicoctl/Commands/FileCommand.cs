@@ -16,6 +16,7 @@ internal static class FileCommand
         options.Filename.Required = true;
         var command = new Command(verb.Present, description);
         options.AddFileOptions(command);
+        command.Options.Add(options.DryRun);
         foreach (var option in more)
         {
             command.Options.Add(option);
@@ -25,13 +26,15 @@ internal static class FileCommand
         {
             var ns = NamespaceChoice.Of(result.GetValue(options.Namespace), all: false);
             var manifests = Read(environment, options, result);
-            await using var session = CliSession.Open(environment, result.GetValue(options.Config));
+            await using var session = CliSession.Open(environment, result, result.GetValue(options.DryRun));
             await session.WarnOfVersionAsync(ct);
             await session.EnsureInitializedAsync(ct);
-            return await new ResourceBatch(environment, verb).RunAsync(manifests, manifest =>
+            return await new ResourceBatch(environment, verb, session).RunAsync(manifests, async manifest =>
             {
                 WriteRules.Check(verb.Present, manifest.Kind, manifest.Resource.Metadata.Name);
-                return write(session.Client, ns.Apply(manifest.Kind, WriteRules.Reduce(manifest.Resource)), result, ct);
+                var isWritten = await write(session.Client, ns.Apply(manifest.Kind, WriteRules.Reduce(manifest.Resource)), result, ct);
+                session.WarnIfIdle(manifest.Kind.KeyOf(manifest.Resource));
+                return isWritten;
             });
         });
         return command;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Calico.Cli.Connection;
+using Calico.Cli.Endpoints;
 using Calico.Cli.Input;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.Shapes;
@@ -22,7 +23,7 @@ internal static class PatchCommand
             DefaultValueFactory = _ => "strategic",
             Description = "Taken and ignored, as upstream does.",
         };
-        var command = new Command("patch", "Change parts of a resource.") { kind, name, patch, type, options.Config, options.Namespace };
+        var command = new Command("patch", "Change parts of a resource.") { kind, name, patch, type, options.DryRun, options.Namespace };
         command.SetAction(async (result, ct) =>
         {
             var target = KindArgument.Resolve(result.GetValue(kind));
@@ -31,11 +32,12 @@ internal static class PatchCommand
             var change = YamlReader.Parse(result.GetValue(patch)!) is [JsonObject only]
                 ? only
                 : throw new CliException("hit error: a patch must be a map");
-            await using var session = CliSession.Open(environment, result.GetValue(options.Config));
+            await using var session = CliSession.Open(environment, result, result.GetValue(options.DryRun));
             await session.WarnOfVersionAsync(ct);
+            var key = (await new EndpointFinder(session.Client).KeysAsync(target, [result.GetValue(name)!], ns, ct))[0];
             try
             {
-                var old = await session.Client.GetAsync(new(target.Name, ns.Of(target), result.GetValue(name)!), ct);
+                var old = await session.Client.GetAsync(key, ct);
                 await session.Client.UpdateAsync(Merge(target, old, change), ct);
             }
             catch (Exception e) when (e is CalicoException or JsonException)
@@ -43,7 +45,8 @@ internal static class PatchCommand
                 throw new CliException($"hit error: {e.Message}");
             }
 
-            await environment.Output.WriteLineAsync($"Successfully patched 1 '{target.Name}' resource");
+            session.WarnIfIdle(key);
+            session.SayDone($"patched 1 '{target.Name}' resource");
             return 0;
         });
         return command;

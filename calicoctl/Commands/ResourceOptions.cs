@@ -17,11 +17,7 @@ internal sealed class ResourceOptions
 
     internal Option<bool> SkipEmpty { get; } = new("--skip-empty") { Description = "Do not fail when there is nothing to do." };
 
-    internal Option<string?> Config { get; } = new("--config", "-c")
-    {
-        Description = "File that says how to reach the datastore [default: /etc/calico/calicoctl.cfg].",
-        HelpName = "FILE",
-    };
+    internal Option<bool> DryRun { get; } = CreateDryRun();
 
     internal Option<string?> Namespace { get; } = new("--namespace", "-n") { Description = "Namespace of the resources.", HelpName = "NAMESPACE" };
 
@@ -38,12 +34,14 @@ internal sealed class ResourceOptions
     internal ResourceOptions() =>
         Kind.CompletionSources.Add(_ => ResourceKinds.All.Names.Order(StringComparer.Ordinal).Select(name => new CompletionItem(name)));
 
+    /// <summary>The option of every command that writes.</summary>
+    internal static Option<bool> CreateDryRun() => new("--dry-run") { Description = "Check everything, say what would be done, and write nothing." };
+
     internal void AddFileOptions(Command command)
     {
         command.Options.Add(Filename);
         command.Options.Add(Recursive);
         command.Options.Add(SkipEmpty);
-        command.Options.Add(Config);
         command.Options.Add(Namespace);
     }
 

@@ -15,7 +15,7 @@ internal static class ValidateCommand
         command.SetAction((result, _) =>
         {
             var ns = NamespaceChoice.Of(result.GetValue(options.Namespace), all: false);
-            return new ResourceBatch(environment, BatchVerb.Validate).RunAsync(FileCommand.Read(environment, options, result), manifest =>
+            return new ResourceBatch(environment, BatchVerb.Validate, session: null).RunAsync(FileCommand.Read(environment, options, result), manifest =>
             {
                 var errors = manifest.Kind.Validate(ns.Apply(manifest.Kind, manifest.Resource));
                 return errors.IsEmpty ? Task.FromResult(true) : throw ResourceErrors.Invalid(errors);

@@ -10,26 +10,25 @@ internal static class VersionCommand
 {
     internal static Command Create(CliEnvironment environment)
     {
-        var options = new ResourceOptions();
         var client = new Option<bool>("--client") { Description = "Only this program's version; asks no datastore." };
         var poll = new Option<string?>("--poll")
         {
             Description = "Ask again until the cluster's version is known, e.g. every 5s.",
             HelpName = "DURATION",
         };
-        var command = new Command("version", "Show the versions of this program and of the cluster.") { options.Config, client, poll };
+        var command = new Command("version", "Show the versions of this program and of the cluster.") { client, poll };
         command.SetAction(async (result, ct) =>
         {
             var interval = ParsePoll(result.GetValue(poll));
             await environment.Output.WriteLineAsync($"Client Version:    {ClientVersion.Text}\nGit commit:        {ClientVersion.Commit}");
-            return result.GetValue(client) ? 0 : await PrintClusterAsync(environment, result.GetValue(options.Config), interval, ct);
+            return result.GetValue(client) ? 0 : await PrintClusterAsync(environment, result, interval, ct);
         });
         return command;
     }
 
-    private static async Task<int> PrintClusterAsync(CliEnvironment environment, string? config, TimeSpan? interval, CancellationToken ct)
+    private static async Task<int> PrintClusterAsync(CliEnvironment environment, ParseResult result, TimeSpan? interval, CancellationToken ct)
     {
-        await using var session = CliSession.Open(environment, config);
+        await using var session = CliSession.Open(environment, result);
         while (true)
         {
             try

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Calico.Cli.Input;
+using Calico.Datastore.Etcd;
 
 namespace Calico.Cli.Connection;
 
@@ -18,17 +19,17 @@ internal static class StoreSettingsReader
         var path = file ?? DefaultFile;
         if (File.Exists(path))
         {
-            return Interpret(FromFile(path));
+            return Interpret(FromFile(path), $"etcdEndpoints in {path}");
         }
 
         return file is null or DefaultFile
-            ? Interpret(name => FromEnvironment(name, variable))
-            : throw new CliException($"Error reading config file: {path}", toOutput: true);
+            ? Interpret(name => FromEnvironment(name, variable), "ETCD_ENDPOINTS")
+            : throw new CliException($"Error reading config file: {path}");
     }
 
-    private static StoreSettings Interpret(Func<string, string?> get)
+    private static StoreSettings Interpret(Func<string, string?> get, string origin)
     {
-        var endpoints = (get("etcdEndpoints") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var endpoints = EtcdOptions.ParseEndpoints(get("etcdEndpoints") ?? "", origin);
         if (endpoints.Length > 0 && get("etcdDiscoverySrv") is { Length: > 0 })
         {
             throw new CliException(
@@ -61,6 +62,7 @@ internal static class StoreSettingsReader
         return new()
         {
             Endpoints = endpoints,
+            Origin = origin,
             Username = get("etcdUsername"),
             Password = get("etcdPassword") is { Length: > 0 } password ? new(password) : null,
             CaFile = get("etcdCACertFile"),
@@ -78,7 +80,7 @@ internal static class StoreSettingsReader
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CliException($"Error reading config file: {path}: {e.Message}", toOutput: true);
+            throw new CliException($"Error reading config file: {path}: {e.Message}");
         }
 
         var kind = (document as JsonObject)?["kind"]?.ToString();

@@ -27,10 +27,10 @@ internal static class AuditedEndpoints
             ])))];
 
     // As the host that wrote it names it: a pod by its namespace and name.
-    private static WorkloadEndpointId IdOf(Resource<WorkloadEndpointSpec> endpoint) => new(endpoint.Spec.Orchestrator ?? "",
+    internal static WorkloadEndpointId IdOf(Resource<WorkloadEndpointSpec> endpoint) => new(endpoint.Spec.Orchestrator ?? "",
         endpoint.Spec.Workload ?? $"{endpoint.Metadata.Namespace}.{endpoint.Spec.Pod}", endpoint.Spec.Endpoint ?? "");
 
     // One address may serve two kinds of tunnel; that is one user.
-    private static ImmutableArray<IPAddress> Parse(IEnumerable<string?> texts) =>
+    internal static ImmutableArray<IPAddress> Parse(IEnumerable<string?> texts) =>
         [.. texts.Select(text => text is { Length: > 0 } && AddressText.TryParse(text, out var address, out _) ? address : null).OfType<IPAddress>().Distinct()];
 }

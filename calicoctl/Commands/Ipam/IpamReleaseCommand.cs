@@ -9,13 +9,13 @@ internal static class IpamReleaseCommand
 {
     internal static Command Create(CliEnvironment environment)
     {
-        var config = new ResourceOptions().Config;
         var ip = new Option<string>("--ip") { Required = true, Description = "The address to release.", HelpName = "IP" };
-        var command = new Command("release", "Release an address that nobody uses any more.") { ip, config };
+        var dryRun = ResourceOptions.CreateDryRun();
+        var command = new Command("release", "Release an address that nobody uses any more.") { ip, dryRun };
         command.SetAction(async (result, ct) =>
         {
             var address = IpamCommand.ParseAddress(result.GetValue(ip)!);
-            await using var session = CliSession.Open(environment, result.GetValue(config));
+            await using var session = CliSession.Open(environment, result, result.GetValue(dryRun));
             await session.WarnOfVersionAsync(ct);
             var free = await new IpamClient(session.Store, null, environment.Time).ReleaseAsync([new ReleaseRequest(address)], ct);
             if (!free.IsEmpty)
@@ -23,7 +23,7 @@ internal static class IpamReleaseCommand
                 throw new CliException($"IP address {address} is not assigned");
             }
 
-            await environment.Output.WriteLineAsync($"Successfully released IP address {address}");
+            session.SayDone($"released IP address {address}");
             return 0;
         });
         return command;

@@ -12,16 +12,15 @@ internal static class IpamShowCommand
 {
     internal static Command Create(CliEnvironment environment)
     {
-        var config = new ResourceOptions().Config;
         var ip = new Option<string?>("--ip") { Description = "Who has this address.", HelpName = "IP" };
         var blocks = new Option<bool>("--show-blocks") { Description = "Each block of the pools." };
         var borrowed = new Option<bool>("--show-borrowed") { Description = "Addresses that a node took from another's block." };
         var configuration = new Option<bool>("--show-configuration") { Description = "How addresses are assigned." };
-        var command = new Command("show", "Show how pools and addresses are used.") { ip, blocks, borrowed, configuration, config };
+        var command = new Command("show", "Show how pools and addresses are used.") { ip, blocks, borrowed, configuration };
         command.SetAction(async (result, ct) =>
         {
             var address = result.GetValue(ip) is { } text ? IpamCommand.ParseAddress(text) : null;
-            await using var session = CliSession.Open(environment, result.GetValue(config));
+            await using var session = CliSession.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             var ipam = new IpamClient(session.Store, null, environment.Time);
             if (address is not null)

@@ -11,13 +11,12 @@ internal static class IpamWhoCommand
 {
     internal static Command Create(CliEnvironment environment)
     {
-        var config = new ResourceOptions().Config;
         var ip = new Argument<string>("IP");
-        var command = new Command("who", "Show who has an address, and whether they are alive.") { ip, config };
+        var command = new Command("who", "Show who has an address, and whether they are alive.") { ip };
         command.SetAction(async (result, ct) =>
         {
             var address = IpamCommand.ParseAddress(result.GetValue(ip)!);
-            await using var session = CliSession.Open(environment, result.GetValue(config));
+            await using var session = CliSession.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             var snapshot = await IpamSnapshot.ReadAsync(session.Store, null, ct);
             var users = (await AuditedEndpoints.OfWorkloadsAsync(session.Client, ct)).AddRange(await AuditedEndpoints.OfTunnelsAsync(session.Client, ct))
