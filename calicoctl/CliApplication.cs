@@ -4,6 +4,7 @@ using System.CommandLine.Invocation;
 using Calico.Cli.Commands;
 using Calico.Cli.Commands.Ipam;
 using Calico.Cli.Input;
+using Calico.Datastore.Output;
 
 namespace Calico.Cli;
 
@@ -17,6 +18,8 @@ public static class CliApplication
     /// <returns>The exit code: 0, or 1 for every error.</returns>
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments, CliEnvironment environment, CancellationToken ct)
     {
+        var output = new EscapingWriter(environment.Output);
+        environment = environment with { Output = output, Error = new EscapingWriter(environment.Error, flushedFirst: output) };
         try
         {
             var result = CreateRoot(environment).Parse(arguments, Parsing);
@@ -49,6 +52,10 @@ public static class CliApplication
         {
             return 1;
         }
+        finally
+        {
+            await output.FlushAsync();
+        }
     }
 
     /// <summary>Every command with its options.</summary>
@@ -66,6 +73,7 @@ public static class CliApplication
             ValidateCommand.Create(environment),
             IpamCommand.Create(environment),
             StatusCommand.Create(environment),
+            DropsCommand.Create(environment),
             VersionCommand.Create(environment),
             CompletionCommand.Create(environment),
             CompletionCommand.CreateNames(environment),

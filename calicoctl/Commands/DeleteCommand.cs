@@ -20,13 +20,13 @@ internal static class DeleteCommand
         options.AddKindAndNames(command);
         command.Options.Add(skipMissing);
         command.Options.Add(force);
-        command.Options.Add(options.DryRun);
+        var writing = new WriteOptions(command);
         command.SetAction(async (result, ct) =>
         {
             var ns = NamespaceChoice.Of(result.GetValue(options.Namespace), all: false);
             var keys = FileTargets(environment, options, result, ns);
             var (kind, names) = keys.IsDefault ? NamedTargets(options, result) : default;
-            await using var session = CliSession.Open(environment, result, result.GetValue(options.DryRun));
+            await using var session = writing.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             if (kind is not null)
             {

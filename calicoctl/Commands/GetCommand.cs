@@ -28,6 +28,8 @@ internal static class GetCommand
         command.Options.Add(output);
         command.Options.Add(all);
         command.Options.Add(export);
+        var compat = OutputForm.CreateCompat();
+        command.Options.Add(compat);
         command.SetAction(async (result, ct) =>
         {
             var form = result.GetValue(output)!;
@@ -51,9 +53,13 @@ internal static class GetCommand
                 await reading.GetAsync(key, ct);
             }
 
-            if (!reading.Found.IsEmpty)
+            if (form == "wide" && reading.Found is [{ Kind.Name: "WorkloadEndpoint" }, ..] && !OutputForm.IsCompat(result, compat, environment))
             {
-                new ResourcePrinter(environment.Output, form, ns.IsShown).Print(reading.Found);
+                await new EndpointTable(environment, session.Client).WriteAsync([.. reading.Found.SelectMany(group => group.Items)], ns.IsShown, ct);
+            }
+            else if (!reading.Found.IsEmpty)
+            {
+                new ResourcePrinter(environment.Output, form, ns.IsShown, environment.Width).Print(reading.Found);
             }
 
             foreach (var error in reading.Errors)

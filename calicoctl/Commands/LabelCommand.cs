@@ -19,13 +19,14 @@ internal static class LabelCommand
         var remove = new Option<bool>("--remove") { Description = "Remove the label." };
         var command = new Command("label", "Set or remove a label of a resource.")
         {
-            kind, name, label, overwrite, remove, options.DryRun, options.Namespace,
+            kind, name, label, overwrite, remove, options.Namespace,
         };
+        var writing = new WriteOptions(command);
         command.SetAction(async (result, ct) =>
         {
             var target = KindArgument.Resolve(result.GetValue(kind));
             var ns = NamespaceChoice.Of(result.GetValue(options.Namespace), all: false);
-            await using var session = CliSession.Open(environment, result, result.GetValue(options.DryRun));
+            await using var session = writing.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             var id = $"{target.Name} {result.GetValue(name)}";
             var key = (await new EndpointFinder(session.Client).KeysAsync(target, [result.GetValue(name)!], ns, ct))[0];

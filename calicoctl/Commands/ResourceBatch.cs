@@ -7,8 +7,8 @@ namespace Calico.Cli.Commands;
 /// <summary>Does one thing to each of several resources and says how it went.</summary>
 /// <param name="environment">Where to.</param>
 /// <param name="verb">What is done.</param>
-/// <param name="session">Where it is written; null: nowhere.</param>
-internal sealed class ResourceBatch(CliEnvironment environment, BatchVerb verb, CliSession? session)
+/// <param name="session">Where it is written.</param>
+internal sealed class ResourceBatch(CliEnvironment environment, BatchVerb verb, CliSession session)
 {
     private readonly List<string> _errors = [];
     private int _done;
@@ -53,7 +53,7 @@ internal sealed class ResourceBatch(CliEnvironment environment, BatchVerb verb, 
     {
         if (_errors.Count == 0)
         {
-            Done($"{verb.Past} {_done} {kind}resource(s)");
+            session.SayDone($"{verb.Past} {_done} {kind}resource(s)");
             return;
         }
 
@@ -65,8 +65,7 @@ internal sealed class ResourceBatch(CliEnvironment environment, BatchVerb verb, 
 
         if (_done > 0)
         {
-            environment.Output.WriteLine($"Partial success: {(session?.IsDryRun == true ? "would have " : "")}{verb.Past} {_done} out of {all} {kind}resources");
-            session?.SayChanges();
+            session.SayPartlyDone($"{verb.Past} {_done} out of {all} {kind}resources");
         }
 
         environment.Error.WriteLine($"failed to {verb.Present} {(_done == 0 && tried == all ? "any" : $"{_errors.Count} of {all}")} {kind}resources:");
@@ -78,18 +77,6 @@ internal sealed class ResourceBatch(CliEnvironment environment, BatchVerb verb, 
         if (tried < all)
         {
             environment.Error.WriteLine($"  {all - tried} more were not tried");
-        }
-    }
-
-    private void Done(string what)
-    {
-        if (session is null)
-        {
-            environment.Output.WriteLine($"Successfully {what}");
-        }
-        else
-        {
-            session.SayDone(what);
         }
     }
 }

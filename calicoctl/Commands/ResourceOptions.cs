@@ -17,8 +17,6 @@ internal sealed class ResourceOptions
 
     internal Option<bool> SkipEmpty { get; } = new("--skip-empty") { Description = "Do not fail when there is nothing to do." };
 
-    internal Option<bool> DryRun { get; } = CreateDryRun();
-
     internal Option<string?> Namespace { get; } = new("--namespace", "-n") { Description = "Namespace of the resources.", HelpName = "NAMESPACE" };
 
     // Without a name for help, help would list every alias that completion offers.
@@ -33,9 +31,6 @@ internal sealed class ResourceOptions
 
     internal ResourceOptions() =>
         Kind.CompletionSources.Add(_ => ResourceKinds.All.Names.Order(StringComparer.Ordinal).Select(name => new CompletionItem(name)));
-
-    /// <summary>The option of every command that writes.</summary>
-    internal static Option<bool> CreateDryRun() => new("--dry-run") { Description = "Check everything, say what would be done, and write nothing." };
 
     internal void AddFileOptions(Command command)
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Calico.Cli.Commands;
+using Calico.Cli.Output;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
@@ -12,11 +13,12 @@ internal sealed class CliSession : IAsyncDisposable
     private readonly CliEnvironment _environment;
     private readonly DryRunStore? _dryRun;
     private readonly HashSet<string> _idleKinds = [];
+    private readonly bool _asJson;
     private bool _isReady;
 
-    private CliSession(CliEnvironment environment, IKeyValueStore store, bool dryRun)
+    private CliSession(CliEnvironment environment, IKeyValueStore store, bool dryRun, bool asJson)
     {
-        _environment = environment;
+        (_environment, _asJson) = (environment, asJson);
         _dryRun = dryRun ? new(store) : null;
         Store = _dryRun ?? store;
         Client = new(Store, ResourceKinds.All, environment.Time, new IpamCleanup(Store, environment.Time));
@@ -33,15 +35,16 @@ internal sealed class CliSession : IAsyncDisposable
     /// <param name="environment">What the program stands in.</param>
     /// <param name="result">The command line.</param>
     /// <param name="dryRun">Every check is made and nothing is written.</param>
-    internal static CliSession Open(CliEnvironment environment, ParseResult result, bool dryRun = false)
+    /// <param name="asJson">What was done is said as JSON.</param>
+    internal static CliSession Open(CliEnvironment environment, ParseResult result, bool dryRun = false, bool asJson = false)
     {
         if (GlobalOptions.HasContext(result))
         {
             environment.Error.WriteLine("Warning: --context has no effect: there is no Kubernetes datastore");
         }
 
-        var settings = StoreSettingsReader.Read(GlobalOptions.ConfigOf(result), environment.Variable);
-        return new(environment, new BoundedStore(environment.OpenStore(settings), settings, environment.Time), dryRun);
+        var settings = StoreSettingsReader.Read(GlobalOptions.ConfigOf(result), environment);
+        return new(environment, new BoundedStore(environment.OpenStore(settings), settings, environment.Time), dryRun, asJson);
     }
 
     /// <summary>Warns when the cluster was set up by another version; the commands work all the same.</summary>
@@ -89,23 +92,35 @@ internal sealed class CliSession : IAsyncDisposable
 
     /// <summary>Says what was done, or would have been.</summary>
     /// <param name="what">E.g. <c>deleted 1 'IPPool' resource(s)</c>.</param>
-    internal void SayDone(params IReadOnlyList<string> what)
+    internal void SayDone(params IReadOnlyList<string> what) => Say(IsDryRun ? "Dry run: would have " : "Successfully ", what);
+
+    /// <summary>Says that some of it was done, or would have been; what was not has been said.</summary>
+    internal void SayPartlyDone(string what) => Say(IsDryRun ? "Partial success: would have " : "Partial success: ", [what]);
+
+    private void Say(string verdict, IReadOnlyList<string> what)
     {
-        foreach (var line in what)
+        var changes = (_dryRun?.Changes ?? []).Select(change =>
         {
-            _environment.Output.WriteLine($"{(IsDryRun ? "Dry run: would have " : "Successfully ")}{line}");
+            var name = ResourceKinds.All.TryParsePath(change.Key, out _, out var resource) ? resource.ToString() : change.Key;
+            return $"{name} {(change.After is null ? "deleted" : change.Before is null ? "created" : "changed")}";
+        }).ToArray();
+        if (_asJson)
+        {
+            JsonOutput.Write(_environment.Output, "WriteResult", new()
+            {
+                ["dryRun"] = IsDryRun, ["done"] = JsonOutput.Texts(what), ["changes"] = JsonOutput.Texts(changes),
+            });
+            return;
         }
 
-        SayChanges();
-    }
-
-    /// <summary>In a dry run, every key that would be other than it is.</summary>
-    internal void SayChanges()
-    {
-        foreach (var (key, before, after) in _dryRun?.Changes ?? [])
+        foreach (var line in what)
         {
-            var name = ResourceKinds.All.TryParsePath(key, out _, out var resource) ? resource.ToString() : key;
-            _environment.Output.WriteLine($"  {name} {(after is null ? "deleted" : before is null ? "created" : "changed")}");
+            _environment.Output.WriteLine(verdict + line);
+        }
+
+        foreach (var change in changes)
+        {
+            _environment.Output.WriteLine($"  {change}");
         }
     }
 

@@ -13,21 +13,21 @@ internal static class StoreSettingsReader
     private static readonly string[] FileNames = ["etcdKeyFile", "etcdCertFile", "etcdCACertFile"];
 
     /// <param name="file">What <c>--config</c> says; null: the default, if it exists.</param>
-    /// <param name="variable">Reads an environment variable.</param>
-    internal static StoreSettings Read(string? file, Func<string, string?> variable)
+    /// <param name="environment">Its variables, and where the embedded store is.</param>
+    internal static StoreSettings Read(string? file, CliEnvironment environment)
     {
         var path = file ?? DefaultFile;
         if (File.Exists(path))
         {
-            return Interpret(FromFile(path), $"etcdEndpoints in {path}");
+            return Interpret(FromFile(path), $"etcdEndpoints in {path}", environment.StoreSocket);
         }
 
         return file is null or DefaultFile
-            ? Interpret(name => FromEnvironment(name, variable), "ETCD_ENDPOINTS")
+            ? Interpret(name => FromEnvironment(name, environment.Variable), "ETCD_ENDPOINTS", environment.StoreSocket)
             : throw new CliException($"Error reading config file: {path}");
     }
 
-    private static StoreSettings Interpret(Func<string, string?> get, string origin)
+    private static StoreSettings Interpret(Func<string, string?> get, string origin, string storeSocket)
     {
         var endpoints = EtcdOptions.ParseEndpoints(get("etcdEndpoints") ?? "", origin);
         if (endpoints.Length > 0 && get("etcdDiscoverySrv") is { Length: > 0 })
@@ -40,7 +40,7 @@ internal static class StoreSettingsReader
         {
             case null or "" when endpoints.Length == 0:
             case "embedded":
-                return new() { Embedded = true, Endpoints = [StoreSettings.EmbeddedEndpoint] };
+                return new() { Embedded = true, Endpoints = [storeSocket] };
             case null or "" or "etcdv3":
                 break;
             case var other:

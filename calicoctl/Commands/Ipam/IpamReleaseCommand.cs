@@ -10,12 +10,12 @@ internal static class IpamReleaseCommand
     internal static Command Create(CliEnvironment environment)
     {
         var ip = new Option<string>("--ip") { Required = true, Description = "The address to release.", HelpName = "IP" };
-        var dryRun = ResourceOptions.CreateDryRun();
-        var command = new Command("release", "Release an address that nobody uses any more.") { ip, dryRun };
+        var command = new Command("release", "Release an address that nobody uses any more.") { ip };
+        var writing = new WriteOptions(command);
         command.SetAction(async (result, ct) =>
         {
             var address = IpamCommand.ParseAddress(result.GetValue(ip)!);
-            await using var session = CliSession.Open(environment, result, result.GetValue(dryRun));
+            await using var session = writing.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             var free = await new IpamClient(session.Store, null, environment.Time).ReleaseAsync([new ReleaseRequest(address)], ct);
             if (!free.IsEmpty)

@@ -16,6 +16,8 @@ internal sealed class CliRun
     /// <summary>What is opened instead of <see cref="Store"/>.</summary>
     internal Calico.Datastore.Store.IKeyValueStore? Opened { get; init; }
 
+    internal int? Width { get; init; }
+
     internal string HostSocket { get; init; } = "/nonexistent/host.sock";
 
     internal string Output { get; private set; } = "";
@@ -45,5 +47,6 @@ internal sealed class CliRun
             return Opened ?? Store;
         },
         HostSocket = HostSocket,
+        Width = () => Width,
     };
 }

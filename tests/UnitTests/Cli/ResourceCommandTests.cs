@@ -155,10 +155,10 @@ public sealed class ResourceCommandTests
         var cli = new CliRun();
 
         Assert.That(await cli.RunAsync(Pool.Replace("natOutgoing", "natoutgoing", StringComparison.Ordinal), "apply", "-f", "-"), Is.EqualTo(1));
-        Assert.That(cli.Error, Does.StartWith("field in document is not recognized or is in the wrong location: natoutgoing"));
+        Assert.That(cli.Error, Is.EqualTo("stdin:7 spec.natoutgoing: field in document is not recognized or is in the wrong location: natoutgoing\nDid you mean 'natOutgoing'?\n"));
 
         Assert.That(await cli.RunAsync(Pool.Replace("IPPool", "IPPol", StringComparison.Ordinal), "apply", "-f", "-"), Is.EqualTo(1));
-        Assert.That(cli.Error, Is.EqualTo("unknown resource type (IPPol) and/or version (projectcalico.org/v3)\nDid you mean 'IPPool'?\n"));
+        Assert.That(cli.Error, Is.EqualTo("stdin:2 kind: unknown resource type (IPPol) and/or version (projectcalico.org/v3)\nDid you mean 'IPPool'?\n"));
 
         Assert.That(await cli.RunAsync("", "get", "ipool"), Is.EqualTo(1));
         Assert.That(cli.Error, Is.EqualTo("resource type 'ipool' is not supported\nDid you mean 'ippool'?\n"));
@@ -248,7 +248,7 @@ public sealed class ResourceCommandTests
 
         Assert.That(await cli.RunAsync(Pool.Replace("10.0.0.0/16", "fd00::/48", StringComparison.Ordinal) + "  ipipMode: Always\n  blockSize: 64\n",
             "validate", "-f", "-"), Is.EqualTo(1));
-        Assert.That(cli.Error, Does.Contain("error with the following fields:").And.Contain("IPIP is not supported on IPv6 pools")
+        Assert.That(cli.Error, Does.Contain("stdin:8 spec.ipipMode: ").And.Contain("IPIP is not supported on IPv6 pools")
             .And.Contain("block size must be between 116 and 128"));
         Assert.That(cli.Settings, Is.Null);
     }
