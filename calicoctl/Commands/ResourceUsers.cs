@@ -30,9 +30,9 @@ internal sealed class ResourceUsers(CliEnvironment environment, CliSession sessi
             "Profile" => await OfProfileAsync(key.Name, ct),
             "IPPool" => await OfPoolAsync(key, ct),
             "Node" => await OfNodeAsync(key.Name, ct),
-            "Tier" => new(await NamingAsync(PolicyKinds, spec => Text(spec, "tier") == key.Name, ct), "policy(s)", "is refused while they are in it",
+            "Tier" => new(await NamingAsync(PolicyKinds, spec => Text(spec, "tier") == key.Name, ct), "policy|policies", "is refused while they are in it",
                 "calicoctl get globalnetworkpolicies -o wide, and get networkpolicies -A -o wide", CanForce: false),
-            "BGPFilter" => new(await NamingAsync(["BGPPeer"], spec => Texts(spec, "filters").Contains(key.Name), ct), "BGP peer(s)",
+            "BGPFilter" => new(await NamingAsync(["BGPPeer"], spec => Texts(spec, "filters").Contains(key.Name), ct), "BGP peer|BGP peers",
                 "leaves them without it", "calicoctl get bgppeers -o yaml"),
             "WorkloadEndpoint" => await OfEndpointAsync(key, ct),
             _ => null,
@@ -44,7 +44,7 @@ internal sealed class ResourceUsers(CliEnvironment environment, CliSession sessi
     {
         var endpoints = (await EndpointsAsync(ct)).Where(endpoint => endpoint.Spec.Profiles?.Contains(name) == true).Select(EndpointName.Of);
         var hosts = await NamingAsync(["HostEndpoint"], spec => Texts(spec, "profiles").Contains(name), ct);
-        return new([.. endpoints, .. hosts], "endpoint(s)", "drops all their traffic", "calicoctl get wep -A -o wide");
+        return new([.. endpoints, .. hosts], "endpoint|endpoints", "drops all their traffic", "calicoctl get wep -A -o wide");
     }
 
     private async Task<ResourceUse?> OfPoolAsync(ResourceKey key, CancellationToken ct)
@@ -63,7 +63,7 @@ internal sealed class ResourceUsers(CliEnvironment environment, CliSession sessi
             .Select(found => (address: found.Address, name: $"handle {found.Handle}"));
         var users = endpoints.Concat(tunnels).Concat(assigned).Where(user => range.Overlaps(Cidr.From(user.address)))
             .DistinctBy(user => user.address).Select(user => $"{user.address} ({user.name})");
-        return new([.. users], "address(es)", "lets them be given out again while they are in use",
+        return new([.. users], "address|addresses", "lets them be given out again while they are in use",
             $"calicoctl ipam show --show-blocks; to give out no more of it: calicoctl patch ippool {key.Name} -p '{{\"spec\":{{\"disabled\":true}}}}'");
     }
 
@@ -71,7 +71,7 @@ internal sealed class ResourceUsers(CliEnvironment environment, CliSession sessi
     {
         var endpoints = (await EndpointsAsync(ct)).Where(endpoint => endpoint.Spec.Node == name).Select(EndpointName.Of);
         var peers = await NamingAsync(["BGPPeer", "HostEndpoint"], spec => Text(spec, "node") == name, ct);
-        return new([.. endpoints, .. peers, .. await LivesHereAsync(name, ct)], "endpoint(s) and setting(s)",
+        return new([.. endpoints, .. peers, .. await LivesHereAsync(name, ct)], "thing|things",
             "frees the addresses of its containers while they run", $"calicoctl get wep -A -o wide; stop calico-host on {name} first");
     }
 
@@ -83,7 +83,7 @@ internal sealed class ResourceUsers(CliEnvironment environment, CliSession sessi
             return null;
         }
 
-        return new([$"a container of this node ({state.Id}, {state.State})"], "running workload", "lets other nodes drop its traffic until the host writes it again",
+        return new([$"a container of this node ({state.Id}, {state.State})"], "running workload|running workloads", "lets other nodes drop its traffic until the host writes it again",
             "calicoctl status -o endpoints; remove the container with its runtime");
     }
 

@@ -15,7 +15,7 @@ public sealed class InUseTests
         var cli = Cluster();
 
         Assert.That(await cli.RunAsync("", "delete", "profile", "blue"), Is.EqualTo(1));
-        Assert.That(cli.Error, Is.EqualTo("Failed to delete 'Profile' resource: Profile(blue) is in use by 2 endpoint(s): web, shop/pod-1; "
+        Assert.That(cli.Error, Is.EqualTo("Failed to delete 'Profile' resource: Profile(blue) is in use by 2 endpoints: web, shop/pod-1; "
             + "deleting it drops all their traffic.\n  see: calicoctl get wep -A -o wide\n  to delete it all the same: --force\n"));
         Assert.That(cli.Output, Is.Empty);
         Assert.That(cli.Store.Snapshot($"{Root}profiles/blue"), Has.Length.EqualTo(1));
@@ -31,7 +31,7 @@ public sealed class InUseTests
         var cli = Cluster();
 
         Assert.That(await cli.RunAsync("", "delete", "profile", "blue", "--dry-run"), Is.EqualTo(1));
-        Assert.That(cli.Error, Does.Contain("is in use by 2 endpoint(s)"));
+        Assert.That(cli.Error, Does.Contain("is in use by 2 endpoints"));
     }
 
     [Test]
@@ -40,7 +40,7 @@ public sealed class InUseTests
         var cli = Cluster();
 
         Assert.That(await cli.RunAsync("", "delete", "ippool", "p"), Is.EqualTo(1));
-        Assert.That(cli.Error, Does.Contain("IPPool(p) is in use by 3 address(es): 10.0.0.1 (web), 10.0.0.2 (shop/pod-1), 10.0.0.3 (handle h3); "
+        Assert.That(cli.Error, Does.Contain("IPPool(p) is in use by 3 addresses: 10.0.0.1 (web), 10.0.0.2 (shop/pod-1), 10.0.0.3 (handle h3); "
             + "deleting it lets them be given out again while they are in use.\n").And.Contain("\"disabled\":true"));
         Assert.That(cli.Store.Snapshot($"{Root}ippools/").Single().Value.ToArray(), Is.EqualTo(System.Text.Encoding.UTF8.GetBytes(Pool)), "not even disabled");
     }
@@ -61,7 +61,7 @@ public sealed class InUseTests
         var cli = Cluster();
 
         Assert.That(await cli.RunAsync("", "delete", "node", "n1"), Is.EqualTo(1));
-        Assert.That(cli.Error, Does.Contain("Node(n1) is in use by 3 endpoint(s) and setting(s): web, shop/pod-1, BGPPeer(tor); "));
+        Assert.That(cli.Error, Does.Contain("Node(n1) is in use by 3 things: web, shop/pod-1, BGPPeer(tor); "));
         Assert.That(cli.Store.Snapshot($"{Root}nodes/n1"), Has.Length.EqualTo(1));
         Assert.That(cli.Store.Snapshot($"{Root}workloadendpoints/"), Has.Length.EqualTo(2));
     }
@@ -83,10 +83,10 @@ public sealed class InUseTests
         var cli = Cluster();
 
         Assert.That(await cli.RunAsync("", "delete", "bgpfilter", "f"), Is.EqualTo(1));
-        Assert.That(cli.Error, Does.Contain("BGPFilter(f) is in use by 1 BGP peer(s): BGPPeer(tor)"));
+        Assert.That(cli.Error, Does.Contain("BGPFilter(f) is in use by 1 BGP peer: BGPPeer(tor)"));
 
         Assert.That(await cli.RunAsync("", "delete", "tier", "t"), Is.EqualTo(1));
-        Assert.That(cli.Error, Does.Contain("Tier(t) is in use by 1 policy(s): GlobalNetworkPolicy(t.deny)").And.Not.Contain("--force"));
+        Assert.That(cli.Error, Does.Contain("Tier(t) is in use by 1 policy: GlobalNetworkPolicy(t.deny)").And.Not.Contain("--force"));
         Assert.That(await cli.RunAsync("", "delete", "tier", "t", "--force"), Is.EqualTo(1), "upstream's rule, which nothing overrides");
         Assert.That(cli.Error, Does.Contain("Cannot delete a non-empty tier"));
     }
