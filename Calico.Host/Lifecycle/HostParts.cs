@@ -76,7 +76,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         Dataplane.LinkGone += (_, _) => Wake(_collect);
         Connector = new(Book, Ipam, log, store, _kernel, Node, time, loggers.CreateLogger<WorkloadConnector>());
         var publisher = new EndpointPublisher(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
-        Feed = new(View, Dataplane.Accept);
+        Feed = new(View, Enforce);
         // An embedded store tells this process at once, and says nothing while nothing changes.
         _profiles = new(log, store, Feed, Book, embedded ? TimeSpan.MaxValue : ViewLifetime, time, loggers.CreateLogger<HostProfiles>());
         _facts = new(nodeName, Book, Ipam);
@@ -94,6 +94,8 @@ internal sealed partial class HostParts : IAsyncDisposable
     public StoreFeed Feed { get; }
 
     public PolicySnapshot Snapshot { get; }
+
+    public StoreCensus Census { get; } = new();
 
     public NodeIpam Ipam { get; }
 
@@ -135,7 +137,7 @@ internal sealed partial class HostParts : IAsyncDisposable
 
         if (_profiles.Pending() is { IsEmpty: false } pending)
         {
-            Dataplane.Accept(new(SyncStatus.Resync, 0, pending));
+            Enforce(new(SyncStatus.Resync, 0, pending));
         }
 
         await Connector.AdoptAsync(ct);
@@ -286,6 +288,12 @@ internal sealed partial class HostParts : IAsyncDisposable
         var shown = string.Join("; ", unusable.Take(UnusableShown).Select(u => $"{u.Key}: {u.Reason}"));
         _health.Report("datastore", "values", unusable.IsEmpty,
             $"{unusable.Length} stored values cannot be used, a profile or policy among them denies: {shown}{(unusable.Length > UnusableShown ? "; ..." : "")}; mend them: calicoctl get, replace");
+    }
+
+    private void Enforce(SyncBatch batch)
+    {
+        Census.Accept(batch);
+        Dataplane.Accept(batch);
     }
 
     private static void Wake(SemaphoreSlim sleeper)
