@@ -186,6 +186,7 @@ internal sealed partial class HostParts : IAsyncDisposable
                 await _profiles.ReplayAsync(ct);
                 await Ipam.MaintainAsync(ct);
                 await _publisher.RepairAsync(ct);
+                _health.Report("host", "endpoints", _publisher.Refused.IsEmpty, string.Join("; ", _publisher.Refused));
             }, ct);
         }
     }

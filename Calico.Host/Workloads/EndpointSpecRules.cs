@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Calico.Datastore.Resources.Formats;
 
 namespace Calico.Host.Workloads;
 
@@ -12,11 +13,13 @@ public static class EndpointSpecRules
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the field's path.</exception>
     public static void Check(EndpointSpec spec, Placement? place)
     {
-        Name(spec.Id.Orchestrator, "id.orchestrator", 63);
-        Name(spec.Id.Workload, "id.workload", 200);
+        Label(spec.Id.Orchestrator, "id.orchestrator");
+        // A namespace's and a pod's longest names, 63 and 253, with a dot between.
+        Name(spec.Id.Workload, "id.workload", 317);
         Name(spec.Id.Endpoint, "id.endpoint", 128);
         Name(spec.Instance, "instance", 256);
-        Name(spec.Namespace, "namespace", 63);
+        // Policy selects by it, so it has no other form.
+        Label(spec.Namespace, "namespace");
         var ways = (spec.Claim is null ? 0 : 1) + (spec.Leased.IsEmpty ? 0 : 1) + (spec.Unmanaged.IsEmpty ? 0 : 1);
         if (ways != 1)
         {
@@ -79,6 +82,14 @@ public static class EndpointSpecRules
             {
                 throw new CalicoException(Problem.Invalid, $"address {address} is link-local and cannot be routed", "ipam");
             }
+        }
+    }
+
+    private static void Label(string value, string path)
+    {
+        if (NameFormats.Label(value) is not null)
+        {
+            throw new CalicoException(Problem.Invalid, $"'{value}' cannot be used: at most 63 of a-z, 0-9 and '-', starting and ending with a letter or digit", path);
         }
     }
 

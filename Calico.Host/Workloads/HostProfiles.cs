@@ -31,82 +31,18 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
     /// <summary>One change of a profile at a time: what is journalled would otherwise be brought over what was written since.</summary>
     private readonly KeyedLocks<string> _locks = new();
 
-    public async Task EnsureAsync(string name, ProfileDefaults defaults, CancellationToken ct)
+    public async Task<string> EnsureAsync(string name, ProfileDefaults defaults, CancellationToken ct)
     {
-        using var hold = await _locks.EnterAsync(name, ct);
-        var key = KeyOf(name);
-        var found = view.Find(key);
-        if (found is not null && _ensured.TryGetValue(name, out var before) && Same(before.Defaults, defaults))
+        var stored = StoredNames.Subdomain(name);
+        var labels = defaults.LabelsToApply.Count > 0 ? defaults.LabelsToApply : ImmutableSortedDictionary<string, string>.Empty.Add(name, "");
+        await EnsureStoredAsync(stored, defaults with
         {
-            return;
-        }
-
-        if (found is not null && !IsAdapters(found))
-        {
-            // A person's: theirs to shape.
-            await ForgetAsync(name, ct);
-            _ensured[name] = (defaults, "");
-            return;
-        }
-
-        var profile = Make(name, defaults);
-        if (Kind.Validate(profile) is { IsEmpty: false } errors)
-        {
-            throw new CalicoException(Problem.Invalid, $"the network's name '{name}' cannot be a profile: {errors[0].Message}", "name");
-        }
-
-        if (found is not null && MarkOf(found) == MarkOf(profile))
-        {
-            // Made before this process started, or by another node.
-            await ForgetAsync(name, ct);
-            _ensured[name] = (defaults, found.Metadata.Uid ?? "");
-            return;
-        }
-
-        await PutAsync(profile, ct);
-        // Felix has it before the caller connects its first endpoint.
-        Enforce(new(key, profile));
-        _ensured[name] = (defaults, profile.Metadata.Uid ?? "");
+            LabelsToApply = labels.ToImmutableSortedDictionary(l => StoredNames.LabelKey(l.Key), l => l.Value, StringComparer.Ordinal),
+        }, ct);
+        return stored;
     }
 
-    public async Task RemoveAsync(string name, CancellationToken ct)
-    {
-        using var hold = await _locks.EnterAsync(name, ct);
-        if (IsUsed(name))
-        {
-            return;
-        }
-
-        var isGone = true;
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        patience.CancelAfter(StorePatience);
-        try
-        {
-            isGone = await DeleteAsync(name, new(), patience.Token);
-            await ForgetAsync(name, ct);
-        }
-        catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
-        {
-            if (view.Find(KeyOf(name)) is { } found && !IsAdapters(found))
-            {
-                isGone = false;
-                await ForgetAsync(name, ct);
-            }
-            else
-            {
-                await log.CommitAsync([new(Section + name, ProfileRemoval.Write(KnownUids(name)))], ct);
-                Log.RemovedLater(logger, name, e.Message);
-            }
-        }
-
-        if (isGone)
-        {
-            // The store tells nothing of a profile that it never had.
-            Enforce(new(KeyOf(name), null));
-        }
-
-        _ensured.TryRemove(name, out _);
-    }
+    public Task RemoveAsync(string name, CancellationToken ct) => RemoveStoredAsync(StoredNames.Subdomain(name), ct);
 
     /// <summary>What the store has not taken yet, for the dataplane after a restart with a dead store: profiles, and removals of profiles
     /// that the last known state of the store still has.</summary>
@@ -151,6 +87,83 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
 
             await ForgetAsync(name, ct);
         }
+    }
+
+    private async Task EnsureStoredAsync(string name, ProfileDefaults defaults, CancellationToken ct)
+    {
+        using var hold = await _locks.EnterAsync(name, ct);
+        var key = KeyOf(name);
+        var found = view.Find(key);
+        if (found is not null && _ensured.TryGetValue(name, out var before) && Same(before.Defaults, defaults))
+        {
+            return;
+        }
+
+        if (found is not null && !IsAdapters(found))
+        {
+            // A person's: theirs to shape.
+            await ForgetAsync(name, ct);
+            _ensured[name] = (defaults, "");
+            return;
+        }
+
+        var profile = Make(name, defaults);
+        if (Kind.Validate(profile) is { IsEmpty: false } errors)
+        {
+            throw new CalicoException(Problem.Invalid, $"the network's name '{name}' cannot be a profile: {errors[0].Message}", "name");
+        }
+
+        if (found is not null && MarkOf(found) == MarkOf(profile))
+        {
+            // Made before this process started, or by another node.
+            await ForgetAsync(name, ct);
+            _ensured[name] = (defaults, found.Metadata.Uid ?? "");
+            return;
+        }
+
+        await PutAsync(profile, ct);
+        // Felix has it before the caller connects its first endpoint.
+        Enforce(new(key, profile));
+        _ensured[name] = (defaults, profile.Metadata.Uid ?? "");
+    }
+
+    private async Task RemoveStoredAsync(string name, CancellationToken ct)
+    {
+        using var hold = await _locks.EnterAsync(name, ct);
+        if (IsUsed(name))
+        {
+            return;
+        }
+
+        var isGone = true;
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        patience.CancelAfter(StorePatience);
+        try
+        {
+            isGone = await DeleteAsync(name, new(), patience.Token);
+            await ForgetAsync(name, ct);
+        }
+        catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
+        {
+            if (view.Find(KeyOf(name)) is { } found && !IsAdapters(found))
+            {
+                isGone = false;
+                await ForgetAsync(name, ct);
+            }
+            else
+            {
+                await log.CommitAsync([new(Section + name, ProfileRemoval.Write(KnownUids(name)))], ct);
+                Log.RemovedLater(logger, name, e.Message);
+            }
+        }
+
+        if (isGone)
+        {
+            // The store tells nothing of a profile that it never had.
+            Enforce(new(KeyOf(name), null));
+        }
+
+        _ensured.TryRemove(name, out _);
     }
 
     private async Task PutAsync(Resource<ProfileSpec> profile, CancellationToken ct)
@@ -262,7 +275,7 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Dat
 
     private Resource<ProfileSpec> Make(string name, ProfileDefaults defaults)
     {
-        var labels = defaults.LabelsToApply.Count > 0 ? defaults.LabelsToApply : ImmutableSortedDictionary<string, string>.Empty.Add(name, "");
+        var labels = defaults.LabelsToApply;
         var members = new EntityRule { Selector = string.Join(" && ", labels.Keys.Select(k => $"has({k})")) };
         var allow = new Rule { Action = "Allow" };
         var spec = new ProfileSpec

@@ -14,7 +14,7 @@ internal static class AuditedEndpoints
             $"WorkloadEndpoint {endpoint.Metadata.Namespace}/{endpoint.Metadata.Name} on node {endpoint.Spec.Node}",
             endpoint.Spec.Node ?? "",
             Parse(endpoint.Spec.IpNetworks ?? []),
-            IdOf(endpoint)))];
+            EndpointIdentity.Of(endpoint)))];
 
     internal static async Task<ImmutableArray<AuditedEndpoint>> OfTunnelsAsync(ResourceClient client, CancellationToken ct) =>
         [.. (await client.ListAsync("Node", "", ct)).Items.OfType<Resource<NodeSpec>>().Select(node => new AuditedEndpoint(
@@ -25,10 +25,6 @@ internal static class AuditedEndpoints
                 node.Spec.Bgp?.Ipv4IpipTunnelAddress, node.Spec.Ipv4VxlanTunnelAddress, node.Spec.Ipv6VxlanTunnelAddress,
                 node.Spec.Wireguard?.InterfaceIpv4Address, node.Spec.Wireguard?.InterfaceIpv6Address,
             ])))];
-
-    // As the host that wrote it names it: a pod by its namespace and name.
-    private static WorkloadEndpointId IdOf(Resource<WorkloadEndpointSpec> endpoint) => new(endpoint.Spec.Orchestrator ?? "",
-        endpoint.Spec.Workload ?? $"{endpoint.Metadata.Namespace}.{endpoint.Spec.Pod}", endpoint.Spec.Endpoint ?? "");
 
     // One address may serve two kinds of tunnel; that is one user.
     private static ImmutableArray<IPAddress> Parse(IEnumerable<string?> texts) =>
