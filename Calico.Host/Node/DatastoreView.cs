@@ -28,15 +28,17 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
         }
     }
 
-    /// <summary>False while the cluster is locked (<c>calicoctl datastore migrate lock</c>) .</summary>
+    /// <summary>False while the cluster is locked (<c>calicoctl datastore migrate lock</c>), and where a store that was read to its end says
+    /// nothing of it: whoever set up the cluster did not finish, or somebody takes it down.</summary>
     public bool DatastoreReady
     {
         get
         {
             lock (_guard)
             {
-                return !_resources.TryGetValue(new("ClusterInformation", "", "default"), out var found)
-                    || found is not Resource<ClusterInformationSpec> { Spec.DatastoreReady: false };
+                return _resources.TryGetValue(new("ClusterInformation", "", "default"), out var found)
+                    ? found is not Resource<ClusterInformationSpec> { Spec.DatastoreReady: false }
+                    : _status != SyncStatus.InSync;
             }
         }
     }

@@ -21,7 +21,7 @@ public sealed class HostStatus(string nodeName, DatastoreView view, HealthBoard 
 
             if (!view.DatastoreReady)
             {
-                reasons = reasons.Add("datastore: locked for a migration (ClusterInformation.spec.datastoreReady is false)");
+                reasons = reasons.Add("datastore: locked for a migration (ClusterInformation.spec.datastoreReady is false), or without ClusterInformation");
             }
 
             return (reasons.IsEmpty, reasons);

@@ -26,6 +26,11 @@ public static class EndpointSpecRules
             throw new CalicoException(Problem.Invalid, $"{spec.Id}: exactly one of claim, leased and unmanaged brings addresses; {ways} are set", "claim");
         }
 
+        if (spec.Claim is { } claim && claim.Exact.Distinct().Count() != claim.Exact.Length)
+        {
+            throw new CalicoException(Problem.Invalid, $"{spec.Id}: an address is asked for twice: {string.Join(", ", claim.Exact)}", "claim.exact");
+        }
+
         if (spec.Mtu is < 68 or > 65535)
         {
             throw new CalicoException(Problem.Invalid, $"MTU {spec.Mtu} is not between 68 and 65535", "mtu");
@@ -66,11 +71,31 @@ public static class EndpointSpecRules
         }
     }
 
-    /// <summary>Addresses of another IPAM may not lie in our pools: two owners of one address.</summary>
-    public static void CheckUnmanaged(ImmutableArray<IPNetwork> unmanaged, ImmutableArray<AddressPool> pools)
+    /// <summary>Addresses of another IPAM may not lie in our pools, nor be another endpoint's: two owners of one address.</summary>
+    /// <param name="id">Whose they are to be.</param>
+    /// <param name="unmanaged">What the other IPAM gave.</param>
+    /// <param name="pools">All pools.</param>
+    /// <param name="others">Who has an address on this node, whoever gave it.</param>
+    public static void CheckUnmanaged(WorkloadEndpointId id, ImmutableArray<IPNetwork> unmanaged, ImmutableArray<AddressPool> pools,
+        Func<IPAddress, WorkloadEndpointId?> others)
     {
         foreach (var address in unmanaged.Select(n => n.BaseAddress))
         {
+            if (unmanaged.Count(n => n.BaseAddress.Equals(address)) > 1)
+            {
+                throw new CalicoException(Problem.Invalid, $"address {address} is given twice to one interface", "ipam");
+            }
+
+            if (WhyNotHost(address) is { } reason)
+            {
+                throw new CalicoException(Problem.Invalid, $"address {address} {reason} and cannot be a workload's", "ipam");
+            }
+
+            if (others(address) is { } owner && owner != id)
+            {
+                throw new CalicoException(Problem.AlreadyExists, $"address {address} comes from another IPAM but {owner} on this node has it", "ipam");
+            }
+
             var pool = pools.FirstOrDefault(p => p.Cidr.BaseAddress.AddressFamily == address.AddressFamily && p.Cidr.Contains(address));
             if (pool is not null)
             {
@@ -78,11 +103,30 @@ public static class EndpointSpecRules
                     $"address {address} comes from another IPAM but lies in IP pool '{pool.Name}' ({pool.Cidr}): use calico-ipam for it, or a range outside the pools", "ipam.type");
             }
 
-            if (address.AddressFamily == AddressFamily.InterNetworkV6 && address.IsIPv6LinkLocal)
-            {
-                throw new CalicoException(Problem.Invalid, $"address {address} is link-local and cannot be routed", "ipam");
-            }
         }
+    }
+
+    /// <summary>Why no interface may have an address: RFC 1122 3.2.1.3, RFC 1112, RFC 3927, RFC 4291 2.5.</summary>
+    private static string? WhyNotHost(IPAddress address)
+    {
+        if (address.AddressFamily == AddressFamily.InterNetworkV6)
+        {
+            return address.IsIPv6Multicast ? "is multicast"
+                : address.Equals(IPAddress.IPv6Any) ? "is unspecified"
+                : IPAddress.IsLoopback(address) ? "is loopback"
+                : address.IsIPv6LinkLocal ? "is link-local"
+                : address.IsIPv4MappedToIPv6 ? "is an IPv4 address in IPv6's clothes" : null;
+        }
+
+        return address.GetAddressBytes() switch
+        {
+            [0, ..] => "is unspecified",
+            [127, ..] => "is loopback",
+            [169, 254, ..] => "is link-local",
+            [>= 224 and < 240, ..] => "is multicast",
+            [>= 240, ..] => "is reserved or broadcast",
+            _ => null,
+        };
     }
 
     private static void Label(string value, string path)

@@ -40,6 +40,9 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
 
     private NodeFacts Facts => new("node1", $"boot-{_boots}", "cali", 1500);
 
+    /// <summary>What the host has seen of the store.</summary>
+    public DatastoreView View { get; private set; } = null!;
+
     private AdapterWorkloads Workloads { get; set; } = null!;
 
     private AdapterIpam AdapterIpam { get; set; } = null!;
@@ -198,7 +201,8 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
             NodeName = "node1", ParkedAddresses = parked, StorePatience = TimeSpan.FromMilliseconds(250), StoreDeadline = TimeSpan.FromMilliseconds(500),
         }, TimeProvider.System, NullLogger<NodeIpam>.Instance);
         Connector = new(book, _ipam, Log, Store, Kernel, Facts, TimeProvider.System, NullLogger<WorkloadConnector>.Instance);
-        Workloads = new(adapter, Connector, gate);
+        Workloads = new(adapter, Connector, gate, view);
+        View = view;
         AdapterIpam = new(adapter, _ipam, gate);
         HostProfiles = new(Log, Store, view, book, view.Accept, TimeProvider.System, NullLogger<HostProfiles>.Instance);
         Connector.Restore(e => throw e);
