@@ -79,30 +79,55 @@ internal sealed class SetContent(NftSet definition)
         _touched.Clear();
     }
 
-    /// <summary>Takes what the kernel really holds as the base of the difference; null: the set is not there.</summary>
-    public void Rebase(IEnumerable<NftElement>? inKernel)
+    /// <summary>Takes what the kernel really holds as the base of the difference.</summary>
+    /// <param name="inKernel">Null: the set is not there.</param>
+    /// <returns>How many elements the kernel holds otherwise than was thought.</returns>
+    public int Rebase(IReadOnlyCollection<NftElement>? inKernel)
     {
-        InKernel = inKernel is not null;
-        _touched.Clear();
+        var (found, believed) = (0, CountBelieved());
+        var differing = 0;
+        var actual = new Dictionary<NftElement, NftElement?>();
         foreach (var element in inKernel ?? [])
         {
-            _touched[KeyOf(element)] = element;
-        }
-        foreach (var key in _elements.Keys)
-        {
-            if (_touched.TryGetValue(key, out var element) && element == _elements[key])
+            var key = KeyOf(element);
+            actual[key] = element;
+            if (Believed(key) is { } thought)
             {
-                _touched.Remove(key);
+                found++;
+                differing += thought == element ? 0 : 1;
             }
             else
             {
-                _touched.TryAdd(key, null);
+                differing++;
             }
         }
+        differing += believed - found;
+        InKernel = inKernel is not null;
+        _touched.Clear();
+        foreach (var (key, element) in actual)
+        {
+            if (!_elements.TryGetValue(key, out var desired) || desired != element)
+            {
+                _touched.Add(key, element);
+            }
+        }
+        foreach (var key in _elements.Keys.Where(k => !actual.ContainsKey(k)))
+        {
+            _touched.Add(key, null);
+        }
+        return differing;
     }
+
+    /// <summary>What the kernel was thought to hold under a key: what is desired, unless that changed since.</summary>
+    private NftElement? Believed(NftElement key) => _touched.TryGetValue(key, out var former) ? former
+        : InKernel && _elements.TryGetValue(key, out var element) ? element
+        : null;
+
+    private int CountBelieved() => !InKernel ? 0
+        : _elements.Keys.Count(k => !_touched.ContainsKey(k)) + _touched.Values.Count(e => e is not null);
 
     private void Touch(NftElement key) =>
         _touched.TryAdd(key, _elements.TryGetValue(key, out var element) ? element : null);
 
-    private static NftElement KeyOf(NftElement element) => element with { Data = null, Verdict = null, Object = null };
+    private static NftElement KeyOf(NftElement element) => element with { Data = null, Verdict = null, Object = null, IsUnusual = false };
 }

@@ -21,8 +21,9 @@ internal sealed class PretendNode : IAsyncDisposable
 
     private readonly Dictionary<string, ScratchNamespace> _workloads = [];
 
-    public PretendNode()
+    public PretendNode(TimeSpan? auditInterval = null)
     {
+        Options = Options with { AuditInterval = auditInterval ?? Options.AuditInterval };
         Host = new();
         Host.Inside("ip", "link", "set", "lo", "up");
         Network = new(Host.Broker, Host.File);
@@ -42,10 +43,11 @@ internal sealed class PretendNode : IAsyncDisposable
     public Task StartAsync() => Loop.StartAsync(Deadline());
 
     /// <summary>The process dies and another starts; nothing in the kernel changes meanwhile.</summary>
-    public async Task RestartAsync()
+    public async Task RestartAsync(Action? whileAway = null)
     {
         await Loop.DisposeAsync();
         await Wiring.DisposeAsync();
+        whileAway?.Invoke();
         (Loop, Wiring) = Make();
         await StartAsync();
     }
@@ -101,10 +103,10 @@ internal sealed class PretendNode : IAsyncDisposable
         },
     };
 
-    public static Resource Pool(string cidr, bool natOutgoing) => new Resource<IpPoolSpec>
+    public static Resource Pool(string cidr, bool natOutgoing, string name = "pool") => new Resource<IpPoolSpec>
     {
         Kind = "IPPool",
-        Metadata = new() { Name = "pool" },
+        Metadata = new() { Name = name },
         Spec = new() { Cidr = cidr, NatOutgoing = natOutgoing },
     };
 
