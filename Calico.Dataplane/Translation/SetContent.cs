@@ -5,6 +5,10 @@ namespace Calico.Dataplane.Translation;
 /// <summary>What a set or map should hold. The difference to the kernel is kept by touched element, so that a large set is held once.</summary>
 internal sealed class SetContent(NftSet definition)
 {
+    /// <summary>Where one range ends and the next begins, the end comes first.</summary>
+    private static readonly Comparer<NftElement> ByKey = Comparer<NftElement>.Create((a, b) =>
+        a.Key.Bytes.SequenceCompareTo(b.Key.Bytes) is not 0 and var order ? order : IsEnd(b).CompareTo(IsEnd(a)));
+
     private readonly Dictionary<NftElement, NftElement> _elements = [];
     private readonly Dictionary<NftElement, NftElement?> _touched = [];
 
@@ -52,6 +56,10 @@ internal sealed class SetContent(NftSet definition)
     /// data.</summary>
     public (List<NftElement> Deleted, List<NftElement> Added) Difference()
     {
+        if (definition is { Interval: true, Key.Length: 1 })
+        {
+            return DifferenceOfRanges();
+        }
         var (deleted, added) = (new List<NftElement>(), new List<NftElement>());
         foreach (var (key, inKernel) in _touched)
         {
@@ -71,6 +79,38 @@ internal sealed class SetContent(NftSet definition)
         }
         return (deleted, added);
     }
+
+    /// <summary>The kernel takes and deletes a range only as a whole: its start, and right after it its end (nft_rbtree_deactivate, since
+    /// 6.18; a listing has them the other way round). So a range of which one side changed goes and comes with both.</summary>
+    private (List<NftElement> Deleted, List<NftElement> Added) DifferenceOfRanges()
+    {
+        var former = Ranges(_elements.Keys.Union(_touched.Keys).Select(Believed).OfType<NftElement>());
+        var desired = Ranges(_elements.Values);
+        return (Flat(former.Except(desired)), Flat(desired.Except(former)));
+
+        static List<NftElement> Flat(IEnumerable<(NftElement First, NftElement? End)> ranges) =>
+            [.. ranges.SelectMany(r => r.End is { } end ? new[] { r.First, end } : [r.First])];
+    }
+
+    /// <summary>Starts with their ends, ascending. One up to the largest key has none.</summary>
+    private static List<(NftElement First, NftElement? End)> Ranges(IEnumerable<NftElement> elements)
+    {
+        var ranges = new List<(NftElement First, NftElement? End)>();
+        foreach (var element in elements.Order(ByKey))
+        {
+            if (IsEnd(element) && ranges.Count > 0 && ranges[^1] is { End: null } open && !IsEnd(open.First))
+            {
+                ranges[^1] = (open.First, element);
+            }
+            else
+            {
+                ranges.Add((element, null));
+            }
+        }
+        return ranges;
+    }
+
+    private static bool IsEnd(NftElement element) => (element.Flags & NftElementFlags.IntervalEnd) != 0;
 
     /// <summary>The kernel holds it now.</summary>
     public void Settle()

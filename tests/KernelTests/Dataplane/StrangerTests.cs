@@ -89,4 +89,42 @@ public sealed class StrangerTests
         Assert.That(nft.GetGeneration(), Is.EqualTo(generation), "a restart");
         Assert.That(node.Loop.Status.Healed, Is.Zero);
     }
+
+    [TestCase("")]
+    [TestCase("10.65.0.0/16")]
+    [TestCase("10.66.0.0/16 fd66::/64", true)]
+    public async Task B10_pools_that_went_while_no_process_ran_are_no_refusal(string left, bool natOutgoing = false)
+    {
+        await using var node = new PretendNode();
+        await node.StartAsync();
+        var profiles = new[] { Profile("open", AllowAll), Profile("net", new Rule { Action = "Allow", Source = new() { Nets = ["10.0.0.0/8", "fd00::/8"] } }) };
+        node.Accept([.. profiles, Pool("10.65.0.0/16", natOutgoing: true), Pool("10.70.0.0/16", natOutgoing: true, name: "pool4"), Pool("fd65::/64", natOutgoing: true, name: "pool6"),
+            Block("10.65.0.0/26"), Block("fd65::/122")]);
+        await node.WireAsync("a", "10.65.0.2/32", "fd65::2/128");
+        await node.Loop.PublishAsync(Endpoint("a", "10.65.0.2/32", "open") with { Addresses = [.. Both] }, Deadline());
+        Assert.That(Listing(node), Does.Contain("masquerade"));
+        await node.RestartAsync();
+
+        var errors = new System.Collections.Concurrent.ConcurrentBag<string>();
+        node.Loop.Changed += (_, _) =>
+        {
+            if (node.Loop.LastError is { } error)
+            {
+                errors.Add(error);
+            }
+        };
+        await node.Loop.SetInitialAsync([Endpoint("a", "10.65.0.2/32", "open") with { Addresses = [.. Both] }], Deadline());
+        node.Accept([profiles[0], .. left.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select((p, i) => Pool(p, natOutgoing, $"left{i}"))]);
+        await EventuallyAsync(() => node.Loop.InSync, "the first comparison");
+        Assert.That(errors, Is.Empty);
+        Assert.That(Listing(node), natOutgoing ? Does.Contain("masquerade") : Does.Not.Contain("masquerade"));
+        Assert.That(node.Host.Inside("ip", "route") + node.Host.Inside("ip", "-6", "route"), Does.Not.Contain("blackhole"));
+    }
+
+    private static readonly System.Net.IPNetwork[] Both = [System.Net.IPNetwork.Parse("10.65.0.2/32"), System.Net.IPNetwork.Parse("fd65::2/128")];
+
+    private static Resource Block(string cidr) => new Resource<IpamBlockSpec>
+    {
+        Kind = "IPAMBlock", Metadata = new() { Name = cidr }, Spec = new() { Cidr = cidr, Affinity = "host:node-a" },
+    };
 }
