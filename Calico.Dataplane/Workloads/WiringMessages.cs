@@ -33,7 +33,7 @@ internal static class WiringMessages
         batch.ChangeLink(new()
         {
             Index = index,
-            Ipv4 = new() { Forwarding = true, ProxyArp = true, RouteLocalnet = true },
+            Ipv4 = new() { Forwarding = true, ProxyArp = true, RouteLocalnet = false },
             AddressGeneration = hasIpv6 ? AddressGenerationMode.None : null,
         });
         if (hasIpv6)
