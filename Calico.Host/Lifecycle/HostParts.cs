@@ -114,6 +114,7 @@ internal sealed partial class HostParts : IAsyncDisposable
             Log.BadRecord(_logger, e.Message);
         });
         await Dataplane.StartAsync(ct);
+        _kernel.Adopt(Book.All.Select(l => l.Record).Where(r => r.Placed && r.BootId == _machine.BootId));
         var placed = Book.All.Where(l => Connector.HasLink(l.Record)).ToList();
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
         if (!_embedded && Snapshot.Read() is { } snapshot)

@@ -26,6 +26,9 @@ public sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring) : IKer
     public bool LivesIn(EndpointRecord record, NetworkNamespace? place) =>
         place is null ? wiring.LinkExists(record.HostInterface) : wiring.LeadsTo(record.HostInterface, place.Descriptor);
 
+    /// <summary>After a restart: keeps the links of these records as they were wired.</summary>
+    public void Adopt(IEnumerable<EndpointRecord> placed) => wiring.Adopt(placed.Select(r => Request(r, null)));
+
     /// <summary>Host-side interfaces of ours in the kernel.</summary>
     public ImmutableArray<string> Links() => wiring.ListLinks();
 
