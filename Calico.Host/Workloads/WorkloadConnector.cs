@@ -58,7 +58,11 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
         foreach (var life in book.All.Where(l => HasLink(l.Record)))
         {
             var record = life.Record;
-            if (record.Complete || (await kernel.CheckAsync(record, ct)).IsEmpty)
+            if (record.Conflict is { } conflict)
+            {
+                life.Move(EndpointState.Failed, conflict);
+            }
+            else if (record.Complete || (await kernel.CheckAsync(record, ct)).IsEmpty)
             {
                 life.Replace(record with { Complete = true });
                 // Whether policy needs the labels only the publication says; that comes with them.
@@ -121,6 +125,11 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
             throw new CalicoException(Problem.Conflict, $"{id} is another life now: {life.Record.Instance}, not {instance}");
         }
 
+        if (life.Record.Conflict is { } conflict)
+        {
+            throw new CalicoException(Problem.AlreadyExists, $"{id} cannot be attached: {conflict}");
+        }
+
         if (life.Record.Placed && !IsSamePlace(life.Record, place))
         {
             await DetachHeldAsync(life);
@@ -165,7 +174,7 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
         };
         await CommitRecordAsync(next, ct);
         life.Replace(next);
-        if (next.Placed)
+        if (next is { Placed: true, Conflict: null })
         {
             Judge(life, await kernel.PublishAsync(LocalEndpoints.From(next), ct));
         }
@@ -278,6 +287,15 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
 
         [LoggerMessage(1108, LogLevel.Information, "{Endpoint}: prepared again: {Reason}")]
         public static partial void PreparedAgain(ILogger logger, WorkloadEndpointId endpoint, string reason);
+
+        [LoggerMessage(1190, LogLevel.Warning, "address {Address} was bound to {Endpoint}, which is no endpoint of this node; it is free again")]
+        public static partial void StrayLease(ILogger logger, System.Net.IPAddress address, WorkloadEndpointId endpoint);
+
+        [LoggerMessage(1165, LogLevel.Error, "{Endpoint}: {Reason}")]
+        public static partial void AddressLost(ILogger logger, WorkloadEndpointId endpoint, string reason);
+
+        [LoggerMessage(1166, LogLevel.Information, "{Endpoint}: it has its address again and is open")]
+        public static partial void AddressBack(ILogger logger, WorkloadEndpointId endpoint);
 
         [LoggerMessage(1107, LogLevel.Error, "{Endpoint}: its removal failed after its caller had gone: {Reason}")]
         public static partial void RemovalFailed(ILogger logger, WorkloadEndpointId endpoint, string reason);
