@@ -101,6 +101,18 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         await _turn.WaitAsync(ct);
         try
         {
+            Unwire(hostInterface, peerInterface, namespacePath, namespaceInode);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private void Unwire(string hostInterface, string peerInterface, string? namespacePath, ulong namespaceInode)
+    {
+        try
+        {
             var found = FindHostSide(hostInterface);
             _links.Take(hostInterface);
             if (found is not { } link)
@@ -122,6 +134,26 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         catch (NetlinkException e)
         {
             throw Refused($"take away {hostInterface}", e);
+        }
+    }
+
+    /// <summary>Takes a link away that no endpoint has.</summary>
+    /// <param name="hostInterface">Host side.</param>
+    /// <param name="isOwned">Asked once more when no wiring is under way: a new endpoint may have got the name since the link was listed.</param>
+    /// <param name="ct">Cancels the wait for other wirings.</param>
+    /// <returns>Whether it was taken.</returns>
+    public async Task<bool> TakeOrphanAsync(string hostInterface, Func<string, bool> isOwned, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(isOwned);
+        await _turn.WaitAsync(ct);
+        try
+        {
+            if (isOwned(hostInterface))
+            {
+                return false;
+            }
+            Unwire(hostInterface, "", null, 0);
+            return true;
         }
         finally
         {

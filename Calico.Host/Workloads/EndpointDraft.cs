@@ -43,6 +43,7 @@ internal sealed class EndpointDraft(string adapter, EndpointSpec spec, IReadOnly
             HostInterface = hostInterface,
             Mac = EndpointRecord.Format(spec.Mac ?? mac),
             Mtu = spec.Mtu ?? node.Mtu,
+            MtuFollowsNode = spec.Mtu is null,
             Gateway4 = addresses.Any(a => a.PrefixLength == 32) ? gateway.ToString() : null,
             DefaultRoute = defaultRoute,
             Routes = [.. routes.Select(RouteRecord.From)],

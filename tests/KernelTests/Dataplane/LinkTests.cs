@@ -35,7 +35,7 @@ public sealed class LinkTests
 
     [TestCase("ip link set calia down", "ip link set calia up")]
     [TestCase("ip link set calia down")]
-    [TestCase("ip -6 addr flush dev calia")]
+    [TestCase("ip -6 addr del fe80::ecee:eeff:feee:eeee/64 dev calia")]
     [TestCase("sysctl -qw net.ipv6.conf.calia.disable_ipv6=1")]
     [TestCase("ip link add br0 type bridge", "ip link set br0 up", "ip link set calia master br0")]
     public async Task B3_a_host_side_that_lost_its_way_is_reached_in_both_families_again(params string[] commands)
@@ -46,6 +46,8 @@ public sealed class LinkTests
         {
             Run(node, command);
         }
+        // A bridge would carry its packets under the bridge's name.
+        await EventuallyAsync(() => node.Host.Ip("link", "show", "calia")[0]!["master"] is null, "it to be nobody's port");
         await EventuallyAsync(() => CanPing(a, B) && CanPing(b, A), "IPv4");
         await EventuallyAsync(() => CanPing(a, B6) && CanPing(b, A6), "IPv6");
     }
@@ -82,7 +84,7 @@ public sealed class LinkTests
         var index = (int)node.Host.Ip("link", "show", "calia")[0]!["ifindex"]!;
         Run(node, "ip link set calia name elsewhere");
         Assert.That(node.Wiring.LinkExists("calia"), Is.True, "whatever it is called");
-        await EventuallyAsync(() => node.Host.Inside("ip", "-o", "link").Contains("calia", StringComparison.Ordinal), "its name");
+        await EventuallyAsync(() => node.Host.Inside("ip", "-o", "link").Contains(": calia@", StringComparison.Ordinal), "its name");
         Assert.That((int)node.Host.Ip("link", "show", "calia")[0]!["ifindex"]!, Is.EqualTo(index));
         Assert.That(CanPing(a, B) && CanPing(b, A), Is.True);
     }
@@ -107,7 +109,7 @@ public sealed class LinkTests
         Assert.That(node.Wiring.LinkExists("calia"), Is.False, "not known yet");
         node.Wiring.Adopt([node.Request("a", A + "/32", A6 + "/128"), node.Request("b", B + "/32", B6 + "/128")]);
         Assert.That(node.Wiring.LinkExists("calia"), Is.True, "known by its alias");
-        await EventuallyAsync(() => node.Host.Inside("ip", "-o", "link").Contains("calia", StringComparison.Ordinal), "its name");
+        await EventuallyAsync(() => node.Host.Inside("ip", "-o", "link").Contains(": calia@", StringComparison.Ordinal), "its name");
         await EventuallyAsync(() => CanPing(a, B) && CanPing(b, A6), "it to be open");
         Run(node, "ip link set calia mtu 1300");
         await EventuallyAsync(() => (int)node.Host.Ip("link", "show", "calia")[0]!["mtu"]! == 1450, "it to be kept");
@@ -134,7 +136,7 @@ public sealed class LinkTests
         await Task.Delay(200);
         Assert.That(node.Host.Inside("ip", "route", "show", "dev", "calia"), Does.Not.Contain(A), "a stranger's link has no route of ours");
         Run(node, "ip link del calia");
-        await EventuallyAsync(() => node.Host.Inside("ip", "-o", "link").Contains("calia", StringComparison.Ordinal), "its name");
+        await EventuallyAsync(() => node.Host.Inside("ip", "-o", "link").Contains(": calia@", StringComparison.Ordinal), "its name");
         await EventuallyAsync(() => CanPing(a, B) && CanPing(b, A), "it to be open");
     }
 
@@ -150,7 +152,7 @@ public sealed class LinkTests
         await node.Wiring.WireAsync(node.Request("a", A + "/32"), Deadline());
         Run(node, "ip link set calia name elsewhere");
         await node.Wiring.WireAsync(node.Request("a", A + "/32"), Deadline());
-        Assert.That(node.Host.Inside("ip", "-o", "link"), Does.Contain("calia").And.Not.Contain("elsewhere"), "wired again");
+        Assert.That(node.Host.Inside("ip", "-o", "link"), Does.Contain(": calia@").And.Not.Contain("elsewhere"), "wired again");
     }
 
     [Test]
@@ -165,6 +167,37 @@ public sealed class LinkTests
         {
             "host interface calia is called elsewhere", "host interface calia has MTU 1400; it was given 1450", "interface eth0 has MTU 1300; it was given 1450",
         }));
+    }
+
+    [TestCase(1300)]
+    [TestCase(1480)]
+    public async Task B9_both_ends_get_another_MTU_and_keep_it(int mtu)
+    {
+        var (node, a, b) = await TwoAsync();
+        await using var _ = node;
+        var request = node.Request("a", A + "/32", A6 + "/128") with { Mtu = mtu, Mac = new([2, 0, 0, 0, 0, 1]) };
+        await node.Wiring.ResizeAsync(request, $"/run/netns/{a.Name}", Deadline());
+        Assert.That(await node.Wiring.CheckAsync(request, $"/run/netns/{a.Name}", Deadline()), Is.Empty);
+        Run(node, "ip link set calia mtu 1000");
+        await EventuallyAsync(() => (int)node.Host.Ip("link", "show", "calia")[0]!["mtu"]! == mtu, "the new one to be kept");
+        Assert.That(node.Wiring.MtuOf("calia"), Is.EqualTo(mtu));
+        Assert.That(node.Wiring.MtuOf("nowhere"), Is.Null);
+
+        // Of a pair whose other end is elsewhere, neither end is touched.
+        var error = await Assert.ThrowsAsync<CalicoException>(() => node.Wiring.ResizeAsync(request with { Mtu = 1200 }, $"/run/netns/{b.Name}", Deadline()));
+        Assert.That(error!.Problem, Is.EqualTo(Problem.NotFound));
+        Assert.That(node.Wiring.MtuOf("calia"), Is.EqualTo(mtu));
+    }
+
+    [Test]
+    public async Task A5_an_orphan_whose_name_got_an_owner_meanwhile_is_not_taken()
+    {
+        await using var node = new PretendNode();
+        await node.WireAsync("a", A + "/32");
+        Assert.That(await node.Wiring.TakeOrphanAsync("calia", _ => true, Deadline()), Is.False);
+        Assert.That(node.Wiring.LinkExists("calia"), Is.True);
+        Assert.That(await node.Wiring.TakeOrphanAsync("calia", _ => false, Deadline()), Is.True);
+        Assert.That(node.Wiring.LinkExists("calia"), Is.False);
     }
 
     [Test]
