@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
+using Calico.Dataplane.Workloads;
 using Calico.Datastore.Addresses;
 using Calico.Felix;
 using Calico.Felix.Output;
@@ -33,6 +34,7 @@ public sealed partial class DataplaneLoop
     private ConntrackSocket _connections = null!;
     private ConnectionCutter _cutter = null!;
     private ConnectionReview _review = null!;
+    private LinkKeeper _keeper = null!;
     private RouteSocket _reviewRoutes = null!;
     private NftChangeStream _nftChanges = null!;
     private RouteEventStream _routeEvents = null!;
@@ -146,6 +148,9 @@ public sealed partial class DataplaneLoop
                 break;
             case LoopRequest.Query query:
                 query.Answer();
+                break;
+            case LoopRequest.Settings:
+                _settingsAt = _time.GetTimestamp() - (long)(_options.SettingsInterval.TotalSeconds * _time.TimestampFrequency);
                 break;
             case LoopRequest.Gap:
                 _wasGap = true;
