@@ -141,7 +141,7 @@ public sealed partial class DataplaneLoop
     private void ReportHealed(string what)
     {
         var stood = _foreignChange is { } since ? _time.GetElapsedTime(since) : TimeSpan.Zero;
-        _status = _status with { Healed = _status.Healed + 1, LastHeal = stood };
+        _status = _status with { Healed = _status.Healed + 1, LastHealed = what, LastHeal = stood };
         Log.Healed(_logger, what, stood.TotalMilliseconds);
         Changed?.Invoke(this, EventArgs.Empty);
     }
@@ -150,6 +150,9 @@ public sealed partial class DataplaneLoop
     {
         [LoggerMessage(4000, LogLevel.Information, "took over the table of a former process: {chains} chains, {rules} rules")]
         public static partial void Adopted(ILogger logger, int chains, int rules);
+
+        [LoggerMessage(4040, LogLevel.Warning, "the table that stands is not what a process of ours wrote: {flaws}; it is made anew, closed until policy is known")]
+        public static partial void NotAdopted(ILogger logger, string flaws);
 
         [LoggerMessage(4001, LogLevel.Information, "loaded the skeleton: {chains} chains")]
         public static partial void Loaded(ILogger logger, int chains);

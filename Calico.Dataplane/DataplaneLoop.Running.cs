@@ -27,11 +27,16 @@ public sealed partial class DataplaneLoop
         _review = new(_connections, _reviewRoutes, _translator, AskAsync, _time, _logger);
         var ruleset = _translator.Ruleset;
         var actual = _table.Read(ruleset.Table, withElements: false);
-        if (actual is not null && IsComplete(actual, ruleset))
+        var flaws = actual is null ? [] : FormerTable.FindFlaws(actual, ruleset);
+        if (actual is not null && flaws.IsEmpty)
         {
             _isAdopted = true;
             Log.Adopted(_logger, actual.Chains.Length, actual.Rules.Length);
             return;
+        }
+        if (actual is not null)
+        {
+            Log.NotAdopted(_logger, Summary(flaws));
         }
         // Whatever is there does not enforce; closed is safe.
         ruleset.Rebase(actual is null ? null : _table.Read(ruleset.Table));
@@ -84,11 +89,6 @@ public sealed partial class DataplaneLoop
             }
         }
     }
-
-    /// <summary>Every base chain of ours is there, where it belongs, and not empty: it enforces, whatever version wrote its rules.</summary>
-    private static bool IsComplete(NftTableState actual, Ruleset ruleset) => ruleset.Chains.Where(c => c.Value.Hook is not null).All(desired =>
-        actual.Chains.Any(c => c.Name == desired.Key && c.Hook == desired.Value.Hook!.Hook && c.Priority == desired.Value.Hook.Priority)
-        && actual.Rules.Any(r => r.Chain == desired.Key));
 
     private async Task RunAsync(CancellationToken ct)
     {

@@ -18,7 +18,7 @@ internal static class WiringMessages
     public static readonly IPAddress HostLinkLocal = LinkLocalOf(HostMac);
 
     /// <summary>Of every host side, from its wiring on.</summary>
-    public static readonly Ipv4LinkSettings HostSettings = new() { Forwarding = true, ProxyArp = true, RouteLocalnet = true };
+    public static readonly Ipv4LinkSettings HostSettings = new() { Forwarding = true, ProxyArp = true, RouteLocalnet = false };
 
     /// <summary>Below 256 bytes (IFALIASZ) whatever the characters are.</summary>
     private const int MaxAlias = 80;
