@@ -118,7 +118,7 @@ internal sealed partial class HostParts : IAsyncDisposable
             Log.BadRecord(_logger, e.Message);
         });
         await Dataplane.StartAsync(ct);
-        var placed = Book.All.Where(l => l.Record is { Placed: true, Conflict: null } && l.Record.BootId == _machine.BootId && _kernel.LinkExists(l.Record.HostInterface)).ToList();
+        var placed = Book.All.Where(l => l.Record.Conflict is null && Connector.HasLink(l.Record)).ToList();
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
         if (!_embedded && Snapshot.Read() is { } snapshot)
         {
@@ -156,6 +156,8 @@ internal sealed partial class HostParts : IAsyncDisposable
 
             if (batch.Status == SyncStatus.InSync && before != SyncStatus.InSync)
             {
+                // Until now the last known policy was enforced; there may be another for long.
+                Dataplane.JudgeAgain();
                 Wake(_wake);
             }
         }
@@ -215,6 +217,7 @@ internal sealed partial class HostParts : IAsyncDisposable
             await TryAsync("collection", async () =>
             {
                 await Connector.CollectDeadAsync(ct);
+                await Connector.CollectStrayLeasesAsync(ct);
                 await _kernel.TakeOrphansAsync(Book, ct);
             }, ct);
         }

@@ -135,6 +135,8 @@ public sealed partial class NodeIpam
 
         LedgerEdit unmark;
         LeaseLedger marked;
+        Task<StoreOutcome?> committing;
+        var transaction = change.Build(Coalesce(writes));
         lock (_gate)
         {
             if (!ReferenceEquals(ledger, _ledger))
@@ -144,47 +146,54 @@ public sealed partial class NodeIpam
 
             _busy = [.. plan.Edit.Addresses];
             _ledger = marked = marks.ApplyTo(ledger, out unmark);
+            committing = CommitOrDistrustAsync(change, transaction, marks.ToLog(), ct);
         }
 
-        var transaction = change.Build(Coalesce(writes));
-        StoreOutcome outcome;
+        bool succeeded;
         try
         {
-            outcome = await CommitOrDistrustAsync(change, transaction, marks.ToLog(), ct);
+            succeeded = await committing is { Succeeded: true };
         }
         catch (CalicoException e) when (StoreRefusedException.Is(e))
         {
-            ImmutableArray<NodeLogWrite> unmarked;
-            lock (_gate)
-            {
-                _busy = [];
-                var undone = unmark.Since(marked, _ledger);
-                _ledger = undone.ApplyTo(_ledger, out _);
-                unmarked = undone.ToLog();
-            }
-
-            await _log.CommitAsync(unmarked, CancellationToken.None);
+            await UnmarkAsync(unmark, marked);
             throw;
         }
 
-        change.Settle(transaction, outcome);
-        LedgerEdit done;
+        Task logged;
         lock (_gate)
         {
             _busy = [];
-            done = outcome.Succeeded ? plan.Edit.Since(marked, _ledger) : unmark.Since(marked, _ledger);
+            var done = succeeded ? plan.Edit.Since(marked, _ledger) : unmark.Since(marked, _ledger);
             _ledger = done.ApplyTo(_ledger, out _);
+            // A refused transaction has taken the marks back by itself.
+            logged = succeeded ? _log.CommitAsync(done.ToLog(), CancellationToken.None) : Task.CompletedTask;
         }
 
-        if (!outcome.Succeeded)
+        await logged;
+        if (!succeeded)
         {
             return;
         }
 
-        await _log.CommitAsync(done.ToLog(), ct);
         plan.Freed.ForEach(a => _freedAt[a] = _time.GetTimestamp());
         lost.ForEach(l => Log.LeaseLost(_logger, l.Lease.Address, l.Lease.Handle, l.Lease.Bound, l.Holder));
         Log.Replayed(_logger, releases.Length, leases.Length - lost.Count, writes.Length);
+    }
+
+    /// <summary>The store did not take a replay: what was marked as doubtful for it is not.</summary>
+    private async Task UnmarkAsync(LedgerEdit unmark, LeaseLedger marked)
+    {
+        Task logged;
+        lock (_gate)
+        {
+            _busy = [];
+            var undone = unmark.Since(marked, _ledger);
+            _ledger = undone.ApplyTo(_ledger, out _);
+            logged = _log.CommitAsync(undone.ToLog(), CancellationToken.None);
+        }
+
+        await logged;
     }
 
     private static async Task ReleaseAsync(OnlinePlan plan, HeldAddress release, CancellationToken ct)

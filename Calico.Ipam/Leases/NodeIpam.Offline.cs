@@ -10,7 +10,7 @@ public sealed partial class NodeIpam
     {
         var (known, namespaceLabels) = await RecallAsync(operation.Namespace);
         LedgerEdit inverse;
-        ImmutableArray<NodeLogWrite> writes;
+        Task logged;
         object? answer;
         lock (_gate)
         {
@@ -42,16 +42,16 @@ public sealed partial class NodeIpam
 
             _lastSequence = plan.LastSequence;
             _ledger = plan.Edit.ApplyTo(_ledger, out inverse);
-            writes = LogOf(operation, plan.Edit, plan.Log);
             answer = plan.Answer;
-            operation.AbandonedLog = writes;
+            operation.AbandonedLog = LogOf(operation, plan.Edit, plan.Log);
             operation.State = OperationState.Abandoned;
             _queue.Remove(operation);
+            logged = _log.CommitAsync(operation.AbandonedLog, CancellationToken.None);
         }
 
         try
         {
-            await _log.CommitAsync(writes, CancellationToken.None);
+            await logged;
         }
         catch (CalicoException e)
         {
@@ -71,7 +71,7 @@ public sealed partial class NodeIpam
     /// <summary>The caller has stopped waiting: nothing is to remain of the operation. False: it has been answered already.</summary>
     private async Task<bool> TryAbandonAsync(NodeOperation operation)
     {
-        ImmutableArray<NodeLogWrite> writes;
+        Task logged;
         lock (_gate)
         {
             if (operation.State is OperationState.Abandoned or OperationState.Finished)
@@ -87,10 +87,10 @@ public sealed partial class NodeIpam
                 return true;
             }
 
-            writes = Doubt(operation);
+            logged = DoubtAsync(operation);
         }
 
-        await _log.CommitAsync(writes, CancellationToken.None);
+        await logged;
         return true;
     }
 
@@ -109,7 +109,7 @@ public sealed partial class NodeIpam
                 continue;
             }
 
-            ImmutableArray<NodeLogWrite> writes = [];
+            var logged = Task.CompletedTask;
             lock (_gate)
             {
                 if (operation.State is OperationState.Abandoned or OperationState.Finished)
@@ -119,13 +119,13 @@ public sealed partial class NodeIpam
 
                 if (operation.State == OperationState.Committing)
                 {
-                    writes = Doubt(operation);
+                    logged = DoubtAsync(operation);
                 }
 
                 operation.State = OperationState.Finished;
             }
 
-            await FailAsync(operation, reason, writes);
+            await FailAsync(operation, reason, logged);
         }
 
         lock (_gate)
@@ -134,18 +134,15 @@ public sealed partial class NodeIpam
         }
     }
 
-    private async Task FailAsync(NodeOperation operation, Exception reason, ImmutableArray<NodeLogWrite> writes)
+    private async Task FailAsync(NodeOperation operation, Exception reason, Task logged)
     {
-        if (!writes.IsEmpty)
+        try
         {
-            try
-            {
-                await _log.CommitAsync(writes, CancellationToken.None);
-            }
-            catch (CalicoException e)
-            {
-                Log.DoubtNotLogged(_logger, e.Message);
-            }
+            await logged;
+        }
+        catch (CalicoException e)
+        {
+            Log.DoubtNotLogged(_logger, e.Message);
         }
 
         operation.Fail(reason is CalicoException { Problem: Problem.Unavailable } unavailable
@@ -154,12 +151,15 @@ public sealed partial class NodeIpam
             : reason);
     }
 
-    private ImmutableArray<NodeLogWrite> Doubt(NodeOperation operation)
+    /// <summary>Takes what an unanswered transaction may have done as doubtful, at once in memory. Guarded by the lock.</summary>
+    /// <returns>Ends when the log says so too.</returns>
+    private Task DoubtAsync(NodeOperation operation)
     {
         var edit = new LedgerEdit();
         AddDoubts(operation, edit);
         _ledger = edit.ApplyTo(_ledger, out _);
-        return operation.AbandonedLog = LogOf(operation, edit, []);
+        operation.AbandonedLog = LogOf(operation, edit, []);
+        return _log.CommitAsync(operation.AbandonedLog, CancellationToken.None);
     }
 
     /// <summary>Journals as doubtful what an unanswered transaction may have taken or freed for the operation. Guarded by the lock.</summary>

@@ -121,16 +121,16 @@ public sealed partial class NodeIpam
     /// <summary>The store refuses a transaction because of something that one of a group wants written: they go on one by one.</summary>
     private async Task SeparateAsync(List<NodeOperation> group)
     {
-        ImmutableArray<NodeLogWrite> before;
+        Task logged;
         lock (_gate)
         {
             group.RemoveAll(o => o.State is OperationState.Abandoned or OperationState.Finished);
-            before = [.. group.SelectMany(o => LogOf(o, NoEdit, []))];
+            logged = _log.CommitAsync([.. group.SelectMany(o => LogOf(o, NoEdit, []))], CancellationToken.None);
             group.ForEach(o => o.State = OperationState.Queued);
             _busy = [];
         }
 
-        await _log.CommitAsync(before, CancellationToken.None);
+        await logged;
         foreach (var operation in group)
         {
             using var limit = new CancellationTokenSource(_options.StoreDeadline, _time);
@@ -273,6 +273,10 @@ public sealed partial class NodeIpam
     private async Task<bool> CommitAsync(List<NodeOperation> group, List<NodeOperation> planned, IpamChange change, LeaseLedger ledger,
         CancellationToken ct)
     {
+        var writes = planned.SelectMany(o => o.Plan!.ToLog()).ToImmutableArray();
+        var companions = planned.SelectMany(o => o.Plan!.Store).ToImmutableArray();
+        var transaction = change.IsEmpty && companions.IsEmpty ? null : change.Build(companions);
+        Task<StoreOutcome?> committing;
         lock (_gate)
         {
             if (!ReferenceEquals(ledger, _ledger) || planned.Exists(o => o.State != OperationState.Planning))
@@ -282,26 +286,14 @@ public sealed partial class NodeIpam
 
             planned.ForEach(o => o.State = OperationState.Committing);
             _busy = [.. planned.SelectMany(o => o.Plan!.Edit.Addresses)];
+            committing = CommitOrDistrustAsync(change, transaction, writes, ct);
         }
 
-        var writes = planned.SelectMany(o => o.Plan!.ToLog()).ToImmutableArray();
-        var companions = planned.SelectMany(o => o.Plan!.Store).ToImmutableArray();
-        if (change.IsEmpty && companions.IsEmpty)
-        {
-            if (!writes.IsEmpty)
-            {
-                await _log.CommitAsync(writes, ct);
-            }
-
-            Conclude(planned, ledger);
-            return true;
-        }
-
-        var transaction = change.Build(companions);
-        StoreOutcome outcome;
+        bool isDone;
         try
         {
-            outcome = await CommitOrDistrustAsync(change, transaction, writes, ct);
+            // Null: only the log had anything to be told.
+            isDone = await committing is not { Succeeded: false };
         }
         catch (CalicoException e) when (StoreRefusedException.Is(e))
         {
@@ -314,39 +306,44 @@ public sealed partial class NodeIpam
             throw;
         }
 
-        change.Settle(transaction, outcome);
-        if (outcome.Succeeded)
+        if (isDone)
         {
             Conclude(planned, ledger);
             _cache.Trim(new(_options.NodeName));
             return true;
         }
 
-        ImmutableArray<NodeLogWrite> again;
+        Task logged;
         lock (_gate)
         {
             _busy = [];
             _doubts += change.Vanished.IsEmpty ? 0 : 1;
-            again = [.. planned.Where(o => o.State == OperationState.Abandoned).SelectMany(o => o.AbandonedLog)];
+            // Taking back what the refused transaction had logged has taken back these too.
+            logged = _log.CommitAsync([.. planned.Where(o => o.State == OperationState.Abandoned).SelectMany(o => o.AbandonedLog)], CancellationToken.None);
             group.RemoveAll(o => o.State == OperationState.Abandoned);
             group.ForEach(o => o.State = OperationState.Planning);
         }
 
-        if (!again.IsEmpty)
-        {
-            // Taking back what the refused transaction had logged has taken back these too.
-            await _log.CommitAsync(again, CancellationToken.None);
-        }
-
+        await logged;
         return group.Count == 0;
     }
 
-    private async Task<StoreOutcome> CommitOrDistrustAsync(IpamChange change, StoreTransaction transaction, ImmutableArray<NodeLogWrite> writes,
+    /// <summary>Begun under the gate, as every write to the log: the log keeps the order of the calls, and so says what the ledger
+    /// says.</summary>
+    private async Task<StoreOutcome?> CommitOrDistrustAsync(IpamChange change, StoreTransaction? transaction, ImmutableArray<NodeLogWrite> writes,
         CancellationToken ct)
     {
+        if (transaction is null)
+        {
+            await _log.CommitAsync(writes, ct);
+            return null;
+        }
+
         try
         {
-            return await _log.CommitAsync(_store, transaction, writes, ct);
+            var outcome = await _log.CommitAsync(_store, transaction, writes, ct);
+            change.Settle(transaction, outcome);
+            return outcome;
         }
         catch (Exception)
         {

@@ -32,6 +32,8 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
 
     public HealthBoard Health { get; private set; } = null!;
 
+    public NodeIpam Addresses => _ipam;
+
     public override IWorkloadNetwork Network => Workloads;
 
     public override IWorkloadDataplane Dataplane => Workloads;
@@ -71,6 +73,9 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
         await host.MakeAsync();
         return host;
     }
+
+    /// <summary>The same namespace for the same name.</summary>
+    public NetworkNamespace OpenNamespace(string name) => _namespaces.Open($"/run/netns/{name}");
 
     public override NetworkNamespace CreateNamespace() => _namespaces.Open($"/run/netns/n{Interlocked.Increment(ref _made)}");
 
