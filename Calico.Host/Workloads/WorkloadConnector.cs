@@ -288,14 +288,14 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
         [LoggerMessage(1108, LogLevel.Information, "{Endpoint}: prepared again: {Reason}")]
         public static partial void PreparedAgain(ILogger logger, WorkloadEndpointId endpoint, string reason);
 
+        [LoggerMessage(1190, LogLevel.Warning, "address {Address} was bound to {Endpoint}, which is no endpoint of this node; it is free again")]
+        public static partial void StrayLease(ILogger logger, System.Net.IPAddress address, WorkloadEndpointId endpoint);
+
         [LoggerMessage(1165, LogLevel.Error, "{Endpoint}: {Reason}")]
         public static partial void AddressLost(ILogger logger, WorkloadEndpointId endpoint, string reason);
 
         [LoggerMessage(1166, LogLevel.Information, "{Endpoint}: it has its address again and is open")]
         public static partial void AddressBack(ILogger logger, WorkloadEndpointId endpoint);
-
-        [LoggerMessage(1190, LogLevel.Warning, "address {Address} was bound to {Endpoint}, which is no endpoint of this node; it is free again")]
-        public static partial void StrayLease(ILogger logger, System.Net.IPAddress address, WorkloadEndpointId endpoint);
 
         [LoggerMessage(1107, LogLevel.Error, "{Endpoint}: its removal failed after its caller had gone: {Reason}")]
         public static partial void RemovalFailed(ILogger logger, WorkloadEndpointId endpoint, string reason);

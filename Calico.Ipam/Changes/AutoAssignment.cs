@@ -151,7 +151,7 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
         return request.Use == IntendedUse.LoadBalancer
             ? ImmutableDictionary<string, string>.Empty
             : await facts.NodeLabelsAsync(request.Host, ct)
-                ?? throw new CalicoException(Problem.NotFound, $"resource does not exist: Node({request.Host}) with error: <nil>");
+                ?? throw new CalicoException(Problem.NotFound, $"resource does not exist: Node({request.Host})");
     }
 
     private async Task<ImmutableArray<IpamPool>> PoolsAsync(Run run, IReadOnlyDictionary<string, string> nodeLabels, CancellationToken ct)

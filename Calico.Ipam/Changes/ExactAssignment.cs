@@ -93,7 +93,7 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
     public async Task ReleaseByHandleAsync(string handle, CancellationToken ct)
     {
         var value = await change.HandleAsync(handle, ct)
-            ?? throw new CalicoException(Problem.NotFound, $"resource does not exist: IPAMHandle({handle}) with error: <nil>");
+            ?? throw new CalicoException(Problem.NotFound, $"resource does not exist: IPAMHandle({handle})");
         foreach (var text in value.Block.Keys)
         {
             if (Cidr.TryParse(text, out var cidr) && await change.BlockAsync(cidr, ct) is { } block)

@@ -289,11 +289,10 @@ public sealed partial class NodeIpam
             committing = CommitOrDistrustAsync(change, transaction, writes, ct);
         }
 
-        bool isDone;
+        StoreOutcome? outcome;
         try
         {
-            // Null: only the log had anything to be told.
-            isDone = await committing is not { Succeeded: false };
+            outcome = await committing;
         }
         catch (CalicoException e) when (StoreRefusedException.Is(e))
         {
@@ -306,7 +305,8 @@ public sealed partial class NodeIpam
             throw;
         }
 
-        if (isDone)
+        // Null: only the log had anything to be told.
+        if (outcome is not { Succeeded: false })
         {
             Conclude(planned, ledger);
             _cache.Trim(new(_options.NodeName));
