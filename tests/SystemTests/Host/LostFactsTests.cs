@@ -59,12 +59,12 @@ public sealed class LostFactsTests
         var b = await _cni.AddAsync("b", "b");
         var refused = await _cni.Host.CalicoctlAsync("delete node node1");
         Assert.That(refused.ExitCode, Is.Not.Zero);
-        Assert.That(refused.Output + refused.Error, Does.Contain("node node1 is in use: its host runs"));
+        Assert.That(refused.Output + refused.Error, Does.Contain("node1").And.Contain("is in use").And.Contain("--force"));
 
         foreach (var prefix in (string[])["/calico/resources/v3/projectcalico.org/nodes", "/calico/ipam/v2/assignment", "/calico/resources/v3/projectcalico.org/workloadendpoints"])
         {
             await _cni.Host.ShellAsync($"{Client} del --prefix {prefix}");
-            await UntilAsync("calicoctl get workloadendpoints -A | grep -c cali; calicoctl get node node1 -o name 2>/dev/null | wc -l; calicoctl ipam check >/dev/null && echo agree", "2\n1\nagree");
+            await UntilAsync("calicoctl get workloadendpoints -A | grep -c cali; calicoctl get nodes | grep -c node1; calicoctl ipam check >/dev/null && echo agree", "2\n1\nagree");
         }
 
         await UntilAsync("calicoctl status >/dev/null && echo ready", "ready");
@@ -88,7 +88,7 @@ public sealed class LostFactsTests
     {
         await _cni.AddAsync("a", "a");
         await UntilAsync($"{Client} get --prefix --keys-only /calico/ipam/v2/handle/parked | wc -w", "1");
-        await _cni.Host.ShellAsync($"for i in $(seq 20); do head -c 1000000 /dev/zero | tr '\\0' x | {Client} put /fill/$i >/dev/null 2>&1; done; {Client} alarm list | grep NOSPACE");
+        await _cni.Host.ShellAsync($"for i in $(seq 20); do head -c 1000000 /dev/zero | tr '\\0' x | {Client} put /fill/$i >/dev/null 2>&1 || true; done; {Client} alarm list | grep NOSPACE");
 
         await _cni.DeleteAsync("a", "a");
         await _cni.AddAsync("b", "b");
