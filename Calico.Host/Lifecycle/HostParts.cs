@@ -47,6 +47,7 @@ internal sealed partial class HostParts : IAsyncDisposable
     private readonly EndpointPublisher _publisher;
     private readonly HostProfiles _profiles;
     private readonly HostNamespaces _namespaces = new();
+    private readonly UpkeepRound _round;
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly SemaphoreSlim _collect = new(0, 1);
 
@@ -56,6 +57,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         (_settings, _machine, _log, _store, _embedded) = (settings, machine, log, store, embedded);
         (_health, _gate, _time, _loggers) = (health, gate, time, loggers);
         _logger = loggers.CreateLogger<HostParts>();
+        _round = new(health, _logger);
         Node = new(nodeName, machine.BootId, settings.InterfacePrefix, MtuOf(settings));
         View = new(nodeName, time);
         Snapshot = new(log, time, loggers.CreateLogger<PolicySnapshot>());
@@ -66,12 +68,13 @@ internal sealed partial class HostParts : IAsyncDisposable
             NodeName = nodeName,
             InterfacePrefix = settings.InterfacePrefix,
             RouteProtocol = settings.RouteProtocol,
-            MarkMask = MarkMaskOf(settings),
+            MarkMask = settings.MarkBits(),
         };
         var network = new HostNetwork(_broker);
         Dataplane = new(options, network, time, loggers);
         _wiring = new(Dataplane, network, options, time, loggers);
         _kernel = new(Dataplane, _wiring);
+        Dataplane.Changed += (_, _) => health.Report("dataplane", "kernel", Dataplane.LastError is null, Dataplane.LastError?.Split('\n')[0] ?? "");
         Dataplane.LinkGone += (_, _) => Wake(_collect);
         Connector = new(Book, Ipam, log, store, _kernel, Node, time, loggers.CreateLogger<WorkloadConnector>());
         _publisher = new(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
@@ -174,6 +177,12 @@ internal sealed partial class HostParts : IAsyncDisposable
             await new NodeRegistration(_store, _settings, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<NodeRegistration>()).RunAsync(limit.Token);
             _health.Report("host", "registration", true, "");
         }
+        catch (CalicoException e) when (e.Problem is Problem.Damaged or Problem.Conflict)
+        {
+            // One value that is not readable keeps nobody from the network; it is said until it is mended.
+            _health.Report("host", "registration", false, e.Message);
+            Log.RegisterLater(_logger, e.Message);
+        }
         catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
         {
             _health.Report("host", "registration", false, "the datastore does not answer; tried again");
@@ -187,22 +196,18 @@ internal sealed partial class HostParts : IAsyncDisposable
         while (true)
         {
             await _wake.WaitAsync(MaintenanceInterval, ct);
-            await TryAsync("store upkeep", async () =>
-            {
-                if (_health.Lines.Any(l => l is { Part: "host", Check: "registration", Ok: false }))
+            await _round.RunAsync("store upkeep", ct,
+                () => _health.Lines.Any(l => l is { Part: "host", Check: "registration", Ok: false }) ? RegisterAsync(ct) : Task.CompletedTask,
+                () => _profiles.ReplayAsync(ct),
+                () => Ipam.MaintainAsync(ct),
+                async () =>
                 {
-                    await RegisterAsync(ct);
-                }
-
-                await _profiles.ReplayAsync(ct);
-                await Ipam.MaintainAsync(ct);
-                if (await _publisher.RepairAsync(ct) > 0)
-                {
-                    await _profiles.RestoreAsync(ct);
-                }
-
-                await _profiles.CollectAsync(ct);
-            }, ct);
+                    if (await _publisher.RepairAsync(ct) > 0)
+                    {
+                        await _profiles.RestoreAsync(ct);
+                    }
+                },
+                () => _profiles.CollectAsync(ct));
         }
     }
 
@@ -217,11 +222,9 @@ internal sealed partial class HostParts : IAsyncDisposable
                 await Task.Delay(CollectDelay, _time, ct);
             }
 
-            await TryAsync("collection", async () =>
-            {
-                await Connector.CollectDeadAsync(ct);
-                await _kernel.TakeOrphansAsync(Book, ct);
-            }, ct);
+            await _round.RunAsync("collection", ct,
+                () => Connector.CollectDeadAsync(ct),
+                () => _kernel.TakeOrphansAsync(Book, ct));
         }
     }
 
@@ -286,30 +289,9 @@ internal sealed partial class HostParts : IAsyncDisposable
         }
     }
 
-    private async Task TryAsync(string what, Func<Task> work, CancellationToken ct)
-    {
-        try
-        {
-            await work();
-            _health.Report("host", what, true, "");
-        }
-        catch (Exception e) when (!ct.IsCancellationRequested && e is CalicoException or OperationCanceledException)
-        {
-            _health.Report("host", what, false, e.Message);
-        }
-    }
-
     private static int MtuOf(HostSettings settings) =>
         settings.Mtu != 0 ? settings.Mtu
         : AddressDetection.Find(settings.Ipv4 is "none" or "" ? "autodetect" : settings.Ipv4, System.Net.Sockets.AddressFamily.InterNetwork, "IP")?.Mtu ?? 1500;
-
-    private static uint MarkMaskOf(HostSettings settings)
-    {
-        var text = settings.MarkMask.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? settings.MarkMask[2..] : settings.MarkMask;
-        return uint.TryParse(text, System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture, out var mask) && System.Numerics.BitOperations.PopCount(mask) >= 2
-            ? mask
-            : throw new CalicoException(Problem.Invalid, $"FELIX_NFTABLESMARKMASK is '{settings.MarkMask}'; it has to be a hexadecimal mask of at least two bits", "FELIX_NFTABLESMARKMASK");
-    }
 
     private static partial class Log
     {

@@ -40,5 +40,11 @@ public static class AddressDetection
         return found.Address is null ? null : found;
     }
 
+    /// <summary>Whether a setting is an address of the family, with or without a length, or one of the words.</summary>
+    public static bool IsSetting(string setting, AddressFamily family) => setting is "none" or "" or "autodetect"
+        || (setting.Split('/') is [var address, .. var length] && length.Length <= 1
+            && IPAddress.TryParse(address, out var parsed) && parsed.AddressFamily == family
+            && length.All(l => byte.TryParse(l, System.Globalization.NumberStyles.None, null, out var bits) && bits <= (family == AddressFamily.InterNetwork ? 32 : 128)));
+
     private static int Mtu(NetworkInterface? owner) => owner?.GetIPProperties().GetIPv4Properties()?.Mtu ?? 1500;
 }

@@ -77,7 +77,7 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
             await CreatePoolAsync(kind, "default-ipv6-ippool", "CALICO_IPV6POOL_CIDR", new()
             {
                 Cidr = settings.Ipv6PoolCidr,
-                BlockSize = 122,
+                BlockSize = HostSettings.Ipv6PoolBlockSize,
                 IpipMode = "Never",
                 VxlanMode = "Never",
                 NodeSelector = "all()",
@@ -113,7 +113,7 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
             var stored = await store.GetAsync(key, 0, ct);
             var node = stored is null
                 ? new Resource<NodeSpec> { Kind = kind.Name, Metadata = NewMetadata(nodeName) }
-                : (Resource<NodeSpec>)kind.DecodeStored(stored.Value);
+                : Read(kind, stored);
             var annotations = node.Metadata.Annotations ?? ImmutableSortedDictionary<string, string>.Empty;
             if (annotations.TryGetValue(MachineAnnotation, out var owner) && owner != machineId)
             {
@@ -146,6 +146,19 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
         }
 
         throw new CalicoException(Problem.Conflict, $"node '{nodeName}' was changed by others ten times while it was being registered");
+    }
+
+    private Resource<NodeSpec> Read(ResourceKind kind, KeyValue stored)
+    {
+        try
+        {
+            return (Resource<NodeSpec>)kind.DecodeStored(stored.Value);
+        }
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
+        {
+            throw new CalicoException(Problem.Damaged,
+                $"the Node resource '{nodeName}' in the datastore cannot be read ({e.Message}), so this node's addresses are not brought there; it is left as it is: mend or delete {stored.Key}", inner: e);
+        }
     }
 
     private async Task<bool> CreateAsync(ResourceKind kind, Resource resource, CancellationToken ct)
