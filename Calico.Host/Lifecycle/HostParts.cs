@@ -44,8 +44,9 @@ internal sealed partial class HostParts : IAsyncDisposable
     private readonly NamespaceBroker _broker = new();
     private readonly WorkloadWiring _wiring;
     private readonly KernelSide _kernel;
-    private readonly EndpointPublisher _publisher;
     private readonly HostProfiles _profiles;
+    private readonly OwnFacts _facts;
+    private readonly StoreUpkeep _upkeep;
     private readonly HostNamespaces _namespaces = new();
     private readonly UpkeepRound _round;
     private readonly SemaphoreSlim _wake = new(0, 1);
@@ -77,10 +78,13 @@ internal sealed partial class HostParts : IAsyncDisposable
         Dataplane.Changed += (_, _) => health.Report("dataplane", "kernel", Dataplane.LastError is null, Dataplane.LastError?.Split('\n')[0] ?? "");
         Dataplane.LinkGone += (_, _) => Wake(_collect);
         Connector = new(Book, Ipam, log, store, _kernel, Node, time, loggers.CreateLogger<WorkloadConnector>());
-        _publisher = new(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
-        Feed = new(View, Dataplane.Accept);
+        var publisher = new EndpointPublisher(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
+        Feed = new(View, Enforce);
         // An embedded store tells this process at once, and says nothing while nothing changes.
         _profiles = new(log, store, Feed, Book, embedded ? TimeSpan.MaxValue : ViewLifetime, time, loggers.CreateLogger<HostProfiles>());
+        _facts = new(nodeName, Book, Ipam);
+        _upkeep = new(nodeName, ct => RegisterAsync(isStart: false, ct), View, _profiles, Ipam, Connector, publisher,
+            AddressFollower.Of(settings, time), health);
         Status = new(nodeName, View, health, () => (Dataplane.EnforcedRevision, Dataplane.InSync));
     }
 
@@ -93,6 +97,8 @@ internal sealed partial class HostParts : IAsyncDisposable
     public StoreFeed Feed { get; }
 
     public PolicySnapshot Snapshot { get; }
+
+    public StoreCensus Census { get; } = new();
 
     public NodeIpam Ipam { get; }
 
@@ -125,7 +131,7 @@ internal sealed partial class HostParts : IAsyncDisposable
             Log.BadRecord(_logger, e.Message);
         });
         await Dataplane.StartAsync(ct);
-        var placed = Book.All.Where(l => l.Record.Placed && l.Record.BootId == _machine.BootId && _kernel.LinkExists(l.Record.HostInterface)).ToList();
+        var placed = Book.All.Where(l => l.Record.Conflict is null && Connector.HasLink(l.Record)).ToList();
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
         if (!_embedded && Snapshot.Read() is { } snapshot)
         {
@@ -134,7 +140,7 @@ internal sealed partial class HostParts : IAsyncDisposable
 
         if (_profiles.Pending() is { IsEmpty: false } pending)
         {
-            Dataplane.Accept(new(SyncStatus.Resync, 0, pending));
+            Enforce(new(SyncStatus.Resync, 0, pending));
         }
 
         await Connector.AdoptAsync(ct);
@@ -147,6 +153,12 @@ internal sealed partial class HostParts : IAsyncDisposable
         await foreach (var batch in syncer.RunAsync(ct))
         {
             var before = View.Sync.Status;
+            if (_facts.Observe(batch) && before == SyncStatus.InSync)
+            {
+                _upkeep.NoteLoss();
+                Wake(_wake);
+            }
+
             Feed.Accept(batch);
             if (!_embedded)
             {
@@ -160,13 +172,20 @@ internal sealed partial class HostParts : IAsyncDisposable
 
             if (batch.Status == SyncStatus.InSync && before != SyncStatus.InSync)
             {
+                // Until now the last known policy was enforced; there may be another for long.
+                Dataplane.JudgeAgain();
                 Wake(_wake);
             }
         }
     }
 
+    /// <summary>Shows the store that this host runs, until cancelled.</summary>
+    public Task HeartbeatAsync(CancellationToken ct) =>
+        new HostHeartbeat(_store, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<HostHeartbeat>()).RunAsync(ct);
+
     /// <summary>Registers this node; with a distant store that is away it is tried again by the maintenance loop.</summary>
-    public async Task RegisterAsync(CancellationToken ct)
+    /// <returns>Whether the store knows the node now.</returns>
+    public async Task<bool> RegisterAsync(bool isStart, CancellationToken ct)
     {
         try
         {
@@ -174,19 +193,26 @@ internal sealed partial class HostParts : IAsyncDisposable
             var isKnown = View.Find(new("Node", "", Node.NodeName)) is not null;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
             limit.CancelAfter(_embedded ? TimeSpan.FromSeconds(30) : isKnown ? KnownNodePatience : NewNodePatience);
-            await new NodeRegistration(_store, _settings, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<NodeRegistration>()).RunAsync(limit.Token);
-            _health.Report("host", "registration", true, "");
+            await new NodeRegistration(_store, _settings, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<NodeRegistration>()).RunAsync(isStart, limit.Token);
+            if (isStart)
+            {
+                _health.Report("host", "registration", true, "");
+            }
+
+            return true;
         }
         catch (CalicoException e) when (e.Problem is Problem.Damaged or Problem.Conflict)
         {
             // One value that is not readable keeps nobody from the network; it is said until it is mended.
             _health.Report("host", "registration", false, e.Message);
             Log.RegisterLater(_logger, e.Message);
+            return false;
         }
         catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
         {
             _health.Report("host", "registration", false, "the datastore does not answer; tried again");
             Log.RegisterLater(_logger, e.Message);
+            return false;
         }
     }
 
@@ -196,18 +222,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         while (true)
         {
             await _wake.WaitAsync(MaintenanceInterval, ct);
-            await _round.RunAsync("store upkeep", ct,
-                () => _health.Lines.Any(l => l is { Part: "host", Check: "registration", Ok: false }) ? RegisterAsync(ct) : Task.CompletedTask,
-                () => _profiles.ReplayAsync(ct),
-                () => Ipam.MaintainAsync(ct),
-                async () =>
-                {
-                    if (await _publisher.RepairAsync(ct) > 0)
-                    {
-                        await _profiles.RestoreAsync(ct);
-                    }
-                },
-                () => _profiles.CollectAsync(ct));
+            await _round.RunAsync("store upkeep", ct, () => _profiles.ReplayAsync(ct), () => _upkeep.RunAsync(ct), () => _profiles.CollectAsync(ct));
         }
     }
 
@@ -224,6 +239,7 @@ internal sealed partial class HostParts : IAsyncDisposable
 
             await _round.RunAsync("collection", ct,
                 () => Connector.CollectDeadAsync(ct),
+                () => Connector.CollectStrayLeasesAsync(ct),
                 () => _kernel.TakeOrphansAsync(Book, ct));
         }
     }
@@ -236,6 +252,11 @@ internal sealed partial class HostParts : IAsyncDisposable
         foreach (var record in Book.All.Select(l => l.Record).Where(r => r.Placed && !links.Contains(r.HostInterface)))
         {
             lines.Add($"endpoint {record.Id}: its interface {record.HostInterface} is not in the kernel");
+        }
+
+        foreach (var record in Book.All.Select(l => l.Record).Where(r => r.Conflict is not null))
+        {
+            lines.Add($"endpoint {record.Id}: {record.Conflict}");
         }
 
         foreach (var link in links.Where(l => !Book.TryFindByInterface(l, out _)))
@@ -275,6 +296,12 @@ internal sealed partial class HostParts : IAsyncDisposable
         var shown = string.Join("; ", unusable.Take(UnusableShown).Select(u => $"{u.Key}: {u.Reason}"));
         _health.Report("datastore", "values", unusable.IsEmpty,
             $"{unusable.Length} stored values cannot be used, a profile or policy among them denies: {shown}{(unusable.Length > UnusableShown ? "; ..." : "")}; mend them: calicoctl get, replace");
+    }
+
+    private void Enforce(SyncBatch batch)
+    {
+        Census.Accept(batch);
+        Dataplane.Accept(batch);
     }
 
     private static void Wake(SemaphoreSlim sleeper)

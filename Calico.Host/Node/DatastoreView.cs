@@ -8,7 +8,9 @@ namespace Calico.Host.Node;
 /// <remarks>One writer (the sync loop), any number of readers.</remarks>
 public sealed class DatastoreView(string nodeName, TimeProvider time)
 {
-    private static readonly ImmutableHashSet<string> Kinds = ["IPPool", "Profile", "ClusterInformation", "FelixConfiguration", "IPReservation"];
+    /// <summary>The kinds that the host itself looks at.</summary>
+    public static ImmutableHashSet<string> Kinds { get; } =
+        ["IPPool", "Profile", "ClusterInformation", "FelixConfiguration", "IPReservation", "WorkloadEndpoint", "Node"];
 
     private readonly Lock _guard = new();
     private readonly Dictionary<ResourceKey, SyncUpdate> _known = [];
@@ -110,6 +112,6 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
     }
 
     private bool IsKept(SyncUpdate update) => Kinds.Contains(update.Key.Kind)
-        || (update.Key.Kind == "Node" && update.Key.Name == nodeName)
-        || (update.Value is Resource<WorkloadEndpointSpec> endpoint && endpoint.Spec.Node == nodeName);
+        && (update.Key.Kind != "Node" || update.Key.Name == nodeName)
+        && (update.Key.Kind != "WorkloadEndpoint" || update.Value is Resource<WorkloadEndpointSpec> endpoint && endpoint.Spec.Node == nodeName);
 }
