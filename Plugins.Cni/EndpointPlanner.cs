@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
 using Calico.Plugins.Cni.Protocol;
 using Microsoft.Extensions.Logging;
 
@@ -12,6 +14,8 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
 {
     private static readonly CniRoute DefaultIpv4 = new(new IPNetwork(IPAddress.Any, 0), null);
     private static readonly CniRoute DefaultIpv6 = new(new IPNetwork(IPAddress.IPv6Any, 0), null);
+
+    private const int MaxPortList = 200;
 
     /// <summary>The profile that the network's members share, and what it says when it is made.</summary>
     public static (string Name, ProfileDefaults Defaults) ProfileOf(CniCall call, NetworkConfiguration configuration)
@@ -24,6 +28,21 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
 
         var own = ImmutableSortedDictionary<string, string>.Empty.Add(configuration.Name, "");
         return (configuration.Name, new ProfileDefaults(false, own) { OpenIngress = call.Args.IsKubernetes });
+    }
+
+    /// <summary>The profile that opens the published ports, where the network's does not; null: there is nothing to open.</summary>
+    /// <remarks>By what it opens, so that containers with the same ports share it, and a person finds it. The whole digest, where the list
+    /// would be too long for a name.</remarks>
+    public static (string Name, ProfileDefaults Defaults)? PortsProfileOf(CniCall call, NetworkConfiguration configuration)
+    {
+        if (configuration.PublishedPorts.IsEmpty || ProfileOf(call, configuration).Defaults.OpenIngress)
+            return null;
+        var ports = configuration.PublishedPorts.DistinctBy(p => (p.Protocol, p.ContainerPort)).OrderBy(p => p.Protocol).ThenBy(p => p.ContainerPort)
+            .Select(p => new PublishedPort(p.Protocol, null, 0, 0, p.ContainerPort)).ToImmutableArray();
+        var list = string.Join('.', ports.Select(p => string.Create(CultureInfo.InvariantCulture,
+            $"{(p.Protocol == ProtocolType.Tcp ? "tcp" : p.Protocol == ProtocolType.Udp ? "udp" : "sctp")}-{p.ContainerPort}")));
+        var name = list.Length <= MaxPortList ? list : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(list)));
+        return ($"publish.{name}", new ProfileDefaults(false, ImmutableSortedDictionary<string, string>.Empty) { OpenPorts = ports });
     }
 
     /// <param name="request">A valid ADD.</param>
@@ -43,7 +62,8 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
             Instance = call.ContainerId,
             Network = configuration.Name,
             Namespace = call.Args.IsKubernetes ? call.Args.PodNamespace : "default",
-            Profiles = [ProfileOf(call, configuration).Name],
+            // The network's first: what it denies by name, a published port does not open.
+            Profiles = [ProfileOf(call, configuration).Name, .. PortsProfileOf(call, configuration) is { } ports ? (string[])[ports.Name] : []],
             Labels = configuration.Labels,
             Claim = claim,
             Unmanaged = claim is null ? [.. unmanaged.Select(a => InterfaceAddress.Host(a).ToNetwork())] : [],

@@ -40,6 +40,8 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
 
         var (profile, defaults) = EndpointPlanner.ProfileOf(call, configuration);
         await profiles.EnsureAsync(profile, defaults, ct);
+        if (EndpointPlanner.PortsProfileOf(call, configuration) is { } ports)
+            await profiles.EnsureAsync(ports.Name, ports.Defaults, ct);
 
         var delegated = !configuration.Ipam.IsDelegated ? null
             // A retry: the delegate has given these already and would refuse to give them again.
