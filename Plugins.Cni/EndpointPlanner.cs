@@ -2,8 +2,6 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography;
-using System.Text;
 using Calico.Plugins.Cni.Protocol;
 using Microsoft.Extensions.Logging;
 
@@ -15,9 +13,7 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     private static readonly CniRoute DefaultIpv4 = new(new IPNetwork(IPAddress.Any, 0), null);
     private static readonly CniRoute DefaultIpv6 = new(new IPNetwork(IPAddress.IPv6Any, 0), null);
 
-    private const int MaxPortList = 200;
-
-    /// <summary>The profile that the network's members share, and what it says when it is made.</summary>
+    /// <summary>What the profile that the network's members share is called after, and what it says when it is made.</summary>
     public static (string Name, ProfileDefaults Defaults) ProfileOf(CniCall call, NetworkConfiguration configuration)
     {
         if (configuration.IsKubernetesPolicy && call.Args.IsKubernetes)
@@ -31,8 +27,7 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     }
 
     /// <summary>The profile that opens the published ports, where the network's does not; null: there is nothing to open.</summary>
-    /// <remarks>By what it opens, so that containers with the same ports share it, and a person finds it. The whole digest, where the list
-    /// would be too long for a name.</remarks>
+    /// <remarks>By what it opens, so that containers with the same ports share it, and a person finds it.</remarks>
     public static (string Name, ProfileDefaults Defaults)? PortsProfileOf(CniCall call, NetworkConfiguration configuration)
     {
         if (configuration.PublishedPorts.IsEmpty || ProfileOf(call, configuration).Defaults.OpenIngress)
@@ -41,15 +36,15 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
             .Select(p => new PublishedPort(p.Protocol, null, 0, 0, p.ContainerPort)).ToImmutableArray();
         var list = string.Join('.', ports.Select(p => string.Create(CultureInfo.InvariantCulture,
             $"{(p.Protocol == ProtocolType.Tcp ? "tcp" : p.Protocol == ProtocolType.Udp ? "udp" : "sctp")}-{p.ContainerPort}")));
-        var name = list.Length <= MaxPortList ? list : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(list)));
-        return ($"publish.{name}", new ProfileDefaults(false, ImmutableSortedDictionary<string, string>.Empty) { OpenPorts = ports });
+        return ($"publish.{list}", new ProfileDefaults(false, ImmutableSortedDictionary<string, string>.Empty) { OpenPorts = ports });
     }
 
     /// <param name="request">A valid ADD.</param>
     /// <param name="id">From <see cref="EndpointLookup"/>.</param>
     /// <param name="delegated">What another IPAM gave; null: ours is asked.</param>
     /// <param name="namespaceIdentity">Interfaces of one namespace share it.</param>
-    public EndpointSpec Plan(CniRequest request, WorkloadEndpointId id, CniResult? delegated, ulong namespaceIdentity)
+    /// <param name="profiles">The profiles' names in the store, in the order they are asked.</param>
+    public EndpointSpec Plan(CniRequest request, WorkloadEndpointId id, CniResult? delegated, ulong namespaceIdentity, ImmutableArray<string> profiles)
     {
         var (call, configuration) = (request.Call, request.Configuration);
         WarnOfWhatIsNotDone(configuration);
@@ -62,8 +57,7 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
             Instance = call.ContainerId,
             Network = configuration.Name,
             Namespace = call.Args.IsKubernetes ? call.Args.PodNamespace : "default",
-            // The network's first: what it denies by name, a published port does not open.
-            Profiles = [ProfileOf(call, configuration).Name, .. PortsProfileOf(call, configuration) is { } ports ? (string[])[ports.Name] : []],
+            Profiles = profiles,
             Labels = configuration.Labels,
             Claim = claim,
             Unmanaged = claim is null ? [.. unmanaged.Select(a => InterfaceAddress.Host(a).ToNetwork())] : [],
@@ -104,8 +98,10 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
         };
     }
 
-    /// <summary>Upstream's handle.</summary>
-    public static string HandleOf(string network, string containerId) => $"{network}.{containerId}";
+    /// <summary>Upstream's handle. A dot in the container's id is escaped by what is in no name, or <c>a</c> with <c>b.c</c> would own
+    /// what <c>a.b</c> with <c>c</c> does.</summary>
+    public static string HandleOf(string network, string containerId) =>
+        $"{network}.{containerId.Replace(".", "%2e", StringComparison.Ordinal)}";
 
     /// <summary>Upstream's order: the configuration's, then the file's, then the node's.</summary>
     /// <returns>Null: the node's.</returns>

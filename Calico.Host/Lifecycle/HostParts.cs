@@ -111,7 +111,7 @@ internal sealed partial class HostParts : IAsyncDisposable
     /// <summary>The contracts an adapter's container holds.</summary>
     public void AddContracts(string adapter, IServiceCollection services)
     {
-        var workloads = new AdapterWorkloads(adapter, Connector, _gate);
+        var workloads = new AdapterWorkloads(adapter, Connector, _gate, View);
         services.AddSingleton<IWorkloadNetwork>(workloads);
         services.AddSingleton<IWorkloadDataplane>(workloads);
         services.AddSingleton<IIpam>(new AdapterIpam(adapter, Ipam, _gate));

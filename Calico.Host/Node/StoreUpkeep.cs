@@ -31,6 +31,7 @@ public sealed class StoreUpkeep(string nodeName, Func<CancellationToken, Task<bo
             await profiles.RestoreAsync(ct);
         }
 
+        health.Report("host", "endpoints", publisher.Refused.IsEmpty, string.Join("; ", publisher.Refused));
         if (isRegistered && ipam.IsSettled)
         {
             health.Report("host", Check, true, "");
