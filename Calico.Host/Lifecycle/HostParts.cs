@@ -40,8 +40,9 @@ internal sealed partial class HostParts : IAsyncDisposable
     private readonly NamespaceBroker _broker = new();
     private readonly WorkloadWiring _wiring;
     private readonly KernelSide _kernel;
-    private readonly EndpointPublisher _publisher;
     private readonly HostProfiles _profiles;
+    private readonly OwnFacts _facts;
+    private readonly StoreUpkeep _upkeep;
     private readonly HostNamespaces _namespaces = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly SemaphoreSlim _collect = new(0, 1);
@@ -70,8 +71,11 @@ internal sealed partial class HostParts : IAsyncDisposable
         _kernel = new(Dataplane, _wiring);
         Dataplane.LinkGone += (_, _) => Wake(_collect);
         Connector = new(Book, Ipam, log, store, _kernel, Node, time, loggers.CreateLogger<WorkloadConnector>());
-        _publisher = new(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
+        var publisher = new EndpointPublisher(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
         _profiles = new(log, store, View, Book, Enforce, time, loggers.CreateLogger<HostProfiles>());
+        _facts = new(nodeName, Book, Ipam);
+        _upkeep = new(nodeName, ct => RegisterAsync(isStart: false, ct), View, _profiles, Ipam, Connector, publisher,
+            AddressFollower.Of(settings, time), health);
         Status = new(nodeName, View, health, () => (Dataplane.EnforcedRevision, Dataplane.InSync));
     }
 
@@ -116,7 +120,7 @@ internal sealed partial class HostParts : IAsyncDisposable
             Log.BadRecord(_logger, e.Message);
         });
         await Dataplane.StartAsync(ct);
-        var placed = Book.All.Where(l => l.Record.Placed && l.Record.BootId == _machine.BootId && _kernel.LinkExists(l.Record.HostInterface)).ToList();
+        var placed = Book.All.Where(l => l.Record.Conflict is null && Connector.HasLink(l.Record)).ToList();
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
         if (!_embedded && Snapshot.Read() is { } snapshot)
         {
@@ -139,6 +143,12 @@ internal sealed partial class HostParts : IAsyncDisposable
         await foreach (var batch in syncer.RunAsync(ct))
         {
             var before = View.Sync.Status;
+            if (_facts.Observe(batch) && before == SyncStatus.InSync)
+            {
+                _upkeep.NoteLoss();
+                Wake(_wake);
+            }
+
             View.Accept(batch);
             Enforce(batch);
             if (!_embedded)
@@ -148,13 +158,20 @@ internal sealed partial class HostParts : IAsyncDisposable
 
             if (batch.Status == SyncStatus.InSync && before != SyncStatus.InSync)
             {
+                // Until now the last known policy was enforced; there may be another for long.
+                Dataplane.JudgeAgain();
                 Wake(_wake);
             }
         }
     }
 
+    /// <summary>Shows the store that this host runs, until cancelled.</summary>
+    public Task HeartbeatAsync(CancellationToken ct) =>
+        new HostHeartbeat(_store, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<HostHeartbeat>()).RunAsync(ct);
+
     /// <summary>Registers this node; with a distant store that is away it is tried again by the maintenance loop.</summary>
-    public async Task RegisterAsync(CancellationToken ct)
+    /// <returns>Whether the store knows the node now.</returns>
+    public async Task<bool> RegisterAsync(bool isStart, CancellationToken ct)
     {
         try
         {
@@ -162,13 +179,19 @@ internal sealed partial class HostParts : IAsyncDisposable
             var isKnown = View.Find(new("Node", "", Node.NodeName)) is not null;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
             limit.CancelAfter(_embedded ? TimeSpan.FromSeconds(30) : isKnown ? KnownNodePatience : NewNodePatience);
-            await new NodeRegistration(_store, _settings, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<NodeRegistration>()).RunAsync(limit.Token);
-            _health.Report("host", "registration", true, "");
+            await new NodeRegistration(_store, _settings, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<NodeRegistration>()).RunAsync(isStart, limit.Token);
+            if (isStart)
+            {
+                _health.Report("host", "registration", true, "");
+            }
+
+            return true;
         }
         catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
         {
             _health.Report("host", "registration", false, "the datastore does not answer; tried again");
             Log.RegisterLater(_logger, e.Message);
+            return false;
         }
     }
 
@@ -178,17 +201,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         while (true)
         {
             await _wake.WaitAsync(MaintenanceInterval, ct);
-            await TryAsync("store upkeep", async () =>
-            {
-                if (_health.Lines.Any(l => l is { Part: "host", Check: "registration", Ok: false }))
-                {
-                    await RegisterAsync(ct);
-                }
-
-                await _profiles.ReplayAsync(ct);
-                await Ipam.MaintainAsync(ct);
-                await _publisher.RepairAsync(ct);
-            }, ct);
+            await TryAsync("store upkeep", () => _upkeep.RunAsync(ct), ct);
         }
     }
 
@@ -206,6 +219,7 @@ internal sealed partial class HostParts : IAsyncDisposable
             await TryAsync("collection", async () =>
             {
                 await Connector.CollectDeadAsync(ct);
+                await Connector.CollectStrayLeasesAsync(ct);
                 await _kernel.TakeOrphansAsync(Book, ct);
             }, ct);
         }
@@ -219,6 +233,11 @@ internal sealed partial class HostParts : IAsyncDisposable
         foreach (var record in Book.All.Select(l => l.Record).Where(r => r.Placed && !links.Contains(r.HostInterface)))
         {
             lines.Add($"endpoint {record.Id}: its interface {record.HostInterface} is not in the kernel");
+        }
+
+        foreach (var record in Book.All.Select(l => l.Record).Where(r => r.Conflict is not null))
+        {
+            lines.Add($"endpoint {record.Id}: {record.Conflict}");
         }
 
         foreach (var link in links.Where(l => !Book.TryFindByInterface(l, out _)))

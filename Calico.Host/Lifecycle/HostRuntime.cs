@@ -50,6 +50,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             MachineId = machine.MachineId,
             NodeName = nodeName,
             Adopt = settings.AdoptStore,
+            BoundToName = [EndpointRecord.Section, .. NodeIpam.BoundToName],
             HowToAdopt = "start once with CALICO_ADOPT_STORE=true",
         }, _time, loggers.CreateLogger<EmbeddedEngine>(), ct);
         _stops.Add(("node log", engine.DisposeAsync));
@@ -101,7 +102,8 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             _loops.Add(Guard("snapshot", parts.Snapshot.RunAsync));
         }
 
-        await parts.RegisterAsync(ct);
+        _loops.Add(Guard("heartbeat", parts.HeartbeatAsync));
+        await parts.RegisterAsync(isStart: true, ct);
         _gate.Reason = "addresses are being loaded";
         await parts.Ipam.LoadAsync(ct);
         await parts.Connector.CollectDeadAsync(ct);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 
 namespace Calico.Host.Workloads;
@@ -10,9 +11,10 @@ namespace Calico.Host.Workloads;
 /// <param name="others">Endpoints that are in its namespace group already.</param>
 /// <param name="pools">All pools.</param>
 /// <param name="node">This node.</param>
-/// <param name="isTaken">Whether another endpoint has an interface name.</param>
+/// <param name="hostInterface">Its host side's name.</param>
+/// <param name="mac">Its MAC, if it asks for none.</param>
 internal sealed class EndpointDraft(string adapter, EndpointSpec spec, IReadOnlyCollection<EndpointRecord> others, ImmutableArray<AddressPool> pools,
-    NodeFacts node, Func<string, bool> isTaken)
+    NodeFacts node, string hostInterface, PhysicalAddress mac)
 {
     public ImmutableArray<AddressPool> Pools => pools;
 
@@ -38,8 +40,8 @@ internal sealed class EndpointDraft(string adapter, EndpointSpec spec, IReadOnly
             LabelsPending = spec.LabelsPending,
             Addresses = [.. addresses.Select(a => a.ToString())],
             Leases = [.. leases.Select(LeaseRecord.From)],
-            HostInterface = InterfaceNames.HostInterface(node.InterfacePrefix, spec.Id, isTaken),
-            Mac = EndpointRecord.Format(spec.Mac ?? InterfaceNames.Mac(spec.Id)),
+            HostInterface = hostInterface,
+            Mac = EndpointRecord.Format(spec.Mac ?? mac),
             Mtu = spec.Mtu ?? node.Mtu,
             Gateway4 = addresses.Any(a => a.PrefixLength == 32) ? gateway.ToString() : null,
             DefaultRoute = defaultRoute,

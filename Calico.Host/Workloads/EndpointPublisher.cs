@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
@@ -14,6 +13,9 @@ namespace Calico.Host.Workloads;
 public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore store, DatastoreView view, NodeFacts node, TimeProvider time,
     ILogger<EndpointPublisher> logger)
 {
+    /// <summary>Records that others are to see: not those whose address is another's.</summary>
+    private IEnumerable<EndpointRecord> Published => book.All.Select(l => l.Record).Where(r => r.Conflict is null);
+
     /// <summary>Once through all; cheap when nothing differs.</summary>
     /// <returns>How many resources were written or deleted.</returns>
     public async Task<int> RepairAsync(CancellationToken ct)
@@ -24,7 +26,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         }
 
         var stored = view.OwnEndpoints.ToDictionary(e => WorkloadEndpointResource.KeyOf(e.Metadata.Namespace ?? "default", e.Metadata.Name));
-        var records = book.All.Select(l => l.Record).ToLookup(KeyOf);
+        var records = Published.ToLookup(KeyOf);
         var repaired = 0;
         // Two records of one name (an adapter's odd facts) would write each other over for ever: the first has it.
         foreach (var record in records.Select(r => r.First()).Where(r => !IsCurrent(stored.GetValueOrDefault(KeyOf(r)), r)))
@@ -50,7 +52,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         using var hold = await book.Locks.EnterAsync(seen.Id, ct);
         var key = KeyOf(seen);
         // A removal takes the resource away before the record: without the lock it would be put back.
-        if (!book.TryFind(seen.Id, out var life) || KeyOf(life.Record) != key)
+        if (!book.TryFind(seen.Id, out var life) || KeyOf(life.Record) != key || life.Record.Conflict is not null)
         {
             return false;
         }
@@ -70,7 +72,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
     {
         // An endpoint that is being prepared has its resource a moment before its record is in the book; it holds its lock meanwhile.
         using var hold = await book.Locks.EnterAsync(id, ct);
-        if (book.All.Any(l => KeyOf(l.Record) == key) || await store.GetAsync(key, 0, ct) is not { } stored || Decode(stored)?.Spec.Node != node.NodeName)
+        if (Published.Any(r => KeyOf(r) == key) || await store.GetAsync(key, 0, ct) is not { } stored || Decode(stored)?.Spec.Node != node.NodeName)
         {
             return false;
         }
@@ -95,7 +97,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         {
             return stored is null ? null : ResourceKinds.All["WorkloadEndpoint"].DecodeStored(stored.Value) as Resource<WorkloadEndpointSpec>;
         }
-        catch (Exception e) when (e is JsonException or CalicoException)
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
             // Damaged by whoever wrote it: as if it were another's text, it is written over.
             return null;

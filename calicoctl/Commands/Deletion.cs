@@ -64,6 +64,6 @@ internal sealed class Deletion(CliEnvironment environment, CliSession session, I
             throw new CliException(use.Describe(key));
         }
 
-        await session.Client.DeleteAsync(key, null, ct);
+        await session.Client.DeleteAsync(key, null, force, ct);
     }
 }

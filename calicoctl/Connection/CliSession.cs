@@ -70,7 +70,7 @@ internal sealed class CliSession : IAsyncDisposable
         {
             await new ClusterInitialization(Client).EnsureAsync("", "", ct);
         }
-        catch (CalicoException e) when (e.Problem != Problem.Unavailable)
+        catch (CalicoException e) when (e.Problem != Problem.Unavailable || StoreRefusedException.Is(e))
         {
             await _environment.Error.WriteLineAsync($"Warning: cannot initialize the datastore: {e.Message}");
         }

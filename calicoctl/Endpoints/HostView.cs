@@ -1,6 +1,6 @@
-using Calico.Cli.Commands.Ipam;
 using Calico.Cli.Connection;
 using Calico.Datastore.Resources;
+using Calico.Ipam;
 
 namespace Calico.Cli.Endpoints;
 

@@ -89,6 +89,11 @@ internal sealed class IpamCheck(CliEnvironment environment, CliSession session, 
         Say("Loading all handles");
         Say($"Found {snapshot.Handles.Count} handles; {Details(report, AuditProblem.HandleDisagrees)} times blocks and handles do not agree.");
         Say($"Found {Details(report, AuditProblem.AffinityDisagrees)} times that blocks and affinities do not agree.");
+        if (report.Findings.Any(finding => finding.Problem == AuditProblem.BlocksOverlap))
+        {
+            Say($"Found {Details(report, AuditProblem.BlocksOverlap)} blocks that lie in another.");
+        }
+
         if (!snapshot.Damaged.IsEmpty)
         {
             Say($"Found {Details(report, AuditProblem.BlockDamaged)} values that cannot be read.");

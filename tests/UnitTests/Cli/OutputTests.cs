@@ -117,7 +117,7 @@ public sealed class OutputTests
         var cli = Cluster();
         Assert.That(await cli.RunAsync("", "ipam", "check"), Is.EqualTo(1));
         Assert.That(cli.Output, Is.EqualTo(
-            "2 problems in 1 pool, 1 block, 0 nodes, 0 endpoints\n" +
+            "2 problems in 1 pool, 1 block, 2 nodes, 0 endpoints\n" +
             "  10.0.0.1         bound to cni/w1/eth0, which is not known\n" +
             "                   calicoctl ipam who 10.0.0.1\n" +
             "  10.0.0.2         handle \"h2\" has it and nothing uses it\n" +
@@ -194,6 +194,11 @@ public sealed class OutputTests
         var cli = new CliRun { HostSocket = socket };
         cli.Store.Set(ResourceKind.Root + "ippools/p",
             """{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"p","uid":"u","creationTimestamp":"2026-01-01T00:00:00Z"},"spec":{"cidr":"10.0.0.0/28","blockSize":30}}""");
+        foreach (var node in (string[])["node1", "node2"])
+        {
+            cli.Store.Set(ResourceKind.Root + $"nodes/{node}", $$$"""{"kind":"Node","apiVersion":"projectcalico.org/v3","metadata":{"name":"{{{node}}}","uid":"u"},"spec":{}}""");
+        }
+
         cli.Store.Set("/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-30", """
             {"cidr":"10.0.0.0/30","affinity":"host:node1","allocations":[2,0,1,null],"unallocated":[3],"attributes":[
               {"handle_id":"h1","secondary":{"node":"node1","timestamp":"2026-01-02 03:04:05.0000000 +0000 UTC","purpose":"Endpoint","adapter":"cni","bound":"cni/w1/eth0"}},
