@@ -70,12 +70,22 @@ public sealed partial class PluginCommands(string root, TextWriter output)
 
     public void List()
     {
-        var found = PluginFolder.Scan(root, (name, problem) => output.WriteLine($"{name,-16} -          {problem}"));
+        var refused = new List<string>();
+        var found = PluginFolder.Scan(root, (name, version, problem) => refused.Add($"{name,-16} {version ?? "-",-10} not usable: {problem}"));
+        if (found.Count + refused.Count == 0)
+        {
+            output.WriteLine($"no adapter is installed in {root}: calico-host plugin install <package or folder>");
+            return;
+        }
+
         output.WriteLine($"{"NAME",-16} {"VERSION",-10} FOLDER");
+        var seen = new HashSet<string>();
         foreach (var plugin in found)
         {
-            output.WriteLine($"{plugin.Name,-16} {plugin.Version,-10} {plugin.Directory}");
+            output.WriteLine($"{plugin.Name,-16} {plugin.Version,-10} {plugin.Directory}{(seen.Add(plugin.Name) ? "" : "  (kept for going back)")}");
         }
+
+        refused.ForEach(output.WriteLine);
     }
 
     /// <summary>Removes a version, or the adapter with all of them.</summary>
@@ -129,7 +139,7 @@ public sealed partial class PluginCommands(string root, TextWriter output)
                 throw new CalicoException(Problem.Invalid, $"{package}: the entry '{entry.FullName}' points outside the package", "source");
             }
 
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!, AtomicFile.Folder);
             entry.ExtractToFile(path, overwrite: false);
         }
 
@@ -141,7 +151,7 @@ public sealed partial class PluginCommands(string root, TextWriter output)
         foreach (var file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
         {
             var path = Path.Combine(staging, Path.GetRelativePath(folder, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!, AtomicFile.Folder);
             File.Copy(file, path);
         }
 

@@ -22,6 +22,10 @@ internal sealed partial class HostParts : IAsyncDisposable
     private static readonly TimeSpan MaintenanceInterval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan CollectDelay = TimeSpan.FromSeconds(1);
 
+    // A distant store that is well confirms every five seconds.
+    private static readonly TimeSpan ViewLifetime = TimeSpan.FromMinutes(1);
+    private const int UnusableShown = 5;
+
     // What a distant store is given before the start goes on without it. A node that was registered by an earlier start has little to
     // say to it and workloads that wait: their ADDs are served from what the node log holds.
     private static readonly TimeSpan NewNodePatience = TimeSpan.FromSeconds(2);
@@ -55,7 +59,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         _logger = loggers.CreateLogger<HostParts>();
         Node = new(nodeName, machine.BootId, settings.InterfacePrefix, MtuOf(settings));
         View = new(nodeName, time);
-        Snapshot = new(log, loggers.CreateLogger<PolicySnapshot>());
+        Snapshot = new(log, time, loggers.CreateLogger<PolicySnapshot>());
         // The embedded store is this process's own: slow is not away, and there is nothing else to serve from.
         Ipam = new(store, log, new() { NodeName = nodeName, ParkedAddresses = embedded ? 0 : 8, StorePatience = TimeSpan.FromMilliseconds(embedded ? 2000 : 50), Facts = new HostIpamFacts(View, new StoreIpamFacts(store), nodeName, time) }, time, loggers.CreateLogger<NodeIpam>());
         var options = new DataplaneOptions
@@ -72,7 +76,9 @@ internal sealed partial class HostParts : IAsyncDisposable
         Dataplane.LinkGone += (_, _) => Wake(_collect);
         Connector = new(Book, Ipam, log, store, _kernel, Node, time, loggers.CreateLogger<WorkloadConnector>());
         var publisher = new EndpointPublisher(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
-        _profiles = new(log, store, View, Book, Enforce, time, loggers.CreateLogger<HostProfiles>());
+        Feed = new(View, Enforce);
+        // An embedded store tells this process at once, and says nothing while nothing changes.
+        _profiles = new(log, store, Feed, Book, embedded ? TimeSpan.MaxValue : ViewLifetime, time, loggers.CreateLogger<HostProfiles>());
         _facts = new(nodeName, Book, Ipam);
         _upkeep = new(nodeName, ct => RegisterAsync(isStart: false, ct), View, _profiles, Ipam, Connector, publisher,
             AddressFollower.Of(settings, time), health);
@@ -84,6 +90,8 @@ internal sealed partial class HostParts : IAsyncDisposable
     public EndpointBook Book { get; } = new();
 
     public DatastoreView View { get; }
+
+    public StoreFeed Feed { get; }
 
     public PolicySnapshot Snapshot { get; }
 
@@ -124,8 +132,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
         if (!_embedded && Snapshot.Read() is { } snapshot)
         {
-            View.Accept(snapshot);
-            Enforce(snapshot);
+            Feed.Accept(snapshot);
         }
 
         if (_profiles.Pending() is { IsEmpty: false } pending)
@@ -149,11 +156,15 @@ internal sealed partial class HostParts : IAsyncDisposable
                 Wake(_wake);
             }
 
-            View.Accept(batch);
-            Enforce(batch);
+            Feed.Accept(batch);
             if (!_embedded)
             {
                 Snapshot.Accept(batch);
+            }
+
+            if (!batch.Updates.IsEmpty)
+            {
+                ReportUnusable();
             }
 
             if (batch.Status == SyncStatus.InSync && before != SyncStatus.InSync)
@@ -269,6 +280,14 @@ internal sealed partial class HostParts : IAsyncDisposable
         _broker.Dispose();
         _wake.Dispose();
         _collect.Dispose();
+    }
+
+    private void ReportUnusable()
+    {
+        var unusable = View.Unusable;
+        var shown = string.Join("; ", unusable.Take(UnusableShown).Select(u => $"{u.Key}: {u.Reason}"));
+        _health.Report("datastore", "values", unusable.IsEmpty,
+            $"{unusable.Length} stored values cannot be used, a profile or policy among them denies: {shown}{(unusable.Length > UnusableShown ? "; ..." : "")}; mend them: calicoctl get, replace");
     }
 
     private void Enforce(SyncBatch batch)

@@ -40,7 +40,9 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
     public async Task StartAsync(CancellationToken ct)
     {
         var machine = MachineIdentity.Read();
-        MakeDirectory(settings.DataDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        MakeDirectory(settings.DataDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, "CALICO_DATA_DIR");
+        // Not left to whoever binds the first socket there: that may be nobody, or an adapter that is not installed.
+        MakeDirectory(settings.RunDirectory, Commands.AtomicFile.Folder, "CALICO_RUN_DIR");
         var nodeFile = Path.Combine(settings.DataDirectory, "nodename");
         var nodeName = NodeName.Determine(settings.NodeName, nodeFile, () => System.Net.Dns.GetHostName());
 
@@ -67,7 +69,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         }
 
         var parts = new HostParts(settings, nodeName, machine, engine.Log, store, embedded, _health, _gate, _time, loggers);
-        var roster = new PluginRoster(settings.PluginDirectory, settings.EnabledPlugins, Path.Combine(settings.DataDirectory, "loading"), reader,
+        var roster = new PluginRoster(settings.PluginDirectory, settings.EnabledPlugins, settings.DataDirectory, reader,
             new(parts.AddContracts), _health, loggers);
         roster.Load();
         _stops.Add(("adapters", async () =>
@@ -203,7 +205,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         }
     }
 
-    private static void MakeDirectory(string path, UnixFileMode mode)
+    private static void MakeDirectory(string path, UnixFileMode mode, string setting)
     {
         try
         {
@@ -211,7 +213,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CalicoException(Problem.Refused, $"{path} cannot be made: {e.Message}", "CALICO_DATA_DIR", e);
+            throw new CalicoException(Problem.Refused, $"{path} cannot be made: {e.Message}", setting, e);
         }
     }
 

@@ -27,7 +27,12 @@ public sealed class StoreUpkeep(string nodeName, Func<CancellationToken, Task<bo
         Report("addresses", await connector.RetakeAsync(ct));
         Report("blocks", [.. ipam.DamagedBlocks.Select(d => $"block {d.Key} cannot be read ({d.Value}): its addresses are kept and not given out; mend or delete the value")]);
         Report("datastore", ipam.WhyDown is { } why ? [$"addresses are served without the datastore: {why}"] : []);
-        await publisher.RepairAsync(ct);
+        if (await publisher.RepairAsync(ct) > 0)
+        {
+            await profiles.RestoreAsync(ct);
+        }
+
+        await profiles.CollectAsync(ct);
         if (isRegistered && ipam.IsSettled)
         {
             health.Report("host", Check, true, "");

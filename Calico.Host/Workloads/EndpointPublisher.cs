@@ -25,7 +25,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
             return 0;
         }
 
-        var stored = view.OwnEndpoints.ToDictionary(e => WorkloadEndpointResource.KeyOf(e.Metadata.Namespace ?? "default", e.Metadata.Name));
+        var stored = view.OwnEndpoints.ToDictionary(e => WorkloadEndpointResource.KeyOf(e.Key.Namespace, e.Key.Name), e => e.Value);
         var records = Published.ToLookup(KeyOf);
         var repaired = 0;
         // Two records of one name (an adapter's odd facts) would write each other over for ever: the first has it.

@@ -27,11 +27,11 @@ public static class AuditedEndpoints
                 node.Spec.Wireguard?.InterfaceIpv4Address, node.Spec.Wireguard?.InterfaceIpv6Address,
             ])))];
 
-    /// <summary>The endpoint as the host that wrote it names it: a pod by its namespace and name.</summary>
+    /// <summary>As the host that wrote it names it: a pod by its namespace and name.</summary>
     public static WorkloadEndpointId IdOf(Resource<WorkloadEndpointSpec> endpoint) => new(endpoint.Spec.Orchestrator ?? "",
         endpoint.Spec.Workload ?? $"{endpoint.Metadata.Namespace}.{endpoint.Spec.Pod}", endpoint.Spec.Endpoint ?? "");
 
-    /// <summary>Texts that are addresses or networks of one. One address may serve two kinds of tunnel; that is one user.</summary>
+    /// <summary>Addresses, each once: one may serve two kinds of tunnel. What is no address is left out.</summary>
     public static ImmutableArray<IPAddress> Parse(IEnumerable<string?> texts) =>
         [.. texts.Select(text => text is { Length: > 0 } && AddressText.TryParse(text, out var address, out _) ? address : null).OfType<IPAddress>().Distinct()];
 }

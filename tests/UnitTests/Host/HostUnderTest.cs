@@ -226,7 +226,7 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
         Connector = new(book, _ipam, Log, Store, Kernel, Facts, TimeProvider.System, NullLogger<WorkloadConnector>.Instance);
         Workloads = new(adapter, Connector, gate);
         AdapterIpam = new(adapter, _ipam, gate);
-        HostProfiles = new(Log, Store, view, book, view.Accept, TimeProvider.System, NullLogger<HostProfiles>.Instance);
+        HostProfiles = new(Log, Store, new(view, view.Accept), book, TimeSpan.MaxValue, TimeProvider.System, NullLogger<HostProfiles>.Instance);
         Connector.Restore(e => throw e);
         await _ipam.LoadAsync(CancellationToken.None);
         await Connector.CollectDeadAsync(CancellationToken.None);
