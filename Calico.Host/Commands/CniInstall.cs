@@ -9,6 +9,9 @@ namespace Calico.Host.Commands;
 /// renamed over. The binary comes before the conflist, so that a network is never there without its plugin.</remarks>
 public sealed partial record CniInstall
 {
+    // Its conflist's name holds it, and a file, while it is written, has a name of at most 255 bytes.
+    private const int MaxName = 220;
+
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
     private static readonly string[] Roles = ["calico", "calico-ipam"];
 
@@ -28,9 +31,9 @@ public sealed partial record CniInstall
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the option's name as path; <see cref="Problem.Refused"/>.</exception>
     public IReadOnlyList<string> Run()
     {
-        if (!NetworkName().IsMatch(Network))
+        if (!NetworkName().IsMatch(Network) || Network.Length > MaxName)
         {
-            throw new CalicoException(Problem.Invalid, $"'{Network}' is not a CNI network name: letters, digits, '_', '.' and '-', starting with a letter or digit", "--network");
+            throw new CalicoException(Problem.Invalid, $"'{Network}' is not a CNI network name: at most {MaxName} letters, digits, '_', '.' and '-', starting with a letter or digit", "--network");
         }
 
         if (!File.Exists(Shim))

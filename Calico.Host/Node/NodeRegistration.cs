@@ -147,7 +147,7 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
                 },
             };
             var next = node with { Metadata = node.Metadata with { Annotations = annotations.SetItem(MachineAnnotation, machineId) }, Spec = spec };
-            var value = kind.Encode(next);
+            var value = kind.EncodeValid(next);
             if (stored is not null && value.AsSpan().SequenceEqual(stored.Value.Span))
             {
                 return;
@@ -213,7 +213,7 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
     private async Task<bool> CreateAsync(ResourceKind kind, Resource resource, CancellationToken ct)
     {
         var key = kind.Path(kind.KeyOf(resource));
-        return (await store.CommitAsync(new([StoreCompare.Absent(key)], [new StoreOperation.Put(key, kind.Encode(resource))], []), ct)).Succeeded;
+        return (await store.CommitAsync(new([StoreCompare.Absent(key)], [new StoreOperation.Put(key, kind.EncodeValid(resource))], []), ct)).Succeeded;
     }
 
     private ObjectMeta NewMetadata(string name) => new()

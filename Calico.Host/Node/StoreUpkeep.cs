@@ -32,6 +32,7 @@ public sealed class StoreUpkeep(string nodeName, Func<CancellationToken, Task<bo
             await profiles.RestoreAsync(ct);
         }
 
+        health.Report("host", "endpoints", publisher.Refused.IsEmpty, string.Join("; ", publisher.Refused));
         await profiles.CollectAsync(ct);
         if (isRegistered && ipam.IsSettled)
         {

@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using System.Net;
 
 namespace Calico.Host.Workloads;
 
 /// <summary>The endpoints of this node, and the locks that order what happens to each.</summary>
-/// <remarks>Lock order: an endpoint's lock, then its namespace group's. Nobody holds two endpoints' locks.</remarks>
+/// <remarks>Lock order: an endpoint's lock, then its namespace group's, then its addresses' in their order. Nobody holds two endpoints' locks.</remarks>
 public sealed class EndpointBook
 {
     private readonly ConcurrentDictionary<WorkloadEndpointId, EndpointLife> _lives = new();
@@ -14,6 +15,9 @@ public sealed class EndpointBook
     public KeyedLocks<WorkloadEndpointId> Locks { get; } = new();
 
     public KeyedLocks<string> GroupLocks { get; } = new();
+
+    /// <summary>Who gets an address that no lease keeps from being given twice.</summary>
+    public KeyedLocks<IPAddress> AddressLocks { get; } = new();
 
     public int Count => _lives.Count;
 
@@ -32,6 +36,13 @@ public sealed class EndpointBook
 
     /// <summary>Whether an endpoint other than <paramref name="id"/> has the MAC.</summary>
     public bool HasMac(string mac, WorkloadEndpointId id) => _lives.Values.Any(l => l.Record.Mac == mac && l.Record.Id != id);
+
+    /// <summary>The endpoint that has an address.</summary>
+    public WorkloadEndpointId? WhoHas(IPAddress address)
+    {
+        var text = EndpointDraft.HostNetwork(address).ToString();
+        return _lives.Values.FirstOrDefault(l => l.Record.Addresses.Contains(text))?.Record.Id;
+    }
 
     public IEnumerable<EndpointLife> InGroup(string group) =>
         group.Length == 0 ? [] : _lives.Values.Where(l => l.Record.Group == group);

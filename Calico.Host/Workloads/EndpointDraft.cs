@@ -26,35 +26,43 @@ internal sealed class EndpointDraft(string adapter, EndpointSpec spec, IReadOnly
             ? [.. spec.Unmanaged.Select(n => HostNetwork(n.BaseAddress))]
             : [.. leases.Select(l => HostNetwork(l.Address))];
         var (gateway, defaultRoute, routes) = NamespaceGroup.Place(spec, addresses, others, pools);
-        return new()
+        return Outline(adapter, spec, node) with
         {
-            Orchestrator = spec.Id.Orchestrator,
-            Workload = spec.Id.Workload,
-            Endpoint = spec.Id.Endpoint,
-            Instance = spec.Instance,
-            Adapter = adapter,
-            Network = spec.Network,
-            Namespace = spec.Namespace,
-            Profiles = spec.Profiles,
-            Labels = spec.Labels,
-            LabelsPending = spec.LabelsPending,
             Addresses = [.. addresses.Select(a => a.ToString())],
             Leases = [.. leases.Select(LeaseRecord.From)],
             HostInterface = hostInterface,
             Mac = EndpointRecord.Format(spec.Mac ?? mac),
-            Mtu = spec.Mtu ?? node.Mtu,
+            MtuFollowsNode = spec.Mtu is null,
             Gateway4 = addresses.Any(a => a.PrefixLength == 32) ? gateway.ToString() : null,
             DefaultRoute = defaultRoute,
             Routes = [.. routes.Select(RouteRecord.From)],
-            NamedPorts = [.. spec.NamedPorts.Select(p => new PortRecord(p.Name, (int)p.Protocol, p.Port))],
-            Ports = [.. spec.Ports.Select(PublishedPortRecord.From)],
-            AllowedSources = [.. spec.AllowedSources.Select(s => s.ToString())],
-            AllowForwarding = spec.AllowForwarding,
-            Group = spec.NamespaceGroup,
-            Facts = spec.Facts,
-            BootId = node.BootId,
         };
     }
+
+    /// <summary>What follows from the wish alone, before there are addresses and a link's name.</summary>
+    public static EndpointRecord Outline(string adapter, EndpointSpec spec, NodeFacts node) => new()
+    {
+        Orchestrator = spec.Id.Orchestrator,
+        Workload = spec.Id.Workload,
+        Endpoint = spec.Id.Endpoint,
+        Instance = spec.Instance,
+        Adapter = adapter,
+        Network = spec.Network,
+        Namespace = spec.Namespace,
+        Profiles = spec.Profiles,
+        Labels = spec.Labels,
+        LabelsPending = spec.LabelsPending,
+        HostInterface = node.InterfacePrefix,
+        Mac = EndpointRecord.Format(spec.Mac ?? InterfaceNames.Mac(spec.Id, _ => false)),
+        Mtu = spec.Mtu ?? node.Mtu,
+        NamedPorts = [.. spec.NamedPorts.Select(p => new PortRecord(p.Name, (int)p.Protocol, p.Port))],
+        Ports = [.. spec.Ports.Select(PublishedPortRecord.From)],
+        AllowedSources = [.. spec.AllowedSources.Select(s => s.ToString())],
+        AllowForwarding = spec.AllowForwarding,
+        Group = spec.NamespaceGroup,
+        Facts = spec.Facts,
+        BootId = node.BootId,
+    };
 
     public static IPNetwork HostNetwork(IPAddress address) => new(address, address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
@@ -16,6 +17,13 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
     /// <summary>Records that others are to see: not those whose address is another's.</summary>
     private IEnumerable<EndpointRecord> Published => book.All.Select(l => l.Record).Where(r => r.Conflict is null);
 
+    private static readonly ResourceKind Kind = ResourceKinds.All["WorkloadEndpoint"];
+
+    private readonly Dictionary<WorkloadEndpointId, string> _refused = [];
+
+    /// <summary>Endpoints that the store cannot have, of records of another version, each with the reason; as of the last repair.</summary>
+    public ImmutableArray<string> Refused { get; private set; } = [];
+
     /// <summary>Once through all; cheap when nothing differs.</summary>
     /// <returns>How many resources were written or deleted.</returns>
     public async Task<int> RepairAsync(CancellationToken ct)
@@ -31,12 +39,18 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         // Two records of one name (an adapter's odd facts) would write each other over for ever: the first has it.
         foreach (var record in records.Select(r => r.First()).Where(r => !IsCurrent(stored.GetValueOrDefault(KeyOf(r)), r)))
         {
-            repaired += await PutAsync(record, ct) ? 1 : 0;
+            repaired += await TryPutAsync(record, ct) ? 1 : 0;
         }
 
+        foreach (var id in _refused.Keys.Where(id => !book.TryFind(id, out _)).ToList())
+        {
+            _refused.Remove(id);
+        }
+
+        Refused = [.. _refused.Select(r => $"{r.Key}: {r.Value}")];
         foreach (var (key, stray) in stored.Where(s => !records.Contains(s.Key)))
         {
-            repaired += await DeleteAsync(key, WorkloadEndpointResource.IdOf(stray), ct) ? 1 : 0;
+            repaired += await DeleteAsync(key, EndpointIdentity.Of(stray), ct) ? 1 : 0;
         }
 
         if (repaired > 0)
@@ -45,6 +59,27 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         }
 
         return repaired;
+    }
+
+    /// <summary>One record that cannot be written does not keep the others from it.</summary>
+    private async Task<bool> TryPutAsync(EndpointRecord record, CancellationToken ct)
+    {
+        try
+        {
+            var written = await PutAsync(record, ct);
+            _refused.Remove(record.Id);
+            return written;
+        }
+        catch (CalicoException e) when (e.Problem == Problem.Invalid)
+        {
+            if (_refused.GetValueOrDefault(record.Id) != e.Message)
+            {
+                Log.Refused(logger, record.Id, e.Message);
+            }
+
+            _refused[record.Id] = e.Message;
+            return false;
+        }
     }
 
     private async Task<bool> PutAsync(EndpointRecord seen, CancellationToken ct)
@@ -84,7 +119,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         there is not null && Substance(there).Span.SequenceEqual(Substance(WorkloadEndpointResource.From(record, node.NodeName, default)).Span);
 
     /// <summary>What follows from a record: uid, times and what others have noted on it does not.</summary>
-    private static ReadOnlyMemory<byte> Substance(Resource<WorkloadEndpointSpec> resource) => WorkloadEndpointResource.Encode(new()
+    private static ReadOnlyMemory<byte> Substance(Resource<WorkloadEndpointSpec> resource) => Kind.Encode(new Resource<WorkloadEndpointSpec>
     {
         Kind = resource.Kind,
         Metadata = new() { Name = resource.Metadata.Name, Namespace = resource.Metadata.Namespace, Labels = resource.Metadata.Labels },
@@ -95,7 +130,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
     {
         try
         {
-            return stored is null ? null : ResourceKinds.All["WorkloadEndpoint"].DecodeStored(stored.Value) as Resource<WorkloadEndpointSpec>;
+            return stored is null ? null : Kind.DecodeStored(stored.Value) as Resource<WorkloadEndpointSpec>;
         }
         catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
@@ -110,5 +145,8 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
     {
         [LoggerMessage(1111, LogLevel.Information, "{Count} WorkloadEndpoints of this node brought up to date in the store")]
         public static partial void Repaired(ILogger logger, int count);
+
+        [LoggerMessage(1080, LogLevel.Error, "{Endpoint} cannot stand in the store, other nodes do not know it: {Reason}")]
+        public static partial void Refused(ILogger logger, WorkloadEndpointId endpoint, string reason);
     }
 }

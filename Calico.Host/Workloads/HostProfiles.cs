@@ -24,7 +24,20 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Sto
 
     private DatastoreView View => feed.View;
 
-    public async Task EnsureAsync(string name, ProfileDefaults defaults, CancellationToken ct)
+    public async Task<string> EnsureAsync(string name, ProfileDefaults defaults, CancellationToken ct)
+    {
+        var stored = StoredNames.Subdomain(name);
+        var labels = defaults.LabelsToApply.Count > 0 ? defaults.LabelsToApply : ImmutableSortedDictionary<string, string>.Empty.Add(name, "");
+        await EnsureStoredAsync(stored, defaults with
+        {
+            LabelsToApply = labels.ToImmutableSortedDictionary(l => StoredNames.LabelKey(l.Key), l => l.Value, StringComparer.Ordinal),
+        }, ct);
+        return stored;
+    }
+
+    public Task RemoveAsync(string name, CancellationToken ct) => RemoveStoredAsync(StoredNames.Subdomain(name), ct);
+
+    private async Task EnsureStoredAsync(string name, ProfileDefaults defaults, CancellationToken ct)
     {
         using var hold = await _locks.EnterAsync(name, ct);
         var found = View.Find(AdapterProfile.KeyOf(name));
@@ -63,7 +76,7 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Sto
         _ensured[name] = (defaults, AdapterProfile.IsMade(standing) ? standing.Value!.Metadata.Uid ?? "" : "");
     }
 
-    public async Task RemoveAsync(string name, CancellationToken ct)
+    private async Task RemoveStoredAsync(string name, CancellationToken ct)
     {
         using var hold = await _locks.EnterAsync(name, ct);
         if (IsUsedHere(name))

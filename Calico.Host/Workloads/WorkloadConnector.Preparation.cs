@@ -48,7 +48,7 @@ public sealed partial class WorkloadConnector
     {
         using var group = await EnterGroupAsync(spec, ct);
         var pools = await ipam.ListPoolsAsync(ct);
-        EndpointSpecRules.CheckUnmanaged(spec.Unmanaged, pools);
+        EndpointSpecRules.CheckUnmanaged(spec.Id, spec.Unmanaged, pools, book.WhoHas);
         var addresses = spec.Unmanaged.Select(n => n.BaseAddress).Concat(spec.Leased).ToList();
         foreach (var address in spec.Leased)
         {
@@ -109,12 +109,17 @@ public sealed partial class WorkloadConnector
     private async Task<EndpointLife> RecordHeldAsync(string adapter, EndpointSpec spec, Placement? place, string hostInterface, CancellationToken ct)
     {
         var mac = InterfaceNames.Mac(spec.Id, m => book.HasMac(EndpointRecord.Format(m), spec.Id));
-        var draft = new EndpointDraft(adapter, spec, OthersInGroup(spec, place), await ipam.ListPoolsAsync(ct), node, hostInterface, mac);
+        var draft = new EndpointDraft(adapter, spec, OthersInGroup(spec, place), await ipam.ListPoolsAsync(ct), node with { Mtu = _mtu }, hostInterface, mac);
         // One for each plan: the addresses may be planned more than once, and not always is the last plan the one that was done.
         var drafts = new ConcurrentQueue<(ImmutableArray<AddressLease> Leases, EndpointRecord Record)>();
         EndpointRecord record;
         EndpointRecord Make(ImmutableArray<AddressLease> leases)
         {
+            if (leases.Select(l => (l.Address, Owner: book.WhoHas(l.Address))).FirstOrDefault(l => l.Owner is { } owner && owner != spec.Id) is (var address, { } other))
+            {
+                throw new CalicoException(Problem.AlreadyExists, $"{address} is to be given to {spec.Id}, but {other} has it from another IPAM, whose range an IP pool overlaps");
+            }
+
             var made = draft.Make(leases);
             return place is null ? made with { SplitLife = true } : WithPlace(made, place);
         }
@@ -138,11 +143,36 @@ public sealed partial class WorkloadConnector
         }
         else
         {
-            EndpointSpecRules.CheckUnmanaged(spec.Unmanaged, draft.Pools);
-            record = Make([]);
-            await CommitNewRecordAsync(record, ct);
+            return await RecordUnmanagedAsync(spec, place, draft.Pools, () => Make([]), ct);
         }
 
+        return Enter(record, place);
+    }
+
+    /// <summary>No lease says whose another IPAM's address is, so until it is in the book a lock does.</summary>
+    private async Task<EndpointLife> RecordUnmanagedAsync(EndpointSpec spec, Placement? place, ImmutableArray<AddressPool> pools, Func<EndpointRecord> make, CancellationToken ct)
+    {
+        var held = new List<IDisposable>();
+        try
+        {
+            foreach (var address in spec.Unmanaged.Select(n => n.BaseAddress).Distinct().OrderBy(a => a.ToString(), StringComparer.Ordinal))
+            {
+                held.Add(await book.AddressLocks.EnterAsync(address, ct));
+            }
+
+            EndpointSpecRules.CheckUnmanaged(spec.Id, spec.Unmanaged, pools, book.WhoHas);
+            var record = make();
+            await CommitNewRecordAsync(record, ct);
+            return Enter(record, place);
+        }
+        finally
+        {
+            held.ForEach(h => h.Dispose());
+        }
+    }
+
+    private EndpointLife Enter(EndpointRecord record, Placement? place)
+    {
         var life = new EndpointLife(record, EndpointState.Prepared) { IsBeingPlaced = place is not null };
         book.Add(life);
         return life;

@@ -24,6 +24,7 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _laterGuard = new();
     private Task _later = Task.CompletedTask;
+    private volatile int _mtu = node.Mtu;
 
     public EndpointBook Book => book;
 
@@ -75,6 +76,7 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     public async Task<Attachment> ConnectAsync(string adapter, EndpointSpec spec, Placement place, CancellationToken ct)
     {
         EndpointSpecRules.Check(spec, place);
+        WorkloadEndpointResource.Check(EndpointDraft.Outline(adapter, spec, node), node.NodeName);
         using var hold = await book.Locks.EnterAsync(spec.Id, ct);
         if (book.TryFind(spec.Id, out var before) && IsSameLife(before, spec, place) && before.Record.Complete
             && before.Status.State == EndpointState.Enforced)
@@ -104,6 +106,7 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     public async Task<Attachment> PrepareAsync(string adapter, EndpointSpec spec, CancellationToken ct)
     {
         EndpointSpecRules.Check(spec, null);
+        WorkloadEndpointResource.Check(EndpointDraft.Outline(adapter, spec, node), node.NodeName);
         using var hold = await book.Locks.EnterAsync(spec.Id, ct);
         if (book.TryFind(spec.Id, out var before) && before.Record.Instance == spec.Instance)
         {

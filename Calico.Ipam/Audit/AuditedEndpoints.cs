@@ -14,7 +14,7 @@ public static class AuditedEndpoints
             $"WorkloadEndpoint {endpoint.Metadata.Namespace}/{endpoint.Metadata.Name} on node {endpoint.Spec.Node}",
             endpoint.Spec.Node ?? "",
             Parse(endpoint.Spec.IpNetworks ?? []),
-            IdOf(endpoint)))];
+            EndpointIdentity.Of(endpoint)))];
 
     /// <summary>The nodes' own tunnels.</summary>
     public static async Task<ImmutableArray<AuditedEndpoint>> OfTunnelsAsync(ResourceClient client, CancellationToken ct) =>
@@ -26,10 +26,6 @@ public static class AuditedEndpoints
                 node.Spec.Bgp?.Ipv4IpipTunnelAddress, node.Spec.Ipv4VxlanTunnelAddress, node.Spec.Ipv6VxlanTunnelAddress,
                 node.Spec.Wireguard?.InterfaceIpv4Address, node.Spec.Wireguard?.InterfaceIpv6Address,
             ])))];
-
-    /// <summary>As the host that wrote it names it: a pod by its namespace and name.</summary>
-    public static WorkloadEndpointId IdOf(Resource<WorkloadEndpointSpec> endpoint) => new(endpoint.Spec.Orchestrator ?? "",
-        endpoint.Spec.Workload ?? $"{endpoint.Metadata.Namespace}.{endpoint.Spec.Pod}", endpoint.Spec.Endpoint ?? "");
 
     /// <summary>Addresses, each once: one may serve two kinds of tunnel. What is no address is left out.</summary>
     public static ImmutableArray<IPAddress> Parse(IEnumerable<string?> texts) =>

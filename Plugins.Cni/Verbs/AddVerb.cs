@@ -38,8 +38,8 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
 
         var sameLife = existing is not null && existing.Instance == call.ContainerId;
 
-        var (profile, defaults) = EndpointPlanner.ProfileOf(call, configuration);
-        await profiles.EnsureAsync(profile, defaults, ct);
+        var (name, defaults) = EndpointPlanner.ProfileOf(call, configuration);
+        var profile = await profiles.EnsureAsync(name, defaults, ct);
 
         var delegated = !configuration.Ipam.IsDelegated ? null
             // A retry: the delegate has given these already and would refuse to give them again.
@@ -47,7 +47,7 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
             : await DelegatedIpam.AddAsync(request, ct);
         try
         {
-            var spec = planner.Plan(request, id, delegated, networkNamespace.Identity);
+            var spec = planner.Plan(request, id, delegated, networkNamespace.Identity, profile);
             var attachment = await network.ConnectAsync(spec, Placement.In(networkNamespace, call.InterfaceName), ct);
             await AddProfileAsync(attachment, profile, ct);
             return ResultOf(attachment, call, configuration) with { Dns = configuration.Dns.Length > 0 ? configuration.Dns : delegated?.Dns ?? "" };

@@ -26,7 +26,7 @@ internal sealed record HostView(string Node, IReadOnlyList<HostEndpoint> Endpoin
     /// <summary>What the host says of an endpoint of the store; null: it is of another node, or the host does not know it.</summary>
     internal HostEndpoint? StateOf(Resource<WorkloadEndpointSpec> endpoint)
     {
-        var id = AuditedEndpoints.IdOf(endpoint).ToString();
+        var id = EndpointIdentity.Of(endpoint).ToString();
         return Node.Length > 0 && endpoint.Spec.Node == Node ? Endpoints.FirstOrDefault(own => own.Id == id) : null;
     }
 }

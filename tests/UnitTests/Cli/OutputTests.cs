@@ -115,6 +115,11 @@ public sealed class OutputTests
     public async Task C11_check_says_its_verdict_first()
     {
         var cli = Cluster();
+        foreach (var node in (string[])["node1", "node2"])
+        {
+            cli.Store.Set(ResourceKind.Root + $"nodes/{node}", $$"""{"kind":"Node","apiVersion":"projectcalico.org/v3","metadata":{"name":"{{node}}"},"spec":{} }""");
+        }
+
         Assert.That(await cli.RunAsync("", "ipam", "check"), Is.EqualTo(1));
         Assert.That(cli.Output, Is.EqualTo(
             "2 problems in 1 pool, 1 block, 2 nodes, 0 endpoints\n" +
