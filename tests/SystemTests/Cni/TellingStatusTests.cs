@@ -80,6 +80,8 @@ public sealed class TellingStatusTests
         finally
         {
             await SignalAsync("CONT");
+            // What entered the namespaces for it stops when it does, and stays so.
+            (await CommandResult.RunAsync(["kill", "-CONT", $"{_cni.Host.CalicoPid}"])).OrThrow();
         }
 
         (await CtlAsync("status --wait 20s")).OrThrow();
