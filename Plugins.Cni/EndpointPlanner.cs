@@ -30,8 +30,8 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     /// <param name="id">From <see cref="EndpointLookup"/>.</param>
     /// <param name="delegated">What another IPAM gave; null: ours is asked.</param>
     /// <param name="namespaceIdentity">Interfaces of one namespace share it.</param>
-    /// <param name="profile">The profile's name in the store.</param>
-    public EndpointSpec Plan(CniRequest request, WorkloadEndpointId id, CniResult? delegated, ulong namespaceIdentity, string profile)
+    /// <param name="profiles">Their names in the store.</param>
+    public EndpointSpec Plan(CniRequest request, WorkloadEndpointId id, CniResult? delegated, ulong namespaceIdentity, ImmutableArray<string> profiles)
     {
         var (call, configuration) = (request.Call, request.Configuration);
         WarnOfWhatIsNotDone(configuration);
@@ -44,7 +44,7 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
             Instance = call.ContainerId,
             Network = configuration.Name,
             Namespace = call.Args.IsKubernetes ? call.Args.PodNamespace : "default",
-            Profiles = [profile],
+            Profiles = profiles,
             Labels = configuration.Labels,
             Claim = claim,
             Unmanaged = claim is null ? [.. unmanaged.Select(a => InterfaceAddress.Host(a).ToNetwork())] : [],
