@@ -27,6 +27,11 @@ internal static partial class YamlReader
         {
             throw new CliException($"error converting YAML to JSON: yaml: line {e.Start.Line}: {e.Message}");
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or FormatException or OverflowException or IndexOutOfRangeException)
+        {
+            // The scanner's own stumbling over some texts, e.g. a flow sequence that does not end.
+            throw new CliException($"error converting YAML to JSON: yaml: the text cannot be read: {e.Message}");
+        }
     }
 
     private static List<JsonNode?> ParseDocuments(Parser parser)
@@ -50,7 +55,8 @@ internal static partial class YamlReader
         "false" or "False" or "FALSE" => false,
         _ when IntegerPattern().IsMatch(text)
             && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => number,
-        _ when FloatPattern().IsMatch(text) => double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture),
+        // Beyond what a double holds it is no number, and JSON has no infinity: the field's own check says so.
+        _ when FloatPattern().IsMatch(text) && double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture) is var number && double.IsFinite(number) => number,
         _ => text,
     };
 
