@@ -138,7 +138,9 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     private static ImmutableSortedDictionary<string, string> FactsOf(CniCall call)
     {
         var facts = ImmutableSortedDictionary<string, string>.Empty.Add("containerID", call.ContainerId);
-        return call.Args.IsKubernetes ? facts.Add("pod", call.Args.PodName) : facts;
+        return call.Args.IsKubernetes ? facts.Add("pod", call.Args.PodName)
+            // podman's name of the container: people know it by that.
+            : call.Args.PodName.Length > 0 ? facts.Add("name", call.Args.PodName) : facts;
     }
 
     private ImmutableSortedDictionary<string, string> AttributesOf(CniCall call)

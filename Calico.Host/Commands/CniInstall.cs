@@ -24,6 +24,9 @@ public sealed partial record CniInstall
     public int Mtu { get; init; }
     public bool PortMap { get; init; } = true;
 
+    /// <summary>Everything is checked and said, nothing is written.</summary>
+    public bool DryRun { get; init; }
+
     /// <summary>Does it and says what it did, a line each.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the option's name as path; <see cref="Problem.Refused"/>.</exception>
     public IReadOnlyList<string> Run()
@@ -41,23 +44,36 @@ public sealed partial record CniInstall
         try
         {
             var said = new List<string>();
-            Directory.CreateDirectory(BinDirectory);
-            Directory.CreateDirectory(ConfDirectory);
+            if (!DryRun)
+            {
+                Directory.CreateDirectory(BinDirectory);
+                Directory.CreateDirectory(ConfDirectory);
+            }
+
+            var shim = File.ReadAllBytes(Shim);
             foreach (var role in Roles)
             {
                 var path = Path.Combine(BinDirectory, role);
-                AtomicFile.Write(path, File.ReadAllBytes(Shim), AtomicFile.Executable);
-                said.Add($"installed {path}");
+                Write(path, shim, AtomicFile.Executable);
+                said.Add($"{(DryRun ? "would install" : "installed")} {path}");
             }
 
             var conf = Path.Combine(ConfDirectory, $"10-{Network}.conflist");
-            AtomicFile.Write(conf, JsonSerializer.SerializeToUtf8Bytes(Conflist(), Indented), AtomicFile.Readable);
-            said.Add($"network '{Network}' in {conf}");
+            Write(conf, JsonSerializer.SerializeToUtf8Bytes(Conflist(), Indented), AtomicFile.Readable);
+            said.Add($"{(DryRun ? "would write " : "")}network '{Network}' in {conf}");
             return said;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CalicoException(Problem.Refused, $"the CNI files cannot be written: {e.Message}", null, e);
+        }
+    }
+
+    private void Write(string path, byte[] content, UnixFileMode mode)
+    {
+        if (!DryRun)
+        {
+            AtomicFile.Write(path, content, mode);
         }
     }
 

@@ -28,8 +28,14 @@ public sealed class EndpointBook
     /// <summary>The endpoint that has a host-side interface.</summary>
     public bool TryFindByInterface(string hostInterface, out WorkloadEndpointId id) => _interfaces.TryGetValue(hostInterface, out id);
 
-    /// <summary>Whether an endpoint other than <paramref name="id"/> has the name.</summary>
-    public bool IsTaken(string hostInterface, WorkloadEndpointId id) => _interfaces.TryGetValue(hostInterface, out var owner) && owner != id;
+    /// <summary>Gives a name to an endpoint that is being made, unless another has it. It keeps it until it is removed, or given back.</summary>
+    public bool TryTake(string hostInterface, WorkloadEndpointId id) => _interfaces.GetOrAdd(hostInterface, id) == id;
+
+    /// <summary>The endpoint was not made.</summary>
+    public void GiveBack(string hostInterface, WorkloadEndpointId id) => _interfaces.TryRemove(new(hostInterface, id));
+
+    /// <summary>Whether an endpoint other than <paramref name="id"/> has the MAC.</summary>
+    public bool HasMac(string mac, WorkloadEndpointId id) => _lives.Values.Any(l => l.Record.Mac == mac && l.Record.Id != id);
 
     /// <summary>The endpoint that has an address.</summary>
     public WorkloadEndpointId? WhoHas(IPAddress address)
@@ -43,7 +49,8 @@ public sealed class EndpointBook
 
     public void Add(EndpointLife life)
     {
-        _interfaces[life.Record.HostInterface] = life.Record.Id;
+        // A name that another has stays the other's: the log of a former version may tell of two.
+        _interfaces.TryAdd(life.Record.HostInterface, life.Record.Id);
         _lives[life.Record.Id] = life;
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 
 namespace Calico.Host.Workloads;
@@ -10,9 +11,10 @@ namespace Calico.Host.Workloads;
 /// <param name="others">Endpoints that are in its namespace group already.</param>
 /// <param name="pools">All pools.</param>
 /// <param name="node">This node.</param>
-/// <param name="isTaken">Whether another endpoint has an interface name.</param>
+/// <param name="hostInterface">Its host side's name.</param>
+/// <param name="mac">Its MAC, if it asks for none.</param>
 internal sealed class EndpointDraft(string adapter, EndpointSpec spec, IReadOnlyCollection<EndpointRecord> others, ImmutableArray<AddressPool> pools,
-    NodeFacts node, Func<string, bool> isTaken)
+    NodeFacts node, string hostInterface, PhysicalAddress mac)
 {
     public ImmutableArray<AddressPool> Pools => pools;
 
@@ -28,7 +30,8 @@ internal sealed class EndpointDraft(string adapter, EndpointSpec spec, IReadOnly
         {
             Addresses = [.. addresses.Select(a => a.ToString())],
             Leases = [.. leases.Select(LeaseRecord.From)],
-            HostInterface = InterfaceNames.HostInterface(node.InterfacePrefix, spec.Id, isTaken),
+            HostInterface = hostInterface,
+            Mac = EndpointRecord.Format(spec.Mac ?? mac),
             Gateway4 = addresses.Any(a => a.PrefixLength == 32) ? gateway.ToString() : null,
             DefaultRoute = defaultRoute,
             Routes = [.. routes.Select(RouteRecord.From)],
@@ -49,7 +52,7 @@ internal sealed class EndpointDraft(string adapter, EndpointSpec spec, IReadOnly
         Labels = spec.Labels,
         LabelsPending = spec.LabelsPending,
         HostInterface = node.InterfacePrefix,
-        Mac = EndpointRecord.Format(spec.Mac ?? InterfaceNames.Mac(spec.Id)),
+        Mac = EndpointRecord.Format(spec.Mac ?? InterfaceNames.Mac(spec.Id, _ => false)),
         Mtu = spec.Mtu ?? node.Mtu,
         NamedPorts = [.. spec.NamedPorts.Select(p => new PortRecord(p.Name, (int)p.Protocol, p.Port))],
         Ports = [.. spec.Ports.Select(PublishedPortRecord.From)],

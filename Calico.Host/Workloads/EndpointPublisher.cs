@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
@@ -22,6 +21,9 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
     /// <summary>Endpoints that the store cannot have, of records of another version, each with the reason; as of the last repair.</summary>
     public ImmutableArray<string> Refused { get; private set; } = [];
 
+    /// <summary>Records that others are to see: not those whose address is another's.</summary>
+    private IEnumerable<EndpointRecord> Published => book.All.Select(l => l.Record).Where(r => r.Conflict is null);
+
     /// <summary>Once through all; cheap when nothing differs.</summary>
     /// <returns>How many resources were written or deleted.</returns>
     public async Task<int> RepairAsync(CancellationToken ct)
@@ -31,8 +33,8 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
             return 0;
         }
 
-        var stored = view.OwnEndpoints.ToDictionary(e => WorkloadEndpointResource.KeyOf(e.Metadata.Namespace ?? "default", e.Metadata.Name));
-        var records = book.All.Select(l => l.Record).ToLookup(KeyOf);
+        var stored = view.OwnEndpoints.ToDictionary(e => WorkloadEndpointResource.KeyOf(e.Key.Namespace, e.Key.Name), e => e.Value);
+        var records = Published.ToLookup(KeyOf);
         var repaired = 0;
         // Two records of one name (an adapter's odd facts) would write each other over for ever: the first has it.
         foreach (var record in records.Select(r => r.First()).Where(r => !IsCurrent(stored.GetValueOrDefault(KeyOf(r)), r)))
@@ -46,6 +48,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         }
 
         Refused = [.. _refused.Select(r => $"{r.Key}: {r.Value}")];
+
         foreach (var (key, stray) in stored.Where(s => !records.Contains(s.Key)))
         {
             repaired += await DeleteAsync(key, EndpointIdentity.Of(stray), ct) ? 1 : 0;
@@ -85,7 +88,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         using var hold = await book.Locks.EnterAsync(seen.Id, ct);
         var key = KeyOf(seen);
         // A removal takes the resource away before the record: without the lock it would be put back.
-        if (!book.TryFind(seen.Id, out var life) || KeyOf(life.Record) != key)
+        if (!book.TryFind(seen.Id, out var life) || KeyOf(life.Record) != key || life.Record.Conflict is not null)
         {
             return false;
         }
@@ -105,7 +108,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
     {
         // An endpoint that is being prepared has its resource a moment before its record is in the book; it holds its lock meanwhile.
         using var hold = await book.Locks.EnterAsync(id, ct);
-        if (book.All.Any(l => KeyOf(l.Record) == key) || await store.GetAsync(key, 0, ct) is not { } stored || Decode(stored)?.Spec.Node != node.NodeName)
+        if (Published.Any(r => KeyOf(r) == key) || await store.GetAsync(key, 0, ct) is not { } stored || Decode(stored)?.Spec.Node != node.NodeName)
         {
             return false;
         }
@@ -130,7 +133,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         {
             return stored is null ? null : Kind.DecodeStored(stored.Value) as Resource<WorkloadEndpointSpec>;
         }
-        catch (Exception e) when (e is JsonException or CalicoException)
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
             // Damaged by whoever wrote it: as if it were another's text, it is written over.
             return null;

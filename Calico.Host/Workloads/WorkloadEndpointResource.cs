@@ -23,6 +23,8 @@ public static class WorkloadEndpointResource
                 Labels = record.Labels
                     .SetItem("projectcalico.org/namespace", record.Namespace)
                     .SetItem("projectcalico.org/orchestrator", record.Orchestrator),
+                Annotations = record.Facts.GetValueOrDefault("name") is { Length: > 0 } told
+                    ? ImmutableSortedDictionary<string, string>.Empty.Add(WorkloadEndpointSpec.NameAnnotation, told) : null,
             },
             Spec = new()
             {
@@ -51,7 +53,8 @@ public static class WorkloadEndpointResource
             return resource;
         }
 
-        var annotations = ImmutableSortedDictionary<string, string>.Empty.Add(EndpointIdentity.Annotation, EndpointIdentity.Format(record.Id));
+        var annotations = (resource.Metadata.Annotations ?? ImmutableSortedDictionary<string, string>.Empty)
+            .Add(EndpointIdentity.Annotation, EndpointIdentity.Format(record.Id));
         return resource with { Metadata = resource.Metadata with { Annotations = annotations } };
     }
 

@@ -30,6 +30,13 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
         await spool.SettleAsync(call, ct);
         using var networkNamespace = Open(request);
         var (id, existing) = await lookup.FindAsync(call, ct);
+        if (EndpointLookup.IsAnother(existing, call))
+        {
+            throw new CniException(CniCode.InvalidEnvironment,
+                $"a pod has one Calico interface: {id.Workload} has {existing!.PeerInterface}, {call.InterfaceName} would be a second; give it a network of another plugin",
+                "CNI_IFNAME");
+        }
+
         var sameLife = existing is not null && existing.Instance == call.ContainerId;
 
         var (name, defaults) = EndpointPlanner.ProfileOf(call, configuration);
