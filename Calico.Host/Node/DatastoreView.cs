@@ -31,8 +31,8 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
         }
     }
 
-    /// <summary>False while the cluster is locked (<c>calicoctl datastore migrate lock</c>), while nobody can tell, and where a store that was
-    /// read to its end says nothing of it: whoever set up the cluster did not finish, or somebody takes it down.</summary>
+    /// <summary>False while the cluster is locked (<c>calicoctl datastore migrate lock</c>), while nobody can tell, and where a store that
+    /// was read to its end says nothing of it: whoever set up the cluster did not finish, or somebody takes it down.</summary>
     public bool DatastoreReady => Find(new("ClusterInformation", "", "default")) is { } found
         ? found.Value is Resource<ClusterInformationSpec> { Spec.DatastoreReady: not false }
         : Sync.Status != SyncStatus.InSync;

@@ -33,7 +33,6 @@ public sealed class StoreUpkeep(string nodeName, Func<CancellationToken, Task<bo
         }
 
         health.Report("host", "endpoints", publisher.Refused.IsEmpty, string.Join("; ", publisher.Refused));
-
         await profiles.CollectAsync(ct);
         if (isRegistered && ipam.IsSettled)
         {

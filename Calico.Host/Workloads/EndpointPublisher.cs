@@ -14,15 +14,15 @@ namespace Calico.Host.Workloads;
 public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore store, DatastoreView view, NodeFacts node, TimeProvider time,
     ILogger<EndpointPublisher> logger)
 {
+    /// <summary>Records that others are to see: not those whose address is another's.</summary>
+    private IEnumerable<EndpointRecord> Published => book.All.Select(l => l.Record).Where(r => r.Conflict is null);
+
     private static readonly ResourceKind Kind = ResourceKinds.All["WorkloadEndpoint"];
 
     private readonly Dictionary<WorkloadEndpointId, string> _refused = [];
 
     /// <summary>Endpoints that the store cannot have, of records of another version, each with the reason; as of the last repair.</summary>
     public ImmutableArray<string> Refused { get; private set; } = [];
-
-    /// <summary>Records that others are to see: not those whose address is another's.</summary>
-    private IEnumerable<EndpointRecord> Published => book.All.Select(l => l.Record).Where(r => r.Conflict is null);
 
     /// <summary>Once through all; cheap when nothing differs.</summary>
     /// <returns>How many resources were written or deleted.</returns>
@@ -48,7 +48,6 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         }
 
         Refused = [.. _refused.Select(r => $"{r.Key}: {r.Value}")];
-
         foreach (var (key, stray) in stored.Where(s => !records.Contains(s.Key)))
         {
             repaired += await DeleteAsync(key, EndpointIdentity.Of(stray), ct) ? 1 : 0;

@@ -115,9 +115,14 @@ public sealed class OutputTests
     public async Task C11_check_says_its_verdict_first()
     {
         var cli = Cluster();
+        foreach (var node in (string[])["node1", "node2"])
+        {
+            cli.Store.Set(ResourceKind.Root + $"nodes/{node}", $$"""{"kind":"Node","apiVersion":"projectcalico.org/v3","metadata":{"name":"{{node}}"},"spec":{} }""");
+        }
+
         Assert.That(await cli.RunAsync("", "ipam", "check"), Is.EqualTo(1));
         Assert.That(cli.Output, Is.EqualTo(
-            "2 problems in 1 pool, 1 block, 0 nodes, 0 endpoints\n" +
+            "2 problems in 1 pool, 1 block, 2 nodes, 0 endpoints\n" +
             "  10.0.0.1         bound to cni/w1/eth0, which is not known\n" +
             "                   calicoctl ipam who 10.0.0.1\n" +
             "  10.0.0.2         handle \"h2\" has it and nothing uses it\n" +

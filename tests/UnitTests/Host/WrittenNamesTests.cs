@@ -87,10 +87,10 @@ public sealed class WrittenNamesTests
             await _host.Network.ConnectAsync(Spec(new("cni", id, "eth0")), Placement.In(place, "eth0"), CancellationToken.None);
         }
 
-        var stored = (await _host.SeeAsync()).OwnEndpoints.Select(e => e.Value);
-        Assert.That(stored.Select(e => EndpointIdentity.Of(e).Workload),
+        var stored = (await _host.SeeAsync()).OwnEndpoints;
+        Assert.That(stored.Select(e => EndpointIdentity.Of(e.Value).Workload),
             Is.EquivalentTo(new[] { "Web_1", "web_1", "a.b", "a_b", "A.b", "a-b", "a--b", "x--a-5fb" }));
-        Assert.That(stored.Select(e => e.Metadata.Name), Has.Member("node1-cni-x------57eb--5f1-eth0"));
+        Assert.That(stored.Select(e => e.Value.Metadata.Name), Has.Member("node1-cni-x------57eb--5f1-eth0"));
     }
 
     [Test]
@@ -103,7 +103,7 @@ public sealed class WrittenNamesTests
             Namespace = ns,
             Facts = ImmutableSortedDictionary<string, string>.Empty.Add("pod", pod).Add("containerID", "c1"),
         }, Placement.In(place, "eth0"), CancellationToken.None);
-        Assert.That(EndpointIdentity.Of((await _host.SeeAsync()).OwnEndpoints.Select(e => e.Value).Single()).Workload, Is.EqualTo($"{ns}.{pod}"));
+        Assert.That(EndpointIdentity.Of((await _host.SeeAsync()).OwnEndpoints.Single().Value).Workload, Is.EqualTo($"{ns}.{pod}"));
     }
 
     [TestCase("label", "spec")]
@@ -158,7 +158,7 @@ public sealed class WrittenNamesTests
         }
 
         Assert.That(await _host.PublishAsync(await _host.SeeAsync()), Is.EqualTo(1));
-        Assert.That((await _host.SeeAsync()).OwnEndpoints.Select(e => e.Value).Select(e => EndpointIdentity.Of(e).Workload), Is.EqualTo(new[] { "c2" }));
+        Assert.That((await _host.SeeAsync()).OwnEndpoints.Select(e => EndpointIdentity.Of(e.Value).Workload), Is.EqualTo(new[] { "c2" }));
     }
 
     [TestCase("Blue")]
