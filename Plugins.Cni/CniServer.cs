@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Calico.Plugins.Cni.Wire;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 
 namespace Calico.Plugins.Cni;
 
@@ -23,6 +24,11 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
     private const string ServerCheck = "server";
 
     private readonly TaskCompletionSource _firstDrain = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>An undo has its own time.</summary>
+    private static readonly TimeSpan UndoTime = TimeSpan.FromSeconds(10);
+
+    private readonly CallTurns _turns = new();
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -102,11 +108,7 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
             if (await connection.ReceiveRequestAsync(either.Token) is not var (request, networkNamespace))
                 return;
             using (networkNamespace)
-            {
-                var reply = await dispatcher.HandleAsync(request, networkNamespace, connection, ct);
-                // Not under the cut: the call is over, its answer is a few hundred bytes, and the shim waits for it.
-                await connection.ReplyAsync(reply, CancellationToken.None);
-            }
+                await ServeAsync(connection, request, networkNamespace, ct);
         }
         catch (Exception e) when (e is SocketException or WireFormatException or OperationCanceledException)
         {
@@ -120,6 +122,78 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
         finally
         {
             places.Release();
+        }
+    }
+
+    /// <summary>Runs a call for as long as somebody waits for it.</summary>
+    /// <remarks>A runtime that gave up on an ADD has sent its DEL, and the shim may have promised that one: what such an ADD still makes
+    /// nobody would ever take away. So it is not begun when the caller has gone (a stopped host finds a backlog of those), ended when the
+    /// caller goes, and undone when the answer was not read. A DEL without a caller is not run either: it waits in the spool, or is sent
+    /// again, and the container's id may have a new life meanwhile.</remarks>
+    private async Task ServeAsync(ShimConnection connection, ShimRequest request, SafeFileHandle? networkNamespace, CancellationToken ct)
+    {
+        var (verb, container) = (request["CNI_COMMAND"] ?? "", request["CNI_CONTAINERID"] ?? "");
+        using var caller = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        using var answered = new CancellationTokenSource();
+        var watching = CancelWithoutPeerAsync(connection, caller, answered.Token);
+        try
+        {
+            using var turn = verb == "ADD" ? await _turns.EnterAsync($"{request.Role} {container} {request["CNI_IFNAME"]}", caller.Token) : null;
+            if (connection.IsPeerGone())
+            {
+                Log.Abandoned(log, verb, container);
+                return;
+            }
+
+            var outcome = await dispatcher.HandleAsync(request, networkNamespace, connection, caller.Token);
+            await answered.CancelAsync();
+            await watching;
+            if (outcome.Undo is not { } undo)
+            {
+                // Not under the cut: the call is over, its answer is a few hundred bytes, and the shim waits for it.
+                await connection.ReplyAsync(outcome.Reply, CancellationToken.None);
+                return;
+            }
+
+            using var patience = new CancellationTokenSource(RequestTime, time);
+            if (!await connection.TryReplyAsync(outcome.Reply, patience.Token))
+                await UndoAsync(undo, container);
+        }
+        catch (OperationCanceledException) when (caller.IsCancellationRequested && !ct.IsCancellationRequested)
+        {
+            Log.Abandoned(log, verb, container);
+        }
+        finally
+        {
+            await answered.CancelAsync();
+            await watching;
+        }
+    }
+
+    private async Task CancelWithoutPeerAsync(ShimConnection connection, CancellationTokenSource caller, CancellationToken answered)
+    {
+        try
+        {
+            await connection.UntilPeerIsGoneAsync(time, answered);
+            await caller.CancelAsync();
+        }
+        catch (OperationCanceledException) when (answered.IsCancellationRequested)
+        {
+            // The usual end: the call was over first.
+        }
+    }
+
+    private async Task UndoAsync(Func<CancellationToken, Task> undo, string container)
+    {
+        using var deadline = new CancellationTokenSource(UndoTime, time);
+        try
+        {
+            await undo(deadline.Token);
+            Log.Undone(log, container);
+        }
+        catch (Exception e) when (e is CalicoException or OperationCanceledException)
+        {
+            Log.NotUndone(log, container, e.Message);
         }
     }
 
@@ -183,6 +257,15 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
 
         [LoggerMessage(7005, LogLevel.Information, "All spooled DELs are done")]
         public static partial void SpoolEmpty(ILogger log);
+
+        [LoggerMessage(7080, LogLevel.Warning, "{Verb} of container {Container} is not done: its caller has gone")]
+        public static partial void Abandoned(ILogger log, string verb, string container);
+
+        [LoggerMessage(7081, LogLevel.Warning, "ADD of container {Container} is undone: its caller went without reading the answer")]
+        public static partial void Undone(ILogger log, string container);
+
+        [LoggerMessage(7082, LogLevel.Error, "ADD of container {Container} is to be undone, because its caller went without reading the answer, and could not: {Reason}")]
+        public static partial void NotUndone(ILogger log, string container, string reason);
 
         [LoggerMessage(7006, LogLevel.Information, "Draining: no new calls are taken")]
         public static partial void Draining(ILogger log);

@@ -99,9 +99,12 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     }
 
     /// <summary>Upstream's handle. A dot in the container's id is escaped by what is in no name, or <c>a</c> with <c>b.c</c> would own
-    /// what <c>a.b</c> with <c>c</c> does.</summary>
-    public static string HandleOf(string network, string containerId) =>
-        $"{network}.{containerId.Replace(".", "%2e", StringComparison.Ordinal)}";
+    /// what <c>a.b</c> with <c>c</c> does; and so is an upper-case letter, because handles are compared without case: <c>Web</c> would
+    /// own what <c>web</c> does.</summary>
+    public static string HandleOf(string network, string containerId) => $"{Escape(network, "")}.{Escape(containerId, ".")}";
+
+    private static string Escape(string name, string more) =>
+        string.Concat(name.Select(c => char.IsAsciiLetterUpper(c) || more.Contains(c) ? $"%{(int)c:x2}" : $"{c}"));
 
     /// <summary>Upstream's order: the configuration's, then the file's, then the node's.</summary>
     /// <returns>Null: the node's.</returns>

@@ -48,7 +48,8 @@ public static class AdapterProfile
 
     private static ProfileSpec NetworkOf(string name, ProfileDefaults defaults)
     {
-        var labels = defaults.LabelsToApply.Count > 0 ? defaults.LabelsToApply : ImmutableSortedDictionary<string, string>.Empty.Add(name, "");
+        var labels = defaults.LabelsToApply.Count > 0 ? defaults.LabelsToApply
+            : ImmutableSortedDictionary<string, string>.Empty.Add(StoredNames.LabelKey(name), "");
         var members = new EntityRule { Selector = string.Join(" && ", labels.Keys.Select(k => $"has({k})")) };
         var allow = new Rule { Action = "Allow" };
         return new()

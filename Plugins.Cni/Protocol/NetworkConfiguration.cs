@@ -13,6 +13,8 @@ internal sealed record NetworkConfiguration
 {
     private const int MaxName = 255;
 
+    private const int MaxVersion = 32;
+
     /// <summary>Where containerd puts a pod's annotations when the configuration declares this capability.</summary>
     private const string AnnotationsCapability = "io.kubernetes.cri.pod-annotations";
 
@@ -69,7 +71,7 @@ internal sealed record NetworkConfiguration
     /// <summary>Null: none was sent.</summary>
     public CniResult? PreviousResult { get; private init; }
 
-    /// <summary>GC's <c>cni.dev/valid-attachments</c>; null: not sent.</summary>
+    /// <summary>GC's list of what is still there; null: not sent.</summary>
     public ImmutableArray<(string ContainerId, string InterfaceName)>? ValidAttachments { get; private init; }
 
     /// <summary>The <c>dns</c> object as text, passed on into the result.</summary>
@@ -96,6 +98,21 @@ internal sealed record NetworkConfiguration
         }
     }
 
+    /// <summary>The version that an answer to this configuration names, whatever else is wrong with the call.</summary>
+    public static string VersionIn(ReadOnlyMemory<byte> input)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(input);
+            var root = new ConfigurationObject(document.RootElement, "", []);
+            return root.Text("cniVersion") is { Length: > 0 and <= MaxVersion } version ? version : CniVersion.Unstated.ToString();
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return CniVersion.Unstated.ToString();
+        }
+    }
+
     /// <summary>As much as can be read: a DEL needs nothing of a configuration but whom else to call.</summary>
     public static NetworkConfiguration ParseForDelete(ReadOnlyMemory<byte> input)
     {
@@ -116,6 +133,12 @@ internal sealed record NetworkConfiguration
             throw new CniException(CniCode.InvalidConfiguration, $"invalid network configuration: {Faults[0]}", string.Join("; ", Faults));
         if (Name.Length == 0)
             throw new CniException(CniCode.InvalidConfiguration, "invalid network configuration: name: must be given", "name");
+        if (AllowsAddressesWithoutIpam && !IsKubernetesPolicy)
+        {
+            throw new CniException(CniCode.InvalidConfiguration,
+                "invalid network configuration: feature_control.ip_addrs_no_ipam: needs policy.type k8s, whose pods ask for it", "feature_control.ip_addrs_no_ipam");
+        }
+
         if (DataplaneType == "grpc")
             throw new CniException(CniCode.UnsupportedField, "dataplane_options.type: grpc is not supported", "dataplane_options.type");
     }
@@ -159,13 +182,15 @@ internal sealed record NetworkConfiguration
             PodAnnotations = runtime.TextMap(AnnotationsCapability),
             Labels = MesosLabels.Read(mesos),
             PreviousResult = previous.IsPresent ? CniResultReader.Read(previous) : null,
-            ValidAttachments = root.Has("cni.dev/valid-attachments")
-                ? [.. root.Objects("cni.dev/valid-attachments").Select(a => (a.Text("containerID"), a.Text("ifname")))]
-                : null,
+            // The specification first called it otherwise, and libcni sends both.
+            ValidAttachments = AttachmentsIn(root, "cni.dev/valid-attachments") ?? AttachmentsIn(root, "cni.dev/attachments"),
             Dns = root.Object("dns") is { IsPresent: true } dns ? dns.Element.GetRawText() : "",
             Faults = [.. faults],
         };
     }
+
+    private static ImmutableArray<(string ContainerId, string InterfaceName)>? AttachmentsIn(ConfigurationObject root, string field) =>
+        root.Has(field) ? [.. root.Objects(field).Select(a => (a.Text("containerID"), a.Text("ifname")))] : null;
 
     private static string NameIn(ConfigurationObject root)
     {

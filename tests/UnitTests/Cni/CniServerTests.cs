@@ -412,7 +412,7 @@ public sealed class CniServerTests
             return new DelegateOutcome(0, Encoding.UTF8.GetBytes(HostLocalAnswer));
         };
         await slow.StartAsync();
-        AssertError(await slow.CallAsync("ADD", HostLocal), CniCode.TryAgainLater, "not done within 60 s");
+        AssertError(await slow.CallAsync("ADD", HostLocal), CniCode.TryAgainLater, "not done within 25 s");
         Assert.That(slow.Node.Endpoints, Is.Empty);
     }
 

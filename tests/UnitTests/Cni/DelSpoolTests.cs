@@ -130,6 +130,18 @@ public sealed class DelSpoolTests
         Assert.That(SpoolName.Of(ShimRole.Network, "ab", "c"), Is.Not.EqualTo(SpoolName.Of(ShimRole.Network, "a", "bc")));
     }
 
+    [Test]
+    public void B5_ids_that_differ_a_little_wait_in_files_of_their_own()
+    {
+        string[] ids = ["a.b", "a_b", "a-b", "A.b", "a%b", "a@b", "a", "b"];
+        var names = ids.SelectMany(id => ids.Select(link => (id, link))).SelectMany(p => new[]
+        {
+            SpoolName.Of(ShimRole.Network, p.id, p.link), SpoolName.Of(ShimRole.Ipam, p.id, p.link),
+        });
+        Assert.That(names, Is.Unique);
+        Assert.That(SpoolName.Of(ShimRole.Network, new string('é', 20), "eth0"), Does.Match("^[ -~]+$"));
+    }
+
     private static void Spool(CniHarness cni, string containerId, ShimRole role = ShimRole.Network)
     {
         Directory.CreateDirectory(cni.Settings.SpoolDir);
