@@ -21,6 +21,8 @@ public sealed partial class DataplaneLoop
         IgnoreDoingsOf(_routes.PortId);
         _connections = _network.Run(() => ConntrackSocket.Open());
         _cutter = new(_connections, _time, _logger);
+        _reviewRoutes = _network.Run(() => RouteSocket.Open());
+        _review = new(_connections, _reviewRoutes, _translator, AskAsync, _time, _logger);
         var ruleset = _translator.Ruleset;
         var actual = _table.Read(ruleset.Table, withElements: false);
         var flaws = actual is null ? [] : FormerTable.FindFlaws(actual, ruleset);
@@ -56,6 +58,7 @@ public sealed partial class DataplaneLoop
         _table?.Dispose();
         _routes?.Dispose();
         _connections?.Dispose();
+        _reviewRoutes?.Dispose();
         _nftChanges?.Dispose();
         _routeEvents?.Dispose();
         Abandon();

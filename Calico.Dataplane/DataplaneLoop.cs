@@ -29,6 +29,9 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
 
+    /// <summary>So long after a gap an endpoint that comes may have been wired within it.</summary>
+    private static readonly TimeSpan GapMemory = TimeSpan.FromSeconds(5);
+
     private readonly DataplaneOptions _options;
     private readonly HostNetwork _network;
     private readonly TimeProvider _time;
@@ -96,12 +99,17 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     /// <summary>Hands over changes of the store; never waits. Of several states of a resource the loop sees the last.</summary>
     public void Accept(SyncBatch batch) => _inbox.Accept(batch);
 
+    /// <summary>Says that for a while policy was not what it should have been (the store was away, and has been listed anew): connections
+    /// that began meanwhile are judged again, those that it refuses are cut. Returns at once.</summary>
+    public void JudgeAgain() => _inbox.Post(new LoopRequest.Gap());
+
     /// <summary>Adds an endpoint of this node, or replaces its state.</summary>
     /// <returns>When the kernel enforces it: <see cref="EndpointState.Enforced"/>, or <see cref="EndpointState.Closed"/> while a
     /// selector in force cannot be decided without its pending labels.</returns>
     /// <param name="endpoint">Its state.</param>
     /// <param name="ct">Ends the wait only: the endpoint stays desired until it is withdrawn.</param>
-    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>; <see cref="Problem.AlreadyExists"/> another endpoint has the
+    /// interface.</exception>
     public Task<EndpointState> PublishAsync(LocalEndpoint endpoint, CancellationToken ct)
     {
         if (!endpoint.InterfaceName.StartsWith(_options.InterfacePrefix, StringComparison.Ordinal) || endpoint.InterfaceName.Length > 15)
@@ -151,8 +159,9 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         await _stopping.CancelAsync();
         // Cancelled is how it ends; a fault was logged when it came, and is in Completion.
         await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (_cutter is not null)
+        if (_review is not null)
         {
+            await _review.DisposeAsync();
             await _cutter.DisposeAsync();
         }
         Close();

@@ -1,8 +1,11 @@
 using System.Globalization;
 using Calico;
+using Calico.Datastore.Output;
 using Calico.Host;
 using Calico.Host.Commands;
 
+// Values of the store and of callers reach the log; they are shown there, not obeyed.
+Console.SetError(new EscapingWriter(Console.Error));
 try
 {
     return await HostCommands.RunAsync(args);

@@ -13,7 +13,7 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     private static readonly CniRoute DefaultIpv4 = new(new IPNetwork(IPAddress.Any, 0), null);
     private static readonly CniRoute DefaultIpv6 = new(new IPNetwork(IPAddress.IPv6Any, 0), null);
 
-    /// <summary>The profile that the network's members share, and what it says when it is made.</summary>
+    /// <summary>What the profile that the network's members share is called after, and what it says when it is made.</summary>
     public static (string Name, ProfileDefaults Defaults) ProfileOf(CniCall call, NetworkConfiguration configuration)
     {
         if (configuration.IsKubernetesPolicy && call.Args.IsKubernetes)
@@ -30,7 +30,8 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     /// <param name="id">From <see cref="EndpointLookup"/>.</param>
     /// <param name="delegated">What another IPAM gave; null: ours is asked.</param>
     /// <param name="namespaceIdentity">Interfaces of one namespace share it.</param>
-    public EndpointSpec Plan(CniRequest request, WorkloadEndpointId id, CniResult? delegated, ulong namespaceIdentity)
+    /// <param name="profile">The profile's name in the store.</param>
+    public EndpointSpec Plan(CniRequest request, WorkloadEndpointId id, CniResult? delegated, ulong namespaceIdentity, string profile)
     {
         var (call, configuration) = (request.Call, request.Configuration);
         WarnOfWhatIsNotDone(configuration);
@@ -43,7 +44,7 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
             Instance = call.ContainerId,
             Network = configuration.Name,
             Namespace = call.Args.IsKubernetes ? call.Args.PodNamespace : "default",
-            Profiles = [ProfileOf(call, configuration).Name],
+            Profiles = [profile],
             Labels = configuration.Labels,
             Claim = claim,
             Unmanaged = claim is null ? [.. unmanaged.Select(a => InterfaceAddress.Host(a).ToNetwork())] : [],
@@ -84,8 +85,10 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
         };
     }
 
-    /// <summary>Upstream's handle.</summary>
-    public static string HandleOf(string network, string containerId) => $"{network}.{containerId}";
+    /// <summary>Upstream's handle. A dot in the container's id is escaped by what is in no name, or <c>a</c> with <c>b.c</c> would own
+    /// what <c>a.b</c> with <c>c</c> does.</summary>
+    public static string HandleOf(string network, string containerId) =>
+        $"{network}.{containerId.Replace(".", "%2e", StringComparison.Ordinal)}";
 
     /// <summary>Upstream's order: the configuration's, then the file's, then the node's.</summary>
     /// <returns>Null: the node's.</returns>
@@ -135,7 +138,9 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     private static ImmutableSortedDictionary<string, string> FactsOf(CniCall call)
     {
         var facts = ImmutableSortedDictionary<string, string>.Empty.Add("containerID", call.ContainerId);
-        return call.Args.IsKubernetes ? facts.Add("pod", call.Args.PodName) : facts;
+        return call.Args.IsKubernetes ? facts.Add("pod", call.Args.PodName)
+            // podman's name of the container: people know it by that.
+            : call.Args.PodName.Length > 0 ? facts.Add("name", call.Args.PodName) : facts;
     }
 
     private ImmutableSortedDictionary<string, string> AttributesOf(CniCall call)

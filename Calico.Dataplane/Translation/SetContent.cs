@@ -38,6 +38,8 @@ internal sealed class SetContent(NftSet definition)
         }
     }
 
+    public bool Contains(NftElement element) => _elements.ContainsKey(KeyOf(element));
+
     /// <summary>Makes the elements these and no others.</summary>
     public void Replace(IEnumerable<NftElement> elements)
     {

@@ -9,6 +9,7 @@ using Calico.Linux.Netlink;
 using Calico.Linux.Route;
 using Calico.Linux.Sysctls;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 
 namespace Calico.Dataplane.Workloads;
 
@@ -135,6 +136,21 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         try
         {
             return _socket.FindLink(hostInterface) is { } link && link.Group != _options.ReapGroup;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Whether a link of that name is there, not on its way out, and its other end is in the open namespace. Neither a namespace's
+    /// inode nor its name says so: both are used again.</summary>
+    public bool LeadsTo(string hostInterface, SafeFileHandle openNamespace)
+    {
+        _turn.Wait();
+        try
+        {
+            return _socket.FindLink(hostInterface) is { } link && link.Group != _options.ReapGroup && LeadsTo(link, openNamespace);
         }
         finally
         {
@@ -329,7 +345,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         try
         {
             using var file = NetworkNamespaceFile.Open(namespacePath);
-            if (file.Identity.Inode != namespaceInode)
+            if (file.Identity.Inode != namespaceInode || !LeadsTo(link, file.Descriptor))
             {
                 return;
             }
@@ -344,6 +360,9 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             // The namespace is gone, and its links are or will be.
         }
     }
+
+    private bool LeadsTo(LinkState link, SafeFileHandle openNamespace) =>
+        link.PeerNamespaceId is { } id && _socket.FindNamespaceId(openNamespace) == id;
 
     private static bool Write(string key, string value)
     {

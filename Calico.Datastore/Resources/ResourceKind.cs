@@ -130,6 +130,17 @@ public abstract class ResourceKind
         Metadata = resource.Metadata with { ResourceVersion = null },
     })), ResourceJson.TypeInfo<JsonElement>());
 
+    /// <summary>As <see cref="Encode"/>, of a resource that its readers will take: they count an invalid one as absent, on every node.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the first wrong field as path; every one is in its text.</exception>
+    public byte[] EncodeValid(Resource resource)
+    {
+        var errors = Validate(resource);
+        return errors.IsEmpty
+            ? Encode(resource)
+            : throw new CalicoException(Problem.Invalid,
+                $"{Name}({resource.Metadata.Name}) would be refused by whoever reads it: {ValidationError.Describe(errors)}", errors[0].Path);
+    }
+
     /// <summary>Everything that is wrong with a resource.</summary>
     public ImmutableArray<ValidationError> Validate(Resource resource) => Check(ToJson(resource), new ShapeReport()).Errors;
 

@@ -7,7 +7,8 @@ public readonly record struct NodeLogWrite(string Key, ReadOnlyMemory<byte>? Val
 
 /// <summary>What runs on this node, durable on its own disk: endpoint intents, leases, journalled releases, adapters' documents, the
 /// last policy snapshot. Only the host writes it.</summary>
-/// <remarks>Keys are <c>&lt;section&gt;/…</c>. Reads come from memory. Safe to call concurrently; commits are ordered.
+/// <remarks>Keys are <c>&lt;section&gt;/…</c>. Reads come from memory. Safe to call concurrently; commits take effect in the order
+/// in which they were begun, so a caller that begins them under its lock has them in the order of its own state.
 /// Opening throws <see cref="CalicoException"/>: <see cref="Problem.Refused"/> the log of another machine or node, or of a newer
 /// version, with what to do; <see cref="Problem.Damaged"/> a file that cannot be read; <see cref="Problem.Exhausted"/> disk full.</remarks>
 public interface INodeLog

@@ -9,6 +9,9 @@ namespace Calico.Host.Commands;
 /// renamed over. The binary comes before the conflist, so that a network is never there without its plugin.</remarks>
 public sealed partial record CniInstall
 {
+    // Its conflist's name holds it, and a file, while it is written, has a name of at most 255 bytes.
+    private const int MaxName = 220;
+
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
     private static readonly string[] Roles = ["calico", "calico-ipam"];
 
@@ -21,13 +24,16 @@ public sealed partial record CniInstall
     public int Mtu { get; init; }
     public bool PortMap { get; init; } = true;
 
+    /// <summary>Everything is checked and said, nothing is written.</summary>
+    public bool DryRun { get; init; }
+
     /// <summary>Does it and says what it did, a line each.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the option's name as path; <see cref="Problem.Refused"/>.</exception>
     public IReadOnlyList<string> Run()
     {
-        if (!NetworkName().IsMatch(Network))
+        if (!NetworkName().IsMatch(Network) || Network.Length > MaxName)
         {
-            throw new CalicoException(Problem.Invalid, $"'{Network}' is not a CNI network name: letters, digits, '_', '.' and '-', starting with a letter or digit", "--network");
+            throw new CalicoException(Problem.Invalid, $"'{Network}' is not a CNI network name: at most {MaxName} letters, digits, '_', '.' and '-', starting with a letter or digit", "--network");
         }
 
         if (!File.Exists(Shim))
@@ -38,23 +44,36 @@ public sealed partial record CniInstall
         try
         {
             var said = new List<string>();
-            Directory.CreateDirectory(BinDirectory);
-            Directory.CreateDirectory(ConfDirectory);
+            if (!DryRun)
+            {
+                Directory.CreateDirectory(BinDirectory);
+                Directory.CreateDirectory(ConfDirectory);
+            }
+
+            var shim = File.ReadAllBytes(Shim);
             foreach (var role in Roles)
             {
                 var path = Path.Combine(BinDirectory, role);
-                AtomicFile.Write(path, File.ReadAllBytes(Shim), AtomicFile.Executable);
-                said.Add($"installed {path}");
+                Write(path, shim, AtomicFile.Executable);
+                said.Add($"{(DryRun ? "would install" : "installed")} {path}");
             }
 
             var conf = Path.Combine(ConfDirectory, $"10-{Network}.conflist");
-            AtomicFile.Write(conf, JsonSerializer.SerializeToUtf8Bytes(Conflist(), Indented), AtomicFile.Readable);
-            said.Add($"network '{Network}' in {conf}");
+            Write(conf, JsonSerializer.SerializeToUtf8Bytes(Conflist(), Indented), AtomicFile.Readable);
+            said.Add($"{(DryRun ? "would write " : "")}network '{Network}' in {conf}");
             return said;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CalicoException(Problem.Refused, $"the CNI files cannot be written: {e.Message}", null, e);
+        }
+    }
+
+    private void Write(string path, byte[] content, UnixFileMode mode)
+    {
+        if (!DryRun)
+        {
+            AtomicFile.Write(path, content, mode);
         }
     }
 

@@ -22,6 +22,10 @@ internal sealed partial class HostParts : IAsyncDisposable
     private static readonly TimeSpan MaintenanceInterval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan CollectDelay = TimeSpan.FromSeconds(1);
 
+    // A distant store that is well confirms every five seconds.
+    private static readonly TimeSpan ViewLifetime = TimeSpan.FromMinutes(1);
+    private const int UnusableShown = 5;
+
     // What a distant store is given before the start goes on without it. A node that was registered by an earlier start has little to
     // say to it and workloads that wait: their ADDs are served from what the node log holds.
     private static readonly TimeSpan NewNodePatience = TimeSpan.FromSeconds(2);
@@ -40,8 +44,9 @@ internal sealed partial class HostParts : IAsyncDisposable
     private readonly NamespaceBroker _broker = new();
     private readonly WorkloadWiring _wiring;
     private readonly KernelSide _kernel;
-    private readonly EndpointPublisher _publisher;
     private readonly HostProfiles _profiles;
+    private readonly OwnFacts _facts;
+    private readonly StoreUpkeep _upkeep;
     private readonly HostNamespaces _namespaces = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly SemaphoreSlim _collect = new(0, 1);
@@ -54,7 +59,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         _logger = loggers.CreateLogger<HostParts>();
         Node = new(nodeName, machine.BootId, settings.InterfacePrefix, MtuOf(settings));
         View = new(nodeName, time);
-        Snapshot = new(log, loggers.CreateLogger<PolicySnapshot>());
+        Snapshot = new(log, time, loggers.CreateLogger<PolicySnapshot>());
         // The embedded store is this process's own: slow is not away, and there is nothing else to serve from.
         Ipam = new(store, log, new() { NodeName = nodeName, ParkedAddresses = embedded ? 0 : 8, StorePatience = TimeSpan.FromMilliseconds(embedded ? 2000 : 50), Facts = new HostIpamFacts(View, new StoreIpamFacts(store), nodeName, time) }, time, loggers.CreateLogger<NodeIpam>());
         var options = new DataplaneOptions
@@ -70,8 +75,13 @@ internal sealed partial class HostParts : IAsyncDisposable
         _kernel = new(Dataplane, _wiring);
         Dataplane.LinkGone += (_, _) => Wake(_collect);
         Connector = new(Book, Ipam, log, store, _kernel, Node, time, loggers.CreateLogger<WorkloadConnector>());
-        _publisher = new(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
-        _profiles = new(log, store, View, Book, Dataplane.Accept, time, loggers.CreateLogger<HostProfiles>());
+        var publisher = new EndpointPublisher(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
+        Feed = new(View, Enforce);
+        // An embedded store tells this process at once, and says nothing while nothing changes.
+        _profiles = new(log, store, Feed, Book, embedded ? TimeSpan.MaxValue : ViewLifetime, time, loggers.CreateLogger<HostProfiles>());
+        _facts = new(nodeName, Book, Ipam);
+        _upkeep = new(nodeName, ct => RegisterAsync(isStart: false, ct), View, _profiles, Ipam, Connector, publisher,
+            AddressFollower.Of(settings, time), health);
         Status = new(nodeName, View, health, () => (Dataplane.EnforcedRevision, Dataplane.InSync));
     }
 
@@ -81,7 +91,11 @@ internal sealed partial class HostParts : IAsyncDisposable
 
     public DatastoreView View { get; }
 
+    public StoreFeed Feed { get; }
+
     public PolicySnapshot Snapshot { get; }
+
+    public StoreCensus Census { get; } = new();
 
     public NodeIpam Ipam { get; }
 
@@ -94,7 +108,7 @@ internal sealed partial class HostParts : IAsyncDisposable
     /// <summary>The contracts an adapter's container holds.</summary>
     public void AddContracts(string adapter, IServiceCollection services)
     {
-        var workloads = new AdapterWorkloads(adapter, Connector, _gate);
+        var workloads = new AdapterWorkloads(adapter, Connector, _gate, View);
         services.AddSingleton<IWorkloadNetwork>(workloads);
         services.AddSingleton<IWorkloadDataplane>(workloads);
         services.AddSingleton<IIpam>(new AdapterIpam(adapter, Ipam, _gate));
@@ -114,17 +128,16 @@ internal sealed partial class HostParts : IAsyncDisposable
             Log.BadRecord(_logger, e.Message);
         });
         await Dataplane.StartAsync(ct);
-        var placed = Book.All.Where(l => l.Record.Placed && l.Record.BootId == _machine.BootId && _kernel.LinkExists(l.Record.HostInterface)).ToList();
+        var placed = Book.All.Where(l => l.Record.Conflict is null && Connector.HasLink(l.Record)).ToList();
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
         if (!_embedded && Snapshot.Read() is { } snapshot)
         {
-            View.Accept(snapshot);
-            Dataplane.Accept(snapshot);
+            Feed.Accept(snapshot);
         }
 
         if (_profiles.Pending() is { IsEmpty: false } pending)
         {
-            Dataplane.Accept(new(SyncStatus.Resync, 0, pending));
+            Enforce(new(SyncStatus.Resync, 0, pending));
         }
 
         await Connector.AdoptAsync(ct);
@@ -137,22 +150,39 @@ internal sealed partial class HostParts : IAsyncDisposable
         await foreach (var batch in syncer.RunAsync(ct))
         {
             var before = View.Sync.Status;
-            View.Accept(batch);
-            Dataplane.Accept(batch);
+            if (_facts.Observe(batch) && before == SyncStatus.InSync)
+            {
+                _upkeep.NoteLoss();
+                Wake(_wake);
+            }
+
+            Feed.Accept(batch);
             if (!_embedded)
             {
                 Snapshot.Accept(batch);
             }
 
+            if (!batch.Updates.IsEmpty)
+            {
+                ReportUnusable();
+            }
+
             if (batch.Status == SyncStatus.InSync && before != SyncStatus.InSync)
             {
+                // Until now the last known policy was enforced; there may be another for long.
+                Dataplane.JudgeAgain();
                 Wake(_wake);
             }
         }
     }
 
+    /// <summary>Shows the store that this host runs, until cancelled.</summary>
+    public Task HeartbeatAsync(CancellationToken ct) =>
+        new HostHeartbeat(_store, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<HostHeartbeat>()).RunAsync(ct);
+
     /// <summary>Registers this node; with a distant store that is away it is tried again by the maintenance loop.</summary>
-    public async Task RegisterAsync(CancellationToken ct)
+    /// <returns>Whether the store knows the node now.</returns>
+    public async Task<bool> RegisterAsync(bool isStart, CancellationToken ct)
     {
         try
         {
@@ -160,13 +190,19 @@ internal sealed partial class HostParts : IAsyncDisposable
             var isKnown = View.Find(new("Node", "", Node.NodeName)) is not null;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
             limit.CancelAfter(_embedded ? TimeSpan.FromSeconds(30) : isKnown ? KnownNodePatience : NewNodePatience);
-            await new NodeRegistration(_store, _settings, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<NodeRegistration>()).RunAsync(limit.Token);
-            _health.Report("host", "registration", true, "");
+            await new NodeRegistration(_store, _settings, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<NodeRegistration>()).RunAsync(isStart, limit.Token);
+            if (isStart)
+            {
+                _health.Report("host", "registration", true, "");
+            }
+
+            return true;
         }
         catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
         {
             _health.Report("host", "registration", false, "the datastore does not answer; tried again");
             Log.RegisterLater(_logger, e.Message);
+            return false;
         }
     }
 
@@ -176,17 +212,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         while (true)
         {
             await _wake.WaitAsync(MaintenanceInterval, ct);
-            await TryAsync("store upkeep", async () =>
-            {
-                if (_health.Lines.Any(l => l is { Part: "host", Check: "registration", Ok: false }))
-                {
-                    await RegisterAsync(ct);
-                }
-
-                await _profiles.ReplayAsync(ct);
-                await Ipam.MaintainAsync(ct);
-                await _publisher.RepairAsync(ct);
-            }, ct);
+            await TryAsync("store upkeep", () => _upkeep.RunAsync(ct), ct);
         }
     }
 
@@ -204,6 +230,7 @@ internal sealed partial class HostParts : IAsyncDisposable
             await TryAsync("collection", async () =>
             {
                 await Connector.CollectDeadAsync(ct);
+                await Connector.CollectStrayLeasesAsync(ct);
                 await _kernel.TakeOrphansAsync(Book, ct);
             }, ct);
         }
@@ -217,6 +244,11 @@ internal sealed partial class HostParts : IAsyncDisposable
         foreach (var record in Book.All.Select(l => l.Record).Where(r => r.Placed && !links.Contains(r.HostInterface)))
         {
             lines.Add($"endpoint {record.Id}: its interface {record.HostInterface} is not in the kernel");
+        }
+
+        foreach (var record in Book.All.Select(l => l.Record).Where(r => r.Conflict is not null))
+        {
+            lines.Add($"endpoint {record.Id}: {record.Conflict}");
         }
 
         foreach (var link in links.Where(l => !Book.TryFindByInterface(l, out _)))
@@ -248,6 +280,20 @@ internal sealed partial class HostParts : IAsyncDisposable
         _broker.Dispose();
         _wake.Dispose();
         _collect.Dispose();
+    }
+
+    private void ReportUnusable()
+    {
+        var unusable = View.Unusable;
+        var shown = string.Join("; ", unusable.Take(UnusableShown).Select(u => $"{u.Key}: {u.Reason}"));
+        _health.Report("datastore", "values", unusable.IsEmpty,
+            $"{unusable.Length} stored values cannot be used, a profile or policy among them denies: {shown}{(unusable.Length > UnusableShown ? "; ..." : "")}; mend them: calicoctl get, replace");
+    }
+
+    private void Enforce(SyncBatch batch)
+    {
+        Census.Accept(batch);
+        Dataplane.Accept(batch);
     }
 
     private static void Wake(SemaphoreSlim sleeper)

@@ -40,7 +40,9 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
     public async Task StartAsync(CancellationToken ct)
     {
         var machine = MachineIdentity.Read();
-        MakeDirectory(settings.DataDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        MakeDirectory(settings.DataDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, "CALICO_DATA_DIR");
+        // Not left to whoever binds the first socket there: that may be nobody, or an adapter that is not installed.
+        MakeDirectory(settings.RunDirectory, Commands.AtomicFile.Folder, "CALICO_RUN_DIR");
         var nodeFile = Path.Combine(settings.DataDirectory, "nodename");
         var nodeName = NodeName.Determine(settings.NodeName, nodeFile, () => System.Net.Dns.GetHostName());
 
@@ -50,6 +52,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             MachineId = machine.MachineId,
             NodeName = nodeName,
             Adopt = settings.AdoptStore,
+            BoundToName = [EndpointRecord.Section, .. NodeIpam.BoundToName],
             HowToAdopt = "start once with CALICO_ADOPT_STORE=true",
         }, _time, loggers.CreateLogger<EmbeddedEngine>(), ct);
         _stops.Add(("node log", engine.DisposeAsync));
@@ -66,7 +69,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         }
 
         var parts = new HostParts(settings, nodeName, machine, engine.Log, store, embedded, _health, _gate, _time, loggers);
-        var roster = new PluginRoster(settings.PluginDirectory, settings.EnabledPlugins, Path.Combine(settings.DataDirectory, "loading"), reader,
+        var roster = new PluginRoster(settings.PluginDirectory, settings.EnabledPlugins, settings.DataDirectory, reader,
             new(parts.AddContracts), _health, loggers);
         roster.Load();
         _stops.Add(("adapters", async () =>
@@ -101,7 +104,8 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             _loops.Add(Guard("snapshot", parts.Snapshot.RunAsync));
         }
 
-        await parts.RegisterAsync(ct);
+        _loops.Add(Guard("heartbeat", parts.HeartbeatAsync));
+        await parts.RegisterAsync(isStart: true, ct);
         _gate.Reason = "addresses are being loaded";
         await parts.Ipam.LoadAsync(ct);
         await parts.Connector.CollectDeadAsync(ct);
@@ -145,12 +149,12 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
 
     private EtcdStore OpenEtcd() => new(new EtcdOptions
     {
-        Endpoints = [.. settings.EtcdEndpoints.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)],
+        Endpoints = EtcdOptions.ParseEndpoints(settings.EtcdEndpoints, "ETCD_ENDPOINTS"),
         CaFile = Optional(settings.EtcdCaCertFile),
         CertFile = Optional(settings.EtcdCertFile),
         KeyFile = Optional(settings.EtcdKeyFile),
         Username = Optional(settings.EtcdUsername),
-        Password = Optional(settings.EtcdPassword) is { } password ? new(password) : null,
+        Password = settings.EtcdPassword,
     }, _time, loggers.CreateLogger<EtcdStore>());
 
     private static string? Optional(string text) => text.Length == 0 ? null : text;
@@ -164,15 +168,16 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             Ready = NotReady(parts).IsEmpty,
             Reasons = NotReady(parts),
             Datastore = new(settings.DatastoreType, parts.View.Sync.Status.ToString(), parts.Dataplane.EnforcedRevision, Math.Round(parts.View.Sync.Age.TotalSeconds, 1)),
-            Endpoints = parts.Book.All.GroupBy(l => l.Status.State.ToString()).ToImmutableSortedDictionary(g => g.Key, g => g.Count()),
+            Endpoints = parts.Reports().GroupBy(e => e.State).ToImmutableSortedDictionary(g => g.Key, g => g.Count()),
+            Warnings = parts.Warnings(),
+            NotEnforced = parts.Census.Idle,
+            Addresses = await parts.AddressesAsync(ct),
             Health = _health.Lines,
             Plugins = [.. roster.Plugins.Select(p => new PluginReport(p.Folder.Name, p.Folder.Version))],
             Drops = await parts.Dataplane.ReadDropsAsync(ct),
         },
         () => NotReady(parts),
-        () => [.. parts.Book.All.Select(l => (l.Record, l.Status)).OrderBy(l => l.Record.Key, StringComparer.Ordinal).Select(l => new EndpointReport(
-            l.Record.Id.ToString(), l.Record.Instance, l.Record.Adapter, l.Record.Network, l.Record.HostInterface, l.Record.Addresses, l.Record.Profiles,
-            l.Status.State.ToString(), l.Status.Reason))],
+        parts.Reports,
         async ct => [.. (await parts.Ipam.ListAsync(null, null, ct)).Select(l => new LeaseReport(l.Address.ToString(), l.Handle, l.Purpose.ToString(),
             l.Adapter, l.Owner, l.BoundTo?.ToString(), l.Since))],
         parts.Dataplane.ReadDropsAsync,
@@ -200,7 +205,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         }
     }
 
-    private static void MakeDirectory(string path, UnixFileMode mode)
+    private static void MakeDirectory(string path, UnixFileMode mode, string setting)
     {
         try
         {
@@ -208,7 +213,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CalicoException(Problem.Refused, $"{path} cannot be made: {e.Message}", "CALICO_DATA_DIR", e);
+            throw new CalicoException(Problem.Refused, $"{path} cannot be made: {e.Message}", setting, e);
         }
     }
 

@@ -40,5 +40,11 @@ public static class AddressDetection
         return found.Address is null ? null : found;
     }
 
+    /// <summary>Whether an interface that is up has the address.</summary>
+    /// <param name="text">With or without its length.</param>
+    public static bool IsPresent(string text) => IPAddress.TryParse(text.Split('/')[0], out var address)
+        && NetworkInterface.GetAllNetworkInterfaces().Any(i => i.OperationalStatus == OperationalStatus.Up
+            && i.GetIPProperties().UnicastAddresses.Any(a => a.Address.Equals(address)));
+
     private static int Mtu(NetworkInterface? owner) => owner?.GetIPProperties().GetIPv4Properties()?.Mtu ?? 1500;
 }

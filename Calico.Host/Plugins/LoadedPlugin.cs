@@ -36,12 +36,13 @@ public sealed class LoadedPlugin : IAsyncDisposable
     public static LoadedPlugin Load(PluginFolder folder, SettingsReader settings, PluginContracts contracts, HealthBoard health, ILoggerFactory loggers)
     {
         var plugin = Instantiate(folder);
-        if (plugin.Name != folder.Name)
+        var name = Guard(folder, "its name", () => plugin.Name);
+        if (name != folder.Name)
         {
-            throw new CalicoException(Problem.Invalid, $"the adapter in folder '{folder.Name}' calls itself '{plugin.Name}'; the two have to agree", "plugin");
+            throw new CalicoException(Problem.Invalid, $"the adapter in folder '{folder.Name}' calls itself '{name}'; the two have to agree", "plugin");
         }
 
-        var lifetime = new PluginLifetime(plugin.Name, health);
+        var lifetime = new PluginLifetime(name, health);
         try
         {
             var collection = new ServiceCollection();
@@ -50,10 +51,10 @@ public sealed class LoadedPlugin : IAsyncDisposable
             collection.AddSingleton(TimeProvider.System);
             collection.AddSingleton<IPluginLifetime>(lifetime);
             collection.AddSingleton<IListeners>(lifetime);
-            contracts.Register(plugin.Name, collection);
-            var builder = new PluginBuilder(plugin.Name, settings, collection);
+            contracts.Register(name, collection);
+            var builder = new PluginBuilder(name, settings, collection);
             Guard(folder, "Configure", () => plugin.Configure(builder));
-            lifetime.Bind(builder.Listeners);
+            Guard(folder, "its listeners", () => lifetime.Bind(builder.Listeners));
             return new(folder, lifetime, collection.BuildServiceProvider());
         }
         catch
@@ -72,8 +73,9 @@ public sealed class LoadedPlugin : IAsyncDisposable
             {
                 await service.StartAsync(ct);
             }
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (Exception e) when (!ct.IsCancellationRequested)
             {
+                // A cancellation that is not the host's is the adapter's own failure.
                 throw new CalicoException(Problem.Refused, $"adapter '{Folder.Name}' does not start: {e.Message}", "plugin", e);
             }
 
@@ -85,19 +87,12 @@ public sealed class LoadedPlugin : IAsyncDisposable
     public async Task<ImmutableArray<Exception>> StopAsync(CancellationToken ct)
     {
         var errors = ImmutableArray.CreateBuilder<Exception>();
-        await _lifetime.DrainAsync();
+        await TryAsync(_lifetime.DrainAsync, errors);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
         limit.CancelAfter(_lifetime.DrainTime);
         foreach (var service in _started.Reverse())
         {
-            try
-            {
-                await service.StopAsync(limit.Token);
-            }
-            catch (Exception e)
-            {
-                errors.Add(e);
-            }
+            await TryAsync(() => service.StopAsync(limit.Token), errors);
         }
 
         _started = [];
@@ -107,8 +102,26 @@ public sealed class LoadedPlugin : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _services.DisposeAsync();
-        _lifetime.Dispose();
+        try
+        {
+            await _services.DisposeAsync();
+        }
+        finally
+        {
+            _lifetime.Dispose();
+        }
+    }
+
+    private static async Task TryAsync(Func<Task> step, ImmutableArray<Exception>.Builder errors)
+    {
+        try
+        {
+            await step();
+        }
+        catch (Exception e)
+        {
+            errors.Add(e);
+        }
     }
 
     private static IOrchestratorPlugin Instantiate(PluginFolder folder) => Guard(folder, "its assembly", () =>

@@ -1,3 +1,5 @@
+using Calico.Datastore.Etcd;
+
 namespace Calico.Host.Settings;
 
 /// <summary>Everything that can be set on the host. A new setting is one property here.</summary>
@@ -21,8 +23,8 @@ public sealed class HostSettings
     [Setting("ETCD_USERNAME", "datastore.etcd.username", "User of etcd.")]
     public string EtcdUsername { get; set; } = "";
 
-    [Setting("ETCD_PASSWORD", "datastore.etcd.password", "Password of that user.", Secret = true)]
-    public string EtcdPassword { get; set; } = "";
+    [Setting("ETCD_PASSWORD", "datastore.etcd.password", "Password of that user.")]
+    public Secret? EtcdPassword { get; set; }
 
     [Setting("CALICO_STORE_LISTEN", "datastore.listen", "Loopback address:port on which the embedded store serves the etcd v3 API; empty: unix socket only.")]
     public string StoreListen { get; set; } = "";

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reflection;
+using Calico.Datastore.Etcd;
 using YamlDotNet.RepresentationModel;
 
 namespace Calico.Host.Settings;
@@ -118,6 +119,11 @@ public sealed class SettingsReader(Func<string, string?> environment, IReadOnlyD
         if (type == typeof(string))
         {
             return value;
+        }
+
+        if (type == typeof(Secret))
+        {
+            return new Secret(value);
         }
 
         if (type == typeof(bool))

@@ -58,6 +58,9 @@ public sealed record EndpointRecord
     /// <summary>The link was asked for (its absence after a restart then means that the namespace died, or that it was never made).</summary>
     public bool Placed { get; init; }
 
+    /// <summary>Why it is closed although it is wired: its address is another's. Nothing of it is enforced or published until that is over.</summary>
+    public string? Conflict { get; init; }
+
     /// <summary>The wiring was seen to be complete; written without waiting for the disk.</summary>
     public bool Complete { get; init; }
 

@@ -28,6 +28,9 @@ public interface IKernelSide
     /// <summary>Whether the host side's link exists.</summary>
     bool LinkExists(string hostInterface);
 
+    /// <summary>Whether the record's link exists and its other end is in that namespace; null: wherever that end is.</summary>
+    bool LivesIn(EndpointRecord record, NetworkNamespace? place);
+
     /// <summary>Counters of an endpoint.</summary>
     Task<EndpointStats> StatsAsync(EndpointRecord record, CancellationToken ct);
 }

@@ -23,6 +23,9 @@ public sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring) : IKer
 
     public bool LinkExists(string hostInterface) => wiring.LinkExists(hostInterface);
 
+    public bool LivesIn(EndpointRecord record, NetworkNamespace? place) =>
+        place is null ? wiring.LinkExists(record.HostInterface) : wiring.LeadsTo(record.HostInterface, place.Descriptor);
+
     /// <summary>Host-side interfaces of ours in the kernel.</summary>
     public ImmutableArray<string> Links() => wiring.ListLinks();
 

@@ -20,8 +20,11 @@ public sealed partial class WorkloadConnector
         Complete = false,
     };
 
-    private static bool IsSamePlace(EndpointRecord record, Placement place) =>
-        record.PeerInterface == place.InterfaceName && record.NamespaceIdentity == (place.Namespace?.Identity ?? 0);
+    /// <summary>Whether the link that the record tells of stands, and leads to the place. The namespace's number alone does not say so: the
+    /// kernel gives it again.</summary>
+    private bool IsSamePlace(EndpointRecord record, Placement place) =>
+        record.PeerInterface == place.InterfaceName && record.NamespaceIdentity == (place.Namespace?.Identity ?? 0)
+        && kernel.LivesIn(record, place.Namespace);
 
     private static void Judge(EndpointLife life, EndpointState state) =>
         life.Move(state, state == EndpointState.Closed ? "a selector in force needs labels that have not come yet" : "");

@@ -20,6 +20,9 @@ public sealed partial class AllocationBlock
     /// <summary>Addresses set apart for Windows hosts; a block with nothing else counts as empty.</summary>
     public const string WindowsReservedHandle = "windows-reserved-ipam-handle";
 
+    /// <summary>Bits of the biggest block that is read.</summary>
+    internal const int MaxBits = 16;
+
     private const int Free = -1;
 
     private readonly ImmutableArray<int> _allocations;
@@ -163,7 +166,7 @@ public sealed partial class AllocationBlock
     /// <summary>As after a write: the sequence number is one higher.</summary>
     public AllocationBlock Counted() => With(_origin with { SequenceNumber = _origin.SequenceNumber + 1 });
 
-    private static int SizeOf(Cidr cidr) => cidr.AddressBits - cidr.PrefixLength is var bits and <= 16
+    private static int SizeOf(Cidr cidr) => cidr.AddressBits - cidr.PrefixLength is var bits and <= MaxBits
         ? 1 << bits
         : throw new CalicoException(Problem.Damaged, $"{cidr} is too big for a block");
 

@@ -8,8 +8,9 @@ public sealed partial class NodeIpam
     /// <summary>Answers an operation from what this node holds. False: it is answered already, or needs the store.</summary>
     private async Task<bool> TryOfflineAsync(NodeOperation operation)
     {
+        var (known, namespaceLabels) = await RecallAsync(operation.Namespace);
         LedgerEdit inverse;
-        ImmutableArray<NodeLogWrite> writes;
+        Task logged;
         object? answer;
         lock (_gate)
         {
@@ -18,8 +19,8 @@ public sealed partial class NodeIpam
                 return false;
             }
 
-            var isAmbiguous = operation.State == OperationState.Committing;
-            var plan = new OfflinePlan(_options.NodeName, _ledger, _pools, _busy, _time, _lastSequence, isAmbiguous);
+            var isAmbiguous = operation is { State: OperationState.Committing, Plan.IsRefused: false };
+            var plan = new OfflinePlan(_options.NodeName, _ledger, known, namespaceLabels, _busy, _time, _lastSequence, isAmbiguous);
             try
             {
                 if (!operation.TryPlanOffline(plan))
@@ -41,16 +42,16 @@ public sealed partial class NodeIpam
 
             _lastSequence = plan.LastSequence;
             _ledger = plan.Edit.ApplyTo(_ledger, out inverse);
-            writes = LogOf(operation, plan.Edit, plan.Log);
             answer = plan.Answer;
-            operation.AbandonedLog = writes;
+            operation.AbandonedLog = LogOf(operation, plan.Edit, plan.Log);
             operation.State = OperationState.Abandoned;
             _queue.Remove(operation);
+            logged = _log.CommitAsync(operation.AbandonedLog, CancellationToken.None);
         }
 
         try
         {
-            await _log.CommitAsync(writes, CancellationToken.None);
+            await logged;
         }
         catch (CalicoException e)
         {
@@ -70,7 +71,7 @@ public sealed partial class NodeIpam
     /// <summary>The caller has stopped waiting: nothing is to remain of the operation. False: it has been answered already.</summary>
     private async Task<bool> TryAbandonAsync(NodeOperation operation)
     {
-        ImmutableArray<NodeLogWrite> writes;
+        Task logged;
         lock (_gate)
         {
             if (operation.State is OperationState.Abandoned or OperationState.Finished)
@@ -86,10 +87,10 @@ public sealed partial class NodeIpam
                 return true;
             }
 
-            writes = Doubt(operation);
+            logged = DoubtAsync(operation);
         }
 
-        await _log.CommitAsync(writes, CancellationToken.None);
+        await logged;
         return true;
     }
 
@@ -98,7 +99,7 @@ public sealed partial class NodeIpam
     {
         if (reason is CalicoException { Problem: Problem.Unavailable })
         {
-            MarkDown(reason.Message);
+            MarkDown(reason);
         }
 
         foreach (var operation in group.ToArray())
@@ -108,7 +109,7 @@ public sealed partial class NodeIpam
                 continue;
             }
 
-            ImmutableArray<NodeLogWrite> writes = [];
+            var logged = Task.CompletedTask;
             lock (_gate)
             {
                 if (operation.State is OperationState.Abandoned or OperationState.Finished)
@@ -118,13 +119,13 @@ public sealed partial class NodeIpam
 
                 if (operation.State == OperationState.Committing)
                 {
-                    writes = Doubt(operation);
+                    logged = DoubtAsync(operation);
                 }
 
                 operation.State = OperationState.Finished;
             }
 
-            await FailAsync(operation, reason, writes);
+            await FailAsync(operation, reason, logged);
         }
 
         lock (_gate)
@@ -133,18 +134,15 @@ public sealed partial class NodeIpam
         }
     }
 
-    private async Task FailAsync(NodeOperation operation, Exception reason, ImmutableArray<NodeLogWrite> writes)
+    private async Task FailAsync(NodeOperation operation, Exception reason, Task logged)
     {
-        if (!writes.IsEmpty)
+        try
         {
-            try
-            {
-                await _log.CommitAsync(writes, CancellationToken.None);
-            }
-            catch (CalicoException e)
-            {
-                Log.DoubtNotLogged(_logger, e.Message);
-            }
+            await logged;
+        }
+        catch (CalicoException e)
+        {
+            Log.DoubtNotLogged(_logger, e.Message);
         }
 
         operation.Fail(reason is CalicoException { Problem: Problem.Unavailable } unavailable
@@ -153,18 +151,26 @@ public sealed partial class NodeIpam
             : reason);
     }
 
-    private ImmutableArray<NodeLogWrite> Doubt(NodeOperation operation)
+    /// <summary>Takes what an unanswered transaction may have done as doubtful, at once in memory. Guarded by the lock.</summary>
+    /// <returns>Ends when the log says so too.</returns>
+    private Task DoubtAsync(NodeOperation operation)
     {
         var edit = new LedgerEdit();
         AddDoubts(operation, edit);
         _ledger = edit.ApplyTo(_ledger, out _);
-        return operation.AbandonedLog = LogOf(operation, edit, []);
+        operation.AbandonedLog = LogOf(operation, edit, []);
+        return _log.CommitAsync(operation.AbandonedLog, CancellationToken.None);
     }
 
     /// <summary>Journals as doubtful what an unanswered transaction may have taken or freed for the operation. Guarded by the lock.</summary>
     private void AddDoubts(NodeOperation operation, LedgerEdit edit)
     {
         var plan = operation.Plan!;
+        if (plan.IsRefused)
+        {
+            return;
+        }
+
         ImmutableArray<JournalledWrite> undo = [.. plan.Store.OfType<StoreOperation.Put>().Select(p => new JournalledWrite(p.Key, p.Value.ToArray()))];
         foreach (var acquired in plan.Acquired)
         {
@@ -225,12 +231,13 @@ public sealed partial class NodeIpam
         return [.. planned.ToLog().Concat(edit.ToLog()).Concat(before).Concat(log).GroupBy(w => w.Key).Select(g => g.Last())];
     }
 
-    private void MarkDown(string reason)
+    private void MarkDown(Exception reason)
     {
         int reserve;
         lock (_gate)
         {
             var isNew = _downSince is null;
+            (_whyDown, _isRefused) = (reason.Message, StoreRefusedException.Is(reason));
             _downSince = _time.GetTimestamp();
             reserve = _ledger.Parked.Count + _ledger.Releases.Values.Count(r => !r.IsDoubtful);
             if (!isNew)
@@ -239,6 +246,6 @@ public sealed partial class NodeIpam
             }
         }
 
-        Log.StoreDown(_logger, reserve, reason);
+        Log.StoreDown(_logger, reserve, reason.Message);
     }
 }

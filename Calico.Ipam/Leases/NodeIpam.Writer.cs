@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Text;
 using Calico.Datastore.Store;
 
 namespace Calico.Ipam;
@@ -120,16 +121,16 @@ public sealed partial class NodeIpam
     /// <summary>The store refuses a transaction because of something that one of a group wants written: they go on one by one.</summary>
     private async Task SeparateAsync(List<NodeOperation> group)
     {
-        ImmutableArray<NodeLogWrite> before;
+        Task logged;
         lock (_gate)
         {
             group.RemoveAll(o => o.State is OperationState.Abandoned or OperationState.Finished);
-            before = [.. group.SelectMany(o => LogOf(o, NoEdit, []))];
+            logged = _log.CommitAsync([.. group.SelectMany(o => LogOf(o, NoEdit, []))], CancellationToken.None);
             group.ForEach(o => o.State = OperationState.Queued);
             _busy = [];
         }
 
-        await _log.CommitAsync(before, CancellationToken.None);
+        await logged;
         foreach (var operation in group)
         {
             using var limit = new CancellationTokenSource(_options.StoreDeadline, _time);
@@ -191,9 +192,16 @@ public sealed partial class NodeIpam
                 return;
             }
 
+            await EnsureMarkerAsync(ledger, ct);
             if (ledger.HasJournal)
             {
                 await ReplayAsync(ct);
+                continue;
+            }
+
+            if (MustVerify && !group[0].IsExclusive)
+            {
+                await VerifyFirstAsync(ct);
                 continue;
             }
 
@@ -217,12 +225,13 @@ public sealed partial class NodeIpam
 
         var change = new IpamChange(_store, _cache);
         await change.GuardAsync(_marker, ct);
+        var givenUp = ImmutableHashSet<IPAddress>.Empty;
         var planned = new List<NodeOperation>();
         var weight = 0;
         foreach (var operation in group.ToArray())
         {
             var checkpoint = change.Checkpoint;
-            var plan = new OnlinePlan(_options.NodeName, change, _facts, _time, ledger, IsRecentlyFreed);
+            var plan = new OnlinePlan(_options.NodeName, change, _facts, _time, ledger, IsRecentlyFreed) { GivenUp = givenUp };
             try
             {
                 await operation.PlanAsync(plan, ct);
@@ -254,6 +263,7 @@ public sealed partial class NodeIpam
             weight += plan.Store.Count;
             plan.LogBefore = [.. plan.Log.Select(w => w with { Value = _log.Get(w.Key) })];
             operation.Plan = plan;
+            givenUp = givenUp.Union(plan.Edit.Removed);
             planned.Add(operation);
         }
 
@@ -263,6 +273,10 @@ public sealed partial class NodeIpam
     private async Task<bool> CommitAsync(List<NodeOperation> group, List<NodeOperation> planned, IpamChange change, LeaseLedger ledger,
         CancellationToken ct)
     {
+        var writes = planned.SelectMany(o => o.Plan!.ToLog()).ToImmutableArray();
+        var companions = planned.SelectMany(o => o.Plan!.Store).ToImmutableArray();
+        var transaction = change.IsEmpty && companions.IsEmpty ? null : change.Build(companions);
+        Task<StoreOutcome?> committing;
         lock (_gate)
         {
             if (!ReferenceEquals(ledger, _ledger) || planned.Exists(o => o.State != OperationState.Planning))
@@ -272,55 +286,64 @@ public sealed partial class NodeIpam
 
             planned.ForEach(o => o.State = OperationState.Committing);
             _busy = [.. planned.SelectMany(o => o.Plan!.Edit.Addresses)];
+            committing = CommitOrDistrustAsync(change, transaction, writes, ct);
         }
 
-        var writes = planned.SelectMany(o => o.Plan!.ToLog()).ToImmutableArray();
-        var companions = planned.SelectMany(o => o.Plan!.Store).ToImmutableArray();
-        if (change.IsEmpty && companions.IsEmpty)
+        StoreOutcome? outcome;
+        try
         {
-            if (!writes.IsEmpty)
+            outcome = await committing;
+        }
+        catch (CalicoException e) when (StoreRefusedException.Is(e))
+        {
+            lock (_gate)
             {
-                await _log.CommitAsync(writes, ct);
+                _busy = [];
+                planned.ForEach(o => o.Plan!.IsRefused = true);
             }
 
-            Conclude(planned, ledger);
-            return true;
+            throw;
         }
 
-        var transaction = change.Build(companions);
-        var outcome = await CommitOrDistrustAsync(change, transaction, writes, ct);
-        change.Settle(transaction, outcome);
-        if (outcome.Succeeded)
+        // Null: only the log had anything to be told.
+        if (outcome is not { Succeeded: false })
         {
             Conclude(planned, ledger);
             _cache.Trim(new(_options.NodeName));
             return true;
         }
 
-        ImmutableArray<NodeLogWrite> again;
+        Task logged;
         lock (_gate)
         {
             _busy = [];
-            again = [.. planned.Where(o => o.State == OperationState.Abandoned).SelectMany(o => o.AbandonedLog)];
+            _doubts += change.Vanished.IsEmpty ? 0 : 1;
+            // Taking back what the refused transaction had logged has taken back these too.
+            logged = _log.CommitAsync([.. planned.Where(o => o.State == OperationState.Abandoned).SelectMany(o => o.AbandonedLog)], CancellationToken.None);
             group.RemoveAll(o => o.State == OperationState.Abandoned);
             group.ForEach(o => o.State = OperationState.Planning);
         }
 
-        if (!again.IsEmpty)
-        {
-            // Taking back what the refused transaction had logged has taken back these too.
-            await _log.CommitAsync(again, CancellationToken.None);
-        }
-
+        await logged;
         return group.Count == 0;
     }
 
-    private async Task<StoreOutcome> CommitOrDistrustAsync(IpamChange change, StoreTransaction transaction, ImmutableArray<NodeLogWrite> writes,
+    /// <summary>Begun under the gate, as every write to the log: the log keeps the order of the calls, and so says what the ledger
+    /// says.</summary>
+    private async Task<StoreOutcome?> CommitOrDistrustAsync(IpamChange change, StoreTransaction? transaction, ImmutableArray<NodeLogWrite> writes,
         CancellationToken ct)
     {
+        if (transaction is null)
+        {
+            await _log.CommitAsync(writes, ct);
+            return null;
+        }
+
         try
         {
-            return await _log.CommitAsync(_store, transaction, writes, ct);
+            var outcome = await _log.CommitAsync(_store, transaction, writes, ct);
+            change.Settle(transaction, outcome);
+            return outcome;
         }
         catch (Exception)
         {
@@ -382,22 +405,32 @@ public sealed partial class NodeIpam
         tell();
     }
 
+    /// <summary>The harmless question to a store that answers, and takes no writes.</summary>
+    private async Task RewriteMarkerAsync(CancellationToken ct)
+    {
+        await _store.CommitAsync(new(new StoreOperation.Put(_marker, Encoding.UTF8.GetBytes("{}"))), ct);
+        _cache.Forget(_marker);
+    }
+
     /// <summary>A store that failed is asked something harmless before a transaction is risked that might leave doubt.</summary>
     private async Task ProbeAsync(CancellationToken ct)
     {
+        bool isRefused;
         lock (_gate)
         {
             if (_downSince is null)
             {
                 return;
             }
+
+            isRefused = _isRefused;
         }
 
-        await _store.GetAsync(_marker, 0, ct);
+        await (isRefused ? RewriteMarkerAsync(ct) : _store.GetAsync(_marker, 0, ct));
         int journal;
         lock (_gate)
         {
-            _downSince = null;
+            (_downSince, _whyDown) = (null, null);
             journal = _ledger.Releases.Count + _ledger.Writes.Count + _ledger.Offline;
         }
 

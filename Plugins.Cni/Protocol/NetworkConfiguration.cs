@@ -10,6 +10,8 @@ namespace Calico.Plugins.Cni.Protocol;
 /// own settings, and a plugin call holds no credentials.</remarks>
 internal sealed record NetworkConfiguration
 {
+    private const int MaxName = 255;
+
     /// <summary>Where containerd puts a pod's annotations when the configuration declares this capability.</summary>
     private const string AnnotationsCapability = "io.kubernetes.cri.pod-annotations";
 
@@ -163,8 +165,11 @@ internal sealed record NetworkConfiguration
     private static string NameIn(ConfigurationObject root)
     {
         var name = root.Text("name");
-        if (name.Length > 0 && !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-'))
-            root.Fault("name", "may hold letters, digits, '_', '.' and '-' only");
+        if (name.Length > 0 && !(char.IsAsciiLetterOrDigit(name[0]) && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-')))
+            root.Fault("name", "may hold letters, digits, '_', '.' and '-' only, first a letter or digit");
+        // The specification sets no bound; a file's name has this one, and runtimes keep networks in files.
+        if (name.Length > MaxName)
+            root.Fault("name", $"is longer than {MaxName} characters");
         return name;
     }
 

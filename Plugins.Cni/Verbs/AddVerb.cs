@@ -29,10 +29,17 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
         await spool.SettleAsync(call, ct);
         using var networkNamespace = Open(request);
         var (id, existing) = await lookup.FindAsync(call, ct);
+        if (EndpointLookup.IsAnother(existing, call))
+        {
+            throw new CniException(CniCode.InvalidEnvironment,
+                $"a pod has one Calico interface: {id.Workload} has {existing!.PeerInterface}, {call.InterfaceName} would be a second; give it a network of another plugin",
+                "CNI_IFNAME");
+        }
+
         var sameLife = existing is not null && existing.Instance == call.ContainerId;
 
-        var (profile, defaults) = EndpointPlanner.ProfileOf(call, configuration);
-        await profiles.EnsureAsync(profile, defaults, ct);
+        var (name, defaults) = EndpointPlanner.ProfileOf(call, configuration);
+        var profile = await profiles.EnsureAsync(name, defaults, ct);
 
         var delegated = !configuration.Ipam.IsDelegated ? null
             // A retry: the delegate has given these already and would refuse to give them again.
@@ -40,7 +47,7 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
             : await DelegatedIpam.AddAsync(request, ct);
         try
         {
-            var spec = planner.Plan(request, id, delegated, networkNamespace.Identity);
+            var spec = planner.Plan(request, id, delegated, networkNamespace.Identity, profile);
             var attachment = await network.ConnectAsync(spec, Placement.In(networkNamespace, call.InterfaceName), ct);
             await AddProfileAsync(attachment, profile, ct);
             return ResultOf(attachment, call, configuration) with { Dns = configuration.Dns.Length > 0 ? configuration.Dns : delegated?.Dns ?? "" };

@@ -48,7 +48,8 @@ internal sealed class IpamVerbs(IIpam ipam, IpamRelease release, EndpointPlanner
     public async Task CollectAsync(CniRequest request, CancellationToken ct)
     {
         var valid = GcVerb.ValidIn(request.Configuration)
-            .Select(a => EndpointPlanner.HandleOf(request.Configuration.Name, a.ContainerId)).ToHashSet();
+            .SelectMany(a => new[] { EndpointPlanner.HandleOf(request.Configuration.Name, a.ContainerId), $"{request.Configuration.Name}.{a.ContainerId}" })
+            .ToHashSet();
         var leases = await ipam.ListAsync(null, ct);
         await release.AllAsync(leases.Where(l => l.Owner == request.Configuration.Name && !valid.Contains(l.Handle)), ct);
     }

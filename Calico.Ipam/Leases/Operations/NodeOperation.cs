@@ -16,6 +16,9 @@ internal abstract class NodeOperation
     /// <summary>Whether it goes on when its caller stops waiting.</summary>
     public virtual bool OutlivesCaller => false;
 
+    /// <summary>The namespace whose labels decide about pools; empty: none.</summary>
+    public virtual string Namespace => "";
+
     public OperationState State { get; set; }
 
     /// <summary>The plan that is in a transaction.</summary>

@@ -35,8 +35,8 @@ public sealed class InMemoryNodeLog : INodeLog
     public async Task CommitAsync(ImmutableArray<NodeLogWrite> writes, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
-        await Task.Yield();
         Write(writes);
+        await Task.Yield();
     }
 
     public async Task<StoreOutcome> CommitAsync(IKeyValueStore store, StoreTransaction transaction, ImmutableArray<NodeLogWrite> writes,

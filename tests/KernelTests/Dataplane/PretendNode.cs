@@ -42,12 +42,13 @@ internal sealed class PretendNode : IAsyncDisposable
 
     public Task StartAsync() => Loop.StartAsync(Deadline());
 
-    /// <summary>The process dies and another starts; nothing in the kernel changes meanwhile.</summary>
-    public async Task RestartAsync(Action? whileAway = null)
+    /// <summary>The process dies and another starts.</summary>
+    /// <param name="meanwhile">What happens to the kernel in between; null: nothing.</param>
+    public async Task RestartAsync(Func<Task>? meanwhile = null)
     {
         await Loop.DisposeAsync();
         await Wiring.DisposeAsync();
-        whileAway?.Invoke();
+        await (meanwhile?.Invoke() ?? Task.CompletedTask);
         (Loop, Wiring) = Make();
         await StartAsync();
     }

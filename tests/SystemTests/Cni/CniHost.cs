@@ -97,7 +97,7 @@ public sealed class CniHost : IAsyncDisposable
 
         Assert.That(left, Is.Empty, "left behind");
         var check = await Host.CalicoctlAsync("ipam check");
-        Assert.That(check.ExitCode, Is.Zero, check.Output + check.Error);
+        Assert.That(check.ExitCode, Is.Zero, $"{check.Output}{check.Error}\n{(check.ExitCode == 0 ? "" : await Host.TailAsync(3000))}");
         Assert.That(await Host.ShellAsync("ls -A /var/lib/calico/spool 2>/dev/null || true"), Is.Empty, "DELs are left in the spool");
     }
 

@@ -51,6 +51,15 @@ public sealed class CniInstallTests
     }
 
     [Test]
+    public void A12_a_network_whose_conflist_could_not_be_written_is_refused_by_its_option()
+    {
+        var refusal = Assert.Throws<CalicoException>(() => (Install() with { Network = new string('n', 221) }).Run());
+        Assert.That((refusal!.Problem, refusal.Path), Is.EqualTo((Problem.Invalid, "--network")));
+        (Install() with { Network = "My_Net." + new string('n', 213) }).Run();
+        Assert.That(Files(), Has.Some.StartsWith("net.d/10-My_Net."));
+    }
+
+    [Test]
     public void A_new_binary_is_another_file_so_that_one_that_runs_keeps_its_own()
     {
         Install().Run();

@@ -79,6 +79,10 @@ internal sealed class FakeKernelSide : IKernelSide
 
     public bool LinkExists(string hostInterface) => _links.ContainsKey(hostInterface);
 
+    /// <summary>The path tells what the number does not: two namespaces that had the same one after each other.</summary>
+    public bool LivesIn(EndpointRecord record, NetworkNamespace? place) =>
+        _links.TryGetValue(record.HostInterface, out var wired) && (place is null || wired.NamespacePath == place.ToString());
+
     public Task<EndpointStats> StatsAsync(EndpointRecord record, CancellationToken ct) =>
         Task.FromResult(new EndpointStats(0, 0, 0, 0, ImmutableSortedDictionary<string, long>.Empty));
 

@@ -217,7 +217,7 @@ public sealed class HostProfilesTests
     }
 
     private HostProfiles Restarted(DatastoreView lastKnown, Action<SyncBatch>? enforce = null) =>
-        new(_host.Log, _host.Store, lastKnown, new(), enforce ?? (_ => { }), TimeProvider.System, NullLogger<HostProfiles>.Instance);
+        new(_host.Log, _host.Store, new(lastKnown, enforce ?? (_ => { })), new(), TimeSpan.MaxValue, TimeProvider.System, NullLogger<HostProfiles>.Instance);
 
     private string Stored() => Encoding.UTF8.GetString(_host.Store.Snapshot(Key).Single().Value.Span);
 }

@@ -1,0 +1,106 @@
+using System.Collections.Immutable;
+using Calico.Datastore.Store;
+using Calico.Ipam;
+using Calico.TestKit.Store;
+using NUnit.Framework;
+using static Calico.UnitTests.Ipam.IpamCluster;
+
+namespace Calico.UnitTests.Ipam;
+
+/// <summary>Operations that are answered without the store while a transaction of theirs is under way: the log must end as the ledger
+/// does, whoever of the two was held up on the way to the log.</summary>
+[TestFixture]
+public sealed class NodeIpamLogOrderTests
+{
+    private const int Workers = 6;
+    private const int Rounds = 40;
+
+    [Test]
+    public async Task What_the_log_says_is_what_memory_said_last()
+    {
+        var cluster = Create().Pool("10.0.0.0/24", 26).Node("a");
+        var inner = new InMemoryNodeLog();
+        var ipam = cluster.NodeIpam("a", new HeldUpLog(inner), parked: 8, new HesitantStore(cluster.Store), o => o with
+        {
+            StorePatience = TimeSpan.FromMilliseconds(2),
+            StoreDeadline = TimeSpan.FromSeconds(2),
+            ProbeInterval = TimeSpan.Zero,
+        });
+        await ipam.LoadAsync(default);
+        await ipam.MaintainAsync(default);
+        await Task.WhenAll(Enumerable.Range(0, Workers).Select(w => Task.Run(() => LiveAsync(ipam, w))));
+        for (var i = 0; i < 50 && ipam.JournalLength > 0; i++)
+        {
+            await ipam.MaintainAsync(default);
+        }
+
+        Assert.That(await ipam.ListAsync(null, null, default), Is.Empty, "in memory");
+        await ipam.DisposeAsync();
+        Assert.Multiple(() =>
+        {
+            Assert.That(inner.List("ipam/lease/").Select(e => e.Key), Is.Empty, "in the log: the next start would take these addresses again");
+            Assert.That(cluster.Allocations().Where(a => !a.Value.StartsWith("parked.", StringComparison.Ordinal)), Is.Empty, "in the store");
+        });
+    }
+
+    private static async Task LiveAsync(NodeIpam ipam, int worker)
+    {
+        for (var round = 0; round < Rounds; round++)
+        {
+            var endpoint = Endpoint($"w{worker}r{round}");
+            try
+            {
+                var leases = await ipam.ClaimAsync("cni", Claim($"a.{endpoint.Workload}"), endpoint, null, default);
+                await ipam.UnbindAsync("cni", endpoint, leases, LeaseCompanion.None, default);
+            }
+            catch (CalicoException e) when (e.Problem is Problem.Unavailable)
+            {
+                // The reserve was empty for a moment: nothing was given.
+            }
+        }
+    }
+
+    /// <summary>Takes its time before a write is in the queue, as a thread does that the kernel puts aside.</summary>
+    private sealed class HeldUpLog(InMemoryNodeLog inner) : INodeLog
+    {
+        public ReadOnlyMemory<byte>? Get(string key) => inner.Get(key);
+
+        public ImmutableArray<KeyValuePair<string, ReadOnlyMemory<byte>>> List(string prefix) => inner.List(prefix);
+
+        public Task CommitAsync(ImmutableArray<NodeLogWrite> writes, CancellationToken ct)
+        {
+            Thread.Sleep(Random.Shared.Next(4));
+            return inner.CommitAsync(writes, ct);
+        }
+
+        public Task<StoreOutcome> CommitAsync(IKeyValueStore store, StoreTransaction transaction, ImmutableArray<NodeLogWrite> writes, CancellationToken ct)
+        {
+            Thread.Sleep(Random.Shared.Next(4));
+            return inner.CommitAsync(store, transaction, writes, ct);
+        }
+    }
+
+    /// <summary>Answers about when patience ends.</summary>
+    private sealed class HesitantStore(IKeyValueStore inner) : IKeyValueStore
+    {
+        public async Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct)
+        {
+            await Task.Delay(Random.Shared.Next(6), ct);
+            return await inner.CommitAsync(transaction, ct);
+        }
+
+        public Task<KeyValue?> GetAsync(string key, long revision, CancellationToken ct) => inner.GetAsync(key, revision, ct);
+
+        public Task<KeyRange> ListAsync(string prefix, long revision, CancellationToken ct) => inner.ListAsync(prefix, revision, ct);
+
+        public IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) => inner.WatchAsync(prefix, fromRevision, ct);
+
+        public Task<long> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken ct) => inner.GrantLeaseAsync(timeToLive, ct);
+
+        public Task<bool> KeepAliveAsync(long lease, CancellationToken ct) => inner.KeepAliveAsync(lease, ct);
+
+        public Task RevokeLeaseAsync(long lease, CancellationToken ct) => inner.RevokeLeaseAsync(lease, ct);
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+}
