@@ -1,5 +1,6 @@
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
+using Calico.Dataplane.Workloads;
 using Calico.Linux.Conntrack;
 using Calico.Linux.Nftables;
 using Calico.Linux.Route;
@@ -14,13 +15,14 @@ public sealed partial class DataplaneLoop
         _forwarding.Assert();
         // Notices first: then nothing falls between them and the first reading.
         (_nftChanges, _routeEvents) = _network.Run(() =>
-            (NftChangeStream.Open(), RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Routes)));
+            (NftChangeStream.Open(), RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Routes | RouteEventKinds.Addresses | RouteEventKinds.Settings)));
         _table = new(_network.Run(() => NftSocket.Open()));
-        _routes = new(_network.Run(() => RouteSocket.Open()), _options, Ledger);
+        _routes = new(_network.Run(() => RouteSocket.Open()), _options, Ledger, Links);
         _nftChanges.IgnoreDoingsOf(_table.PortId);
         IgnoreDoingsOf(_routes.PortId);
         _connections = _network.Run(() => ConntrackSocket.Open());
         _cutter = new(_connections, _time, _logger);
+        _keeper = new(_network.Run(() => RouteSocket.Open()), Links, _network, _options, _logger);
         _reviewRoutes = _network.Run(() => RouteSocket.Open());
         _review = new(_connections, _reviewRoutes, _translator, AskAsync, _time, _logger);
         var ruleset = _translator.Ruleset;
@@ -59,6 +61,7 @@ public sealed partial class DataplaneLoop
         _routes?.Dispose();
         _connections?.Dispose();
         _reviewRoutes?.Dispose();
+        _keeper?.Dispose();
         _nftChanges?.Dispose();
         _routeEvents?.Dispose();
         Abandon();

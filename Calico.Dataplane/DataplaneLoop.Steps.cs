@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
+using Calico.Dataplane.Workloads;
 using Calico.Datastore.Addresses;
 using Calico.Felix;
 using Calico.Felix.Output;
@@ -33,6 +34,7 @@ public sealed partial class DataplaneLoop
     private ConntrackSocket _connections = null!;
     private ConnectionCutter _cutter = null!;
     private ConnectionReview _review = null!;
+    private LinkKeeper _keeper = null!;
     private RouteSocket _reviewRoutes = null!;
     private NftChangeStream _nftChanges = null!;
     private RouteEventStream _routeEvents = null!;
@@ -147,6 +149,9 @@ public sealed partial class DataplaneLoop
             case LoopRequest.Query query:
                 query.Answer();
                 break;
+            case LoopRequest.Settings:
+                _settingsAt = _time.GetTimestamp() - (long)(_options.SettingsInterval.TotalSeconds * _time.TimestampFrequency);
+                break;
             case LoopRequest.Gap:
                 _wasGap = true;
                 break;
@@ -249,14 +254,14 @@ public sealed partial class DataplaneLoop
         }
     }
 
-    /// <summary>A whole table that is gone has hundreds of differences.</summary>
-    private static string Summary(ImmutableArray<string> differences) => "nftables: " + string.Join("; ", differences.Take(SaidDifferences))
-        + (differences.Length > SaidDifferences ? $" and {differences.Length - SaidDifferences} more" : "");
-
     /// <summary>A gate that closes leaves established connections to the rules, which accept them; one that opens lets a policy in that they
     /// were not judged by.</summary>
     private void NoteGate(DataplaneUpdate update) =>
         _wasGap |= update is EndpointUpdate next && _translator.Find(next.Id) is { } former && former.Gate != next.Gate;
+
+    /// <summary>A whole table that is gone has hundreds of differences.</summary>
+    private static string Summary(ImmutableArray<string> differences) => "nftables: " + string.Join("; ", differences.Take(SaidDifferences))
+        + (differences.Length > SaidDifferences ? $" and {differences.Length - SaidDifferences} more" : "");
 
     /// <summary>Endpoints of the log that a former process recorded and died before it enforced them: its table does not have them. Their
     /// addresses may still have a former owner's connections; those that it has went through the cut, and their connections are their own.</summary>

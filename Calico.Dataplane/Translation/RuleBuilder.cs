@@ -53,6 +53,10 @@ internal sealed class RuleBuilder
     public RuleBuilder OutgoingPrefix(string prefix) =>
         Add(Meta.Load(MetaKey.OutgoingName, Scratch), Compare.Equal(Scratch, NftValue.LinkNamePrefix(prefix)));
 
+    /// <summary>The link's group is this even number or the next.</summary>
+    public RuleBuilder GroupOrNext(MetaKey key, uint group) =>
+        Add(Meta.Load(key, Scratch), Bitwise.And(Scratch, NftValue.Native(~1u)), Compare.Equal(Scratch, NftValue.Native(group)));
+
     public RuleBuilder NameIn(MetaKey name, string set) => Add(Meta.Load(name, Scratch), Lookup.In(set, Scratch));
 
     public RuleBuilder Family(bool isIpv6) =>

@@ -97,6 +97,8 @@ internal sealed partial class Skeleton(Ruleset ruleset, DataplaneOptions options
         [
             new RuleBuilder().ClearMark(OwnBits(options.MarkMask)).End("", []),
             new RuleBuilder().IncomingPrefix(prefix).Goto(Names.WorkloadRaw),
+            // Renamed by a stranger: what policy goes by is gone, and its link is a workload's all the same.
+            new RuleBuilder().GroupOrNext(MetaKey.IncomingGroup, options.LinkGroup).Drop(DropReason.UnknownEndpoint),
         ], new(NftChainType.Filter, NftHook.Prerouting, RawPriority));
         ruleset.SetChain(Names.ForwardEgress,
         [
@@ -107,6 +109,7 @@ internal sealed partial class Skeleton(Ruleset ruleset, DataplaneOptions options
         [
             new RuleBuilder().NameIn(MetaKey.OutgoingName, Names.Workloads).Goto(Names.WorkloadIngress),
             new RuleBuilder().OutgoingPrefix(prefix).Drop(DropReason.UnknownEndpoint),
+            new RuleBuilder().GroupOrNext(MetaKey.OutgoingGroup, options.LinkGroup).Drop(DropReason.UnknownEndpoint),
         ], new(NftChainType.Filter, NftHook.Forward, FilterPriority));
         ruleset.SetChain(Names.InputEgress,
         [

@@ -40,6 +40,14 @@ public static class AddressDetection
         return found.Address is null ? null : found;
     }
 
+    /// <summary>The interface that <see cref="Find"/> takes the IPv4 address and MTU from, or null.</summary>
+    public static string? FindUplink(string setting)
+    {
+        var address = Find(setting is "none" or "" ? "autodetect" : setting, AddressFamily.InterNetwork, "IP")?.Address.Split('/')[0];
+        return address is null ? null : NetworkInterface.GetAllNetworkInterfaces()
+            .FirstOrDefault(i => i.GetIPProperties().UnicastAddresses.Any(a => a.Address.ToString() == address))?.Name;
+    }
+
     /// <summary>Whether an interface that is up has the address.</summary>
     /// <param name="text">With or without its length.</param>
     public static bool IsPresent(string text) => IPAddress.TryParse(text.Split('/')[0], out var address)

@@ -32,6 +32,7 @@ internal sealed class EndpointDraft(string adapter, EndpointSpec spec, IReadOnly
             Leases = [.. leases.Select(LeaseRecord.From)],
             HostInterface = hostInterface,
             Mac = EndpointRecord.Format(spec.Mac ?? mac),
+            MtuFollowsNode = spec.Mtu is null,
             Gateway4 = addresses.Any(a => a.PrefixLength == 32) ? gateway.ToString() : null,
             DefaultRoute = defaultRoute,
             Routes = [.. routes.Select(RouteRecord.From)],

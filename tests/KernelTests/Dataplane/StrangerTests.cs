@@ -67,7 +67,11 @@ public sealed class StrangerTests
         await using var _ = node;
         using var socket = node.Host.Broker.Run(node.Host.File, () => NetlinkSocket.Open(NetlinkFamily.Netfilter));
         var before = RawTable.Read(socket, "calico").ToText();
-        await node.RestartAsync(() => Task.Run(() => node.Host.Inside("sh", "-c", change)));
+        await node.RestartAsync(() =>
+        {
+            node.Host.Inside("sh", "-c", change);
+            return Task.CompletedTask;
+        });
         Assert.That(CanPing(a, "10.65.0.3"), Is.False, "before the store was read");
         await ResumeAsync(node);
         Assert.That(RawTable.Read(socket, "calico").ToText(), Is.EqualTo(before), change);
