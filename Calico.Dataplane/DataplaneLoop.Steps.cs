@@ -98,7 +98,7 @@ public sealed partial class DataplaneLoop
                 WithdrawAdopted();
             }
             _refusals = 0;
-            Report(error: null);
+            Report(_forwarding.Problem);
             Answer();
             return null;
         }

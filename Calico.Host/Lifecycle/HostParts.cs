@@ -3,6 +3,7 @@ using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.Dataplane;
+using Calico.Dataplane.Strangers;
 using Calico.Dataplane.Workloads;
 using Calico.Host.Health;
 using Calico.Host.Node;
@@ -43,6 +44,7 @@ internal sealed partial class HostParts : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly NamespaceBroker _broker = new();
     private readonly WorkloadWiring _wiring;
+    private readonly ForwardPath _forward;
     private readonly KernelSide _kernel;
     private readonly HostProfiles _profiles;
     private readonly OwnFacts _facts;
@@ -76,6 +78,8 @@ internal sealed partial class HostParts : IAsyncDisposable
         };
         var network = new HostNetwork(_broker);
         Dataplane = new(options, network, time, loggers);
+        _forward = new(network, options, time, loggers);
+        _forward.Changed += (_, _) => _health.Report("dataplane", "forward path", _forward.Problems.IsEmpty, string.Join("; ", _forward.Problems));
         _wiring = new(Dataplane, network, options, time, loggers);
         _kernel = new(Dataplane, _wiring);
         Node = new(nodeName, machine.BootId, settings.InterfacePrefix, _mtu?.Begin() ?? settings.Mtu);
@@ -135,6 +139,7 @@ internal sealed partial class HostParts : IAsyncDisposable
             Log.BadRecord(_logger, e.Message);
         });
         await Dataplane.StartAsync(ct);
+        _forward.Start();
         _kernel.Adopt(Book.All.Select(l => l.Record).Where(r => r.Placed && r.BootId == _machine.BootId));
         var placed = Book.All.Where(l => l.Record.Conflict is null && Connector.HasLink(l.Record)).ToList();
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
@@ -289,6 +294,7 @@ internal sealed partial class HostParts : IAsyncDisposable
     {
         await Connector.DisposeAsync();
         await Ipam.DisposeAsync();
+        await _forward.DisposeAsync();
         await _wiring.DisposeAsync();
         await Dataplane.DisposeAsync();
         _broker.Dispose();
