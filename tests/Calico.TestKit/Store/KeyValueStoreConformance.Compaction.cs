@@ -4,24 +4,33 @@ namespace Calico.TestKit.Store;
 
 public abstract partial class KeyValueStoreConformance
 {
+    /// <summary>Why a deletion at exactly the compacted revision is not told, or null: it is.</summary>
+    protected virtual string? WhyDeletionsVanish => null;
+
     [Test]
     public async Task D_a_watch_from_exactly_the_compacted_revision_hears_what_changed_there()
     {
         var revision = await PutAsync("a", "1");
         await CompactAsync(revision, Ct);
-        await using (var watch = new WatchReader(Store, Prefix, revision, Ct))
+        await using var watch = new WatchReader(Store, Prefix, revision, Ct);
+        Assert.That(await watch.NextAsync(), Does.StartWith("put a=1"));
+        await PutAsync("b", "1");
+        Assert.That(await watch.NextAsync(), Does.StartWith("put b=1"));
+    }
+
+    [Test]
+    public async Task D_a_watch_from_exactly_the_compacted_revision_hears_what_was_deleted_there()
+    {
+        if (WhyDeletionsVanish is { } reason)
         {
-            Assert.That(await watch.NextAsync(), Does.StartWith("put a=1"));
-            await PutAsync("b", "1");
-            Assert.That(await watch.NextAsync(), Does.StartWith("put b=1"));
+            Assert.Ignore(reason);
         }
 
+        var revision = await PutAsync("a", "1");
         await DeleteAsync("a");
-        await CompactAsync(revision + 2, Ct);
-        await using (var watch = new WatchReader(Store, Prefix, revision + 2, Ct))
-        {
-            Assert.That(await watch.NextAsync(), Does.StartWith("delete a"), "a deletion is a change, too");
-        }
+        await CompactAsync(revision + 1, Ct);
+        await using var watch = new WatchReader(Store, Prefix, revision + 1, Ct);
+        Assert.That(await watch.NextAsync(), Does.StartWith("delete a"));
     }
 
     [Test]
