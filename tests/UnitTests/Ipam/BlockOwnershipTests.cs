@@ -1,5 +1,4 @@
 using Calico.Datastore.Resources;
-using Calico.Datastore.Store;
 using Calico.Ipam;
 using Calico.TestKit.Store;
 using Microsoft.Extensions.Time.Testing;
@@ -52,9 +51,9 @@ public sealed class BlockOwnershipTests
     {
         var cluster = Create().Pool("10.0.0.0/29", 29).Node("a");
         await cluster.Client.EnsureBlockAsync(Request("a", "h"), default);
-        InterfereOnce(cluster, IpamKeys.Assignments);
+        cluster.Store.InterfereOnce(IpamKeys.Assignments);
         await cluster.Client.AutoAssignAsync(Request("a", "h"), default);
-        InterfereOnce(cluster, IpamKeys.Assignments);
+        cluster.Store.InterfereOnce(IpamKeys.Assignments);
         await cluster.Client.ReleaseByHandleAsync("h", default);
         Assert.That(cluster.Allocations(), Is.Empty);
         Assert.That(cluster.Disagreements(), Is.Empty);
@@ -66,7 +65,7 @@ public sealed class BlockOwnershipTests
         var cluster = Create().Pool("10.0.0.0/29", 29).Node("a");
         await using var ipam = cluster.NodeIpam("a", new InMemoryNodeLog());
         await ipam.ClaimAsync("cni", Claim("warm"), null, null, default);
-        InterfereOnce(cluster, IpamKeys.Assignments);
+        cluster.Store.InterfereOnce(IpamKeys.Assignments);
         var lease = (await ipam.ClaimAsync("cni", Claim("h"), null, null, default))[0];
         Assert.That(cluster.Allocations()[lease.Address.ToString()], Is.EqualTo("h"));
         Assert.That(cluster.Disagreements(), Is.Empty);
@@ -77,7 +76,7 @@ public sealed class BlockOwnershipTests
     {
         var cluster = Create();
         await cluster.Client.SetConfigAsync(IpamConfigValue.Default with { StrictAffinity = true }, default);
-        InterfereOnce(cluster, IpamKeys.Config);
+        cluster.Store.InterfereOnce(IpamKeys.Config);
         await cluster.Client.SetConfigAsync(IpamConfigValue.Default with { StrictAffinity = true, MaxBlocksPerHost = 3 }, default);
         Assert.That((await cluster.Client.GetConfigAsync(default)).MaxBlocksPerHost, Is.EqualTo(3));
     }
@@ -96,27 +95,5 @@ public sealed class BlockOwnershipTests
 
         Assert.That(await cluster.Client.ReleaseAsync([new(address, "h", sequence)], default), Is.Empty);
         Assert.That(cluster.Allocations(), Is.Empty);
-    }
-
-    /// <summary>Right before the next transaction that changes such a key, somebody writes that key as it is: its revision is another then.</summary>
-    private static void InterfereOnce(IpamCluster cluster, string prefix)
-    {
-        var isDone = false;
-        cluster.Store.Faults.Use((_, transaction) =>
-        {
-            var key = isDone ? null : transaction?.Success.Select(o => o switch
-            {
-                StoreOperation.Put put => put.Key,
-                StoreOperation.Delete delete => delete.Key,
-                _ => "",
-            }).FirstOrDefault(k => k.StartsWith(prefix, StringComparison.Ordinal));
-            if (key is not null)
-            {
-                isDone = true;
-                cluster.Store.Set(key, Text(cluster.Store.Snapshot(key)[0].Value));
-            }
-
-            return StoreFault.None;
-        });
     }
 }

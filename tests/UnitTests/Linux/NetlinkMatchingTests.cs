@@ -1,3 +1,6 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Calico.Linux.Interop;
 using Calico.Linux.Netlink;
 using Calico.Linux.Route;
 using NUnit.Framework;
@@ -57,6 +60,46 @@ public sealed class NetlinkMatchingTests : IDisposable
         Assert.That(() => _socket.Dump(_writer, sequence, "list links", (in NetlinkMessage _) => { }), Throws.Nothing, "the error is the former request's");
     }
 
+    [Test]
+    public void What_cannot_be_read_of_a_listing_is_told_after_its_end_and_the_next_one_is_whole()
+    {
+        var sequence = _socket.NextSequence();
+        _writer.Clear();
+        RouteQueries.Links(_writer, sequence);
+        Assert.That(() => _socket.Dump(_writer, sequence, "list links", (in NetlinkMessage _) => throw new NetlinkFormatException("damaged")),
+            Throws.TypeOf<NetlinkFormatException>().With.Message.EqualTo("damaged"));
+        Assert.That(Ask(Loopback), Is.EqualTo(1), "nothing is left of it");
+    }
+
+    [Test]
+    public void What_is_not_the_kernels_is_not_read()
+    {
+        if (!Environment.IsPrivilegedProcess)
+            Assert.Ignore("needs root: it sends to another's netlink socket");
+        // Another process's "acknowledgement" of the next request: error, number, ENODEV, the request's header.
+        var forged = new byte[36];
+        (forged[0], forged[4]) = (36, 2);
+        BitConverter.TryWriteBytes(forged.AsSpan(8), 1u);
+        BitConverter.TryWriteBytes(forged.AsSpan(16), -19);
+        using var stranger = new Socket(new SafeSocketHandle(NetlinkCalls.Open(NetlinkFamily.Route), ownsHandle: true));
+        var target = new byte[12];
+        BitConverter.TryWriteBytes(target, (ushort)16);
+        BitConverter.TryWriteBytes(target.AsSpan(4), _socket.PortId);
+        Assert.That(SendTo((int)stranger.Handle, forged, forged.Length, 0, target, target.Length), Is.EqualTo((nint)forged.Length));
+        Assert.That(() => Acknowledge(Loopback), Throws.Nothing);
+    }
+
+    [Test]
+    public void Numbers_of_requests_go_round_without_zero()
+    {
+        _socket.ReserveSequences(int.MaxValue);
+        _socket.ReserveSequences(int.MaxValue);
+        Assert.That(new[] { _socket.NextSequence(), _socket.NextSequence(), _socket.NextSequence() }, Is.EqualTo(new[] { uint.MaxValue, 1u, 2u }));
+        _socket.ReserveSequences(int.MaxValue);
+        _socket.ReserveSequences(int.MaxValue - 10);
+        Assert.That(_socket.ReserveSequences(10), Is.EqualTo(1), "a batch does not wrap in its middle");
+    }
+
     /// <summary>A request whose answer nobody reads.</summary>
     private void Leave(int index, NetlinkFlags more)
     {
@@ -86,4 +129,7 @@ public sealed class NetlinkMatchingTests : IDisposable
         _writer.WriteStruct(new LinkHeader { Index = index });
         _writer.EndMessage();
     }
+
+    [DllImport("libc", EntryPoint = "sendto", SetLastError = true)]
+    private static extern nint SendTo(int socket, byte[] content, nint length, int flags, byte[] address, int addressLength);
 }
