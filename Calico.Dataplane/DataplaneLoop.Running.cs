@@ -94,17 +94,29 @@ public sealed partial class DataplaneLoop
     {
         _settingsAt = _time.GetTimestamp();
         using var timer = _time.CreateTimer(_ => _inbox.Wake(), null, _options.SettingsInterval, Timeout.InfiniteTimeSpan);
+        await FollowInboxAsync(timer, ct);
+    }
+
+    /// <summary>A part that ends before it is asked to, the reading of notices too, ends the loop with a reason that is seen. Whether it was
+    /// asked to only our own token says: a cancellation can be somebody else's.</summary>
+    private async Task EndAloudAsync(Func<CancellationToken, Task> part)
+    {
         try
         {
-            await FollowInboxAsync(timer, ct);
+            await part(_stopping.Token);
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e) when (!_stopping.IsCancellationRequested)
         {
             // A fault of ours. What is desired may be half changed, so nothing more is written: the kernel goes on enforcing what it has.
             Log.Ended(_logger, e);
             Report(e.ToString());
             await _stopping.CancelAsync();
             Abandon();
+            if (e is OperationCanceledException)
+            {
+                // As such it would look like an end that was asked for.
+                throw new CalicoException(Problem.Unavailable, $"the dataplane loop was ended by another's cancellation: {e.Message}", inner: e);
+            }
             throw;
         }
     }

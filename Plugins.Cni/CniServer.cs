@@ -16,43 +16,65 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
     /// <summary>A shim writes its request at once; whoever does not is holding a place.</summary>
     private static readonly TimeSpan RequestTime = TimeSpan.FromSeconds(5);
 
+    /// <summary>What was spooled is done before new calls are taken, unless it takes longer than a shim waits for its host: an ADD does the
+    /// waiting DEL of its own container in any case.</summary>
+    private static readonly TimeSpan FirstDrainTime = TimeSpan.FromSeconds(5);
+
+    private const string ServerCheck = "server";
+
+    private readonly TaskCompletionSource _firstDrain = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var listening = listeners.Take(ListenerName);
         using var draining = CancellationTokenSource.CreateLinkedTokenSource(lifetime.Draining, stoppingToken);
         using var cut = new CancellationTokenSource();
         using var places = new SemaphoreSlim(settings.MaxCalls, settings.MaxCalls);
-        var sweeping = Task.CompletedTask;
+        var sweeping = SweepAsync(draining.Token);
         try
         {
-            sweeping = SweepAsync(await DrainSpoolAsync(draining.Token), draining.Token);
-            while (true)
-            {
-                await places.WaitAsync(draining.Token);
-                Socket client;
-                try
-                {
-                    client = await listening.AcceptAsync(draining.Token);
-                }
-                catch (Exception e)
-                {
-                    places.Release();
-                    if (e is not SocketException)
-                        throw;
-                    // Out of descriptors, or the peer left while it waited: the listener is still good.
-                    Log.AcceptFailed(log, e.Message);
-                    await Task.Delay(TimeSpan.FromMilliseconds(50), time, draining.Token);
-                    continue;
-                }
-
-                // Owned: it gives its place back when it ends, and all places are waited for below.
-                _ = ServeAsync(client, places, cut.Token);
-            }
+            using var listening = listeners.Take(ListenerName);
+            await Task.WhenAny(_firstDrain.Task, Task.Delay(FirstDrainTime, time, draining.Token));
+            await AcceptAsync(listening, places, cut.Token, draining.Token);
         }
-        catch (OperationCanceledException) when (draining.IsCancellationRequested)
+        catch (Exception e) when (!draining.IsCancellationRequested)
         {
-            await FinishAsync(places, cut);
-            await sweeping;
+            // The top frame: nobody else would notice that no call is taken any more.
+            Log.Ended(log, e);
+            lifetime.Report(ServerCheck, false, $"no plugin calls are taken any more: {e.Message}; start calico-host again");
+        }
+        catch (OperationCanceledException)
+        {
+            // Drained.
+        }
+
+        await FinishAsync(places, cut);
+        await draining.CancelAsync();
+        await sweeping;
+    }
+
+    private async Task AcceptAsync(Socket listening, SemaphoreSlim places, CancellationToken cut, CancellationToken ct)
+    {
+        while (true)
+        {
+            await places.WaitAsync(ct);
+            Socket client;
+            try
+            {
+                client = await listening.AcceptAsync(ct);
+            }
+            catch (Exception e)
+            {
+                places.Release();
+                if (e is not SocketException)
+                    throw;
+                // Out of descriptors, or the peer left while it waited: the listener is still good.
+                Log.AcceptFailed(log, e.Message);
+                await Task.Delay(TimeSpan.FromMilliseconds(50), time, ct);
+                continue;
+            }
+
+            // Owned: it gives its place back when it ends, and all places are waited for at the end.
+            _ = ServeAsync(client, places, cut);
         }
     }
 
@@ -101,33 +123,20 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
         }
     }
 
-    private async Task<int> DrainSpoolAsync(CancellationToken ct)
-    {
-        try
-        {
-            var left = await spool.DrainAsync(ct);
-            lifetime.Report("spool", left == 0, left == 0 ? "" : $"{left} DELs of the time without a host are not done yet");
-            return left;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            lifetime.Report("spool", false, e.Message);
-            Log.SpoolUnreadable(log, settings.SpoolDir, e.Message);
-            return 0;
-        }
-    }
-
-    private async Task SweepAsync(int left, CancellationToken ct)
+    /// <summary>Drains at once and at every interval, until the adapter drains: no round's failure is the loop's end.</summary>
+    private async Task SweepAsync(CancellationToken ct)
     {
         using var timer = new PeriodicTimer(settings.SpoolInterval, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(ct))
+            for (var left = 0; ;)
             {
                 var before = left;
                 left = await DrainSpoolAsync(ct);
+                _firstDrain.TrySetResult();
                 if (before > 0 && left == 0)
                     Log.SpoolEmpty(log);
+                await timer.WaitForNextTickAsync(ct);
             }
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
@@ -136,10 +145,29 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
         }
     }
 
+    private async Task<int> DrainSpoolAsync(CancellationToken ct)
+    {
+        try
+        {
+            var left = await spool.DrainAsync(ct);
+            lifetime.Report("spool", left == 0, left == 0 ? "" : $"{left} DELs of the time without a host are not done yet; the log says why");
+            return left;
+        }
+        catch (Exception e) when (!ct.IsCancellationRequested)
+        {
+            lifetime.Report("spool", false, e.Message);
+            Log.SpoolUnreadable(log, settings.SpoolDir, e.Message);
+            return 0;
+        }
+    }
+
     private static partial class Log
     {
         [LoggerMessage(7000, LogLevel.Warning, "A plugin call could not be accepted: {Reason}")]
         public static partial void AcceptFailed(ILogger log, string reason);
+
+        [LoggerMessage(7070, LogLevel.Error, "No plugin calls are taken any more")]
+        public static partial void Ended(ILogger log, Exception error);
 
         [LoggerMessage(7001, LogLevel.Warning, "A call of user {User} was closed: only root runs CNI plugins")]
         public static partial void NotRoot(ILogger log, int user);

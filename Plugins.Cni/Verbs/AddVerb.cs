@@ -40,6 +40,10 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
 
         var (name, defaults) = EndpointPlanner.ProfileOf(call, configuration);
         var profile = await profiles.EnsureAsync(name, defaults, ct);
+        // The network's first: what it denies by name, a published port does not open.
+        ImmutableArray<string> memberships = EndpointPlanner.PortsProfileOf(call, configuration) is { } ports
+            ? [profile, await profiles.EnsureAsync(ports.Name, ports.Defaults, ct)]
+            : [profile];
 
         var delegated = !configuration.Ipam.IsDelegated ? null
             // A retry: the delegate has given these already and would refuse to give them again.
@@ -47,7 +51,7 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
             : await DelegatedIpam.AddAsync(request, ct);
         try
         {
-            var spec = planner.Plan(request, id, delegated, networkNamespace.Identity, profile);
+            var spec = planner.Plan(request, id, delegated, networkNamespace.Identity, memberships);
             var attachment = await network.ConnectAsync(spec, Placement.In(networkNamespace, call.InterfaceName), ct);
             await AddProfileAsync(attachment, profile, ct);
             return ResultOf(attachment, call, configuration) with { Dns = configuration.Dns.Length > 0 ? configuration.Dns : delegated?.Dns ?? "" };
