@@ -36,5 +36,5 @@ internal static class JsonOutput
     }
 
     /// <summary>A list of texts.</summary>
-    internal static JsonArray Texts(IEnumerable<string> texts) => [.. texts.Select(text => JsonValue.Create(text))];
+    internal static JsonArray Texts(IEnumerable<string> texts) => new([.. texts.Select(text => (JsonNode?)JsonValue.Create(text))]);
 }
