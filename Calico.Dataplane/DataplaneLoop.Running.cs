@@ -1,5 +1,6 @@
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
+using Calico.Dataplane.Workloads;
 using Calico.Linux.Conntrack;
 using Calico.Linux.Nftables;
 using Calico.Linux.Route;
@@ -14,22 +15,28 @@ public sealed partial class DataplaneLoop
         _forwarding.Assert();
         // Notices first: then nothing falls between them and the first reading.
         (_nftChanges, _routeEvents) = _network.Run(() =>
-            (NftChangeStream.Open(), RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Routes)));
+            (NftChangeStream.Open(), RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Routes | RouteEventKinds.Addresses | RouteEventKinds.Settings)));
         _table = new(_network.Run(() => NftSocket.Open()));
-        _routes = new(_network.Run(() => RouteSocket.Open()), _options, Ledger);
+        _routes = new(_network.Run(() => RouteSocket.Open()), _options, Ledger, Links);
         _nftChanges.IgnoreDoingsOf(_table.PortId);
         IgnoreDoingsOf(_routes.PortId);
         _connections = _network.Run(() => ConntrackSocket.Open());
         _cutter = new(_connections, _time, _logger);
+        _keeper = new(_network.Run(() => RouteSocket.Open()), Links, _network, _options, _logger);
         _reviewRoutes = _network.Run(() => RouteSocket.Open());
         _review = new(_connections, _reviewRoutes, _translator, AskAsync, _time, _logger);
         var ruleset = _translator.Ruleset;
         var actual = _table.Read(ruleset.Table, withElements: false);
-        if (actual is not null && IsComplete(actual, ruleset))
+        var flaws = actual is null ? [] : FormerTable.FindFlaws(actual, ruleset);
+        if (actual is not null && flaws.IsEmpty)
         {
             _isAdopted = true;
             Log.Adopted(_logger, actual.Chains.Length, actual.Rules.Length);
             return;
+        }
+        if (actual is not null)
+        {
+            Log.NotAdopted(_logger, Summary(flaws));
         }
         // Whatever is there does not enforce; closed is safe.
         ruleset.Rebase(actual is null ? null : _table.Read(ruleset.Table));
@@ -54,6 +61,7 @@ public sealed partial class DataplaneLoop
         _routes?.Dispose();
         _connections?.Dispose();
         _reviewRoutes?.Dispose();
+        _keeper?.Dispose();
         _nftChanges?.Dispose();
         _routeEvents?.Dispose();
         Abandon();
@@ -81,11 +89,6 @@ public sealed partial class DataplaneLoop
             }
         }
     }
-
-    /// <summary>Every base chain of ours is there, where it belongs, and not empty: it enforces, whatever version wrote its rules.</summary>
-    private static bool IsComplete(NftTableState actual, Ruleset ruleset) => ruleset.Chains.Where(c => c.Value.Hook is not null).All(desired =>
-        actual.Chains.Any(c => c.Name == desired.Key && c.Hook == desired.Value.Hook!.Hook && c.Priority == desired.Value.Hook.Priority)
-        && actual.Rules.Any(r => r.Chain == desired.Key));
 
     private async Task RunAsync(CancellationToken ct)
     {

@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
+using Calico.Dataplane.Workloads;
 using Calico.Datastore.Addresses;
 using Calico.Felix;
 using Calico.Felix.Output;
@@ -13,6 +15,8 @@ namespace Calico.Dataplane;
 /// <summary>What the loop does; everything here runs on it alone.</summary>
 public sealed partial class DataplaneLoop
 {
+    private const int SaidDifferences = 5;
+
     private readonly CalculationGraph _graph;
     private readonly RulesetTranslator _translator;
     private readonly ForwardingSettings _forwarding;
@@ -30,6 +34,7 @@ public sealed partial class DataplaneLoop
     private ConntrackSocket _connections = null!;
     private ConnectionCutter _cutter = null!;
     private ConnectionReview _review = null!;
+    private LinkKeeper _keeper = null!;
     private RouteSocket _reviewRoutes = null!;
     private NftChangeStream _nftChanges = null!;
     private RouteEventStream _routeEvents = null!;
@@ -144,6 +149,9 @@ public sealed partial class DataplaneLoop
             case LoopRequest.Query query:
                 query.Answer();
                 break;
+            case LoopRequest.Settings:
+                _settingsAt = _time.GetTimestamp() - (long)(_options.SettingsInterval.TotalSeconds * _time.TimestampFrequency);
+                break;
             case LoopRequest.Gap:
                 _wasGap = true;
                 break;
@@ -207,25 +215,21 @@ public sealed partial class DataplaneLoop
             _translator.Apply(update);
             _routes.Apply(update);
         }
-        if (reads)
+        var strange = reads ? ruleset.Rebase(actual) : [];
+        if (reads && _refusals >= RefusalsBeforeRecreate)
         {
-            ruleset.Rebase(actual);
-            if (_refusals >= RefusalsBeforeRecreate)
-            {
-                ruleset.Recreate();
-            }
+            ruleset.Recreate();
         }
         if (_foreignChange is not null || _refusals > 0 || (reads && ruleset.IsPending))
         {
             _wasGap = true;
-            _gapAt = _time.GetTimestamp();
+            _gapAt = _isReconciled ? _time.GetTimestamp() : null;
         }
-        var heals = _mustRead && _isReconciled && _foreignChange is not null && ruleset.IsPending;
         _table.Commit(ruleset, actual?.Generation);
         _mustRead = false;
-        if (heals)
+        if (_isReconciled && !strange.IsEmpty)
         {
-            ReportHealed("nftables");
+            ReportHealed(Summary(strange));
         }
         _foreignChange = null;
         if (!_isReconciled || _mustReadRoutes)
@@ -254,6 +258,10 @@ public sealed partial class DataplaneLoop
     /// were not judged by.</summary>
     private void NoteGate(DataplaneUpdate update) =>
         _wasGap |= update is EndpointUpdate next && _translator.Find(next.Id) is { } former && former.Gate != next.Gate;
+
+    /// <summary>A whole table that is gone has hundreds of differences.</summary>
+    private static string Summary(ImmutableArray<string> differences) => "nftables: " + string.Join("; ", differences.Take(SaidDifferences))
+        + (differences.Length > SaidDifferences ? $" and {differences.Length - SaidDifferences} more" : "");
 
     /// <summary>Endpoints of the log that a former process recorded and died before it enforced them: its table does not have them. Their
     /// addresses may still have a former owner's connections; those that it has went through the cut, and their connections are their own.</summary>

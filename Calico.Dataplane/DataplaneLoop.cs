@@ -76,6 +76,9 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     /// <summary>Ends when the loop does: by <see cref="DisposeAsync"/>, or with the fault that ended it.</summary>
     public Task Completion => _running;
 
+    /// <summary>Host sides as they should stay.</summary>
+    internal KeptLinks Links { get; } = new();
+
     /// <summary>Interfaces that this process wired.</summary>
     internal LinkLedger Ledger { get; } = new();
 
@@ -102,6 +105,9 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     /// <summary>Says that for a while policy was not what it should have been (the store was away, and has been listed anew): connections
     /// that began meanwhile are judged again, those that it refuses are cut. Returns at once.</summary>
     public void JudgeAgain() => _inbox.Post(new LoopRequest.Gap());
+
+    /// <summary>Has links and settings compared now, not only at the next interval.</summary>
+    internal void LookAtLinks() => _inbox.Post(new LoopRequest.Settings());
 
     /// <summary>Adds an endpoint of this node, or replaces its state.</summary>
     /// <returns>When the kernel enforces it: <see cref="EndpointState.Enforced"/>, or <see cref="EndpointState.Closed"/> while a

@@ -32,6 +32,9 @@ internal abstract record LoopRequest
     /// <summary>For a while something was not enforced as it should have been.</summary>
     public sealed record Gap : LoopRequest;
 
+    /// <summary>What tells of no change is to be looked at now.</summary>
+    public sealed record Settings : LoopRequest;
+
     /// <summary>Somebody committed to nftables.</summary>
     public sealed record NftNotice(NftChange Change) : LoopRequest;
 

@@ -36,6 +36,8 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     private readonly HostNetwork _network;
     private readonly DataplaneOptions _options;
     private readonly LinkLedger _ledger;
+    private readonly KeptLinks _links;
+    private readonly DataplaneLoop _loop;
     private readonly RouteSocket _socket;
     private readonly LinkReaper _reaper;
     private readonly SemaphoreSlim _turn = new(1, 1);
@@ -44,7 +46,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
 
     public WorkloadWiring(DataplaneLoop loop, HostNetwork network, DataplaneOptions options, TimeProvider time, ILoggerFactory loggers)
     {
-        (_network, _options, _ledger) = (network, options, loop.Ledger);
+        (_network, _options, _ledger, _links, _loop) = (network, options, loop.Ledger, loop.Links, loop);
         _socket = network.Run(() => RouteSocket.Open());
         // Not the reaper's: that a link has gone at last is news.
         loop.IgnoreDoingsOf(_socket.PortId);
@@ -99,7 +101,21 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         await _turn.WaitAsync(ct);
         try
         {
-            if (_socket.FindLink(hostInterface) is not { } link)
+            Unwire(hostInterface, peerInterface, namespacePath, namespaceInode);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private void Unwire(string hostInterface, string peerInterface, string? namespacePath, ulong namespaceInode)
+    {
+        try
+        {
+            var found = FindHostSide(hostInterface);
+            _links.Take(hostInterface);
+            if (found is not { } link)
             {
                 _ledger.Remove(hostInterface);
                 return;
@@ -119,6 +135,26 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         {
             throw Refused($"take away {hostInterface}", e);
         }
+    }
+
+    /// <summary>Takes a link away that no endpoint has.</summary>
+    /// <param name="hostInterface">Host side.</param>
+    /// <param name="isOwned">Asked once more when no wiring is under way: a new endpoint may have got the name since the link was listed.</param>
+    /// <param name="ct">Cancels the wait for other wirings.</param>
+    /// <returns>Whether it was taken.</returns>
+    public async Task<bool> TakeOrphanAsync(string hostInterface, Func<string, bool> isOwned, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(isOwned);
+        await _turn.WaitAsync(ct);
+        try
+        {
+            if (isOwned(hostInterface))
+            {
+                return false;
+            }
+            Unwire(hostInterface, "", null, 0);
+            return true;
+        }
         finally
         {
             _turn.Release();
@@ -135,7 +171,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         _turn.Wait();
         try
         {
-            return _socket.FindLink(hostInterface) is { } link && link.Group != _options.ReapGroup;
+            return FindHostSide(hostInterface) is { } link && link.Group != _options.ReapGroup;
         }
         finally
         {
@@ -150,7 +186,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         _turn.Wait();
         try
         {
-            return _socket.FindLink(hostInterface) is { } link && link.Group != _options.ReapGroup && LeadsTo(link, openNamespace);
+            return FindHostSide(hostInterface) is { } link && link.Group != _options.ReapGroup && LeadsTo(link, openNamespace);
         }
         finally
         {
@@ -158,7 +194,32 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         }
     }
 
-    /// <summary>Names of the links with our prefix that are not on their way out.</summary>
+    /// <summary>After a restart: links that a former process wired are kept as they were, from now on. One that was renamed meanwhile is
+    /// known by its alias.</summary>
+    public void Adopt(IEnumerable<WiringRequest> wired)
+    {
+        _turn.Wait();
+        try
+        {
+            var links = _socket.ListLinks().Where(l => l.Kind == "veth" && l.Group != _options.ReapGroup).ToList();
+            foreach (var request in wired)
+            {
+                var link = links.Find(l => l.Name == request.HostInterface)
+                    ?? links.Find(l => l.Group == _options.LinkGroup && l.Alias.StartsWith(request.HostInterface + " ", StringComparison.Ordinal));
+                if (link is not null)
+                {
+                    Keep(request, link.Index);
+                }
+            }
+        }
+        finally
+        {
+            _turn.Release();
+        }
+        _loop.LookAtLinks();
+    }
+
+    /// <summary>Names of the links with our prefix, or made by us, that are not on their way out.</summary>
     public ImmutableArray<string> ListLinks()
     {
         _turn.Wait();
@@ -166,8 +227,8 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         {
             return [.. _socket.ListLinks()
                 .Where(l => l.Kind == "veth" && l.Group != _options.ReapGroup
-                    && l.Name.StartsWith(_options.InterfacePrefix, StringComparison.Ordinal))
-                .Select(l => l.Name)];
+                    && (l.Group == _options.LinkGroup || l.Name.StartsWith(_options.InterfacePrefix, StringComparison.Ordinal)))
+                .Select(l => _links.Find(l.Index)?.Name ?? l.Name)];
         }
         finally
         {
@@ -197,6 +258,11 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     {
         reaps = false;
         index = _nextIndex = _nextIndex + 2 < LastIndex ? _nextIndex + 2 : FirstIndex;
+        if (_links.Take(request.HostInterface) is { } former)
+        {
+            // Whatever it is called by now.
+            _socket.Execute(b => b.DeleteLink(former.Index), Errno.NoDevice);
+        }
         // Meanwhile the kernel makes the pair.
         var opening = BeginInside(request);
         try
@@ -206,7 +272,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                 // The workload's side takes over what its namespace says of IPv6 when it is made.
                 opening?.Wait();
             }
-            using var batch = WiringMessages.HostSide(request, index, new((byte)_options.RouteProtocol), _hasIpv6);
+            using var batch = WiringMessages.HostSide(request, index, _options, _hasIpv6);
             _ledger.Add(request.HostInterface, index, new([.. request.Addresses.Select(Cidr.From)]));
             var outcome = _socket.Send(batch);
             if (!outcome.Succeeded(0))
@@ -229,6 +295,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                 using var neighbours = WiringMessages.Neighbours(request, index);
                 _socket.Execute(neighbours);
             }
+            Keep(request, index);
             return true;
         }
         catch (RouteBatchException e) when (attempt == 1 && request.Namespace is not null && e.Failure.Errno == Errno.Exists)
@@ -248,6 +315,13 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             Close(opening);
         }
     }
+
+    private void Keep(WiringRequest request, int index) => _links.Add(
+        new(request.HostInterface, index, WiringMessages.AliasOf(request), request.Mtu, WiringMessages.HasIpv6(request)));
+
+    /// <summary>The link that was wired under this name, whatever it is called now.</summary>
+    private LinkState? FindHostSide(string hostInterface) =>
+        (_links.Find(hostInterface) is { } kept ? _socket.FindLink(kept.Index) : null) ?? _socket.FindLink(hostInterface);
 
     private void Undo(WiringRequest request, int index)
     {

@@ -46,6 +46,9 @@ internal sealed partial class HostParts : IAsyncDisposable
     private readonly KernelSide _kernel;
     private readonly HostProfiles _profiles;
     private readonly OwnFacts _facts;
+
+    /// <summary>Null: a setting says it.</summary>
+    private readonly UplinkMtu? _mtu;
     private readonly StoreUpkeep _upkeep;
     private readonly HostNamespaces _namespaces = new();
     private readonly UpkeepRound _round;
@@ -58,8 +61,8 @@ internal sealed partial class HostParts : IAsyncDisposable
         (_settings, _machine, _log, _store, _embedded) = (settings, machine, log, store, embedded);
         (_health, _gate, _time, _loggers) = (health, gate, time, loggers);
         _logger = loggers.CreateLogger<HostParts>();
+        _mtu = settings.Mtu != 0 ? null : new(() => AddressDetection.FindUplink(settings.Ipv4), l => _kernel!.MtuOf(l), time);
         _round = new(health, _logger);
-        Node = new(nodeName, machine.BootId, settings.InterfacePrefix, MtuOf(settings));
         View = new(nodeName, time);
         Snapshot = new(log, time, loggers.CreateLogger<PolicySnapshot>());
         // The embedded store is this process's own: slow is not away, and there is nothing else to serve from.
@@ -75,6 +78,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         Dataplane = new(options, network, time, loggers);
         _wiring = new(Dataplane, network, options, time, loggers);
         _kernel = new(Dataplane, _wiring);
+        Node = new(nodeName, machine.BootId, settings.InterfacePrefix, _mtu?.Begin() ?? settings.Mtu);
         Dataplane.Changed += (_, _) => health.Report("dataplane", "kernel", Dataplane.LastError is null, Dataplane.LastError?.Split('\n')[0] ?? "");
         Dataplane.LinkGone += (_, _) => Wake(_collect);
         Connector = new(Book, Ipam, log, store, _kernel, Node, time, loggers.CreateLogger<WorkloadConnector>());
@@ -131,6 +135,7 @@ internal sealed partial class HostParts : IAsyncDisposable
             Log.BadRecord(_logger, e.Message);
         });
         await Dataplane.StartAsync(ct);
+        _kernel.Adopt(Book.All.Select(l => l.Record).Where(r => r.Placed && r.BootId == _machine.BootId));
         var placed = Book.All.Where(l => l.Record.Conflict is null && Connector.HasLink(l.Record)).ToList();
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
         if (!_embedded && Snapshot.Read() is { } snapshot)
@@ -241,6 +246,7 @@ internal sealed partial class HostParts : IAsyncDisposable
                 () => Connector.CollectDeadAsync(ct),
                 () => Connector.CollectStrayLeasesAsync(ct),
                 () => _kernel.TakeOrphansAsync(Book, ct));
+            await _round.RunAsync("uplink MTU", ct, () => FollowMtuAsync(ct));
         }
     }
 
@@ -290,6 +296,24 @@ internal sealed partial class HostParts : IAsyncDisposable
         _collect.Dispose();
     }
 
+    private async Task FollowMtuAsync(CancellationToken ct)
+    {
+        if (_mtu is null)
+        {
+            return;
+        }
+
+        if (_mtu.HasChanged())
+        {
+            Log.MtuFollowed(_logger, _mtu.Current);
+        }
+
+        if (await Connector.FollowMtuAsync(_mtu.Current, ct) is { IsEmpty: false } left)
+        {
+            throw new CalicoException(Problem.Unavailable, $"the uplink's MTU is {_mtu.Current}; {string.Join("; ", left)}");
+        }
+    }
+
     private void ReportUnusable()
     {
         var unusable = View.Unusable;
@@ -316,14 +340,14 @@ internal sealed partial class HostParts : IAsyncDisposable
         }
     }
 
-    private static int MtuOf(HostSettings settings) =>
-        settings.Mtu != 0 ? settings.Mtu
-        : AddressDetection.Find(settings.Ipv4 is "none" or "" ? "autodetect" : settings.Ipv4, System.Net.Sockets.AddressFamily.InterNetwork, "IP")?.Mtu ?? 1500;
 
     private static partial class Log
     {
         [LoggerMessage(1011, LogLevel.Error, "{Reason}")]
         public static partial void BadRecord(ILogger logger, string reason);
+
+        [LoggerMessage(1050, LogLevel.Information, "the uplink's MTU is {Mtu} now: endpoints that asked for none follow")]
+        public static partial void MtuFollowed(ILogger logger, int mtu);
 
         [LoggerMessage(1012, LogLevel.Warning, "this node is registered later: {Reason}")]
         public static partial void RegisterLater(ILogger logger, string reason);

@@ -40,6 +40,14 @@ public static class AddressDetection
         return found.Address is null ? null : found;
     }
 
+    /// <summary>The interface that <see cref="Find"/> takes the IPv4 address and MTU from, or null.</summary>
+    public static string? FindUplink(string setting)
+    {
+        var address = Find(setting is "none" or "" ? "autodetect" : setting, AddressFamily.InterNetwork, "IP")?.Address.Split('/')[0];
+        return address is null ? null : NetworkInterface.GetAllNetworkInterfaces()
+            .FirstOrDefault(i => i.GetIPProperties().UnicastAddresses.Any(a => a.Address.ToString() == address))?.Name;
+    }
+
     /// <summary>Whether a setting is an address of the family, with or without a length, or one of the words.</summary>
     public static bool IsSetting(string setting, AddressFamily family) => setting is "none" or "" or "autodetect"
         || (setting.Split('/') is [var address, .. var length] && length.Length <= 1

@@ -54,6 +54,7 @@ internal sealed class EndpointDraft(string adapter, EndpointSpec spec, IReadOnly
         HostInterface = node.InterfacePrefix,
         Mac = EndpointRecord.Format(spec.Mac ?? InterfaceNames.Mac(spec.Id, _ => false)),
         Mtu = spec.Mtu ?? node.Mtu,
+        MtuFollowsNode = spec.Mtu is null,
         NamedPorts = [.. spec.NamedPorts.Select(p => new PortRecord(p.Name, (int)p.Protocol, p.Port))],
         Ports = [.. spec.Ports.Select(PublishedPortRecord.From)],
         AllowedSources = [.. spec.AllowedSources.Select(s => s.ToString())],

@@ -32,6 +32,9 @@ public sealed record EndpointRecord
     public string PeerInterface { get; init; } = "";
     public required string Mac { get; init; }
     public int Mtu { get; init; }
+
+    /// <summary>Nobody asked for this MTU: it is the node's, and follows it. False in logs of versions that did not know.</summary>
+    public bool MtuFollowsNode { get; init; }
     public string? Gateway4 { get; init; }
     public bool DefaultRoute { get; init; } = true;
     public ImmutableArray<RouteRecord> Routes { get; init; } = [];

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Calico.Host.Workloads;
 
 /// <content>What of an endpoint is in the kernel: its pair and its policy.</content>
@@ -89,6 +91,42 @@ public sealed partial class WorkloadConnector
 
         life.Replace(next);
         life.Move(EndpointState.Prepared);
+    }
+
+    /// <summary>The node's MTU is another: endpoints that asked for none get it, those to come too.</summary>
+    /// <returns>A line for each that keeps its own for now, since an end of its pair could not be reached; to be tried again.</returns>
+    public async Task<ImmutableArray<string>> FollowMtuAsync(int mtu, CancellationToken ct)
+    {
+        _mtu = mtu;
+        var left = ImmutableArray.CreateBuilder<string>();
+        foreach (var life in book.All.Where(l => l.Record.MtuFollowsNode && l.Record.Mtu != mtu))
+        {
+            using var hold = await book.Locks.EnterAsync(life.Record.Id, ct);
+            // Second look, now that nobody else changes it.
+            if (!book.TryFind(life.Record.Id, out var now) || now != life || life.IsEnding || life.Record.Mtu == mtu)
+            {
+                continue;
+            }
+
+            var next = life.Record with { Mtu = mtu };
+            try
+            {
+                // The kernel first: a record that is ahead of it would never be looked at again.
+                if (next.Placed && next.BootId == node.BootId && kernel.LinkExists(next.HostInterface))
+                {
+                    await kernel.ResizeAsync(next, ct);
+                }
+
+                await log.CommitAsync([next.ToWrite()], ct);
+                life.Replace(next);
+            }
+            catch (CalicoException e)
+            {
+                left.Add($"{next.Id} keeps MTU {life.Record.Mtu}: {e.Message}");
+            }
+        }
+
+        return left.ToImmutable();
     }
 
     private async Task NoteCompleteAsync(EndpointRecord record)

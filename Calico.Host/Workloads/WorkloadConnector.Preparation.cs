@@ -109,7 +109,7 @@ public sealed partial class WorkloadConnector
     private async Task<EndpointLife> RecordHeldAsync(string adapter, EndpointSpec spec, Placement? place, string hostInterface, CancellationToken ct)
     {
         var mac = InterfaceNames.Mac(spec.Id, m => book.HasMac(EndpointRecord.Format(m), spec.Id));
-        var draft = new EndpointDraft(adapter, spec, OthersInGroup(spec, place), await ipam.ListPoolsAsync(ct), node, hostInterface, mac);
+        var draft = new EndpointDraft(adapter, spec, OthersInGroup(spec, place), await ipam.ListPoolsAsync(ct), node with { Mtu = _mtu }, hostInterface, mac);
         // One for each plan: the addresses may be planned more than once, and not always is the last plan the one that was done.
         var drafts = new ConcurrentQueue<(ImmutableArray<AddressLease> Leases, EndpointRecord Record)>();
         EndpointRecord record;

@@ -24,6 +24,7 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _laterGuard = new();
     private Task _later = Task.CompletedTask;
+    private volatile int _mtu = node.Mtu;
 
     public EndpointBook Book => book;
 

@@ -41,7 +41,7 @@ internal static class PatchCommand
                 var old = await session.Client.GetAsync(key, ct);
                 await session.Client.UpdateAsync(Merge(target, old, change), ct);
             }
-            catch (Exception e) when (e is CalicoException or JsonException)
+            catch (Exception e) when (e is CalicoException || ResourceJson.IsUnreadable(e))
             {
                 throw new CliException($"hit error: {e.Message}");
             }
@@ -69,7 +69,7 @@ internal static class PatchCommand
         {
             return kind.Decode(json);
         }
-        catch (JsonException) when (!report.Errors.IsEmpty)
+        catch (Exception e) when (ResourceJson.IsUnreadable(e) && !report.Errors.IsEmpty)
         {
             throw ResourceErrors.Invalid(report.Errors);
         }

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using Calico.Cli.Commands.Ipam;
 using Calico.Cli.Connection;
 using Calico.Cli.Endpoints;
 using Calico.Datastore.Addresses;

@@ -43,7 +43,7 @@ internal sealed class BoundedStore(IKeyValueStore store, StoreSettings settings,
         {
             throw Away($"no answer within {Patience.TotalSeconds:0} s", isWrite, null);
         }
-        catch (CalicoException e) when (e.Problem == Problem.Unavailable)
+        catch (CalicoException e) when (e.Problem == Problem.Unavailable && !StoreRefusedException.Is(e))
         {
             throw Away(Reason(e), isWrite, e);
         }

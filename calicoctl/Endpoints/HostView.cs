@@ -1,4 +1,3 @@
-using Calico.Cli.Commands.Ipam;
 using Calico.Cli.Connection;
 using Calico.Datastore.Resources;
 using Calico.Ipam;

@@ -120,7 +120,7 @@ internal sealed class ManifestReader(ResourceKinds kinds, TextReader input)
         {
             return new(kind!, kind!.Decode(json), place);
         }
-        catch (JsonException e)
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
             // Not even of the right shape: what the check says of it, or if it has nothing to say the reader.
             _faults.AddRange(report.Errors.IsEmpty ? [place.Fault("", e.Message)] : report.Errors.Select(place.Fault));

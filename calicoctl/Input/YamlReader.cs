@@ -57,7 +57,9 @@ internal static partial class YamlReader
         "false" or "False" or "FALSE" => false,
         _ when IntegerPattern().IsMatch(text)
             && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => number,
-        _ when FloatPattern().IsMatch(text) => double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture),
+        // What no number can hold stays a text, which the field then refuses.
+        _ when FloatPattern().IsMatch(text)
+            && double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture) is var number && double.IsFinite(number) => number,
         _ => text,
     };
 

@@ -20,7 +20,7 @@ internal static class IpamCheckCommand
             await using var session = CliSession.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             var check = new IpamCheck(environment, session, result.GetValue(showAll), result.GetValue(showProblems));
-            if (result.GetValue(output) != "json" && (result.GetValue(verbose) || result.GetValue(showAll) || OutputForm.IsCompat(result, compat, environment)))
+            if (result.GetValue(output) != "json" && (result.GetValue(verbose) || result.GetValue(showAll) || result.GetValue(showProblems) || OutputForm.IsCompat(result, compat, environment)))
             {
                 return await check.RunAsync(ct) == 0 ? 0 : 1;
             }

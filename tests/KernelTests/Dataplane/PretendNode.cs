@@ -21,8 +21,9 @@ internal sealed class PretendNode : IAsyncDisposable
 
     private readonly Dictionary<string, ScratchNamespace> _workloads = [];
 
-    public PretendNode()
+    public PretendNode(TimeSpan? auditInterval = null)
     {
+        Options = Options with { AuditInterval = auditInterval ?? Options.AuditInterval };
         Host = new();
         Host.Inside("ip", "link", "set", "lo", "up");
         Network = new(Host.Broker, Host.File);
@@ -103,18 +104,23 @@ internal sealed class PretendNode : IAsyncDisposable
         },
     };
 
-    public static Resource Pool(string cidr, bool natOutgoing) => new Resource<IpPoolSpec>
+    public static Resource Pool(string cidr, bool natOutgoing, string name = "pool") => new Resource<IpPoolSpec>
     {
         Kind = "IPPool",
-        Metadata = new() { Name = "pool" },
+        Metadata = new() { Name = name },
         Spec = new() { Cidr = cidr, NatOutgoing = natOutgoing },
     };
 
     /// <summary>One echo request, sent by ourselves: a missing program would look like a closed door.</summary>
     public static bool CanPing(ScratchNamespace from, string address)
     {
-        var target = IPAddress.Parse(address);
+        var (plain, link) = address.Split('%') is [var part, var name] ? (part, from.Inside("cat", $"/sys/class/net/{name}/ifindex").Trim()) : (address, "0");
+        var target = IPAddress.Parse(plain);
         var isIpv6 = target.AddressFamily == AddressFamily.InterNetworkV6;
+        if (isIpv6)
+        {
+            target.ScopeId = long.Parse(link, System.Globalization.CultureInfo.InvariantCulture);
+        }
         using var socket = from.Broker.Run(from.File, () =>
             new Socket(target.AddressFamily, SocketType.Raw, isIpv6 ? ProtocolType.IcmpV6 : ProtocolType.Icmp));
         var id = (ushort)Random.Shared.Next(1, ushort.MaxValue);

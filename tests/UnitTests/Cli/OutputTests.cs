@@ -199,6 +199,11 @@ public sealed class OutputTests
         var cli = new CliRun { HostSocket = socket };
         cli.Store.Set(ResourceKind.Root + "ippools/p",
             """{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"p","uid":"u","creationTimestamp":"2026-01-01T00:00:00Z"},"spec":{"cidr":"10.0.0.0/28","blockSize":30}}""");
+        foreach (var node in (string[])["node1", "node2"])
+        {
+            cli.Store.Set(ResourceKind.Root + $"nodes/{node}", $$$"""{"kind":"Node","apiVersion":"projectcalico.org/v3","metadata":{"name":"{{{node}}}","uid":"u"},"spec":{}}""");
+        }
+
         cli.Store.Set("/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-30", """
             {"cidr":"10.0.0.0/30","affinity":"host:node1","allocations":[2,0,1,null],"unallocated":[3],"attributes":[
               {"handle_id":"h1","secondary":{"node":"node1","timestamp":"2026-01-02 03:04:05.0000000 +0000 UTC","purpose":"Endpoint","adapter":"cni","bound":"cni/w1/eth0"}},

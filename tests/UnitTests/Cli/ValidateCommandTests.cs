@@ -85,6 +85,21 @@ public sealed class ValidateCommandTests
         Assert.That(cli.Error, Is.EqualTo("hit error: error with field spec.natOutgoing = 'yes' (must be true or false)\n"));
     }
 
+    [TestCase("1e400")]
+    [TestCase("-1e999")]
+    [TestCase("\"\\ud800\"")]
+    public async Task C1_a_number_or_text_that_nothing_can_hold_is_refused_and_aborts_nothing(string order)
+    {
+        var cli = new CliRun();
+
+        foreach (var verb in (string[])["validate", "apply"])
+        {
+            Assert.That(await cli.RunAsync($"apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {{name: p}}\nspec:\n  order: {order}\n", verb, "-f", "-"), Is.EqualTo(1));
+            Assert.That(cli.Error, order[0] == '"' ? Does.StartWith("stdin:5: error converting YAML to JSON")
+                : verb == "validate" ? Does.StartWith("stdin:5 spec.order: ") : Does.Contain("spec.order"), verb);
+        }
+    }
+
     /// <summary>What is read can be written back, whatever the kind.</summary>
     [Test]
     public async Task C6_what_get_prints_of_any_kind_can_be_applied_again([Values("profiles", "clusterinfo", "tiers", "nodes", "felixconfig")] string kinds)

@@ -18,6 +18,18 @@ public sealed class SettingsReaderTests
     public void DeleteFolder() => Directory.Delete(_folder, recursive: true);
 
     [Test]
+    public void C3_a_password_is_a_secret_from_the_setting_on()
+    {
+        var settings = new SettingsReader(name => name == "ETCD_PASSWORD" ? "s3cr3tCanary" : null, new Dictionary<string, string>()).ReadHost();
+
+        Assert.That(settings.EtcdPassword!.Reveal(), Is.EqualTo("s3cr3tCanary"));
+        foreach (var (property, _) in SettingsReader.Describe())
+        {
+            Assert.That($"{property.GetValue(settings)}", Does.Not.Contain("Canary"), property.Name);
+        }
+    }
+
+    [Test]
     public void The_environment_is_before_the_file_and_the_file_before_the_default()
     {
         var file = File("""
