@@ -35,21 +35,31 @@ public sealed class HostUninstall(HostSettings settings, IKernelLeftovers kernel
                 $"{connected.Count} workloads are connected ({string.Join(", ", connected.Take(5))}{(connected.Count > 5 ? ", ..." : "")}): remove their containers first, or --force, which takes their network away");
         }
 
-        var said = new List<string>(cni.Uninstall(null, force, dryRun));
-        said.AddRange(cni.Ledger.Remove(cni.Ledger.Paths, force, dryRun));
-        said.AddRange(kernel.Remove(settings.InterfacePrefix, settings.RouteProtocol, dryRun));
+        // The kernel first: the files are this program's own, and what of it is not loaded by then never is.
+        var said = new List<string>(kernel.Remove(settings.InterfacePrefix, settings.RouteProtocol, dryRun));
         foreach (var socket in Sockets.Select(s => Path.Combine(settings.RunDirectory, s)).Where(File.Exists).Where(s => !IsServed(s)))
         {
             Delete(socket, said, dryRun, File.Delete);
         }
 
         RemoveIfEmpty(settings.RunDirectory, said, dryRun);
-        if (!purge)
+        if (purge)
+        {
+            RemoveData(said, dryRun);
+        }
+        else
         {
             said.Add($"left the data in {settings.DataDirectory}; --purge removes it");
-            return said;
         }
 
+        said.AddRange(cni.Uninstall(null, force, dryRun));
+        said.AddRange(cni.Ledger.Remove(cni.Ledger.Paths, force, dryRun));
+        RemoveIfEmpty(settings.DataDirectory, said, dryRun);
+        return said;
+    }
+
+    private void RemoveData(List<string> said, bool dryRun)
+    {
         foreach (var file in DataFiles.SelectMany(f => Directory.Exists(settings.DataDirectory) ? Directory.GetFiles(settings.DataDirectory, f) : []))
         {
             Delete(file, said, dryRun, File.Delete);
@@ -59,9 +69,6 @@ public sealed class HostUninstall(HostSettings settings, IKernelLeftovers kernel
         {
             Delete(folder, said, dryRun, f => Directory.Delete(f, recursive: true));
         }
-
-        RemoveIfEmpty(settings.DataDirectory, said, dryRun);
-        return said;
     }
 
     private static void Delete(string path, List<string> said, bool dryRun, Action<string> delete)
@@ -75,9 +82,20 @@ public sealed class HostUninstall(HostSettings settings, IKernelLeftovers kernel
 
     private static void RemoveIfEmpty(string folder, List<string> said, bool dryRun)
     {
-        if (!dryRun && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
+        if (dryRun || !Directory.Exists(folder) || Directory.EnumerateFileSystemEntries(folder).Any())
         {
-            Delete(folder, said, dryRun, Directory.Delete);
+            return;
+        }
+
+        try
+        {
+            Directory.Delete(folder);
+            said.Add($"removed {folder}");
+        }
+        catch (IOException e)
+        {
+            // A mount point, for instance: empty, and not ours to unmount.
+            said.Add($"left {folder}: {e.Message}");
         }
     }
 

@@ -124,17 +124,26 @@ public sealed class InstallLedger
         // The deepest first.
         foreach (var folder in _entries.Where(e => e.Value.Contains(Folder)).Select(e => e.Key).OrderByDescending(p => p.Length).ToList())
         {
-            if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
+            if (Directory.Exists(folder) && (Directory.EnumerateFileSystemEntries(folder).Any() || !TryDelete(folder)))
             {
                 continue;
             }
 
-            if (Directory.Exists(folder))
-            {
-                Directory.Delete(folder);
-            }
-
             _entries.Remove(folder);
+        }
+    }
+
+    private static bool TryDelete(string folder)
+    {
+        try
+        {
+            Directory.Delete(folder);
+            return true;
+        }
+        catch (IOException)
+        {
+            // A mount point by now: it stays recorded, and empty.
+            return false;
         }
     }
 
