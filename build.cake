@@ -151,6 +151,27 @@ Task("fuzz").IsDependentOn("build").Does(() =>
     TestProject("UnitTests", "TestCategory=fuzz");
 });
 
+// Changes the pure parts, one operator at a time, and runs their tests against each change. Stryker builds for itself.
+Task("mutate").Does(() =>
+{
+    Run("dotnet", "tool restore");
+    var part = Argument("part", "");
+    foreach (var name in part.Length > 0 ? new[] { part } : new[] { "blocks", "selectors", "rules", "felix" })
+    {
+        Say($"mutating {name}: the report goes to artifacts/mutate/{name}");
+        var code = StartProcess("dotnet", new ProcessSettings
+        {
+            Arguments = $"stryker --config-file mutate/{name}.json --skip-version-check --output {artifacts.Combine("mutate").Combine(name)}",
+            WorkingDirectory = root.Combine("tests/PureTests"),
+            EnvironmentVariables = new Dictionary<string, string> { ["MutatePart"] = name },
+        });
+        if (code != 0)
+        {
+            throw new CakeException($"stryker ended with {code} in part {name}");
+        }
+    }
+});
+
 Task("bench").IsDependentOn("build").IsDependentOn("publish").Does(() =>
     Run("dotnet", $"{artifacts}/bin/Calico.Benchmarks/{configuration.ToLowerInvariant()}/Calico.Benchmarks.dll {Argument("runs", "")}",
         new Dictionary<string, string> { ["CALICO_PUBLISH"] = publish.FullPath }));

@@ -241,6 +241,48 @@ public sealed class ShimTests
     }
 
     [Test]
+    public async Task A_DEL_that_cannot_be_kept_fails()
+    {
+        var del = await RunAsync("calico", "/nonexistent", "DEL", Ours, "c1", spool: "/proc/no/spool");
+        Assert.That(del.ExitCode, Is.EqualTo(1));
+        Assert.That(del.Output, Does.Contain("\"code\":5").And.Contain("cannot be kept"));
+    }
+
+    [Test]
+    public async Task After_a_delegate_has_run_a_broken_connection_is_not_tried_again()
+    {
+        var path = Path.Combine(_folder.FullName, "gone.sock");
+        using var listening = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listening.Bind(new UnixDomainSocketEndPoint(path));
+        listening.Listen(4);
+        var add = RunAsync("calico", path, "ADD", Ours, "c1");
+        using (var host = await listening.AcceptAsync())
+        {
+            await host.ReceiveAsync(new byte[65536]);
+            await host.SendAsync(new DelegateRequest("nowhere", [], "{}"u8.ToArray()).ToFrame());
+            await host.ReceiveAsync(new byte[65536]);
+        }
+
+        Assert.That((await add).ExitCode, Is.EqualTo(1), (await add).Output);
+        Assert.That(listening.Poll(0, SelectMode.SelectRead), Is.False, "it came a second time");
+    }
+
+    [Test]
+    public async Task A_delegate_may_be_ended_by_a_broken_pipe()
+    {
+        var (name, seen) = ("signals", Path.Combine(_folder.FullName, "signals.seen"));
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, name), $"#!/bin/sh\ngrep SigIgn /proc/$$/status > {seen}\n");
+        File.SetUnixFileMode(Path.Combine(_folder.FullName, name), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        await using var cni = new CniHarness();
+        await cni.StartAsync();
+        await RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
+
+        // SIGPIPE is 13, the mask's bit 12.
+        var ignored = Convert.ToUInt64((await File.ReadAllTextAsync(seen)).Split(':')[1].Trim(), 16);
+        Assert.That(ignored & 0x1000, Is.Zero);
+    }
+
+    [Test]
     public async Task A_connection_cut_before_the_answer_is_tried_again()
     {
         var path = Path.Combine(_folder.FullName, "flaky.sock");

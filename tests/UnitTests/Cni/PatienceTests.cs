@@ -1,0 +1,53 @@
+using System.Net.Sockets;
+using System.Runtime.Versioning;
+using System.Text;
+using Calico.Plugins.Cni;
+using Calico.Plugins.Cni.Wire;
+using Microsoft.Extensions.Time.Testing;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Cni;
+
+/// <summary>Clients and files that are not what they should be cost nobody else anything.</summary>
+[UnsupportedOSPlatform("windows")]
+public sealed class PatienceTests
+{
+    [Test]
+    public async Task A_client_that_says_nothing_loses_its_place()
+    {
+        var time = new FakeTimeProvider();
+        await using var cni = new CniHarness(time);
+        await cni.StartAsync();
+        using var silent = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await silent.ConnectAsync(new UnixDomainSocketEndPoint(cni.Settings.Socket));
+
+        var closed = silent.ReceiveAsync(new byte[1]);
+        for (var left = 500; !closed.IsCompleted; left--)
+        {
+            Assert.That(left, Is.GreaterThan(0), "it is still connected");
+            time.Advance(TimeSpan.FromSeconds(5));
+            await Task.WhenAny(closed, Task.Delay(20));
+        }
+
+        Assert.That(await closed, Is.Zero);
+    }
+
+    [Test]
+    public async Task A_file_in_the_spool_that_is_no_DEL_deletes_nothing()
+    {
+        await using var cni = new CniHarness();
+        await cni.Node.Network.ConnectAsync(new()
+        {
+            Id = new("cni", "c1", "eth0"), Instance = "c1", Network = "net1", Profiles = ["net1"],
+            Claim = new() { Handle = "net1.c1", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 },
+        }, Placement.In(cni.Node.Namespaces.Open("/run/netns/n1"), "eth0"), default);
+        Directory.CreateDirectory(cni.Settings.SpoolDir);
+        var file = Path.Combine(cni.Settings.SpoolDir, SpoolName.Of(ShimRole.Network, "c1", "eth0"));
+        await File.WriteAllBytesAsync(file, new ShimRequest(ShimRole.Network, false, [.. CniHarness.Variables("ADD", "c1", "eth0", "/run/netns/n1", "")],
+            Encoding.UTF8.GetBytes("""{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""")).ToFrame().ToArray());
+
+        Assert.That(await cni.Get<DelSpool>().DrainAsync(default), Is.Zero);
+        Assert.That(cni.Node.Endpoints, Has.Length.EqualTo(1));
+        Assert.That(File.Exists(file + ".broken"), Is.True, "kept for a person");
+    }
+}
