@@ -14,6 +14,7 @@ usage: ./build.sh TARGET [--option=value ...]
   system    tests against podman, containerd and etcd, in test hosts of their own (root)
   vectors   what upstream's tests expect, as data: CALICO_VECTORS names the folder (default ../shared/vectors)
   long      the full counts of every churn and soak
+  mutate    which changes of the pure parts no test notices (hours): see docs/mutation.md; --part=NAME for one
   bench     ratios against peers and against the kernel; the table goes to bench/RESULTS.md
   fuzz      random input for every parser, bounded in time
   pack      NuGet packages, into artifacts/packages
@@ -46,8 +47,8 @@ network='iproute2:ip conntrack:conntrack nftables:nft procps:ps util-linux:nsent
 containers='podman:podman conmon:conmon runc:runc containerd:containerd containernetworking-plugins:/usr/lib/cni/portmap iptables:iptables busybox-static:/bin/busybox uidmap:newuidmap'
 stores='etcd-server:etcd etcd-client:etcdctl'
 case "$target" in
-  unit|vectors|fuzz|build|pack) needs='' ;;
-  publish) needs="$native" ;;
+  vectors|fuzz|mutate|build|pack) needs='' ;;
+  unit|publish) needs="$native" ;;
   kernel) needs="$network" ;;
   demo) needs="$native $network $containers" ;;
   test|system|long|bench) needs="$native $network $containers $stores" ;;

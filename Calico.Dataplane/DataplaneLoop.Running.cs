@@ -2,6 +2,7 @@ using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
 using Calico.Dataplane.Workloads;
 using Calico.Linux.Conntrack;
+using Calico.Linux.Netlink;
 using Calico.Linux.Nftables;
 using Calico.Linux.Route;
 
@@ -21,6 +22,7 @@ public sealed partial class DataplaneLoop
         _nftChanges.IgnoreDoingsOf(_table.PortId);
         IgnoreDoingsOf(_routes.PortId);
         _connections = _network.Run(() => ConntrackSocket.Open());
+        AskForConnections();
         _cutter = new(_connections, _time, _logger);
         _keeper = new(_network.Run(() => RouteSocket.Open()), Links, _network, _options, _logger);
         _reviewRoutes = _network.Run(() => RouteSocket.Open());
@@ -40,9 +42,30 @@ public sealed partial class DataplaneLoop
         }
         // Whatever is there does not enforce; closed is safe.
         ruleset.Rebase(actual is null ? null : _table.Read(ruleset.Table));
-        _table.Commit(ruleset);
+        try
+        {
+            _table.Commit(ruleset);
+        }
+        catch (NftCommitException e) when (_table.FindMissing() is { IsEmpty: false } missing)
+        {
+            throw new CalicoException(Problem.Unsupported, $"dataplane: {string.Join("; ", missing)}", inner: e);
+        }
         _isInitial = true;
         Log.Loaded(_logger, ruleset.Chains.Count);
+    }
+
+    /// <summary>What only a kernel that lists connections can do: end those of a freed address, and judge those that began in a gap.</summary>
+    private void AskForConnections()
+    {
+        try
+        {
+            _connections.List(ConntrackTuplePart.OriginalSource, System.Net.IPAddress.Any);
+        }
+        catch (NetlinkException e) when (e is not NetlinkInterruptedException)
+        {
+            throw new CalicoException(Problem.Unsupported, "dataplane: this kernel does not list connections, CONFIG_NF_CT_NETLINK (modprobe nf_conntrack_netlink); "
+                + $"without it the next owner of an address would inherit the former one's, so no workload is connected ({e.Message})", inner: e);
+        }
     }
 
     /// <summary>Routes and links that a socket of this process changes need not be told: whoever uses it says what follows.</summary>
@@ -94,17 +117,29 @@ public sealed partial class DataplaneLoop
     {
         _settingsAt = _time.GetTimestamp();
         using var timer = _time.CreateTimer(_ => _inbox.Wake(), null, _options.SettingsInterval, Timeout.InfiniteTimeSpan);
+        await FollowInboxAsync(timer, ct);
+    }
+
+    /// <summary>A part that ends before it is asked to, the reading of notices too, ends the loop with a reason that is seen. Whether it was
+    /// asked to only our own token says: a cancellation can be somebody else's.</summary>
+    private async Task EndAloudAsync(Func<CancellationToken, Task> part)
+    {
         try
         {
-            await FollowInboxAsync(timer, ct);
+            await part(_stopping.Token);
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e) when (!_stopping.IsCancellationRequested)
         {
             // A fault of ours. What is desired may be half changed, so nothing more is written: the kernel goes on enforcing what it has.
             Log.Ended(_logger, e);
             Report(e.ToString());
             await _stopping.CancelAsync();
             Abandon();
+            if (e is OperationCanceledException)
+            {
+                // As such it would look like an end that was asked for.
+                throw new CalicoException(Problem.Unavailable, $"the dataplane loop was ended by another's cancellation: {e.Message}", inner: e);
+            }
             throw;
         }
     }

@@ -98,7 +98,7 @@ public sealed partial class DataplaneLoop
                 WithdrawAdopted();
             }
             _refusals = 0;
-            Report(error: null);
+            Report(_forwarding.Problem);
             Answer();
             return null;
         }
@@ -223,7 +223,7 @@ public sealed partial class DataplaneLoop
         if (_foreignChange is not null || _refusals > 0 || (reads && ruleset.IsPending))
         {
             _wasGap = true;
-            _gapAt = _time.GetTimestamp();
+            _gapAt = _isReconciled ? _time.GetTimestamp() : null;
         }
         _table.Commit(ruleset, actual?.Generation);
         _mustRead = false;

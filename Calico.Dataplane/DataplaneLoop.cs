@@ -96,7 +96,7 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         {
             throw new CalicoException(Problem.Refused, $"dataplane: {e.Message}", inner: e);
         }
-        _running = Task.WhenAll(RunAsync(_stopping.Token), FollowNftAsync(_stopping.Token), FollowRoutesAsync(_stopping.Token));
+        _running = Task.WhenAll(((Func<CancellationToken, Task>[])[RunAsync, FollowNftAsync, FollowRoutesAsync]).Select(part => EndAloudAsync(part)));
     }
 
     /// <summary>Hands over changes of the store; never waits. Of several states of a resource the loop sees the last.</summary>

@@ -196,7 +196,7 @@ public sealed class EmbeddedEngine : IAsyncDisposable
         var upTo = State.Revision;
         var changes = History.Read(position, upTo, WatchChunk, WatchChunkBytes, out var reached);
         var compacted = State.Compacted;
-        if (position <= compacted)
+        if (position < compacted)
         {
             throw new CompactedException(compacted);
         }

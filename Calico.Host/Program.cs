@@ -17,3 +17,9 @@ catch (CalicoException e)
     Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"calico-host: {field}{e.Message}"));
     return e.IsTransient ? 75 : 1;
 }
+catch (Exception e)
+{
+    // The last edge: a fault of ours, and said as one.
+    Console.Error.WriteLine($"calico-host: an error nobody expected, please report it: {e}");
+    return 70;
+}

@@ -38,11 +38,6 @@ public sealed partial class WorkloadWiring
                 differences.Add($"host interface {request.HostInterface} is down");
             }
 
-            if (request.Mtu > 0 && link.Mtu != request.Mtu)
-            {
-                differences.Add($"host interface {request.HostInterface} has MTU {link.Mtu}; it was given {request.Mtu}");
-            }
-
             var routes = _socket.ListRoutes(new RouteFilter { LinkIndex = link.Index }).Select(r => r.Destination).ToHashSet();
             foreach (var address in request.Addresses.Where(a => !routes.Contains(a)))
             {
@@ -97,11 +92,6 @@ public sealed partial class WorkloadWiring
             if (!peer.Mac.Equals(request.Mac))
             {
                 differences.Add($"interface {request.PeerInterface} has MAC {MacText.Of(peer.Mac)}; it was given {MacText.Of(request.Mac)}");
-            }
-
-            if (request.Mtu > 0 && peer.Mtu != request.Mtu)
-            {
-                differences.Add($"interface {request.PeerInterface} has MTU {peer.Mtu}; it was given {request.Mtu}");
             }
 
             var addresses = inside.ListAddresses(peer.Index).Select(a => a.Address).ToHashSet();

@@ -33,6 +33,9 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     /// <summary>A name that is taken may be a leftover's: it is removed and the pair tried again, twice.</summary>
     private const int Attempts = 3;
 
+    /// <summary>RFC 8200, 5: the kernel takes IPv6 off a link below it.</summary>
+    private const int LeastIpv6Mtu = 1280;
+
     private readonly HostNetwork _network;
     private readonly DataplaneOptions _options;
     private readonly LinkLedger _ledger;
@@ -41,7 +44,6 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     private readonly RouteSocket _socket;
     private readonly LinkReaper _reaper;
     private readonly SemaphoreSlim _turn = new(1, 1);
-    private readonly bool _hasIpv6;
     private int _nextIndex;
 
     public WorkloadWiring(DataplaneLoop loop, HostNetwork network, DataplaneOptions options, TimeProvider time, ILoggerFactory loggers)
@@ -51,7 +53,6 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         // Not the reaper's: that a link has gone at last is news.
         loop.IgnoreDoingsOf(_socket.PortId);
         _reaper = new(network.Run(() => RouteSocket.Open()), options, time, loggers.CreateLogger<LinkReaper>());
-        _hasIpv6 = network.Run(() => NetworkSysctls.Read("net/ipv6/conf/default/accept_ra")) is not null;
         // A restarted process must not begin where its predecessor did; pairs take two, the host's even.
         _nextIndex = Random.Shared.Next(FirstIndex, LastIndex) & ~1;
     }
@@ -263,6 +264,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             // Whatever it is called by now.
             _socket.Execute(b => b.DeleteLink(former.Index), Errno.NoDevice);
         }
+        var hasIpv6 = WillHaveIpv6(request);
         // Meanwhile the kernel makes the pair.
         var opening = BeginInside(request);
         try
@@ -272,7 +274,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                 // The workload's side takes over what its namespace says of IPv6 when it is made.
                 opening?.Wait();
             }
-            using var batch = WiringMessages.HostSide(request, index, _options, _hasIpv6);
+            using var batch = WiringMessages.HostSide(request, index, _options, hasIpv6);
             _ledger.Add(request.HostInterface, index, new([.. request.Addresses.Select(Cidr.From)]));
             var outcome = _socket.Send(batch);
             if (!outcome.Succeeded(0))
@@ -282,9 +284,9 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                 return false;
             }
             outcome.ThrowIfFailed();
-            if (_hasIpv6)
+            if (hasIpv6)
             {
-                _network.Run(() => Write($"net/ipv6/conf/{request.HostInterface}/accept_ra", "0"));
+                _network.Run(() => Settle($"net/ipv6/conf/{request.HostInterface}/accept_ra", "0"));
             }
             if (opening?.Wait() is { } inside)
             {
@@ -360,14 +362,14 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             if (WiringMessages.HasIpv6(request))
             {
                 // Runtimes turn IPv6 off where their own network has none. "all" is the default of new links too (addrconf_disable_ipv6).
-                Write("net/ipv6/conf/all/disable_ipv6", "0");
+                Settle("net/ipv6/conf/all/disable_ipv6", "0");
             }
             if (request.AllowForwarding)
             {
-                Write("net/ipv4/ip_forward", "1");
+                Settle("net/ipv4/ip_forward", "1");
                 if (WiringMessages.HasIpv6(request))
                 {
-                    Write("net/ipv6/conf/all/forwarding", "1");
+                    Settle("net/ipv6/conf/all/forwarding", "1");
                 }
             }
             return RouteSocket.OpenBrief();
@@ -438,9 +440,31 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     private bool LeadsTo(LinkState link, SafeFileHandle openNamespace) =>
         link.PeerNamespaceId is { } id && _socket.FindNamespaceId(openNamespace) == id;
 
-    private static bool Write(string key, string value)
+    /// <summary>Whether the pair's host side begins with IPv6: a new link is as <c>default</c> says at that moment, and IPv6 has a least MTU.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Unsupported"/>: it does not, and IPv6 addresses are asked for.</exception>
+    private bool WillHaveIpv6(WiringRequest request)
     {
-        NetworkSysctls.Write(key, value);
+        var obstacle = _network.Run(() => NetworkSysctls.Read("net/ipv6/conf/default/disable_ipv6")) switch
+        {
+            null => "this host's kernel runs without IPv6 (ipv6.disable=1 on its command line, or no module)",
+            "0" when request.Mtu is 0 or >= LeastIpv6Mtu => null,
+            "0" => $"its MTU would be {request.Mtu}, and IPv6 needs {LeastIpv6Mtu} (RFC 8200)",
+            _ => "net.ipv6.conf.default.disable_ipv6 is 1 on this host; 'sysctl -w net.ipv6.conf.all.disable_ipv6=0' turns it on, for default too",
+        };
+        if (obstacle is not null && WiringMessages.HasIpv6(request))
+        {
+            throw new CalicoException(Problem.Unsupported, $"IPv6 addresses are asked for {request.Id}, and an interface of this host has no IPv6: {obstacle}");
+        }
+        return obstacle is null;
+    }
+
+    /// <summary>Writes only what is otherwise: /proc/sys may be read-only where nothing has to be changed.</summary>
+    private static bool Settle(string key, string value)
+    {
+        if (NetworkSysctls.Read(key) != value)
+        {
+            NetworkSysctls.Write(key, value);
+        }
         return true;
     }
 

@@ -147,7 +147,16 @@ public abstract class ResourceKind
     /// <summary>Checks JSON of this kind.</summary>
     public ShapeReport Check(JsonElement json, ShapeReport report)
     {
-        _whole.Value.Check(json, "", report);
+        try
+        {
+            _whole.Value.Check(json, "", report);
+        }
+        catch (InvalidOperationException e)
+        {
+            // What the JSON reader throws for half a surrogate pair, wherever a shape reads a text.
+            report.AddUnreadable(e.Message);
+        }
+
         return report;
     }
 
@@ -160,7 +169,8 @@ public abstract class ResourceKind
     private JsonElement Complete(JsonElement json, out ShapeReport report)
     {
         report = Check(json, new ShapeReport { AcceptOtherSpellings = true });
-        return report.Incomplete && JsonObject.Create(json) is { } map
+        return report.Unreadable ? throw new JsonException(report.Errors[^1].Message)
+            : report.Incomplete && JsonObject.Create(json) is { } map
             ? JsonSerializer.SerializeToElement(Complete(map), ResourceJson.TypeInfo<JsonObject>())
             : json;
     }
@@ -168,7 +178,7 @@ public abstract class ResourceKind
     private ObjectShape CreateShape() => new(
         Text("kind"),
         Text("apiVersion", version => version == Resource.GroupVersion ? null : $"must be {Resource.GroupVersion}"),
-        Nested("metadata", MetadataShape.Create(NameFormat)),
+        Required(Nested("metadata", MetadataShape.Create(NameFormat))),
         WithDefault(Nested("spec", Spec), "{}"),
         new Field("status", Status ?? new AnyShape()))
     {

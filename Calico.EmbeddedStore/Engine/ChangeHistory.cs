@@ -72,7 +72,7 @@ internal sealed class ChangeHistory
         }
     }
 
-    /// <summary>The newest revision that leaves at most so many changes and bytes behind it; 0 when there is nothing to trim.</summary>
+    /// <summary>The oldest revision from which on there are at most so many changes and bytes; 0 when there is nothing to trim.</summary>
     public long RevisionToKeep(int changes, long bytes, int atLeast)
     {
         lock (_lock)
@@ -87,7 +87,7 @@ internal sealed class ChangeHistory
                 at++;
             }
 
-            return at == _first ? 0 : _changes[at - 1].ModRevision;
+            return at == _first ? 0 : _changes[at].ModRevision;
         }
     }
 

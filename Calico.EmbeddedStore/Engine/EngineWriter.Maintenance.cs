@@ -121,16 +121,18 @@ internal sealed partial class EngineWriter
     {
         var replaced = new List<long>();
         var deletions = new List<KeyVersion>();
-        var compacted = History.Read(_state.Compacted + 1, revision, int.MaxValue, long.MaxValue, out _);
+        // From the last compaction's own revision on: its changes were kept for watches that begin there.
+        var compacted = History.Read(_state.Compacted, revision, int.MaxValue, long.MaxValue, out _);
         foreach (var change in compacted)
         {
-            // A deletion's own row was counted when the deletion itself was compacted.
+            // A deletion's own row is counted when the deletion itself is compacted.
             if (change.Previous is { IsDeletion: false } previous)
             {
                 replaced.Add(previous.Sequence);
             }
 
-            if (change.IsDeletion)
+            // One at the revision itself stays until the next compaction, as in etcd: a watch from there has to hear of it.
+            if (change.IsDeletion && change.ModRevision < revision)
             {
                 replaced.Add(change.Sequence);
                 deletions.Add(change);
@@ -154,7 +156,7 @@ internal sealed partial class EngineWriter
             change.Cut();
         }
 
-        History.Trim(revision);
+        History.Trim(revision - 1);
         History.Pulse();
         Log.Compacted(_logger, _file.Path, revision, replaced.Count);
     }

@@ -294,7 +294,7 @@ internal sealed partial class StoreFile
             };
             keys = keys.Set(version.Key, version);
             (revision, sequence) = (version.ModRevision, version.Sequence);
-            if (revision > compacted)
+            if (revision >= compacted)
             {
                 history.Add(version);
             }

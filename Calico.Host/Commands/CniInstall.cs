@@ -13,16 +13,27 @@ public sealed partial record CniInstall
     private const int MaxName = 220;
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-    private static readonly string[] Roles = ["calico", "calico-ipam"];
+    
+    /// <summary>Names of the binary: what it does follows from the one it is called by.</summary>
+    internal static readonly string[] Roles = ["calico", "calico-ipam"];
+
+    public const string DefaultBinDirectory = "/opt/cni/bin";
+    public const string DefaultConfDirectory = "/etc/cni/net.d";
 
     /// <summary>The binary to install: beside this program's folder, or where packages put it.</summary>
     public string Shim { get; init; } = Beside() ?? "/usr/lib/calico/bin/calico-shim";
-    public string BinDirectory { get; init; } = "/opt/cni/bin";
-    public string ConfDirectory { get; init; } = "/etc/cni/net.d";
+    public string BinDirectory { get; init; } = DefaultBinDirectory;
+    public string ConfDirectory { get; init; } = DefaultConfDirectory;
     public string Network { get; init; } = "calico";
     public IReadOnlyList<string> Pools { get; init; } = [];
     public int Mtu { get; init; }
     public bool PortMap { get; init; } = true;
+
+    /// <summary>What was laid down before: what others made or edited is refused.</summary>
+    public required InstallLedger Ledger { get; init; }
+
+    /// <summary>Replaces that too.</summary>
+    public bool Force { get; init; }
 
     /// <summary>Everything is checked and said, nothing is written.</summary>
     public bool DryRun { get; init; }
@@ -43,25 +54,12 @@ public sealed partial record CniInstall
 
         try
         {
-            var said = new List<string>();
-            if (!DryRun)
-            {
-                Directory.CreateDirectory(BinDirectory);
-                Directory.CreateDirectory(ConfDirectory);
-            }
-
             var shim = File.ReadAllBytes(Shim);
-            foreach (var role in Roles)
-            {
-                var path = Path.Combine(BinDirectory, role);
-                Write(path, shim, AtomicFile.Executable);
-                said.Add($"{(DryRun ? "would install" : "installed")} {path}");
-            }
-
-            var conf = Path.Combine(ConfDirectory, $"10-{Network}.conflist");
-            Write(conf, JsonSerializer.SerializeToUtf8Bytes(Conflist(), Indented), AtomicFile.Readable);
-            said.Add($"{(DryRun ? "would write " : "")}network '{Network}' in {conf}");
-            return said;
+            var conf = PathOf(ConfDirectory, Network);
+            var content = JsonSerializer.SerializeToUtf8Bytes(Conflist(), Indented);
+            return [.. Ledger.Install([.. Roles.Select(role => new InstallItem(Path.Combine(BinDirectory, role), () => shim, AtomicFile.Executable)),
+                new(conf, () => content, AtomicFile.Readable)], Force, DryRun),
+                $"{(DryRun ? "would be " : "")}network '{Network}' in {conf}"];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -69,13 +67,8 @@ public sealed partial record CniInstall
         }
     }
 
-    private void Write(string path, byte[] content, UnixFileMode mode)
-    {
-        if (!DryRun)
-        {
-            AtomicFile.Write(path, content, mode);
-        }
-    }
+    /// <summary>The file of a network.</summary>
+    public static string PathOf(string folder, string network) => Path.Combine(folder, $"10-{network}.conflist");
 
     // As `./build.sh publish` lays things out: host/calico-host and bin/calico-shim.
     private static string? Beside() =>
@@ -95,6 +88,12 @@ public sealed partial record CniInstall
         }
 
         var calico = new JsonObject { ["type"] = "calico", ["ipam"] = ipam };
+        if (PortMap)
+        {
+            // Ours is told the published ports too: portmap leads there, policy has to let in.
+            calico["capabilities"] = new JsonObject { ["portMappings"] = true };
+        }
+
         if (Mtu > 0)
         {
             calico["mtu"] = Mtu;

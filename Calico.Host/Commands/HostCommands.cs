@@ -15,7 +15,11 @@ public static class HostCommands
 
         usage:
           calico-host [run] [--config FILE]          runs the host until SIGTERM; its rules stay in the kernel
+          calico-host install [options]              lays programs, adapters and a systemd unit down
+          calico-host uninstall [options]            takes away what was installed, and what of it is in the kernel
           calico-host cni install [options]          lays the CNI binary and a network's conflist down
+          calico-host cni list [options]             networks of this machine, and whose they are
+          calico-host cni uninstall [NETWORK] [options]
           calico-host plugin install SOURCE          installs an adapter: a package (.nupkg) or a published folder
           calico-host plugin list
           calico-host plugin remove NAME [VERSION]
@@ -30,7 +34,11 @@ public static class HostCommands
           --shim FILE        the binary to install (/usr/lib/calico/bin/calico-shim)
           --bin-dir DIR      where runtimes look for it (/opt/cni/bin)
           --conf-dir DIR     where they look for networks (/etc/cni/net.d)
-          --no-portmap       leave the portmap plugin out of the chain
+          --no-portmap       leave the portmap plugin out of the chain, and published ports closed
+        cni list, cni uninstall: --bin-dir, --conf-dir as above.
+
+        --force, on what installs or removes: others' and edited files too; on uninstall also although workloads are connected.
+        --purge, on uninstall: the data in /var/lib/calico too.
 
         Exit codes: 0 done; 1 something has to be mended, the line says what; 75 try again later.
 
@@ -43,7 +51,13 @@ public static class HostCommands
         new("run", [], ["--config"], [], RunHostAsync),
         new("version", [], [], [], _ => Say($"calico-host {ThisVersion.Text}")),
         new("help", [], [], [], _ => Help()),
-        new("cni install", ["--no-portmap", "--dry-run"], ["--network", "--pool", "--mtu", "--shim", "--bin-dir", "--conf-dir"], [], InstallCniAsync),
+        new("install", ["--dry-run", "--force"], [], [], words => Do(() => HostInstall.Here(Settings()).Run(Ledger(), words.Has("--force"), words.Has("--dry-run")))),
+        new("uninstall", ["--dry-run", "--force", "--purge"], ["--bin-dir", "--conf-dir"], [], words => Do(() => new HostUninstall(Settings(), new KernelLeftovers(), Networks(words))
+            .Run(words.Has("--force"), words.Has("--purge"), words.Has("--dry-run")))),
+        new("cni list", [], ["--bin-dir", "--conf-dir"], [], words => Do(Networks(words).List)),
+        new("cni uninstall", ["--dry-run", "--force"], ["--bin-dir", "--conf-dir"], ["[NETWORK]"],
+            words => Do(() => Networks(words).Uninstall(words.NameAt(0), words.Has("--force"), words.Has("--dry-run")))),
+        new("cni install", ["--no-portmap", "--dry-run", "--force"], ["--network", "--pool", "--mtu", "--shim", "--bin-dir", "--conf-dir"], [], InstallCniAsync),
         new("plugin install", ["--dry-run"], [], ["SOURCE"], words => Plugin(p => p.Install(words.NameAt(0)!, words.Has("--dry-run")))),
         new("plugin list", [], [], [], _ => Plugin(p => p.List())),
         new("plugin remove", ["--dry-run"], [], ["NAME", "[VERSION]"], words => Plugin(p => p.Remove(words.NameAt(0)!, words.NameAt(1), words.Has("--dry-run")))),
@@ -128,7 +142,10 @@ public static class HostCommands
 
     private static Task<int> InstallCniAsync(CommandArguments words)
     {
-        var install = new CniInstall { Pools = words.ValuesOf("--pool"), PortMap = !words.Has("--no-portmap"), DryRun = words.Has("--dry-run") };
+        var install = new CniInstall
+        {
+            Ledger = Ledger(), Pools = words.ValuesOf("--pool"), PortMap = !words.Has("--no-portmap"), Force = words.Has("--force"), DryRun = words.Has("--dry-run"),
+        };
         install = install with
         {
             Network = words.ValueOf("--network") ?? install.Network,
@@ -139,13 +156,32 @@ public static class HostCommands
             BinDirectory = words.ValueOf("--bin-dir") ?? install.BinDirectory,
             ConfDirectory = words.ValueOf("--conf-dir") ?? install.ConfDirectory,
         };
-        foreach (var line in install.Run())
+        return Do(install.Run);
+    }
+
+    private static Task<int> Do(Func<IReadOnlyList<string>> work)
+    {
+        try
         {
-            Console.WriteLine(line);
+            foreach (var line in work())
+            {
+                Console.WriteLine(line);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CalicoException(Problem.Refused, $"the files cannot be written or removed: {e.Message}", null, e);
         }
 
         return Task.FromResult(0);
     }
+
+    private static HostSettings Settings() => Reader(null).ReadHost();
+
+    private static InstallLedger Ledger() => InstallLedger.Open(Path.Combine(Settings().DataDirectory, "installed.json"));
+
+    private static CniNetworks Networks(CommandArguments words) =>
+        new(words.ValueOf("--bin-dir") ?? CniInstall.DefaultBinDirectory, words.ValueOf("--conf-dir") ?? CniInstall.DefaultConfDirectory, Ledger());
 
     private static Task<int> Plugin(Action<PluginCommands> action)
     {

@@ -3,6 +3,7 @@ using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.Dataplane;
+using Calico.Dataplane.Strangers;
 using Calico.Dataplane.Workloads;
 using Calico.Host.Health;
 using Calico.Host.Node;
@@ -43,6 +44,7 @@ internal sealed partial class HostParts : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly NamespaceBroker _broker = new();
     private readonly WorkloadWiring _wiring;
+    private readonly ForwardPath _forward;
     private readonly KernelSide _kernel;
     private readonly HostProfiles _profiles;
     private readonly OwnFacts _facts;
@@ -51,6 +53,7 @@ internal sealed partial class HostParts : IAsyncDisposable
     private readonly UplinkMtu? _mtu;
     private readonly StoreUpkeep _upkeep;
     private readonly HostNamespaces _namespaces = new();
+    private readonly UpkeepRound _round;
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly SemaphoreSlim _collect = new(0, 1);
 
@@ -61,6 +64,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         (_health, _gate, _time, _loggers) = (health, gate, time, loggers);
         _logger = loggers.CreateLogger<HostParts>();
         _mtu = settings.Mtu != 0 ? null : new(() => AddressDetection.FindUplink(settings.Ipv4), l => _kernel!.MtuOf(l), time);
+        _round = new(health, _logger);
         View = new(nodeName, time);
         Snapshot = new(log, time, loggers.CreateLogger<PolicySnapshot>());
         // The embedded store is this process's own: slow is not away, and there is nothing else to serve from.
@@ -70,13 +74,16 @@ internal sealed partial class HostParts : IAsyncDisposable
             NodeName = nodeName,
             InterfacePrefix = settings.InterfacePrefix,
             RouteProtocol = settings.RouteProtocol,
-            MarkMask = MarkMaskOf(settings),
+            MarkMask = settings.MarkBits(),
         };
         var network = new HostNetwork(_broker);
         Dataplane = new(options, network, time, loggers);
+        _forward = new(network, options, time, loggers);
+        _forward.Changed += (_, _) => _health.Report("dataplane", "forward path", _forward.Problems.IsEmpty, string.Join("; ", _forward.Problems));
         _wiring = new(Dataplane, network, options, time, loggers);
         _kernel = new(Dataplane, _wiring);
         Node = new(nodeName, machine.BootId, settings.InterfacePrefix, _mtu?.Begin() ?? settings.Mtu);
+        Dataplane.Changed += (_, _) => health.Report("dataplane", "kernel", Dataplane.LastError is null, Dataplane.LastError?.Split('\n')[0] ?? "");
         Dataplane.LinkGone += (_, _) => Wake(_collect);
         Connector = new(Book, Ipam, log, store, _kernel, Node, time, loggers.CreateLogger<WorkloadConnector>());
         var publisher = new EndpointPublisher(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
@@ -132,6 +139,7 @@ internal sealed partial class HostParts : IAsyncDisposable
             Log.BadRecord(_logger, e.Message);
         });
         await Dataplane.StartAsync(ct);
+        _forward.Start();
         _kernel.Adopt(Book.All.Select(l => l.Record).Where(r => r.Placed && r.BootId == _machine.BootId));
         var placed = Book.All.Where(l => l.Record.Conflict is null && Connector.HasLink(l.Record)).ToList();
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
@@ -203,6 +211,13 @@ internal sealed partial class HostParts : IAsyncDisposable
 
             return true;
         }
+        catch (CalicoException e) when (e.Problem is Problem.Damaged or Problem.Conflict)
+        {
+            // One value that is not readable keeps nobody from the network; it is said until it is mended.
+            _health.Report("host", "registration", false, e.Message);
+            Log.RegisterLater(_logger, e.Message);
+            return false;
+        }
         catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
         {
             _health.Report("host", "registration", false, "the datastore does not answer; tried again");
@@ -217,7 +232,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         while (true)
         {
             await _wake.WaitAsync(MaintenanceInterval, ct);
-            await TryAsync("store upkeep", () => _upkeep.RunAsync(ct), ct);
+            await _round.RunAsync("store upkeep", ct, () => _profiles.ReplayAsync(ct), () => _upkeep.RunAsync(ct), () => _profiles.CollectAsync(ct));
         }
     }
 
@@ -232,13 +247,11 @@ internal sealed partial class HostParts : IAsyncDisposable
                 await Task.Delay(CollectDelay, _time, ct);
             }
 
-            await TryAsync("collection", async () =>
-            {
-                await Connector.CollectDeadAsync(ct);
-                await Connector.CollectStrayLeasesAsync(ct);
-                await _kernel.TakeOrphansAsync(Book, ct);
-            }, ct);
-            await TryAsync("uplink MTU", () => FollowMtuAsync(ct), ct);
+            await _round.RunAsync("collection", ct,
+                () => Connector.CollectDeadAsync(ct),
+                () => Connector.CollectStrayLeasesAsync(ct),
+                () => _kernel.TakeOrphansAsync(Book, ct));
+            await _round.RunAsync("uplink MTU", ct, () => FollowMtuAsync(ct));
         }
     }
 
@@ -281,6 +294,7 @@ internal sealed partial class HostParts : IAsyncDisposable
     {
         await Connector.DisposeAsync();
         await Ipam.DisposeAsync();
+        await _forward.DisposeAsync();
         await _wiring.DisposeAsync();
         await Dataplane.DisposeAsync();
         _broker.Dispose();
@@ -332,26 +346,6 @@ internal sealed partial class HostParts : IAsyncDisposable
         }
     }
 
-    private async Task TryAsync(string what, Func<Task> work, CancellationToken ct)
-    {
-        try
-        {
-            await work();
-            _health.Report("host", what, true, "");
-        }
-        catch (Exception e) when (!ct.IsCancellationRequested && e is CalicoException or OperationCanceledException)
-        {
-            _health.Report("host", what, false, e.Message);
-        }
-    }
-
-    private static uint MarkMaskOf(HostSettings settings)
-    {
-        var text = settings.MarkMask.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? settings.MarkMask[2..] : settings.MarkMask;
-        return uint.TryParse(text, System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture, out var mask) && System.Numerics.BitOperations.PopCount(mask) >= 2
-            ? mask
-            : throw new CalicoException(Problem.Invalid, $"FELIX_NFTABLESMARKMASK is '{settings.MarkMask}'; it has to be a hexadecimal mask of at least two bits", "FELIX_NFTABLESMARKMASK");
-    }
 
     private static partial class Log
     {

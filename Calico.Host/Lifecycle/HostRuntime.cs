@@ -61,7 +61,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             Commands.AtomicFile.Write(nodeFile, System.Text.Encoding.UTF8.GetBytes(nodeName), Commands.AtomicFile.Readable);
         }
 
-        var embedded = settings.DatastoreType == "embedded";
+        var embedded = settings.IsEmbedded();
         var store = embedded ? engine.Store : OpenEtcd();
         if (!embedded)
         {
@@ -85,7 +85,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             var server = await EtcdApiServer.StartAsync(engine, new()
             {
                 SocketPath = Path.Combine(settings.RunDirectory, "store.sock"),
-                Loopback = LoopbackOf(settings.StoreListen),
+                Loopback = settings.StoreEndpoint(),
             }, loggers, ct);
             _stops.Add(("store API", server.DisposeAsync));
         }
@@ -96,8 +96,9 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         _gate.Reason = "the kernel's tables are being read";
         await parts.StartDataplaneAsync(ct);
         _stops.Add(("dataplane", parts.DisposeAsync));
+        _loops.Add(Guard("dataplane", ct => parts.Dataplane.Completion.WaitAsync(ct)));
 
-        _gate.Reason = $"the datastore ({settings.DatastoreType}) does not answer yet";
+        _gate.Reason = $"the datastore ({Datastore}) does not answer yet";
         _loops.Add(Guard("sync", parts.SyncAsync));
         if (!embedded)
         {
@@ -113,7 +114,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         _loops.Add(Guard("collection", parts.CollectAsync));
         _gate.Open();
         _health.Report("host", "start", true, "", neededForReady: true);
-        Log.Ready(_logger, ThisVersion.Text, nodeName, settings.DatastoreType, parts.Book.Count, _uptime.ElapsedMilliseconds);
+        Log.Ready(_logger, ThisVersion.Text, nodeName, Datastore, parts.Book.Count, _uptime.ElapsedMilliseconds);
     }
 
     public async ValueTask DisposeAsync()
@@ -142,10 +143,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         _stopping.Dispose();
     }
 
-    private static System.Net.IPEndPoint? LoopbackOf(string text) =>
-        text.Length == 0 ? null
-        : System.Net.IPEndPoint.TryParse(text, out var endpoint) && System.Net.IPAddress.IsLoopback(endpoint.Address) && endpoint.Port > 0 ? endpoint
-        : throw new CalicoException(Problem.Invalid, $"CALICO_STORE_LISTEN is '{text}'; it can be a loopback address and port such as 127.0.0.1:2379", "CALICO_STORE_LISTEN");
+    private string Datastore => settings.IsEmbedded() ? DatastoreChoice.Embedded : DatastoreChoice.Etcd;
 
     private EtcdStore OpenEtcd() => new(new EtcdOptions
     {
@@ -167,7 +165,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             UptimeSeconds = Math.Round(_uptime.Elapsed.TotalSeconds, 1),
             Ready = NotReady(parts).IsEmpty,
             Reasons = NotReady(parts),
-            Datastore = new(settings.DatastoreType, parts.View.Sync.Status.ToString(), parts.Dataplane.EnforcedRevision, Math.Round(parts.View.Sync.Age.TotalSeconds, 1)),
+            Datastore = new(Datastore, parts.View.Sync.Status.ToString(), parts.Dataplane.EnforcedRevision, Math.Round(parts.View.Sync.Age.TotalSeconds, 1)),
             Endpoints = parts.Reports().GroupBy(e => e.State).ToImmutableSortedDictionary(g => g.Key, g => g.Count()),
             Warnings = parts.Warnings(),
             NotEnforced = parts.Census.Idle,

@@ -48,6 +48,12 @@ public static class AddressDetection
             .FirstOrDefault(i => i.GetIPProperties().UnicastAddresses.Any(a => a.Address.ToString() == address))?.Name;
     }
 
+    /// <summary>Whether a setting is an address of the family, with or without a length, or one of the words.</summary>
+    public static bool IsSetting(string setting, AddressFamily family) => setting is "none" or "" or "autodetect"
+        || (setting.Split('/') is [var address, .. var length] && length.Length <= 1
+            && IPAddress.TryParse(address, out var parsed) && parsed.AddressFamily == family
+            && length.All(l => byte.TryParse(l, System.Globalization.NumberStyles.None, null, out var bits) && bits <= (family == AddressFamily.InterNetwork ? 32 : 128)));
+
     /// <summary>Whether an interface that is up has the address.</summary>
     /// <param name="text">With or without its length.</param>
     public static bool IsPresent(string text) => IPAddress.TryParse(text.Split('/')[0], out var address)

@@ -1,3 +1,4 @@
+using System.Net.NetworkInformation;
 using Calico.Host.Settings;
 
 namespace Calico.Host.Node;
@@ -34,10 +35,20 @@ public sealed class AddressFollower(Func<(string? Ipv4, string? Ipv6)> detect, F
             return false;
         }
 
+        (string? Ipv4, string? Ipv6) now;
+        try
+        {
+            var found = detect();
+            now = (Follow(_registered.Ipv4, found.Ipv4), Follow(_registered.Ipv6, found.Ipv6));
+        }
+        catch (NetworkInformationException)
+        {
+            // Interfaces of workloads come and go while they are listed: this was no look.
+            return false;
+        }
+
         var isFirst = _lookedAt is null;
         _lookedAt = time.GetTimestamp();
-        var found = detect();
-        var now = (Follow(_registered.Ipv4, found.Ipv4), Follow(_registered.Ipv6, found.Ipv6));
         if (isFirst || now == _registered)
         {
             (_registered, _seen) = (now, 0);

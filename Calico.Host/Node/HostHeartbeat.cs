@@ -12,6 +12,9 @@ public sealed partial class HostHeartbeat(IKeyValueStore store, string nodeName,
     private static readonly TimeSpan Interval = NodeHeartbeat.TimeToLive / 3;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
+    // A stop does not wait for a store that is away; the lease ends by itself.
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(1);
+
     private long _lease;
 
     /// <summary>Beats until cancelled, then takes the sign away: the node can be deleted at once.</summary>
@@ -21,13 +24,13 @@ public sealed partial class HostHeartbeat(IKeyValueStore store, string nodeName,
         {
             while (true)
             {
-                await TryAsync("beat", BeatAsync, ct);
+                await TryAsync("beat", BeatAsync, Patience, ct);
                 await Task.Delay(Interval, time, ct);
             }
         }
         finally
         {
-            await TryAsync("end", EndAsync, CancellationToken.None);
+            await TryAsync("end", EndAsync, EndPatience, CancellationToken.None);
         }
     }
 
@@ -48,10 +51,10 @@ public sealed partial class HostHeartbeat(IKeyValueStore store, string nodeName,
 
     private Task EndAsync(CancellationToken ct) => _lease == 0 ? Task.CompletedTask : store.RevokeLeaseAsync(_lease, ct);
 
-    private async Task TryAsync(string what, Func<CancellationToken, Task> work, CancellationToken ct)
+    private async Task TryAsync(string what, Func<CancellationToken, Task> work, TimeSpan patience, CancellationToken ct)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        limit.CancelAfter(Patience);
+        limit.CancelAfter(patience);
         try
         {
             await work(limit.Token);

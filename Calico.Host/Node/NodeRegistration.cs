@@ -83,7 +83,7 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
             await CreatePoolAsync(kind, "default-ipv6-ippool", "CALICO_IPV6POOL_CIDR", new()
             {
                 Cidr = settings.Ipv6PoolCidr,
-                BlockSize = 122,
+                BlockSize = HostSettings.Ipv6PoolBlockSize,
                 IpipMode = "Never",
                 VxlanMode = "Never",
                 NodeSelector = "all()",

@@ -28,7 +28,7 @@ public sealed partial class PolicySnapshot(INodeLog log, TimeProvider time, ILog
     /// <summary>The snapshot as one batch, or null when there is none.</summary>
     public SyncBatch? Read()
     {
-        if (log.Get(RevisionKey) is not { } revision)
+        if (log.Get(RevisionKey) is not { Length: sizeof(long) } revision)
         {
             return null;
         }

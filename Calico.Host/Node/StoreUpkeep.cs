@@ -22,7 +22,6 @@ public sealed class StoreUpkeep(string nodeName, Func<CancellationToken, Task<bo
     {
         var isRegistered = !addresses.HasMoved() && !IsNodeMissing && health.Lines.Any(l => l is { Part: "host", Check: Check, Ok: true });
         isRegistered = isRegistered || await TryRegisterAsync(ct);
-        await profiles.ReplayAsync(ct);
         await ipam.MaintainAsync(ct);
         Report("addresses", await connector.RetakeAsync(ct));
         Report("blocks", [.. ipam.DamagedBlocks.Select(d => $"block {d.Key} cannot be read ({d.Value}): its addresses are kept and not given out; mend or delete the value")]);
@@ -33,7 +32,6 @@ public sealed class StoreUpkeep(string nodeName, Func<CancellationToken, Task<bo
         }
 
         health.Report("host", "endpoints", publisher.Refused.IsEmpty, string.Join("; ", publisher.Refused));
-        await profiles.CollectAsync(ct);
         if (isRegistered && ipam.IsSettled)
         {
             health.Report("host", Check, true, "");

@@ -21,6 +21,7 @@ public sealed class LoadedPlugin : IAsyncDisposable
 
     private readonly PluginLifetime _lifetime;
     private readonly ServiceProvider _services;
+    private readonly List<Task> _watching = [];
     private ImmutableArray<IHostedService> _started = [];
 
     private LoadedPlugin(PluginFolder folder, PluginLifetime lifetime, ServiceProvider services) =>
@@ -80,6 +81,10 @@ public sealed class LoadedPlugin : IAsyncDisposable
             }
 
             _started = _started.Add(service);
+            if (service is BackgroundService { ExecuteTask: { } work })
+            {
+                _watching.Add(WatchAsync(service.GetType().Name, work));
+            }
         }
     }
 
@@ -96,6 +101,8 @@ public sealed class LoadedPlugin : IAsyncDisposable
         }
 
         _started = [];
+        // Ended with their services, or left to them when those did not end in time.
+        await Task.WhenAny(Task.WhenAll(_watching), Task.Delay(_lifetime.DrainTime, CancellationToken.None));
         _lifetime.Close();
         return errors.ToImmutable();
     }
@@ -109,6 +116,28 @@ public sealed class LoadedPlugin : IAsyncDisposable
         finally
         {
             _lifetime.Dispose();
+        }
+    }
+
+    // Nobody else looks at it: an adapter whose work has ended would be "started" for ever.
+    private async Task WatchAsync(string service, Task work)
+    {
+        try
+        {
+            await work;
+            if (_lifetime.Draining.IsCancellationRequested)
+            {
+                return;
+            }
+
+            _lifetime.Report(service, false, "ended by itself; start calico-host again");
+        }
+        catch (Exception e)
+        {
+            if (!_lifetime.Draining.IsCancellationRequested)
+            {
+                _lifetime.Report(service, false, $"ended by {e.GetType().Name}: {e.Message}; start calico-host again");
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Net;
 using Calico.Datastore.Etcd;
 
 namespace Calico.Host.Settings;
@@ -5,8 +6,11 @@ namespace Calico.Host.Settings;
 /// <summary>Everything that can be set on the host. A new setting is one property here.</summary>
 public sealed class HostSettings
 {
-    [Setting("DATASTORE_TYPE", "datastore.type", "Where resources live.", Choices = "embedded|etcdv3")]
-    public string DatastoreType { get; set; } = "embedded";
+    /// <summary>Prefix length of the blocks of the IPv6 pool that is made on a datastore without any.</summary>
+    public const int Ipv6PoolBlockSize = 122;
+
+    [Setting("DATASTORE_TYPE", "datastore.type", "Where resources live; empty: etcdv3 if etcd's endpoints are given, else embedded.", Choices = "embedded|etcdv3")]
+    public string DatastoreType { get; set; } = "";
 
     [Setting("ETCD_ENDPOINTS", "datastore.etcd.endpoints", "Comma list of etcd URLs.")]
     public string EtcdEndpoints { get; set; } = "";
@@ -82,4 +86,13 @@ public sealed class HostSettings
 
     [Setting("CALICO_LOG_LEVEL", "log.level", "What is logged to standard error.", Choices = "debug|info|warning|error")]
     public string LogLevel { get; set; } = "info";
+
+    /// <summary>Whether resources live in this node's own store; see <see cref="DatastoreChoice"/>.</summary>
+    public bool IsEmbedded() => DatastoreChoice.Resolve(DatastoreType, EtcdEndpoints.Length > 0) == DatastoreChoice.Embedded;
+
+    /// <summary>The bits of <see cref="MarkMask"/>.</summary>
+    public uint MarkBits() => SettingRules.TryMask(MarkMask, out var mask) ? mask : throw new InvalidOperationException("the settings were not checked");
+
+    /// <summary>Where the embedded store listens besides its socket, or null.</summary>
+    public IPEndPoint? StoreEndpoint() => StoreListen.Length > 0 && SettingRules.TryLoopback(StoreListen, out var endpoint) ? endpoint : null;
 }

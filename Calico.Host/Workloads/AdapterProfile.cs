@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
@@ -30,15 +31,7 @@ public static class AdapterProfile
 
     public static Resource<ProfileSpec> Make(string name, ProfileDefaults defaults, DateTimeOffset now)
     {
-        var labels = defaults.LabelsToApply.Count > 0 ? defaults.LabelsToApply : ImmutableSortedDictionary<string, string>.Empty.Add(name, "");
-        var members = new EntityRule { Selector = string.Join(" && ", labels.Keys.Select(k => $"has({k})")) };
-        var allow = new Rule { Action = "Allow" };
-        var spec = new ProfileSpec
-        {
-            LabelsToApply = labels,
-            Ingress = [defaults.OpenIngress && !defaults.Internal ? allow : allow with { Source = members }],
-            Egress = [defaults.Internal ? allow with { Destination = members } : allow],
-        };
+        var spec = defaults.OpenPorts.IsEmpty ? NetworkOf(name, defaults) : PortsOf(defaults.OpenPorts);
         return new()
         {
             Kind = "Profile",
@@ -52,6 +45,30 @@ public static class AdapterProfile
             Spec = spec,
         };
     }
+
+    private static ProfileSpec NetworkOf(string name, ProfileDefaults defaults)
+    {
+        var labels = defaults.LabelsToApply.Count > 0 ? defaults.LabelsToApply
+            : ImmutableSortedDictionary<string, string>.Empty.Add(StoredNames.LabelKey(name), "");
+        var members = new EntityRule { Selector = string.Join(" && ", labels.Keys.Select(k => $"has({k})")) };
+        var allow = new Rule { Action = "Allow" };
+        return new()
+        {
+            LabelsToApply = labels,
+            Ingress = [defaults.OpenIngress && !defaults.Internal ? allow : allow with { Source = members }],
+            Egress = [defaults.Internal ? allow with { Destination = members } : allow],
+        };
+    }
+
+    private static ProfileSpec PortsOf(ImmutableArray<PublishedPort> ports) => new()
+    {
+        Ingress = [.. ports.GroupBy(p => p.Protocol).OrderBy(g => g.Key).Select(g => new Rule
+        {
+            Action = "Allow",
+            Protocol = g.Key is ProtocolType.Tcp ? new("TCP") : g.Key is ProtocolType.Udp ? new("UDP") : new NumberOrString("SCTP"),
+            Destination = new() { Ports = [.. g.Select(p => p.ContainerPort).Distinct().Order().Select(p => new NumberOrString(p))] },
+        })],
+    };
 
     /// <summary>Whether an adapter made it and nobody has edited it since. Without a fingerprint it is of a version that wrote none.</summary>
     public static bool IsMade(SyncUpdate? stored) => stored?.Value is Resource<ProfileSpec> profile

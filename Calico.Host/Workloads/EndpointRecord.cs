@@ -85,14 +85,21 @@ public sealed record EndpointRecord
     {
         try
         {
-            return JsonSerializer.Deserialize(value.Span, EndpointRecordJson.Default.EndpointRecord)
-                ?? throw new JsonException("null");
+            var record = JsonSerializer.Deserialize(value.Span, EndpointRecordJson.Default.EndpointRecord) ?? throw new JsonException("null");
+            record.TouchAll();
+            return record.Key == key ? record : throw new JsonException($"it is the entry of {record.Id}");
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or ArgumentException or NullReferenceException or OverflowException)
         {
+            // What the parsers of its parts throw, and a null where the type has none: whoever uses the record later takes them for granted.
             throw new CalicoException(Problem.Damaged, $"the node log's entry {key} cannot be read: {e.Message}", key, e);
         }
     }
+
+    /// <summary>Reads every part that is stored as text, and every list.</summary>
+    private void TouchAll() => _ = (LocalEndpoints.From(this), ToAttachment(EndpointState.Prepared, ""),
+        Leases.Select(l => l.ToLease(Adapter, Id)).ToArray(), Ports.Select(p => p.HostIp is null ? null : IPAddress.Parse(p.HostIp)).ToArray(),
+        Instance.Length + Adapter.Length + HostInterface.Length + PeerInterface.Length + Network.Length + Group.Length + Profiles.Length + Facts.Count);
 
     /// <summary>The record as adapters see it.</summary>
     public Attachment ToAttachment(EndpointState state, string reason)

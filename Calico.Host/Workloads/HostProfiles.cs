@@ -119,7 +119,8 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Sto
     private bool IsUsedHere(string name) => book.All.Any(l => l.Record.Profiles.Contains(name));
 
     private static bool Same(ProfileDefaults a, ProfileDefaults b) =>
-        a.Internal == b.Internal && a.OpenIngress == b.OpenIngress && a.LabelsToApply.SequenceEqual(b.LabelsToApply);
+        a.Internal == b.Internal && a.OpenIngress == b.OpenIngress && a.LabelsToApply.SequenceEqual(b.LabelsToApply)
+        && a.OpenPorts.SequenceEqual(b.OpenPorts);
 
     private static partial class Log
     {

@@ -77,10 +77,18 @@ public sealed partial class WorkloadConnector
     {
         // Its own time, as a removal has.
         using var limit = new CancellationTokenSource(UndoTime, time);
-        await kernel.WithdrawAsync(life.Record.Id, limit.Token);
-        await kernel.UnwireAsync(life.Record, limit.Token);
         var next = life.Record with { Placed = false, Complete = false, NamespaceIdentity = 0, NamespacePath = null, PeerInterface = "" };
-        await log.CommitAsync([next.ToWrite()], limit.Token);
+        try
+        {
+            await kernel.WithdrawAsync(life.Record.Id, limit.Token);
+            await kernel.UnwireAsync(life.Record, limit.Token);
+            await log.CommitAsync([next.ToWrite()], limit.Token);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new CalicoException(Problem.Unavailable, $"the detachment of {life.Record.Id} failed: {TookTooLong}", inner: e);
+        }
+
         life.Replace(next);
         life.Move(EndpointState.Prepared);
     }

@@ -53,7 +53,8 @@ public static class WorkloadEndpointResource
             return resource;
         }
 
-        var annotations = ImmutableSortedDictionary<string, string>.Empty.Add(EndpointIdentity.Annotation, EndpointIdentity.Format(record.Id));
+        var annotations = (resource.Metadata.Annotations ?? ImmutableSortedDictionary<string, string>.Empty)
+            .Add(EndpointIdentity.Annotation, EndpointIdentity.Format(record.Id));
         return resource with { Metadata = resource.Metadata with { Annotations = annotations } };
     }
 

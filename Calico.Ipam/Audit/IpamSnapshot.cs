@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
@@ -30,9 +29,9 @@ public sealed record IpamSnapshot(ImmutableArray<AllocationBlock> Blocks, Immuta
         {
             try
             {
-                if (IpamKeys.TryParseBlock(item.Key, out _))
+                if (IpamKeys.TryParseBlock(item.Key, out var name))
                 {
-                    blocks.Add(AllocationBlock.FromSpec(ResourceJson.Read<IpamBlockSpec>(item.Value.Span)));
+                    blocks.Add(AllocationBlock.FromStored(name, item.Value.Span));
                 }
                 else if (item.Key.StartsWith(IpamKeys.Handles, StringComparison.Ordinal))
                 {
@@ -44,7 +43,7 @@ public sealed record IpamSnapshot(ImmutableArray<AllocationBlock> Blocks, Immuta
                     affinities.Add((parsed, cidr));
                 }
             }
-            catch (Exception e) when (e is JsonException or CalicoException)
+            catch (Exception e) when (ResourceJson.IsUnreadable(e) || e is CalicoException)
             {
                 damaged.Add((item.Key, e.Message));
             }

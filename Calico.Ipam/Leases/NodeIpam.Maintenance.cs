@@ -156,16 +156,7 @@ public sealed partial class NodeIpam
         }
         catch (CalicoException e) when (StoreRefusedException.Is(e))
         {
-            Task unmarked;
-            lock (_gate)
-            {
-                _busy = [];
-                var undone = unmark.Since(marked, _ledger);
-                _ledger = undone.ApplyTo(_ledger, out _);
-                unmarked = _log.CommitAsync(undone.ToLog(), CancellationToken.None);
-            }
-
-            await unmarked;
+            await UnmarkAsync(unmark, marked);
             throw;
         }
 
@@ -188,6 +179,21 @@ public sealed partial class NodeIpam
         plan.Freed.ForEach(a => _freedAt[a] = _time.GetTimestamp());
         lost.ForEach(l => Log.LeaseLost(_logger, l.Lease.Address, l.Lease.Handle, l.Lease.Bound, l.Holder));
         Log.Replayed(_logger, releases.Length, leases.Length - lost.Count, writes.Length);
+    }
+
+    /// <summary>The store did not take a replay: what was marked as doubtful for it is not.</summary>
+    private async Task UnmarkAsync(LedgerEdit unmark, LeaseLedger marked)
+    {
+        Task logged;
+        lock (_gate)
+        {
+            _busy = [];
+            var undone = unmark.Since(marked, _ledger);
+            _ledger = undone.ApplyTo(_ledger, out _);
+            logged = _log.CommitAsync(undone.ToLog(), CancellationToken.None);
+        }
+
+        await logged;
     }
 
     private static async Task ReleaseAsync(OnlinePlan plan, HeldAddress release, CancellationToken ct)

@@ -43,10 +43,9 @@ public sealed partial class NodeIpam
             _lastSequence = plan.LastSequence;
             _ledger = plan.Edit.ApplyTo(_ledger, out inverse);
             answer = plan.Answer;
-            operation.AbandonedLog = LogOf(operation, plan.Edit, plan.Log);
             operation.State = OperationState.Abandoned;
             _queue.Remove(operation);
-            logged = _log.CommitAsync(operation.AbandonedLog, CancellationToken.None);
+            logged = _log.CommitAsync(LogOf(operation, plan.Edit, plan.Log), CancellationToken.None);
         }
 
         try
@@ -158,8 +157,7 @@ public sealed partial class NodeIpam
         var edit = new LedgerEdit();
         AddDoubts(operation, edit);
         _ledger = edit.ApplyTo(_ledger, out _);
-        operation.AbandonedLog = LogOf(operation, edit, []);
-        return _log.CommitAsync(operation.AbandonedLog, CancellationToken.None);
+        return _log.CommitAsync(LogOf(operation, edit, []), CancellationToken.None);
     }
 
     /// <summary>Journals as doubtful what an unanswered transaction may have taken or freed for the operation. Guarded by the lock.</summary>

@@ -313,18 +313,15 @@ public sealed partial class NodeIpam
             return true;
         }
 
-        Task logged;
         lock (_gate)
         {
+            // The log has taken back what was written for the transaction, and nothing of what abandoned operations wrote over it.
             _busy = [];
             _doubts += change.Vanished.IsEmpty ? 0 : 1;
-            // Taking back what the refused transaction had logged has taken back these too.
-            logged = _log.CommitAsync([.. planned.Where(o => o.State == OperationState.Abandoned).SelectMany(o => o.AbandonedLog)], CancellationToken.None);
             group.RemoveAll(o => o.State == OperationState.Abandoned);
             group.ForEach(o => o.State = OperationState.Planning);
         }
 
-        await logged;
         return group.Count == 0;
     }
 

@@ -14,6 +14,9 @@ namespace Calico.Linux.Nftables;
 /// </remarks>
 public readonly struct NftRuleContent : IEquatable<NftRuleContent>
 {
+    /// <summary>Attributes from here on are written as they come; the kernel has none yet (uapi nf_tables.h).</summary>
+    private const int AttributeCount = 16;
+
     private const byte IsValue = 1;
     private const byte IsVerdict = 2;
 
@@ -79,40 +82,38 @@ public readonly struct NftRuleContent : IEquatable<NftRuleContent>
         form.Add((byte)name.Length);
         form.Add(name);
         ReadOnlySpan<NftAttributeKind> shape = NftExpressionShape.Of(name);
-        int last = 0;
+        // The kernel lists some attributes out of their order; where each stands in the content, and how long it is.
+        Span<(int End, int Length)> places = stackalloc (int, int)[AttributeCount];
+        places.Clear();
         var attributes = new AttributeReader(content);
         while (attributes.TryRead(out NetlinkAttribute a))
-            last = Math.Max(last, a.Type);
-        for (int type = 1; type <= last; type++)
         {
-            if (TryFind(content, type, out NetlinkAttribute a))
-                Write(a, Kind(shape, type, content), ref form);
+            if (a.Type < AttributeCount)
+                places[a.Type] = (content.Overlaps(a.Content, out int start) ? start + a.Content.Length : a.Content.Length, a.Content.Length);
+            else if (a.Content.ContainsAnyExcept((byte)0))
+                WriteUnknown(a, ref form);
+        }
+
+        for (ushort type = 1; type < AttributeCount; type++)
+        {
+            if (places[type].End != 0)
+                Write(new NetlinkAttribute(type, Content(content, places[type])), Kind(shape, type, content, places), ref form);
         }
 
         form.Add(0);
     }
 
-    private static bool TryFind(ReadOnlySpan<byte> content, int type, out NetlinkAttribute found)
-    {
-        var attributes = new AttributeReader(content);
-        while (attributes.TryRead(out found))
-        {
-            if (found.Type == type)
-                return true;
-        }
+    private static ReadOnlySpan<byte> Content(ReadOnlySpan<byte> content, (int End, int Length) place) =>
+        content[(place.End - place.Length)..place.End];
 
-        return false;
-    }
-
-    private static NftAttributeKind Kind(ReadOnlySpan<NftAttributeKind> shape, int type, ReadOnlySpan<byte> content)
+    private static NftAttributeKind Kind(ReadOnlySpan<NftAttributeKind> shape, int type, ReadOnlySpan<byte> content,
+        ReadOnlySpan<(int End, int Length)> places)
     {
         NftAttributeKind kind = type < shape.Length ? shape[type] : NftAttributeKind.Unknown;
         if (kind != NftAttributeKind.LastRegister)
             return kind;
         // A range of one: the kernel lists its end where none was given.
-        return TryFind(content, type, out NetlinkAttribute last) && TryFind(content, type - 1, out NetlinkAttribute first)
-               && first.Content.SequenceEqual(last.Content)
-            ? NftAttributeKind.Ignored : NftAttributeKind.Register;
+        return Content(content, places[type - 1]).SequenceEqual(Content(content, places[type])) ? NftAttributeKind.Ignored : NftAttributeKind.Register;
     }
 
     private static void Write(in NetlinkAttribute a, NftAttributeKind kind, ref Form form)

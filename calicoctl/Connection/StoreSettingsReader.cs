@@ -36,12 +36,11 @@ internal static class StoreSettingsReader
                 "multiple discovery or bootstrap options specified, use either \"etcdEndpoints\" or \"etcdDiscoverySrv\"");
         }
 
-        switch (get("datastoreType"))
+        switch (DatastoreChoice.Resolve(get("datastoreType"), endpoints.Length > 0))
         {
-            case null or "" when endpoints.Length == 0:
-            case "embedded":
+            case DatastoreChoice.Embedded:
                 return new() { Embedded = true, Endpoints = [storeSocket] };
-            case null or "" or "etcdv3":
+            case DatastoreChoice.Etcd:
                 break;
             case var other:
                 throw new CliException($"datastore type '{other}' is not supported, expected one of: embedded, etcdv3");

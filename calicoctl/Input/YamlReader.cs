@@ -32,6 +32,11 @@ internal static partial class YamlReader
         {
             throw new YamlFaultException(e.Start.Line, e.Message);
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or FormatException or OverflowException or IndexOutOfRangeException)
+        {
+            // The scanner's own stumbling over some texts, e.g. a flow sequence that does not end.
+            throw new CliException($"error converting YAML to JSON: yaml: the text cannot be read: {e.Message}");
+        }
     }
 
     private static List<YamlDocument> ReadDocuments(Parser parser)

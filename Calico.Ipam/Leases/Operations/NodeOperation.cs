@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Calico.Datastore.Store;
 
 namespace Calico.Ipam;
@@ -26,9 +25,6 @@ internal abstract class NodeOperation
 
     /// <summary>Whether it has been planned on freshly read data, so that a refusal is final.</summary>
     public bool IsFresh { get; set; }
-
-    /// <summary>What the log has to say in the end, whatever a late transaction takes back there.</summary>
-    public ImmutableArray<NodeLogWrite> AbandonedLog { get; set; } = [];
 
     public abstract Task Completion { get; }
 

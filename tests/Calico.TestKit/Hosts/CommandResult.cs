@@ -33,12 +33,7 @@ public sealed record CommandResult(string Command, int ExitCode, string Output, 
         var error = process.StandardError.ReadToEndAsync(timeout.Token);
         try
         {
-            if (input is not null)
-            {
-                await process.StandardInput.WriteAsync(input.AsMemory(), timeout.Token);
-            }
-
-            process.StandardInput.Close();
+            await process.GiveAsync(input ?? "", timeout.Token);
             await process.WaitForExitAsync(timeout.Token);
             return new(string.Join(' ', command), process.ExitCode, await output, await error, clock.Elapsed);
         }

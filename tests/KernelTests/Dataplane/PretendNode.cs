@@ -56,6 +56,15 @@ internal sealed class PretendNode : IAsyncDisposable
     public void Accept(params Resource[] resources) => Loop.Accept(new(SyncStatus.InSync, 1,
         [.. resources.Select(r => new SyncUpdate(new(r.Kind, r.Metadata.Namespace ?? "", r.Metadata.Name), r))]));
 
+    /// <summary>The same with another MTU.</summary>
+    public async Task<ScratchNamespace> WireAsync(int mtu, string name, params string[] addresses)
+    {
+        var workload = new ScratchNamespace();
+        _workloads.Add(name, workload);
+        await Wiring.WireAsync(Request(name, addresses) with { Mtu = mtu }, Deadline());
+        return workload;
+    }
+
     /// <summary>A workload with a pair, not published.</summary>
     public async Task<ScratchNamespace> WireAsync(string name, params string[] addresses)
     {

@@ -1,5 +1,6 @@
 using Calico.SystemTests.Cni;
 using Calico.TestKit.Hosts;
+using Calico.TestKit;
 
 namespace Calico.SystemTests.Host;
 
@@ -20,9 +21,7 @@ public sealed class CrashTests
             Assert.Ignore(reason);
         }
 
-        var seed = Environment.GetEnvironmentVariable("CALICO_SEED") is { } text ? int.Parse(text, null) : 20161101;
-        TestContext.Out.WriteLine($"seed {seed} (CALICO_SEED)");
-        var random = new Random(seed);
+        var random = new Random(Seed.Or(20161101));
         await using var cni = await CniHost.StartAsync();
 
         // Two that stand, with a connection between them that must outlive everything.

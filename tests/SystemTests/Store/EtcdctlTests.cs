@@ -1,3 +1,4 @@
+using Calico.TestKit.Hosts;
 using System.Diagnostics;
 using NUnit.Framework;
 
@@ -102,8 +103,7 @@ public sealed class EtcdctlTests
     private async Task<string> RunWithInputAsync(string input, params string[] arguments)
     {
         using var process = Start(arguments);
-        await process.StandardInput.WriteAsync(input);
-        process.StandardInput.Close();
+        await process.GiveAsync(input);
         var error = process.StandardError.ReadToEndAsync();
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));

@@ -81,6 +81,15 @@ public sealed class CniIpamTests
     }
 
     [Test]
+    public void A12_no_two_containers_have_handles_that_differ_by_case_or_not_at_all()
+    {
+        string[] names = ["a", "A", "a.b", "A.b", "a.B", "b", "B", "b.c", "a_b", "a-b", "Web", "web", "a."];
+        var handles = names.SelectMany(n => names.Select(c => Calico.Plugins.Cni.EndpointPlanner.HandleOf(n, c).ToLowerInvariant())).ToList();
+        Assert.That(handles, Is.Unique);
+        Assert.That(Calico.Plugins.Cni.EndpointPlanner.HandleOf("k8s-pod-network", "0a1b"), Is.EqualTo("k8s-pod-network.0a1b"));
+    }
+
+    [Test]
     public async Task An_explicit_address_comes_whole()
     {
         var reply = await _cni.CallAsync("ADD", Ours, args: "IP=10.65.0.77", role: ShimRole.Ipam);

@@ -412,8 +412,20 @@ public sealed class CniServerTests
             return new DelegateOutcome(0, Encoding.UTF8.GetBytes(HostLocalAnswer));
         };
         await slow.StartAsync();
-        AssertError(await slow.CallAsync("ADD", HostLocal), CniCode.TryAgainLater, "not done within 60 s");
+        AssertError(await slow.CallAsync("ADD", HostLocal), CniCode.TryAgainLater, "not done within 25 s");
         Assert.That(slow.Node.Endpoints, Is.Empty);
+    }
+
+    [Test]
+    public async Task C10_published_ports_are_let_in_by_a_profile_behind_the_networks()
+    {
+        var published = Ours[..^1] + ""","runtimeConfig":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"},{"hostPort":53,"containerPort":53,"protocol":"udp"},{"hostPort":8081,"containerPort":80}]}}""";
+        Assert.That((await _cni.CallAsync("ADD", published)).ExitCode, Is.Zero);
+        Assert.That(_cni.Node.Endpoints.Single().Spec.Profiles.Last(), Is.EqualTo("publish.tcp-80.udp-53"));
+        Assert.That(_cni.Node.Endpoints.Single().Spec.Profiles, Has.Length.EqualTo(2));
+        Assert.That(_cni.Node.MadeProfiles["publish.tcp-80.udp-53"].OpenPorts.Select(p => (p.Protocol, p.ContainerPort)),
+            Is.EqualTo(new[] { (ProtocolType.Tcp, 80), (ProtocolType.Udp, 53) }));
+        AssertError(await _cni.CallAsync("ADD", Ours[..^1] + ""","runtimeConfig":{"portMappings":[{"hostPort":1,"containerPort":70000}]}}""", containerId: "c2"), CniCode.InvalidConfiguration, "containerPort");
     }
 
     [Test]

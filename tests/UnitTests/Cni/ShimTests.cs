@@ -4,11 +4,13 @@ using System.Runtime.Versioning;
 using System.Text;
 using System.Text.Json;
 using Calico.Plugins.Cni.Wire;
+using Calico.TestKit.Hosts;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Cni;
 
-/// <summary>The published binary against the adapter. It is named by CALICO_SHIM or found where <c>dotnet publish</c> lays it.</summary>
+/// <summary>The binary that CALICO_SHIM names against the adapter. <c>./build.sh unit</c> makes it anew before; nothing is searched for, so
+/// that no older one is tested unawares.</summary>
 [UnsupportedOSPlatform("windows")]
 public sealed class ShimTests
 {
@@ -21,9 +23,13 @@ public sealed class ShimTests
     public void LayOut()
     {
         _folder = Directory.CreateTempSubdirectory("calico-shim-");
-        var shim = Environment.GetEnvironmentVariable("CALICO_SHIM") is { Length: > 0 } chosen ? chosen : Published();
-        if (!File.Exists(shim))
-            Assert.Ignore("the plugin binary is not published (dotnet publish Calico.Shim -c Release), and CALICO_SHIM names none");
+        if (Environment.GetEnvironmentVariable("CALICO_SHIM") is not { Length: > 0 } shim)
+        {
+            Assert.Ignore("CALICO_SHIM names no plugin binary; ./build.sh unit makes one");
+            return;
+        }
+
+        Assert.That(shim, Does.Exist, "CALICO_SHIM");
         foreach (var name in (string[])["calico", "calico-ipam", "calico_mesos"])
             File.CreateSymbolicLink(Path.Combine(_folder.FullName, name), shim);
     }
@@ -185,6 +191,55 @@ public sealed class ShimTests
         Assert.That(cni.Node.Endpoints, Is.Empty);
     }
 
+    [TestCase("../escape")]
+    [TestCase("{0}/escape")]
+    public async Task D_a_delegate_is_never_found_outside_the_runtimes_path(string type)
+    {
+        var escape = Path.Combine(_folder.Parent!.FullName, $"escape{Guid.NewGuid():N}");
+        var (ran, name) = (escape + ".ran", type.Replace("escape", Path.GetFileName(escape), StringComparison.Ordinal).Replace("{0}", _folder.Parent.FullName, StringComparison.Ordinal));
+        await File.WriteAllTextAsync(escape, $"#!/bin/sh\ntouch {ran}\n");
+        File.SetUnixFileMode(escape, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        try
+        {
+            await using var cni = new CniHarness();
+            await cni.StartAsync();
+            var add = await RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
+            // Without a host the shim runs the delegate's DEL by itself.
+            var del = await RunAsync("calico", "/nonexistent", "DEL", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", spool: cni.Settings.SpoolDir);
+
+            Assert.That((add.ExitCode, del.ExitCode), Is.EqualTo((1, 1)));
+            Assert.That(del.Output, Does.Contain("failed to find plugin"));
+            Assert.That(File.Exists(ran), Is.False, "it was executed");
+        }
+        finally
+        {
+            File.Delete(escape);
+            File.Delete(ran);
+        }
+    }
+
+    /// <summary>The kernel calls themselves: what a crash of the machine would leave cannot be seen otherwise.</summary>
+    [Test]
+    public async Task D_a_DEL_that_is_kept_is_on_the_disk_before_its_exit_code_says_so()
+    {
+        const string Tracer = "/usr/bin/strace";
+        if (!File.Exists(Tracer))
+            Assert.Ignore($"{Tracer} is not installed: nothing else sees whether a file was synced");
+        var (trace, spool) = (Path.Combine(_folder.FullName, "trace"), Path.Combine(_folder.FullName, "spool"));
+        var del = await RunAsync("calico", "/nonexistent", "DEL", Ours, "c1", spool: spool, tracer: [Tracer, "-f", "-y", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2", "-o", trace]);
+
+        Assert.That(del, Is.EqualTo((0, "")));
+        var calls = (await File.ReadAllLinesAsync(trace)).Where(l => l.Contains(spool, StringComparison.Ordinal)).ToList();
+        var (file, rename, folder) = (calls.FindIndex(c => Syncs(c, $"{spool}/")), calls.FindIndex(c => c.Contains("rename", StringComparison.Ordinal)),
+            calls.FindIndex(c => Syncs(c, $"{spool}>")));
+        Assert.That(file, Is.GreaterThanOrEqualTo(0), "its content");
+        Assert.That(rename, Is.GreaterThan(file), "its name, which has whole content then");
+        Assert.That(folder, Is.GreaterThan(rename), "the folder that holds the name");
+
+        static bool Syncs(string call, string path) =>
+            call.Contains("sync(", StringComparison.Ordinal) && call.Contains(path, StringComparison.Ordinal) && call.EndsWith("= 0", StringComparison.Ordinal);
+    }
+
     [Test]
     public async Task A_connection_cut_before_the_answer_is_tried_again()
     {
@@ -201,27 +256,73 @@ public sealed class ShimTests
         Assert.That(await add, Is.EqualTo((0, "{}")));
     }
 
-    private static string Published()
+    [Test]
+    public async Task B5_a_host_that_does_not_answer_is_given_up_and_a_del_is_kept_for_it([Values] bool backlogIsFull)
     {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Calico.slnx")))
-            folder = folder.Parent;
-        return Path.Combine(folder?.FullName ?? "", "artifacts/publish/Calico.Shim/release/calico-shim");
+        var path = Path.Combine(_folder.FullName, "stopped.sock");
+        using var listening = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listening.Bind(new UnixDomainSocketEndPoint(path));
+        // As a process under SIGSTOP: the kernel takes connections for it until its backlog is full.
+        listening.Listen(backlogIsFull ? 0 : 16);
+        using var first = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await first.ConnectAsync(new UnixDomainSocketEndPoint(path));
+        var spool = Path.Combine(_folder.FullName, "spool");
+        var started = Stopwatch.GetTimestamp();
+        var add = RunAsync("calico", path, "ADD", Ours, "c1", timeout: "2");
+        var status = RunAsync("calico", path, "STATUS", Ours, "", timeout: "2");
+        var del = RunAsync("calico", path, "DEL", Ours, "c1", spool: spool, timeout: "2");
+        await Task.WhenAll(add, status, del);
+
+        Assert.That(Stopwatch.GetElapsedTime(started), Is.InRange(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(6)));
+        Assert.That((await add).Output, Does.Contain("\"code\":11").And.Contain("did not answer within 2 s"));
+        Assert.That((await status).Output, Does.Contain("\"code\":50"));
+        Assert.That(await del, Is.EqualTo((0, "")));
+        Assert.That(Directory.GetFiles(spool), Has.Length.EqualTo(1));
+    }
+
+    [Test]
+    public async Task B5_a_delegate_that_does_not_end_is_killed_in_time()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "hangs"), "#!/bin/sh\nexec sleep 60\n");
+        File.SetUnixFileMode(Path.Combine(_folder.FullName, "hangs"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        await using var cni = new CniHarness();
+        await cni.StartAsync();
+        var started = Stopwatch.GetTimestamp();
+        var add = await RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "hangs", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net", timeout: "3");
+
+        Assert.That(Stopwatch.GetElapsedTime(started), Is.LessThan(TimeSpan.FromSeconds(8)));
+        Assert.That(add.ExitCode, Is.EqualTo(1));
+        Assert.That(add.Output, Does.Contain("was killed"));
+        Assert.That(cni.Node.Endpoints, Is.Empty);
+    }
+
+    [Test]
+    public async Task C7_who_runs_the_binary_by_hand_is_told_what_it_is()
+    {
+        var start = new ProcessStartInfo(Path.Combine(_folder.FullName, "calico")) { RedirectStandardError = true, RedirectStandardOutput = true };
+        start.Environment.Clear();
+        using var process = Process.Start(start)!;
+        var (error, output) = (await process.StandardError.ReadToEndAsync(), await process.StandardOutput.ReadToEndAsync());
+        await process.WaitForExitAsync();
+
+        Assert.That((process.ExitCode, output), Is.EqualTo((0, "")));
+        Assert.That(error, Does.Contain("Calico CNI plugin").And.Contain("0.1.0").And.Contain("1.1.0"));
     }
 
     private async Task<(int ExitCode, string Output)> RunAsync(string name, string socket, string verb, string input, string containerId,
-        string netns = "", string spool = "", string arguments = "")
+        string netns = "", string spool = "", string arguments = "", string timeout = "", params string[] tracer)
     {
-        var start = new ProcessStartInfo(Path.Combine(_folder.FullName, name), arguments) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        string[] command = [.. tracer, Path.Combine(_folder.FullName, name), .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true };
         start.Environment.Clear();
         foreach (var (key, value) in CniHarness.Variables(verb, containerId, "eth0", netns, ""))
             start.Environment[key] = value;
         start.Environment["CNI_PATH"] = $"{HostLocalFolder}:{_folder.FullName}";
         start.Environment["CALICO_CNI_SOCKET"] = socket;
         start.Environment["CALICO_SPOOL_DIR"] = spool;
+        start.Environment["CALICO_CNI_TIMEOUT"] = timeout;
         using var process = Process.Start(start)!;
-        await process.StandardInput.WriteAsync(input);
-        process.StandardInput.Close();
+        await process.GiveAsync(input);
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         return (process.ExitCode, output);

@@ -22,22 +22,7 @@ public sealed class RulesetTests
 
     private static RulesetTranslator Translator() => new(new() { NodeName = "node-a" });
 
-    private static string Text(NftRule rule) => string.Join(" | ", rule.Expressions.Select(e => e switch
-    {
-        Meta { Sets: false } m => $"{m.Key}->{m.Register}",
-        Meta m => $"{m.Register}->{m.Key}",
-        Payload p => $"{p.From}+{p.Offset}:{p.Length}->{p.Target}",
-        Compare c => $"{c.Source} {c.Operator} {c.Value}",
-        RangeMatch r => $"{r.Source} {(r.Inverted ? "not " : "")}in {r.First}-{r.Last}",
-        Lookup l => $"{l.Key} {(l.Inverted ? "not " : "")}in @{l.Set}{(l.Target is { } t ? $"->{t}" : "")}",
-        Connection c => $"ct {c.Key}->{c.Register}",
-        ObjectReference o => $"count {o.Object}",
-        Verdict v => $"{v.Value}",
-        Log l => $"log \"{l.Prefix}\" group {l.Group}",
-        _ => e.Name,
-    }));
-
-    private static string[] Chain(RulesetTranslator translator, string name) => [.. translator.Ruleset.Chains[name].Rules.Select(Text)];
+    private static string[] Chain(RulesetTranslator translator, string name) => RuleText.Chain(translator, name);
 
     [Test]
     public void Dispatch_stands_before_established_and_restores_the_mark()

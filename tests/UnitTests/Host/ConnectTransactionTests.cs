@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using Calico.TestKit.Store;
+using Calico.TestKit;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Host;
@@ -180,10 +181,10 @@ public sealed class ConnectTransactionTests
     [Test]
     public async Task Sixty_four_lives_of_eight_endpoints_at_once_end_with_nothing_left()
     {
-        var seed = Environment.TickCount;
-        TestContext.Out.WriteLine($"seed {seed}");
-        var random = new Random(seed);
-        _host.Kernel.At = _ => Task.Delay(Random.Shared.Next(3));
+        var random = new Random(Seed.Next());
+        var pauses = Enumerable.Range(0, 1000).Select(_ => random.Next(3)).ToArray();
+        var step = 0;
+        _host.Kernel.At = _ => Task.Delay(pauses[Interlocked.Increment(ref step) % pauses.Length]);
         var work = Enumerable.Range(0, 64).Select(n => (Name: $"e{random.Next(8)}", Life: $"l{n}", Removes: random.Next(3) > 0, Foreign: random.Next(4) == 0)).ToList();
         await Task.WhenAll(work.Select(w => Task.Run(async () =>
         {

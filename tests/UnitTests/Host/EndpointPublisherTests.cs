@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using System.Text;
+using Calico.Datastore.Sync;
+using Calico.TestKit.Store;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Host;
@@ -109,6 +111,38 @@ public sealed class EndpointPublisherTests
         _host.Store.Set(key.Replace("node1", "node2", StringComparison.Ordinal), text.Replace("node1", "node2", StringComparison.Ordinal));
         Assert.That(await _host.PublishAsync(await _host.SeeAsync()), Is.EqualTo(1));
         Assert.That(_host.Store.Snapshot(Resources).Select(k => k.Key), Is.EquivalentTo(new[] { key, key.Replace("node1", "node2", StringComparison.Ordinal) }));
+    }
+
+    [Test]
+    public async Task What_changes_meanwhile_is_neither_written_over_nor_deleted()
+    {
+        var (key, text) = Stored();
+        _host.Store.Set(key, text.Replace("\"net\"", "\"other\"", StringComparison.Ordinal));
+        var changed = await _host.SeeAsync();
+        _host.Store.InterfereOnce(key);
+        Assert.That(await _host.PublishAsync(changed), Is.Zero, "another was faster; the next round looks again");
+        Assert.That(Stored().Text, Does.Contain("\"other\""));
+
+        _host.Store.Set(key, text);
+        var stray = key.Replace("c1", "c2", StringComparison.Ordinal);
+        _host.Store.Set(stray, text.Replace("c1", "c2", StringComparison.Ordinal));
+        var seen = await _host.SeeAsync();
+        _host.Store.InterfereOnce(stray);
+        Assert.That(await _host.PublishAsync(seen), Is.Zero);
+        Assert.That(_host.Store.Snapshot(stray), Has.Length.EqualTo(1));
+        _host.Store.Set(stray, text.Replace("c1", "c2", StringComparison.Ordinal).Replace("\"node\":\"node1\"", "\"node\":\"node2\"", StringComparison.Ordinal));
+        Assert.That(await _host.PublishAsync(seen), Is.Zero, "it became another node's");
+        Assert.That(_host.Store.Snapshot(stray), Has.Length.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Before_the_store_has_been_read_to_its_end_nothing_is_repaired()
+    {
+        _host.Store.Remove(Stored().Key);
+        var half = new Calico.Host.Node.DatastoreView("node1", TimeProvider.System);
+        half.Accept(new(SyncStatus.Resync, 1, []));
+        Assert.That(await _host.PublishAsync(half), Is.Zero);
+        Assert.That(_host.Store.Snapshot(Resources), Is.Empty);
     }
 
     private (string Key, string Text) Stored()

@@ -20,6 +20,9 @@ internal sealed class FakeKernelSide : IKernelSide
     /// <summary>Never completes a publication: the dataplane is not in sync.</summary>
     public bool Stuck { get; set; }
 
+    /// <summary>What a check finds, beside a link that is not there.</summary>
+    public ImmutableArray<string> Differences { get; set; } = [];
+
     public IEnumerable<string> Links => _links.Keys.Order(StringComparer.Ordinal);
 
     public IEnumerable<WorkloadEndpointId> Published => _published.Keys;
@@ -75,7 +78,7 @@ internal sealed class FakeKernelSide : IKernelSide
     }
 
     public Task<ImmutableArray<string>> CheckAsync(EndpointRecord record, CancellationToken ct) =>
-        Task.FromResult<ImmutableArray<string>>(_links.ContainsKey(record.HostInterface) ? [] : [$"{record.HostInterface} is not there"]);
+        Task.FromResult<ImmutableArray<string>>(_links.ContainsKey(record.HostInterface) ? Differences : [$"{record.HostInterface} is not there"]);
 
     public bool LinkExists(string hostInterface) => _links.ContainsKey(hostInterface);
 

@@ -49,6 +49,18 @@ public sealed class NodeAddressTests
     }
 
     [Test]
+    public void B9_a_list_of_interfaces_that_fails_is_no_look()
+    {
+        var follower = new AddressFollower(() => _address is null ? throw new System.Net.NetworkInformation.NetworkInformationException() : (_address, null),
+            a => _present.Contains(a), _time);
+        Look(follower);
+        (_address, var moved) = (null, "192.0.2.2/24");
+        Assert.That(Look(follower), Is.False);
+        _address = moved;
+        Assert.That(new[] { Look(follower), Look(follower), Look(follower) }, Is.EqualTo(new[] { false, false, true }));
+    }
+
+    [Test]
     public async Task B9_the_second_node_of_an_address_is_refused_with_whose_it_is()
     {
         var store = new InMemoryStore();

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Ipam;
@@ -101,6 +103,43 @@ public sealed class DamagedBlockTests
         Assert.That(_cluster.Disagreements(), Is.Empty);
         Assert.That(ResourceJson.Read<IpamAffinityValue>(_cluster.Store.Snapshot(affinity).Single().Value.Span).IsConfirmed, Is.True);
     }
+
+    /// <summary>The seed is printed, and is given by <c>CALICO_SEED</c>.</summary>
+    [Test]
+    public void B2_a_block_of_any_JSON_is_read_or_is_damaged_and_never_anything_else()
+    {
+        var seed = int.TryParse(Environment.GetEnvironmentVariable("CALICO_SEED"), CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next();
+        TestContext.Out.WriteLine($"CALICO_SEED={seed}");
+        var random = new Random(seed);
+        string[] odd = ["null", "\"x\"", "-1", "99999999999999999999", "[null]", "{}", "[]", "\"\\ud800\"", "[-1]", "[4]", "1e400", "true", "\"10.0.0.0/0\"", "[{\"secondary\":{\"node\":null}}]"];
+        string[] members = ["\"10.0.0.0/30\"", "\"host:n\"", "[0,null,null,null]", "[1,2,3]", "[{\"handle_id\":\"h\",\"secondary\":{\"node\":\"n\"}}]", "7", "{\"0\":3}"];
+        string[] names = ["cidr", "affinity", "allocations", "unallocated", "attributes", "sequenceNumber", "sequenceNumberForAllocation"];
+        for (var i = 0; i < 5000; i++)
+        {
+            var fields = names.Zip(members, (n, m) => $"\"{n}\":{(random.Next(4) == 0 ? odd[random.Next(odd.Length)] : m)}");
+            var text = "{" + string.Join(',', fields) + "}";
+            try
+            {
+                var block = AllocationBlock.FromStored("10.0.0.0/30", Encoding.UTF8.GetBytes(text));
+                foreach (var ordinal in block.AllocatedOrdinals)
+                {
+                    _ = LeaseOf(block, ordinal);
+                }
+
+                _ = block.Release([new(Ip("10.0.0.0"))]).Block.ToSpec();
+            }
+            catch (Exception e) when (e is CalicoException || ResourceJson.IsUnreadable(e))
+            {
+                // Said, and set aside.
+            }
+            catch (Exception e)
+            {
+                Assert.Fail($"CALICO_SEED={seed}: {text}: {e}");
+            }
+        }
+    }
+
+    private static string LeaseOf(AllocationBlock block, int ordinal) => $"{block.AttributeOf(ordinal)!.HandleId} {block.AttributeOf(ordinal)!.Secondary?.Count}";
 
     private static string Block(string key) => IpamKeys.TryParseBlock(key, out var cidr) ? cidr : "";
 

@@ -44,11 +44,12 @@ public sealed class NodeIpamPropertyTests
             Gen.Frequency((6, Gen.Const(0)), (4, Gen.Int[1, 5])))
         .Select(s => new Step((Act)s.Item1, s.Item2, s.Item3, (Fault)s.Item4)).Array[5, 25];
 
-    /// <summary>How many lives; more of them on demand.</summary>
+    /// <summary>How many lives. A fault that needs doubt, a crash and a claim at one place may take a thousand to be seen, which is what
+    /// <c>./build.sh long</c> sets; <see cref="DoubtTests"/> makes those cases on purpose.</summary>
     private static int Lives =>
         int.TryParse(Environment.GetEnvironmentVariable("CALICO_IPAM_LIVES"), CultureInfo.InvariantCulture, out var count) ? count : 60;
 
-    [Test]
+    [Test, Category("lives")]
     public void No_address_is_given_twice_and_none_is_leaked_or_lost()
     {
         RandomLives.Sample(life => Live(life).GetAwaiter().GetResult(), iter: Lives, threads: 1,

@@ -1,0 +1,121 @@
+using System.Text;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Sync;
+using Calico.Host.Health;
+using Calico.Host.Node;
+using Calico.Host.Settings;
+using Calico.TestKit.Store;
+using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Host;
+
+/// <summary>What the node tells the store of itself, and others of the store.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class NodeFactsTests
+{
+    private const string Resources = "/calico/resources/v3/projectcalico.org/";
+    private const string NodeKey = Resources + "nodes/node1";
+
+    private readonly InMemoryStore _store = new();
+
+    private NodeRegistration Registration(string machine = "machine-a", Action<HostSettings>? with = null)
+    {
+        var settings = new HostSettings { Ipv4 = "none", Ipv6 = "none" };
+        with?.Invoke(settings);
+        return new(_store, settings, "node1", machine, TimeProvider.System, NullLogger<NodeRegistration>.Instance);
+    }
+
+    [Test]
+    public async Task Another_machine_is_refused_the_name_of_a_node()
+    {
+        await Registration().RunAsync(CancellationToken.None);
+        var refusal = (await Assert.ThrowsAsync<CalicoException>(() => Registration("machine-b").RunAsync(CancellationToken.None)))!;
+        Assert.That((refusal.Problem, refusal.Path), Is.EqualTo((Problem.AlreadyExists, "NODENAME")));
+        Assert.That(Text(NodeKey), Does.Contain("machine-a"));
+        await Registration().RunAsync(CancellationToken.None);
+    }
+
+    [Test]
+    public async Task First_pools_are_made_only_where_there_is_none()
+    {
+        await Registration(with: s => s.NoDefaultPools = true).RunAsync(CancellationToken.None);
+        Assert.That(_store.Snapshot(Resources + "ippools/"), Is.Empty);
+        await Registration().RunAsync(CancellationToken.None);
+        Assert.That(_store.Snapshot(Resources + "ippools/").Select(k => k.Key), Is.EqualTo(new[] { Resources + "ippools/default-ipv4-ippool" }));
+        _store.Remove(Resources + "ippools/default-ipv4-ippool");
+        _store.Set(Resources + "ippools/own", """{"kind":"IPPool","metadata":{"name":"own"},"spec":{"cidr":"10.0.0.0/16"}}""");
+        await Registration().RunAsync(CancellationToken.None);
+        Assert.That(_store.Snapshot(Resources + "ippools/"), Has.Length.EqualTo(1), "a person's choice");
+    }
+
+    [Test]
+    public async Task D_a_registration_that_another_was_faster_than_is_tried_again_and_keeps_what_was_written()
+    {
+        _store.Set(NodeKey, """{"kind":"Node","metadata":{"name":"node1"},"spec":{}}""");
+        _store.InterfereOnce(NodeKey, text => text.Replace("\"name\":\"node1\"", "\"name\":\"node1\",\"labels\":{\"rack\":\"r1\"}", StringComparison.Ordinal));
+        await Registration().RunAsync(CancellationToken.None);
+        Assert.That(Text(NodeKey), Does.Contain("machine-a").And.Contain("\"rack\":\"r1\""));
+    }
+
+    [Test]
+    public async Task D_a_replacement_that_another_was_faster_than_is_tried_again()
+    {
+        var client = new ResourceClient(_store, ResourceKinds.All, TimeProvider.System);
+        var pool = new Resource<IpPoolSpec> { Kind = "IPPool", Metadata = new() { Name = "p" }, Spec = new() { Cidr = "10.0.0.0/16" } };
+        await client.CreateAsync(pool, CancellationToken.None);
+        _store.InterfereOnce(Resources + "ippools/p");
+        await client.ReplaceAsync(pool with { Spec = pool.Spec with { NatOutgoing = true } }, CancellationToken.None);
+        Assert.That(Text(Resources + "ippools/p"), Does.Contain("\"natOutgoing\":true"));
+    }
+
+    [TestCase(true, true, "")]
+    [TestCase(false, true, "dataplane: not in sync with the datastore yet")]
+    [TestCase(true, false, "datastore: locked for a migration (ClusterInformation.spec.datastoreReady is false)")]
+    public void A_node_can_connect_only_in_sync_and_with_a_datastore_that_is_not_locked(bool isInSync, bool isReady, string reason)
+    {
+        var view = new DatastoreView("node1", TimeProvider.System);
+        var cluster = new Resource<ClusterInformationSpec> { Kind = "ClusterInformation", Metadata = new() { Name = "default" }, Spec = new() { DatastoreReady = isReady } };
+        view.Accept(new(SyncStatus.InSync, 1, [new(new("ClusterInformation", "", "default"), cluster)]));
+        var status = new HostStatus("node1", view, new HealthBoard(), () => (1, isInSync));
+        Assert.That((status.CanConnect.Ready, string.Join('\n', status.CanConnect.Reasons)), Is.EqualTo((reason.Length == 0, reason)));
+    }
+
+    [Test]
+    public async Task The_snapshot_holds_the_last_whole_list_and_nothing_of_a_half_one()
+    {
+        var log = new InMemoryNodeLog();
+        await FollowAsync(log, new(SyncStatus.Resync, 1, [Pool("a"), Pool("b")]), new(SyncStatus.InSync, 2, []));
+        Assert.That(Names(log), Is.EqualTo(new[] { "a", "b" }));
+
+        // The next process: half a list, and then it dies; then one that gets a whole list without b.
+        await FollowAsync(log, new SyncBatch(SyncStatus.Resync, 3, [Pool("c")]));
+        Assert.That(Names(log), Is.EqualTo(new[] { "a", "b" }));
+        await FollowAsync(log, new(SyncStatus.Resync, 3, [Pool("a")]), new(SyncStatus.InSync, 4, [Pool("c")]));
+        Assert.That(Names(log), Is.EqualTo(new[] { "a", "c" }));
+    }
+
+    private static string[] Names(InMemoryNodeLog log) =>
+        [.. new PolicySnapshot(log, NullLogger<PolicySnapshot>.Instance).Read()!.Updates.Select(u => u.Key.Name).Order(StringComparer.Ordinal)];
+
+    /// <summary>A process that hears these batches and ends.</summary>
+    private static async Task FollowAsync(InMemoryNodeLog log, params SyncBatch[] batches)
+    {
+        var snapshot = new PolicySnapshot(log, NullLogger<PolicySnapshot>.Instance);
+        foreach (var batch in batches)
+        {
+            snapshot.Accept(batch);
+        }
+
+        // Runs on this thread until it has taken what waits.
+        using var end = new CancellationTokenSource();
+        var running = snapshot.RunAsync(end.Token);
+        await end.CancelAsync();
+        Assert.That(async () => await running, Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    private static SyncUpdate Pool(string name) => new(new("IPPool", "", name),
+        new Resource<IpPoolSpec> { Kind = "IPPool", Metadata = new() { Name = name }, Spec = new() { Cidr = "10.0.0.0/16" } });
+
+    private string Text(string key) => Encoding.UTF8.GetString(_store.Snapshot(key).Single().Value.Span);
+}

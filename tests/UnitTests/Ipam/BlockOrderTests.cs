@@ -1,0 +1,58 @@
+using Calico.Datastore.Addresses;
+using Calico.Ipam;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Ipam;
+
+[TestFixture]
+public sealed class BlockOrderTests
+{
+    [Test]
+    public void Every_block_of_a_pool_comes_once_from_a_start_onwards_and_round()
+    {
+        var pool = Cidr.Parse("10.0.0.0/26");
+        var order = BlockOrder.Of(pool, 29, "node-a").ToList();
+        Assert.That(order, Is.Unique.And.Exactly(8).Items);
+        Assert.That(order, Has.All.Matches<Cidr>(c => pool.Contains(c) && c.PrefixLength == 29));
+        for (var i = 1; i < order.Count; i++)
+        {
+            Assert.That(order[i].First, Is.EqualTo(order[i - 1].Last == pool.Last ? pool.First : order[i - 1].Last + 1));
+        }
+    }
+
+    [Test]
+    public void Hosts_begin_at_different_blocks_and_each_always_at_its_own()
+    {
+        var pool = Cidr.Parse("10.0.0.0/16");
+        var starts = Enumerable.Range(0, 50).Select(i => BlockOrder.Of(pool, 26, $"node-{i}").First()).ToList();
+        Assert.That(starts.Distinct().Count(), Is.GreaterThan(45));
+        Assert.That(Enumerable.Range(0, 50).Select(i => BlockOrder.Of(pool, 26, $"node-{i}").First()), Is.EqualTo(starts));
+    }
+
+    [TestCase("10.0.0.0/26", 26, 1)]
+    [TestCase("10.0.0.0/26", 25, 0)]
+    [TestCase("10.0.0.0/26", 33, 0)]
+    [TestCase("10.0.0.0/26", 32, 64)]
+    [TestCase("fd00::/120", 128, 256)]
+    [TestCase("fd00::/120", 129, 0)]
+    public void A_pool_has_as_many_blocks_as_fit(string pool, int blockSize, int count) =>
+        Assert.That(BlockOrder.Of(Cidr.Parse(pool), blockSize, "n").Count(), Is.EqualTo(count));
+
+    [Test]
+    public void A_pool_too_big_to_count_has_an_order_all_the_same()
+    {
+        var order = BlockOrder.Of(Cidr.Parse("fd00::/8"), 122, "node-a").Take(3).ToList();
+        Assert.That(order, Is.Unique.And.Exactly(3).Items);
+        Assert.That(order, Has.All.Matches<Cidr>(c => Cidr.Parse("fd00::/8").Contains(c)));
+    }
+
+    [Test]
+    public void A_pool_divides_into_what_is_reserved_what_is_in_blocks_and_the_rest()
+    {
+        var pool = Cidr.Parse("10.0.0.0/26");
+        var reserved = AddressSet.Of([Cidr.Parse("10.0.0.0/30"), Cidr.Parse("10.0.0.60/30"), Cidr.Parse("10.9.0.0/16")]);
+        Assert.That(PoolSpace.Of(pool, reserved, [Cidr.Parse("10.0.0.0/29"), Cidr.Parse("10.0.0.8/29"), Cidr.Parse("10.0.0.0/29"), Cidr.Parse("10.8.0.0/29")]),
+            Is.EqualTo(new PoolSpace(64, 8, 64 - 8 - 4 - 8)));
+        Assert.That(PoolSpace.Of(pool, AddressSet.Empty, []), Is.EqualTo(new PoolSpace(64, 0, 64)));
+    }
+}
