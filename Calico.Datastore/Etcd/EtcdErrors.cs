@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Calico.Datastore.Store;
 using Grpc.Core;
 
@@ -39,9 +40,13 @@ internal static class EtcdErrors
             StatusCode.DataLoss => (Problem.Damaged, error),
             _ => (Problem.Unavailable, error),
         };
-        var detail = error.Status.DebugException?.GetBaseException().Message is { } cause && !Says(error, cause)
-            ? $"{error.Status.Detail} ({cause})"
-            : error.Status.Detail;
+        var detail = error.Status.DebugException?.GetBaseException() switch
+        {
+            // What the layers between say of it is about themselves.
+            SocketException socket => ConnectionFailure.Describe(socket),
+            { } cause when !Says(error, cause.Message) => $"{error.Status.Detail} ({cause.Message})",
+            _ => error.Status.Detail,
+        };
         return new CalicoException(problem, $"{doing} at {endpoint}: {error.StatusCode}: {detail}{WhatToDo(error)}",
             problem == Problem.Invalid && inner is CompactedException ? "revision" : null, inner);
     }

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Calico.Datastore.Etcd;
 using Calico.Datastore.Store;
 
 namespace Calico.Cli.Connection;
@@ -67,8 +68,7 @@ internal sealed class BoundedStore(IKeyValueStore store, StoreSettings settings,
     // What the connection said; the layers between have added their own names to it.
     private static string Reason(CalicoException error) => Root(error) switch
     {
-        SocketException { SocketErrorCode: SocketError.TryAgain or SocketError.HostNotFound or SocketError.NoData } => "the name cannot be resolved",
-        SocketException socket => socket.Message.Split(" (")[0],
+        SocketException socket => ConnectionFailure.Describe(socket),
         var root => root.Message,
     };
 

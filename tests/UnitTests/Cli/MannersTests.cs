@@ -124,6 +124,24 @@ public sealed class MannersTests
         Assert.That(embedded.Said, Is.EqualTo("no datastore: calico-host is not running (/nonexistent/store.sock: no such socket); start it, or set ETCD_ENDPOINTS for etcd\n"));
     }
 
+    [TestCase("http://127.0.0.1:1", "Connection refused")]
+    [TestCase("unix:///nonexistent/etcd.sock", "there is no such socket or address")]
+    [TestCase("http://no.such.host.invalid:2379", "the name cannot be resolved")]
+    public async Task C4_the_hosts_own_client_says_why_there_is_no_connection(string endpoint, string why)
+    {
+        await using var store = new EtcdStore(new() { Endpoints = [endpoint] }, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+
+        try
+        {
+            await store.GetAsync("/k", 0, CancellationToken.None);
+            Assert.Fail("nobody is there");
+        }
+        catch (CalicoException e)
+        {
+            Assert.That(e.Message, Does.StartWith($"get /k at {endpoint}: ").And.EndsWith($": {why}").And.Not.Contains("gRPC"));
+        }
+    }
+
     [Test]
     public async Task C4_a_store_that_is_away_is_waited_for_once_and_not_for_each_resource()
     {
