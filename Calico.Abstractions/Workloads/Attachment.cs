@@ -24,4 +24,7 @@ public sealed record Attachment(WorkloadEndpointId Id, string Instance, string H
     /// <summary>The endpoint's profiles, most important first. An adapter that adds one needs to know the others, because
     /// <see cref="EndpointChange.Profiles"/> replaces them all.</summary>
     public ImmutableArray<string> Profiles { get; init; } = [];
+
+    /// <summary>The orchestrator's name of its network, as <see cref="EndpointSpec.Network"/> said it.</summary>
+    public string Network { get; init; } = "";
 }

@@ -111,6 +111,7 @@ public sealed record EndpointRecord
             AllRoutes(networks), state, reason)
         {
             Profiles = Profiles,
+            Network = Network,
         };
     }
 

@@ -32,8 +32,11 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
         var (id, existing) = await lookup.FindAsync(call, ct);
         if (EndpointLookup.IsAnother(existing, call))
         {
+            // The same network again is no second interface: as upstream, the runtime is told what the pod has.
+            if (existing!.Network == configuration.Name)
+                return (ResultOf(existing, call, configuration), null);
             throw new CniException(CniCode.InvalidEnvironment,
-                $"a pod has one Calico interface: {id.Workload} has {existing!.PeerInterface}, {call.InterfaceName} would be a second; give it a network of another plugin",
+                $"a pod has one Calico interface: {id.Workload} has {existing.PeerInterface}, {call.InterfaceName} of network {configuration.Name} would be a second; give it a network of another plugin",
                 "CNI_IFNAME");
         }
 

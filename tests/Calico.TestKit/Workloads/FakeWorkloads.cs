@@ -354,6 +354,6 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         return new Attachment(spec.Id, spec.Instance, "cali" + Convert.ToHexStringLower(digest)[..11], "", mac, spec.Mtu ?? 1500, addresses,
             addresses.Any(a => a.BaseAddress.AddressFamily == AddressFamily.InterNetwork) ? IPAddress.Parse("169.254.1.1") : null,
             addresses.Any(a => a.BaseAddress.AddressFamily == AddressFamily.InterNetworkV6) ? IPAddress.Parse("fe80::ecee:eeff:feee:eeee") : null,
-            [], EndpointState.Prepared, "") { Profiles = spec.Profiles };
+            [], EndpointState.Prepared, "") { Profiles = spec.Profiles, Network = spec.Network };
     }
 }

@@ -8,6 +8,7 @@ using static Calico.UnitTests.Cni.CniAnswer;
 namespace Calico.UnitTests.Cni;
 
 /// <summary>What the specification and upstream expect beside ADD and DEL.</summary>
+[TestFixture]
 [UnsupportedOSPlatform("windows")]
 public sealed class CniMannersTests
 {

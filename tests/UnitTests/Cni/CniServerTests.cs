@@ -16,6 +16,7 @@ namespace Calico.UnitTests.Cni;
 public sealed class CniServerTests
 {
     private const string Ours = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""";
+    private const string Other = """{"cniVersion":"1.0.0","name":"net2","type":"calico","ipam":{"type":"calico-ipam"}}""";
     private const string HostLocal = """{"cniVersion":"0.4.0","name":"net1","type":"calico","ipam":{"type":"host-local","subnet":"10.88.1.0/24","routes":[{"dst":"0.0.0.0/0"}]}}""";
     private const string HostLocalAnswer = """{"cniVersion":"0.4.0","ips":[{"version":"4","address":"10.88.1.2/24","gateway":"10.88.1.1"}],"routes":[{"dst":"0.0.0.0/0"}],"dns":{}}""";
     private const string Pod = "IgnoreUnknown=1;K8S_POD_NAMESPACE=prod;K8S_POD_NAME=web;K8S_POD_INFRA_CONTAINER_ID=x";
@@ -134,12 +135,12 @@ public sealed class CniServerTests
     public async Task B8_a_pods_second_interface_is_refused_by_name_and_takes_nothing_from_the_first()
     {
         var first = await _cni.CallAsync("ADD", Ours, args: Pod);
-        var second = await _cni.CallAsync("ADD", Ours, interfaceName: "net1", args: Pod);
+        var second = await _cni.CallAsync("ADD", Other, interfaceName: "net1", args: Pod);
 
         Assert.That(second.ExitCode, Is.EqualTo(1), Text(second));
         Assert.That(Text(second), Does.Contain("prod.web has eth0").And.Contain("net1").And.Contain("CNI_IFNAME").And.Contain("\"code\":4"));
         // The runtime takes a failed interface away again, and asks after it.
-        Assert.That((await _cni.CallAsync("DEL", Ours, interfaceName: "net1", args: Pod)).ExitCode, Is.Zero);
+        Assert.That((await _cni.CallAsync("DEL", Other, interfaceName: "net1", args: Pod)).ExitCode, Is.Zero);
         var endpoint = _cni.Node.Endpoints.Single();
         Assert.That(endpoint.Attachment.PeerInterface, Is.EqualTo("eth0"));
         Assert.That(Text(await _cni.CallAsync("ADD", Ours, args: Pod)), Is.EqualTo(Text(first)), "eth0 is as it was");
@@ -148,11 +149,21 @@ public sealed class CniServerTests
     }
 
     [Test]
+    public async Task B8_the_same_network_again_under_another_name_is_told_what_the_pod_has()
+    {
+        var first = await _cni.CallAsync("ADD", Ours, args: Pod);
+        Assert.That(Text(await _cni.CallAsync("ADD", Ours, interfaceName: "net1", args: Pod)), Is.EqualTo(Text(first)));
+        Assert.That(_cni.Node.Endpoints.Single().Attachment.PeerInterface, Is.EqualTo("eth0"));
+        Assert.That((await _cni.CallAsync("DEL", Ours, interfaceName: "net1", args: Pod)).ExitCode, Is.Zero);
+        Assert.That(_cni.Node.Endpoints, Has.Exactly(1).Items, "eth0 is as it was");
+    }
+
+    [Test]
     public async Task B8_a_second_interface_of_a_delegated_network_takes_no_address_of_the_delegate()
     {
         _cni.Delegate = _ => new DelegateOutcome(0, Encoding.UTF8.GetBytes(HostLocalAnswer));
         await _cni.CallAsync("ADD", HostLocal, args: Pod);
-        var second = await _cni.CallAsync("ADD", HostLocal, interfaceName: "net1", args: Pod);
+        var second = await _cni.CallAsync("ADD", HostLocal.Replace("net1", "net2", StringComparison.Ordinal), interfaceName: "net1", args: Pod);
         Assert.That(second.ExitCode, Is.EqualTo(1), Text(second));
         Assert.That(_cni.DelegatesRun, Has.Count.EqualTo(1));
     }
@@ -163,7 +174,7 @@ public sealed class CniServerTests
         await _cni.CallAsync("ADD", Ours, containerId: "x", args: Pod);
         var second = await _cni.CallAsync("ADD", Ours, containerId: "y", interfaceName: "net1", args: Pod);
         Assert.That(second.ExitCode, Is.Zero, Text(second));
-        Assert.That((await _cni.CallAsync("ADD", Ours, containerId: "y", args: Pod)).ExitCode, Is.EqualTo(1), "and then has that one");
+        Assert.That((await _cni.CallAsync("ADD", Other, containerId: "y", args: Pod)).ExitCode, Is.EqualTo(1), "and then has that one");
         Assert.That((await _cni.CallAsync("DEL", Ours, containerId: "y", interfaceName: "net1", args: Pod)).ExitCode, Is.Zero);
         Assert.That(_cni.Node.Endpoints, Is.Empty);
     }
