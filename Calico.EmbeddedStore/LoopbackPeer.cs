@@ -19,11 +19,13 @@ internal static class LoopbackPeer
     private const int UidColumn = 7;
     private const int InodeColumn = 9;
 
+    private static readonly string[] Tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
+
     /// <summary>The user that holds the end <paramref name="peer"/> of a connection to <paramref name="us"/>; null: no such end here.</summary>
     public static uint? FindUid(IPEndPoint peer, IPEndPoint us)
     {
         var (from, to) = (new[] { Format(peer, mapped: false), Format(peer, mapped: true) }, new[] { Format(us, mapped: false), Format(us, mapped: true) });
-        foreach (var table in new[] { "/proc/self/net/tcp", "/proc/self/net/tcp6" }.Where(File.Exists))
+        foreach (var table in Tables.Where(File.Exists))
         {
             foreach (var line in File.ReadLines(table))
             {

@@ -106,7 +106,7 @@ internal sealed class Iptables(HostNetwork network, string interfacePrefix)
     }
 
     /// <summary>By the variant's own name, or under the plain one where that is the same variant (older distributions).</summary>
-    private string? Find(IptablesChain chain)
+    private static string? Find(IptablesChain chain)
     {
         string? In(string name) => ProgramFolders.Split(':').Select(f => Path.Combine(f, name)).FirstOrDefault(File.Exists);
         if (In(chain.Program) is { } exact)

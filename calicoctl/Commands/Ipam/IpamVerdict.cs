@@ -14,6 +14,8 @@ namespace Calico.Cli.Commands.Ipam;
 internal sealed record IpamVerdict(ImmutableArray<AuditFinding> Findings, IReadOnlyList<string> Host, string? HostAway,
     ImmutableArray<(string Thing, int Number)> Counts)
 {
+    private static readonly string[] Areas = ["addresses", "handles", "affinities", "values"];
+
     /// <summary>How many things do not agree. An address in no pool is what a pool's deletion leaves, and is only told.</summary>
     internal int Problems => Findings.Count(finding => finding.Problem != AuditProblem.OutsidePools) + Host.Count;
 
@@ -36,7 +38,7 @@ internal sealed record IpamVerdict(ImmutableArray<AuditFinding> Findings, IReadO
         }
 
         var bad = Findings.Select(finding => Area(finding.Problem)).ToHashSet(StringComparer.Ordinal);
-        var fine = new[] { "addresses", "handles", "affinities", "values" }.Where(area => !bad.Contains(area))
+        var fine = Areas.Where(area => !bad.Contains(area))
             .Concat(HostAway is null && Host.Count == 0 ? ["this host's kernel and leases"] : []).ToArray();
         if (fine.Length > 0)
         {

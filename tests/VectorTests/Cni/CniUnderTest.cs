@@ -73,7 +73,6 @@ internal sealed class CniUnderTest : IDelegateRunner, IDisposable
 
     public void Dispose()
     {
-        _spool.Dispose();
         _folder.Delete(recursive: true);
     }
 }
