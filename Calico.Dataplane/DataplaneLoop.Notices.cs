@@ -1,3 +1,4 @@
+using Calico.Dataplane.Workloads;
 using Calico.Linux.Netlink;
 using Calico.Linux.Nftables;
 using Calico.Linux.Route;
@@ -34,7 +35,10 @@ public sealed partial class DataplaneLoop
     private bool Concerns(RouteEvent change) => change switch
     {
         RouteEvent.Lost => true,
-        RouteEvent.LinkChanged link => link.Link.Name.StartsWith(_options.InterfacePrefix, StringComparison.Ordinal),
+        RouteEvent.LinkChanged link => link.Link.Name.StartsWith(_options.InterfacePrefix, StringComparison.Ordinal) || Links.Find(link.Link.Index) is not null,
+        RouteEvent.AddressChanged { Removed: true } address => Links.Find(address.Address.LinkIndex) is not null,
+        // Those of all links may have been written to each of ours.
+        RouteEvent.SettingsChanged settings => settings.LinkIndex < 0 || Links.Find(settings.LinkIndex) is not null,
         RouteEvent.RouteChanged { Removed: true } route => route.Route.Protocol.Number == _options.RouteProtocol,
         _ => false,
     };
@@ -71,15 +75,31 @@ public sealed partial class DataplaneLoop
                 _mustReadRoutes = _isReconciled;
                 break;
             case RouteEvent.LinkChanged { Removed: true } link:
-                Ledger.Remove(link.Link.Name, link.Link.Index);
-                LinkGone?.Invoke(this, link.Link.Name);
+                // A stranger's may have had the name of one of ours.
+                var name = Links.Take(link.Link.Index)?.Name ?? link.Link.Name;
+                Ledger.Remove(name, link.Link.Index);
+                LinkGone?.Invoke(this, name);
                 break;
             case RouteEvent.LinkChanged { Link.IsUp: false } link:
                 // The kernel took its routes away and tells of none of them (fib_sync_down_dev).
-                Ledger.ForgetRoutes(link.Link.Name, link.Link.Index);
+                Ledger.ForgetRoutes(Links.Find(link.Link.Index)?.Name ?? link.Link.Name, link.Link.Index);
+                Look(link.Link.Index);
                 break;
-            case RouteEvent.LinkChanged link when _isReconciled:
-                _routes.Notice(link.Link);
+            case RouteEvent.LinkChanged link:
+                Look(link.Link.Index);
+                if (_isReconciled)
+                {
+                    _routes.Notice(link.Link);
+                }
+                break;
+            case RouteEvent.AddressChanged address:
+                Look(address.Address.LinkIndex);
+                break;
+            case RouteEvent.SettingsChanged { LinkIndex: < 0 }:
+                AssertSettings();
+                break;
+            case RouteEvent.SettingsChanged settings:
+                Look(settings.LinkIndex);
                 break;
             case RouteEvent.RouteChanged { Removed: true } route:
                 if (_routes.Notice(route.Route) && _isReconciled)
@@ -98,12 +118,30 @@ public sealed partial class DataplaneLoop
         {
             ReportHealed(key);
         }
+        foreach (var mended in _keeper.LookAtAll())
+        {
+            Report(mended);
+        }
+    }
+
+    private void Look(int index)
+    {
+        if (_keeper.Look(index) is { } mended)
+        {
+            Report(mended);
+        }
+    }
+
+    private void Report(LinkKeeper.Mended mended)
+    {
+        ReportHealed($"link {mended.Name} ({mended.What})");
+        _wasGap |= mended.WasRenamed;
     }
 
     private void ReportHealed(string what)
     {
         var stood = _foreignChange is { } since ? _time.GetElapsedTime(since) : TimeSpan.Zero;
-        _status = _status with { Healed = _status.Healed + 1, LastHeal = stood };
+        _status = _status with { Healed = _status.Healed + 1, LastHealed = what, LastHeal = stood };
         Log.Healed(_logger, what, stood.TotalMilliseconds);
         Changed?.Invoke(this, EventArgs.Empty);
     }
@@ -112,6 +150,9 @@ public sealed partial class DataplaneLoop
     {
         [LoggerMessage(4000, LogLevel.Information, "took over the table of a former process: {chains} chains, {rules} rules")]
         public static partial void Adopted(ILogger logger, int chains, int rules);
+
+        [LoggerMessage(4040, LogLevel.Warning, "the table that stands is not what a process of ours wrote: {flaws}; it is made anew, closed until policy is known")]
+        public static partial void NotAdopted(ILogger logger, string flaws);
 
         [LoggerMessage(4001, LogLevel.Information, "loaded the skeleton: {chains} chains")]
         public static partial void Loaded(ILogger logger, int chains);

@@ -1,7 +1,10 @@
+using System.Collections.Immutable;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
+using Calico.Dataplane.Workloads;
 using Calico.Datastore.Addresses;
 using Calico.Felix;
+using Calico.Felix.Output;
 using Calico.Linux.Conntrack;
 using Calico.Linux.Netlink;
 using Calico.Linux.Nftables;
@@ -12,6 +15,8 @@ namespace Calico.Dataplane;
 /// <summary>What the loop does; everything here runs on it alone.</summary>
 public sealed partial class DataplaneLoop
 {
+    private const int SaidDifferences = 5;
+
     private readonly CalculationGraph _graph;
     private readonly RulesetTranslator _translator;
     private readonly ForwardingSettings _forwarding;
@@ -28,6 +33,9 @@ public sealed partial class DataplaneLoop
     private RouteReconciler _routes = null!;
     private ConntrackSocket _connections = null!;
     private ConnectionCutter _cutter = null!;
+    private ConnectionReview _review = null!;
+    private LinkKeeper _keeper = null!;
+    private RouteSocket _reviewRoutes = null!;
     private NftChangeStream _nftChanges = null!;
     private RouteEventStream _routeEvents = null!;
 
@@ -43,6 +51,12 @@ public sealed partial class DataplaneLoop
     /// <summary>The kernel must be read before the next commit.</summary>
     private bool _mustRead;
     private bool _mustReadRoutes;
+
+    /// <summary>There was a time in which the kernel did not enforce what is desired: what began in it is to be judged.</summary>
+    private bool _wasGap;
+
+    /// <summary>When the last one ended; not the start's, which has a walk of its own for addresses that get an owner.</summary>
+    private long? _gapAt;
     private long? _foreignChange;
     private int _refusals;
 
@@ -84,7 +98,7 @@ public sealed partial class DataplaneLoop
                 WithdrawAdopted();
             }
             _refusals = 0;
-            Report(error: null);
+            Report(_forwarding.Problem);
             Answer();
             return null;
         }
@@ -112,6 +126,10 @@ public sealed partial class DataplaneLoop
     {
         switch (request)
         {
+            case LoopRequest.Publish publish when OtherOwnerOf(publish.Endpoint) is { } owner:
+                publish.Done.TrySetException(new CalicoException(Problem.AlreadyExists,
+                    $"interface {publish.Endpoint.InterfaceName} is {owner}'s; {publish.Endpoint.Id} needs one of its own"));
+                break;
             case LoopRequest.Publish publish:
                 SetLocal(publish.Endpoint);
                 _publishing.Add(publish);
@@ -131,6 +149,12 @@ public sealed partial class DataplaneLoop
             case LoopRequest.Query query:
                 query.Answer();
                 break;
+            case LoopRequest.Settings:
+                _settingsAt = _time.GetTimestamp() - (long)(_options.SettingsInterval.TotalSeconds * _time.TimestampFrequency);
+                break;
+            case LoopRequest.Gap:
+                _wasGap = true;
+                break;
             case LoopRequest.NftNotice notice:
                 Notice(notice.Change);
                 break;
@@ -142,12 +166,20 @@ public sealed partial class DataplaneLoop
         }
     }
 
+    private WorkloadEndpointId? OtherOwnerOf(LocalEndpoint endpoint) =>
+        _local.Values.FirstOrDefault(e => e.InterfaceName == endpoint.InterfaceName && e.Id != endpoint.Id)?.Id;
+
     private void SetLocal(LocalEndpoint endpoint)
     {
         if (_local.TryGetValue(endpoint.Id, out var former))
         {
             // An address that it has no more may be somebody else's soon.
             _freed.UnionWith(former.Addresses.Select(Cidr.From));
+        }
+        else if (_gapAt is { } gap && _time.GetElapsedTime(gap) < GapMemory)
+        {
+            // Its pair may have stood before the gap ended, and what began through it was nobody's to judge.
+            _cutter.Take([.. endpoint.Addresses.Select(Cidr.From)]);
         }
         _local[endpoint.Id] = endpoint;
         _graph.Set(endpoint);
@@ -179,23 +211,25 @@ public sealed partial class DataplaneLoop
         _cutter.Finish(owners.SelectMany(e => e.Addresses.Select(Cidr.From)));
         foreach (var update in _graph.Flush())
         {
+            NoteGate(update);
             _translator.Apply(update);
             _routes.Apply(update);
         }
-        if (reads)
+        var strange = reads ? ruleset.Rebase(actual) : [];
+        if (reads && _refusals >= RefusalsBeforeRecreate)
         {
-            ruleset.Rebase(actual);
-            if (_refusals >= RefusalsBeforeRecreate)
-            {
-                ruleset.Recreate();
-            }
+            ruleset.Recreate();
         }
-        var heals = _mustRead && _isReconciled && _foreignChange is not null && ruleset.IsPending;
+        if (_foreignChange is not null || _refusals > 0 || (reads && ruleset.IsPending))
+        {
+            _wasGap = true;
+            _gapAt = _isReconciled ? _time.GetTimestamp() : null;
+        }
         _table.Commit(ruleset, actual?.Generation);
         _mustRead = false;
-        if (heals)
+        if (_isReconciled && !strange.IsEmpty)
         {
-            ReportHealed("nftables");
+            ReportHealed(Summary(strange));
         }
         _foreignChange = null;
         if (!_isReconciled || _mustReadRoutes)
@@ -206,14 +240,28 @@ public sealed partial class DataplaneLoop
         _routes.Commit();
         if (!_isReconciled)
         {
-            _isReconciled = true;
+            _isReconciled = _wasGap = true;
             _isAdopted = false;
             ForgetWithdrawn();
             _cutter.Sweep(_freeAddresses.List());
             Log.Reconciled(_logger, _graph.Revision, _translator.Endpoints.Count);
         }
         CutConnections();
+        if (_wasGap)
+        {
+            _wasGap = false;
+            _review.Ask();
+        }
     }
+
+    /// <summary>A gate that closes leaves established connections to the rules, which accept them; one that opens lets a policy in that they
+    /// were not judged by.</summary>
+    private void NoteGate(DataplaneUpdate update) =>
+        _wasGap |= update is EndpointUpdate next && _translator.Find(next.Id) is { } former && former.Gate != next.Gate;
+
+    /// <summary>A whole table that is gone has hundreds of differences.</summary>
+    private static string Summary(ImmutableArray<string> differences) => "nftables: " + string.Join("; ", differences.Take(SaidDifferences))
+        + (differences.Length > SaidDifferences ? $" and {differences.Length - SaidDifferences} more" : "");
 
     /// <summary>Endpoints of the log that a former process recorded and died before it enforced them: its table does not have them. Their
     /// addresses may still have a former owner's connections; those that it has went through the cut, and their connections are their own.</summary>

@@ -29,6 +29,9 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
 
+    /// <summary>So long after a gap an endpoint that comes may have been wired within it.</summary>
+    private static readonly TimeSpan GapMemory = TimeSpan.FromSeconds(5);
+
     private readonly DataplaneOptions _options;
     private readonly HostNetwork _network;
     private readonly TimeProvider _time;
@@ -73,6 +76,9 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     /// <summary>Ends when the loop does: by <see cref="DisposeAsync"/>, or with the fault that ended it.</summary>
     public Task Completion => _running;
 
+    /// <summary>Host sides as they should stay.</summary>
+    internal KeptLinks Links { get; } = new();
+
     /// <summary>Interfaces that this process wired.</summary>
     internal LinkLedger Ledger { get; } = new();
 
@@ -90,18 +96,26 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         {
             throw new CalicoException(Problem.Refused, $"dataplane: {e.Message}", inner: e);
         }
-        _running = Task.WhenAll(RunAsync(_stopping.Token), FollowNftAsync(_stopping.Token), FollowRoutesAsync(_stopping.Token));
+        _running = Task.WhenAll(((Func<CancellationToken, Task>[])[RunAsync, FollowNftAsync, FollowRoutesAsync]).Select(part => EndAloudAsync(part)));
     }
 
     /// <summary>Hands over changes of the store; never waits. Of several states of a resource the loop sees the last.</summary>
     public void Accept(SyncBatch batch) => _inbox.Accept(batch);
+
+    /// <summary>Says that for a while policy was not what it should have been (the store was away, and has been listed anew): connections
+    /// that began meanwhile are judged again, those that it refuses are cut. Returns at once.</summary>
+    public void JudgeAgain() => _inbox.Post(new LoopRequest.Gap());
+
+    /// <summary>Has links and settings compared now, not only at the next interval.</summary>
+    internal void LookAtLinks() => _inbox.Post(new LoopRequest.Settings());
 
     /// <summary>Adds an endpoint of this node, or replaces its state.</summary>
     /// <returns>When the kernel enforces it: <see cref="EndpointState.Enforced"/>, or <see cref="EndpointState.Closed"/> while a
     /// selector in force cannot be decided without its pending labels.</returns>
     /// <param name="endpoint">Its state.</param>
     /// <param name="ct">Ends the wait only: the endpoint stays desired until it is withdrawn.</param>
-    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>; <see cref="Problem.AlreadyExists"/> another endpoint has the
+    /// interface.</exception>
     public Task<EndpointState> PublishAsync(LocalEndpoint endpoint, CancellationToken ct)
     {
         if (!endpoint.InterfaceName.StartsWith(_options.InterfacePrefix, StringComparison.Ordinal) || endpoint.InterfaceName.Length > 15)
@@ -151,8 +165,9 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         await _stopping.CancelAsync();
         // Cancelled is how it ends; a fault was logged when it came, and is in Completion.
         await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (_cutter is not null)
+        if (_review is not null)
         {
+            await _review.DisposeAsync();
             await _cutter.DisposeAsync();
         }
         Close();

@@ -27,8 +27,11 @@ public sealed record DataplaneOptions
     /// <summary>nflog group that the rule action Log writes to.</summary>
     public ushort LogGroup { get; init; } = 5;
 
-    /// <summary>Link group of interfaces that wait for their deletion.</summary>
-    public uint ReapGroup { get; init; } = 0x63616c69;
+    /// <summary>Link group of the host sides of workloads' pairs, an even number: a link stays in it whatever it is renamed to.</summary>
+    public uint LinkGroup { get; init; } = 0x63616c68;
+
+    /// <summary>Link group of those that wait for their deletion.</summary>
+    public uint ReapGroup => LinkGroup | 1;
 
     /// <summary>How long deletions of interfaces are collected: they share one wait for the kernel's grace period.</summary>
     public TimeSpan ReapInterval { get; init; } = TimeSpan.FromMilliseconds(50);

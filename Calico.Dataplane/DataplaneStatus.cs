@@ -7,9 +7,10 @@ namespace Calico.Dataplane;
 /// <param name="LastError">Why the kernel does not hold what it should; null: it does.</param>
 /// <param name="Endpoints">How many endpoints are enforced.</param>
 /// <param name="Healed">How often a stranger's change was undone.</param>
-/// <param name="LastHeal">How long the latest of those stood, from its notice to our commit.</param>
+/// <param name="LastHealed">What it was, the latest time; empty: never.</param>
+/// <param name="LastHeal">How long the latest of those stood, from its notice to our commit; 0 when nothing had told of it.</param>
 public sealed record DataplaneStatus(bool InSync, long EnforcedRevision, DateTimeOffset ConfirmedAt, string? LastError, int Endpoints,
-    long Healed, TimeSpan LastHeal)
+    long Healed, string LastHealed, TimeSpan LastHeal)
 {
-    internal static readonly DataplaneStatus Initial = new(false, 0, DateTimeOffset.UnixEpoch, null, 0, 0, TimeSpan.Zero);
+    internal static readonly DataplaneStatus Initial = new(false, 0, DateTimeOffset.UnixEpoch, null, 0, 0, "", TimeSpan.Zero);
 }

@@ -29,6 +29,12 @@ internal abstract record LoopRequest
     /// <summary>A question, answered on the loop so that it sees one state.</summary>
     public sealed record Query(Action Answer) : LoopRequest;
 
+    /// <summary>For a while something was not enforced as it should have been.</summary>
+    public sealed record Gap : LoopRequest;
+
+    /// <summary>What tells of no change is to be looked at now.</summary>
+    public sealed record Settings : LoopRequest;
+
     /// <summary>Somebody committed to nftables.</summary>
     public sealed record NftNotice(NftChange Change) : LoopRequest;
 

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Calico.EmbeddedStore;
 
 /// <summary>Which file, and whose it must be.</summary>
@@ -17,6 +19,10 @@ public sealed record EmbeddedStoreOptions
     /// <summary>Takes over the file of another machine or node for good. For a machine that was renamed or got a new machine-id, and
     /// only when a person said so: on a clone it makes two nodes answer for the same endpoints.</summary>
     public bool Adopt { get; init; }
+
+    /// <summary>Prefixes of log entries that stand elsewhere under this node's name: while there are any, the file is not adopted under
+    /// another name, whatever <see cref="Adopt"/> says.</summary>
+    public ImmutableArray<string> BoundToName { get; init; } = [];
 
     /// <summary>What a person does to set <see cref="Adopt"/>; the refusal of another machine's file ends with it.</summary>
     public string HowToAdopt { get; init; } = "start once with the option to adopt the store";

@@ -14,7 +14,8 @@ public sealed record EtcdApiOptions
     /// <summary>A socket that somebody bound already; the server listens on it and closes it.</summary>
     public Socket? BoundSocket { get; init; }
 
-    /// <summary>A loopback address, for etcdctl. Anything else is refused: there is no authentication.</summary>
+    /// <summary>A loopback address, for etcdctl. Anything else is refused. Only root and the process's own user are served: the kernel
+    /// is asked who holds the other end of each connection.</summary>
     public IPEndPoint? Loopback { get; init; }
 
     /// <summary>Connections at a time; more are closed at once.</summary>

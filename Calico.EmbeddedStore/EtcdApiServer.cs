@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -11,7 +12,7 @@ using Microsoft.Extensions.Logging;
 namespace Calico.EmbeddedStore;
 
 /// <summary>A small Kestrel that serves an engine's etcd API.</summary>
-public sealed class EtcdApiServer : IAsyncDisposable
+public sealed partial class EtcdApiServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
 
@@ -33,7 +34,7 @@ public sealed class EtcdApiServer : IAsyncDisposable
         if (options.Loopback is { } asked && !IPAddress.IsLoopback(asked.Address))
         {
             throw new CalicoException(Problem.Invalid,
-                $"serve the store on {asked}: only loopback addresses, it has no authentication", "loopback");
+                $"serve the store on {asked}: only loopback addresses, it knows its clients by their user on this host", "loopback");
         }
 
         var sockets = Bind(options);
@@ -61,6 +62,7 @@ public sealed class EtcdApiServer : IAsyncDisposable
 
     private static WebApplication Build(EmbeddedEngine engine, EtcdApiOptions options, List<Socket> sockets, ILoggerFactory loggers)
     {
+        var logger = loggers.CreateLogger<EtcdApiServer>();
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggers);
         builder.Services.AddSingleton<IHostLifetime, OwnersLifetime>();
@@ -77,13 +79,33 @@ public sealed class EtcdApiServer : IAsyncDisposable
             kestrel.Limits.MinResponseDataRate = null;
             foreach (var socket in sockets)
             {
-                kestrel.Listen(socket.LocalEndPoint!, o => o.Protocols = HttpProtocols.Http2);
+                kestrel.Listen(socket.LocalEndPoint!, o =>
+                {
+                    o.Protocols = HttpProtocols.Http2;
+                    if (socket.LocalEndPoint is IPEndPoint)
+                    {
+                        o.Use(next => connection => AdmitAsync(connection, next, logger));
+                    }
+                });
             }
         });
         var app = builder.Build();
         app.UseRouting();
         app.MapEmbeddedStore();
         return app;
+    }
+
+    /// <summary>The unix socket's mode keeps others out; a TCP port is everybody's on this host, so whoever connects is looked up.</summary>
+    private static Task AdmitAsync(ConnectionContext connection, ConnectionDelegate next, ILogger logger)
+    {
+        var uid = connection is { RemoteEndPoint: IPEndPoint peer, LocalEndPoint: IPEndPoint us } ? LoopbackPeer.FindUid(peer, us) : null;
+        if (LoopbackPeer.IsTrusted(uid))
+        {
+            return next(connection);
+        }
+        Log.Refused(logger, $"{connection.RemoteEndPoint}", uid is { } known ? $"user {known}" : "nobody of this host's network namespace");
+        connection.Abort();
+        return Task.CompletedTask;
     }
 
     private static List<Socket> Bind(EtcdApiOptions options)
@@ -140,5 +162,11 @@ public sealed class EtcdApiServer : IAsyncDisposable
         public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(2040, LogLevel.Warning, "the store's TCP port refused {Peer}: it is {Who}; only root may use it")]
+        public static partial void Refused(ILogger logger, string peer, string who);
     }
 }

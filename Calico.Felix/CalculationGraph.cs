@@ -34,6 +34,7 @@ public sealed class CalculationGraph
     private readonly LocalEndpoints _local;
     private readonly RemoteEndpoints _remote;
     private readonly NodeConfiguration _configuration;
+    private readonly Dictionary<string, Action<SyncUpdate>> _appliers;
 
     /// <param name="nodeName">Of this node, as in the store.</param>
     public CalculationGraph(string nodeName)
@@ -44,7 +45,23 @@ public sealed class CalculationGraph
         _local = new(_profiles, _labels, _sets, _localRoutes, _endpoints);
         _remote = new(nodeName, _labels);
         _configuration = new(nodeName);
+        _appliers = new(StringComparer.Ordinal)
+        {
+            ["Profile"] = update =>
+            {
+                _labels.SetProfile(update.Key.Name,
+                    (update.Value as Datastore.Resources.Resource<Datastore.Resources.ProfileSpec>)?.Spec.LabelsToApply);
+                _profiles.Apply(update);
+            },
+            ["WorkloadEndpoint"] = _remote.Apply,
+            ["IPPool"] = _pools.Apply,
+            ["IPAMBlock"] = _localRoutes.ApplyBlock,
+            ["FelixConfiguration"] = _configuration.Apply,
+        };
     }
+
+    /// <summary>The kinds that the graph takes; all others are passed over.</summary>
+    public IEnumerable<string> Kinds => _appliers.Keys;
 
     /// <summary>Whether the store has been read once to its end. Until then <see cref="Flush"/> is empty: what is not known yet must not
     /// be taken for absent.</summary>
@@ -58,27 +75,9 @@ public sealed class CalculationGraph
     {
         foreach (var update in batch.Updates)
         {
-            switch (update.Key.Kind)
+            if (_appliers.TryGetValue(update.Key.Kind, out var apply))
             {
-                case "Profile":
-                    _labels.SetProfile(update.Key.Name,
-                        (update.Value as Datastore.Resources.Resource<Datastore.Resources.ProfileSpec>)?.Spec.LabelsToApply);
-                    _profiles.Apply(update);
-                    break;
-                case "WorkloadEndpoint":
-                    _remote.Apply(update);
-                    break;
-                case "IPPool":
-                    _pools.Apply(update);
-                    break;
-                case "IPAMBlock":
-                    _localRoutes.ApplyBlock(update);
-                    break;
-                case "FelixConfiguration":
-                    _configuration.Apply(update);
-                    break;
-                default:
-                    break;
+                apply(update);
             }
         }
         Revision = Math.Max(Revision, batch.Revision);

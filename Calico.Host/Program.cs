@@ -1,8 +1,11 @@
 using System.Globalization;
 using Calico;
+using Calico.Datastore.Output;
 using Calico.Host;
 using Calico.Host.Commands;
 
+// Values of the store and of callers reach the log; they are shown there, not obeyed.
+Console.SetError(new EscapingWriter(Console.Error));
 try
 {
     return await HostCommands.RunAsync(args);
@@ -13,4 +16,10 @@ catch (CalicoException e)
     var field = e.Path is { Length: > 0 } path && !e.Message.Contains(path, StringComparison.Ordinal) ? $"{path}: " : "";
     Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"calico-host: {field}{e.Message}"));
     return e.IsTransient ? 75 : 1;
+}
+catch (Exception e)
+{
+    // The last edge: a fault of ours, and said as one.
+    Console.Error.WriteLine($"calico-host: an error nobody expected, please report it: {e}");
+    return 70;
 }

@@ -53,4 +53,7 @@ public sealed record AutoAssignRequest
 
     /// <summary>Addresses taken only when no other of their block is left; null: none.</summary>
     public Func<IPAddress, bool>? IsBetterLeft { get; init; }
+
+    /// <summary>Addresses that are in use although their block may say otherwise: never taken; null: none.</summary>
+    public Func<IPAddress, bool>? IsHeld { get; init; }
 }

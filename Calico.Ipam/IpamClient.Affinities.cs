@@ -7,6 +7,9 @@ namespace Calico.Ipam;
 
 public sealed partial class IpamClient
 {
+    /// <summary>Each address has a handle, and etcd refuses transactions of more than 128 operations.</summary>
+    private const int ReleasedAtOnce = 60;
+
     /// <summary>Claims every block of a range for a host.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: the range is smaller than a block; <see cref="Problem.NotFound"/>:
     /// it lies in no enabled pool.</exception>
@@ -105,11 +108,60 @@ public sealed partial class IpamClient
         return (v4, v6);
     }
 
-    /// <summary>Forgets a host: its blocks and its marker. Addresses in use stay what they are.</summary>
+    /// <summary>Forgets a host: its leases and its reserve, its blocks and its marker. A scheduler's leases are not the host's: a task on
+    /// another node may still take them.</summary>
     public async Task RemoveHostAsync(string host, CancellationToken ct)
     {
+        await ReleaseLeasesAsync(host, ct);
         await ReleaseHostAffinitiesAsync(new(host), mustBeEmpty: false, ct);
         await _store.CommitAsync(new(new StoreOperation.Delete(IpamKeys.Host(host))), ct);
+    }
+
+    /// <summary>Gives back the reserves of nodes that neither exist nor have a host that runs.</summary>
+    /// <returns>Those nodes.</returns>
+    public async Task<ImmutableArray<string>> ReleaseDeadReservesAsync(CancellationToken ct)
+    {
+        const string Reserve = "parked.";
+        var reserves = (await _store.ListAsync(IpamKeys.Handle(Reserve), 0, ct)).Items.Select(i => i.Key[IpamKeys.Handle(Reserve).Length..]).ToArray();
+        var nodes = ResourceKinds.All["Node"];
+        var dead = ImmutableArray.CreateBuilder<string>();
+        foreach (var node in reserves)
+        {
+            if (await _store.GetAsync(nodes.Path(new("Node", "", node)), 0, ct) is null && await _store.GetAsync(NodeHeartbeat.Key(node), 0, ct) is null)
+            {
+                await ReleaseByHandleAsync(Reserve + node, ct);
+                dead.Add(node);
+            }
+        }
+
+        return dead.ToImmutable();
+    }
+
+    private async Task ReleaseLeasesAsync(string host, CancellationToken ct)
+    {
+        foreach (var cidr in (await NewChange().AllBlocksAsync(4, ct)).Concat(await NewChange().AllBlocksAsync(6, ct)))
+        {
+            while (await ChangeAsync(async (change, token) =>
+            {
+                if (await change.UsableBlockAsync(cidr, token) is not { } block)
+                {
+                    return false;
+                }
+
+                ReleaseRequest[] ofHost = [.. block.AllocatedOrdinals.Where(o => IsOf(host, block, o)).Take(ReleasedAtOnce).Select(o => new ReleaseRequest(block.AddressOf(o)))];
+                await Exact(change).ApplyAsync(block.Release(ofHost), token);
+                return ofHost.Length == ReleasedAtOnce;
+            }, ct))
+            {
+            }
+        }
+    }
+
+    private static bool IsOf(string host, AllocationBlock block, int ordinal)
+    {
+        var lease = LeaseRecord.From(block, ordinal);
+        return block.AttributeOf(ordinal) is { ReleasedAt: null } attribute && LeaseRecord.NodeOf(attribute) == host
+            && !(lease.Purpose == LeasePurpose.Scheduler && lease.Bound is null);
     }
 
     /// <summary>Blocks that a host has affinities to.</summary>

@@ -78,7 +78,7 @@ public sealed partial class IpamClient
     {
         var change = NewChange();
         var value = await change.HandleAsync(handle, ct)
-            ?? throw new CalicoException(Problem.NotFound, $"resource does not exist: IPAMHandle({handle}) with error: <nil>");
+            ?? throw new CalicoException(Problem.NotFound, $"resource does not exist: IPAMHandle({handle})");
         var addresses = ImmutableArray.CreateBuilder<IPAddress>();
         foreach (var text in value.Block.Keys)
         {
@@ -98,7 +98,7 @@ public sealed partial class IpamClient
         var change = NewChange();
         var block = await Exact(change).FindBlockAsync(address, ct) is { } cidr ? await change.BlockAsync(cidr, ct) : null;
         var attribute = block?.AttributeOf(block.OrdinalOf(address)!.Value)
-            ?? throw new CalicoException(Problem.NotFound, $"resource does not exist: {address} with error: <nil>");
+            ?? throw new CalicoException(Problem.NotFound, $"resource does not exist: {address}");
         return attribute.ReleasedAt is null ? attribute : throw new CalicoException(Problem.Conflict, $"address {address} is in cooldown");
     }
 
@@ -113,7 +113,7 @@ public sealed partial class IpamClient
             var block = await Exact(change).FindBlockAsync(update.Address, token) is { } cidr ? await change.BlockAsync(cidr, token) : null;
             if (block is null || block.OrdinalOf(update.Address) is not { } ordinal || block.AttributeOf(ordinal) is not { ReleasedAt: null } attribute)
             {
-                throw new CalicoException(Problem.NotFound, $"resource does not exist: {update.Address} with error: <nil>");
+                throw new CalicoException(Problem.NotFound, $"resource does not exist: {update.Address}");
             }
 
             if (update.ApplyTo(attribute) is { } changed && changed != attribute)

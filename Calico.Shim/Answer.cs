@@ -8,9 +8,6 @@ internal static class Answer
     /// <summary>CNI: try again later.</summary>
     public const int TryAgainLater = 11;
 
-    /// <summary>CNI: invalid environment.</summary>
-    public const int InvalidEnvironment = 4;
-
     /// <summary>CNI: invalid network configuration.</summary>
     public const int InvalidConfiguration = 7;
 
@@ -32,6 +29,14 @@ internal static class Answer
     {
         var version = Array.IndexOf(Versions, asked) >= 0 ? asked : Newest;
         Print($"{{\"cniVersion\":\"{version}\",\"supportedVersions\":[\"{string.Join("\",\"", Versions)}\"]}}\n");
+        return 0;
+    }
+
+    /// <summary>What a person is told who runs the binary: who it is and what it speaks, on standard error, as plugins do.</summary>
+    public static int About(string name)
+    {
+        Libc.WriteAll(2, Encoding.UTF8.GetBytes($"{name}: the Calico CNI plugin; a container runtime runs it with CNI_COMMAND set\n"
+            + $"CNI protocol versions supported: {string.Join(", ", Versions)}\n"));
         return 0;
     }
 

@@ -12,8 +12,11 @@ internal static unsafe class DelegateProcess
 {
     private const short POSIX_SPAWN_SETSIGDEF = 0x04;
     private const int SIGPIPE = 13;
+    private const int SIGKILL = 9;
 
-    public static DelegateOutcome Run(DelegateRequest request)
+    /// <param name="request">What to run.</param>
+    /// <param name="deadline">When it is killed: whoever waits for us would otherwise wait for it.</param>
+    public static DelegateOutcome Run(DelegateRequest request, Deadline deadline)
     {
         var path = Find(request.Type);
         if (path is null)
@@ -31,11 +34,8 @@ internal static unsafe class DelegateProcess
             if (error != 0)
                 return NotRun($"{path} does not start (errno {error})");
 
-            int status;
-            while (Libc.WaitProcess(process, &status, 0) < 0 && Libc.LastError == Libc.EINTR)
-            {
-            }
-
+            if (!Wait(process, deadline, out var status))
+                return NotRun($"plugin \"{request.Type}\" did not end within {deadline.Limit.TotalSeconds:0} s and was killed");
             Libc.Seek(output, 0, Libc.SEEK_SET);
             var bytes = Libc.ReadAll(output, Frame.MaxPayload / 2, out var length);
             if (length > Frame.MaxPayload / 2)
@@ -49,6 +49,33 @@ internal static unsafe class DelegateProcess
             Libc.Close(input);
             Libc.Close(output);
         }
+    }
+
+    /// <returns>Whether it ended by itself.</returns>
+    private static bool Wait(int process, Deadline deadline, out int status)
+    {
+        int raw = 0;
+        // Most delegates end within some milliseconds, so the pauses begin short.
+        for (var pause = 1; Libc.WaitProcess(process, &raw, Libc.WNOHANG) is var found && found != process; pause = Math.Min(pause + 1, 20))
+        {
+            if (found < 0 && Libc.LastError != Libc.EINTR)
+                break;
+            if (deadline.IsOver)
+            {
+                _ = Libc.Kill(process, SIGKILL);
+                while (Libc.WaitProcess(process, &raw, 0) < 0 && Libc.LastError == Libc.EINTR)
+                {
+                }
+
+                status = raw;
+                return false;
+            }
+
+            Libc.Poll(null, 0, pause);
+        }
+
+        status = raw;
+        return true;
     }
 
     /// <summary>First executable of that name on CNI_PATH, as runtimes search.</summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using Calico.Plugins.Cni.Wire;
 
@@ -12,9 +11,6 @@ internal static unsafe class HostConnection
     /// <summary>How long an absent host is waited for: a restart of the host takes 0.4 s, an upgrade a little more.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    /// <summary>Longer than any budget of the host: it ends the wait for a host that is stuck, not one that is slow.</summary>
-    private const long ReplyTimeoutSeconds = 120;
-
     private const int PauseMilliseconds = 20;
 
     /// <summary>Bytes of <c>sun_path</c> without its final zero, unix(7).</summary>
@@ -25,21 +21,22 @@ internal static unsafe class HostConnection
     /// <param name="path">The host's socket.</param>
     /// <param name="request">A <see cref="ShimRequest"/> frame.</param>
     /// <param name="networkNamespace">Sent along, or −1.</param>
+    /// <param name="deadline">When a host that is there and does not answer is given up.</param>
     /// <param name="trouble">Why there is no reply.</param>
-    public static ShimReply? Ask(string path, ReadOnlySpan<byte> request, int networkNamespace, out string trouble)
+    public static ShimReply? Ask(string path, ReadOnlySpan<byte> request, int networkNamespace, Deadline deadline, out string trouble)
     {
-        var started = Stopwatch.GetTimestamp();
         while (true)
         {
             var delegateRan = false;
-            var reply = AskOnce(path, request, networkNamespace, ref delegateRan, out trouble);
-            if (reply is not null || delegateRan || Stopwatch.GetElapsedTime(started) >= Patience)
+            var reply = AskOnce(path, request, networkNamespace, deadline, ref delegateRan, out trouble);
+            if (reply is not null || delegateRan || deadline.IsOver || deadline.Elapsed >= Patience)
                 return reply;
             Libc.Poll(null, 0, PauseMilliseconds);
         }
     }
 
-    private static ShimReply? AskOnce(string path, ReadOnlySpan<byte> request, int networkNamespace, ref bool delegateRan, out string trouble)
+    private static ShimReply? AskOnce(string path, ReadOnlySpan<byte> request, int networkNamespace, Deadline deadline, ref bool delegateRan,
+        out string trouble)
     {
         var socket = Libc.Socket(Libc.AF_UNIX, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC, 0);
         if (socket < 0)
@@ -50,13 +47,13 @@ internal static unsafe class HostConnection
 
         try
         {
-            if (!Connect(socket, path))
+            if (!Connect(socket, path, deadline))
             {
-                trouble = $"cannot connect to {path} (errno {Libc.LastError})";
+                trouble = deadline.IsOver ? Stuck(deadline) : $"cannot connect to {path} (errno {Libc.LastError})";
                 return null;
             }
 
-            return Exchange(socket, request, networkNamespace, ref delegateRan, out trouble);
+            return Exchange(socket, request, networkNamespace, deadline, ref delegateRan, out trouble);
         }
         catch (WireFormatException e)
         {
@@ -69,16 +66,17 @@ internal static unsafe class HostConnection
         }
     }
 
-    private static ShimReply? Exchange(int socket, ReadOnlySpan<byte> request, int networkNamespace, ref bool delegateRan, out string trouble)
+    private static ShimReply? Exchange(int socket, ReadOnlySpan<byte> request, int networkNamespace, Deadline deadline, ref bool delegateRan,
+        out string trouble)
     {
         trouble = "";
-        if (!Send(socket, request, networkNamespace))
+        if (!Send(socket, request, networkNamespace, deadline))
         {
-            trouble = $"the request could not be sent (errno {Libc.LastError})";
+            trouble = deadline.IsOver ? Stuck(deadline) : $"the request could not be sent (errno {Libc.LastError})";
             return null;
         }
 
-        while (Receive(socket) is var (kind, payload))
+        while (Receive(socket, deadline) is var (kind, payload))
         {
             switch (kind)
             {
@@ -88,18 +86,24 @@ internal static unsafe class HostConnection
                     delegateRan = true;
                     // A host that gave up meanwhile has closed its end; what it said last is still to be read, so a failed send is
                     // noticed by the read.
-                    Send(socket, DelegateProcess.Run(DelegateRequest.Read(payload)).ToFrame().Span, -1);
+                    Send(socket, DelegateProcess.Run(DelegateRequest.Read(payload), DelegateTime(deadline)).ToFrame().Span, -1, deadline);
                     break;
                 default:
                     throw new WireFormatException($"a frame of kind {kind} from the host");
             }
         }
 
-        trouble = "the host closed the connection before it answered";
+        trouble = deadline.IsOver ? Stuck(deadline) : "the host closed the connection before it answered";
         return null;
     }
 
-    private static bool Connect(int socket, string path)
+    private static string Stuck(Deadline deadline) =>
+        $"the host did not answer within {deadline.Limit.TotalSeconds:0} s; is its process stopped (systemctl status calico-host)?";
+
+    /// <summary>A little less than what is left, so that the host can still answer what came of it.</summary>
+    private static Deadline DelegateTime(Deadline deadline) => new(deadline.Left - (deadline.Limit / 10));
+
+    private static bool Connect(int socket, string path, Deadline deadline)
     {
         if (Encoding.UTF8.GetByteCount(path) > MaxPath)
             return false;
@@ -109,15 +113,22 @@ internal static unsafe class HostConnection
         var length = Encoding.UTF8.GetBytes(path, new Span<byte>(address + 2, MaxPath));
         address[2 + length] = 0;
 
-        // struct timeval; both ways, so that neither end of a stuck host holds us for ever.
-        var timeout = stackalloc long[2] { ReplyTimeoutSeconds, 0 };
-        Libc.SetOption(socket, Libc.SOL_SOCKET, Libc.SO_RCVTIMEO, timeout, 16);
-        Libc.SetOption(socket, Libc.SOL_SOCKET, Libc.SO_SNDTIMEO, timeout, 16);
+        // A host that is stopped takes no connections: its backlog fills, and then this waits.
+        SetTimeout(socket, Libc.SO_SNDTIMEO, deadline);
         return Libc.Connect(socket, address, (uint)(3 + length)) == 0;
     }
 
-    private static bool Send(int socket, ReadOnlySpan<byte> frame, int descriptor)
+    private static void SetTimeout(int socket, int which, Deadline deadline)
     {
+        // struct timeval; zero would mean for ever.
+        var left = Math.Max((long)deadline.Left.TotalMicroseconds, 1);
+        var timeout = stackalloc long[2] { left / 1_000_000, left % 1_000_000 };
+        Libc.SetOption(socket, Libc.SOL_SOCKET, which, timeout, 16);
+    }
+
+    private static bool Send(int socket, ReadOnlySpan<byte> frame, int descriptor, Deadline deadline)
+    {
+        SetTimeout(socket, Libc.SO_SNDTIMEO, deadline);
         fixed (byte* start = frame)
         {
             var sent = 0;
@@ -143,22 +154,23 @@ internal static unsafe class HostConnection
         return true;
     }
 
-    private static (FrameKind Kind, byte[] Payload)? Receive(int socket)
+    private static (FrameKind Kind, byte[] Payload)? Receive(int socket, Deadline deadline)
     {
         var header = stackalloc byte[Frame.HeaderLength];
-        if (!ReadExactly(socket, header, Frame.HeaderLength))
+        if (!ReadExactly(socket, header, Frame.HeaderLength, deadline))
             return null;
         var (kind, length) = Frame.ReadHeader(new ReadOnlySpan<byte>(header, Frame.HeaderLength));
         var payload = new byte[length];
         fixed (byte* start = payload)
-            return ReadExactly(socket, start, length) ? (kind, payload) : null;
+            return ReadExactly(socket, start, length, deadline) ? (kind, payload) : null;
     }
 
-    private static bool ReadExactly(int socket, byte* buffer, int count)
+    private static bool ReadExactly(int socket, byte* buffer, int count, Deadline deadline)
     {
         var read = 0;
         while (read < count)
         {
+            SetTimeout(socket, Libc.SO_RCVTIMEO, deadline);
             var got = Libc.Read(socket, buffer + read, (nuint)(count - read));
             if (got > 0)
                 read += (int)got;

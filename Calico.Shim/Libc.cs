@@ -26,6 +26,7 @@ internal static unsafe partial class Libc
     public const int X_OK = 1;
     public const int SEEK_SET = 0;
     public const int MFD_CLOEXEC = 1;
+    public const int WNOHANG = 1;
     public const int EINTR = 4;
     public const int ENOENT = 2;
     public const int EAGAIN = 11;
@@ -110,6 +111,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "waitpid", SetLastError = true)]
     public static partial int WaitProcess(int process, int* status, int options);
+
+    [LibraryImport(Library, EntryPoint = "kill")]
+    public static partial int Kill(int process, int signal);
 
     public static int LastError => Marshal.GetLastPInvokeError();
 

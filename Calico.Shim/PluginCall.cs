@@ -7,6 +7,15 @@ namespace Calico.Shim;
 /// <summary>One CNI call: to the host and back, or what can be answered without it.</summary>
 internal sealed class PluginCall(ShimRole role, bool test)
 {
+    /// <summary>From start to answer. Runtimes wait two to four minutes; a host that is not stuck answers in 25 s at most.</summary>
+    private const int DefaultSeconds = 30;
+
+    /// <summary>What a delegate's DEL may take once ours is promised.</summary>
+    private static readonly TimeSpan PromiseTime = TimeSpan.FromSeconds(10);
+
+    private readonly Deadline _deadline = new(TimeSpan.FromSeconds(
+        int.TryParse(Variable("CALICO_CNI_TIMEOUT"), out var seconds) && seconds is > 0 and <= 600 ? seconds : DefaultSeconds));
+
     private readonly string _command = test ? ShimRequest.TestVerb : Variable("CNI_COMMAND");
 
     /// <returns>The exit code.</returns>
@@ -15,7 +24,7 @@ internal sealed class PluginCall(ShimRole role, bool test)
         if (_command.Length == 0)
         {
             // Before standard input is read: a person at a terminal would wait for ever.
-            return Answer.Error("", Answer.InvalidEnvironment, "required env variables [CNI_COMMAND] missing", "");
+            return Answer.About(role == ShimRole.Ipam ? "calico-ipam" : "calico");
         }
 
         var input = test ? Memory<byte>.Empty : ReadInput();
@@ -28,7 +37,7 @@ internal sealed class PluginCall(ShimRole role, bool test)
         {
             var request = new ShimRequest(role, networkNamespace >= 0, CniVariables(), input).ToFrame();
             var path = Variable("CALICO_CNI_SOCKET") is { Length: > 0 } chosen ? chosen : HostConnection.DefaultPath;
-            if (HostConnection.Ask(path, request.Span, networkNamespace, out var trouble) is { } reply)
+            if (HostConnection.Ask(path, request.Span, networkNamespace, _deadline, out var trouble) is { } reply)
             {
                 Answer.Print(reply.Output.Span);
                 return reply.ExitCode;
@@ -69,7 +78,7 @@ internal sealed class PluginCall(ShimRole role, bool test)
             return Answer.Error(peek.Version, Answer.IoFailure, "the Calico host does not answer and the DEL cannot be kept for it", trouble);
         if (role != ShimRole.Network || peek.IpamType is "" or "calico-ipam")
             return 0;
-        var outcome = DelegateProcess.Run(new DelegateRequest(peek.IpamType, [], input));
+        var outcome = DelegateProcess.Run(new DelegateRequest(peek.IpamType, [], input), new Deadline(PromiseTime));
         if (outcome.ExitCode == 0)
             return 0;
         if (outcome.ExitCode == DelegateOutcome.NotRun)

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Calico.Plugins.Cni.Protocol;
 using Calico.Plugins.Cni.Verbs;
 using Calico.Plugins.Cni.Wire;
@@ -10,15 +11,15 @@ namespace Calico.Plugins.Cni;
 internal sealed partial class CniDispatcher(CniSettings settings, AddVerb add, DelVerb del, CheckVerb check, GcVerb gc, StatusVerb status,
     IpamVerbs ipam, TimeProvider time, ILogger<CniDispatcher> log)
 {
-    private static readonly ShimReply Silence = new(0, ReadOnlyMemory<byte>.Empty);
+    private static readonly CallOutcome Silence = new(new(0, ReadOnlyMemory<byte>.Empty));
 
     /// <param name="shim">What the shim sent.</param>
     /// <param name="networkNamespace">The caller's; disposed by whoever adopts it, and by the caller.</param>
     /// <param name="delegates">The way to other plugins.</param>
-    /// <param name="ct">The server's end; the call's own budget is set here.</param>
-    public async Task<ShimReply> HandleAsync(ShimRequest shim, SafeFileHandle? networkNamespace, IDelegateRunner delegates, CancellationToken ct)
+    /// <param name="ct">The server's end, or the caller's; the call's own budget is set here.</param>
+    public async Task<CallOutcome> HandleAsync(ShimRequest shim, SafeFileHandle? networkNamespace, IDelegateRunner delegates, CancellationToken ct)
     {
-        var version = CniVersion.Unstated;
+        var version = NetworkConfiguration.VersionIn(shim.Input);
         var verb = shim["CNI_COMMAND"] ?? "";
         using var budget = new CancellationTokenSource(settings.CallBudget, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, ct);
@@ -32,7 +33,6 @@ internal sealed partial class CniDispatcher(CniSettings settings, AddVerb add, D
             }
 
             var configuration = verb == "DEL" ? NetworkConfiguration.ParseForDelete(shim.Input) : NetworkConfiguration.Parse(shim.Input);
-            version = configuration.Version;
             var request = new CniRequest(call, configuration, shim.Input, networkNamespace, delegates);
             return await RunAsync(request, either.Token);
         }
@@ -41,20 +41,21 @@ internal sealed partial class CniDispatcher(CniSettings settings, AddVerb add, D
             var error = new CniError(CniCode.TryAgainLater,
                 $"{verb} was not done within {settings.CallBudget.TotalSeconds:0} s; try again later", "");
             Log.Failed(log, verb, shim["CNI_CONTAINERID"] ?? "", error.Code, error.Message, "");
-            return new ShimReply(1, error.ToJson(version));
+            return new(new ShimReply(1, error.ToJson(version)));
         }
         catch (Exception e)
         {
             var error = CniError.From(e, verb);
-            if (e is CniException or CalicoException or OperationCanceledException)
+            // The last two: the shim has gone in the middle of a delegate's call.
+            if (e is CniException or CalicoException or OperationCanceledException or WireFormatException or SocketException)
                 Log.Failed(log, verb, shim["CNI_CONTAINERID"] ?? "", error.Code, error.Message, error.Details);
             else
                 Log.Broke(log, e, verb, shim["CNI_CONTAINERID"] ?? "");
-            return new ShimReply(1, error.ToJson(version));
+            return new(new ShimReply(1, error.ToJson(version)));
         }
     }
 
-    private async Task<ShimReply> RunAsync(CniRequest request, CancellationToken ct)
+    private async Task<CallOutcome> RunAsync(CniRequest request, CancellationToken ct)
     {
         switch (request.Call.Role, request.Call.Verb)
         {
@@ -88,8 +89,8 @@ internal sealed partial class CniDispatcher(CniSettings settings, AddVerb add, D
         }
     }
 
-    private static ShimReply Printed(CniResult result, CniRequest request) =>
-        new(0, CniResultWriter.Write(result, request.Configuration.Version));
+    private static CallOutcome Printed((CniResult Result, Func<CancellationToken, Task>? Undo) added, CniRequest request) =>
+        new(new ShimReply(0, CniResultWriter.Write(added.Result, request.Configuration.Version)), added.Undo);
 
     private static partial class Log
     {

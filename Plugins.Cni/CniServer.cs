@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Calico.Plugins.Cni.Wire;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 
 namespace Calico.Plugins.Cni;
 
@@ -16,43 +17,70 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
     /// <summary>A shim writes its request at once; whoever does not is holding a place.</summary>
     private static readonly TimeSpan RequestTime = TimeSpan.FromSeconds(5);
 
+    /// <summary>What was spooled is done before new calls are taken, unless it takes longer than a shim waits for its host: an ADD does the
+    /// waiting DEL of its own container in any case.</summary>
+    private static readonly TimeSpan FirstDrainTime = TimeSpan.FromSeconds(5);
+
+    private const string ServerCheck = "server";
+
+    private readonly TaskCompletionSource _firstDrain = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>An undo has its own time.</summary>
+    private static readonly TimeSpan UndoTime = TimeSpan.FromSeconds(10);
+
+    private readonly CallTurns _turns = new();
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var listening = listeners.Take(ListenerName);
         using var draining = CancellationTokenSource.CreateLinkedTokenSource(lifetime.Draining, stoppingToken);
         using var cut = new CancellationTokenSource();
         using var places = new SemaphoreSlim(settings.MaxCalls, settings.MaxCalls);
-        var sweeping = Task.CompletedTask;
+        var sweeping = SweepAsync(draining.Token);
         try
         {
-            sweeping = SweepAsync(await DrainSpoolAsync(draining.Token), draining.Token);
-            while (true)
-            {
-                await places.WaitAsync(draining.Token);
-                Socket client;
-                try
-                {
-                    client = await listening.AcceptAsync(draining.Token);
-                }
-                catch (Exception e)
-                {
-                    places.Release();
-                    if (e is not SocketException)
-                        throw;
-                    // Out of descriptors, or the peer left while it waited: the listener is still good.
-                    Log.AcceptFailed(log, e.Message);
-                    await Task.Delay(TimeSpan.FromMilliseconds(50), time, draining.Token);
-                    continue;
-                }
-
-                // Owned: it gives its place back when it ends, and all places are waited for below.
-                _ = ServeAsync(client, places, cut.Token);
-            }
+            using var listening = listeners.Take(ListenerName);
+            await Task.WhenAny(_firstDrain.Task, Task.Delay(FirstDrainTime, time, draining.Token));
+            await AcceptAsync(listening, places, cut.Token, draining.Token);
         }
-        catch (OperationCanceledException) when (draining.IsCancellationRequested)
+        catch (Exception e) when (!draining.IsCancellationRequested)
         {
-            await FinishAsync(places, cut);
-            await sweeping;
+            // The top frame: nobody else would notice that no call is taken any more.
+            Log.Ended(log, e);
+            lifetime.Report(ServerCheck, false, $"no plugin calls are taken any more: {e.Message}; start calico-host again");
+        }
+        catch (OperationCanceledException)
+        {
+            // Drained.
+        }
+
+        await FinishAsync(places, cut);
+        await draining.CancelAsync();
+        await sweeping;
+    }
+
+    private async Task AcceptAsync(Socket listening, SemaphoreSlim places, CancellationToken cut, CancellationToken ct)
+    {
+        while (true)
+        {
+            await places.WaitAsync(ct);
+            Socket client;
+            try
+            {
+                client = await listening.AcceptAsync(ct);
+            }
+            catch (Exception e)
+            {
+                places.Release();
+                if (e is not SocketException)
+                    throw;
+                // Out of descriptors, or the peer left while it waited: the listener is still good.
+                Log.AcceptFailed(log, e.Message);
+                await Task.Delay(TimeSpan.FromMilliseconds(50), time, ct);
+                continue;
+            }
+
+            // Owned: it gives its place back when it ends, and all places are waited for at the end.
+            _ = ServeAsync(client, places, cut);
         }
     }
 
@@ -80,11 +108,7 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
             if (await connection.ReceiveRequestAsync(either.Token) is not var (request, networkNamespace))
                 return;
             using (networkNamespace)
-            {
-                var reply = await dispatcher.HandleAsync(request, networkNamespace, connection, ct);
-                // Not under the cut: the call is over, its answer is a few hundred bytes, and the shim waits for it.
-                await connection.ReplyAsync(reply, CancellationToken.None);
-            }
+                await ServeAsync(connection, request, networkNamespace, ct);
         }
         catch (Exception e) when (e is SocketException or WireFormatException or OperationCanceledException)
         {
@@ -101,33 +125,92 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
         }
     }
 
-    private async Task<int> DrainSpoolAsync(CancellationToken ct)
+    /// <summary>Runs a call for as long as somebody waits for it.</summary>
+    /// <remarks>A runtime that gave up on an ADD has sent its DEL, and the shim may have promised that one: what such an ADD still makes
+    /// nobody would ever take away. So it is not begun when the caller has gone (a stopped host finds a backlog of those), ended when the
+    /// caller goes, and undone when the answer was not read. A DEL without a caller is not run either: it waits in the spool, or is sent
+    /// again, and the container's id may have a new life meanwhile.</remarks>
+    private async Task ServeAsync(ShimConnection connection, ShimRequest request, SafeFileHandle? networkNamespace, CancellationToken ct)
     {
+        var (verb, container) = (request["CNI_COMMAND"] ?? "", request["CNI_CONTAINERID"] ?? "");
+        using var caller = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        using var answered = new CancellationTokenSource();
+        var watching = CancelWithoutPeerAsync(connection, caller, answered.Token);
         try
         {
-            var left = await spool.DrainAsync(ct);
-            lifetime.Report("spool", left == 0, left == 0 ? "" : $"{left} DELs of the time without a host are not done yet");
-            return left;
+            using var turn = verb == "ADD" ? await _turns.EnterAsync($"{request.Role} {container} {request["CNI_IFNAME"]}", caller.Token) : null;
+            if (connection.IsPeerGone())
+            {
+                Log.Abandoned(log, verb, container);
+                return;
+            }
+
+            var outcome = await dispatcher.HandleAsync(request, networkNamespace, connection, caller.Token);
+            await answered.CancelAsync();
+            await watching;
+            if (outcome.Undo is not { } undo)
+            {
+                // Not under the cut: the call is over, its answer is a few hundred bytes, and the shim waits for it.
+                await connection.ReplyAsync(outcome.Reply, CancellationToken.None);
+                return;
+            }
+
+            using var patience = new CancellationTokenSource(RequestTime, time);
+            if (!await connection.TryReplyAsync(outcome.Reply, patience.Token))
+                await UndoAsync(undo, container);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (OperationCanceledException) when (caller.IsCancellationRequested && !ct.IsCancellationRequested)
         {
-            lifetime.Report("spool", false, e.Message);
-            Log.SpoolUnreadable(log, settings.SpoolDir, e.Message);
-            return 0;
+            Log.Abandoned(log, verb, container);
+        }
+        finally
+        {
+            await answered.CancelAsync();
+            await watching;
         }
     }
 
-    private async Task SweepAsync(int left, CancellationToken ct)
+    private async Task CancelWithoutPeerAsync(ShimConnection connection, CancellationTokenSource caller, CancellationToken answered)
+    {
+        try
+        {
+            await connection.UntilPeerIsGoneAsync(time, answered);
+            await caller.CancelAsync();
+        }
+        catch (OperationCanceledException) when (answered.IsCancellationRequested)
+        {
+            // The usual end: the call was over first.
+        }
+    }
+
+    private async Task UndoAsync(Func<CancellationToken, Task> undo, string container)
+    {
+        using var deadline = new CancellationTokenSource(UndoTime, time);
+        try
+        {
+            await undo(deadline.Token);
+            Log.Undone(log, container);
+        }
+        catch (Exception e) when (e is CalicoException or OperationCanceledException)
+        {
+            Log.NotUndone(log, container, e.Message);
+        }
+    }
+
+    /// <summary>Drains at once and at every interval, until the adapter drains: no round's failure is the loop's end.</summary>
+    private async Task SweepAsync(CancellationToken ct)
     {
         using var timer = new PeriodicTimer(settings.SpoolInterval, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(ct))
+            for (var left = 0; ;)
             {
                 var before = left;
                 left = await DrainSpoolAsync(ct);
+                _firstDrain.TrySetResult();
                 if (before > 0 && left == 0)
                     Log.SpoolEmpty(log);
+                await timer.WaitForNextTickAsync(ct);
             }
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
@@ -136,10 +219,29 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
         }
     }
 
+    private async Task<int> DrainSpoolAsync(CancellationToken ct)
+    {
+        try
+        {
+            var left = await spool.DrainAsync(ct);
+            lifetime.Report("spool", left == 0, left == 0 ? "" : $"{left} DELs of the time without a host are not done yet; the log says why");
+            return left;
+        }
+        catch (Exception e) when (!ct.IsCancellationRequested)
+        {
+            lifetime.Report("spool", false, e.Message);
+            Log.SpoolUnreadable(log, settings.SpoolDir, e.Message);
+            return 0;
+        }
+    }
+
     private static partial class Log
     {
         [LoggerMessage(7000, LogLevel.Warning, "A plugin call could not be accepted: {Reason}")]
         public static partial void AcceptFailed(ILogger log, string reason);
+
+        [LoggerMessage(7070, LogLevel.Error, "No plugin calls are taken any more")]
+        public static partial void Ended(ILogger log, Exception error);
 
         [LoggerMessage(7001, LogLevel.Warning, "A call of user {User} was closed: only root runs CNI plugins")]
         public static partial void NotRoot(ILogger log, int user);
@@ -155,6 +257,15 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
 
         [LoggerMessage(7005, LogLevel.Information, "All spooled DELs are done")]
         public static partial void SpoolEmpty(ILogger log);
+
+        [LoggerMessage(7080, LogLevel.Warning, "{Verb} of container {Container} is not done: its caller has gone")]
+        public static partial void Abandoned(ILogger log, string verb, string container);
+
+        [LoggerMessage(7081, LogLevel.Warning, "ADD of container {Container} is undone: its caller went without reading the answer")]
+        public static partial void Undone(ILogger log, string container);
+
+        [LoggerMessage(7082, LogLevel.Error, "ADD of container {Container} is to be undone, because its caller went without reading the answer, and could not: {Reason}")]
+        public static partial void NotUndone(ILogger log, string container, string reason);
 
         [LoggerMessage(7006, LogLevel.Information, "Draining: no new calls are taken")]
         public static partial void Draining(ILogger log);

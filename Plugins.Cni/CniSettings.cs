@@ -12,8 +12,8 @@ public sealed class CniSettings
     /// <summary>Calls served at once; more wait in the socket's backlog.</summary>
     public int MaxCalls { get; set; } = 128;
 
-    /// <summary>From a call's arrival to its answer, delegates included. Below the two minutes that kubelet waits.</summary>
-    public TimeSpan CallBudget { get; set; } = TimeSpan.FromSeconds(60);
+    /// <summary>From a call's arrival to its answer, delegates included. Below the 30 seconds that the plugin binary waits.</summary>
+    public TimeSpan CallBudget { get; set; } = TimeSpan.FromSeconds(25);
 
     /// <summary>How old the enforced policy may be before STATUS says that connectivity is limited.</summary>
     public TimeSpan StaleAfter { get; set; } = TimeSpan.FromMinutes(10);

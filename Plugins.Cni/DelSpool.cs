@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Calico.Plugins.Cni.Protocol;
 using Calico.Plugins.Cni.Verbs;
 using Calico.Plugins.Cni.Wire;
@@ -10,16 +11,16 @@ namespace Calico.Plugins.Cni;
 /// (<see cref="SpoolName"/>), so a repeated DEL replaces it; runtimes use a container id again (podman stop and start), so a waiting
 /// DEL is settled before an ADD of the same name, never after.</remarks>
 internal sealed partial class DelSpool(CniSettings settings, DelVerb del, IpamRelease release, TimeProvider time, ILogger<DelSpool> log)
-    : IDisposable
 {
     /// <summary>A file whose frame cannot be read is kept for a person, under this ending.</summary>
     private const string BrokenSuffix = ".broken";
 
     private static readonly TimeSpan TemporaryAge = TimeSpan.FromHours(1);
 
-    private readonly SemaphoreSlim _one = new(1, 1);
+    /// <summary>By file. Whoever needs one that is being done waits for that one, not for all that the sweep has to do.</summary>
+    private readonly ConcurrentDictionary<string, Task<bool>> _settling = new(StringComparer.Ordinal);
 
-    /// <summary>Does what is there, oldest first. What fails stays for the next time.</summary>
+    /// <summary>Does what is there, oldest first. What fails, however it does, stays for the next time and keeps no other from its turn.</summary>
     /// <returns>How many are left.</returns>
     public async Task<int> DrainAsync(CancellationToken ct)
     {
@@ -33,7 +34,7 @@ internal sealed partial class DelSpool(CniSettings settings, DelVerb del, IpamRe
                 left += await SettleAsync(file, ct) ? 0 : 1;
             else if (file.Name.EndsWith(SpoolName.TemporarySuffix, StringComparison.Ordinal)
                 && time.GetUtcNow() - file.LastWriteTimeUtc > TemporaryAge)
-                file.Delete();
+                Forget(file);
         }
 
         return left;
@@ -48,36 +49,75 @@ internal sealed partial class DelSpool(CniSettings settings, DelVerb del, IpamRe
             throw new CniException(CniCode.TryAgainLater, "an earlier DEL of this container is not done yet; try again later", file.Name);
     }
 
-    public void Dispose() => _one.Dispose();
-
     private async Task<bool> SettleAsync(FileInfo file, CancellationToken ct)
     {
-        await _one.WaitAsync(ct);
+        var mine = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (_settling.GetOrAdd(file.Name, mine.Task) is var running && running != mine.Task)
+            return await running.WaitAsync(ct);
+        var isDone = false;
+        try
+        {
+            return isDone = await SettleOneAsync(file, ct);
+        }
+        finally
+        {
+            _settling.TryRemove(file.Name, out _);
+            mine.SetResult(isDone);
+        }
+    }
+
+    /// <returns>Whether nothing of it is left to do. Throws only when <paramref name="ct"/> fires: a time that ended somewhere below is one
+    /// more reason to try again.</returns>
+    private async Task<bool> SettleOneAsync(FileInfo file, CancellationToken ct)
+    {
         try
         {
             file.Refresh();
             if (!file.Exists)
                 return true;
-            await DeleteAsync(await ReadAsync(file, ct), ct);
+            var request = await ReadAsync(file, ct);
+            await DeleteAsync(request, ct);
             file.Delete();
             Log.Settled(log, file.Name);
             return true;
         }
-        catch (Exception e) when (e is WireFormatException or CniException)
+        catch (Exception e) when (e is WireFormatException or CniException { Code: not CniCode.TryAgainLater })
         {
             // Nothing will make it readable: keep it where it is seen and stop trying.
-            file.MoveTo(file.FullName + BrokenSuffix, overwrite: true);
-            Log.Broken(log, file.FullName, e.Message);
-            return true;
+            return SetAside(file, e.Message);
         }
-        catch (Exception e) when (e is CalicoException or IOException)
+        catch (Exception e) when (!ct.IsCancellationRequested)
         {
             Log.Kept(log, file.Name, e.Message);
             return false;
         }
-        finally
+    }
+
+    private bool SetAside(FileInfo file, string reason)
+    {
+        try
         {
-            _one.Release();
+            var name = file.FullName;
+            file.MoveTo(name + BrokenSuffix, overwrite: true);
+            Log.Broken(log, name, reason);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.Kept(log, file.Name, $"{reason}; it cannot be set aside: {e.Message}");
+            return false;
+        }
+    }
+
+    private void Forget(FileInfo file)
+    {
+        try
+        {
+            file.Delete();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.Kept(log, file.Name, e.Message);
         }
     }
 

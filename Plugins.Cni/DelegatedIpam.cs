@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Calico.Plugins.Cni.Protocol;
@@ -42,7 +43,7 @@ internal static class DelegatedIpam
         {
             return e;
         }
-        catch (Exception e) when (e is OperationCanceledException or IOException or WireFormatException)
+        catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or WireFormatException)
         {
             return new CniException(CniCode.TryAgainLater, "the delegate's DEL did not come back", e.Message);
         }

@@ -13,8 +13,8 @@ internal sealed class EndpointLookup(IWorkloadNetwork network)
         ? new(Kubernetes, $"{call.Args.PodNamespace}.{call.Args.PodName}", call.InterfaceName)
         : new(Plain, call.ContainerId, call.InterfaceName);
 
-    /// <summary>The endpoint that is there, or the identity to make one under. A pod has one Calico interface, whatever it is called:
-    /// its host side is named after the pod alone, so a second name means the same endpoint.</summary>
+    /// <summary>The endpoint that is there, or the identity to make one under. A pod has one Calico interface, whatever it is called: its host
+    /// side is named after the pod alone. So what is found may be another interface than the call means, <see cref="IsAnother"/>.</summary>
     public async Task<(WorkloadEndpointId Id, Attachment? Existing)> FindAsync(CniCall call, CancellationToken ct)
     {
         var id = IdOf(call);
@@ -28,4 +28,9 @@ internal sealed class EndpointLookup(IWorkloadNetwork network)
 
         return (id, existing);
     }
+
+    /// <summary>Whether the container's interface is another than the call names. A new container of the pod may call its own as it likes:
+    /// it replaces the old life.</summary>
+    public static bool IsAnother(Attachment? existing, CniCall call) => existing is { PeerInterface.Length: > 0 }
+        && existing.Instance == call.ContainerId && existing.PeerInterface != call.InterfaceName;
 }

@@ -13,7 +13,7 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     private static readonly CniRoute DefaultIpv4 = new(new IPNetwork(IPAddress.Any, 0), null);
     private static readonly CniRoute DefaultIpv6 = new(new IPNetwork(IPAddress.IPv6Any, 0), null);
 
-    /// <summary>The profile that the network's members share, and what it says when it is made.</summary>
+    /// <summary>What the profile that the network's members share is called after, and what it says when it is made.</summary>
     public static (string Name, ProfileDefaults Defaults) ProfileOf(CniCall call, NetworkConfiguration configuration)
     {
         if (configuration.IsKubernetesPolicy && call.Args.IsKubernetes)
@@ -26,11 +26,25 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
         return (configuration.Name, new ProfileDefaults(false, own) { OpenIngress = call.Args.IsKubernetes });
     }
 
+    /// <summary>The profile that opens the published ports, where the network's does not; null: there is nothing to open.</summary>
+    /// <remarks>By what it opens, so that containers with the same ports share it, and a person finds it.</remarks>
+    public static (string Name, ProfileDefaults Defaults)? PortsProfileOf(CniCall call, NetworkConfiguration configuration)
+    {
+        if (configuration.PublishedPorts.IsEmpty || ProfileOf(call, configuration).Defaults.OpenIngress)
+            return null;
+        var ports = configuration.PublishedPorts.DistinctBy(p => (p.Protocol, p.ContainerPort)).OrderBy(p => p.Protocol).ThenBy(p => p.ContainerPort)
+            .Select(p => new PublishedPort(p.Protocol, null, 0, 0, p.ContainerPort)).ToImmutableArray();
+        var list = string.Join('.', ports.Select(p => string.Create(CultureInfo.InvariantCulture,
+            $"{(p.Protocol == ProtocolType.Tcp ? "tcp" : p.Protocol == ProtocolType.Udp ? "udp" : "sctp")}-{p.ContainerPort}")));
+        return ($"publish.{list}", new ProfileDefaults(false, ImmutableSortedDictionary<string, string>.Empty) { OpenPorts = ports });
+    }
+
     /// <param name="request">A valid ADD.</param>
     /// <param name="id">From <see cref="EndpointLookup"/>.</param>
     /// <param name="delegated">What another IPAM gave; null: ours is asked.</param>
     /// <param name="namespaceIdentity">Interfaces of one namespace share it.</param>
-    public EndpointSpec Plan(CniRequest request, WorkloadEndpointId id, CniResult? delegated, ulong namespaceIdentity)
+    /// <param name="profiles">The profiles' names in the store, in the order they are asked.</param>
+    public EndpointSpec Plan(CniRequest request, WorkloadEndpointId id, CniResult? delegated, ulong namespaceIdentity, ImmutableArray<string> profiles)
     {
         var (call, configuration) = (request.Call, request.Configuration);
         WarnOfWhatIsNotDone(configuration);
@@ -43,7 +57,7 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
             Instance = call.ContainerId,
             Network = configuration.Name,
             Namespace = call.Args.IsKubernetes ? call.Args.PodNamespace : "default",
-            Profiles = [ProfileOf(call, configuration).Name],
+            Profiles = profiles,
             Labels = configuration.Labels,
             Claim = claim,
             Unmanaged = claim is null ? [.. unmanaged.Select(a => InterfaceAddress.Host(a).ToNetwork())] : [],
@@ -84,8 +98,13 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
         };
     }
 
-    /// <summary>Upstream's handle.</summary>
-    public static string HandleOf(string network, string containerId) => $"{network}.{containerId}";
+    /// <summary>Upstream's handle. A dot in the container's id is escaped by what is in no name, or <c>a</c> with <c>b.c</c> would own
+    /// what <c>a.b</c> with <c>c</c> does; and so is an upper-case letter, because handles are compared without case: <c>Web</c> would
+    /// own what <c>web</c> does.</summary>
+    public static string HandleOf(string network, string containerId) => $"{Escape(network, "")}.{Escape(containerId, ".")}";
+
+    private static string Escape(string name, string more) =>
+        string.Concat(name.Select(c => char.IsAsciiLetterUpper(c) || more.Contains(c) ? $"%{(int)c:x2}" : $"{c}"));
 
     /// <summary>Upstream's order: the configuration's, then the file's, then the node's.</summary>
     /// <returns>Null: the node's.</returns>
@@ -135,7 +154,9 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     private static ImmutableSortedDictionary<string, string> FactsOf(CniCall call)
     {
         var facts = ImmutableSortedDictionary<string, string>.Empty.Add("containerID", call.ContainerId);
-        return call.Args.IsKubernetes ? facts.Add("pod", call.Args.PodName) : facts;
+        return call.Args.IsKubernetes ? facts.Add("pod", call.Args.PodName)
+            // podman's name of the container: people know it by that.
+            : call.Args.PodName.Length > 0 ? facts.Add("name", call.Args.PodName) : facts;
     }
 
     private ImmutableSortedDictionary<string, string> AttributesOf(CniCall call)

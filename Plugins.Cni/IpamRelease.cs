@@ -8,9 +8,11 @@ internal sealed class IpamRelease(IIpam ipam)
     /// <summary>What this container holds under this network's name.</summary>
     public async Task OfContainerAsync(CniCall call, string network, CancellationToken ct)
     {
-        // Upstream's two handles: of version 3, and of before 3.0, which was the workload's name.
-        foreach (var handle in (string[])[EndpointPlanner.HandleOf(network, call.ContainerId), EndpointLookup.IdOf(call).Workload])
-            await AllAsync(await ipam.ListAsync(handle, ct), ct);
+        // Ours, then upstream's two: of version 3, and of before 3.0, which was the workload's name. Those two can be another container's
+        // of another network as well (a.b of c, a of b.c), so the owner decides; only what upstream gave has none. Case counts here.
+        var workload = EndpointLookup.IdOf(call).Workload;
+        foreach (var handle in new[] { EndpointPlanner.HandleOf(network, call.ContainerId), $"{network}.{call.ContainerId}", workload }.Distinct())
+            await AllAsync((await ipam.ListAsync(handle, ct)).Where(l => l.Handle == handle && (l.Owner == network || l.Owner.Length == 0)), ct);
     }
 
     public async Task AllAsync(IEnumerable<AddressLease> leases, CancellationToken ct)

@@ -22,6 +22,34 @@ internal sealed class PoolFamilies(IIpam ipam)
         Check(ipv6, pools, AddressFamily.InterNetwork, "IPv6", "IPv4", "ipam.ipv6_pools");
     }
 
+    /// <summary>Why no ADD of this network can get its addresses: a pool that it names is not there or takes none, or none is left.</summary>
+    /// <returns>Null: nothing speaks against it.</returns>
+    public async Task<string?> TroubleAsync(NetworkConfiguration configuration, CancellationToken ct)
+    {
+        var wanted = configuration.Ipam;
+        if (wanted.IsDelegated)
+            return null;
+        var pools = await ipam.ListPoolsAsync(ct);
+        return TroubleOf(pools, wanted.AssignIpv4, wanted.Ipv4Pools, AddressFamily.InterNetwork, "ipam.ipv4_pools")
+            ?? TroubleOf(pools, wanted.AssignIpv6, wanted.Ipv6Pools, AddressFamily.InterNetworkV6, "ipam.ipv6_pools");
+    }
+
+    private static string? TroubleOf(ImmutableArray<AddressPool> pools, bool isAsked, ImmutableArray<string> names, AddressFamily family, string field)
+    {
+        if (!isAsked)
+            return null;
+        for (var i = 0; i < names.Length; i++)
+        {
+            var found = pools.FirstOrDefault(p => p.Name == names[i] || p.Cidr.ToString() == names[i]);
+            if (found is null or { Disabled: true })
+                return $"{field}[{i}]: the given pool ({names[i]}) does not exist, or is not enabled";
+        }
+
+        return names.IsEmpty && pools.All(p => p.Disabled || p.Cidr.BaseAddress.AddressFamily != family)
+            ? $"no IP pool of {(family == AddressFamily.InterNetwork ? "IPv4" : "IPv6")} is enabled"
+            : null;
+    }
+
     private static void Check(ImmutableArray<string> names, ImmutableArray<AddressPool> pools, AddressFamily wrong, string family, string other, string field)
     {
         for (var i = 0; i < names.Length; i++)

@@ -14,6 +14,8 @@ internal sealed class ShimConnection(Socket socket) : IDelegateRunner, IDisposab
     /// <summary>Takes most requests in the one read that can carry the descriptor.</summary>
     private const int FirstRead = 16 * 1024;
 
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(20);
+
     /// <summary>The user at the other end when it connected (unix(7)).</summary>
     public int PeerUserId
     {
@@ -48,6 +50,58 @@ internal sealed class ShimConnection(Socket socket) : IDelegateRunner, IDisposab
         {
             descriptor?.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Whether the other end is closed, so that nobody is left to read an answer.</summary>
+    public bool IsPeerGone()
+    {
+        Span<byte> one = stackalloc byte[1];
+        try
+        {
+            return socket.Poll(TimeSpan.Zero, SelectMode.SelectRead) && socket.Receive(one, SocketFlags.Peek) == 0;
+        }
+        catch (SocketException)
+        {
+            return true;
+        }
+    }
+
+    /// <summary>Returns when the other end is closed. May run beside a delegate's call: it takes no bytes.</summary>
+    public async Task UntilPeerIsGoneAsync(TimeProvider time, CancellationToken ct)
+    {
+        var one = new byte[1];
+        try
+        {
+            while (await socket.ReceiveAsync(one, SocketFlags.Peek, ct) > 0)
+            {
+                // A delegate's outcome, which its reader takes in a moment.
+                await Task.Delay(LookAgain, time, ct);
+            }
+        }
+        catch (SocketException)
+        {
+            // A reset is a close too.
+        }
+    }
+
+    /// <summary>Sends the reply and waits until the other end has read it: it closes then, and a close with bytes unread is a reset
+    /// (unix_release_sock in net/unix/af_unix.c).</summary>
+    /// <returns>False: it was not read. One that neither reads nor closes within the token's time may still read it.</returns>
+    public async Task<bool> TryReplyAsync(ShimReply reply, CancellationToken ct)
+    {
+        try
+        {
+            await SendAsync(reply.ToFrame(), CancellationToken.None);
+            return await socket.ReceiveAsync(new byte[1], ct) >= 0;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+        catch (OperationCanceledException)
+        {
+            return true;
         }
     }
 

@@ -1,24 +1,33 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Calico.Cli.Commands;
 using Calico.Cli.Commands.Ipam;
+using Calico.Cli.Input;
+using Calico.Datastore.Output;
 
 namespace Calico.Cli;
 
 /// <summary>The command line: which commands there are, and how errors leave.</summary>
 public static class CliApplication
 {
+    // A name that begins with '@' is a name, not a file of further arguments.
+    private static readonly ParserConfiguration Parsing = new() { ResponseFileTokenReplacer = null };
+
     /// <summary>Runs one command line.</summary>
     /// <returns>The exit code: 0, or 1 for every error.</returns>
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments, CliEnvironment environment, CancellationToken ct)
     {
+        var output = new EscapingWriter(environment.Output);
+        environment = environment with { Output = output, Error = new EscapingWriter(environment.Error, flushedFirst: output) };
         try
         {
-            var result = CreateRoot(environment).Parse(arguments);
-            if (result.Action is ParseErrorAction complaint)
+            var result = CreateRoot(environment).Parse(arguments, Parsing);
+            // Help and completion run whatever else is written: they do nothing.
+            var isCommand = result.Action is null or ParseErrorAction || result.Action == result.CommandResult.Command.Action;
+            if (isCommand && UsageCheck.Faults(result) is { IsEmpty: false } faults)
             {
-                // A page of help would push what is wrong off the screen.
-                complaint.ShowHelp = false;
+                throw new CliException(string.Join('\n', faults));
             }
 
             return await result.InvokeAsync(new()
@@ -31,7 +40,7 @@ public static class CliApplication
         }
         catch (CliException e)
         {
-            await (e.ToOutput ? environment.Output : environment.Error).WriteLineAsync(e.Message);
+            await environment.Error.WriteLineAsync(e.Message);
             return 1;
         }
         catch (CalicoException e)
@@ -43,28 +52,17 @@ public static class CliApplication
         {
             return 1;
         }
+        finally
+        {
+            await output.FlushAsync();
+        }
     }
 
-    private static RootCommand CreateRoot(CliEnvironment environment)
+    /// <summary>Every command with its options.</summary>
+    public static RootCommand CreateRoot(CliEnvironment environment)
     {
-        var logLevel = new Option<string>("--log-level", "-l")
+        var root = new RootCommand("Reads and changes Calico's resources, and looks into a running Calico.")
         {
-            Description = "panic, fatal, error, warn, info or debug.",
-            DefaultValueFactory = _ => "panic",
-            Recursive = true,
-        };
-        logLevel.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<string>() is var level and not ("panic" or "fatal" or "error" or "warn" or "info" or "debug"))
-            {
-                result.AddError($"unknown log level: {level}, expected one of: panic, fatal, error, warn, info, debug");
-            }
-        });
-        return new("Reads and changes Calico's resources, and looks into a running Calico.")
-        {
-            logLevel,
-            new Option<string?>("--context") { Description = "Taken and ignored: no Kubernetes datastore.", Recursive = true },
-            new Option<bool>("--allow-version-mismatch") { Description = "Taken and ignored: a mismatch only warns.", Recursive = true },
             CreateCommand.Create(environment),
             ApplyCommand.Create(environment),
             ReplaceCommand.Create(environment),
@@ -75,9 +73,26 @@ public static class CliApplication
             ValidateCommand.Create(environment),
             IpamCommand.Create(environment),
             StatusCommand.Create(environment),
+            DropsCommand.Create(environment),
             VersionCommand.Create(environment),
             CompletionCommand.Create(environment),
             CompletionCommand.CreateNames(environment),
         };
+        GlobalOptions.AddTo(root);
+        ShowHelpWhereNothingIsDone(root);
+        return root;
+    }
+
+    private static void ShowHelpWhereNothingIsDone(Command command)
+    {
+        if (command.Action is null)
+        {
+            command.SetAction(result => new HelpAction().Invoke(result));
+        }
+
+        foreach (var sub in command.Subcommands)
+        {
+            ShowHelpWhereNothingIsDone(sub);
+        }
     }
 }

@@ -10,6 +10,10 @@ public sealed record CliEnvironment
     public required TextWriter Error { get; init; }
     public required TextReader Input { get; init; }
 
+    /// <summary>Columns of the terminal; null: the output is a file or a pipe, and is as wide as it has to be. Asked only for what may
+    /// not fit, because the runtime sets the terminal up for it.</summary>
+    public Func<int?> Width { get; init; } = () => null;
+
     /// <summary>Reads an environment variable.</summary>
     public required Func<string, string?> Variable { get; init; }
 
@@ -17,6 +21,9 @@ public sealed record CliEnvironment
 
     /// <summary>Opens the store; called only by commands that need one, so that help and versions cost nothing.</summary>
     public required Func<StoreSettings, IKeyValueStore> OpenStore { get; init; }
+
+    /// <summary>Where the host process serves the embedded store.</summary>
+    public string StoreSocket { get; init; } = StoreSettings.EmbeddedEndpoint;
 
     /// <summary>The control socket of the host process.</summary>
     public string HostSocket { get; init; } = "/run/calico/host.sock";

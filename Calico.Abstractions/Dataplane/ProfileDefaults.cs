@@ -9,4 +9,8 @@ public sealed record ProfileDefaults(bool Internal, ImmutableSortedDictionary<st
 {
     /// <summary>Anybody may talk to members (upstream's CNI default under Kubernetes).</summary>
     public bool OpenIngress { get; init; }
+
+    /// <summary>Not empty: it only lets anybody in to these container ports (host ports do not count), and its members have a network's
+    /// profile before it. It is no network: no labels, nothing about what members send.</summary>
+    public ImmutableArray<PublishedPort> OpenPorts { get; init; } = [];
 }

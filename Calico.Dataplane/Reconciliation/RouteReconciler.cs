@@ -11,9 +11,10 @@ namespace Calico.Dataplane.Reconciliation;
 /// Others write here too. The wiring adds a workload's route in the send that makes the link, so whoever comes second finds it there.
 /// The kernel deletes routes with their link. BIRD writes its own, under its own protocol number, and for a workload that moved here
 /// it may still hold the same destination: ours takes its place. Only routes of our protocol number are ever deleted, and of those not
-/// the ones of a link that is wired but not published yet.
+/// the ones of a link that is wired but not published yet. Which link an endpoint's is says <see cref="KeptLinks"/>: by name it may be a
+/// stranger's.
 /// </remarks>
-internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions options, LinkLedger ledger) : IDisposable
+internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions options, LinkLedger ledger, KeptLinks kept) : IDisposable
 {
     private readonly RouteProtocol _protocol = new((byte)options.RouteProtocol);
     private readonly Dictionary<Cidr, string?> _desired = [];
@@ -79,7 +80,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     /// <summary>Compares everything with the kernel: adds what is missing, deletes what nobody wants.</summary>
     public void Resync()
     {
-        var links = socket.ListLinks().ToDictionary(l => l.Name, l => l.Index, StringComparer.Ordinal);
+        var links = socket.ListLinks().Where(IsOwn).ToDictionary(NameOf, l => l.Index, StringComparer.Ordinal);
         var there = new HashSet<Cidr>();
         using var batch = new RouteBatch();
         foreach (var route in socket.ListRoutes(new() { Table = RouteTableNumber.Main, Protocol = _protocol }))
@@ -126,7 +127,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     public void Notice(LinkState link)
     {
         using var batch = new RouteBatch();
-        foreach (var destination in _ofLink.GetValueOrDefault(link.Name, []).Where(d => !ledger.HasRoute(link.Name, d)))
+        foreach (var destination in IsOwn(link) ? _ofLink.GetValueOrDefault(NameOf(link), []).Where(d => !ledger.HasRoute(NameOf(link), d)) : [])
         {
             Write(batch, destination, link);
         }
@@ -141,11 +142,16 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         {
             batch.ReplaceRoute(new() { Destination = destination.ToNetwork(), Kind = RouteKind.Blackhole, Protocol = _protocol });
         }
-        else if (socket.FindLink(name) is { IsUp: true } link)
+        else if ((kept.Find(name) is { } own ? socket.FindLink(own.Index) : socket.FindLink(name)) is { IsUp: true } link)
         {
             Write(batch, destination, link);
         }
     }
+
+    private string NameOf(LinkState link) => kept.Find(link.Index)?.Name ?? link.Name;
+
+    /// <summary>Not a stranger's that has the name of one that is kept.</summary>
+    private bool IsOwn(LinkState link) => kept.Find(link.Name) is not { } own || own.Index == link.Index || kept.Find(link.Index) is not null;
 
     private void Write(RouteBatch batch, Cidr destination, LinkState link) =>
         batch.ReplaceRoute(new() { Destination = destination.ToNetwork(), LinkIndex = link.Index, Protocol = _protocol });

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text;
 using Calico.Dataplane.Translation;
 using Calico.Linux.Nftables;
@@ -55,6 +56,9 @@ internal sealed class TableReconciler(NftSocket socket) : IDisposable
         }
         Commit(actual.Generation);
     }
+
+    /// <summary>What of our rules' needs the kernel has not.</summary>
+    public ImmutableArray<string> FindMissing() => KernelNeeds.FindMissing(socket, KernelNeeds.Expressions);
 
     /// <summary>Whose notices are our own doing.</summary>
     public uint PortId => socket.PortId;

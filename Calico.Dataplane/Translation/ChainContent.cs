@@ -8,11 +8,25 @@ internal sealed class ChainContent(ChainHook? hook)
 {
     public ChainHook? Hook => hook;
 
-    public ImmutableArray<NftRule> Rules { get; set; } = [];
+    public ImmutableArray<NftRule> Rules
+    {
+        get;
+        set
+        {
+            field = value;
+            Identities = [.. value.Select(RuleIdentity.Of)];
+        }
+    } = [];
 
-    /// <summary>Comments of the rules in the kernel, in order; null: the chain is not there.</summary>
-    public ImmutableArray<string>? InKernel { get; set; }
+    /// <summary>Of <see cref="Rules"/>, in order.</summary>
+    public ImmutableArray<RuleIdentity> Identities { get; private set; } = [];
 
-    public bool IsSettled => InKernel is { } kernel && kernel.Length == Rules.Length
-        && kernel.AsSpan().SequenceEqual(Rules.Select(r => r.Comment!).ToArray());
+    /// <summary>The rules in the kernel, in order; null: the chain is not there.</summary>
+    public ImmutableArray<RuleIdentity>? InKernel { get; set; }
+
+    public bool IsSettled => InKernel is { } kernel && kernel.AsSpan().SequenceEqual(Identities.AsSpan());
+
+    /// <summary>Whether a chain of the kernel enters packets as this one should: where, when, and what its end does.</summary>
+    public bool Matches(NftChain chain) => chain.Unusual.Length == 0 && chain.Hook == hook?.Hook && (hook is null
+        || (chain.Priority == hook.Priority && !chain.PolicyDrop && string.Equals(hook.Type.ToString(), chain.Type, StringComparison.OrdinalIgnoreCase)));
 }

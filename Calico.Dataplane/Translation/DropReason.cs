@@ -6,6 +6,7 @@ namespace Calico.Dataplane.Translation;
 internal static class DropReason
 {
     public const string AntiSpoof = "anti-spoof";
+    public const string Martian = "martian";
     public const string RouterAdvertisement = "ra";
     public const string DhcpServer = "dhcp-server";
     public const string Encapsulation = "encap-source";
@@ -19,6 +20,6 @@ internal static class DropReason
 
     public static readonly ImmutableArray<string> All =
     [
-        AntiSpoof, RouterAdvertisement, DhcpServer, Encapsulation, UnknownEndpoint, Invalid, Policy, Unusable, ProfileNone, NotLabelled, HostAction,
+        AntiSpoof, Martian, RouterAdvertisement, DhcpServer, Encapsulation, UnknownEndpoint, Invalid, Policy, Unusable, ProfileNone, NotLabelled, HostAction,
     ];
 }

@@ -19,6 +19,11 @@ internal sealed class IpSetTranslator(Ruleset ruleset)
         ? (ranges.Any(r => !r.IsIpv6), ranges.Any(r => r.IsIpv6))
         : (false, false);
 
+    /// <summary>Whether a set holds an address, or address, protocol and port; of a set of ranges, whether one of them holds the address.</summary>
+    public bool Contains(string id, IpSetMember member) => _types.TryGetValue(id, out var type) && (type == IpSetType.Nets
+        ? _ranges.TryGetValue(id, out var ranges) && ranges.Any(r => r.Contains(member.Address))
+        : ruleset.Sets[Names.IpSet(id, type, member.Address.IsIpv6)].Contains(Element(member)));
+
     public void Apply(IpSetUpdate update)
     {
         if (_types.TryAdd(update.Id, update.Type))

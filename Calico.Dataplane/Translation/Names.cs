@@ -15,6 +15,8 @@ internal static class Names
     public const string Input = "input";
     public const string NatPostrouting = "nat-postrouting";
     public const string WorkloadRaw = "wl-raw";
+    public const string Martian4 = "wl-martian4";
+    public const string Martian6 = "wl-martian6";
     public const string WorkloadEgress = "wl-egress";
     public const string WorkloadIngress = "wl-ingress";
     public const string WorkloadToHost = "wl-to-host";
@@ -27,6 +29,10 @@ internal static class Names
     public const string IngressPrograms = "ingress-programs";
     public const string Programs = "programs";
     public const string Established = "ct-first";
+
+    /// <summary>First bytes of the addresses that <see cref="Martian4"/> and <see cref="Martian6"/> judge.</summary>
+    public const string MartianHeads4 = "martian-heads4";
+    public const string MartianHeads6 = "martian-heads6";
     public const string AllowedSources4 = "allowed-sources4";
     public const string AllowedSources6 = "allowed-sources6";
 

@@ -13,6 +13,9 @@ internal sealed class RuleBuilder
     private const byte FamilyIpv6 = 10;
     private const int IcmpV6 = 58;
 
+    /// <summary>RTN_LOCAL of uapi rtnetlink.h.</summary>
+    private const uint RouteTypeLocal = 2;
+
     private static readonly NftRegister Scratch = NftRegister.Wide(1);
     private static readonly NftRegister Word0 = NftRegister.Word(0);
 
@@ -49,6 +52,10 @@ internal sealed class RuleBuilder
 
     public RuleBuilder OutgoingPrefix(string prefix) =>
         Add(Meta.Load(MetaKey.OutgoingName, Scratch), Compare.Equal(Scratch, NftValue.LinkNamePrefix(prefix)));
+
+    /// <summary>The link's group is this even number or the next.</summary>
+    public RuleBuilder GroupOrNext(MetaKey key, uint group) =>
+        Add(Meta.Load(key, Scratch), Bitwise.And(Scratch, NftValue.Native(~1u)), Compare.Equal(Scratch, NftValue.Native(group)));
 
     public RuleBuilder NameIn(MetaKey name, string set) => Add(Meta.Load(name, Scratch), Lookup.In(set, Scratch));
 
@@ -138,6 +145,18 @@ internal sealed class RuleBuilder
         return Add(Meta.Load(MetaKey.Mark, saved), Meta.Load(name, key), Lookup.Data(programs, key, number), Meta.Set(MetaKey.Mark, number),
             Meta.Load(MetaKey.Mark, Word0), Meta.Set(MetaKey.Mark, saved), Lookup.Verdict(verdicts, Word0));
     }
+
+    /// <summary>Looks the first byte of the destination up; the rest of the key is zero.</summary>
+    public RuleBuilder DestinationHeadIn(bool isIpv6, string set)
+    {
+        var mask = new byte[isIpv6 ? 16 : 4];
+        mask[0] = 0xff;
+        return Family(isIpv6).LoadAddress(isSource: false, isIpv6).Add(Bitwise.And(Scratch, new(mask)), Lookup.In(set, Scratch));
+    }
+
+    /// <summary>The destination is no address of this host.</summary>
+    public RuleBuilder DestinationIsNotLocal() => Add(
+        new Fib(FibInput.Destination, FibResult.AddressType, Scratch), Compare.NotEqual(Scratch, NftValue.Native(RouteTypeLocal)));
 
     /// <summary>The packet's source is not reached through where the packet came from.</summary>
     public RuleBuilder Spoofed() => Add(Fib.ReversePath(Scratch), Compare.Equal(Scratch, NftValue.Native(0)));

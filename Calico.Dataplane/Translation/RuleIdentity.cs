@@ -5,10 +5,13 @@ using Calico.Linux.Nftables;
 
 namespace Calico.Dataplane.Translation;
 
-/// <summary>The comment by which a rule of ours is recognised in the kernel: a hash of its content, then words for people.</summary>
-internal static class RuleIdentity
+/// <summary>What makes a rule in the kernel the one that is desired: what its expressions do, and its comment.</summary>
+/// <remarks>The comment, a hash of the content and then words for people, says that a rule was ours when it was written. Only the
+/// expressions say what it does now: a listing that nft restores keeps the comments, and not everything that it stands for.</remarks>
+internal readonly record struct RuleIdentity(string? Comment, NftRuleContent Content)
 {
-    private const string Prefix = "cali:";
+    /// <summary>What the comment of every rule of ours begins with, in every version.</summary>
+    public const string Prefix = "cali:";
 
     /// <summary>Of 21 base64 characters: 72 bits, so that two contents of one place never share it.</summary>
     private const int HashCharacters = 12;
@@ -16,7 +19,11 @@ internal static class RuleIdentity
     /// <summary>nft shows no longer ones.</summary>
     private const int MaxBytes = 127;
 
-    /// <summary>The rule with its identity; <see cref="NftRule.Comment"/> holds the words until then.</summary>
+    public static RuleIdentity Of(NftRule rule) => new(rule.Comment, NftRuleContent.Of(rule));
+
+    public static RuleIdentity Of(NftRuleState rule) => new(rule.Comment, rule.Content);
+
+    /// <summary>The rule with its comment; <see cref="NftRule.Comment"/> holds the words until then.</summary>
     public static NftRule Mark(NftRule rule)
     {
         if (rule.Comment?.StartsWith(Prefix, StringComparison.Ordinal) == true)

@@ -6,10 +6,9 @@ namespace Calico.Dataplane.Translation;
 /// <summary>What our table should hold, and how it differs from the kernel.</summary>
 /// <remarks>
 /// Nobody adds a rule to the kernel; they change what is desired here, and <see cref="Write"/> turns the difference into one
-/// transaction. A rule is recognised by its comment, which holds a hash of its content: the kernel's own listing of an expression is
-/// not what was sent, and a rule of a stranger has no such comment.
+/// transaction. The kernel is compared by what acts (<see cref="Rebase"/>): names and comments are what a stranger's change leaves as it was.
 /// </remarks>
-internal sealed class Ruleset(NftTable table)
+internal sealed partial class Ruleset(NftTable table)
 {
     private readonly Dictionary<string, ChainContent> _chains = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SetContent> _sets = new(StringComparer.Ordinal);
@@ -42,7 +41,7 @@ internal sealed class Ruleset(NftTable table)
             if (_doomedChains.Remove(name))
             {
                 // It was to be deleted and is wanted again: its rules in the kernel are not worth comparing.
-                chain.InKernel = ["?"];
+                chain.InKernel = [default];
             }
         }
         chain.Rules = [.. rules.Select(RuleIdentity.Mark)];
@@ -73,10 +72,8 @@ internal sealed class Ruleset(NftTable table)
     {
         if (!_sets.TryGetValue(definition.Name, out var set))
         {
-            if (_doomedSets.Remove(definition.Name, out set) && set is null)
-            {
-                throw new InvalidOperationException($"set {definition.Name} is wanted again before what the kernel holds was compared");
-            }
+            // Where only the kernel knows its content, a refusal stood between, and the kernel is compared before anything is written.
+            _doomedSets.Remove(definition.Name, out set);
             _sets.Add(definition.Name, set ??= new(definition));
             _touchedSets.Add(definition.Name);
         }
@@ -167,7 +164,7 @@ internal sealed class Ruleset(NftTable table)
         _recreates = false;
         foreach (var name in _touchedChains)
         {
-            _chains[name].InKernel = [.. _chains[name].Rules.Select(r => r.Comment!)];
+            _chains[name].InKernel = _chains[name].Identities;
         }
         foreach (var name in _touchedSets)
         {
@@ -179,100 +176,6 @@ internal sealed class Ruleset(NftTable table)
         }
         _touchedChains.Clear();
         _touchedSets.Clear();
-        _doomedChains.Clear();
-        _doomedSets.Clear();
-        _doomedCounters.Clear();
-    }
-
-    /// <summary>Takes what the kernel really holds as the base of the difference.</summary>
-    /// <param name="actual">Null: there is no such table.</param>
-    public void Rebase(NftTableState? actual)
-    {
-        ForgetKernel();
-        if (actual is null)
-        {
-            return;
-        }
-        _tableInKernel = true;
-        RebaseChains(actual);
-        foreach (var set in actual.Sets)
-        {
-            if (!_sets.TryGetValue(set.Name, out var content))
-            {
-                _doomedSets.Add(set.Name, null);
-            }
-            else if (!set.Matches(content.Definition))
-            {
-                _recreates = true;
-            }
-            else
-            {
-                content.Rebase(actual.Elements[set.Name]);
-                if (content.IsSettled)
-                {
-                    _touchedSets.Remove(set.Name);
-                }
-            }
-        }
-        foreach (var counter in actual.Counters)
-        {
-            if (_counters.ContainsKey(counter.Name))
-            {
-                _counters[counter.Name] = true;
-            }
-            else
-            {
-                _doomedCounters.Add(counter.Name);
-            }
-        }
-    }
-
-    /// <summary>The next transaction deletes the table and makes it anew: the way out when the difference is refused again and
-    /// again.</summary>
-    public void Recreate() => _recreates = true;
-
-    private void RebaseChains(NftTableState actual)
-    {
-        var rules = actual.Rules.ToLookup(r => r.Chain, r => r.Comment ?? "");
-        foreach (var chain in actual.Chains)
-        {
-            if (!_chains.TryGetValue(chain.Name, out var content))
-            {
-                _doomedChains.Add(chain.Name);
-                continue;
-            }
-            // Hook and priority cannot be changed in place; order between chains is what the whole schema rests on.
-            if (content.Hook?.Hook != chain.Hook || (content.Hook is { } hook
-                && (hook.Priority != chain.Priority || !string.Equals(hook.Type.ToString(), chain.Type, StringComparison.OrdinalIgnoreCase))))
-            {
-                _recreates = true;
-            }
-            content.InKernel = [.. rules[chain.Name]];
-            if (content.IsSettled)
-            {
-                _touchedChains.Remove(chain.Name);
-            }
-        }
-    }
-
-    /// <summary>As if the table were not there.</summary>
-    private void ForgetKernel()
-    {
-        _tableInKernel = false;
-        foreach (var (name, chain) in _chains)
-        {
-            chain.InKernel = null;
-            _touchedChains.Add(name);
-        }
-        foreach (var (name, set) in _sets)
-        {
-            set.Rebase(null);
-            _touchedSets.Add(name);
-        }
-        foreach (var name in _counters.Keys.ToList())
-        {
-            _counters[name] = false;
-        }
         _doomedChains.Clear();
         _doomedSets.Clear();
         _doomedCounters.Clear();

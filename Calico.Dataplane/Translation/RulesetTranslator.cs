@@ -34,6 +34,15 @@ internal sealed class RulesetTranslator
     /// <summary>Endpoints whose policy the table holds.</summary>
     public IReadOnlyCollection<WorkloadEndpointId> Endpoints => _endpoints.Keys;
 
+    /// <summary>What they are.</summary>
+    public IEnumerable<EndpointUpdate> Updates => _endpoints.Values.Select(e => e.Update);
+
+    /// <summary>What of the node's configuration is in force.</summary>
+    public NodeSettings Settings => _settings;
+
+    /// <summary>Whether an IP set holds a member.</summary>
+    public bool IsMember(string setId, IpSetMember member) => _sets.Contains(setId, member);
+
     /// <summary>What is desired for an endpoint; null: nothing.</summary>
     public EndpointUpdate? Find(WorkloadEndpointId id) => _endpoints.GetValueOrDefault(id)?.Update;
 

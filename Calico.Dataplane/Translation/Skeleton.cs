@@ -11,7 +11,7 @@ namespace Calico.Dataplane.Translation;
 /// connection it belongs to. Accept ends only its base chain, so the sender's policy (filter - 1) and the receiver's (filter) both
 /// judge local traffic. An unknown name with our prefix drops. docs/design/dataplane.md has the picture.
 /// </remarks>
-internal sealed class Skeleton(Ruleset ruleset, DataplaneOptions options)
+internal sealed partial class Skeleton(Ruleset ruleset, DataplaneOptions options)
 {
     private const int RawPriority = -300;
     private const int FilterPriority = 0;
@@ -34,6 +34,7 @@ internal sealed class Skeleton(Ruleset ruleset, DataplaneOptions options)
         ruleset.SetChain(Names.Invalid, [new RuleBuilder().Drop(DropReason.Invalid)]);
         ruleset.ReplaceElements(Names.Established, Established(settings));
         ruleset.SetChain(Names.NotLabelled, [new RuleBuilder().Drop(DropReason.NotLabelled)]);
+        DefineMartians();
         ruleset.SetChain(Names.WorkloadEgress, Workload(MetaKey.IncomingName, Names.EgressPrograms));
         ruleset.SetChain(Names.WorkloadIngress, Workload(MetaKey.OutgoingName, Names.IngressPrograms));
         ruleset.SetChain(Names.WorkloadToHost, WorkloadToHost(settings));
@@ -46,6 +47,7 @@ internal sealed class Skeleton(Ruleset ruleset, DataplaneOptions options)
     public void DefineWorkloadRaw(NodeSettings settings, (bool Ipv4, bool Ipv6) allowsSources)
     {
         var rules = ImmutableArray.CreateBuilder<NftRule>();
+        rules.AddRange(DispatchMartians());
         rules.Add(new RuleBuilder().IcmpV6Types(134, 134).Drop(DropReason.RouterAdvertisement));
         rules.Add(new RuleBuilder().Udp(67, 68).Drop(DropReason.DhcpServer));
         rules.Add(new RuleBuilder().Udp(547, 546).Drop(DropReason.DhcpServer));
@@ -95,6 +97,8 @@ internal sealed class Skeleton(Ruleset ruleset, DataplaneOptions options)
         [
             new RuleBuilder().ClearMark(OwnBits(options.MarkMask)).End("", []),
             new RuleBuilder().IncomingPrefix(prefix).Goto(Names.WorkloadRaw),
+            // Renamed by a stranger: what policy goes by is gone, and its link is a workload's all the same.
+            new RuleBuilder().GroupOrNext(MetaKey.IncomingGroup, options.LinkGroup).Drop(DropReason.UnknownEndpoint),
         ], new(NftChainType.Filter, NftHook.Prerouting, RawPriority));
         ruleset.SetChain(Names.ForwardEgress,
         [
@@ -105,6 +109,7 @@ internal sealed class Skeleton(Ruleset ruleset, DataplaneOptions options)
         [
             new RuleBuilder().NameIn(MetaKey.OutgoingName, Names.Workloads).Goto(Names.WorkloadIngress),
             new RuleBuilder().OutgoingPrefix(prefix).Drop(DropReason.UnknownEndpoint),
+            new RuleBuilder().GroupOrNext(MetaKey.OutgoingGroup, options.LinkGroup).Drop(DropReason.UnknownEndpoint),
         ], new(NftChainType.Filter, NftHook.Forward, FilterPriority));
         ruleset.SetChain(Names.InputEgress,
         [

@@ -12,45 +12,63 @@ internal static class WiringMessages
     private const int LoopbackIndex = 1;
 
     /// <summary>Upstream's, the same on every host side.</summary>
-    private static readonly PhysicalAddress HostMac = new([0xee, 0xee, 0xee, 0xee, 0xee, 0xee]);
+    public static readonly PhysicalAddress HostMac = new([0xee, 0xee, 0xee, 0xee, 0xee, 0xee]);
 
     /// <summary>The workload's IPv6 gateway.</summary>
-    private static readonly IPAddress HostLinkLocal = LinkLocalOf(HostMac);
+    public static readonly IPAddress HostLinkLocal = LinkLocalOf(HostMac);
+
+    /// <summary>Of every host side, from its wiring on.</summary>
+    public static readonly Ipv4LinkSettings HostSettings = new() { Forwarding = true, ProxyArp = true, RouteLocalnet = false };
+
+    /// <summary>Below 256 bytes (IFALIASZ) whatever the characters are.</summary>
+    private const int MaxAlias = 80;
 
     public static bool HasIpv6(WiringRequest request) => request.Addresses.Any(IsIpv6);
 
+    /// <summary>By which a restarted process knows a link that was renamed: its name, then its endpoint for people.</summary>
+    public static string AliasOf(WiringRequest request)
+    {
+        var text = $"{request.HostInterface} {request.Id}";
+        return text.Length <= MaxAlias ? text : text[..MaxAlias];
+    }
+
+    /// <summary>The workload's IPv6 gateway, on the host's side.</summary>
+    public static InterfaceAddress HostAddress(int index) => new()
+    {
+        LinkIndex = index, Address = HostLinkLocal, PrefixLength = 64, Scope = RouteScope.Link, SkipDuplicateDetection = true,
+    };
+
     /// <summary>On the host's socket: the pair, its settings, its routes. The peer's index is the next one, never the same: the kernel
     /// takes a link whose peer has its own index for a plain one, and its carrier for less urgent (linkwatch_urgent_event).</summary>
-    public static RouteBatch HostSide(WiringRequest request, int index, RouteProtocol protocol, bool hasIpv6)
+    public static RouteBatch HostSide(WiringRequest request, int index, DataplaneOptions options, bool hasIpv6)
     {
         var batch = new RouteBatch();
         batch.AddVeth(new()
         {
             Name = request.HostInterface, Index = index, Mac = HostMac, Mtu = request.Mtu, Up = true, QueuePairs = request.NumQueues,
+            Group = options.LinkGroup,
             PeerName = request.PeerInterface, PeerIndex = index + 1, PeerMac = request.Mac, PeerNamespace = request.Namespace,
         });
         // The peer is still down, so there is no carrier and IPv6 has not begun: no address of its own making comes into the way.
         batch.ChangeLink(new()
         {
             Index = index,
-            Ipv4 = new() { Forwarding = true, ProxyArp = true, RouteLocalnet = true },
+            Alias = AliasOf(request),
+            Ipv4 = HostSettings,
             AddressGeneration = hasIpv6 ? AddressGenerationMode.None : null,
         });
         if (hasIpv6)
         {
             // Without IPv6 addresses too: what any kernel says on a new link (MLD, router solicitation) would count as spoofed otherwise,
             // because no route leads back to its link-local source.
-            batch.AddAddress(new()
-            {
-                LinkIndex = index, Address = HostLinkLocal, PrefixLength = 64, Scope = RouteScope.Link, SkipDuplicateDetection = true,
-            });
+            batch.AddAddress(HostAddress(index));
         }
         foreach (var address in request.Addresses)
         {
             // BIRD may hold it still, if the workload was elsewhere before: ours takes its place.
             batch.ReplaceRoute(new()
             {
-                Destination = address, LinkIndex = index, Protocol = protocol, Scope = IsIpv6(address) ? null : RouteScope.Link,
+                Destination = address, LinkIndex = index, Protocol = new((byte)options.RouteProtocol), Scope = IsIpv6(address) ? null : RouteScope.Link,
             });
         }
         return batch;

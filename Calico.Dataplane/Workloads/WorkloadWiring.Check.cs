@@ -17,10 +17,20 @@ public sealed partial class WorkloadWiring
         try
         {
             var differences = ImmutableArray.CreateBuilder<string>();
-            var link = _socket.FindLink(request.HostInterface);
+            var link = FindHostSide(request.HostInterface);
             if (link is null)
             {
                 return [$"host interface {request.HostInterface} is not there"];
+            }
+
+            if (link.Name != request.HostInterface)
+            {
+                differences.Add($"host interface {request.HostInterface} is called {link.Name}");
+            }
+
+            if (request.Mtu != 0 && link.Mtu != request.Mtu)
+            {
+                differences.Add($"host interface {request.HostInterface} has MTU {link.Mtu}; it was given {request.Mtu}");
             }
 
             if (!link.IsUp)
@@ -74,9 +84,14 @@ public sealed partial class WorkloadWiring
                 differences.Add($"interface {request.PeerInterface} is down");
             }
 
+            if (request.Mtu != 0 && peer.Mtu != request.Mtu)
+            {
+                differences.Add($"interface {request.PeerInterface} has MTU {peer.Mtu}; it was given {request.Mtu}");
+            }
+
             if (!peer.Mac.Equals(request.Mac))
             {
-                differences.Add($"interface {request.PeerInterface} has MAC {peer.Mac}; it was given {request.Mac}");
+                differences.Add($"interface {request.PeerInterface} has MAC {MacText.Of(peer.Mac)}; it was given {MacText.Of(request.Mac)}");
             }
 
             var addresses = inside.ListAddresses(peer.Index).Select(a => a.Address).ToHashSet();

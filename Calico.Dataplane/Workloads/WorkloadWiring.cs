@@ -9,6 +9,7 @@ using Calico.Linux.Netlink;
 using Calico.Linux.Route;
 using Calico.Linux.Sysctls;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 
 namespace Calico.Dataplane.Workloads;
 
@@ -32,23 +33,26 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     /// <summary>A name that is taken may be a leftover's: it is removed and the pair tried again, twice.</summary>
     private const int Attempts = 3;
 
+    /// <summary>RFC 8200, 5: the kernel takes IPv6 off a link below it.</summary>
+    private const int LeastIpv6Mtu = 1280;
+
     private readonly HostNetwork _network;
     private readonly DataplaneOptions _options;
     private readonly LinkLedger _ledger;
+    private readonly KeptLinks _links;
+    private readonly DataplaneLoop _loop;
     private readonly RouteSocket _socket;
     private readonly LinkReaper _reaper;
     private readonly SemaphoreSlim _turn = new(1, 1);
-    private readonly bool _hasIpv6;
     private int _nextIndex;
 
     public WorkloadWiring(DataplaneLoop loop, HostNetwork network, DataplaneOptions options, TimeProvider time, ILoggerFactory loggers)
     {
-        (_network, _options, _ledger) = (network, options, loop.Ledger);
+        (_network, _options, _ledger, _links, _loop) = (network, options, loop.Ledger, loop.Links, loop);
         _socket = network.Run(() => RouteSocket.Open());
         // Not the reaper's: that a link has gone at last is news.
         loop.IgnoreDoingsOf(_socket.PortId);
         _reaper = new(network.Run(() => RouteSocket.Open()), options, time, loggers.CreateLogger<LinkReaper>());
-        _hasIpv6 = network.Run(() => NetworkSysctls.Read("net/ipv6/conf/default/accept_ra")) is not null;
         // A restarted process must not begin where its predecessor did; pairs take two, the host's even.
         _nextIndex = Random.Shared.Next(FirstIndex, LastIndex) & ~1;
     }
@@ -98,7 +102,21 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         await _turn.WaitAsync(ct);
         try
         {
-            if (_socket.FindLink(hostInterface) is not { } link)
+            Unwire(hostInterface, peerInterface, namespacePath, namespaceInode);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private void Unwire(string hostInterface, string peerInterface, string? namespacePath, ulong namespaceInode)
+    {
+        try
+        {
+            var found = FindHostSide(hostInterface);
+            _links.Take(hostInterface);
+            if (found is not { } link)
             {
                 _ledger.Remove(hostInterface);
                 return;
@@ -118,6 +136,26 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         {
             throw Refused($"take away {hostInterface}", e);
         }
+    }
+
+    /// <summary>Takes a link away that no endpoint has.</summary>
+    /// <param name="hostInterface">Host side.</param>
+    /// <param name="isOwned">Asked once more when no wiring is under way: a new endpoint may have got the name since the link was listed.</param>
+    /// <param name="ct">Cancels the wait for other wirings.</param>
+    /// <returns>Whether it was taken.</returns>
+    public async Task<bool> TakeOrphanAsync(string hostInterface, Func<string, bool> isOwned, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(isOwned);
+        await _turn.WaitAsync(ct);
+        try
+        {
+            if (isOwned(hostInterface))
+            {
+                return false;
+            }
+            Unwire(hostInterface, "", null, 0);
+            return true;
+        }
         finally
         {
             _turn.Release();
@@ -134,7 +172,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         _turn.Wait();
         try
         {
-            return _socket.FindLink(hostInterface) is { } link && link.Group != _options.ReapGroup;
+            return FindHostSide(hostInterface) is { } link && link.Group != _options.ReapGroup;
         }
         finally
         {
@@ -142,7 +180,47 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         }
     }
 
-    /// <summary>Names of the links with our prefix that are not on their way out.</summary>
+    /// <summary>Whether a link of that name is there, not on its way out, and its other end is in the open namespace. Neither a namespace's
+    /// inode nor its name says so: both are used again.</summary>
+    public bool LeadsTo(string hostInterface, SafeFileHandle openNamespace)
+    {
+        _turn.Wait();
+        try
+        {
+            return FindHostSide(hostInterface) is { } link && link.Group != _options.ReapGroup && LeadsTo(link, openNamespace);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>After a restart: links that a former process wired are kept as they were, from now on. One that was renamed meanwhile is
+    /// known by its alias.</summary>
+    public void Adopt(IEnumerable<WiringRequest> wired)
+    {
+        _turn.Wait();
+        try
+        {
+            var links = _socket.ListLinks().Where(l => l.Kind == "veth" && l.Group != _options.ReapGroup).ToList();
+            foreach (var request in wired)
+            {
+                var link = links.Find(l => l.Name == request.HostInterface)
+                    ?? links.Find(l => l.Group == _options.LinkGroup && l.Alias.StartsWith(request.HostInterface + " ", StringComparison.Ordinal));
+                if (link is not null)
+                {
+                    Keep(request, link.Index);
+                }
+            }
+        }
+        finally
+        {
+            _turn.Release();
+        }
+        _loop.LookAtLinks();
+    }
+
+    /// <summary>Names of the links with our prefix, or made by us, that are not on their way out.</summary>
     public ImmutableArray<string> ListLinks()
     {
         _turn.Wait();
@@ -150,8 +228,8 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         {
             return [.. _socket.ListLinks()
                 .Where(l => l.Kind == "veth" && l.Group != _options.ReapGroup
-                    && l.Name.StartsWith(_options.InterfacePrefix, StringComparison.Ordinal))
-                .Select(l => l.Name)];
+                    && (l.Group == _options.LinkGroup || l.Name.StartsWith(_options.InterfacePrefix, StringComparison.Ordinal)))
+                .Select(l => _links.Find(l.Index)?.Name ?? l.Name)];
         }
         finally
         {
@@ -181,6 +259,12 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     {
         reaps = false;
         index = _nextIndex = _nextIndex + 2 < LastIndex ? _nextIndex + 2 : FirstIndex;
+        if (_links.Take(request.HostInterface) is { } former)
+        {
+            // Whatever it is called by now.
+            _socket.Execute(b => b.DeleteLink(former.Index), Errno.NoDevice);
+        }
+        var hasIpv6 = WillHaveIpv6(request);
         // Meanwhile the kernel makes the pair.
         var opening = BeginInside(request);
         try
@@ -190,7 +274,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                 // The workload's side takes over what its namespace says of IPv6 when it is made.
                 opening?.Wait();
             }
-            using var batch = WiringMessages.HostSide(request, index, new((byte)_options.RouteProtocol), _hasIpv6);
+            using var batch = WiringMessages.HostSide(request, index, _options, hasIpv6);
             _ledger.Add(request.HostInterface, index, new([.. request.Addresses.Select(Cidr.From)]));
             var outcome = _socket.Send(batch);
             if (!outcome.Succeeded(0))
@@ -200,9 +284,9 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                 return false;
             }
             outcome.ThrowIfFailed();
-            if (_hasIpv6)
+            if (hasIpv6)
             {
-                _network.Run(() => Write($"net/ipv6/conf/{request.HostInterface}/accept_ra", "0"));
+                _network.Run(() => Settle($"net/ipv6/conf/{request.HostInterface}/accept_ra", "0"));
             }
             if (opening?.Wait() is { } inside)
             {
@@ -213,6 +297,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                 using var neighbours = WiringMessages.Neighbours(request, index);
                 _socket.Execute(neighbours);
             }
+            Keep(request, index);
             return true;
         }
         catch (RouteBatchException e) when (attempt == 1 && request.Namespace is not null && e.Failure.Errno == Errno.Exists)
@@ -232,6 +317,13 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             Close(opening);
         }
     }
+
+    private void Keep(WiringRequest request, int index) => _links.Add(
+        new(request.HostInterface, index, WiringMessages.AliasOf(request), request.Mtu, WiringMessages.HasIpv6(request)));
+
+    /// <summary>The link that was wired under this name, whatever it is called now.</summary>
+    private LinkState? FindHostSide(string hostInterface) =>
+        (_links.Find(hostInterface) is { } kept ? _socket.FindLink(kept.Index) : null) ?? _socket.FindLink(hostInterface);
 
     private void Undo(WiringRequest request, int index)
     {
@@ -270,14 +362,14 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             if (WiringMessages.HasIpv6(request))
             {
                 // Runtimes turn IPv6 off where their own network has none. "all" is the default of new links too (addrconf_disable_ipv6).
-                Write("net/ipv6/conf/all/disable_ipv6", "0");
+                Settle("net/ipv6/conf/all/disable_ipv6", "0");
             }
             if (request.AllowForwarding)
             {
-                Write("net/ipv4/ip_forward", "1");
+                Settle("net/ipv4/ip_forward", "1");
                 if (WiringMessages.HasIpv6(request))
                 {
-                    Write("net/ipv6/conf/all/forwarding", "1");
+                    Settle("net/ipv6/conf/all/forwarding", "1");
                 }
             }
             return RouteSocket.OpenBrief();
@@ -329,7 +421,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         try
         {
             using var file = NetworkNamespaceFile.Open(namespacePath);
-            if (file.Identity.Inode != namespaceInode)
+            if (file.Identity.Inode != namespaceInode || !LeadsTo(link, file.Descriptor))
             {
                 return;
             }
@@ -345,9 +437,34 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         }
     }
 
-    private static bool Write(string key, string value)
+    private bool LeadsTo(LinkState link, SafeFileHandle openNamespace) =>
+        link.PeerNamespaceId is { } id && _socket.FindNamespaceId(openNamespace) == id;
+
+    /// <summary>Whether the pair's host side begins with IPv6: a new link is as <c>default</c> says at that moment, and IPv6 has a least MTU.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Unsupported"/>: it does not, and IPv6 addresses are asked for.</exception>
+    private bool WillHaveIpv6(WiringRequest request)
     {
-        NetworkSysctls.Write(key, value);
+        var obstacle = _network.Run(() => NetworkSysctls.Read("net/ipv6/conf/default/disable_ipv6")) switch
+        {
+            null => "this host's kernel runs without IPv6 (ipv6.disable=1 on its command line, or no module)",
+            "0" when request.Mtu is 0 or >= LeastIpv6Mtu => null,
+            "0" => $"its MTU would be {request.Mtu}, and IPv6 needs {LeastIpv6Mtu} (RFC 8200)",
+            _ => "net.ipv6.conf.default.disable_ipv6 is 1 on this host; 'sysctl -w net.ipv6.conf.all.disable_ipv6=0' turns it on, for default too",
+        };
+        if (obstacle is not null && WiringMessages.HasIpv6(request))
+        {
+            throw new CalicoException(Problem.Unsupported, $"IPv6 addresses are asked for {request.Id}, and an interface of this host has no IPv6: {obstacle}");
+        }
+        return obstacle is null;
+    }
+
+    /// <summary>Writes only what is otherwise: /proc/sys may be read-only where nothing has to be changed.</summary>
+    private static bool Settle(string key, string value)
+    {
+        if (NetworkSysctls.Read(key) != value)
+        {
+            NetworkSysctls.Write(key, value);
+        }
         return true;
     }
 

@@ -49,5 +49,5 @@ internal sealed record EtcdEndpoint(string Text, Uri Address, string? SocketPath
         && uri.Host.Length > 0 && uri.UserInfo.Length == 0 && uri.PathAndQuery == "/";
 
     private static CalicoException Bad(string text) =>
-        new(Problem.Invalid, $"etcd endpoint \"{text}\": write http://host:port, https://host:port or unix:///path", "etcdEndpoints");
+        new(Problem.Invalid, $"etcd endpoint \"{Secret.Mask(text)}\": write http://host:port, https://host:port or unix:///path", "etcdEndpoints");
 }

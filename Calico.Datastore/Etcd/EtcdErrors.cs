@@ -27,11 +27,14 @@ internal static class EtcdErrors
         var (problem, inner) = error.StatusCode switch
         {
             StatusCode.OutOfRange when Says(error, "compacted") => (Problem.Invalid, (Exception)new CompactedException(0)),
+            StatusCode.InvalidArgument when IsStaleToken(error) || Says(error, "authentication failed") => (Problem.Unavailable, new StoreRefusedException(error)),
             StatusCode.InvalidArgument or StatusCode.OutOfRange => (Problem.Invalid, error),
             StatusCode.NotFound => (Problem.NotFound, error),
-            StatusCode.FailedPrecondition or StatusCode.AlreadyExists => (Problem.AlreadyExists, error),
-            StatusCode.PermissionDenied or StatusCode.Unauthenticated => (Problem.Refused, error),
-            StatusCode.ResourceExhausted when Says(error, "space") => (Problem.Exhausted, error),
+            StatusCode.AlreadyExists => (Problem.AlreadyExists, error),
+            StatusCode.FailedPrecondition when Says(error, "already exists") => (Problem.AlreadyExists, error),
+            // gRPC's own limit on the size of a message: the request may have been done.
+            StatusCode.ResourceExhausted when Says(error, "message") => (Problem.Unavailable, error),
+            _ when IsRefusal(error) => (Problem.Unavailable, new StoreRefusedException(error)),
             StatusCode.Unimplemented => (Problem.Unsupported, error),
             StatusCode.DataLoss => (Problem.Damaged, error),
             _ => (Problem.Unavailable, error),
@@ -39,9 +42,21 @@ internal static class EtcdErrors
         var detail = error.Status.DebugException?.GetBaseException().Message is { } cause && !Says(error, cause)
             ? $"{error.Status.Detail} ({cause})"
             : error.Status.Detail;
-        return new CalicoException(problem, $"{doing} at {endpoint}: {error.StatusCode}: {detail}",
+        return new CalicoException(problem, $"{doing} at {endpoint}: {error.StatusCode}: {detail}{WhatToDo(error)}",
             problem == Problem.Invalid && inner is CompactedException ? "revision" : null, inner);
     }
+
+    /// <summary>Whether etcd answered that it does not do such a thing now: full, busy, a member that may not, not for this user. It is as a store that is away, but nothing was done.</summary>
+    private static bool IsRefusal(RpcException error) => error.StatusCode is StatusCode.ResourceExhausted or StatusCode.PermissionDenied
+        or StatusCode.Unauthenticated or StatusCode.FailedPrecondition
+        || (error.StatusCode == StatusCode.Unavailable && Says(error, "not supported for learner"));
+
+    private static string WhatToDo(RpcException error) =>
+        error.StatusCode == StatusCode.ResourceExhausted && Says(error, "space")
+            ? ". etcd is full (alarm NOSPACE) and takes no writes: compact and defragment it or raise its quota, then etcdctl alarm disarm"
+        : error.StatusCode == StatusCode.PermissionDenied ? ". Give this etcd user read and write access to /calico"
+        : error.StatusCode == StatusCode.Unauthenticated || Says(error, "authentication failed") ? ". Look at the etcd user and password that are set here"
+        : "";
 
     private static bool Says(RpcException error, string text) => error.Status.Detail.Contains(text, StringComparison.Ordinal);
 }

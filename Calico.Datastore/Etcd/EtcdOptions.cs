@@ -8,6 +8,16 @@ public sealed record EtcdOptions
     /// <summary><c>http://host:port</c>, <c>https://host:port</c> or <c>unix:///path</c>, in the order they are tried.</summary>
     public required ImmutableArray<string> Endpoints { get; init; }
 
+    /// <summary>A comma list as a setting has it. A user and password in it are refused before anybody could print them; a comma in the
+    /// password would hide one half of it from every later look.</summary>
+    /// <param name="list">The setting's text.</param>
+    /// <param name="origin">Where it was set, for the message.</param>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>.</exception>
+    public static ImmutableArray<string> ParseEndpoints(string list, string origin) => list.Contains('@', StringComparison.Ordinal)
+        ? throw new CalicoException(Problem.Invalid, $"{origin} has a user or a password in it, which is not shown here; "
+            + "set ETCD_USERNAME and ETCD_PASSWORD and leave only scheme, host and port", origin)
+        : [.. list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
+
     /// <summary>PEM file of the authorities that may have signed the server's certificate; null: the system's.</summary>
     public string? CaFile { get; init; }
 

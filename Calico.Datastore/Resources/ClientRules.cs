@@ -10,6 +10,10 @@ public class ClientRules
     /// <summary>False: <see cref="BeforeCreateAsync"/> makes the name.</summary>
     public virtual bool NameIsRequired => true;
 
+    /// <summary>What the creation rests on; taken before <see cref="BeforeCreateAsync"/> looks at other objects.</summary>
+    public virtual Task<WriteGuard> GuardCreateAsync(ResourceClient client, Resource resource, CancellationToken ct) =>
+        Task.FromResult(WriteGuard.None);
+
     /// <summary>Before the resource is created; returns it, perhaps completed.</summary>
     public virtual Task<Resource> BeforeCreateAsync(ResourceClient client, Resource resource, CancellationToken ct) =>
         Task.FromResult(Prepare(resource));
@@ -17,6 +21,11 @@ public class ClientRules
     /// <summary>Before the resource takes the place of <paramref name="old"/>; returns it, perhaps completed.</summary>
     public virtual Task<Resource> BeforeUpdateAsync(ResourceClient client, Resource old, Resource resource, CancellationToken ct) =>
         Task.FromResult(Prepare(resource));
+
+    /// <summary>Refuses the deletion of what is in use, unless it is forced.</summary>
+    /// <returns>What keeps it unused until it is deleted.</returns>
+    public virtual Task<WriteGuard> GuardDeleteAsync(ResourceClient client, Resource old, CancellationToken ct) =>
+        Task.FromResult(WriteGuard.None);
 
     /// <summary>Before the resource is deleted.</summary>
     public virtual Task BeforeDeleteAsync(ResourceClient client, Resource old, CancellationToken ct) => Task.CompletedTask;

@@ -27,11 +27,6 @@ internal static class IpamValues
     private static SyncUpdate Decode<TSpec>(string kind, string name, ReadOnlyMemory<byte> value) where TSpec : class, new()
     {
         var key = new ResourceKey(kind, "", name);
-        if (value.IsEmpty)
-        {
-            return new(key, null);
-        }
-
         try
         {
             var spec = ResourceJson.Read<TSpec>(value.Span);

@@ -42,13 +42,19 @@ public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, Ti
                 CreationTimestamp = metadata.CreationTimestamp ?? time.GetUtcNow(),
             },
         };
-        resource = await kind.ClientRules.BeforeCreateAsync(this, resource, ct);
-        Validate(kind, resource);
         var key = kind.KeyOf(resource);
-        var path = kind.Path(key);
-        var outcome = await store.CommitAsync(
-            new([StoreCompare.Absent(path)], [new StoreOperation.Put(path, kind.Encode(resource))], []), ct);
-        return outcome.Succeeded ? At(resource, outcome.Revision) : throw ResourceErrors.AlreadyExists(key);
+        for (var attempt = 1; ; attempt++)
+        {
+            if (await TryCreateAsync(kind, resource, ct) is { } created)
+            {
+                return created;
+            }
+
+            if (attempt == MaxAttempts)
+            {
+                throw ResourceErrors.Conflict(key);
+            }
+        }
     }
 
     /// <summary>Replaces a resource whose version, uid and creation time the caller has read before.</summary>
@@ -152,23 +158,49 @@ public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, Ti
         return new(items.ToImmutable(), unreadable.ToImmutable(), range.Revision);
     }
 
-    /// <summary>Deletes a resource, and what depends on it as its kind wants.</summary>
+    /// <summary>Deletes a resource that is not in use, and what depends on it as its kind wants.</summary>
     /// <param name="key">Which.</param>
     /// <param name="resourceVersion">Only that version; null: any.</param>
     /// <param name="ct">Cancels.</param>
     /// <returns>What was deleted.</returns>
-    public async Task<Resource> DeleteAsync(ResourceKey key, string? resourceVersion, CancellationToken ct)
+    /// <exception cref="CalicoException"><see cref="Problem.Conflict"/>: it is in use, by whom, and what to do.</exception>
+    public Task<Resource> DeleteAsync(ResourceKey key, string? resourceVersion, CancellationToken ct) =>
+        DeleteAsync(key, resourceVersion, force: false, ct);
+
+    /// <inheritdoc cref="DeleteAsync(ResourceKey, string?, CancellationToken)"/>
+    /// <param name="key">Which.</param>
+    /// <param name="resourceVersion">Only that version; null: any.</param>
+    /// <param name="force">Also if it is in use.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task<Resource> DeleteAsync(ResourceKey key, string? resourceVersion, bool force, CancellationToken ct)
     {
         var kind = kinds[key.Kind];
         RefuseSynthetic("delete", kind, key);
         var old = await GetAsync(key, ct);
+        var guard = force ? WriteGuard.None : await kind.ClientRules.GuardDeleteAsync(this, old, ct);
         await kind.ClientRules.BeforeDeleteAsync(this, old, ct);
         var path = kind.Path(key);
         ImmutableArray<StoreCompare> compares = resourceVersion is { Length: > 0 } ? [StoreCompare.At(path, ParseRevision(resourceVersion))] : [];
-        var outcome = await store.CommitAsync(new(compares, [new StoreOperation.Delete(path)], [new StoreOperation.Get(path)]), ct);
+        var outcome = await store.CommitAsync(new([.. compares, .. guard.Compares], [new StoreOperation.Delete(path), .. guard.Writes],
+            [new StoreOperation.Get(path)]), ct);
         return outcome.Succeeded
             ? outcome.Results[0] is [var deleted] ? Decode(kind, deleted) : throw ResourceErrors.NotFound(key)
             : throw (outcome.Results[0].IsEmpty ? ResourceErrors.NotFound(key) : ResourceErrors.Conflict(key));
+    }
+
+    /// <returns>Null: what it rests on has changed meanwhile; it has to be checked again.</returns>
+    private async Task<Resource?> TryCreateAsync(ResourceKind kind, Resource resource, CancellationToken ct)
+    {
+        var guard = await kind.ClientRules.GuardCreateAsync(this, resource, ct);
+        resource = await kind.ClientRules.BeforeCreateAsync(this, resource, ct);
+        Validate(kind, resource);
+        var key = kind.KeyOf(resource);
+        var path = kind.Path(key);
+        var outcome = await store.CommitAsync(new([StoreCompare.Absent(path), .. guard.Compares],
+            [new StoreOperation.Put(path, kind.Encode(resource)), .. guard.Writes], [new StoreOperation.Get(path)]), ct);
+        return outcome.Succeeded ? At(resource, outcome.Revision)
+            : outcome.Results[0].IsEmpty ? null
+            : throw ResourceErrors.AlreadyExists(key);
     }
 
     private static Resource Decode(ResourceKind kind, KeyValue found)

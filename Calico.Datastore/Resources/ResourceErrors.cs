@@ -7,10 +7,10 @@ namespace Calico.Datastore.Resources;
 public static class ResourceErrors
 {
     public static CalicoException NotFound(ResourceKey key) =>
-        new(Problem.NotFound, $"resource does not exist: {key} with error: <nil>");
+        new(Problem.NotFound, $"resource does not exist: {key}");
 
     public static CalicoException AlreadyExists(ResourceKey key) =>
-        new(Problem.AlreadyExists, $"resource already exists: {key} with error: <nil>");
+        new(Problem.AlreadyExists, $"resource already exists: {key}");
 
     public static CalicoException Conflict(ResourceKey key) => new(Problem.Conflict, $"update conflict: {key}");
 

@@ -29,7 +29,7 @@ public static class ResourceJson
 
     /// <summary>Whether an exception only says that stored JSON cannot be read; besides its own type the reader throws these for texts
     /// with half a surrogate pair and numbers out of range.</summary>
-    internal static bool IsUnreadable(Exception e) => e is JsonException or InvalidOperationException or FormatException or OverflowException;
+    public static bool IsUnreadable(Exception e) => e is JsonException or InvalidOperationException or FormatException or OverflowException;
 
     private static JsonSerializerOptions CreateOptions()
     {

@@ -7,8 +7,20 @@ public sealed class ResourceKind<TSpec> : ResourceKind where TSpec : class, new(
 {
     public override Resource Create(ObjectMeta metadata) => new Resource<TSpec> { Kind = Name, Metadata = metadata };
 
-    private protected override Resource Read(JsonElement json) =>
-        json.Deserialize(ResourceJson.TypeInfo<Resource<TSpec>>()) ?? throw new JsonException("null where an object is expected");
+    private protected override Resource Read(JsonElement json)
+    {
+        try
+        {
+            var resource = json.Deserialize(ResourceJson.TypeInfo<Resource<TSpec>>()) ?? throw new JsonException("null where an object is expected");
+            // A null that is written out is read as one, whatever the types say; what it lacks validation tells.
+            return resource is { Metadata: not null, Spec: not null } ? resource
+                : resource with { Metadata = resource.Metadata ?? new() { Name = "" }, Spec = resource.Spec ?? new() };
+        }
+        catch (Exception e) when (e is not JsonException && ResourceJson.IsUnreadable(e))
+        {
+            throw new JsonException(e.Message, e);
+        }
+    }
 
     public override JsonElement ToJson(Resource resource) =>
         JsonSerializer.SerializeToElement((Resource<TSpec>)resource, ResourceJson.TypeInfo<Resource<TSpec>>());

@@ -130,13 +130,33 @@ public abstract class ResourceKind
         Metadata = resource.Metadata with { ResourceVersion = null },
     })), ResourceJson.TypeInfo<JsonElement>());
 
+    /// <summary>As <see cref="Encode"/>, of a resource that its readers will take: they count an invalid one as absent, on every node.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the first wrong field as path; every one is in its text.</exception>
+    public byte[] EncodeValid(Resource resource)
+    {
+        var errors = Validate(resource);
+        return errors.IsEmpty
+            ? Encode(resource)
+            : throw new CalicoException(Problem.Invalid,
+                $"{Name}({resource.Metadata.Name}) would be refused by whoever reads it: {ValidationError.Describe(errors)}", errors[0].Path);
+    }
+
     /// <summary>Everything that is wrong with a resource.</summary>
     public ImmutableArray<ValidationError> Validate(Resource resource) => Check(ToJson(resource), new ShapeReport()).Errors;
 
     /// <summary>Checks JSON of this kind.</summary>
     public ShapeReport Check(JsonElement json, ShapeReport report)
     {
-        _whole.Value.Check(json, "", report);
+        try
+        {
+            _whole.Value.Check(json, "", report);
+        }
+        catch (InvalidOperationException e)
+        {
+            // What the JSON reader throws for half a surrogate pair, wherever a shape reads a text.
+            report.AddUnreadable(e.Message);
+        }
+
         return report;
     }
 
@@ -149,7 +169,8 @@ public abstract class ResourceKind
     private JsonElement Complete(JsonElement json, out ShapeReport report)
     {
         report = Check(json, new ShapeReport { AcceptOtherSpellings = true });
-        return report.Incomplete && JsonObject.Create(json) is { } map
+        return report.Unreadable ? throw new JsonException(report.Errors[^1].Message)
+            : report.Incomplete && JsonObject.Create(json) is { } map
             ? JsonSerializer.SerializeToElement(Complete(map), ResourceJson.TypeInfo<JsonObject>())
             : json;
     }
@@ -157,7 +178,7 @@ public abstract class ResourceKind
     private ObjectShape CreateShape() => new(
         Text("kind"),
         Text("apiVersion", version => version == Resource.GroupVersion ? null : $"must be {Resource.GroupVersion}"),
-        Nested("metadata", MetadataShape.Create(NameFormat)),
+        Required(Nested("metadata", MetadataShape.Create(NameFormat))),
         WithDefault(Nested("spec", Spec), "{}"),
         new Field("status", Status ?? new AnyShape()))
     {

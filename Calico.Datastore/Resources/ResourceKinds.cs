@@ -89,7 +89,7 @@ public sealed class ResourceKinds : IResourceDecoder
             return false;
         }
 
-        update = value.IsEmpty ? new(resourceKey, null) : Decode(kind, resourceKey, value);
+        update = Decode(kind, resourceKey, value);
         return true;
     }
 

@@ -7,6 +7,9 @@ namespace Calico.Datastore.Resources;
 /// <summary>WorkloadEndpoint.</summary>
 public sealed record WorkloadEndpointSpec
 {
+    /// <summary>Annotation with the name that the runtime gave the container; for people, nothing decides by it.</summary>
+    public const string NameAnnotation = "net.calico/name";
+
     public string? Orchestrator { get; init; }
     public string? Workload { get; init; }
     public string? Node { get; init; }

@@ -7,7 +7,7 @@ public interface IResourceDecoder
 {
     /// <summary>Decodes one key.</summary>
     /// <param name="key">The whole etcd key.</param>
-    /// <param name="value">The stored bytes; empty when the key is being deleted: then only <see cref="SyncUpdate.Key"/> is used.</param>
+    /// <param name="value">The stored bytes. None at all are as unusable as any others that are no JSON: the key is there.</param>
     /// <param name="update">The resource; or, when the value cannot be used, no value and the error that says why.</param>
     /// <returns>False: the key is none of a resource that the follower knows.</returns>
     bool TryDecode(string key, ReadOnlyMemory<byte> value, [NotNullWhen(true)] out SyncUpdate? update);

@@ -230,6 +230,12 @@ internal sealed partial class StoreFile
 
         if (options.Adopt)
         {
+            if (node != options.NodeName)
+            {
+                RefuseBound(options, node);
+            }
+
+            // A crash in between leaves a pair that is refused again without the option, and adopted with it.
             SetMeta("machine", options.MachineId);
             SetMeta("node", options.NodeName);
             return;
@@ -238,6 +244,31 @@ internal sealed partial class StoreFile
         throw new CalicoException(Problem.Refused, $"open {Path}: it belongs to node {node} on machine {machine}; this is node "
             + $"{options.NodeName} on machine {options.MachineId}. If this machine is a clone of that one, move the file and {Path}-wal away; "
             + $"if it is the same machine with a new name or machine-id, {options.HowToAdopt}");
+    }
+
+    /// <summary>Refuses a new name while others know what is here by the old one: they would take it for somebody else's.</summary>
+    private void RefuseBound(EmbeddedStoreOptions options, string? former)
+    {
+        foreach (var prefix in options.BoundToName)
+        {
+            var count = CountLog(prefix);
+            if (count > 0)
+            {
+                throw new CalicoException(Problem.Refused, $"open {Path}: {count} entries of {prefix} stand in the datastore under the name {former}; as node "
+                    + $"{options.NodeName} their addresses would be given to others while they are in use. Start it as node {former}, stop its workloads and wait "
+                    + $"until calicoctl status shows no endpoint; then adopt it under the new name and delete node {former}");
+            }
+        }
+    }
+
+    private long CountLog(string prefix)
+    {
+        using var command = _connection.CreateCommand();
+        command.CommandText = "SELECT count(*) FROM log WHERE key >= ?1 AND substr(key, 1, ?2) = ?1";
+        var start = System.Text.Encoding.UTF8.GetBytes(prefix);
+        command.Parameters.AddWithValue("?1", start);
+        command.Parameters.AddWithValue("?2", start.Length);
+        return Convert.ToInt64(command.ExecuteScalar(), CultureInfo.InvariantCulture);
     }
 
     private (EngineState State, List<KeyVersion> History) ReadAll()

@@ -71,8 +71,9 @@ internal sealed class ActiveProfiles(IpSetMembers sets, PendingChanges<string, R
 
     private void Compile(string name, Active active)
     {
-        var ingress = Compile(name, PolicyDirection.Ingress, out var ingressSets);
-        var egress = Compile(name, PolicyDirection.Egress, out var egressSets);
+        var stored = _stored.GetValueOrDefault(name);
+        var ingress = Compile(name, PolicyDirection.Ingress, stored, out var ingressSets);
+        var egress = Compile(name, PolicyDirection.Egress, stored, out var egressSets);
         var former = active.Sets;
         active.Sets = [.. ingressSets, .. egressSets];
         // Acquired before released: a set that both ask keeps its members.
@@ -88,11 +89,11 @@ internal sealed class ActiveProfiles(IpSetMembers sets, PendingChanges<string, R
         lists.Set(egress.Id, new(egress));
     }
 
-    private RuleList Compile(string name, PolicyDirection direction, out IReadOnlyCollection<IpSetDefinition> asked)
+    /// <summary>One direction of a profile as its last update says; null: there is none.</summary>
+    internal static RuleList Compile(string name, PolicyDirection direction, SyncUpdate? stored, out IReadOnlyCollection<IpSetDefinition> asked)
     {
         asked = [];
         var id = ListId(name, direction);
-        var stored = _stored.GetValueOrDefault(name);
         var whole = new Provenance(stored?.Key ?? new("Profile", "", name), "", -1, stored?.Value?.Metadata.ResourceVersion ?? "");
         if (name == DefaultAllow)
         {

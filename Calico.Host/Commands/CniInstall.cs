@@ -9,25 +9,42 @@ namespace Calico.Host.Commands;
 /// renamed over. The binary comes before the conflist, so that a network is never there without its plugin.</remarks>
 public sealed partial record CniInstall
 {
+    // Its conflist's name holds it, and a file, while it is written, has a name of at most 255 bytes.
+    private const int MaxName = 220;
+
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-    private static readonly string[] Roles = ["calico", "calico-ipam"];
+    
+    /// <summary>Names of the binary: what it does follows from the one it is called by.</summary>
+    internal static readonly string[] Roles = ["calico", "calico-ipam"];
+
+    public const string DefaultBinDirectory = "/opt/cni/bin";
+    public const string DefaultConfDirectory = "/etc/cni/net.d";
 
     /// <summary>The binary to install: beside this program's folder, or where packages put it.</summary>
     public string Shim { get; init; } = Beside() ?? "/usr/lib/calico/bin/calico-shim";
-    public string BinDirectory { get; init; } = "/opt/cni/bin";
-    public string ConfDirectory { get; init; } = "/etc/cni/net.d";
+    public string BinDirectory { get; init; } = DefaultBinDirectory;
+    public string ConfDirectory { get; init; } = DefaultConfDirectory;
     public string Network { get; init; } = "calico";
     public IReadOnlyList<string> Pools { get; init; } = [];
     public int Mtu { get; init; }
     public bool PortMap { get; init; } = true;
 
+    /// <summary>What was laid down before: what others made or edited is refused.</summary>
+    public required InstallLedger Ledger { get; init; }
+
+    /// <summary>Replaces that too.</summary>
+    public bool Force { get; init; }
+
+    /// <summary>Everything is checked and said, nothing is written.</summary>
+    public bool DryRun { get; init; }
+
     /// <summary>Does it and says what it did, a line each.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the option's name as path; <see cref="Problem.Refused"/>.</exception>
     public IReadOnlyList<string> Run()
     {
-        if (!NetworkName().IsMatch(Network))
+        if (!NetworkName().IsMatch(Network) || Network.Length > MaxName)
         {
-            throw new CalicoException(Problem.Invalid, $"'{Network}' is not a CNI network name: letters, digits, '_', '.' and '-', starting with a letter or digit", "--network");
+            throw new CalicoException(Problem.Invalid, $"'{Network}' is not a CNI network name: at most {MaxName} letters, digits, '_', '.' and '-', starting with a letter or digit", "--network");
         }
 
         if (!File.Exists(Shim))
@@ -37,26 +54,21 @@ public sealed partial record CniInstall
 
         try
         {
-            var said = new List<string>();
-            Directory.CreateDirectory(BinDirectory);
-            Directory.CreateDirectory(ConfDirectory);
-            foreach (var role in Roles)
-            {
-                var path = Path.Combine(BinDirectory, role);
-                AtomicFile.Write(path, File.ReadAllBytes(Shim), AtomicFile.Executable);
-                said.Add($"installed {path}");
-            }
-
-            var conf = Path.Combine(ConfDirectory, $"10-{Network}.conflist");
-            AtomicFile.Write(conf, JsonSerializer.SerializeToUtf8Bytes(Conflist(), Indented), AtomicFile.Readable);
-            said.Add($"network '{Network}' in {conf}");
-            return said;
+            var shim = File.ReadAllBytes(Shim);
+            var conf = PathOf(ConfDirectory, Network);
+            var content = JsonSerializer.SerializeToUtf8Bytes(Conflist(), Indented);
+            return [.. Ledger.Install([.. Roles.Select(role => new InstallItem(Path.Combine(BinDirectory, role), () => shim, AtomicFile.Executable)),
+                new(conf, () => content, AtomicFile.Readable)], Force, DryRun),
+                $"{(DryRun ? "would be " : "")}network '{Network}' in {conf}"];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CalicoException(Problem.Refused, $"the CNI files cannot be written: {e.Message}", null, e);
         }
     }
+
+    /// <summary>The file of a network.</summary>
+    public static string PathOf(string folder, string network) => Path.Combine(folder, $"10-{network}.conflist");
 
     // As `./build.sh publish` lays things out: host/calico-host and bin/calico-shim.
     private static string? Beside() =>
@@ -76,6 +88,12 @@ public sealed partial record CniInstall
         }
 
         var calico = new JsonObject { ["type"] = "calico", ["ipam"] = ipam };
+        if (PortMap)
+        {
+            // Ours is told the published ports too: portmap leads there, policy has to let in.
+            calico["capabilities"] = new JsonObject { ["portMappings"] = true };
+        }
+
         if (Mtu > 0)
         {
             calico["mtu"] = Mtu;

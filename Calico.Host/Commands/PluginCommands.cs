@@ -13,10 +13,12 @@ public sealed partial class PluginCommands(string root, TextWriter output)
 {
     /// <summary>Lays an adapter down beside its older versions; a restart of the host loads it.</summary>
     /// <param name="source">A <c>.nupkg</c> with a <c>plugin/</c> folder, or a folder as <c>dotnet publish</c> makes it.</param>
+    /// <param name="dryRun">Unpacked and checked beside, and nothing stays.</param>
     /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>, <see cref="Problem.Invalid"/>, <see cref="Problem.Unsupported"/>.</exception>
-    public void Install(string source)
+    public void Install(string source, bool dryRun = false)
     {
         var staging = Path.Combine(root, $".staging-{Environment.ProcessId}");
+        var isNewRoot = !Directory.Exists(root);
         try
         {
             Directory.CreateDirectory(root, AtomicFile.Folder);
@@ -37,12 +39,18 @@ public sealed partial class PluginCommands(string root, TextWriter output)
             // Checked before it is where the host looks.
             PluginFolder.Open(name, staging);
             var target = Path.Combine(root, name, version);
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!, AtomicFile.Folder);
             if (Directory.Exists(target))
             {
                 throw new CalicoException(Problem.AlreadyExists, $"adapter '{name}' {version} is installed already: calico-host plugin remove {name} {version}", "source");
             }
 
+            if (dryRun)
+            {
+                output.WriteLine($"would install adapter '{name}' {version} in {target}");
+                return;
+            }
+
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!, AtomicFile.Folder);
             Directory.Move(staging, target);
             output.WriteLine($"installed adapter '{name}' {version} in {target}; it is loaded when the host starts again");
         }
@@ -53,21 +61,35 @@ public sealed partial class PluginCommands(string root, TextWriter output)
         finally
         {
             Delete(staging);
+            if (dryRun && isNewRoot && Directory.Exists(root) && !Directory.EnumerateFileSystemEntries(root).Any())
+            {
+                Directory.Delete(root);
+            }
         }
     }
 
     public void List()
     {
-        var found = PluginFolder.Scan(root, (name, problem) => output.WriteLine($"{name,-16} -          {problem}"));
+        var refused = new List<string>();
+        var found = PluginFolder.Scan(root, (name, version, problem) => refused.Add($"{name,-16} {version ?? "-",-10} not usable: {problem}"));
+        if (found.Count + refused.Count == 0)
+        {
+            output.WriteLine($"no adapter is installed in {root}: calico-host plugin install <package or folder>");
+            return;
+        }
+
         output.WriteLine($"{"NAME",-16} {"VERSION",-10} FOLDER");
+        var seen = new HashSet<string>();
         foreach (var plugin in found)
         {
-            output.WriteLine($"{plugin.Name,-16} {plugin.Version,-10} {plugin.Directory}");
+            output.WriteLine($"{plugin.Name,-16} {plugin.Version,-10} {plugin.Directory}{(seen.Add(plugin.Name) ? "" : "  (kept for going back)")}");
         }
+
+        refused.ForEach(output.WriteLine);
     }
 
     /// <summary>Removes a version, or the adapter with all of them.</summary>
-    public void Remove(string name, string? version)
+    public void Remove(string name, string? version, bool dryRun = false)
     {
         if (!Name().IsMatch(name) || (version is not null && !Version().IsMatch(version)))
         {
@@ -78,6 +100,12 @@ public sealed partial class PluginCommands(string root, TextWriter output)
         if (!Directory.Exists(folder))
         {
             throw new CalicoException(Problem.NotFound, $"adapter '{name}'{(version is null ? "" : " " + version)} is not installed in {root}", "name");
+        }
+
+        if (dryRun)
+        {
+            output.WriteLine($"would remove {folder}");
+            return;
         }
 
         Directory.Delete(folder, recursive: true);
@@ -111,7 +139,7 @@ public sealed partial class PluginCommands(string root, TextWriter output)
                 throw new CalicoException(Problem.Invalid, $"{package}: the entry '{entry.FullName}' points outside the package", "source");
             }
 
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!, AtomicFile.Folder);
             entry.ExtractToFile(path, overwrite: false);
         }
 
@@ -123,7 +151,7 @@ public sealed partial class PluginCommands(string root, TextWriter output)
         foreach (var file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
         {
             var path = Path.Combine(staging, Path.GetRelativePath(folder, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!, AtomicFile.Folder);
             File.Copy(file, path);
         }
 

@@ -16,6 +16,8 @@ internal static class MetricsText
         Gauge(text, "calico_datastore_revision", "Store revision that was last delivered.", revision);
         Gauge(text, "calico_datastore_age_seconds", "Time since the store last confirmed it.", age.TotalSeconds);
         Gauge(text, "calico_enforced_revision", "Store revision that the kernel enforces.", parts.Dataplane.EnforcedRevision);
+        Gauge(text, "calico_dataplane_heals", "Changes of others to this node's rules, routes and settings that were undone.", parts.Dataplane.Status.Healed);
+        Gauge(text, "calico_dataplane_last_heal_seconds", "How long the latest of those stood after the kernel had told of it.", parts.Dataplane.Status.LastHeal.TotalSeconds);
         Gauge(text, "calico_ready", "1 when workloads can be connected.", parts.Status.CanConnect.Ready ? 1 : 0);
         Gauge(text, "process_resident_memory_bytes", "Resident set size.", Environment.WorkingSet);
         Gauge(text, "process_uptime_seconds", "Time since start.", uptime.TotalSeconds);

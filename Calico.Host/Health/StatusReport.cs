@@ -6,6 +6,11 @@ namespace Calico.Host.Health;
 /// <summary>What <c>GET /status</c> answers; <c>calicoctl status</c> prints it.</summary>
 public sealed record StatusReport
 {
+    /// <summary>Version of this shape: members are added within one, never taken away or given another meaning.</summary>
+    public string ApiVersion { get; } = "net.calico/v1";
+
+    public string Kind { get; } = "NodeStatus";
+
     public required string Node { get; init; }
     public required string Version { get; init; }
     public required double UptimeSeconds { get; init; }
@@ -15,7 +20,19 @@ public sealed record StatusReport
     public required ImmutableArray<string> Reasons { get; init; }
 
     public required DatastoreReport Datastore { get; init; }
+
+    /// <summary>How many endpoints are in each state.</summary>
     public required ImmutableSortedDictionary<string, int> Endpoints { get; init; }
+
+    /// <summary>What a person should see to, although the node may be ready.</summary>
+    public required ImmutableArray<WarningReport> Warnings { get; init; }
+
+    /// <summary>Resources that stand in the store and that nothing obeys, counted by kind.</summary>
+    public required ImmutableSortedDictionary<string, int> NotEnforced { get; init; }
+
+    /// <summary>Addresses that this node's workloads have, by pool; the empty name: of no pool.</summary>
+    public required ImmutableSortedDictionary<string, int> Addresses { get; init; }
+
     public required ImmutableArray<HealthLine> Health { get; init; }
     public required ImmutableArray<PluginReport> Plugins { get; init; }
 
@@ -31,8 +48,16 @@ public sealed record DatastoreReport(string Type, string Status, long Revision, 
 /// <summary>A loaded adapter.</summary>
 public sealed record PluginReport(string Name, string Version);
 
+/// <summary>Something to see to.</summary>
+/// <param name="Subject">A word for the kind of thing, e.g. <c>profile</c>.</param>
+/// <param name="Text">What is wrong and whom it hits.</param>
+/// <param name="Command">What shows more or mends it; empty: nothing does.</param>
+public sealed record WarningReport(string Subject, string Text, string Command);
+
 /// <summary>An endpoint of this node.</summary>
-public sealed record EndpointReport(string Id, string Instance, string Adapter, string Network, string HostInterface, ImmutableArray<string> Addresses,
+/// <param name="Name">What the runtime calls it; empty: it did not say.</param>
+/// <param name="State">Where it is in its life; <c>ProfileUnusable</c>: enforced, and what is enforced drops everything.</param>
+public sealed record EndpointReport(string Id, string Name, string Instance, string Adapter, string Network, string HostInterface, ImmutableArray<string> Addresses,
     ImmutableArray<string> Profiles, string State, string Reason);
 
 /// <summary>A lease of this node.</summary>

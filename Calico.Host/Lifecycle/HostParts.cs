@@ -3,6 +3,7 @@ using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.Dataplane;
+using Calico.Dataplane.Strangers;
 using Calico.Dataplane.Workloads;
 using Calico.Host.Health;
 using Calico.Host.Node;
@@ -22,6 +23,10 @@ internal sealed partial class HostParts : IAsyncDisposable
     private static readonly TimeSpan MaintenanceInterval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan CollectDelay = TimeSpan.FromSeconds(1);
 
+    // A distant store that is well confirms every five seconds.
+    private static readonly TimeSpan ViewLifetime = TimeSpan.FromMinutes(1);
+    private const int UnusableShown = 5;
+
     // What a distant store is given before the start goes on without it. A node that was registered by an earlier start has little to
     // say to it and workloads that wait: their ADDs are served from what the node log holds.
     private static readonly TimeSpan NewNodePatience = TimeSpan.FromSeconds(2);
@@ -39,10 +44,16 @@ internal sealed partial class HostParts : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly NamespaceBroker _broker = new();
     private readonly WorkloadWiring _wiring;
+    private readonly ForwardPath _forward;
     private readonly KernelSide _kernel;
-    private readonly EndpointPublisher _publisher;
     private readonly HostProfiles _profiles;
+    private readonly OwnFacts _facts;
+
+    /// <summary>Null: a setting says it.</summary>
+    private readonly UplinkMtu? _mtu;
+    private readonly StoreUpkeep _upkeep;
     private readonly HostNamespaces _namespaces = new();
+    private readonly UpkeepRound _round;
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly SemaphoreSlim _collect = new(0, 1);
 
@@ -52,9 +63,10 @@ internal sealed partial class HostParts : IAsyncDisposable
         (_settings, _machine, _log, _store, _embedded) = (settings, machine, log, store, embedded);
         (_health, _gate, _time, _loggers) = (health, gate, time, loggers);
         _logger = loggers.CreateLogger<HostParts>();
-        Node = new(nodeName, machine.BootId, settings.InterfacePrefix, MtuOf(settings));
+        _mtu = settings.Mtu != 0 ? null : new(() => AddressDetection.FindUplink(settings.Ipv4), l => _kernel!.MtuOf(l), time);
+        _round = new(health, _logger);
         View = new(nodeName, time);
-        Snapshot = new(log, loggers.CreateLogger<PolicySnapshot>());
+        Snapshot = new(log, time, loggers.CreateLogger<PolicySnapshot>());
         // The embedded store is this process's own: slow is not away, and there is nothing else to serve from.
         Ipam = new(store, log, new() { NodeName = nodeName, ParkedAddresses = embedded ? 0 : 8, StorePatience = TimeSpan.FromMilliseconds(embedded ? 2000 : 50), Facts = new HostIpamFacts(View, new StoreIpamFacts(store), nodeName, time) }, time, loggers.CreateLogger<NodeIpam>());
         var options = new DataplaneOptions
@@ -62,16 +74,25 @@ internal sealed partial class HostParts : IAsyncDisposable
             NodeName = nodeName,
             InterfacePrefix = settings.InterfacePrefix,
             RouteProtocol = settings.RouteProtocol,
-            MarkMask = MarkMaskOf(settings),
+            MarkMask = settings.MarkBits(),
         };
         var network = new HostNetwork(_broker);
         Dataplane = new(options, network, time, loggers);
+        _forward = new(network, options, time, loggers);
+        _forward.Changed += (_, _) => _health.Report("dataplane", "forward path", _forward.Problems.IsEmpty, string.Join("; ", _forward.Problems));
         _wiring = new(Dataplane, network, options, time, loggers);
         _kernel = new(Dataplane, _wiring);
+        Node = new(nodeName, machine.BootId, settings.InterfacePrefix, _mtu?.Begin() ?? settings.Mtu);
+        Dataplane.Changed += (_, _) => health.Report("dataplane", "kernel", Dataplane.LastError is null, Dataplane.LastError?.Split('\n')[0] ?? "");
         Dataplane.LinkGone += (_, _) => Wake(_collect);
         Connector = new(Book, Ipam, log, store, _kernel, Node, time, loggers.CreateLogger<WorkloadConnector>());
-        _publisher = new(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
-        _profiles = new(log, store, View, Book, Dataplane.Accept, time, loggers.CreateLogger<HostProfiles>());
+        var publisher = new EndpointPublisher(Book, store, View, Node, time, loggers.CreateLogger<EndpointPublisher>());
+        Feed = new(View, Enforce);
+        // An embedded store tells this process at once, and says nothing while nothing changes.
+        _profiles = new(log, store, Feed, Book, embedded ? TimeSpan.MaxValue : ViewLifetime, time, loggers.CreateLogger<HostProfiles>());
+        _facts = new(nodeName, Book, Ipam);
+        _upkeep = new(nodeName, ct => RegisterAsync(isStart: false, ct), View, _profiles, Ipam, Connector, publisher,
+            AddressFollower.Of(settings, time), health);
         Status = new(nodeName, View, health, () => (Dataplane.EnforcedRevision, Dataplane.InSync));
     }
 
@@ -81,7 +102,11 @@ internal sealed partial class HostParts : IAsyncDisposable
 
     public DatastoreView View { get; }
 
+    public StoreFeed Feed { get; }
+
     public PolicySnapshot Snapshot { get; }
+
+    public StoreCensus Census { get; } = new();
 
     public NodeIpam Ipam { get; }
 
@@ -94,7 +119,7 @@ internal sealed partial class HostParts : IAsyncDisposable
     /// <summary>The contracts an adapter's container holds.</summary>
     public void AddContracts(string adapter, IServiceCollection services)
     {
-        var workloads = new AdapterWorkloads(adapter, Connector, _gate);
+        var workloads = new AdapterWorkloads(adapter, Connector, _gate, View);
         services.AddSingleton<IWorkloadNetwork>(workloads);
         services.AddSingleton<IWorkloadDataplane>(workloads);
         services.AddSingleton<IIpam>(new AdapterIpam(adapter, Ipam, _gate));
@@ -114,17 +139,18 @@ internal sealed partial class HostParts : IAsyncDisposable
             Log.BadRecord(_logger, e.Message);
         });
         await Dataplane.StartAsync(ct);
-        var placed = Book.All.Where(l => l.Record.Placed && l.Record.BootId == _machine.BootId && _kernel.LinkExists(l.Record.HostInterface)).ToList();
+        _forward.Start();
+        _kernel.Adopt(Book.All.Select(l => l.Record).Where(r => r.Placed && r.BootId == _machine.BootId));
+        var placed = Book.All.Where(l => l.Record.Conflict is null && Connector.HasLink(l.Record)).ToList();
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
         if (!_embedded && Snapshot.Read() is { } snapshot)
         {
-            View.Accept(snapshot);
-            Dataplane.Accept(snapshot);
+            Feed.Accept(snapshot);
         }
 
         if (_profiles.Pending() is { IsEmpty: false } pending)
         {
-            Dataplane.Accept(new(SyncStatus.Resync, 0, pending));
+            Enforce(new(SyncStatus.Resync, 0, pending));
         }
 
         await Connector.AdoptAsync(ct);
@@ -137,22 +163,39 @@ internal sealed partial class HostParts : IAsyncDisposable
         await foreach (var batch in syncer.RunAsync(ct))
         {
             var before = View.Sync.Status;
-            View.Accept(batch);
-            Dataplane.Accept(batch);
+            if (_facts.Observe(batch) && before == SyncStatus.InSync)
+            {
+                _upkeep.NoteLoss();
+                Wake(_wake);
+            }
+
+            Feed.Accept(batch);
             if (!_embedded)
             {
                 Snapshot.Accept(batch);
             }
 
+            if (!batch.Updates.IsEmpty)
+            {
+                ReportUnusable();
+            }
+
             if (batch.Status == SyncStatus.InSync && before != SyncStatus.InSync)
             {
+                // Until now the last known policy was enforced; there may be another for long.
+                Dataplane.JudgeAgain();
                 Wake(_wake);
             }
         }
     }
 
+    /// <summary>Shows the store that this host runs, until cancelled.</summary>
+    public Task HeartbeatAsync(CancellationToken ct) =>
+        new HostHeartbeat(_store, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<HostHeartbeat>()).RunAsync(ct);
+
     /// <summary>Registers this node; with a distant store that is away it is tried again by the maintenance loop.</summary>
-    public async Task RegisterAsync(CancellationToken ct)
+    /// <returns>Whether the store knows the node now.</returns>
+    public async Task<bool> RegisterAsync(bool isStart, CancellationToken ct)
     {
         try
         {
@@ -160,13 +203,26 @@ internal sealed partial class HostParts : IAsyncDisposable
             var isKnown = View.Find(new("Node", "", Node.NodeName)) is not null;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
             limit.CancelAfter(_embedded ? TimeSpan.FromSeconds(30) : isKnown ? KnownNodePatience : NewNodePatience);
-            await new NodeRegistration(_store, _settings, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<NodeRegistration>()).RunAsync(limit.Token);
-            _health.Report("host", "registration", true, "");
+            await new NodeRegistration(_store, _settings, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<NodeRegistration>()).RunAsync(isStart, limit.Token);
+            if (isStart)
+            {
+                _health.Report("host", "registration", true, "");
+            }
+
+            return true;
+        }
+        catch (CalicoException e) when (e.Problem is Problem.Damaged or Problem.Conflict)
+        {
+            // One value that is not readable keeps nobody from the network; it is said until it is mended.
+            _health.Report("host", "registration", false, e.Message);
+            Log.RegisterLater(_logger, e.Message);
+            return false;
         }
         catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
         {
             _health.Report("host", "registration", false, "the datastore does not answer; tried again");
             Log.RegisterLater(_logger, e.Message);
+            return false;
         }
     }
 
@@ -176,17 +232,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         while (true)
         {
             await _wake.WaitAsync(MaintenanceInterval, ct);
-            await TryAsync("store upkeep", async () =>
-            {
-                if (_health.Lines.Any(l => l is { Part: "host", Check: "registration", Ok: false }))
-                {
-                    await RegisterAsync(ct);
-                }
-
-                await _profiles.ReplayAsync(ct);
-                await Ipam.MaintainAsync(ct);
-                await _publisher.RepairAsync(ct);
-            }, ct);
+            await _round.RunAsync("store upkeep", ct, () => _profiles.ReplayAsync(ct), () => _upkeep.RunAsync(ct), () => _profiles.CollectAsync(ct));
         }
     }
 
@@ -201,12 +247,11 @@ internal sealed partial class HostParts : IAsyncDisposable
                 await Task.Delay(CollectDelay, _time, ct);
             }
 
-            await TryAsync("collection", async () =>
-            {
-                await Connector.CollectDeadAsync(ct);
-                await Connector.CollectStrayLeasesAsync(ct);
-                await _kernel.TakeOrphansAsync(Book, ct);
-            }, ct);
+            await _round.RunAsync("collection", ct,
+                () => Connector.CollectDeadAsync(ct),
+                () => Connector.CollectStrayLeasesAsync(ct),
+                () => _kernel.TakeOrphansAsync(Book, ct));
+            await _round.RunAsync("uplink MTU", ct, () => FollowMtuAsync(ct));
         }
     }
 
@@ -218,6 +263,11 @@ internal sealed partial class HostParts : IAsyncDisposable
         foreach (var record in Book.All.Select(l => l.Record).Where(r => r.Placed && !links.Contains(r.HostInterface)))
         {
             lines.Add($"endpoint {record.Id}: its interface {record.HostInterface} is not in the kernel");
+        }
+
+        foreach (var record in Book.All.Select(l => l.Record).Where(r => r.Conflict is not null))
+        {
+            lines.Add($"endpoint {record.Id}: {record.Conflict}");
         }
 
         foreach (var link in links.Where(l => !Book.TryFindByInterface(l, out _)))
@@ -244,11 +294,44 @@ internal sealed partial class HostParts : IAsyncDisposable
     {
         await Connector.DisposeAsync();
         await Ipam.DisposeAsync();
+        await _forward.DisposeAsync();
         await _wiring.DisposeAsync();
         await Dataplane.DisposeAsync();
         _broker.Dispose();
         _wake.Dispose();
         _collect.Dispose();
+    }
+
+    private async Task FollowMtuAsync(CancellationToken ct)
+    {
+        if (_mtu is null)
+        {
+            return;
+        }
+
+        if (_mtu.HasChanged())
+        {
+            Log.MtuFollowed(_logger, _mtu.Current);
+        }
+
+        if (await Connector.FollowMtuAsync(_mtu.Current, ct) is { IsEmpty: false } left)
+        {
+            throw new CalicoException(Problem.Unavailable, $"the uplink's MTU is {_mtu.Current}; {string.Join("; ", left)}");
+        }
+    }
+
+    private void ReportUnusable()
+    {
+        var unusable = View.Unusable;
+        var shown = string.Join("; ", unusable.Take(UnusableShown).Select(u => $"{u.Key}: {u.Reason}"));
+        _health.Report("datastore", "values", unusable.IsEmpty,
+            $"{unusable.Length} stored values cannot be used, a profile or policy among them denies: {shown}{(unusable.Length > UnusableShown ? "; ..." : "")}; mend them: calicoctl get, replace");
+    }
+
+    private void Enforce(SyncBatch batch)
+    {
+        Census.Accept(batch);
+        Dataplane.Accept(batch);
     }
 
     private static void Wake(SemaphoreSlim sleeper)
@@ -263,35 +346,14 @@ internal sealed partial class HostParts : IAsyncDisposable
         }
     }
 
-    private async Task TryAsync(string what, Func<Task> work, CancellationToken ct)
-    {
-        try
-        {
-            await work();
-            _health.Report("host", what, true, "");
-        }
-        catch (Exception e) when (!ct.IsCancellationRequested && e is CalicoException or OperationCanceledException)
-        {
-            _health.Report("host", what, false, e.Message);
-        }
-    }
-
-    private static int MtuOf(HostSettings settings) =>
-        settings.Mtu != 0 ? settings.Mtu
-        : AddressDetection.Find(settings.Ipv4 is "none" or "" ? "autodetect" : settings.Ipv4, System.Net.Sockets.AddressFamily.InterNetwork, "IP")?.Mtu ?? 1500;
-
-    private static uint MarkMaskOf(HostSettings settings)
-    {
-        var text = settings.MarkMask.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? settings.MarkMask[2..] : settings.MarkMask;
-        return uint.TryParse(text, System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture, out var mask) && System.Numerics.BitOperations.PopCount(mask) >= 2
-            ? mask
-            : throw new CalicoException(Problem.Invalid, $"FELIX_NFTABLESMARKMASK is '{settings.MarkMask}'; it has to be a hexadecimal mask of at least two bits", "FELIX_NFTABLESMARKMASK");
-    }
 
     private static partial class Log
     {
         [LoggerMessage(1011, LogLevel.Error, "{Reason}")]
         public static partial void BadRecord(ILogger logger, string reason);
+
+        [LoggerMessage(1050, LogLevel.Information, "the uplink's MTU is {Mtu} now: endpoints that asked for none follow")]
+        public static partial void MtuFollowed(ILogger logger, int mtu);
 
         [LoggerMessage(1012, LogLevel.Warning, "this node is registered later: {Reason}")]
         public static partial void RegisterLater(ILogger logger, string reason);

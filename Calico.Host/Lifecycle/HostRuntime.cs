@@ -40,7 +40,9 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
     public async Task StartAsync(CancellationToken ct)
     {
         var machine = MachineIdentity.Read();
-        MakeDirectory(settings.DataDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        MakeDirectory(settings.DataDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, "CALICO_DATA_DIR");
+        // Not left to whoever binds the first socket there: that may be nobody, or an adapter that is not installed.
+        MakeDirectory(settings.RunDirectory, Commands.AtomicFile.Folder, "CALICO_RUN_DIR");
         var nodeFile = Path.Combine(settings.DataDirectory, "nodename");
         var nodeName = NodeName.Determine(settings.NodeName, nodeFile, () => System.Net.Dns.GetHostName());
 
@@ -50,6 +52,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             MachineId = machine.MachineId,
             NodeName = nodeName,
             Adopt = settings.AdoptStore,
+            BoundToName = [EndpointRecord.Section, .. NodeIpam.BoundToName],
             HowToAdopt = "start once with CALICO_ADOPT_STORE=true",
         }, _time, loggers.CreateLogger<EmbeddedEngine>(), ct);
         _stops.Add(("node log", engine.DisposeAsync));
@@ -58,7 +61,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             Commands.AtomicFile.Write(nodeFile, System.Text.Encoding.UTF8.GetBytes(nodeName), Commands.AtomicFile.Readable);
         }
 
-        var embedded = settings.DatastoreType == "embedded";
+        var embedded = settings.IsEmbedded();
         var store = embedded ? engine.Store : OpenEtcd();
         if (!embedded)
         {
@@ -66,7 +69,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         }
 
         var parts = new HostParts(settings, nodeName, machine, engine.Log, store, embedded, _health, _gate, _time, loggers);
-        var roster = new PluginRoster(settings.PluginDirectory, settings.EnabledPlugins, Path.Combine(settings.DataDirectory, "loading"), reader,
+        var roster = new PluginRoster(settings.PluginDirectory, settings.EnabledPlugins, settings.DataDirectory, reader,
             new(parts.AddContracts), _health, loggers);
         roster.Load();
         _stops.Add(("adapters", async () =>
@@ -82,7 +85,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             var server = await EtcdApiServer.StartAsync(engine, new()
             {
                 SocketPath = Path.Combine(settings.RunDirectory, "store.sock"),
-                Loopback = LoopbackOf(settings.StoreListen),
+                Loopback = settings.StoreEndpoint(),
             }, loggers, ct);
             _stops.Add(("store API", server.DisposeAsync));
         }
@@ -93,15 +96,17 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         _gate.Reason = "the kernel's tables are being read";
         await parts.StartDataplaneAsync(ct);
         _stops.Add(("dataplane", parts.DisposeAsync));
+        _loops.Add(Guard("dataplane", ct => parts.Dataplane.Completion.WaitAsync(ct)));
 
-        _gate.Reason = $"the datastore ({settings.DatastoreType}) does not answer yet";
+        _gate.Reason = $"the datastore ({Datastore}) does not answer yet";
         _loops.Add(Guard("sync", parts.SyncAsync));
         if (!embedded)
         {
             _loops.Add(Guard("snapshot", parts.Snapshot.RunAsync));
         }
 
-        await parts.RegisterAsync(ct);
+        _loops.Add(Guard("heartbeat", parts.HeartbeatAsync));
+        await parts.RegisterAsync(isStart: true, ct);
         _gate.Reason = "addresses are being loaded";
         await parts.Ipam.LoadAsync(ct);
         await parts.Connector.CollectDeadAsync(ct);
@@ -109,7 +114,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         _loops.Add(Guard("collection", parts.CollectAsync));
         _gate.Open();
         _health.Report("host", "start", true, "", neededForReady: true);
-        Log.Ready(_logger, ThisVersion.Text, nodeName, settings.DatastoreType, parts.Book.Count, _uptime.ElapsedMilliseconds);
+        Log.Ready(_logger, ThisVersion.Text, nodeName, Datastore, parts.Book.Count, _uptime.ElapsedMilliseconds);
     }
 
     public async ValueTask DisposeAsync()
@@ -138,19 +143,16 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         _stopping.Dispose();
     }
 
-    private static System.Net.IPEndPoint? LoopbackOf(string text) =>
-        text.Length == 0 ? null
-        : System.Net.IPEndPoint.TryParse(text, out var endpoint) && System.Net.IPAddress.IsLoopback(endpoint.Address) && endpoint.Port > 0 ? endpoint
-        : throw new CalicoException(Problem.Invalid, $"CALICO_STORE_LISTEN is '{text}'; it can be a loopback address and port such as 127.0.0.1:2379", "CALICO_STORE_LISTEN");
+    private string Datastore => settings.IsEmbedded() ? DatastoreChoice.Embedded : DatastoreChoice.Etcd;
 
     private EtcdStore OpenEtcd() => new(new EtcdOptions
     {
-        Endpoints = [.. settings.EtcdEndpoints.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)],
+        Endpoints = EtcdOptions.ParseEndpoints(settings.EtcdEndpoints, "ETCD_ENDPOINTS"),
         CaFile = Optional(settings.EtcdCaCertFile),
         CertFile = Optional(settings.EtcdCertFile),
         KeyFile = Optional(settings.EtcdKeyFile),
         Username = Optional(settings.EtcdUsername),
-        Password = Optional(settings.EtcdPassword) is { } password ? new(password) : null,
+        Password = settings.EtcdPassword,
     }, _time, loggers.CreateLogger<EtcdStore>());
 
     private static string? Optional(string text) => text.Length == 0 ? null : text;
@@ -163,16 +165,17 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
             UptimeSeconds = Math.Round(_uptime.Elapsed.TotalSeconds, 1),
             Ready = NotReady(parts).IsEmpty,
             Reasons = NotReady(parts),
-            Datastore = new(settings.DatastoreType, parts.View.Sync.Status.ToString(), parts.Dataplane.EnforcedRevision, Math.Round(parts.View.Sync.Age.TotalSeconds, 1)),
-            Endpoints = parts.Book.All.GroupBy(l => l.Status.State.ToString()).ToImmutableSortedDictionary(g => g.Key, g => g.Count()),
+            Datastore = new(Datastore, parts.View.Sync.Status.ToString(), parts.Dataplane.EnforcedRevision, Math.Round(parts.View.Sync.Age.TotalSeconds, 1)),
+            Endpoints = parts.Reports().GroupBy(e => e.State).ToImmutableSortedDictionary(g => g.Key, g => g.Count()),
+            Warnings = parts.Warnings(),
+            NotEnforced = parts.Census.Idle,
+            Addresses = await parts.AddressesAsync(ct),
             Health = _health.Lines,
             Plugins = [.. roster.Plugins.Select(p => new PluginReport(p.Folder.Name, p.Folder.Version))],
             Drops = await parts.Dataplane.ReadDropsAsync(ct),
         },
         () => NotReady(parts),
-        () => [.. parts.Book.All.Select(l => (l.Record, l.Status)).OrderBy(l => l.Record.Key, StringComparer.Ordinal).Select(l => new EndpointReport(
-            l.Record.Id.ToString(), l.Record.Instance, l.Record.Adapter, l.Record.Network, l.Record.HostInterface, l.Record.Addresses, l.Record.Profiles,
-            l.Status.State.ToString(), l.Status.Reason))],
+        parts.Reports,
         async ct => [.. (await parts.Ipam.ListAsync(null, null, ct)).Select(l => new LeaseReport(l.Address.ToString(), l.Handle, l.Purpose.ToString(),
             l.Adapter, l.Owner, l.BoundTo?.ToString(), l.Since))],
         parts.Dataplane.ReadDropsAsync,
@@ -200,7 +203,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         }
     }
 
-    private static void MakeDirectory(string path, UnixFileMode mode)
+    private static void MakeDirectory(string path, UnixFileMode mode, string setting)
     {
         try
         {
@@ -208,7 +211,7 @@ public sealed partial class HostRuntime(HostSettings settings, SettingsReader re
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CalicoException(Problem.Refused, $"{path} cannot be made: {e.Message}", "CALICO_DATA_DIR", e);
+            throw new CalicoException(Problem.Refused, $"{path} cannot be made: {e.Message}", setting, e);
         }
     }
 

@@ -40,5 +40,25 @@ public static class AddressDetection
         return found.Address is null ? null : found;
     }
 
+    /// <summary>The interface that <see cref="Find"/> takes the IPv4 address and MTU from, or null.</summary>
+    public static string? FindUplink(string setting)
+    {
+        var address = Find(setting is "none" or "" ? "autodetect" : setting, AddressFamily.InterNetwork, "IP")?.Address.Split('/')[0];
+        return address is null ? null : NetworkInterface.GetAllNetworkInterfaces()
+            .FirstOrDefault(i => i.GetIPProperties().UnicastAddresses.Any(a => a.Address.ToString() == address))?.Name;
+    }
+
+    /// <summary>Whether a setting is an address of the family, with or without a length, or one of the words.</summary>
+    public static bool IsSetting(string setting, AddressFamily family) => setting is "none" or "" or "autodetect"
+        || (setting.Split('/') is [var address, .. var length] && length.Length <= 1
+            && IPAddress.TryParse(address, out var parsed) && parsed.AddressFamily == family
+            && length.All(l => byte.TryParse(l, System.Globalization.NumberStyles.None, null, out var bits) && bits <= (family == AddressFamily.InterNetwork ? 32 : 128)));
+
+    /// <summary>Whether an interface that is up has the address.</summary>
+    /// <param name="text">With or without its length.</param>
+    public static bool IsPresent(string text) => IPAddress.TryParse(text.Split('/')[0], out var address)
+        && NetworkInterface.GetAllNetworkInterfaces().Any(i => i.OperationalStatus == OperationalStatus.Up
+            && i.GetIPProperties().UnicastAddresses.Any(a => a.Address.Equals(address)));
+
     private static int Mtu(NetworkInterface? owner) => owner?.GetIPProperties().GetIPv4Properties()?.Mtu ?? 1500;
 }

@@ -8,10 +8,13 @@ namespace Calico.Host.Node;
 /// <remarks>One writer (the sync loop), any number of readers.</remarks>
 public sealed class DatastoreView(string nodeName, TimeProvider time)
 {
-    private static readonly ImmutableHashSet<string> Kinds = ["IPPool", "Profile", "ClusterInformation", "FelixConfiguration", "IPReservation"];
+    /// <summary>The kinds that the host itself looks at.</summary>
+    public static ImmutableHashSet<string> Kinds { get; } =
+        ["IPPool", "Profile", "ClusterInformation", "FelixConfiguration", "IPReservation", "WorkloadEndpoint", "Node"];
 
     private readonly Lock _guard = new();
-    private readonly Dictionary<ResourceKey, Resource> _resources = [];
+    private readonly Dictionary<ResourceKey, SyncUpdate> _known = [];
+    private readonly Dictionary<ResourceKey, string> _unusable = [];
     private SyncStatus _status = SyncStatus.WaitForStore;
     private long _revision;
     private long? _confirmedAt;
@@ -28,15 +31,20 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
         }
     }
 
-    /// <summary>False while the cluster is locked (<c>calicoctl datastore migrate lock</c>) .</summary>
-    public bool DatastoreReady
+    /// <summary>False while the cluster is locked (<c>calicoctl datastore migrate lock</c>), while nobody can tell, and where a store that
+    /// was read to its end says nothing of it: whoever set up the cluster did not finish, or somebody takes it down.</summary>
+    public bool DatastoreReady => Find(new("ClusterInformation", "", "default")) is { } found
+        ? found.Value is Resource<ClusterInformationSpec> { Spec.DatastoreReady: not false }
+        : Sync.Status != SyncStatus.InSync;
+
+    /// <summary>What stands in the store and cannot be used, of whatever kind, with the reason.</summary>
+    public ImmutableArray<(ResourceKey Key, string Reason)> Unusable
     {
         get
         {
             lock (_guard)
             {
-                return !_resources.TryGetValue(new("ClusterInformation", "", "default"), out var found)
-                    || found is not Resource<ClusterInformationSpec> { Spec.DatastoreReady: false };
+                return [.. _unusable.Select(u => (u.Key, u.Value)).OrderBy(u => u.Key.ToString(), StringComparer.Ordinal)];
             }
         }
     }
@@ -46,49 +54,66 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
         lock (_guard)
         {
             (_status, _revision, _confirmedAt) = (batch.Status, batch.Revision, time.GetTimestamp());
-            foreach (var update in batch.Updates.Where(IsKept))
+            foreach (var update in batch.Updates)
             {
-                if (update.Value is null || (update.Value is Resource<WorkloadEndpointSpec> endpoint && endpoint.Spec.Node != nodeName))
-                {
-                    _resources.Remove(update.Key);
-                }
-                else
-                {
-                    _resources[update.Key] = update.Value;
-                }
+                Keep(update);
             }
         }
     }
 
-    /// <summary>All resources of a kind, in name order.</summary>
+    /// <summary>The usable resources of a kind, in name order.</summary>
     public ImmutableArray<Resource> List(string kind)
     {
         lock (_guard)
         {
-            return [.. _resources.Where(r => r.Key.Kind == kind).OrderBy(r => r.Key.Name, StringComparer.Ordinal).Select(r => r.Value)];
+            return [.. _known.Values.Where(u => u.Key.Kind == kind).OrderBy(u => u.Key.Name, StringComparer.Ordinal).Select(u => u.Value).OfType<Resource>()];
         }
     }
 
-    public Resource? Find(ResourceKey key)
+    /// <summary>What sync last told of a key; the same object until it tells something else. Null: nothing stands there. Without a
+    /// value: something does, and cannot be used.</summary>
+    public SyncUpdate? Find(ResourceKey key)
     {
         lock (_guard)
         {
-            return _resources.GetValueOrDefault(key);
+            return _known.GetValueOrDefault(key);
         }
     }
 
-    /// <summary>This node's WorkloadEndpoints as the store has them.</summary>
-    public ImmutableArray<Resource<WorkloadEndpointSpec>> OwnEndpoints
+    /// <summary>This node's WorkloadEndpoints as the store has them, by their key there: what a value says of its own name is not asked.</summary>
+    public ImmutableArray<KeyValuePair<ResourceKey, Resource<WorkloadEndpointSpec>>> OwnEndpoints
     {
         get
         {
             lock (_guard)
             {
-                return [.. _resources.Values.OfType<Resource<WorkloadEndpointSpec>>()];
+                return [.. from update in _known.Values
+                           let endpoint = update.Value as Resource<WorkloadEndpointSpec>
+                           where endpoint is not null
+                           select KeyValuePair.Create(update.Key, endpoint)];
             }
         }
     }
 
-    private bool IsKept(SyncUpdate update) =>
-        Kinds.Contains(update.Key.Kind) || update.Key.Kind == "WorkloadEndpoint" || (update.Key.Kind == "Node" && update.Key.Name == nodeName);
+    private void Keep(SyncUpdate update)
+    {
+        _unusable.Remove(update.Key);
+        if (update.Error is not null)
+        {
+            _unusable[update.Key] = update.Error;
+        }
+
+        if ((update.Value is not null || update.Error is not null) && IsKept(update))
+        {
+            _known[update.Key] = update;
+        }
+        else
+        {
+            _known.Remove(update.Key);
+        }
+    }
+
+    private bool IsKept(SyncUpdate update) => Kinds.Contains(update.Key.Kind)
+        && (update.Key.Kind != "Node" || update.Key.Name == nodeName)
+        && (update.Key.Kind != "WorkloadEndpoint" || update.Value is Resource<WorkloadEndpointSpec> endpoint && endpoint.Spec.Node == nodeName);
 }

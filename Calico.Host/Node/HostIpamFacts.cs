@@ -30,12 +30,12 @@ public sealed class HostIpamFacts(DatastoreView view, IIpamFacts source, string 
         : source.ReservationsAsync(ct);
 
     public ValueTask<IReadOnlyDictionary<string, string>?> NodeLabelsAsync(string node, CancellationToken ct) =>
-        InSync && node == nodeName && view.Find(new("Node", "", node)) is { } found
+        InSync && node == nodeName && view.Find(new("Node", "", node)) is { Value: { } found }
             ? new(found.Metadata.Labels ?? ImmutableSortedDictionary<string, string>.Empty)
             : source.NodeLabelsAsync(node, ct);
 
     public ValueTask<IReadOnlyDictionary<string, string>?> NamespaceLabelsAsync(string name, CancellationToken ct) => InSync
-        ? new((view.Find(new("Profile", "", $"kns.{name}")) as Resource<ProfileSpec>)?.Spec.LabelsToApply?
+        ? new((view.Find(new("Profile", "", $"kns.{name}"))?.Value as Resource<ProfileSpec>)?.Spec.LabelsToApply?
             .Where(l => l.Key.StartsWith("pcns.", StringComparison.Ordinal))
             .ToDictionary(l => l.Key["pcns.".Length..], l => l.Value))
         : source.NamespaceLabelsAsync(name, ct);

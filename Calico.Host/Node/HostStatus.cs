@@ -21,7 +21,9 @@ public sealed class HostStatus(string nodeName, DatastoreView view, HealthBoard 
 
             if (!view.DatastoreReady)
             {
-                reasons = reasons.Add("datastore: locked for a migration (ClusterInformation.spec.datastoreReady is false)");
+                reasons = reasons.Add(view.Find(new("ClusterInformation", "", "default")) is { Error: { } error }
+                    ? $"datastore: ClusterInformation(default) cannot be used ({error}), so whether the datastore may be written is not known; mend it: calicoctl replace"
+                    : "datastore: locked for a migration (ClusterInformation.spec.datastoreReady is false), or without ClusterInformation");
             }
 
             return (reasons.IsEmpty, reasons);

@@ -11,11 +11,13 @@ public static partial class NodeName
         var name = setting.Length > 0 ? setting
             : File.Exists(file) && File.ReadAllText(file).Trim() is { Length: > 0 } before ? before
             : hostName().ToLowerInvariant();
-        return name.Length <= 253 && Valid().IsMatch(name)
+        return IsValid(name)
             ? name
             : throw new CalicoException(Problem.Invalid,
                 $"the node's name '{name}' is not valid: at most 253 of a-z, 0-9, '-' and '.', starting and ending with a letter or digit", "NODENAME");
     }
+
+    public static bool IsValid(string name) => name.Length <= 253 && Valid().IsMatch(name);
 
     [GeneratedRegex(@"\A[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\z")]
     private static partial Regex Valid();

@@ -18,20 +18,26 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
 
     /// <exception cref="CalicoException"><see cref="Problem.Unavailable"/> the store is away; <see cref="Problem.AlreadyExists"/> another
     /// machine has this node name; <see cref="Problem.Invalid"/> a setting.</exception>
-    public async Task RunAsync(CancellationToken ct)
+    /// <param name="isStart">False: the node is registered again, and pools that a person has deleted meanwhile stay so.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task RunAsync(bool isStart, CancellationToken ct)
     {
-        await EnsureClusterAsync(ct);
-        await EnsurePoolsAsync(ct);
+        if (await EnsureClusterAsync(ct) || isStart)
+        {
+            await EnsurePoolsAsync(ct);
+        }
+
         await EnsureNodeAsync(ct);
     }
 
-    private async Task EnsureClusterAsync(CancellationToken ct)
+    /// <returns>Whether the store knew nothing of a cluster.</returns>
+    private async Task<bool> EnsureClusterAsync(CancellationToken ct)
     {
         var kind = ResourceKinds.All["ClusterInformation"];
         var key = kind.Path(new("ClusterInformation", "", "default"));
         if (await store.GetAsync(key, 0, ct) is not null)
         {
-            return;
+            return false;
         }
 
         var cluster = new Resource<ClusterInformationSpec>
@@ -46,7 +52,7 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
                 DatastoreReady = true,
             },
         };
-        await CreateAsync(kind, cluster, ct);
+        return await CreateAsync(kind, cluster, ct);
     }
 
     private async Task EnsurePoolsAsync(CancellationToken ct)
@@ -77,7 +83,7 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
             await CreatePoolAsync(kind, "default-ipv6-ippool", "CALICO_IPV6POOL_CIDR", new()
             {
                 Cidr = settings.Ipv6PoolCidr,
-                BlockSize = 122,
+                BlockSize = HostSettings.Ipv6PoolBlockSize,
                 IpipMode = "Never",
                 VxlanMode = "Never",
                 NodeSelector = "all()",
@@ -96,9 +102,19 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
             throw new CalicoException(Problem.Invalid, $"{setting}: {string.Join("; ", errors.Select(e => e.ToString()))}", setting);
         }
 
-        if (await CreateAsync(kind, pool, ct))
+        try
         {
+            await new ResourceClient(store, ResourceKinds.All, time).CreateAsync(pool, ct);
             Log.PoolMade(logger, name, spec.Cidr);
+        }
+        catch (CalicoException e) when (e.Problem == Problem.AlreadyExists)
+        {
+            // Another node was faster.
+        }
+        catch (CalicoException e) when (e.Problem == Problem.Invalid)
+        {
+            // Blocks of former pools are in the way; workloads with addresses of them go on.
+            Log.PoolNotMade(logger, name, spec.Cidr, e.Message);
         }
     }
 
@@ -113,7 +129,7 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
             var stored = await store.GetAsync(key, 0, ct);
             var node = stored is null
                 ? new Resource<NodeSpec> { Kind = kind.Name, Metadata = NewMetadata(nodeName) }
-                : (Resource<NodeSpec>)kind.DecodeStored(stored.Value);
+                : Decode(kind, stored);
             var annotations = node.Metadata.Annotations ?? ImmutableSortedDictionary<string, string>.Empty;
             if (annotations.TryGetValue(MachineAnnotation, out var owner) && owner != machineId)
             {
@@ -131,13 +147,21 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
                 },
             };
             var next = node with { Metadata = node.Metadata with { Annotations = annotations.SetItem(MachineAnnotation, machineId) }, Spec = spec };
-            var value = kind.Encode(next);
+            var value = kind.EncodeValid(next);
             if (stored is not null && value.AsSpan().SequenceEqual(stored.Value.Span))
             {
                 return;
             }
 
-            var outcome = await store.CommitAsync(new([StoreCompare.At(key, stored?.ModRevision ?? 0)], [new StoreOperation.Put(key, value)], []), ct);
+            var guard = WriteGuard.None;
+            if (stored is null || spec.Bgp?.Ipv4Address != node.Spec.Bgp?.Ipv4Address || spec.Bgp?.Ipv6Address != node.Spec.Bgp?.Ipv6Address)
+            {
+                guard = await WriteGuard.TakeAsync(store, OwnKeys.NodeGeneration, ct);
+                await RefuseSharedAsync(kind, spec.Bgp, ct);
+            }
+
+            var outcome = await store.CommitAsync(new([StoreCompare.At(key, stored?.ModRevision ?? 0), .. guard.Compares],
+                [new StoreOperation.Put(key, value), .. guard.Writes], []), ct);
             if (outcome.Succeeded)
             {
                 Log.Registered(logger, nodeName, ipv4?.Address ?? "none", ipv6?.Address ?? "none");
@@ -148,10 +172,48 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
         throw new CalicoException(Problem.Conflict, $"node '{nodeName}' was changed by others ten times while it was being registered");
     }
 
+    /// <summary>Two nodes with one address cannot be told apart: traffic for the workloads of one would go to the other.</summary>
+    private async Task RefuseSharedAsync(ResourceKind kind, NodeBgp? wanted, CancellationToken ct)
+    {
+        string?[] addresses = [Plain(wanted?.Ipv4Address), Plain(wanted?.Ipv6Address)];
+        foreach (var item in (await store.ListAsync(kind.Prefix, 0, ct)).Items)
+        {
+            if (Read(kind, item) is not { } other || other.Metadata.Name == nodeName)
+            {
+                continue;
+            }
+
+            string?[] theirs = [Plain(other.Spec.Bgp?.Ipv4Address), Plain(other.Spec.Bgp?.Ipv6Address)];
+            if (addresses.FirstOrDefault(a => a is not null && theirs.Contains(a)) is { } shared)
+            {
+                throw new CalicoException(Problem.AlreadyExists, $"address {shared} is node {other.Metadata.Name}'s. Give this node an address of its own (IP, IP6), "
+                    + $"or, if that node is gone: calicoctl delete node {other.Metadata.Name}", "IP");
+            }
+        }
+    }
+
+    private static string? Plain(string? network) =>
+        network?.Split('/')[0] is { Length: > 0 } text && System.Net.IPAddress.TryParse(text, out var address) ? address.ToString() : null;
+
+    private static Resource<NodeSpec> Decode(ResourceKind kind, KeyValue stored) => Read(kind, stored)
+        ?? throw new CalicoException(Problem.Damaged, $"{stored.Key} cannot be read, and a person's text is not written over: mend it, or delete the key");
+
+    private static Resource<NodeSpec>? Read(ResourceKind kind, KeyValue stored)
+    {
+        try
+        {
+            return (Resource<NodeSpec>)kind.DecodeStored(stored.Value);
+        }
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
+        {
+            return null;
+        }
+    }
+
     private async Task<bool> CreateAsync(ResourceKind kind, Resource resource, CancellationToken ct)
     {
         var key = kind.Path(kind.KeyOf(resource));
-        return (await store.CommitAsync(new([StoreCompare.Absent(key)], [new StoreOperation.Put(key, kind.Encode(resource))], []), ct)).Succeeded;
+        return (await store.CommitAsync(new([StoreCompare.Absent(key)], [new StoreOperation.Put(key, kind.EncodeValid(resource))], []), ct)).Succeeded;
     }
 
     private ObjectMeta NewMetadata(string name) => new()
@@ -165,6 +227,9 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
     {
         [LoggerMessage(1311, LogLevel.Information, "node {Node} registered, IPv4 {Ipv4}, IPv6 {Ipv6}")]
         public static partial void Registered(ILogger logger, string node, string ipv4, string ipv6);
+
+        [LoggerMessage(1362, LogLevel.Error, "IP pool {Pool} {Cidr} cannot be made; make one that does not overlap, or wait until the addresses are free: {Reason}")]
+        public static partial void PoolNotMade(ILogger logger, string pool, string cidr, string reason);
 
         [LoggerMessage(1312, LogLevel.Information, "IP pool {Pool} {Cidr} made: the datastore had none")]
         public static partial void PoolMade(ILogger logger, string pool, string cidr);

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Threading.Channels;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
@@ -9,10 +10,15 @@ namespace Calico.Host.Node;
 /// <summary>The last policy that a distant store told, kept in the node log: what this node enforces when it starts while the store is
 /// away. With the embedded store there is none: the store is on this disk itself.</summary>
 /// <remarks>Written behind the dataplane, which never waits for it. A snapshot that is a moment old is as good as a store that is.</remarks>
-public sealed partial class PolicySnapshot(INodeLog log, ILogger<PolicySnapshot> logger)
+public sealed partial class PolicySnapshot(INodeLog log, TimeProvider time, ILogger<PolicySnapshot> logger)
 {
     private const string Section = "snapshot/";
     private const string RevisionKey = "snapshot-revision";
+
+    /// <summary>Before the reason why a value cannot be used: no JSON begins so, and a former version takes it for unusable too.</summary>
+    private const byte Unusable = 0;
+
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
     // Unbounded in number but not in time: the writer takes all that waits into one commit.
     private readonly Channel<SyncBatch> _waiting = Channel.CreateUnbounded<SyncBatch>(new() { SingleReader = true });
@@ -22,7 +28,7 @@ public sealed partial class PolicySnapshot(INodeLog log, ILogger<PolicySnapshot>
     /// <summary>The snapshot as one batch, or null when there is none.</summary>
     public SyncBatch? Read()
     {
-        if (log.Get(RevisionKey) is not { } revision)
+        if (log.Get(RevisionKey) is not { Length: sizeof(long) } revision)
         {
             return null;
         }
@@ -32,7 +38,7 @@ public sealed partial class PolicySnapshot(INodeLog log, ILogger<PolicySnapshot>
         {
             if (ResourceKinds.All.TryDecode(key[Section.Length..], value, out var update))
             {
-                updates.Add(update);
+                updates.Add(value.Span is [Unusable, .. var reason] ? update with { Error = Encoding.UTF8.GetString(reason) } : update);
             }
         }
 
@@ -44,13 +50,14 @@ public sealed partial class PolicySnapshot(INodeLog log, ILogger<PolicySnapshot>
     /// <summary>Writes until cancelled.</summary>
     public async Task RunAsync(CancellationToken ct)
     {
+        // What could not be written stays here for the next round: sync does not repeat it.
+        var writes = new Dictionary<string, NodeLogWrite>();
+        var revision = 0L;
         while (await _waiting.Reader.WaitToReadAsync(ct))
         {
-            var writes = new Dictionary<string, NodeLogWrite>();
-            var revision = 0L;
             while (_waiting.Reader.TryRead(out var batch))
             {
-                revision = batch.Revision;
+                revision = batch.Revision > 0 ? batch.Revision : revision;
                 foreach (var update in batch.Updates)
                 {
                     Add(update, writes);
@@ -78,10 +85,13 @@ public sealed partial class PolicySnapshot(INodeLog log, ILogger<PolicySnapshot>
             try
             {
                 await log.CommitAsync([.. writes.Values], ct);
+                writes.Clear();
             }
             catch (CalicoException e)
             {
                 Log.NotWritten(logger, e.Message);
+                _waiting.Writer.TryWrite(new(SyncStatus.Resync, 0, []));
+                await Task.Delay(RetryDelay, time, ct);
             }
         }
     }
@@ -94,8 +104,12 @@ public sealed partial class PolicySnapshot(INodeLog log, ILogger<PolicySnapshot>
         }
 
         var key = Section + kind.Path(update.Key);
-        writes[key] = new(key, update.Value is null ? null : kind.Encode(update.Value));
-        if (!_listed && update.Value is not null)
+        // What cannot be used is not absent: a profile that nobody can read denies, one that is not there an adapter may make.
+        byte[]? value = update.Error is { } error ? [Unusable, .. Encoding.UTF8.GetBytes(error)]
+            : update.Value is { } resource ? kind.Encode(resource)
+            : null;
+        writes[key] = new(key, value);
+        if (!_listed && value is not null)
         {
             _seen.Add(key);
         }

@@ -21,6 +21,7 @@ public sealed class LoadedPlugin : IAsyncDisposable
 
     private readonly PluginLifetime _lifetime;
     private readonly ServiceProvider _services;
+    private readonly List<Task> _watching = [];
     private ImmutableArray<IHostedService> _started = [];
 
     private LoadedPlugin(PluginFolder folder, PluginLifetime lifetime, ServiceProvider services) =>
@@ -36,12 +37,13 @@ public sealed class LoadedPlugin : IAsyncDisposable
     public static LoadedPlugin Load(PluginFolder folder, SettingsReader settings, PluginContracts contracts, HealthBoard health, ILoggerFactory loggers)
     {
         var plugin = Instantiate(folder);
-        if (plugin.Name != folder.Name)
+        var name = Guard(folder, "its name", () => plugin.Name);
+        if (name != folder.Name)
         {
-            throw new CalicoException(Problem.Invalid, $"the adapter in folder '{folder.Name}' calls itself '{plugin.Name}'; the two have to agree", "plugin");
+            throw new CalicoException(Problem.Invalid, $"the adapter in folder '{folder.Name}' calls itself '{name}'; the two have to agree", "plugin");
         }
 
-        var lifetime = new PluginLifetime(plugin.Name, health);
+        var lifetime = new PluginLifetime(name, health);
         try
         {
             var collection = new ServiceCollection();
@@ -50,10 +52,10 @@ public sealed class LoadedPlugin : IAsyncDisposable
             collection.AddSingleton(TimeProvider.System);
             collection.AddSingleton<IPluginLifetime>(lifetime);
             collection.AddSingleton<IListeners>(lifetime);
-            contracts.Register(plugin.Name, collection);
-            var builder = new PluginBuilder(plugin.Name, settings, collection);
+            contracts.Register(name, collection);
+            var builder = new PluginBuilder(name, settings, collection);
             Guard(folder, "Configure", () => plugin.Configure(builder));
-            lifetime.Bind(builder.Listeners);
+            Guard(folder, "its listeners", () => lifetime.Bind(builder.Listeners));
             return new(folder, lifetime, collection.BuildServiceProvider());
         }
         catch
@@ -72,12 +74,17 @@ public sealed class LoadedPlugin : IAsyncDisposable
             {
                 await service.StartAsync(ct);
             }
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (Exception e) when (!ct.IsCancellationRequested)
             {
+                // A cancellation that is not the host's is the adapter's own failure.
                 throw new CalicoException(Problem.Refused, $"adapter '{Folder.Name}' does not start: {e.Message}", "plugin", e);
             }
 
             _started = _started.Add(service);
+            if (service is BackgroundService { ExecuteTask: { } work })
+            {
+                _watching.Add(WatchAsync(service.GetType().Name, work));
+            }
         }
     }
 
@@ -85,30 +92,65 @@ public sealed class LoadedPlugin : IAsyncDisposable
     public async Task<ImmutableArray<Exception>> StopAsync(CancellationToken ct)
     {
         var errors = ImmutableArray.CreateBuilder<Exception>();
-        await _lifetime.DrainAsync();
+        await TryAsync(_lifetime.DrainAsync, errors);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
         limit.CancelAfter(_lifetime.DrainTime);
         foreach (var service in _started.Reverse())
         {
-            try
-            {
-                await service.StopAsync(limit.Token);
-            }
-            catch (Exception e)
-            {
-                errors.Add(e);
-            }
+            await TryAsync(() => service.StopAsync(limit.Token), errors);
         }
 
         _started = [];
+        // Ended with their services, or left to them when those did not end in time.
+        await Task.WhenAny(Task.WhenAll(_watching), Task.Delay(_lifetime.DrainTime, CancellationToken.None));
         _lifetime.Close();
         return errors.ToImmutable();
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _services.DisposeAsync();
-        _lifetime.Dispose();
+        try
+        {
+            await _services.DisposeAsync();
+        }
+        finally
+        {
+            _lifetime.Dispose();
+        }
+    }
+
+    // Nobody else looks at it: an adapter whose work has ended would be "started" for ever.
+    private async Task WatchAsync(string service, Task work)
+    {
+        try
+        {
+            await work;
+            if (_lifetime.Draining.IsCancellationRequested)
+            {
+                return;
+            }
+
+            _lifetime.Report(service, false, "ended by itself; start calico-host again");
+        }
+        catch (Exception e)
+        {
+            if (!_lifetime.Draining.IsCancellationRequested)
+            {
+                _lifetime.Report(service, false, $"ended by {e.GetType().Name}: {e.Message}; start calico-host again");
+            }
+        }
+    }
+
+    private static async Task TryAsync(Func<Task> step, ImmutableArray<Exception>.Builder errors)
+    {
+        try
+        {
+            await step();
+        }
+        catch (Exception e)
+        {
+            errors.Add(e);
+        }
     }
 
     private static IOrchestratorPlugin Instantiate(PluginFolder folder) => Guard(folder, "its assembly", () =>

@@ -1,23 +1,31 @@
-using System.Reflection.Metadata;
-using System.Reflection.PortableExecutable;
+using System.ComponentModel;
 using Calico.Linux;
 
 namespace Calico.Host.Plugins;
 
 /// <summary>An installed adapter: <c>&lt;plugins&gt;/&lt;name&gt;/&lt;version&gt;/&lt;assembly&gt;.dll</c> beside its
-/// <c>.deps.json</c>. The version read last by name order is used; older folders are kept for going back.</summary>
+/// <c>.deps.json</c>. Older versions are kept for going back.</summary>
+/// <remarks>Adapters are trusted code in a root process: whoever can write their files, or a folder on the way to them, is root. So each is
+/// read only by <see cref="TrustedPath"/>, and loaded from a copy of what was read.</remarks>
 /// <param name="Name">Folder name: the adapter's.</param>
 /// <param name="Version">Folder name.</param>
 /// <param name="Assembly">Full path of the main assembly.</param>
 public sealed record PluginFolder(string Name, string Version, string Assembly)
 {
+    private const string DependenciesSuffix = ".deps.json";
+
+    // A link to a folder above has no end; an adapter's own folders are three deep (runtimes/linux-x64/native).
+    private const int MaxDepth = 8;
+
     /// <summary>The contract this host has.</summary>
     public static readonly (int Major, int Minor) Contract = (1, 0);
 
     public string Directory => Path.GetDirectoryName(Assembly)!;
 
-    /// <summary>Finds the adapters of a folder; what is wrong with one goes to <paramref name="problems"/> and does not stop the rest.</summary>
-    public static List<PluginFolder> Scan(string root, Action<string, string> problems)
+    /// <summary>Finds the usable versions of all adapters, by name, the newest first. What is wrong with one goes to
+    /// <paramref name="problems"/> (name, version or null, reason) and stops neither the other versions nor the other adapters.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: others than root may change the folder itself.</exception>
+    public static List<PluginFolder> Scan(string root, Action<string, string?, string> problems)
     {
         var found = new List<PluginFolder>();
         if (!System.IO.Directory.Exists(root))
@@ -25,46 +33,74 @@ public sealed record PluginFolder(string Name, string Version, string Assembly)
             return found;
         }
 
-        foreach (var folder in System.IO.Directory.GetDirectories(root)
-            .Where(d => !Path.GetFileName(d).StartsWith('.')).Order(StringComparer.Ordinal))
+        foreach (var name in Edge(root, () => TrustedPath.List(root)).Where(n => !n.StartsWith('.')))
         {
-            var name = Path.GetFileName(folder);
-            try
-            {
-                var version = System.IO.Directory.GetDirectories(folder)
-                    .Where(d => !Path.GetFileName(d).StartsWith('.'))
-                    .MaxBy(d => ParseVersion(Path.GetFileName(d)));
-                if (version is null)
-                {
-                    problems(name, $"{folder} has no version folder");
-                    continue;
-                }
-
-                found.Add(Open(name, version));
-            }
-            catch (CalicoException e)
-            {
-                problems(name, e.Message);
-            }
+            Scan(name, Path.Combine(root, name), found, problems);
         }
 
         return found;
     }
 
-    /// <summary>Checks one version folder.</summary>
-    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> no single main assembly, or a folder others may write;
-    /// <see cref="Problem.Unsupported"/> built against a newer contract.</exception>
-    public static PluginFolder Open(string name, string folder)
+    private static void Scan(string name, string folder, List<PluginFolder> found, Action<string, string?, string> problems)
     {
-        var mains = System.IO.Directory.GetFiles(folder, "*.deps.json").Select(f => f[..^".deps.json".Length] + ".dll").Where(File.Exists).ToArray();
+        try
+        {
+            if (!Edge(name, () => TrustedPath.IsFolder(folder)))
+            {
+                return;
+            }
+
+            var versions = Edge(name, () => TrustedPath.List(folder)).Where(v => !v.StartsWith('.')).OrderByDescending(v => v, VersionOrder.Instance).ToList();
+            if (versions.Count == 0)
+            {
+                problems(name, null, $"{folder} has no version folder");
+            }
+
+            foreach (var version in versions)
+            {
+                try
+                {
+                    found.Add(Open(name, Path.Combine(folder, version)));
+                }
+                catch (CalicoException e)
+                {
+                    problems(name, version, e.Message);
+                }
+            }
+        }
+        catch (CalicoException e)
+        {
+            problems(name, null, e.Message);
+        }
+    }
+
+    /// <summary>Checks one version folder.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> no single main assembly, or something others may change;
+    /// <see cref="Problem.Unsupported"/> built against a newer contract.</exception>
+    public static PluginFolder Open(string name, string folder) => Edge(name, () =>
+    {
+        var files = Files(folder, "", 0).ToHashSet();
+        var mains = files.Where(f => f.EndsWith(DependenciesSuffix, StringComparison.Ordinal) && !f.Contains('/', StringComparison.Ordinal))
+            .Select(f => f[..^DependenciesSuffix.Length] + ".dll").Where(files.Contains).ToArray();
         if (mains.Length != 1)
         {
             throw new CalicoException(Problem.Invalid, $"{folder} has {mains.Length} assemblies with a .deps.json; an adapter's folder has one", "plugin");
         }
 
-        RequireRootOwned(folder);
-        var plugin = new PluginFolder(name, Path.GetFileName(folder), mains[0]);
-        var contract = ReadContract(plugin.Assembly)
+        foreach (var file in files)
+        {
+            TrustedPath.OpenFile(Path.Combine(folder, file)).Dispose();
+        }
+
+        var plugin = new PluginFolder(name, Path.GetFileName(folder), Path.Combine(folder, mains[0]));
+        var dependencies = Path.ChangeExtension(plugin.Assembly, DependenciesSuffix);
+        using (var json = new FileStream(TrustedPath.OpenFile(dependencies), FileAccess.Read))
+        {
+            PluginDependencies.Check(json, dependencies);
+        }
+
+        using var image = TrustedPath.OpenFile(plugin.Assembly);
+        var contract = PluginContract.Read(image, plugin.Assembly)
             ?? throw new CalicoException(Problem.Invalid, $"{plugin.Assembly} is no adapter: it has no CalicoContract attribute", "plugin");
         if (contract.Major != Contract.Major || contract.Minor > Contract.Minor)
         {
@@ -73,67 +109,84 @@ public sealed record PluginFolder(string Name, string Version, string Assembly)
         }
 
         return plugin;
-    }
+    });
 
-    // Adapters are trusted code in a root process: whoever can write their folder is root (DESIGN 18, R12).
-    private static void RequireRootOwned(string folder)
+    /// <summary>Copies it to a folder of the host's own, each file as it was opened and checked: what is exchanged afterwards, dependencies and
+    /// native libraries that are loaded late included, is not what runs.</summary>
+    /// <returns>The copy, checked again: it is what counts.</returns>
+    /// <exception cref="CalicoException">As <see cref="Open"/>.</exception>
+    public PluginFolder CopyTo(string folder) => Edge(Name, () =>
     {
-        foreach (var path in (string[])[folder, .. System.IO.Directory.GetFiles(folder)])
+        System.IO.Directory.CreateDirectory(folder, Private);
+        foreach (var file in Files(Directory, "", 0))
         {
-            if (FileOwner.Of(path) is var owner and not 0)
+            var to = Path.Combine(folder, file);
+            System.IO.Directory.CreateDirectory(Path.GetDirectoryName(to)!, Private);
+            using var from = new FileStream(TrustedPath.OpenFile(Path.Combine(Directory, file)), FileAccess.Read);
+            using var copy = new FileStream(to, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Private });
+            from.CopyTo(copy);
+        }
+
+        return Open(Name, folder);
+    });
+
+    private static UnixFileMode Private => UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    private static IEnumerable<string> Files(string root, string folder, int depth)
+    {
+        if (depth > MaxDepth)
+        {
+            throw new CalicoException(Problem.Invalid, $"{Path.Combine(root, folder)} is more than {MaxDepth} folders deep; is a link to a folder above it in the way?", "plugin");
+        }
+
+        foreach (var name in TrustedPath.List(Path.Combine(root, folder)))
+        {
+            var path = Path.Combine(folder, name);
+            if (!TrustedPath.IsFolder(Path.Combine(root, path)))
             {
-                throw new CalicoException(Problem.Invalid, $"{path} belongs to user {owner}; an adapter's files belong to root", "plugin");
+                yield return path;
+                continue;
             }
 
-            var mode = File.GetUnixFileMode(path);
-            if ((mode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0)
+            foreach (var file in Files(root, path, depth + 1))
             {
-                throw new CalicoException(Problem.Invalid, $"{path} can be written by others ({mode}); an adapter's files are 0644, its folders 0755, owned by root", "plugin");
+                yield return file;
             }
         }
     }
 
-    private static System.Version ParseVersion(string text) =>
-        System.Version.TryParse(text.Split('-')[0], out var version) ? version : new(0, 0);
-
-    // From metadata: none of the adapter's code runs before it is known to fit.
-    private static (int Major, int Minor)? ReadContract(string assembly)
+    // Whatever lies in a folder of others is their fault and named so; it ends nobody else's start.
+    private static T Edge<T>(string what, Func<T> call)
     {
         try
         {
-            using var file = File.OpenRead(assembly);
-            using var image = new PEReader(file);
-            var metadata = image.GetMetadataReader();
-            foreach (var handle in metadata.GetAssemblyDefinition().GetCustomAttributes())
-            {
-                var attribute = metadata.GetCustomAttribute(handle);
-                if (attribute.Constructor.Kind != HandleKind.MemberReference)
-                {
-                    continue;
-                }
-
-                var constructor = metadata.GetMemberReference((MemberReferenceHandle)attribute.Constructor);
-                if (constructor.Parent.Kind != HandleKind.TypeReference)
-                {
-                    continue;
-                }
-
-                var type = metadata.GetTypeReference((TypeReferenceHandle)constructor.Parent);
-                if (metadata.GetString(type.Name) != nameof(CalicoContractAttribute) || metadata.GetString(type.Namespace) != "Calico")
-                {
-                    continue;
-                }
-
-                var blob = metadata.GetBlobReader(attribute.Value);
-                // ECMA-335 II.23.3: prolog 0x0001, then the two int32 arguments.
-                return blob.ReadUInt16() == 1 ? (blob.ReadInt32(), blob.ReadInt32()) : null;
-            }
-
-            return null;
+            return call();
         }
-        catch (BadImageFormatException e)
+        catch (UntrustedPathException e)
         {
-            throw new CalicoException(Problem.Invalid, $"{assembly} is not a .NET assembly: {e.Message}", "plugin", e);
+            throw new CalicoException(Problem.Invalid,
+                $"{e.Message}; an adapter's files and every folder on the way to them belong to root and can be written by nobody else: chown root:root and chmod go-w {e.Path}", "plugin", e);
         }
+        catch (Exception e) when (e is IOException or Win32Exception or UnauthorizedAccessException)
+        {
+            throw new CalicoException(Problem.Invalid, $"adapter '{what}' cannot be read: {e.Message}", "plugin", e);
+        }
+    }
+
+    /// <summary>By number, then a release after its candidates, then by name: an order in which any two differ.</summary>
+    private sealed class VersionOrder : IComparer<string>
+    {
+        public static readonly VersionOrder Instance = new();
+
+        public int Compare(string? x, string? y)
+        {
+            var (a, b) = (Parse(x!), Parse(y!));
+            return a.Number.CompareTo(b.Number) is var n and not 0 ? n
+                : a.IsRelease.CompareTo(b.IsRelease) is var r and not 0 ? r
+                : string.CompareOrdinal(x, y);
+        }
+
+        private static (System.Version Number, bool IsRelease) Parse(string text) =>
+            (System.Version.TryParse(text.Split('-', '+')[0], out var version) ? version : new(0, 0), !text.Contains('-', StringComparison.Ordinal));
     }
 }

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Plugins;
 
 /// <summary>All adapters of this host. One that cannot be loaded is named in <c>status</c>; the others work.</summary>
-/// <param name="markers">Folder for the marks that survive a crash while an adapter loads.</param>
-public sealed partial class PluginRoster(string root, string enabled, string markers, SettingsReader settings, PluginContracts contracts,
+/// <param name="data">The host's own folder: for the marks that survive a crash while an adapter loads, and for the copies that run.</param>
+public sealed partial class PluginRoster(string root, string enabled, string data, SettingsReader settings, PluginContracts contracts,
     HealthBoard health, ILoggerFactory loggers) : IAsyncDisposable
 {
     private readonly ILogger _logger = loggers.CreateLogger<PluginRoster>();
@@ -15,26 +15,27 @@ public sealed partial class PluginRoster(string root, string enabled, string mar
 
     public ImmutableArray<LoadedPlugin> Plugins => _plugins;
 
-    /// <summary>Loads every enabled adapter and binds its sockets.</summary>
+    private string Markers => Path.Combine(data, "loading");
+
+    private string Copies => Path.Combine(data, "loaded");
+
+    /// <summary>Loads every enabled adapter in its newest version that can be loaded, and binds its sockets.</summary>
     public void Load()
     {
-        Directory.CreateDirectory(markers);
         var wanted = enabled.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        var folders = PluginFolder.Scan(root, (name, problem) =>
+        var refused = new List<(string Name, string? Version, string Reason)>();
+        var found = Find(refused);
+        foreach (var name in found.Select(f => f.Name).Concat(refused.Select(r => r.Name)).Concat(wanted).Distinct()
+            .Where(n => wanted.Length == 0 || wanted.Contains(n)))
         {
-            if (wanted.Length == 0 || wanted.Contains(name))
-            {
-                Fail(name, problem);
-            }
-        });
-        foreach (var missing in wanted.Except(folders.Select(f => f.Name)).Where(m => health.Lines.All(l => l.Part != m)))
-        {
-            Fail(missing, $"it is enabled but not installed in {root}: calico-host plugin install <package or folder>");
+            LoadNewest(name, found.Where(f => f.Name == name), [.. refused.Where(r => r.Name == name)]);
         }
 
-        foreach (var folder in folders.Where(f => wanted.Length == 0 || wanted.Contains(f.Name)))
+        var reason = $"no adapter is installed in {root}, so no workload can be connected: calico-host plugin install <package or folder>, then start calico-host again";
+        health.Report("adapters", "installed", !_plugins.IsEmpty, found.Count + refused.Count == 0 ? reason : "none of the installed adapters is there; each says why");
+        if (_plugins.IsEmpty)
         {
-            LoadOne(folder);
+            Log.None(_logger, reason);
         }
     }
 
@@ -70,31 +71,90 @@ public sealed partial class PluginRoster(string root, string enabled, string mar
     {
         foreach (var plugin in _plugins)
         {
-            await plugin.DisposeAsync();
+            try
+            {
+                await plugin.DisposeAsync();
+            }
+            catch (Exception e)
+            {
+                // An adapter's own; the others are ended all the same.
+                Log.StopFailed(_logger, plugin.Folder.Name, e.Message);
+            }
         }
     }
 
-    private void LoadOne(PluginFolder folder)
+    private List<PluginFolder> Find(List<(string Name, string? Version, string Reason)> refused)
     {
-        // A mark that is still there from last time: the process died while this version was being loaded.
-        var mark = Path.Combine(markers, $"{folder.Name}-{folder.Version}");
-        if (File.Exists(mark))
-        {
-            Fail(folder.Name, $"version {folder.Version} ended the host while it was loaded last time and is skipped; after mending it remove {mark}");
-            return;
-        }
-
-        File.WriteAllText(mark, "");
         try
         {
-            _plugins = _plugins.Add(LoadedPlugin.Load(folder, settings, contracts, health, loggers));
+            Directory.CreateDirectory(Markers);
+            if (Directory.Exists(Copies))
+            {
+                // Of a process that has ended: the data directory is locked by this one.
+                Directory.Delete(Copies, recursive: true);
+            }
+
+            return PluginFolder.Scan(root, (name, version, problem) => refused.Add((name, version, problem)));
         }
-        catch (CalicoException e)
+        catch (Exception e) when (e is CalicoException or IOException or UnauthorizedAccessException)
         {
-            Fail(folder.Name, e.Message);
+            refused.Add(("adapters", null, e.Message));
+            return [];
+        }
+    }
+
+    private void LoadNewest(string name, IEnumerable<PluginFolder> versions, List<(string Name, string? Version, string Reason)> refused)
+    {
+        var isLoaded = false;
+        foreach (var folder in versions)
+        {
+            if (TryLoad(folder) is not { } reason)
+            {
+                isLoaded = true;
+                break;
+            }
+
+            refused.Add((name, folder.Version, reason));
         }
 
-        File.Delete(mark);
+        foreach (var (_, version, reason) in refused.Where(_ => isLoaded))
+        {
+            health.Report(name, version is null ? "folder" : $"version {version}", false, $"{reason}; another version is used");
+            Log.Failed(_logger, name, reason);
+        }
+
+        if (!isLoaded)
+        {
+            Fail(name, refused.Count > 0 ? string.Join("; ", refused.Select(r => r.Reason))
+                : $"it is enabled but not installed in {root}: calico-host plugin install <package or folder>");
+        }
+    }
+
+    /// <returns>Why it is not loaded; null: it is.</returns>
+    private string? TryLoad(PluginFolder folder)
+    {
+        // A mark that is still there from last time: the process died while this version was being loaded.
+        var mark = Path.Combine(Markers, $"{folder.Name}-{folder.Version}");
+        if (File.Exists(mark))
+        {
+            return $"version {folder.Version} ended the host while it was loaded last time and is skipped; after mending it remove {mark}";
+        }
+
+        try
+        {
+            File.WriteAllText(mark, "");
+            var copy = folder.CopyTo(Path.Combine(Copies, folder.Name, folder.Version));
+            _plugins = _plugins.Add(LoadedPlugin.Load(copy, settings, contracts, health, loggers));
+            return null;
+        }
+        catch (Exception e) when (e is CalicoException or IOException or UnauthorizedAccessException)
+        {
+            return e.Message;
+        }
+        finally
+        {
+            File.Delete(mark);
+        }
     }
 
     private void Fail(string name, string reason)
@@ -110,6 +170,9 @@ public sealed partial class PluginRoster(string root, string enabled, string mar
 
         [LoggerMessage(1202, LogLevel.Error, "adapter {Adapter} is not there: {Reason}")]
         public static partial void Failed(ILogger logger, string adapter, string reason);
+
+        [LoggerMessage(1270, LogLevel.Warning, "{Reason}")]
+        public static partial void None(ILogger logger, string reason);
 
         [LoggerMessage(1203, LogLevel.Warning, "adapter {Adapter} did not stop well: {Reason}")]
         public static partial void StopFailed(ILogger logger, string adapter, string reason);

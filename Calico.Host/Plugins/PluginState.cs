@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.RegularExpressions;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 
 namespace Calico.Host.Plugins;
@@ -11,7 +12,7 @@ public sealed partial class PluginState(string adapter, INodeLog log, IKeyValueS
     private const int MaxValue = 64 * 1024;
 
     private readonly string _nodePrefix = $"state/{adapter}/";
-    private readonly string _clusterPrefix = $"/calico/net/v1/plugin/{adapter}/";
+    private readonly string _clusterPrefix = $"{OwnKeys.Root}plugin/{adapter}/";
 
     public async Task<ReadOnlyMemory<byte>?> GetAsync(StateScope scope, string key, CancellationToken ct)
     {

@@ -1,10 +1,16 @@
+using System.Net;
+using Calico.Datastore.Etcd;
+
 namespace Calico.Host.Settings;
 
 /// <summary>Everything that can be set on the host. A new setting is one property here.</summary>
 public sealed class HostSettings
 {
-    [Setting("DATASTORE_TYPE", "datastore.type", "Where resources live.", Choices = "embedded|etcdv3")]
-    public string DatastoreType { get; set; } = "embedded";
+    /// <summary>Prefix length of the blocks of the IPv6 pool that is made on a datastore without any.</summary>
+    public const int Ipv6PoolBlockSize = 122;
+
+    [Setting("DATASTORE_TYPE", "datastore.type", "Where resources live; empty: etcdv3 if etcd's endpoints are given, else embedded.", Choices = "embedded|etcdv3")]
+    public string DatastoreType { get; set; } = "";
 
     [Setting("ETCD_ENDPOINTS", "datastore.etcd.endpoints", "Comma list of etcd URLs.")]
     public string EtcdEndpoints { get; set; } = "";
@@ -21,8 +27,8 @@ public sealed class HostSettings
     [Setting("ETCD_USERNAME", "datastore.etcd.username", "User of etcd.")]
     public string EtcdUsername { get; set; } = "";
 
-    [Setting("ETCD_PASSWORD", "datastore.etcd.password", "Password of that user.", Secret = true)]
-    public string EtcdPassword { get; set; } = "";
+    [Setting("ETCD_PASSWORD", "datastore.etcd.password", "Password of that user.")]
+    public Secret? EtcdPassword { get; set; }
 
     [Setting("CALICO_STORE_LISTEN", "datastore.listen", "Loopback address:port on which the embedded store serves the etcd v3 API; empty: unix socket only.")]
     public string StoreListen { get; set; } = "";
@@ -80,4 +86,13 @@ public sealed class HostSettings
 
     [Setting("CALICO_LOG_LEVEL", "log.level", "What is logged to standard error.", Choices = "debug|info|warning|error")]
     public string LogLevel { get; set; } = "info";
+
+    /// <summary>Whether resources live in this node's own store; see <see cref="DatastoreChoice"/>.</summary>
+    public bool IsEmbedded() => DatastoreChoice.Resolve(DatastoreType, EtcdEndpoints.Length > 0) == DatastoreChoice.Embedded;
+
+    /// <summary>The bits of <see cref="MarkMask"/>.</summary>
+    public uint MarkBits() => SettingRules.TryMask(MarkMask, out var mask) ? mask : throw new InvalidOperationException("the settings were not checked");
+
+    /// <summary>Where the embedded store listens besides its socket, or null.</summary>
+    public IPEndPoint? StoreEndpoint() => StoreListen.Length > 0 && SettingRules.TryLoopback(StoreListen, out var endpoint) ? endpoint : null;
 }

@@ -13,7 +13,4 @@ public sealed class SettingAttribute(string environment, string path, string tex
 
     /// <summary>Values that are taken, for the error text; empty: any.</summary>
     public string Choices { get; init; } = "";
-
-    /// <summary>Printed masked.</summary>
-    public bool Secret { get; init; }
 }

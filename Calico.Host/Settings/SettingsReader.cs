@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reflection;
+using Calico.Datastore.Etcd;
 using YamlDotNet.RepresentationModel;
 
 namespace Calico.Host.Settings;
@@ -10,6 +11,8 @@ namespace Calico.Host.Settings;
 public sealed class SettingsReader(Func<string, string?> environment, IReadOnlyDictionary<string, string> file)
 {
     public const string DefaultFile = "/etc/calico/calico.cfg";
+
+    private const int MaxDepth = 16;
 
     private readonly HashSet<string> _used = new(StringComparer.OrdinalIgnoreCase);
 
@@ -37,37 +40,61 @@ public sealed class SettingsReader(Func<string, string?> environment, IReadOnlyD
         {
             throw new CalicoException(Problem.Invalid, $"{path} is not YAML: line {e.Start.Line}: {e.Message}", path, e);
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException or FormatException or OverflowException)
+        {
+            // The parser's own for texts it did not expect, and the file system's.
+            throw new CalicoException(Problem.Invalid, $"{path} cannot be read: {e.Message}", path, e);
+        }
 
         return values;
     }
 
     /// <summary>The host's own settings.</summary>
-    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>, path = the variable or file path that is wrong.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: all that is wrong, each by its name; path = the variable or file path
+    /// when it is a single one.</exception>
     public HostSettings ReadHost()
     {
         var settings = new HostSettings();
+        var sources = new Dictionary<string, (string? Value, string Source)>();
+        var errors = new List<CalicoException>();
         foreach (var (property, setting) in Describe())
         {
             var (value, source) = Find(setting);
+            sources[property.Name] = (value, source ?? setting.Environment);
             if (value is null)
             {
                 continue;
             }
 
-            if (setting.Choices.Length > 0 && !setting.Choices.Split('|').Contains(value))
+            try
             {
-                throw new CalicoException(Problem.Invalid, $"{source} is '{value}'; it can be {setting.Choices.Replace("|", ", ", StringComparison.Ordinal)}", source);
+                property.SetValue(settings, setting.Choices.Length == 0 || setting.Choices.Split('|').Contains(value)
+                    ? Convert(property.PropertyType, value, source!)
+                    : throw new CalicoException(Problem.Invalid, $"{source} is '{value}'; it can be {setting.Choices.Replace("|", ", ", StringComparison.Ordinal)}", source));
             }
-
-            property.SetValue(settings, Convert(property.PropertyType, value, source!));
+            catch (CalicoException e)
+            {
+                errors.Add(e);
+                // Said once: what follows from a value that was not taken is no second fault.
+                sources.Remove(property.Name);
+            }
         }
 
-        foreach (var path in file.Keys.Where(p => !_used.Contains(p) && !p.StartsWith("plugins.", StringComparison.OrdinalIgnoreCase)))
+        errors.AddRange(SettingRules.Broken(settings).Where(b => sources.ContainsKey(b.Property)).Select(b => Broken(b.Property, b.Wanted)));
+        errors.AddRange(file.Keys.Where(p => !_used.Contains(p) && !p.StartsWith("plugins.", StringComparison.OrdinalIgnoreCase))
+            .Select(path => new CalicoException(Problem.Invalid, $"the configuration file has '{path}', which is no setting; calico-host --help lists them", path)));
+        return errors switch
         {
-            throw new CalicoException(Problem.Invalid, $"the configuration file has '{path}', which is no setting; calico-host --help lists them", path);
-        }
+            [] => settings,
+            [var only] => throw only,
+            _ => throw new CalicoException(Problem.Invalid, $"{errors.Count} settings cannot be used:{string.Concat(errors.Select(e => $"\n  {e.Message}"))}"),
+        };
 
-        return settings;
+        CalicoException Broken(string property, string wanted)
+        {
+            var (value, source) = sources[property];
+            return new(Problem.Invalid, $"{source} is {(value is null ? "not set" : $"'{value}'")}; it has to be {wanted}", source);
+        }
     }
 
     /// <summary>Settings of one adapter: <c>CALICO_&lt;NAME&gt;_&lt;PROPERTY&gt;</c>, then <c>plugins.&lt;name&gt;.&lt;property&gt;</c>.</summary>
@@ -99,15 +126,13 @@ public sealed class SettingsReader(Func<string, string?> environment, IReadOnlyD
     private (string? Value, string? Source) Find(SettingAttribute setting)
     {
         _used.Add(setting.Path);
-        if (environment(setting.Environment) is { Length: > 0 } value)
+        // As in calicoctl and upstream: the name with our prefix is the more particular one.
+        foreach (var name in (string[])[$"CALICO_{setting.Environment}", setting.Environment])
         {
-            return (value, setting.Environment);
-        }
-
-        var prefixed = $"CALICO_{setting.Environment}";
-        if (environment(prefixed) is { Length: > 0 } other)
-        {
-            return (other, prefixed);
+            if (environment(name) is { Length: > 0 } value)
+            {
+                return (value, name);
+            }
         }
 
         return file.TryGetValue(setting.Path, out var text) ? (text, setting.Path) : (null, null);
@@ -118,6 +143,11 @@ public sealed class SettingsReader(Func<string, string?> environment, IReadOnlyD
         if (type == typeof(string))
         {
             return value;
+        }
+
+        if (type == typeof(Secret))
+        {
+            return new Secret(value);
         }
 
         if (type == typeof(bool))
@@ -145,20 +175,27 @@ public sealed class SettingsReader(Func<string, string?> environment, IReadOnlyD
         CalicoException Wrong(string wanted) => new(Problem.Invalid, $"{source} is '{value}'; it has to be {wanted}", source);
     }
 
-    private static void Flatten(string prefix, YamlNode node, Dictionary<string, string> into, string path)
+    private static void Flatten(string prefix, YamlNode node, Dictionary<string, string> into, string path, int depth = 0)
     {
+        // An alias may stand for what it is in.
+        if (depth > MaxDepth)
+        {
+            throw new CalicoException(Problem.Invalid, $"{path}: '{prefix}' is more than {MaxDepth} levels deep", path);
+        }
+
         switch (node)
         {
             case YamlMappingNode map:
                 foreach (var (key, value) in map.Children)
                 {
                     var name = (key as YamlScalarNode)?.Value ?? throw new CalicoException(Problem.Invalid, $"{path}: a key is not text", path);
-                    Flatten(prefix.Length == 0 ? name : $"{prefix}.{name}", value, into, path);
+                    Flatten(prefix.Length == 0 ? name : $"{prefix}.{name}", value, into, path, depth + 1);
                 }
 
                 break;
             case YamlSequenceNode list:
-                into[prefix] = string.Join(',', list.Children.Select(c => (c as YamlScalarNode)?.Value));
+                into[prefix] = string.Join(',', list.Children.Select(c => (c as YamlScalarNode)?.Value
+                    ?? throw new CalicoException(Problem.Invalid, $"{path}: '{prefix}' is a list of something else than texts", path)));
                 break;
             case YamlScalarNode { Value: { } text }:
                 into[prefix] = text;

@@ -1,15 +1,17 @@
 using System.Collections.Immutable;
 using Calico.Host.Lifecycle;
+using Calico.Host.Node;
 
 namespace Calico.Host.Workloads;
 
 /// <summary>One adapter's view of the connect transaction: it sees and changes its own endpoints only.</summary>
-public sealed class AdapterWorkloads(string adapter, WorkloadConnector connector, StartGate gate) : IWorkloadNetwork, IWorkloadDataplane
+public sealed class AdapterWorkloads(string adapter, WorkloadConnector connector, StartGate gate, DatastoreView view) : IWorkloadNetwork, IWorkloadDataplane
 {
     public async Task<Attachment> ConnectAsync(EndpointSpec spec, Placement place, CancellationToken ct)
     {
         await gate.PassAsync(ct);
         Own(spec.Id);
+        NotLocked();
         return await connector.ConnectAsync(adapter, spec, place, ct);
     }
 
@@ -47,6 +49,7 @@ public sealed class AdapterWorkloads(string adapter, WorkloadConnector connector
     {
         await gate.PassAsync(ct);
         Own(spec.Id);
+        NotLocked();
         return await connector.PrepareAsync(adapter, spec, ct);
     }
 
@@ -78,6 +81,17 @@ public sealed class AdapterWorkloads(string adapter, WorkloadConnector connector
     {
         Own(id);
         return connector.StatsAsync(id, ct);
+    }
+
+    /// <summary>Nothing new is begun in a store that is being moved; what is there goes on, and may go.</summary>
+    private void NotLocked()
+    {
+        if (!view.DatastoreReady)
+        {
+            // Upstream's words.
+            throw new CalicoException(Problem.Unavailable,
+                "Calico is currently not ready to process requests: ClusterInformation 'default' is absent, or its datastoreReady is false (calicoctl datastore migrate unlock)");
+        }
     }
 
     private bool IsOurs(WorkloadEndpointId id) => !connector.Book.TryFind(id, out var life) || life.Record.Adapter == adapter;

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 
 namespace Calico.Host.Workloads;
@@ -10,9 +11,10 @@ namespace Calico.Host.Workloads;
 /// <param name="others">Endpoints that are in its namespace group already.</param>
 /// <param name="pools">All pools.</param>
 /// <param name="node">This node.</param>
-/// <param name="isTaken">Whether another endpoint has an interface name.</param>
+/// <param name="hostInterface">Its host side's name.</param>
+/// <param name="mac">Its MAC, if it asks for none.</param>
 internal sealed class EndpointDraft(string adapter, EndpointSpec spec, IReadOnlyCollection<EndpointRecord> others, ImmutableArray<AddressPool> pools,
-    NodeFacts node, Func<string, bool> isTaken)
+    NodeFacts node, string hostInterface, PhysicalAddress mac)
 {
     public ImmutableArray<AddressPool> Pools => pools;
 
@@ -24,35 +26,43 @@ internal sealed class EndpointDraft(string adapter, EndpointSpec spec, IReadOnly
             ? [.. spec.Unmanaged.Select(n => HostNetwork(n.BaseAddress))]
             : [.. leases.Select(l => HostNetwork(l.Address))];
         var (gateway, defaultRoute, routes) = NamespaceGroup.Place(spec, addresses, others, pools);
-        return new()
+        return Outline(adapter, spec, node) with
         {
-            Orchestrator = spec.Id.Orchestrator,
-            Workload = spec.Id.Workload,
-            Endpoint = spec.Id.Endpoint,
-            Instance = spec.Instance,
-            Adapter = adapter,
-            Network = spec.Network,
-            Namespace = spec.Namespace,
-            Profiles = spec.Profiles,
-            Labels = spec.Labels,
-            LabelsPending = spec.LabelsPending,
             Addresses = [.. addresses.Select(a => a.ToString())],
             Leases = [.. leases.Select(LeaseRecord.From)],
-            HostInterface = InterfaceNames.HostInterface(node.InterfacePrefix, spec.Id, isTaken),
-            Mac = EndpointRecord.Format(spec.Mac ?? InterfaceNames.Mac(spec.Id)),
-            Mtu = spec.Mtu ?? node.Mtu,
+            HostInterface = hostInterface,
+            Mac = EndpointRecord.Format(spec.Mac ?? mac),
             Gateway4 = addresses.Any(a => a.PrefixLength == 32) ? gateway.ToString() : null,
             DefaultRoute = defaultRoute,
             Routes = [.. routes.Select(RouteRecord.From)],
-            NamedPorts = [.. spec.NamedPorts.Select(p => new PortRecord(p.Name, (int)p.Protocol, p.Port))],
-            Ports = [.. spec.Ports.Select(PublishedPortRecord.From)],
-            AllowedSources = [.. spec.AllowedSources.Select(s => s.ToString())],
-            AllowForwarding = spec.AllowForwarding,
-            Group = spec.NamespaceGroup,
-            Facts = spec.Facts,
-            BootId = node.BootId,
         };
     }
+
+    /// <summary>What follows from the wish alone, before there are addresses and a link's name.</summary>
+    public static EndpointRecord Outline(string adapter, EndpointSpec spec, NodeFacts node) => new()
+    {
+        Orchestrator = spec.Id.Orchestrator,
+        Workload = spec.Id.Workload,
+        Endpoint = spec.Id.Endpoint,
+        Instance = spec.Instance,
+        Adapter = adapter,
+        Network = spec.Network,
+        Namespace = spec.Namespace,
+        Profiles = spec.Profiles,
+        Labels = spec.Labels,
+        LabelsPending = spec.LabelsPending,
+        HostInterface = node.InterfacePrefix,
+        Mac = EndpointRecord.Format(spec.Mac ?? InterfaceNames.Mac(spec.Id, _ => false)),
+        Mtu = spec.Mtu ?? node.Mtu,
+        MtuFollowsNode = spec.Mtu is null,
+        NamedPorts = [.. spec.NamedPorts.Select(p => new PortRecord(p.Name, (int)p.Protocol, p.Port))],
+        Ports = [.. spec.Ports.Select(PublishedPortRecord.From)],
+        AllowedSources = [.. spec.AllowedSources.Select(s => s.ToString())],
+        AllowForwarding = spec.AllowForwarding,
+        Group = spec.NamespaceGroup,
+        Facts = spec.Facts,
+        BootId = node.BootId,
+    };
 
     public static IPNetwork HostNetwork(IPAddress address) => new(address, address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
 }

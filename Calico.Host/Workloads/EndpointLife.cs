@@ -36,6 +36,9 @@ public sealed class EndpointLife(EndpointRecord record, EndpointState state)
     /// <summary>Its removal was begun: whatever of it failed, it does not go on living.</summary>
     public bool IsEnding { get; set; }
 
+    /// <summary>A call is making its link, and holds its namespace open until that is done.</summary>
+    public bool IsBeingPlaced { get; set; }
+
     public Attachment ToAttachment()
     {
         lock (_guard)

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Collections.Immutable;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
@@ -14,6 +14,16 @@ namespace Calico.Host.Workloads;
 public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore store, DatastoreView view, NodeFacts node, TimeProvider time,
     ILogger<EndpointPublisher> logger)
 {
+    /// <summary>Records that others are to see: not those whose address is another's.</summary>
+    private IEnumerable<EndpointRecord> Published => book.All.Select(l => l.Record).Where(r => r.Conflict is null);
+
+    private static readonly ResourceKind Kind = ResourceKinds.All["WorkloadEndpoint"];
+
+    private readonly Dictionary<WorkloadEndpointId, string> _refused = [];
+
+    /// <summary>Endpoints that the store cannot have, of records of another version, each with the reason; as of the last repair.</summary>
+    public ImmutableArray<string> Refused { get; private set; } = [];
+
     /// <summary>Once through all; cheap when nothing differs.</summary>
     /// <returns>How many resources were written or deleted.</returns>
     public async Task<int> RepairAsync(CancellationToken ct)
@@ -23,18 +33,24 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
             return 0;
         }
 
-        var stored = view.OwnEndpoints.ToDictionary(e => WorkloadEndpointResource.KeyOf(e.Metadata.Namespace ?? "default", e.Metadata.Name));
-        var records = book.All.Select(l => l.Record).ToLookup(KeyOf);
+        var stored = view.OwnEndpoints.ToDictionary(e => WorkloadEndpointResource.KeyOf(e.Key.Namespace, e.Key.Name), e => e.Value);
+        var records = Published.ToLookup(KeyOf);
         var repaired = 0;
         // Two records of one name (an adapter's odd facts) would write each other over for ever: the first has it.
         foreach (var record in records.Select(r => r.First()).Where(r => !IsCurrent(stored.GetValueOrDefault(KeyOf(r)), r)))
         {
-            repaired += await PutAsync(record, ct) ? 1 : 0;
+            repaired += await TryPutAsync(record, ct) ? 1 : 0;
         }
 
+        foreach (var id in _refused.Keys.Where(id => !book.TryFind(id, out _)).ToList())
+        {
+            _refused.Remove(id);
+        }
+
+        Refused = [.. _refused.Select(r => $"{r.Key}: {r.Value}")];
         foreach (var (key, stray) in stored.Where(s => !records.Contains(s.Key)))
         {
-            repaired += await DeleteAsync(key, WorkloadEndpointResource.IdOf(stray), ct) ? 1 : 0;
+            repaired += await DeleteAsync(key, EndpointIdentity.Of(stray), ct) ? 1 : 0;
         }
 
         if (repaired > 0)
@@ -45,12 +61,33 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         return repaired;
     }
 
+    /// <summary>One record that cannot be written does not keep the others from it.</summary>
+    private async Task<bool> TryPutAsync(EndpointRecord record, CancellationToken ct)
+    {
+        try
+        {
+            var written = await PutAsync(record, ct);
+            _refused.Remove(record.Id);
+            return written;
+        }
+        catch (CalicoException e) when (e.Problem == Problem.Invalid)
+        {
+            if (_refused.GetValueOrDefault(record.Id) != e.Message)
+            {
+                Log.Refused(logger, record.Id, e.Message);
+            }
+
+            _refused[record.Id] = e.Message;
+            return false;
+        }
+    }
+
     private async Task<bool> PutAsync(EndpointRecord seen, CancellationToken ct)
     {
         using var hold = await book.Locks.EnterAsync(seen.Id, ct);
         var key = KeyOf(seen);
         // A removal takes the resource away before the record: without the lock it would be put back.
-        if (!book.TryFind(seen.Id, out var life) || KeyOf(life.Record) != key)
+        if (!book.TryFind(seen.Id, out var life) || KeyOf(life.Record) != key || life.Record.Conflict is not null)
         {
             return false;
         }
@@ -70,7 +107,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
     {
         // An endpoint that is being prepared has its resource a moment before its record is in the book; it holds its lock meanwhile.
         using var hold = await book.Locks.EnterAsync(id, ct);
-        if (book.All.Any(l => KeyOf(l.Record) == key) || await store.GetAsync(key, 0, ct) is not { } stored || Decode(stored)?.Spec.Node != node.NodeName)
+        if (Published.Any(r => KeyOf(r) == key) || await store.GetAsync(key, 0, ct) is not { } stored || Decode(stored)?.Spec.Node != node.NodeName)
         {
             return false;
         }
@@ -82,7 +119,7 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         there is not null && Substance(there).Span.SequenceEqual(Substance(WorkloadEndpointResource.From(record, node.NodeName, default)).Span);
 
     /// <summary>What follows from a record: uid, times and what others have noted on it does not.</summary>
-    private static ReadOnlyMemory<byte> Substance(Resource<WorkloadEndpointSpec> resource) => WorkloadEndpointResource.Encode(new()
+    private static ReadOnlyMemory<byte> Substance(Resource<WorkloadEndpointSpec> resource) => Kind.Encode(new Resource<WorkloadEndpointSpec>
     {
         Kind = resource.Kind,
         Metadata = new() { Name = resource.Metadata.Name, Namespace = resource.Metadata.Namespace, Labels = resource.Metadata.Labels },
@@ -93,9 +130,9 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
     {
         try
         {
-            return stored is null ? null : ResourceKinds.All["WorkloadEndpoint"].DecodeStored(stored.Value) as Resource<WorkloadEndpointSpec>;
+            return stored is null ? null : Kind.DecodeStored(stored.Value) as Resource<WorkloadEndpointSpec>;
         }
-        catch (Exception e) when (e is JsonException or CalicoException)
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
             // Damaged by whoever wrote it: as if it were another's text, it is written over.
             return null;
@@ -108,5 +145,8 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
     {
         [LoggerMessage(1111, LogLevel.Information, "{Count} WorkloadEndpoints of this node brought up to date in the store")]
         public static partial void Repaired(ILogger logger, int count);
+
+        [LoggerMessage(1080, LogLevel.Error, "{Endpoint} cannot stand in the store, other nodes do not know it: {Reason}")]
+        public static partial void Refused(ILogger logger, WorkloadEndpointId endpoint, string reason);
     }
 }

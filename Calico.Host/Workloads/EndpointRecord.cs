@@ -32,6 +32,9 @@ public sealed record EndpointRecord
     public string PeerInterface { get; init; } = "";
     public required string Mac { get; init; }
     public int Mtu { get; init; }
+
+    /// <summary>Nobody asked for this MTU: it is the node's, and follows it. False in logs of versions that did not know.</summary>
+    public bool MtuFollowsNode { get; init; }
     public string? Gateway4 { get; init; }
     public bool DefaultRoute { get; init; } = true;
     public ImmutableArray<RouteRecord> Routes { get; init; } = [];
@@ -58,6 +61,9 @@ public sealed record EndpointRecord
     /// <summary>The link was asked for (its absence after a restart then means that the namespace died, or that it was never made).</summary>
     public bool Placed { get; init; }
 
+    /// <summary>Why it is closed although it is wired: its address is another's. Nothing of it is enforced or published until that is over.</summary>
+    public string? Conflict { get; init; }
+
     /// <summary>The wiring was seen to be complete; written without waiting for the disk.</summary>
     public bool Complete { get; init; }
 
@@ -79,14 +85,21 @@ public sealed record EndpointRecord
     {
         try
         {
-            return JsonSerializer.Deserialize(value.Span, EndpointRecordJson.Default.EndpointRecord)
-                ?? throw new JsonException("null");
+            var record = JsonSerializer.Deserialize(value.Span, EndpointRecordJson.Default.EndpointRecord) ?? throw new JsonException("null");
+            record.TouchAll();
+            return record.Key == key ? record : throw new JsonException($"it is the entry of {record.Id}");
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or ArgumentException or NullReferenceException or OverflowException)
         {
+            // What the parsers of its parts throw, and a null where the type has none: whoever uses the record later takes them for granted.
             throw new CalicoException(Problem.Damaged, $"the node log's entry {key} cannot be read: {e.Message}", key, e);
         }
     }
+
+    /// <summary>Reads every part that is stored as text, and every list.</summary>
+    private void TouchAll() => _ = (LocalEndpoints.From(this), ToAttachment(EndpointState.Prepared, ""),
+        Leases.Select(l => l.ToLease(Adapter, Id)).ToArray(), Ports.Select(p => p.HostIp is null ? null : IPAddress.Parse(p.HostIp)).ToArray(),
+        Instance.Length + Adapter.Length + HostInterface.Length + PeerInterface.Length + Network.Length + Group.Length + Profiles.Length + Facts.Count);
 
     /// <summary>The record as adapters see it.</summary>
     public Attachment ToAttachment(EndpointState state, string reason)

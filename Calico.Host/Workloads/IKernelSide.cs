@@ -28,6 +28,14 @@ public interface IKernelSide
     /// <summary>Whether the host side's link exists.</summary>
     bool LinkExists(string hostInterface);
 
+    /// <summary>Whether the record's link exists and its other end is in that namespace; null: wherever that end is.</summary>
+    bool LivesIn(EndpointRecord record, NetworkNamespace? place);
+
+    /// <summary>Gives both ends of the pair the record's MTU, or none.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/> an end cannot be reached, <see cref="Problem.Refused"/> the kernel
+    /// said no.</exception>
+    Task ResizeAsync(EndpointRecord record, CancellationToken ct);
+
     /// <summary>Counters of an endpoint.</summary>
     Task<EndpointStats> StatsAsync(EndpointRecord record, CancellationToken ct);
 }

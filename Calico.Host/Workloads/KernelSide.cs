@@ -23,6 +23,17 @@ public sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring) : IKer
 
     public bool LinkExists(string hostInterface) => wiring.LinkExists(hostInterface);
 
+    public bool LivesIn(EndpointRecord record, NetworkNamespace? place) =>
+        place is null ? wiring.LinkExists(record.HostInterface) : wiring.LeadsTo(record.HostInterface, place.Descriptor);
+
+    /// <summary>After a restart: keeps the links of these records as they were wired.</summary>
+    public void Adopt(IEnumerable<EndpointRecord> placed) => wiring.Adopt(placed.Select(r => Request(r, null)));
+
+    public Task ResizeAsync(EndpointRecord record, CancellationToken ct) => wiring.ResizeAsync(Request(record, null), record.NamespacePath, ct);
+
+    /// <summary>MTU of any link of the host; null: there is none of that name.</summary>
+    public int? MtuOf(string link) => wiring.MtuOf(link);
+
     /// <summary>Host-side interfaces of ours in the kernel.</summary>
     public ImmutableArray<string> Links() => wiring.ListLinks();
 
@@ -32,8 +43,7 @@ public sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring) : IKer
         var taken = 0;
         foreach (var link in Links().Where(l => !book.TryFindByInterface(l, out _)))
         {
-            await wiring.UnwireAsync(link, "", null, 0, ct);
-            taken++;
+            taken += await wiring.TakeOrphanAsync(link, l => book.TryFindByInterface(l, out _), ct) ? 1 : 0;
         }
 
         return taken;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Calico.Datastore.Resources;
 
 namespace Calico.Host.Workloads;
 
@@ -22,11 +23,20 @@ internal sealed record ProfileRemoval
     public static byte[] Write(IEnumerable<string> uids) => JsonSerializer.SerializeToUtf8Bytes(
         new ProfileRemoval { Kind = KindName, Uids = [.. uids.Where(u => u.Length > 0).Distinct()] }, ProfileRemovalJson.Default.ProfileRemoval);
 
-    /// <summary>Null: the value is a profile.</summary>
-    public static ProfileRemoval? Read(ReadOnlyMemory<byte> value) =>
-        JsonSerializer.Deserialize(value.Span, ProfileRemovalJson.Default.ProfileRemoval) is { Kind: KindName } removal
-            ? removal with { Uids = removal.Uids.IsDefault ? [] : removal.Uids }
-            : null;
+    /// <summary>Null: the value is a profile, or nothing that can be read.</summary>
+    public static ProfileRemoval? Read(ReadOnlyMemory<byte> value)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(value.Span, ProfileRemovalJson.Default.ProfileRemoval) is { Kind: KindName } removal
+                ? removal with { Uids = removal.Uids.IsDefault ? [] : removal.Uids }
+                : null;
+        }
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
+        {
+            return null;
+        }
+    }
 }
 
 [JsonSerializable(typeof(ProfileRemoval))]

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Calico.Host.Workloads;
 
 /// <content>What of an endpoint is in the kernel: its pair and its policy.</content>
@@ -20,8 +22,11 @@ public sealed partial class WorkloadConnector
         Complete = false,
     };
 
-    private static bool IsSamePlace(EndpointRecord record, Placement place) =>
-        record.PeerInterface == place.InterfaceName && record.NamespaceIdentity == (place.Namespace?.Identity ?? 0);
+    /// <summary>Whether the link that the record tells of stands, and leads to the place. The namespace's number alone does not say so: the
+    /// kernel gives it again.</summary>
+    private bool IsSamePlace(EndpointRecord record, Placement place) =>
+        record.PeerInterface == place.InterfaceName && record.NamespaceIdentity == (place.Namespace?.Identity ?? 0)
+        && kernel.LivesIn(record, place.Namespace);
 
     private static void Judge(EndpointLife life, EndpointState state) =>
         life.Move(state, state == EndpointState.Closed ? "a selector in force needs labels that have not come yet" : "");
@@ -72,12 +77,56 @@ public sealed partial class WorkloadConnector
     {
         // Its own time, as a removal has.
         using var limit = new CancellationTokenSource(UndoTime, time);
-        await kernel.WithdrawAsync(life.Record.Id, limit.Token);
-        await kernel.UnwireAsync(life.Record, limit.Token);
         var next = life.Record with { Placed = false, Complete = false, NamespaceIdentity = 0, NamespacePath = null, PeerInterface = "" };
-        await log.CommitAsync([next.ToWrite()], limit.Token);
+        try
+        {
+            await kernel.WithdrawAsync(life.Record.Id, limit.Token);
+            await kernel.UnwireAsync(life.Record, limit.Token);
+            await log.CommitAsync([next.ToWrite()], limit.Token);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new CalicoException(Problem.Unavailable, $"the detachment of {life.Record.Id} failed: {TookTooLong}", inner: e);
+        }
+
         life.Replace(next);
         life.Move(EndpointState.Prepared);
+    }
+
+    /// <summary>The node's MTU is another: endpoints that asked for none get it, those to come too.</summary>
+    /// <returns>A line for each that keeps its own for now, since an end of its pair could not be reached; to be tried again.</returns>
+    public async Task<ImmutableArray<string>> FollowMtuAsync(int mtu, CancellationToken ct)
+    {
+        _mtu = mtu;
+        var left = ImmutableArray.CreateBuilder<string>();
+        foreach (var life in book.All.Where(l => l.Record.MtuFollowsNode && l.Record.Mtu != mtu))
+        {
+            using var hold = await book.Locks.EnterAsync(life.Record.Id, ct);
+            // Second look, now that nobody else changes it.
+            if (!book.TryFind(life.Record.Id, out var now) || now != life || life.IsEnding || life.Record.Mtu == mtu)
+            {
+                continue;
+            }
+
+            var next = life.Record with { Mtu = mtu };
+            try
+            {
+                // The kernel first: a record that is ahead of it would never be looked at again.
+                if (next.Placed && next.BootId == node.BootId && kernel.LinkExists(next.HostInterface))
+                {
+                    await kernel.ResizeAsync(next, ct);
+                }
+
+                await log.CommitAsync([next.ToWrite()], ct);
+                life.Replace(next);
+            }
+            catch (CalicoException e)
+            {
+                left.Add($"{next.Id} keeps MTU {life.Record.Mtu}: {e.Message}");
+            }
+        }
+
+        return left.ToImmutable();
     }
 
     private async Task NoteCompleteAsync(EndpointRecord record)

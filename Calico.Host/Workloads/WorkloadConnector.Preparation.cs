@@ -24,7 +24,7 @@ public sealed partial class WorkloadConnector
         var reserved = new List<AddressLease>();
         try
         {
-            await ReserveAsync(adapter, spec, before.Record, reserved, ct);
+            await ReserveAsync(adapter, spec, place, before.Record, reserved, ct);
             ct.ThrowIfCancellationRequested();
             await RemoveHeldAsync(before);
             return await RecordHeldAsync(adapter, spec, place, ct);
@@ -39,14 +39,16 @@ public sealed partial class WorkloadConnector
     /// <summary>Claims what the new life wants beside what the old one has, and refuses what cannot be.</summary>
     /// <param name="adapter">Whose.</param>
     /// <param name="spec">The new life.</param>
+    /// <param name="place">Where it will be.</param>
     /// <param name="before">The old one. Addresses that both want pass over when it goes.</param>
     /// <param name="reserved">Gets the leases that were not there before.</param>
     /// <param name="ct">Cancels.</param>
-    private async Task ReserveAsync(string adapter, EndpointSpec spec, EndpointRecord before, List<AddressLease> reserved, CancellationToken ct)
+    private async Task ReserveAsync(string adapter, EndpointSpec spec, Placement? place, EndpointRecord before, List<AddressLease> reserved,
+        CancellationToken ct)
     {
         using var group = await EnterGroupAsync(spec, ct);
         var pools = await ipam.ListPoolsAsync(ct);
-        EndpointSpecRules.CheckUnmanaged(spec.Unmanaged, pools);
+        EndpointSpecRules.CheckUnmanaged(spec.Id, spec.Unmanaged, pools, book.WhoHas);
         var addresses = spec.Unmanaged.Select(n => n.BaseAddress).Concat(spec.Leased).ToList();
         foreach (var address in spec.Leased)
         {
@@ -70,7 +72,7 @@ public sealed partial class WorkloadConnector
             }
         }
 
-        _ = NamespaceGroup.Place(spec, [.. addresses.Distinct().Select(EndpointDraft.HostNetwork)], OthersInGroup(spec), pools);
+        _ = NamespaceGroup.Place(spec, [.. addresses.Distinct().Select(EndpointDraft.HostNetwork)], OthersInGroup(spec, place), pools);
     }
 
     private async Task GiveBackAsync(string adapter, WorkloadEndpointId id, List<AddressLease> reserved, Exception first)
@@ -92,12 +94,32 @@ public sealed partial class WorkloadConnector
     private async Task<EndpointLife> RecordHeldAsync(string adapter, EndpointSpec spec, Placement? place, CancellationToken ct)
     {
         using var group = await EnterGroupAsync(spec, ct);
-        var draft = new EndpointDraft(adapter, spec, OthersInGroup(spec), await ipam.ListPoolsAsync(ct), node, name => book.IsTaken(name, spec.Id));
+        var name = InterfaceNames.HostInterface(node.InterfacePrefix, spec.Id, n => book.TryTake(n, spec.Id));
+        try
+        {
+            return await RecordHeldAsync(adapter, spec, place, name, ct);
+        }
+        catch
+        {
+            book.GiveBack(name, spec.Id);
+            throw;
+        }
+    }
+
+    private async Task<EndpointLife> RecordHeldAsync(string adapter, EndpointSpec spec, Placement? place, string hostInterface, CancellationToken ct)
+    {
+        var mac = InterfaceNames.Mac(spec.Id, m => book.HasMac(EndpointRecord.Format(m), spec.Id));
+        var draft = new EndpointDraft(adapter, spec, OthersInGroup(spec, place), await ipam.ListPoolsAsync(ct), node with { Mtu = _mtu }, hostInterface, mac);
         // One for each plan: the addresses may be planned more than once, and not always is the last plan the one that was done.
         var drafts = new ConcurrentQueue<(ImmutableArray<AddressLease> Leases, EndpointRecord Record)>();
         EndpointRecord record;
         EndpointRecord Make(ImmutableArray<AddressLease> leases)
         {
+            if (leases.Select(l => (l.Address, Owner: book.WhoHas(l.Address))).FirstOrDefault(l => l.Owner is { } owner && owner != spec.Id) is (var address, { } other))
+            {
+                throw new CalicoException(Problem.AlreadyExists, $"{address} is to be given to {spec.Id}, but {other} has it from another IPAM, whose range an IP pool overlaps");
+            }
+
             var made = draft.Make(leases);
             return place is null ? made with { SplitLife = true } : WithPlace(made, place);
         }
@@ -121,12 +143,37 @@ public sealed partial class WorkloadConnector
         }
         else
         {
-            EndpointSpecRules.CheckUnmanaged(spec.Unmanaged, draft.Pools);
-            record = Make([]);
-            await CommitNewRecordAsync(record, ct);
+            return await RecordUnmanagedAsync(spec, place, draft.Pools, () => Make([]), ct);
         }
 
-        var life = new EndpointLife(record, EndpointState.Prepared);
+        return Enter(record, place);
+    }
+
+    /// <summary>No lease says whose another IPAM's address is, so until it is in the book a lock does.</summary>
+    private async Task<EndpointLife> RecordUnmanagedAsync(EndpointSpec spec, Placement? place, ImmutableArray<AddressPool> pools, Func<EndpointRecord> make, CancellationToken ct)
+    {
+        var held = new List<IDisposable>();
+        try
+        {
+            foreach (var address in spec.Unmanaged.Select(n => n.BaseAddress).Distinct().OrderBy(a => a.ToString(), StringComparer.Ordinal))
+            {
+                held.Add(await book.AddressLocks.EnterAsync(address, ct));
+            }
+
+            EndpointSpecRules.CheckUnmanaged(spec.Id, spec.Unmanaged, pools, book.WhoHas);
+            var record = make();
+            await CommitNewRecordAsync(record, ct);
+            return Enter(record, place);
+        }
+        finally
+        {
+            held.ForEach(h => h.Dispose());
+        }
+    }
+
+    private EndpointLife Enter(EndpointRecord record, Placement? place)
+    {
+        var life = new EndpointLife(record, EndpointState.Prepared) { IsBeingPlaced = place is not null };
         book.Add(life);
         return life;
     }
@@ -134,8 +181,12 @@ public sealed partial class WorkloadConnector
     private async Task<IDisposable?> EnterGroupAsync(EndpointSpec spec, CancellationToken ct) =>
         spec.NamespaceGroup.Length == 0 ? null : await book.GroupLocks.EnterAsync(spec.NamespaceGroup, ct);
 
-    private List<EndpointRecord> OthersInGroup(EndpointSpec spec) =>
-        [.. book.InGroup(spec.NamespaceGroup).Select(l => l.Record).Where(r => r.Id != spec.Id)];
+    /// <summary>The group's key is a number that the kernel uses again: an endpoint whose namespace died may stand under it until it is
+    /// collected. So a member counts while a call of this process holds its namespace open, or while its link leads there.</summary>
+    private List<EndpointRecord> OthersInGroup(EndpointSpec spec, Placement? place) =>
+        [.. book.InGroup(spec.NamespaceGroup)
+            .Where(l => l.Record.Id != spec.Id && (!l.Record.Placed || l.IsBeingPlaced || kernel.LivesIn(l.Record, place?.Namespace)))
+            .Select(l => l.Record)];
 
     /// <summary>A record without leases. IPAM undoes its own transactions; this one is undone here.</summary>
     private async Task CommitNewRecordAsync(EndpointRecord record, CancellationToken ct)

@@ -147,7 +147,13 @@ public sealed partial class WorkloadConnector
             await ipam.UnbindAsync(record.Adapter, record.Id, [.. record.Leases.Select(l => l.ToLease(record.Adapter, record.Id))],
                 new LeaseCompanion([DeleteResource(record)], [new(record.Key, null)]), limit.Token);
         }
-        catch (Exception e) when (e is CalicoException or OperationCanceledException)
+        catch (OperationCanceledException e)
+        {
+            // Our time, not the caller's: as a cancellation it would end a loop that waits for this removal.
+            life.Move(EndpointState.Failed, $"its removal failed: {TookTooLong}");
+            throw new CalicoException(Problem.Unavailable, $"the removal of {record.Id} failed: {TookTooLong}", inner: e);
+        }
+        catch (CalicoException e)
         {
             life.Move(EndpointState.Failed, $"its removal failed: {e.Message}");
             throw;
@@ -156,6 +162,8 @@ public sealed partial class WorkloadConnector
         book.Remove(life);
         life.Move(EndpointState.Gone);
     }
+
+    private static string TookTooLong => $"the kernel or the store was not done within {UndoTime.TotalSeconds:0} s; it is tried again";
 
     private async Task UndoAsync(EndpointLife life, Exception first)
     {

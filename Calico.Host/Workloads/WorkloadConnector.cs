@@ -24,6 +24,7 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _laterGuard = new();
     private Task _later = Task.CompletedTask;
+    private volatile int _mtu = node.Mtu;
 
     public EndpointBook Book => book;
 
@@ -38,6 +39,11 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
             {
                 var record = EndpointRecord.Read(key, value);
                 book.Add(new(record, record.Complete ? EndpointState.Closed : EndpointState.Prepared));
+                if (book.TryFindByInterface(record.HostInterface, out var owner) && owner != record.Id)
+                {
+                    throw new CalicoException(Problem.Damaged,
+                        $"{owner} and {record.Id} both have interface {record.HostInterface}; it is taken for {owner}'s: remove {record.Id} and add it again", key);
+                }
             }
             catch (CalicoException e)
             {
@@ -50,10 +56,14 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     /// disk before the crash. The rest waits for a retry, or is collected.</summary>
     public async Task AdoptAsync(CancellationToken ct)
     {
-        foreach (var life in book.All.Where(l => l.Record.Placed && l.Record.BootId == node.BootId && kernel.LinkExists(l.Record.HostInterface)))
+        foreach (var life in book.All.Where(l => HasLink(l.Record)))
         {
             var record = life.Record;
-            if (record.Complete || (await kernel.CheckAsync(record, ct)).IsEmpty)
+            if (record.Conflict is { } conflict)
+            {
+                life.Move(EndpointState.Failed, conflict);
+            }
+            else if (record.Complete || (await kernel.CheckAsync(record, ct)).IsEmpty)
             {
                 life.Replace(record with { Complete = true });
                 // Whether policy needs the labels only the publication says; that comes with them.
@@ -66,6 +76,7 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     public async Task<Attachment> ConnectAsync(string adapter, EndpointSpec spec, Placement place, CancellationToken ct)
     {
         EndpointSpecRules.Check(spec, place);
+        WorkloadEndpointResource.Check(EndpointDraft.Outline(adapter, spec, node), node.NodeName);
         using var hold = await book.Locks.EnterAsync(spec.Id, ct);
         if (book.TryFind(spec.Id, out var before) && IsSameLife(before, spec, place) && before.Record.Complete
             && before.Status.State == EndpointState.Enforced)
@@ -83,6 +94,10 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
             await UndoAsync(life, first);
             throw;
         }
+        finally
+        {
+            life.IsBeingPlaced = false;
+        }
 
         return life.ToAttachment();
     }
@@ -91,6 +106,7 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     public async Task<Attachment> PrepareAsync(string adapter, EndpointSpec spec, CancellationToken ct)
     {
         EndpointSpecRules.Check(spec, null);
+        WorkloadEndpointResource.Check(EndpointDraft.Outline(adapter, spec, node), node.NodeName);
         using var hold = await book.Locks.EnterAsync(spec.Id, ct);
         if (book.TryFind(spec.Id, out var before) && before.Record.Instance == spec.Instance)
         {
@@ -112,15 +128,21 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
             throw new CalicoException(Problem.Conflict, $"{id} is another life now: {life.Record.Instance}, not {instance}");
         }
 
+        if (life.Record.Conflict is { } conflict)
+        {
+            throw new CalicoException(Problem.AlreadyExists, $"{id} cannot be attached: {conflict}");
+        }
+
         if (life.Record.Placed && !IsSamePlace(life.Record, place))
         {
             await DetachHeldAsync(life);
         }
-        else if (life.Record.Complete && life.Status.State == EndpointState.Enforced && kernel.LinkExists(life.Record.HostInterface))
+        else if (life.Record.Complete && life.Status.State == EndpointState.Enforced)
         {
             return life.ToAttachment();
         }
 
+        life.IsBeingPlaced = true;
         try
         {
             // Said here too: the record may be of a version that did not say it when it prepared.
@@ -132,6 +154,10 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
         {
             await UndoAttachAsync(life, first);
             throw;
+        }
+        finally
+        {
+            life.IsBeingPlaced = false;
         }
 
         return life.ToAttachment();
@@ -151,7 +177,7 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
         };
         await CommitRecordAsync(next, ct);
         life.Replace(next);
-        if (next.Placed)
+        if (next is { Placed: true, Conflict: null })
         {
             Judge(life, await kernel.PublishAsync(LocalEndpoints.From(next), ct));
         }
@@ -225,9 +251,13 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
         await last;
     }
 
+    /// <summary>Whether the link that the record tells of is there, and its own.</summary>
+    public bool HasLink(EndpointRecord record) => record.Placed && record.BootId == node.BootId && kernel.LinkExists(record.HostInterface)
+        && book.TryFindByInterface(record.HostInterface, out var owner) && owner == record.Id;
+
     // The same container after a stop without DEL comes with the same id and instance, but in a new namespace.
     private bool IsSameLife(EndpointLife life, EndpointSpec spec, Placement place) =>
-        life.Record.Instance == spec.Instance && IsSamePlace(life.Record, place) && kernel.LinkExists(life.Record.HostInterface);
+        life.Record.Instance == spec.Instance && IsSamePlace(life.Record, place);
 
     /// <summary>Work that goes on after the answer; it never throws what is not a fault of ours.</summary>
     private void Later(Task work)
@@ -263,6 +293,12 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
 
         [LoggerMessage(1190, LogLevel.Warning, "address {Address} was bound to {Endpoint}, which is no endpoint of this node; it is free again")]
         public static partial void StrayLease(ILogger logger, System.Net.IPAddress address, WorkloadEndpointId endpoint);
+
+        [LoggerMessage(1165, LogLevel.Error, "{Endpoint}: {Reason}")]
+        public static partial void AddressLost(ILogger logger, WorkloadEndpointId endpoint, string reason);
+
+        [LoggerMessage(1166, LogLevel.Information, "{Endpoint}: it has its address again and is open")]
+        public static partial void AddressBack(ILogger logger, WorkloadEndpointId endpoint);
 
         [LoggerMessage(1107, LogLevel.Error, "{Endpoint}: its removal failed after its caller had gone: {Reason}")]
         public static partial void RemovalFailed(ILogger logger, WorkloadEndpointId endpoint, string reason);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Calico.Datastore.Resources;
 
 namespace Calico.Host.Workloads;
@@ -9,29 +10,30 @@ public static class WorkloadEndpointResource
     /// <summary>The resource, with a uid and creation time that follow from the record, so that writing it twice is the same.</summary>
     public static Resource<WorkloadEndpointSpec> From(EndpointRecord record, string nodeName, DateTimeOffset created)
     {
-        var kubernetes = record.Orchestrator == "k8s";
-        var pod = kubernetes ? record.Facts.GetValueOrDefault("pod") : null;
-        return new()
+        var (name, stored) = Parts(record, nodeName);
+        var resource = new Resource<WorkloadEndpointSpec>
         {
             Kind = "WorkloadEndpoint",
             Metadata = new()
             {
-                Name = Name(record, nodeName),
+                Name = stored,
                 Namespace = record.Namespace,
                 Uid = Uid(record),
                 CreationTimestamp = created,
                 Labels = record.Labels
                     .SetItem("projectcalico.org/namespace", record.Namespace)
                     .SetItem("projectcalico.org/orchestrator", record.Orchestrator),
+                Annotations = record.Facts.GetValueOrDefault("name") is { Length: > 0 } told
+                    ? ImmutableSortedDictionary<string, string>.Empty.Add(WorkloadEndpointSpec.NameAnnotation, told) : null,
             },
             Spec = new()
             {
                 Orchestrator = record.Orchestrator,
-                Workload = kubernetes ? null : record.Workload,
-                Pod = pod,
+                Workload = Workload(record, name),
+                Pod = record.Orchestrator == "k8s" ? name.Pod : null,
                 Node = nodeName,
-                ContainerId = record.Facts.GetValueOrDefault("containerID") ?? record.Instance,
-                Endpoint = record.Endpoint,
+                ContainerId = name.ContainerId,
+                Endpoint = name.Endpoint,
                 ServiceAccountName = record.Facts.GetValueOrDefault("serviceAccountName"),
                 IpNetworks = record.Addresses,
                 Profiles = record.Profiles,
@@ -40,36 +42,78 @@ public static class WorkloadEndpointResource
                 Ports = record.NamedPorts.Length == 0 ? null : [.. record.NamedPorts.Select(p => new WorkloadEndpointPort
                 {
                     Name = p.Name,
-                    Protocol = new NumberOrString(p.Protocol switch { 6 => "TCP", 17 => "UDP", 132 => "SCTP", _ => p.Protocol.ToString(System.Globalization.CultureInfo.InvariantCulture) }),
+                    Protocol = new NumberOrString(p.Protocol switch { 6 => "TCP", 17 => "UDP", 132 => "SCTP", _ => p.Protocol.ToString(CultureInfo.InvariantCulture) }),
                     Port = p.Port,
                 })],
                 AllowSpoofedSourcePrefixes = record.AllowedSources.Length == 0 ? null : record.AllowedSources,
             },
         };
-    }
-
-    /// <summary>Upstream's name: node, orchestrator, workload and endpoint, each '-' doubled.</summary>
-    public static string Name(EndpointRecord record, string nodeName)
-    {
-        var workload = record.Orchestrator switch
+        if (EndpointIdentity.Of(resource) == record.Id)
         {
-            "k8s" => record.Facts.GetValueOrDefault("pod") ?? record.Workload,
-            "libnetwork" => "libnetwork",
-            _ => record.Workload,
-        };
-        return string.Join('-', new[] { nodeName, record.Orchestrator, workload, record.Endpoint }
-            .Select(p => p.Replace("-", "--", StringComparison.Ordinal)));
+            return resource;
+        }
+
+        var annotations = (resource.Metadata.Annotations ?? ImmutableSortedDictionary<string, string>.Empty)
+            .Add(EndpointIdentity.Annotation, EndpointIdentity.Format(record.Id));
+        return resource with { Metadata = resource.Metadata with { Annotations = annotations } };
     }
 
-    /// <summary>The endpoint that such a resource is of.</summary>
-    public static WorkloadEndpointId IdOf(Resource<WorkloadEndpointSpec> resource) => new(resource.Spec.Orchestrator ?? "",
-        resource.Spec.Workload ?? $"{resource.Metadata.Namespace}.{resource.Spec.Pod}", resource.Spec.Endpoint ?? "");
+    /// <summary>Upstream's name: node, orchestrator, workload and endpoint, each '-' doubled, each in the form that readers take.</summary>
+    public static string Name(EndpointRecord record, string nodeName) => Parts(record, nodeName).Text;
+
+    /// <summary>Whether what will be written of a life is what readers take, asked before anything is claimed for it.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the field.</exception>
+    public static void Check(EndpointRecord outline, string nodeName) => _ = Encode(From(outline, nodeName, default));
+
+    /// <summary>What makes up the name. Where all of it is too long for a name, the workload's part has its short form, then the
+    /// endpoint's; a node's name cannot have one, because its node looks for it.</summary>
+    private static (WorkloadEndpointName Name, string Text) Parts(EndpointRecord record, string nodeName)
+    {
+        var workload = record.Orchestrator == "k8s" ? record.Facts.GetValueOrDefault("pod") ?? record.Workload : record.Workload;
+        var container = record.Facts.GetValueOrDefault("containerID") ?? record.Instance;
+        var name = new WorkloadEndpointName
+        {
+            Node = nodeName,
+            Orchestrator = record.Orchestrator,
+            Pod = StoredNames.Subdomain(workload),
+            ContainerId = StoredNames.ContainerId(record.Orchestrator == "cni" ? record.Workload : container),
+            Workload = StoredNames.Subdomain(workload),
+            Endpoint = StoredNames.Subdomain(record.Endpoint),
+        };
+        if (Text(name) is { Length: <= StoredNames.MaxLength } text)
+        {
+            return (name, text);
+        }
+
+        var digest = StoredNames.Digest(workload);
+        name = name with { Pod = digest, Workload = digest, ContainerId = record.Orchestrator == "cni" ? digest : name.ContainerId };
+        if (Text(name) is { Length: <= StoredNames.MaxLength } shorter)
+        {
+            return (name, shorter);
+        }
+
+        name = name with { Endpoint = StoredNames.Digest(record.Endpoint) };
+        return (name, Text(name));
+
+        string Text(WorkloadEndpointName parts) => parts.TryFormat(allowPrefix: false, out var formatted, out var wrong)
+            ? formatted
+            : throw new CalicoException(Problem.Invalid, $"{record.Id}: its {wrong} cannot be part of a WorkloadEndpoint's name", wrong);
+    }
+
+    /// <summary>What people are shown as the workload; of a pod its name says it, unless that has another form here.</summary>
+    private static string? Workload(EndpointRecord record, WorkloadEndpointName name) => record.Orchestrator switch
+    {
+        "k8s" => $"{record.Namespace}.{name.Pod}" == record.Workload ? null : record.Workload,
+        "cni" or "libnetwork" => record.Workload,
+        _ => name.Workload,
+    };
 
     public static string KeyOf(string @namespace, string name) =>
         $"/calico/resources/v3/projectcalico.org/workloadendpoints/{@namespace}/{name}";
 
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: other nodes would not take it.</exception>
     public static ReadOnlyMemory<byte> Encode(Resource<WorkloadEndpointSpec> resource) =>
-        ResourceKinds.All["WorkloadEndpoint"].Encode(resource);
+        ResourceKinds.All["WorkloadEndpoint"].EncodeValid(resource);
 
     // Version 8 (RFC 9562 5.8): the layout is ours; it only has to be the same for the same life.
     private static string Uid(EndpointRecord record)

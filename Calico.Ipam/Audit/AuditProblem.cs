@@ -33,6 +33,9 @@ public enum AuditProblem
     /// <summary>A host's affinity and the block's do not agree.</summary>
     AffinityDisagrees,
 
+    /// <summary>Two blocks have addresses in common.</summary>
+    BlocksOverlap,
+
     /// <summary>A block that cannot be read.</summary>
     BlockDamaged,
 }

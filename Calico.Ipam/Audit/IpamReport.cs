@@ -16,8 +16,8 @@ public sealed record IpamReport(ImmutableArray<AuditedAddress> Addresses, Immuta
         var users = endpoints.SelectMany(e => e.Addresses.Select(a => (Address: a, Endpoint: e))).ToLookup(u => u.Address, u => u.Endpoint);
         ImmutableArray<AuditedAddress> addresses = [.. snapshot.Blocks.SelectMany(b => b.AllocatedOrdinals.Select(o => Describe(b, o, users)))
             .OrderBy(a => Cidr.From(a.Address))];
-        return new(addresses, [.. addresses.SelectMany(a => FindingsOf(a, users)), .. Unallocated(snapshot, addresses, users),
-            .. Handles(snapshot), .. Affinities(snapshot),
+        return new(addresses, [.. addresses.SelectMany(a => FindingsOf(a, users, snapshot.Nodes)), .. Unallocated(snapshot, addresses, users),
+            .. Handles(snapshot), .. Affinities(snapshot), .. Overlaps(snapshot),
             .. snapshot.Damaged.Select(d => new AuditFinding(AuditProblem.BlockDamaged, d.Key, d.Reason))]);
     }
 
@@ -32,7 +32,7 @@ public sealed record IpamReport(ImmutableArray<AuditedAddress> Addresses, Immuta
             [.. users[address].Select(u => u.Name)]);
     }
 
-    private static IEnumerable<AuditFinding> FindingsOf(AuditedAddress address, ILookup<IPAddress, AuditedEndpoint> users)
+    private static IEnumerable<AuditFinding> FindingsOf(AuditedAddress address, ILookup<IPAddress, AuditedEndpoint> users, ImmutableHashSet<string> nodes)
     {
         var usedBy = users[address.Address].ToImmutableArray();
         var lease = address.Lease;
@@ -46,7 +46,20 @@ public sealed record IpamReport(ImmutableArray<AuditedAddress> Addresses, Immuta
             yield return Finding(AuditProblem.BoundElsewhere, address, $"bound to {bound}, used by {usedBy[0].Name}");
         }
 
-        if (!usedBy.IsEmpty || address.IsCooling || address.IsReserve)
+        if (!usedBy.IsEmpty || address.IsCooling || address.Handle == AllocationBlock.WindowsReservedHandle)
+        {
+            yield break;
+        }
+
+        // Reserve, network's or scheduler's: whatever it is for, it is the node's that took it.
+        if (address.Node is { } node && !nodes.Contains(node))
+        {
+            yield return Finding(AuditProblem.Leaked, address,
+                $"handle \"{address.Handle}\" ({(address.IsReserve ? "reserve" : lease.Purpose)}) has it on node {node}, which does not exist");
+            yield break;
+        }
+
+        if (address.IsReserve)
         {
             yield break;
         }
@@ -107,6 +120,22 @@ public sealed record IpamReport(ImmutableArray<AuditedAddress> Addresses, Immuta
             if (AffinityOwner.Parse(block.Affinity) is { } owner && !snapshot.Affinities.Contains((owner, block.Cidr)))
             {
                 yield return new(AuditProblem.AffinityDisagrees, block.Cidr.ToString(), $"the block says {owner.Text}, which has no affinity to it");
+            }
+        }
+    }
+
+    private static IEnumerable<AuditFinding> Overlaps(IpamSnapshot snapshot)
+    {
+        var widest = default(Cidr?);
+        foreach (var block in snapshot.Blocks.Select(b => b.Cidr).Order())
+        {
+            if (widest is { } before && before.Contains(block))
+            {
+                yield return new(AuditProblem.BlocksOverlap, block.ToString(), $"it lies in block {before}: an address of both can be given twice");
+            }
+            else
+            {
+                widest = block;
             }
         }
     }

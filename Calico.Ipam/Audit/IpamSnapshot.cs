@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
@@ -13,9 +12,10 @@ namespace Calico.Ipam;
 /// <param name="Affinities">Owner and block, whatever the state.</param>
 /// <param name="Pools">In name order.</param>
 /// <param name="Reserved">Reservations.</param>
+/// <param name="Nodes">Names of all nodes.</param>
 public sealed record IpamSnapshot(ImmutableArray<AllocationBlock> Blocks, ImmutableArray<(string Key, string Reason)> Damaged,
     ImmutableSortedDictionary<string, IpamHandleValue> Handles, ImmutableArray<(AffinityOwner Owner, Cidr Block)> Affinities,
-    ImmutableArray<IpamPool> Pools, AddressSet Reserved)
+    ImmutableArray<IpamPool> Pools, AddressSet Reserved, ImmutableHashSet<string> Nodes)
 {
     /// <summary>Reads it, all at one revision.</summary>
     public static async Task<IpamSnapshot> ReadAsync(IKeyValueStore store, IIpamFacts? facts, CancellationToken ct)
@@ -29,9 +29,9 @@ public sealed record IpamSnapshot(ImmutableArray<AllocationBlock> Blocks, Immuta
         {
             try
             {
-                if (IpamKeys.TryParseBlock(item.Key, out _))
+                if (IpamKeys.TryParseBlock(item.Key, out var name))
                 {
-                    blocks.Add(AllocationBlock.FromSpec(ResourceJson.Read<IpamBlockSpec>(item.Value.Span)));
+                    blocks.Add(AllocationBlock.FromStored(name, item.Value.Span));
                 }
                 else if (item.Key.StartsWith(IpamKeys.Handles, StringComparison.Ordinal))
                 {
@@ -43,7 +43,7 @@ public sealed record IpamSnapshot(ImmutableArray<AllocationBlock> Blocks, Immuta
                     affinities.Add((parsed, cidr));
                 }
             }
-            catch (Exception e) when (e is JsonException or CalicoException)
+            catch (Exception e) when (ResourceJson.IsUnreadable(e) || e is CalicoException)
             {
                 damaged.Add((item.Key, e.Message));
             }
@@ -51,6 +51,12 @@ public sealed record IpamSnapshot(ImmutableArray<AllocationBlock> Blocks, Immuta
 
         var source = facts ?? new StoreIpamFacts(store);
         return new(blocks.ToImmutable(), damaged.ToImmutable(), handles.ToImmutable(), affinities.ToImmutable(),
-            await source.PoolsAsync(ct), await source.ReservationsAsync(ct));
+            await source.PoolsAsync(ct), await source.ReservationsAsync(ct), await NodesAsync(store, ct));
+    }
+
+    private static async Task<ImmutableHashSet<string>> NodesAsync(IKeyValueStore store, CancellationToken ct)
+    {
+        var prefix = ResourceKinds.All["Node"].Prefix;
+        return [.. (await store.ListAsync(prefix, 0, ct)).Items.Select(i => i.Key[prefix.Length..])];
     }
 }

@@ -20,6 +20,9 @@ public sealed partial class AllocationBlock
     /// <summary>Addresses set apart for Windows hosts; a block with nothing else counts as empty.</summary>
     public const string WindowsReservedHandle = "windows-reserved-ipam-handle";
 
+    /// <summary>Bits of the biggest block that is read.</summary>
+    internal const int MaxBits = 16;
+
     private const int Free = -1;
 
     private readonly ImmutableArray<int> _allocations;
@@ -84,13 +87,30 @@ public sealed partial class AllocationBlock
             ImmutableDictionary<int, ulong>.Empty);
     }
 
+    /// <summary>Reads a value of the store.</summary>
+    /// <param name="cidr">What its key says.</param>
+    /// <param name="value">JSON.</param>
+    /// <exception cref="CalicoException"><see cref="Problem.Damaged"/>; or what <see cref="ResourceJson.IsUnreadable"/> knows.</exception>
+    public static AllocationBlock FromStored(string cidr, ReadOnlySpan<byte> value)
+    {
+        var block = FromSpec(ResourceJson.Read<IpamBlockSpec>(value));
+        return block.Cidr.ToString() == cidr
+            ? block
+            : throw new CalicoException(Problem.Damaged, $"the key is that of block {cidr}, the value that of {block.Cidr}");
+    }
+
     /// <summary>Reads a stored block. Free ordinals that its writer lost are found again.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Damaged"/>: sizes or indexes do not fit.</exception>
     public static AllocationBlock FromSpec(IpamBlockSpec spec)
     {
-        if (!Cidr.TryParse(spec.Cidr, out var cidr) || spec.Allocations.Length != SizeOf(cidr))
+        if (!Cidr.TryParse(spec.Cidr, out var cidr) || spec.Allocations.IsDefault || spec.Allocations.Length != SizeOf(cidr))
         {
-            throw new CalicoException(Problem.Damaged, $"block \"{spec.Cidr}\" has {spec.Allocations.Length} allocations");
+            throw new CalicoException(Problem.Damaged, $"block \"{spec.Cidr}\" has {(spec.Allocations.IsDefault ? 0 : spec.Allocations.Length)} allocations");
+        }
+
+        if (spec.Attributes.IsDefault || spec.Unallocated.IsDefault || spec.Attributes.Any(a => a is null))
+        {
+            throw new CalicoException(Problem.Damaged, $"block {cidr} has an attribute or a list that is null");
         }
 
         if (spec.Allocations.Any(a => a is { } index && (index < 0 || index >= spec.Attributes.Length)))
@@ -163,7 +183,7 @@ public sealed partial class AllocationBlock
     /// <summary>As after a write: the sequence number is one higher.</summary>
     public AllocationBlock Counted() => With(_origin with { SequenceNumber = _origin.SequenceNumber + 1 });
 
-    private static int SizeOf(Cidr cidr) => cidr.AddressBits - cidr.PrefixLength is var bits and <= 16
+    private static int SizeOf(Cidr cidr) => cidr.AddressBits - cidr.PrefixLength is var bits and <= MaxBits
         ? 1 << bits
         : throw new CalicoException(Problem.Damaged, $"{cidr} is too big for a block");
 

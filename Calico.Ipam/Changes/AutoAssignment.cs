@@ -151,7 +151,7 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
         return request.Use == IntendedUse.LoadBalancer
             ? ImmutableDictionary<string, string>.Empty
             : await facts.NodeLabelsAsync(request.Host, ct)
-                ?? throw new CalicoException(Problem.NotFound, $"resource does not exist: Node({request.Host}) with error: <nil>");
+                ?? throw new CalicoException(Problem.NotFound, $"resource does not exist: Node({request.Host})");
     }
 
     private async Task<ImmutableArray<IpamPool>> PoolsAsync(Run run, IReadOnlyDictionary<string, string> nodeLabels, CancellationToken ct)
@@ -196,7 +196,7 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
         var found = new List<(IPAddress Address, Cidr Block)>();
         foreach (var text in handle.Block.Keys)
         {
-            if (Cidr.TryParse(text, out var cidr) && cidr.Version == run.IpVersion && await change.BlockAsync(cidr, ct) is { } block)
+            if (Cidr.TryParse(text, out var cidr) && cidr.Version == run.IpVersion && await change.UsableBlockAsync(cidr, ct) is { } block)
             {
                 found.AddRange(block.OrdinalsOf(request.Handle).Select(o => (block.AddressOf(o), cidr)));
             }
@@ -221,14 +221,14 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
         var owned = 0;
         foreach (var cidr in await change.AffineBlocksAsync(run.Owner, run.IpVersion, ct))
         {
-            if (run.Pools.Any(p => p.Cidr.Contains(cidr)))
+            if (run.Pools.Any(p => p.IsOfItsBlocks(cidr)))
             {
                 usable.Add(cidr);
                 owned++;
                 continue;
             }
 
-            var pool = run.AllPools.FirstOrDefault(p => p.Cidr.Contains(cidr));
+            var pool = run.AllPools.FirstOrDefault(p => p.IsOfItsBlocks(cidr));
             var isServing = pool is { Disabled: false } && (pool.IsManual || pool.SelectsNode(nodeLabels));
             if (isServing || !await AffinityRelease.TryReleaseEmptyAsync(change, run.Owner, cidr, ct))
             {
@@ -245,8 +245,9 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
         var block = await change.UsableBlockAsync(cidr, ct);
         if (block is null)
         {
-            var pool = run.Pools.First(p => p.Cidr.Contains(cidr));
-            if (await change.ExistsAsync(cidr, ct) || pool.BlockSize != cidr.PrefixLength)
+            var pool = run.Pools.First(p => p.IsOfItsBlocks(cidr));
+            if (await change.ExistsAsync(cidr, ct) || !pool.IsAmong(await change.GuardPoolsAsync(ct))
+                || OccupiedRanges.Overlapping(await change.AllBlocksAsync(run.IpVersion, ct), cidr) is not null)
             {
                 return null;
             }
@@ -285,6 +286,12 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
             ? block.CollectCooled(time.GetUtcNow(), TimeSpan.FromSeconds(run.Config.IpCooldownSeconds))
             : block;
         var within = request.Within is { } range ? (Func<IPAddress, bool>)range.Contains : null;
+        if (request.IsHeld is { } isHeld)
+        {
+            var inside = within;
+            within = a => !isHeld(a) && inside?.Invoke(a) != false;
+        }
+
         var attribute = new IpamAttribute { HandleId = request.Handle, Secondary = request.Attributes };
         var taken = cooled.Assign(run.Remaining, attribute, run.Reserved, out var ordinals, within, request.IsBetterLeft);
         if (ordinals.IsEmpty)
@@ -302,24 +309,21 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
         run.Remaining -= ordinals.Length;
         if (request.Handle is { } handle)
         {
-            await change.CountHandleAsync(handle, block.Cidr, ordinals.Length, ct);
+            await change.RecountHandleAsync(handle, taken, ct);
         }
     }
 
     /// <summary>A block that nobody has, else one that another host has had empty for a minute; null: neither.</summary>
     private async Task<AllocationBlock?> ClaimBlockAsync(Run run, CancellationToken ct)
     {
+        var now = time.GetUtcNow();
+        var pools = await change.GuardPoolsAsync(ct);
         var existing = await change.AllBlocksAsync(run.IpVersion, ct);
-        var (taken, now) = (existing.ToHashSet(), time.GetUtcNow());
-        foreach (var pool in run.Pools)
+        foreach (var pool in run.Pools.Where(p => p.IsAmong(pools)))
         {
-            // Among one more candidate than there are blocks one has to be free, however big the pool is.
-            foreach (var candidate in BlockOrder.Of(pool.Cidr, pool.BlockSize, run.Request.Host).Take(taken.Count + 1))
+            if (OccupiedRanges.FreeIn(existing, pool, run.Request.Host).Cast<Cidr?>().FirstOrDefault(c => IsUseful(run, c!.Value)) is { } candidate)
             {
-                if (IsUseful(run, candidate) && !taken.Contains(candidate))
-                {
-                    return await ClaimAsync(run, NewBlock(candidate, run.Owner, run.Reservation, now), ct);
-                }
+                return await ClaimAsync(run, NewBlock(candidate, run.Owner, run.Reservation, now), ct);
             }
         }
 
@@ -372,7 +376,7 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
 
     private static IEnumerable<Cidr> InOrder(ImmutableArray<Cidr> existing, IpamPool pool, string host)
     {
-        var inside = existing.Where(b => b.PrefixLength == pool.BlockSize && pool.Cidr.Contains(b)).ToImmutableArray();
+        var inside = existing.Where(pool.IsOfItsBlocks).ToImmutableArray();
         if (inside.IsEmpty)
         {
             return inside;

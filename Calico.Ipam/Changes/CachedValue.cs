@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 
@@ -43,12 +42,12 @@ internal sealed class CachedValue
         {
             return (stored.Key switch
             {
-                _ when IpamKeys.TryParseBlock(stored.Key, out _) => AllocationBlock.FromSpec(ResourceJson.Read<IpamBlockSpec>(stored.Value.Span)),
+                _ when IpamKeys.TryParseBlock(stored.Key, out var cidr) => AllocationBlock.FromStored(cidr, stored.Value.Span),
                 _ when stored.Key.StartsWith(IpamKeys.Handles, StringComparison.Ordinal) => ResourceJson.Read<IpamHandleValue>(stored.Value.Span),
                 _ => stored.Value.IsEmpty ? new IpamAffinityValue() : ResourceJson.Read<IpamAffinityValue>(stored.Value.Span),
             }, null);
         }
-        catch (Exception e) when (e is JsonException or CalicoException)
+        catch (Exception e) when (ResourceJson.IsUnreadable(e) || e is CalicoException)
         {
             return (null, e.Message);
         }

@@ -13,16 +13,9 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
     /// <returns>Its block.</returns>
     public async Task<AllocationBlock> AssignAsync(AssignRequest request, CancellationToken ct)
     {
-        var pool = (await facts.PoolsAsync(ct)).FirstOrDefault(p => !p.Disabled && p.Cidr.Contains(request.Address))
-            ?? throw new CalicoException(Problem.NotFound, $"{request.Address}: The provided IP address is not in a configured pool\n");
-        if (request.Use != IntendedUse.Unspecified && !pool.AllowedUses.Contains(request.Use))
-        {
-            throw new CalicoException(Problem.Invalid, $"IP address {request.Address} is in IP pool \"{pool.Name}\", which is not allowed for use "
-                + $"\"{request.Use}\" (allowedUses: [{string.Join(' ', pool.AllowedUses)}])");
-        }
-
+        var pool = await PoolForAsync(request.Address, request.Use, ct);
         var (config, owner) = (await facts.ConfigAsync(ct), AutoAssignment.OwnerOf(request.Host, request.Use));
-        var block = await BlockAsync(pool.BlockOf(request.Address), owner, ct);
+        var block = await BlockAsync(pool, request.Address, owner, ct);
         if (config.IpCooldownSeconds > 0)
         {
             block = block.CollectCooled(time.GetUtcNow(), TimeSpan.FromSeconds(config.IpCooldownSeconds));
@@ -46,6 +39,18 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
         }
 
         return assigned;
+    }
+
+    /// <summary>The pool that an address may be assigned from.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: there is none; <see cref="Problem.Invalid"/>: it is not for that use.</exception>
+    public async Task<IpamPool> PoolForAsync(IPAddress address, IntendedUse use, CancellationToken ct)
+    {
+        var pool = (await facts.PoolsAsync(ct)).FirstOrDefault(p => !p.Disabled && p.Cidr.Contains(address))
+            ?? throw new CalicoException(Problem.NotFound, $"{address}: The provided IP address is not in a configured pool\n");
+        return use == IntendedUse.Unspecified || pool.AllowedUses.Contains(use)
+            ? pool
+            : throw new CalicoException(Problem.Invalid, $"IP address {address} is in IP pool \"{pool.Name}\", which is not allowed for use "
+                + $"\"{use}\" (allowedUses: [{string.Join(' ', pool.AllowedUses)}])");
     }
 
     /// <summary>Frees addresses, all or none.</summary>
@@ -88,7 +93,7 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
     public async Task ReleaseByHandleAsync(string handle, CancellationToken ct)
     {
         var value = await change.HandleAsync(handle, ct)
-            ?? throw new CalicoException(Problem.NotFound, $"resource does not exist: IPAMHandle({handle}) with error: <nil>");
+            ?? throw new CalicoException(Problem.NotFound, $"resource does not exist: IPAMHandle({handle})");
         foreach (var text in value.Block.Keys)
         {
             if (Cidr.TryParse(text, out var cidr) && await change.BlockAsync(cidr, ct) is { } block)
@@ -139,26 +144,74 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
         await AffinityRelease.ReleaseAsync(change, owner, block, ct);
     }
 
-    /// <summary>The existing block of an address, or null.</summary>
+    /// <summary>The existing block of an address, or null. Of several, which only mixed-up ranges have, the one in which somebody has it.</summary>
     public async Task<Cidr?> FindBlockAsync(IPAddress address, CancellationToken ct)
     {
-        var pools = await facts.PoolsAsync(ct);
-        if (pools.FirstOrDefault(p => p.Cidr.Contains(address)) is { } pool)
+        var expected = (await facts.PoolsAsync(ct)).FirstOrDefault(p => p.Cidr.Contains(address))?.BlockOf(address);
+        if (expected is { } usual && await HasAsync(usual, address, ct))
         {
-            var expected = pool.BlockOf(address);
-            return await change.ExistsAsync(expected, ct) ? expected : null;
+            return usual;
         }
 
-        // Its pool is gone; the block outlives it.
-        return (await change.AllBlocksAsync(Cidr.From(address).Version, ct)).Cast<Cidr?>().FirstOrDefault(b => b!.Value.Contains(address));
+        // Blocks outlive their pool, and the next one here may have been of another block size.
+        var around = await change.BlocksAroundAsync(address, ct);
+        foreach (var block in around)
+        {
+            if (await HasAsync(block, address, ct))
+            {
+                return block;
+            }
+        }
+
+        return expected is { } empty && around.Contains(empty) ? empty : around.Cast<Cidr?>().FirstOrDefault();
     }
+
+    /// <summary>Takes an address that is this host's whatever pools and affinities say now: what is in use cannot be refused.</summary>
+    /// <param name="address">Free in its block, or in no block.</param>
+    /// <param name="former">The block it was in.</param>
+    /// <param name="owner">The host.</param>
+    /// <param name="attribute">Who has it.</param>
+    /// <param name="ct">Cancels.</param>
+    /// <returns>Its block.</returns>
+    public async Task<AllocationBlock> RetakeAsync(IPAddress address, Cidr former, AffinityOwner owner, IpamAttribute attribute, CancellationToken ct)
+    {
+        var block = await FindBlockAsync(address, ct) is { } found
+            ? (await change.BlockAsync(found, ct))!
+            : await MakeAsync(await RoomAsync(address, former, ct), owner, ct);
+        var ordinal = block.OrdinalOf(address)!.Value;
+        var taken = block.IsCooling(ordinal) ? block.Reassign(ordinal, attribute, isNewOwner: true)
+            : block.AssignOrdinal(ordinal, attribute)
+            ?? throw new CalicoException(Problem.AlreadyExists, $"{address} is held by handle \"{block.AttributeOf(ordinal)!.HandleId}\"");
+        change.Put(taken);
+        await change.RecountHandleAsync(attribute.HandleId!, taken, ct);
+        return taken;
+    }
+
+    /// <summary>The range of a block that can be made for an address: as big as its pool's are, or as the former one was, and smaller
+    /// where that overlaps another.</summary>
+    private async Task<Cidr> RoomAsync(IPAddress address, Cidr former, CancellationToken ct)
+    {
+        var single = Cidr.From(address);
+        var pools = await change.GuardPoolsAsync(ct);
+        var existing = await change.AllBlocksAsync(single.Version, ct);
+        var size = pools.FirstOrDefault(p => p.Cidr.Contains(address))?.BlockSize ?? former.PrefixLength;
+        while (OccupiedRanges.Overlapping(existing, single.Widen(size)) is not null)
+        {
+            size++;
+        }
+
+        return single.Widen(size);
+    }
+
+    private async Task<bool> HasAsync(Cidr cidr, IPAddress address, CancellationToken ct) =>
+        await change.UsableBlockAsync(cidr, ct) is { } block && block.AttributeOf(block.OrdinalOf(address)!.Value) is not null;
 
     private async Task<DateTimeOffset?> CoolingSinceAsync(CancellationToken ct) =>
         (await facts.ConfigAsync(ct)).IpCooldownSeconds > 0 ? time.GetUtcNow() : null;
 
     private async Task<bool> IsServedAsync(AffinityOwner owner, Cidr block, CancellationToken ct)
     {
-        var pool = (await facts.PoolsAsync(ct)).FirstOrDefault(p => p.Cidr.Contains(block));
+        var pool = (await facts.PoolsAsync(ct)).FirstOrDefault(p => p.IsOfItsBlocks(block));
         if (owner.IsVirtual || pool is null || pool.Disabled)
         {
             return pool is { Disabled: false };
@@ -167,13 +220,27 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
         return await facts.NodeLabelsAsync(owner.Name, ct) is { } labels && (pool.IsManual || pool.SelectsNode(labels));
     }
 
-    private async Task<AllocationBlock> BlockAsync(Cidr cidr, AffinityOwner owner, CancellationToken ct)
+    private async Task<AllocationBlock> BlockAsync(IpamPool pool, IPAddress address, AffinityOwner owner, CancellationToken ct)
     {
-        if (await change.BlockAsync(cidr, ct) is { } block)
+        if (await FindBlockAsync(address, ct) is { } found)
         {
-            return block;
+            return (await change.BlockAsync(found, ct))!;
         }
 
+        var (cidr, pools) = (pool.BlockOf(address), await change.GuardPoolsAsync(ct));
+        if (!pool.IsAmong(pools))
+        {
+            throw new CalicoException(Problem.NotFound, $"{address}: The provided IP address is not in a configured pool\n");
+        }
+
+        return OccupiedRanges.Overlapping(await change.AllBlocksAsync(cidr.Version, ct), cidr) is { } other
+            ? throw new CalicoException(Problem.Conflict, $"{address} cannot be assigned: its block {cidr} would overlap block {other}, which is left from an "
+                + "earlier pool and whose addresses are in use")
+            : await MakeAsync(cidr, owner, ct);
+    }
+
+    private async Task<AllocationBlock> MakeAsync(Cidr cidr, AffinityOwner owner, CancellationToken ct)
+    {
         await change.PutAffinityAsync(owner, cidr, IpamAffinityValue.Confirmed, ct);
         return AutoAssignment.NewBlock(cidr, owner, null, time.GetUtcNow());
     }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
@@ -10,6 +11,9 @@ namespace Calico.Ipam;
 /// <remarks>Not safe to call concurrently.</remarks>
 internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
 {
+    /// <summary>etcd refuses transactions of more than 128 operations.</summary>
+    private const int MaxGets = 100;
+
     private readonly Dictionary<string, CachedValue> _read = new(StringComparer.Ordinal);
     private readonly HashSet<string> _listed = new(StringComparer.Ordinal);
     private readonly HashSet<string> _guards = new(StringComparer.Ordinal);
@@ -20,6 +24,9 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
 
     /// <summary>Whether something was taken from memory, so that "there is none" may be wrong.</summary>
     public bool UsedCache { get; private set; }
+
+    /// <summary>Keys of IPAM that this change had read and that its transaction found gone.</summary>
+    public ImmutableArray<string> Vanished { get; private set; } = [];
 
     /// <summary>Whether there is anything to write.</summary>
     public bool IsEmpty => !Changed().Any();
@@ -40,6 +47,13 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
         return (await ReadAsync(key, ct)).Damage is null ? await ValueAsync<AllocationBlock>(key, ct) : null;
     }
 
+    /// <summary>Why a block cannot be read; null: it can, or there is none.</summary>
+    public async Task<string?> DamageAsync(Cidr cidr, CancellationToken ct)
+    {
+        var key = IpamKeys.Block(cidr.ToString());
+        return _staged.ContainsKey(key) ? null : (await ReadAsync(key, ct)).Damage;
+    }
+
     /// <summary>Whether there is a block, damaged or not.</summary>
     public async Task<bool> ExistsAsync(Cidr cidr, CancellationToken ct)
     {
@@ -47,11 +61,57 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
         return _staged.TryGetValue(key, out var staged) ? staged is not null : (await ReadAsync(key, ct)).ModRevision != 0;
     }
 
+    /// <summary>Every block that has an address in it, widest first, damaged ones too: several only where ranges were mixed up.</summary>
+    public async Task<ImmutableArray<Cidr>> BlocksAroundAsync(IPAddress address, CancellationToken ct)
+    {
+        var single = Cidr.From(address);
+        var widest = single.AddressBits - AllocationBlock.MaxBits;
+        ImmutableArray<Cidr> around = [.. Enumerable.Range(widest, AllocationBlock.MaxBits + 1).Select(single.Widen)];
+        await PreloadAsync([.. around.Select(b => IpamKeys.Block(b.ToString()))], ct);
+        var blocks = ImmutableArray.CreateBuilder<Cidr>();
+        foreach (var cidr in around)
+        {
+            if (await ExistsAsync(cidr, ct))
+            {
+                blocks.Add(cidr);
+            }
+        }
+
+        return blocks.ToImmutable();
+    }
+
+    /// <summary>Reads keys that are not known yet in as few questions as can be.</summary>
+    public async Task PreloadAsync(IReadOnlyCollection<string> keys, CancellationToken ct)
+    {
+        foreach (var part in keys.Distinct().Where(k => !_read.ContainsKey(k) && !cache.TryGet(k, out _)).Chunk(MaxGets))
+        {
+            var found = await store.CommitAsync(new(part.Select(k => (StoreOperation)new StoreOperation.Get(k)).ToArray()), ct);
+            foreach (var (key, result) in part.Zip(found.Results))
+            {
+                var read = result.IsEmpty ? CachedValue.Absent : CachedValue.Of(result[0]);
+                cache.Set(key, read);
+                _read[key] = read;
+            }
+        }
+    }
+
+    /// <summary>The pools as they are now. The transaction holds only if none is created meanwhile: for whoever makes a block by them.</summary>
+    public async Task<ImmutableArray<IpamPool>> GuardPoolsAsync(CancellationToken ct)
+    {
+        await GuardAsync(OwnKeys.PoolGeneration, ct);
+        return await new StoreIpamFacts(store).PoolsAsync(ct);
+    }
+
     public void Put(AllocationBlock block) => Stage(IpamKeys.Block(block.Cidr.ToString()), block);
 
     public void DeleteBlock(Cidr cidr) => Stage(IpamKeys.Block(cidr.ToString()), null);
 
-    public Task<IpamHandleValue?> HandleAsync(string id, CancellationToken ct) => ValueAsync<IpamHandleValue>(IpamKeys.Handle(id), ct);
+    /// <summary>The handle, or null. It only counts what blocks say, so one that cannot be read is as good as none and is written anew.</summary>
+    public async Task<IpamHandleValue?> HandleAsync(string id, CancellationToken ct)
+    {
+        var key = IpamKeys.Handle(id);
+        return _staged.TryGetValue(key, out var staged) ? (IpamHandleValue?)staged : (await ReadAsync(key, ct)).Value as IpamHandleValue;
+    }
 
     /// <summary>Takes it that a handle does not exist, unless it is known to.</summary>
     public void AssumeNoHandle(string id)
@@ -77,6 +137,11 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
         var handle = await HandleAsync(id, ct);
         if (handle is null && change < 0)
         {
+            if (_read.TryGetValue(IpamKeys.Handle(id), out var read) && read.Damage is not null)
+            {
+                DeleteHandle(id);
+            }
+
             return;
         }
 
@@ -86,8 +151,36 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
         Stage(IpamKeys.Handle(id), counts.IsEmpty ? null : (handle ?? new()) with { Block = counts });
     }
 
-    public Task<IpamAffinityValue?> AffinityAsync(AffinityOwner owner, Cidr block, CancellationToken ct) =>
-        ValueAsync<IpamAffinityValue>(owner.Key(block), ct);
+    /// <summary>Makes a handle's count for a block what the block says.</summary>
+    public async Task RecountHandleAsync(string id, AllocationBlock block, CancellationToken ct)
+    {
+        var counted = (await HandleAsync(id, ct))?.Block.GetValueOrDefault(block.Cidr.ToString()) ?? 0;
+        if (block.OrdinalsOf(id).Length is var there && there != counted)
+        {
+            await CountHandleAsync(id, block.Cidr, there - counted, ct);
+        }
+    }
+
+    /// <summary>Takes blocks that do not exist out of a handle, as far as they had an address.</summary>
+    public async Task ForgetBlocksAsync(string id, IPAddress address, CancellationToken ct)
+    {
+        foreach (var (text, count) in (await HandleAsync(id, ct))?.Block ?? ImmutableSortedDictionary<string, int>.Empty)
+        {
+            if (Cidr.TryParse(text, out var cidr) && cidr.Contains(address) && !await ExistsAsync(cidr, ct))
+            {
+                await CountHandleAsync(id, cidr, -count, ct);
+            }
+        }
+    }
+
+    /// <summary>The affinity, or null. One that cannot be read counts as pending: the block decides, and it is written anew.</summary>
+    public async Task<IpamAffinityValue?> AffinityAsync(AffinityOwner owner, Cidr block, CancellationToken ct)
+    {
+        var key = owner.Key(block);
+        return !_staged.ContainsKey(key) && (await ReadAsync(key, ct)).Damage is not null
+            ? new() { State = IpamAffinityValue.Pending }
+            : await ValueAsync<IpamAffinityValue>(key, ct);
+    }
 
     public async Task PutAffinityAsync(AffinityOwner owner, Cidr block, string state, CancellationToken ct)
     {
@@ -157,6 +250,8 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
             return;
         }
 
+        Vanished = [.. transaction.Failure.Zip(outcome.Results).Where(r => r.Second.IsEmpty).Select(r => ((StoreOperation.Get)r.First).Key)
+            .Where(k => k.StartsWith(IpamKeys.Root, StringComparison.Ordinal) && _read[k].ModRevision != 0)];
         foreach (var (operation, result) in transaction.Failure.Zip(outcome.Results))
         {
             var key = ((StoreOperation.Get)operation).Key;

@@ -22,6 +22,9 @@ internal sealed record HeldAddress
     /// <summary>A transaction about it has not been answered: the address may be somebody else's by now and is never given out.</summary>
     public bool IsDoubtful { get; init; }
 
+    /// <summary>Its block cannot be read: it waits, and stops nothing else, until a person has mended the block.</summary>
+    public bool IsAside { get; init; }
+
     /// <summary>Keys that the same transaction may have put for an answer that nobody got: deleted if they still have that value.</summary>
     public ImmutableArray<JournalledWrite> Undo { get; init; } = [];
 

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -10,8 +9,5 @@ namespace Calico.Ipam;
 [JsonSerializable(typeof(LeaseRecord))]
 [JsonSerializable(typeof(HeldAddress))]
 [JsonSerializable(typeof(JournalledWrites))]
-[JsonSerializable(typeof(ImmutableArray<LoggedPool>))]
+[JsonSerializable(typeof(LoggedFacts))]
 internal sealed partial class LeaseJson : JsonSerializerContext;
-
-/// <summary>A pool as it was when the store was last seen.</summary>
-internal sealed record LoggedPool(string Name, string Cidr, int BlockSize, bool Disabled);

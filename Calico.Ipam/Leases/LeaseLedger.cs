@@ -26,7 +26,7 @@ internal sealed record LeaseLedger
     public int Offline { get; init; }
 
     /// <summary>Whether the store lacks something that was answered already.</summary>
-    public bool HasJournal => Offline > 0 || !Releases.IsEmpty || !Writes.IsEmpty;
+    public bool HasJournal => Offline > 0 || Releases.Any(r => !r.Value.IsAside) || !Writes.IsEmpty;
 
     public long NextNumber => Writes.IsEmpty ? 1 : Writes.Keys.Last() + 1;
 

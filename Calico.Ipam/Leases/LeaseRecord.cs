@@ -39,6 +39,9 @@ internal sealed record LeaseRecord
     /// <summary>The store does not show it like this yet.</summary>
     public bool IsOffline { get; init; }
 
+    /// <summary>As <see cref="HeldAddress.IsAside"/>: what the store lacks of it waits for its block.</summary>
+    public bool IsAside { get; init; }
+
     /// <summary>A transaction to show it has not been answered: the store may have it by its own handle, or not.</summary>
     public bool IsAttempted { get; init; }
 
@@ -47,6 +50,9 @@ internal sealed record LeaseRecord
 
     /// <summary>Sequence number of that allocation in the store.</summary>
     public required ulong StoreSequence { get; init; }
+
+    /// <summary>Whether the store is to be told of it.</summary>
+    [JsonIgnore] public bool IsPending => IsOffline && !IsAside;
 
     [JsonIgnore] public IPAddress Ip => IPAddress.Parse(Address);
 
@@ -92,6 +98,10 @@ internal sealed record LeaseRecord
 
     /// <summary>The node that an allocation belongs to, or null when its writer did not say.</summary>
     public static string? NodeOf(IpamAttribute attribute) => attribute.Secondary?.GetValueOrDefault(Nodes);
+
+    /// <summary>Who has an allocation, for people: the node and the handle.</summary>
+    public static string DescribeHolder(IpamAttribute attribute) =>
+        (NodeOf(attribute) is { } node ? $"node {node}" : "a writer that names no node") + $" (handle \"{attribute.HandleId}\")";
 
     public static string FormatEndpoint(WorkloadEndpointId id) => $"{Escape(id.Orchestrator)}/{Escape(id.Workload)}/{Escape(id.Endpoint)}";
 

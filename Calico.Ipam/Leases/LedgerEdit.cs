@@ -17,11 +17,17 @@ internal sealed class LedgerEdit
 
     public IEnumerable<IPAddress> ParkedRemoved => _parked.Where(p => p.Value is null).Select(p => p.Key);
 
+    /// <summary>Leases and parked addresses that it takes out of the ledger.</summary>
+    public IEnumerable<IPAddress> Removed => _leases.Where(l => l.Value is null).Select(l => l.Key).Concat(ParkedRemoved);
+
     public void Set(LeaseRecord lease) => _leases[lease.Ip] = lease;
 
     public void RemoveLease(IPAddress address) => _leases[address] = null;
 
     public void SetRelease(HeldAddress release) => _releases[release.Ip] = release;
+
+    /// <summary>Whether it journals the release of an address.</summary>
+    public bool IsReleased(IPAddress address) => _releases.GetValueOrDefault(address) is not null;
 
     public void RemoveRelease(IPAddress address) => _releases[address] = null;
 
@@ -57,7 +63,7 @@ internal sealed class LedgerEdit
             Parked = Apply(_parked, ledger.Parked, inverse._parked),
             Writes = ledger.Writes.RemoveRange(_writes.Keys)
                 .AddRange(_writes.Where(w => w.Value is not null).Select(w => KeyValuePair.Create(w.Key, w.Value!))),
-            Offline = ledger.Offline + _leases.Values.Count(l => l?.IsOffline == true) - inverse._leases.Values.Count(l => l?.IsOffline == true),
+            Offline = ledger.Offline + _leases.Values.Count(l => l?.IsPending == true) - inverse._leases.Values.Count(l => l?.IsPending == true),
         };
     }
 

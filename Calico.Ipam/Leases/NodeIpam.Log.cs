@@ -21,8 +21,8 @@ public sealed partial class NodeIpam
         [LoggerMessage(3004, LogLevel.Information, "replayed {Releases} releases, {Leases} leases and {Writes} writes")]
         public static partial void Replayed(ILogger logger, int releases, int leases, int writes);
 
-        [LoggerMessage(3005, LogLevel.Error, "address {Address} of handle {Handle}, bound to {Endpoint}, is another's in the store; its lease has ended")]
-        public static partial void LeaseLost(ILogger logger, string address, string handle, string? endpoint);
+        [LoggerMessage(3005, LogLevel.Error, "address {Address} of handle {Handle}, bound to {Endpoint}, is held by {Holder} in the store; its lease has ended")]
+        public static partial void LeaseLost(ILogger logger, string address, string handle, string? endpoint, string holder);
 
         [LoggerMessage(3006, LogLevel.Information, "found {Count} leases of this node in the store that the node log had lost")]
         public static partial void Adopted(ILogger logger, int count);
@@ -41,5 +41,15 @@ public sealed partial class NodeIpam
 
         [LoggerMessage(3011, LogLevel.Error, "an unanswered transaction could not be noted in the node log; the audit has to find what it took: {Reason}")]
         public static partial void DoubtNotLogged(ILogger logger, string reason);
+
+        [LoggerMessage(3061, LogLevel.Error, "block {Block} cannot be read and is set aside: {Reason}. Its addresses stay with their holders and are not given out; "
+            + "mend the value or delete it, and it is written again from what this node knows")]
+        public static partial void BlockDamaged(ILogger logger, string block, string reason);
+
+        [LoggerMessage(3062, LogLevel.Information, "gave back the reserve of node {Node}, which does not exist any more")]
+        public static partial void ReserveFreed(ILogger logger, string node);
+
+        [LoggerMessage(3060, LogLevel.Warning, "the store had lost {Count} leases of this node; they were taken again")]
+        public static partial void Retaken(ILogger logger, int count);
     }
 }

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Text;
-using System.Text.Json;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Store;
 
@@ -23,9 +22,9 @@ public sealed partial class NodeIpam
                 return;
             }
 
-            await KeepPoolsAsync(ct);
-            await RefillAsync(ct);
+            await RefillAsync(await KeepFactsAsync(ct), ct);
             await CollectAsync(ct);
+            await SweepAsync(ct);
         }
         catch (CalicoException e) when (e.Problem == Problem.Unavailable)
         {
@@ -41,50 +40,6 @@ public sealed partial class NodeIpam
         }
     }
 
-    /// <summary>Replays the journal, and compares the log with the store if that has not been done.</summary>
-    private async Task VerifyAsync(CancellationToken ct)
-    {
-        bool isVerified;
-        lock (_gate)
-        {
-            isVerified = _isVerified;
-        }
-
-        var operation = isVerified ? (NodeOperation)new ReplayOperation() : new VerifyOperation();
-        try
-        {
-            await SubmitAsync(operation, ct);
-        }
-        catch (CalicoException e) when (e.Problem is Problem.Unavailable or Problem.Conflict or Problem.Damaged)
-        {
-            Log.MaintenanceWaits(_logger, e.Message);
-            return;
-        }
-        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-        {
-            return;
-        }
-
-        if (operation is VerifyOperation verify)
-        {
-            var outcome = await verify.Answer;
-            foreach (var lease in outcome.Lost)
-            {
-                Log.LeaseLost(_logger, lease.Address, lease.Handle, lease.Bound);
-            }
-
-            if (outcome.Adopted > 0)
-            {
-                Log.Adopted(_logger, outcome.Adopted);
-            }
-
-            lock (_gate)
-            {
-                _isVerified = true;
-            }
-        }
-    }
-
     /// <summary>Brings the store to what was answered without it. Only the writer calls this.</summary>
     private async Task ReplayAsync(CancellationToken ct)
     {
@@ -94,7 +49,7 @@ public sealed partial class NodeIpam
             ledger = _ledger;
         }
 
-        if (ledger.Releases.Values.Any(r => r.IsDoubtful) || (ledger.Offline > 0 && ledger.Leases.Values.Any(l => l.IsAttempted)))
+        if (ledger.Releases.Values.Any(r => r is { IsDoubtful: true, IsAside: false }) || (ledger.Offline > 0 && ledger.Leases.Values.Any(l => l.IsAttempted)))
         {
             // The fence: every transaction compares this key, so one that is still under way cannot take after this.
             await _store.CommitAsync(new(new StoreOperation.Put(_marker, Encoding.UTF8.GetBytes("{}"))), ct);
@@ -123,31 +78,41 @@ public sealed partial class NodeIpam
 
     private async Task ReplayPartAsync(LeaseLedger ledger, CancellationToken ct)
     {
-        var releases = ledger.Releases.Values.Take(ReplayBatch).ToImmutableArray();
-        var leases = releases.Length == ReplayBatch ? [] : ledger.Leases.Values.Where(l => l.IsOffline).Take(ReplayBatch - releases.Length).ToImmutableArray();
+        var releases = ledger.Releases.Values.Where(r => !r.IsAside).Take(ReplayBatch).ToImmutableArray();
+        var leases = releases.Length == ReplayBatch ? [] : ledger.Leases.Values.Where(l => l.IsPending).Take(ReplayBatch - releases.Length).ToImmutableArray();
         var writes = releases.Length + leases.Length == ReplayBatch ? [] : FirstOf(ledger.Writes.Values);
         var change = new IpamChange(_store, _cache);
         await change.GuardAsync(_marker, ct);
         var plan = new OnlinePlan(_options.NodeName, change, _facts, _time, ledger, IsRecentlyFreed);
-        var lost = new List<LeaseRecord>();
+        var lost = new List<(LeaseRecord Lease, string Holder)>();
         foreach (var release in releases)
         {
-            if (await plan.ReleaseAsync(release.Ip, release.Handle, release.Sequence, ct) is null
-                && await plan.FindAsync(release.Ip, ct) is { } found && found.Block.AttributeOf(found.Ordinal) is { HandleId: { } handle } attribute
-                && release.OrHandles.Contains(handle) && LeaseRecord.NodeOf(attribute) == plan.Node)
+            try
             {
-                await plan.ReleaseAsync(release.Ip, handle, found.Block.SequenceOf(found.Ordinal) ?? 0, ct);
+                await ReleaseAsync(plan, release, ct);
+                plan.Edit.RemoveRelease(release.Ip);
             }
-
-            plan.Edit.RemoveRelease(release.Ip);
+            catch (CalicoException e) when (e.Problem == Problem.Damaged)
+            {
+                plan.Edit.SetRelease(release with { IsAside = true });
+                NoteDamage(release.Block, e.Message);
+            }
         }
 
         foreach (var lease in leases)
         {
-            if (!await SyncAsync(plan, lease, ct))
+            try
             {
-                plan.Edit.RemoveLease(lease.Ip);
-                lost.Add(lease);
+                if (await SyncAsync(plan, lease, ct) is { } holder)
+                {
+                    plan.Edit.RemoveLease(lease.Ip);
+                    lost.Add((lease, holder));
+                }
+            }
+            catch (CalicoException e) when (e.Problem == Problem.Damaged)
+            {
+                plan.Edit.Set(lease with { IsAside = true });
+                NoteDamage(lease.Block, e.Message);
             }
         }
 
@@ -184,7 +149,17 @@ public sealed partial class NodeIpam
             committing = CommitOrDistrustAsync(change, transaction, marks.ToLog(), ct);
         }
 
-        var succeeded = await committing is { Succeeded: true };
+        bool succeeded;
+        try
+        {
+            succeeded = await committing is { Succeeded: true };
+        }
+        catch (CalicoException e) when (StoreRefusedException.Is(e))
+        {
+            await UnmarkAsync(unmark, marked);
+            throw;
+        }
+
         Task logged;
         lock (_gate)
         {
@@ -202,47 +177,62 @@ public sealed partial class NodeIpam
         }
 
         plan.Freed.ForEach(a => _freedAt[a] = _time.GetTimestamp());
-        lost.ForEach(l => Log.LeaseLost(_logger, l.Address, l.Handle, l.Bound));
+        lost.ForEach(l => Log.LeaseLost(_logger, l.Lease.Address, l.Lease.Handle, l.Lease.Bound, l.Holder));
         Log.Replayed(_logger, releases.Length, leases.Length - lost.Count, writes.Length);
     }
 
+    /// <summary>The store did not take a replay: what was marked as doubtful for it is not.</summary>
+    private async Task UnmarkAsync(LedgerEdit unmark, LeaseLedger marked)
+    {
+        Task logged;
+        lock (_gate)
+        {
+            _busy = [];
+            var undone = unmark.Since(marked, _ledger);
+            _ledger = undone.ApplyTo(_ledger, out _);
+            logged = _log.CommitAsync(undone.ToLog(), CancellationToken.None);
+        }
+
+        await logged;
+    }
+
+    private static async Task ReleaseAsync(OnlinePlan plan, HeldAddress release, CancellationToken ct)
+    {
+        if (await plan.ReleaseAsync(release.Ip, release.Handle, release.Sequence, ct) is null
+            && await plan.FindAsync(release.Ip, ct) is { } found && found.Block.AttributeOf(found.Ordinal) is { HandleId: { } handle } attribute
+            && release.OrHandles.Contains(handle) && LeaseRecord.NodeOf(attribute) == plan.Node)
+        {
+            await plan.ReleaseAsync(release.Ip, handle, found.Block.SequenceOf(found.Ordinal) ?? 0, ct);
+        }
+    }
+
     /// <summary>Makes the store show a lease as it is.</summary>
-    /// <returns>False: the address is another's.</returns>
-    private static async Task<bool> SyncAsync(OnlinePlan plan, LeaseRecord lease, CancellationToken ct)
+    /// <returns>Who has the address, if that is another; null: it is done.</returns>
+    private static async Task<string?> SyncAsync(OnlinePlan plan, LeaseRecord lease, CancellationToken ct)
     {
         var synced = lease with { IsOffline = false, IsAttempted = false };
-        var block = await plan.Change.BlockAsync(lease.Cidr, ct);
-        var ordinal = block?.OrdinalOf(lease.Ip) ?? 0;
-        if (block?.AttributeOf(ordinal) is not { ReleasedAt: null } attribute)
+        if (await plan.FindAsync(lease.Ip, ct) is not var (block, ordinal) || block.AttributeOf(ordinal) is not { ReleasedAt: null } attribute)
         {
-            try
-            {
-                var taken = await plan.TakeFreeAsync(synced, ct);
-                plan.Edit.Set(taken with { Sequence = lease.Sequence });
-                return true;
-            }
-            catch (CalicoException e) when (e.Problem != Problem.Unavailable)
-            {
-                return false;
-            }
+            await plan.RetakeAsync(synced, ct);
+            return null;
         }
 
         var sequence = block.SequenceOf(ordinal) ?? 0;
-        if (attribute.HandleId == lease.Handle && LeaseRecord.NodeOf(attribute) == plan.Node)
+        if (plan.IsOurs(block, ordinal, lease))
         {
             plan.Change.Put(block.Reassign(ordinal, lease.ToAttribute(plan.Node), isNewOwner: false));
-            plan.Edit.Set(synced with { StoreHandle = lease.Handle, StoreSequence = sequence });
-            return true;
+            plan.Edit.Set(synced with { Block = block.Cidr.ToString(), StoreHandle = lease.Handle, StoreSequence = sequence });
+            return null;
         }
 
         if (attribute.HandleId != lease.StoreHandle || sequence != lease.StoreSequence)
         {
-            return false;
+            return LeaseRecord.DescribeHolder(attribute);
         }
 
         var over = await plan.TakeOverAsync(block, ordinal, synced, ct);
         plan.Edit.Set(over with { Sequence = lease.Sequence });
-        return true;
+        return null;
     }
 
     private static ImmutableArray<JournalledWrites> FirstOf(IEnumerable<JournalledWrites> journal)
@@ -258,47 +248,69 @@ public sealed partial class NodeIpam
             : w.Value is { } value ? new StoreOperation.Put(w.Key, value)
             : (StoreOperation)new StoreOperation.Delete(w.Key))];
 
-    /// <summary>Logs the pools, so that names mean something when the store is dead at the next start.</summary>
-    private async Task KeepPoolsAsync(CancellationToken ct)
-    {
-        ImmutableArray<LoggedPool> pools = [.. (await _facts.PoolsAsync(ct)).Select(p => new LoggedPool(p.Name, p.Cidr.ToString(), p.BlockSize, p.Disabled))];
-        lock (_gate)
-        {
-            if (_pools.SequenceEqual(pools))
-            {
-                return;
-            }
-
-            _pools = pools;
-        }
-
-        await _log.CommitAsync([new(LeaseLedger.Section + "pools", JsonSerializer.SerializeToUtf8Bytes(pools, LeaseJson.Default.ImmutableArrayLoggedPool))], ct);
-    }
-
-    private async Task RefillAsync(CancellationToken ct)
+    private async Task RefillAsync(KnownFacts known, CancellationToken ct)
     {
         foreach (var version in new[] { 4, 6 })
         {
-            int parked;
+            ILookup<bool, HeldAddress> parked;
             lock (_gate)
             {
-                parked = _ledger.Parked.Keys.Count(a => Cidr.From(a).Version == version);
+                parked = _ledger.Parked.Values.Where(p => Cidr.From(p.Ip).Version == version).ToLookup(p => IsFit(known, p));
             }
 
-            if (parked == _options.ParkedAddresses
-                || (parked < _options.ParkedAddresses && !(await _facts.PoolsAsync(ct)).Any(p => p.Cidr.Version == version && !p.Disabled && !p.IsManual)))
+            var (fit, unfit) = (parked[true].Count(), parked[false].Count());
+            if (unfit == 0 && (fit == _options.ParkedAddresses
+                || (fit < _options.ParkedAddresses && !known.Pools.Any(p => p.Cidr.Version == version && !p.Disabled && !p.IsManual))))
             {
                 continue;
             }
 
             try
             {
-                await SubmitAsync(new ParkOperation(version, _options.ParkedAddresses), ct);
+                await SubmitAsync(new ParkOperation(version, _options.ParkedAddresses, p => IsFit(known, p)), ct);
             }
             catch (CalicoException e) when (e.Problem is not Problem.Unavailable)
             {
                 Log.ReserveShort(_logger, version, e.Message);
             }
+        }
+    }
+
+    /// <summary>Whether a reserve address could be given to anybody; those of a pool that is gone are not kept.</summary>
+    private bool IsFit(KnownFacts known, HeldAddress parked)
+    {
+        try
+        {
+            return known.Allows(parked, [], null);
+        }
+        catch (CalicoException e)
+        {
+            // A malformed selector refuses claims too; the address waits until a person has mended it.
+            Log.ReserveShort(_logger, Cidr.From(parked.Ip).Version, e.Message);
+            return true;
+        }
+    }
+
+    /// <summary>Gives back what nodes that are gone had in reserve; whoever comes first does it.</summary>
+    private async Task SweepAsync(CancellationToken ct)
+    {
+        if (_sweptAt is { } at && _time.GetElapsedTime(at) < _options.SweepInterval)
+        {
+            return;
+        }
+
+        _sweptAt = _time.GetTimestamp();
+        try
+        {
+            foreach (var node in await new IpamClient(_store, _facts, _time).ReleaseDeadReservesAsync(ct))
+            {
+                Log.ReserveFreed(_logger, node);
+            }
+        }
+        catch (CalicoException e) when (e.Problem is Problem.Conflict or Problem.NotFound or Problem.Damaged)
+        {
+            // Another was faster, or a person has to mend a block first.
+            Log.MaintenanceWaits(_logger, e.Message);
         }
     }
 

@@ -8,6 +8,7 @@ public sealed partial class NodeIpam
     /// <summary>Answers an operation from what this node holds. False: it is answered already, or needs the store.</summary>
     private async Task<bool> TryOfflineAsync(NodeOperation operation)
     {
+        var (known, namespaceLabels) = await RecallAsync(operation.Namespace);
         LedgerEdit inverse;
         Task logged;
         object? answer;
@@ -18,8 +19,8 @@ public sealed partial class NodeIpam
                 return false;
             }
 
-            var isAmbiguous = operation.State == OperationState.Committing;
-            var plan = new OfflinePlan(_options.NodeName, _ledger, _pools, _busy, _time, _lastSequence, isAmbiguous);
+            var isAmbiguous = operation is { State: OperationState.Committing, Plan.IsRefused: false };
+            var plan = new OfflinePlan(_options.NodeName, _ledger, known, namespaceLabels, _busy, _time, _lastSequence, isAmbiguous);
             try
             {
                 if (!operation.TryPlanOffline(plan))
@@ -42,10 +43,9 @@ public sealed partial class NodeIpam
             _lastSequence = plan.LastSequence;
             _ledger = plan.Edit.ApplyTo(_ledger, out inverse);
             answer = plan.Answer;
-            operation.AbandonedLog = LogOf(operation, plan.Edit, plan.Log);
             operation.State = OperationState.Abandoned;
             _queue.Remove(operation);
-            logged = _log.CommitAsync(operation.AbandonedLog, CancellationToken.None);
+            logged = _log.CommitAsync(LogOf(operation, plan.Edit, plan.Log), CancellationToken.None);
         }
 
         try
@@ -98,7 +98,7 @@ public sealed partial class NodeIpam
     {
         if (reason is CalicoException { Problem: Problem.Unavailable })
         {
-            MarkDown(reason.Message);
+            MarkDown(reason);
         }
 
         foreach (var operation in group.ToArray())
@@ -157,14 +157,18 @@ public sealed partial class NodeIpam
         var edit = new LedgerEdit();
         AddDoubts(operation, edit);
         _ledger = edit.ApplyTo(_ledger, out _);
-        operation.AbandonedLog = LogOf(operation, edit, []);
-        return _log.CommitAsync(operation.AbandonedLog, CancellationToken.None);
+        return _log.CommitAsync(LogOf(operation, edit, []), CancellationToken.None);
     }
 
     /// <summary>Journals as doubtful what an unanswered transaction may have taken or freed for the operation. Guarded by the lock.</summary>
     private void AddDoubts(NodeOperation operation, LedgerEdit edit)
     {
         var plan = operation.Plan!;
+        if (plan.IsRefused)
+        {
+            return;
+        }
+
         ImmutableArray<JournalledWrite> undo = [.. plan.Store.OfType<StoreOperation.Put>().Select(p => new JournalledWrite(p.Key, p.Value.ToArray()))];
         foreach (var acquired in plan.Acquired)
         {
@@ -225,12 +229,13 @@ public sealed partial class NodeIpam
         return [.. planned.ToLog().Concat(edit.ToLog()).Concat(before).Concat(log).GroupBy(w => w.Key).Select(g => g.Last())];
     }
 
-    private void MarkDown(string reason)
+    private void MarkDown(Exception reason)
     {
         int reserve;
         lock (_gate)
         {
             var isNew = _downSince is null;
+            (_whyDown, _isRefused) = (reason.Message, StoreRefusedException.Is(reason));
             _downSince = _time.GetTimestamp();
             reserve = _ledger.Parked.Count + _ledger.Releases.Values.Count(r => !r.IsDoubtful);
             if (!isNew)
@@ -239,6 +244,6 @@ public sealed partial class NodeIpam
             }
         }
 
-        Log.StoreDown(_logger, reserve, reason);
+        Log.StoreDown(_logger, reserve, reason.Message);
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Text;
 using Calico.Datastore.Store;
 
 namespace Calico.Ipam;
@@ -191,9 +192,16 @@ public sealed partial class NodeIpam
                 return;
             }
 
+            await EnsureMarkerAsync(ledger, ct);
             if (ledger.HasJournal)
             {
                 await ReplayAsync(ct);
+                continue;
+            }
+
+            if (MustVerify && !group[0].IsExclusive)
+            {
+                await VerifyFirstAsync(ct);
                 continue;
             }
 
@@ -217,12 +225,13 @@ public sealed partial class NodeIpam
 
         var change = new IpamChange(_store, _cache);
         await change.GuardAsync(_marker, ct);
+        var givenUp = ImmutableHashSet<IPAddress>.Empty;
         var planned = new List<NodeOperation>();
         var weight = 0;
         foreach (var operation in group.ToArray())
         {
             var checkpoint = change.Checkpoint;
-            var plan = new OnlinePlan(_options.NodeName, change, _facts, _time, ledger, IsRecentlyFreed);
+            var plan = new OnlinePlan(_options.NodeName, change, _facts, _time, ledger, IsRecentlyFreed) { GivenUp = givenUp };
             try
             {
                 await operation.PlanAsync(plan, ct);
@@ -254,6 +263,7 @@ public sealed partial class NodeIpam
             weight += plan.Store.Count;
             plan.LogBefore = [.. plan.Log.Select(w => w with { Value = _log.Get(w.Key) })];
             operation.Plan = plan;
+            givenUp = givenUp.Union(plan.Edit.Removed);
             planned.Add(operation);
         }
 
@@ -279,25 +289,39 @@ public sealed partial class NodeIpam
             committing = CommitOrDistrustAsync(change, transaction, writes, ct);
         }
 
+        StoreOutcome? outcome;
+        try
+        {
+            outcome = await committing;
+        }
+        catch (CalicoException e) when (StoreRefusedException.Is(e))
+        {
+            lock (_gate)
+            {
+                _busy = [];
+                planned.ForEach(o => o.Plan!.IsRefused = true);
+            }
+
+            throw;
+        }
+
         // Null: only the log had anything to be told.
-        if (await committing is not { Succeeded: false })
+        if (outcome is not { Succeeded: false })
         {
             Conclude(planned, ledger);
             _cache.Trim(new(_options.NodeName));
             return true;
         }
 
-        Task logged;
         lock (_gate)
         {
+            // The log has taken back what was written for the transaction, and nothing of what abandoned operations wrote over it.
             _busy = [];
-            // Taking back what the refused transaction had logged has taken back these too.
-            logged = _log.CommitAsync([.. planned.Where(o => o.State == OperationState.Abandoned).SelectMany(o => o.AbandonedLog)], CancellationToken.None);
+            _doubts += change.Vanished.IsEmpty ? 0 : 1;
             group.RemoveAll(o => o.State == OperationState.Abandoned);
             group.ForEach(o => o.State = OperationState.Planning);
         }
 
-        await logged;
         return group.Count == 0;
     }
 
@@ -378,22 +402,32 @@ public sealed partial class NodeIpam
         tell();
     }
 
+    /// <summary>The harmless question to a store that answers, and takes no writes.</summary>
+    private async Task RewriteMarkerAsync(CancellationToken ct)
+    {
+        await _store.CommitAsync(new(new StoreOperation.Put(_marker, Encoding.UTF8.GetBytes("{}"))), ct);
+        _cache.Forget(_marker);
+    }
+
     /// <summary>A store that failed is asked something harmless before a transaction is risked that might leave doubt.</summary>
     private async Task ProbeAsync(CancellationToken ct)
     {
+        bool isRefused;
         lock (_gate)
         {
             if (_downSince is null)
             {
                 return;
             }
+
+            isRefused = _isRefused;
         }
 
-        await _store.GetAsync(_marker, 0, ct);
+        await (isRefused ? RewriteMarkerAsync(ct) : _store.GetAsync(_marker, 0, ct));
         int journal;
         lock (_gate)
         {
-            _downSince = null;
+            (_downSince, _whyDown) = (null, null);
             journal = _ledger.Releases.Count + _ledger.Writes.Count + _ledger.Offline;
         }
 

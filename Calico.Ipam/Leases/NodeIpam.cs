@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Net;
-using System.Text.Json;
 using Calico.Datastore.Addresses;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Microsoft.Extensions.Logging;
 
@@ -39,12 +39,19 @@ public sealed partial class NodeIpam : IAsyncDisposable
     private readonly LinkedList<NodeOperation> _queue = [];
     private LeaseLedger _ledger = new();
     private ImmutableHashSet<IPAddress> _busy = [];
-    private ImmutableArray<LoggedPool> _pools = [];
+    private KnownFacts _known = new();
     private Task _writer = Task.CompletedTask;
     private Task _start = Task.CompletedTask;
     private bool _isWriting;
-    private bool _isVerified;
+    private long? _verifiedAt;
+    private long _doubts;
+    private long _settledDoubts;
+    private bool _retakesUnbound;
+    private long? _sweptAt;
+    private ImmutableSortedDictionary<string, string> _damaged = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
     private long? _downSince;
+    private string? _whyDown;
+    private bool _isRefused;
     private ulong _lastSequence;
 
     public NodeIpam(IKeyValueStore store, INodeLog log, NodeIpamOptions options, TimeProvider time, ILogger<NodeIpam> logger)
@@ -56,11 +63,15 @@ public sealed partial class NodeIpam : IAsyncDisposable
         _logger = logger;
         _ownFacts = options.Facts is null ? new(new StoreIpamFacts(store), options.FactsLifetime, time) : null;
         _facts = options.Facts ?? _ownFacts!;
-        _marker = Datastore.Resources.IpamKeys.Host(options.NodeName);
+        _marker = IpamKeys.Host(options.NodeName);
 
         // Above every number that a block of this node can have reached, so that a lease served offline differs from the one before.
         _lastSequence = (ulong)(time.GetUtcNow().UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks) * 100;
     }
+
+    /// <summary>Prefixes of the log's entries that the store has under this node's name.</summary>
+    public static ImmutableArray<string> BoundToName { get; } =
+        [LeaseLedger.Section + "lease/", LeaseLedger.Section + "release/", LeaseLedger.Section + "writes/"];
 
     /// <summary>Whether the store answered last time.</summary>
     public bool IsStoreReachable
@@ -70,6 +81,30 @@ public sealed partial class NodeIpam : IAsyncDisposable
             lock (_gate)
             {
                 return _downSince is null;
+            }
+        }
+    }
+
+    /// <summary>Why the store is not used, in its own words; null: it answers.</summary>
+    public string? WhyDown
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _whyDown;
+            }
+        }
+    }
+
+    /// <summary>Blocks of this node that cannot be read, with the reason: their addresses are kept, and nothing else waits for them.</summary>
+    public ImmutableSortedDictionary<string, string> DamagedBlocks
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _damaged;
             }
         }
     }
@@ -106,9 +141,8 @@ public sealed partial class NodeIpam : IAsyncDisposable
         lock (_gate)
         {
             _ledger = ledger;
-            _pools = _log.Get(LeaseLedger.Section + "pools") is { } pools
-                ? JsonSerializer.Deserialize(pools.Span, LeaseJson.Default.ImmutableArrayLoggedPool)
-                : [];
+            _known = ReadFacts();
+            _doubts++;
             _start = VerifyAsync(_stop.Token);
         }
 
@@ -159,6 +193,38 @@ public sealed partial class NodeIpam : IAsyncDisposable
         return await operation.Answer;
     }
 
+    /// <summary>Takes leases of an endpoint again that <see cref="MissingOf"/> named.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>: an address is another's; who has it.</exception>
+    public async Task RetakeAsync(WorkloadEndpointId endpoint, ImmutableArray<AddressLease> leases, CancellationToken ct) =>
+        await SubmitAsync(new RetakeOperation(endpoint, leases), ct);
+
+    /// <summary>Those leases of an endpoint that this node has not any more.</summary>
+    public ImmutableArray<AddressLease> MissingOf(ImmutableArray<AddressLease> leases)
+    {
+        lock (_gate)
+        {
+            return [.. leases.Where(l => _ledger.Leases.GetValueOrDefault(l.Address)?.Handle != l.Handle)];
+        }
+    }
+
+    /// <summary>Takes notice of what the store's watch shows of a block (null: it was deleted). If a lease of this node is not in it, log and
+    /// store are compared before anything else is done.</summary>
+    /// <returns>Whether one is missing.</returns>
+    public bool Observe(string cidr, IpamBlockSpec? seen)
+    {
+        lock (_gate)
+        {
+            var here = _ledger.Leases.Values.Where(l => l.Block == cidr && !l.IsOffline && !_busy.Contains(l.Ip)).ToImmutableArray();
+            if (here.IsEmpty || (seen is not null && !IsAnyMissing(here, seen)))
+            {
+                return false;
+            }
+
+            _doubts++;
+            return true;
+        }
+    }
+
     /// <summary>The lease of an address, whoever holds it, or null. This node's own are answered from memory.</summary>
     public async Task<AddressLease?> FindAsync(IPAddress address, CancellationToken ct)
     {
@@ -197,18 +263,17 @@ public sealed partial class NodeIpam : IAsyncDisposable
     /// <summary>All pools, in name order; with a dead store, as they were last seen.</summary>
     public async Task<ImmutableArray<AddressPool>> ListPoolsAsync(CancellationToken ct)
     {
+        ImmutableArray<IpamPool> pools;
         try
         {
-            var pools = await _facts.PoolsAsync(ct).AsTask().WaitAsync(_options.StorePatience, _time, ct);
-            return [.. pools.Select(p => new AddressPool(p.Name, p.Cidr.ToNetwork(), p.BlockSize, p.Disabled))];
+            pools = await _facts.PoolsAsync(ct).AsTask().WaitAsync(_options.StorePatience, _time, ct);
         }
         catch (Exception e) when (e is TimeoutException or CalicoException { Problem: Problem.Unavailable })
         {
-            lock (_gate)
-            {
-                return [.. _pools.Select(p => new AddressPool(p.Name, Cidr.Parse(p.Cidr).ToNetwork(), p.BlockSize, p.Disabled))];
-            }
+            pools = (await RecallAsync("")).Known.Pools;
         }
+
+        return [.. pools.Select(p => new AddressPool(p.Name, p.Cidr.ToNetwork(), p.BlockSize, p.Disabled))];
     }
 
     public async ValueTask DisposeAsync()
@@ -223,6 +288,23 @@ public sealed partial class NodeIpam : IAsyncDisposable
         await writer;
         await _start;
         _stop.Dispose();
+    }
+
+    private static bool IsAnyMissing(ImmutableArray<LeaseRecord> leases, IpamBlockSpec seen)
+    {
+        try
+        {
+            var block = AllocationBlock.FromSpec(seen);
+
+            // A number that the block has passed is in it; a lease with a later one was made after this state of it.
+            return leases.Any(l => l.StoreSequence < block.Sequence && block.OrdinalOf(l.Ip) is { } ordinal
+                && !(block.AttributeOf(ordinal) is { ReleasedAt: null } attribute && attribute.HandleId == l.StoreHandle));
+        }
+        catch (CalicoException)
+        {
+            // Damaged: said where blocks are read.
+            return false;
+        }
     }
 
     private static void Refuse(AddressClaim claim)

@@ -24,6 +24,13 @@ public sealed record NodeIpamOptions
     /// <summary>Age at which an unbound Endpoint lease may be collected. Counted by this process, so no clock that jumps ends a lease.</summary>
     public TimeSpan UnboundGrace { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>How often the log is compared with the store: what of this node's facts the store has lost without anybody having noticed is
+    /// written again then.</summary>
+    public TimeSpan VerifyInterval { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How often the reserves of nodes that are gone are looked for.</summary>
+    public TimeSpan SweepInterval { get; init; } = TimeSpan.FromHours(1);
+
     /// <summary>How long pools, reservations, labels and configuration are kept when they are read from the store.</summary>
     public TimeSpan FactsLifetime { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -55,6 +55,9 @@ public sealed record IpamPool
         };
     }
 
+    /// <summary>Whether the pool makes such a block; one of another size is left from an earlier pool of the range.</summary>
+    public bool IsOfItsBlocks(Cidr block) => BlockSize == block.PrefixLength && Cidr.Contains(block);
+
     /// <summary>The block that an address of the pool belongs to.</summary>
     public Cidr BlockOf(System.Net.IPAddress address) => Cidr.From(address).Widen(BlockSize);
 
@@ -67,6 +70,10 @@ public sealed record IpamPool
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: the selector is malformed.</exception>
     public bool SelectsNamespace(IReadOnlyDictionary<string, string>? labels) =>
         string.IsNullOrWhiteSpace(NamespaceSelector) || (labels is not null && Matches(NamespaceSelector, labels));
+
+    /// <summary>Whether a pool that was looked up long ago still is there and makes such blocks.</summary>
+    public bool IsAmong(ImmutableArray<IpamPool> now) =>
+        now.Any(p => p.Name == Name && p.Cidr == Cidr && p.BlockSize == BlockSize && !p.Disabled);
 
     private static bool IsAllocatable(Resource resource)
     {

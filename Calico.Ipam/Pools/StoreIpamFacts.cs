@@ -51,7 +51,7 @@ public sealed class StoreIpamFacts(IKeyValueStore store) : IIpamFacts
         {
             return ResourceJson.Read<T>(item.Value.Span);
         }
-        catch (JsonException)
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
             // The sync path says so, once, with its key; here the value does not exist.
             return null;

@@ -22,6 +22,18 @@ public sealed record ConntrackEntry
 
     public ushort DestinationPort { get; init; }
 
+    /// <summary>Who really answers, after destination NAT; 0 for protocols without ports.</summary>
+    public ushort ReplySourcePort { get; init; }
+
+    /// <summary>Where answers go, after source NAT.</summary>
+    public ushort ReplyDestinationPort { get; init; }
+
+    /// <summary>Type and code of the packet that opened it; null for protocols other than ICMP.</summary>
+    public (byte Type, byte Code)? Icmp { get; init; }
+
+    /// <summary>A helper expected it because of another connection (IPS_EXPECTED): it was let in as "related", not by a rule of its own.</summary>
+    public bool IsExpected { get; init; }
+
     public uint Mark { get; init; }
 
     /// <summary>The kernel's number: tells an entry from a later one between the same ends.</summary>

@@ -10,6 +10,7 @@ internal static class ConntrackMessages
     public const ushort IPCTNL_MSG_CT_DELETE = NFNL_SUBSYS_CTNETLINK << 8 | 2;
     public const ushort CTA_TUPLE_ORIG = 1;
     public const ushort CTA_TUPLE_REPLY = 2;
+    public const ushort CTA_STATUS = 3;
     public const ushort CTA_MARK = 8;
     public const ushort CTA_ID = 12;
     public const ushort CTA_ZONE = 18;
@@ -31,13 +32,20 @@ internal static class ConntrackMessages
     private const ushort CTA_PROTO_NUM = 1;
     private const ushort CTA_PROTO_SRC_PORT = 2;
     private const ushort CTA_PROTO_DST_PORT = 3;
+    private const ushort CTA_PROTO_ICMP_TYPE = 5;
+    private const ushort CTA_PROTO_ICMP_CODE = 6;
+    private const ushort CTA_PROTO_ICMPV6_TYPE = 8;
+    private const ushort CTA_PROTO_ICMPV6_CODE = 9;
+
+    // uapi linux/netfilter/nf_conntrack_common.h
+    private const uint IPS_EXPECTED = 1 << 0;
 
     /// <summary>Null for an entry without the addresses that an entry has.</summary>
     public static ConntrackEntry? Read(in NetlinkMessage message)
     {
         Tuple original = default, reply = default;
         ReadOnlySpan<byte> originalBytes = [];
-        uint mark = 0, id = 0;
+        uint mark = 0, id = 0, status = 0;
         ushort? zone = null;
         AttributeReader attributes = message.Attributes<Nftables.NetfilterHeader>();
         while (attributes.TryRead(out NetlinkAttribute a))
@@ -49,6 +57,7 @@ internal static class ConntrackMessages
                     originalBytes = a.Content;
                     break;
                 case CTA_TUPLE_REPLY: reply = ReadTuple(a.Nested); break;
+                case CTA_STATUS: status = a.U32BigEndian; break;
                 case CTA_MARK: mark = a.U32BigEndian; break;
                 case CTA_ID: id = a.U32BigEndian; break;
                 case CTA_ZONE: zone = a.U16BigEndian; break;
@@ -61,7 +70,8 @@ internal static class ConntrackMessages
         {
             OriginalSource = original.Source, OriginalDestination = original.Destination, ReplySource = reply.Source,
             ReplyDestination = reply.Destination, Protocol = original.Protocol, SourcePort = original.SourcePort,
-            DestinationPort = original.DestinationPort, Mark = mark, Id = id, Zone = zone, OriginalTuple = [.. originalBytes],
+            DestinationPort = original.DestinationPort, ReplySourcePort = reply.SourcePort, ReplyDestinationPort = reply.DestinationPort,
+            Icmp = original.IcmpType is { } type ? (type, original.IcmpCode) : null, IsExpected = (status & IPS_EXPECTED) != 0, Mark = mark, Id = id, Zone = zone, OriginalTuple = [.. originalBytes],
         };
     }
 
@@ -91,6 +101,8 @@ internal static class ConntrackMessages
                             case CTA_PROTO_NUM: tuple.Protocol = part.U8; break;
                             case CTA_PROTO_SRC_PORT: tuple.SourcePort = part.U16BigEndian; break;
                             case CTA_PROTO_DST_PORT: tuple.DestinationPort = part.U16BigEndian; break;
+                            case CTA_PROTO_ICMP_TYPE or CTA_PROTO_ICMPV6_TYPE: tuple.IcmpType = part.U8; break;
+                            case CTA_PROTO_ICMP_CODE or CTA_PROTO_ICMPV6_CODE: tuple.IcmpCode = part.U8; break;
                         }
                     }
 
@@ -108,5 +120,7 @@ internal static class ConntrackMessages
         public byte Protocol;
         public ushort SourcePort;
         public ushort DestinationPort;
+        public byte? IcmpType;
+        public byte IcmpCode;
     }
 }

@@ -43,11 +43,21 @@ public sealed class ConntrackSocket : IDisposable
             return NetlinkSocket.Retry(() => (HashSet<IPAddress>)[.. ListAddressesOnce(AddressFamily.InterNetwork), .. ListAddressesOnce(AddressFamily.InterNetworkV6)]);
     }
 
-    /// <summary>Deletes the connections with this address in this place; their next packet is judged as new.</summary>
-    /// <returns>How many.</returns>
-    public int Delete(ConntrackTuplePart part, IPAddress address)
+    /// <summary>Connections that have one of the addresses in any place. One walk over the table for each family.</summary>
+    public ImmutableArray<ConntrackEntry> List(IReadOnlySet<IPAddress> addresses)
     {
-        ImmutableArray<ConntrackEntry> entries = List(part, address);
+        ArgumentNullException.ThrowIfNull(addresses);
+        lock (_exchange)
+        {
+            return [.. addresses.Select(a => a.AddressFamily).Distinct()
+                .SelectMany(family => NetlinkSocket.Retry(() => ListOnce(family, addresses)))];
+        }
+    }
+
+    /// <summary>Deletes these connections and no later ones between the same ends; their next packet is judged as new.</summary>
+    /// <returns>How many were still there.</returns>
+    public int Delete(ImmutableArray<ConntrackEntry> entries)
+    {
         int deleted = 0;
         lock (_exchange)
         {
@@ -57,6 +67,10 @@ public sealed class ConntrackSocket : IDisposable
 
         return deleted;
     }
+
+    /// <summary>Deletes the connections with this address in this place; their next packet is judged as new.</summary>
+    /// <returns>How many.</returns>
+    public int Delete(ConntrackTuplePart part, IPAddress address) => Delete(List(part, address));
 
     /// <summary>Deletes every connection that has the address in any place.</summary>
     /// <returns>How many.</returns>
@@ -71,22 +85,7 @@ public sealed class ConntrackSocket : IDisposable
     /// <summary>Deletes every connection that has one of the addresses in any place. One walk over the table for each family,
     /// however many addresses: a walk costs about 10 ms by the table's size, asked for one address or for all.</summary>
     /// <returns>How many.</returns>
-    public int DeleteAll(IReadOnlySet<IPAddress> addresses)
-    {
-        ArgumentNullException.ThrowIfNull(addresses);
-        int deleted = 0;
-        lock (_exchange)
-        {
-            foreach (AddressFamily family in addresses.Select(a => a.AddressFamily).Distinct())
-            {
-                ImmutableArray<ConntrackEntry> entries = NetlinkSocket.Retry(() => ListOnce(family, addresses));
-                for (int start = 0; start < entries.Length; start += DeletesPerSend)
-                    deleted += Delete(entries.AsSpan()[start..Math.Min(start + DeletesPerSend, entries.Length)]);
-            }
-        }
-
-        return deleted;
-    }
+    public int DeleteAll(IReadOnlySet<IPAddress> addresses) => Delete(List(addresses));
 
     public void Dispose()
     {

@@ -37,11 +37,16 @@ internal static unsafe partial class LibC
     public const int O_RDWR = 2;
     public const int O_CREAT = 0x40;
     public const int O_CLOEXEC = 0x80000;
+    public const int O_PATH = 0x200000;
     public const int CLONE_NEWNET = 0x40000000;
     public const int LOCK_EX = 2;
     public const int LOCK_NB = 4;
     public const uint NS_GET_NSTYPE = 0xb703;
     public const long NSFS_MAGIC = 0x6e736673;
+
+    /// <summary>Differs by architecture: arch/arm64/include/uapi/asm/fcntl.h.</summary>
+    public static readonly int O_NOFOLLOW = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
+
     public const int AT_EMPTY_PATH = 0x1000;
     public const uint STATX_INO = 0x100;
 
@@ -149,6 +154,19 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, EntryPoint = "flock", SetLastError = true)]
     public static partial int FileLock(SafeHandle descriptor, int operation);
+
+    [LibraryImport(Library, EntryPoint = "openat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int OpenAt(SafeHandle folder, string path, int flags, uint mode);
+
+    [LibraryImport(Library, EntryPoint = "readlinkat", SetLastError = true)]
+    public static partial nint ReadLinkAt(SafeHandle link, byte* path, byte* buffer, nuint size);
+
+    /// <summary>A descriptor of the entry itself, a link too, with which nothing can be read; the errno is left as above.</summary>
+    public static SafeFileHandle OpenPathOnly(SafeHandle folder, string name) =>
+        new(OpenAt(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0), ownsHandle: true);
+
+    /// <inheritdoc cref="OpenPathOnly(SafeHandle, string)"/>
+    public static SafeFileHandle OpenPathOnly(string path) => OpenFile(path, O_PATH, 0);
 
     /// <summary>Opens read-only and close-on-exec; the errno is left for <see cref="Marshal.GetLastPInvokeError"/>.</summary>
     public static SafeFileHandle OpenReadOnly(string path) => OpenFile(path, O_RDONLY, 0);

@@ -1,14 +1,10 @@
-using System.Runtime.InteropServices;
+using System.Collections.Immutable;
 using Calico.Linux.Netlink;
 
 namespace Calico.Linux.Nftables;
 
 public sealed partial class NftBatch
 {
-    // libnftnl udata.h: what nft keeps in a set's user data to print it.
-    private const byte KeyByteOrderKind = 0;
-    private const byte DataByteOrderKind = 1;
-
     /// <summary>Room for the header and names of an element message, out of the 64 KiB that its one list attribute can have.</summary>
     private const int ElementListBytes = 60_000;
 
@@ -21,21 +17,17 @@ public sealed partial class NftBatch
         _writer.WriteU32BigEndian(NftMessages.NFTA_SET_FLAGS, (uint)set.Flags);
         _writer.WriteU32BigEndian(NftMessages.NFTA_SET_KEY_TYPE, set.KeyType);
         _writer.WriteU32BigEndian(NftMessages.NFTA_SET_KEY_LEN, (uint)set.KeyLength);
-        if (set.IsVerdictMap)
-            _writer.WriteU32BigEndian(NftMessages.NFTA_SET_DATA_TYPE, NftMessages.NFT_DATA_VERDICT);
+        if (set.DataType != 0)
+            _writer.WriteU32BigEndian(NftMessages.NFTA_SET_DATA_TYPE, set.DataType);
         if (set.Data is { } data)
-        {
-            _writer.WriteU32BigEndian(NftMessages.NFTA_SET_DATA_TYPE, data.Id);
             _writer.WriteU32BigEndian(NftMessages.NFTA_SET_DATA_LEN, (uint)data.Length);
-        }
-
-        if (set.IsCounterMap)
-            _writer.WriteU32BigEndian(NftMessages.NFTA_SET_OBJ_TYPE, NftMessages.NFT_OBJECT_COUNTER);
+        if (set.ObjectType != 0)
+            _writer.WriteU32BigEndian(NftMessages.NFTA_SET_OBJ_TYPE, set.ObjectType);
         WriteDescription(set);
 
         // The kernel wants a number, unique within the transaction, even where everyone refers to the set by name.
         _writer.WriteU32BigEndian(NftMessages.NFTA_SET_ID, ++_lastSetId);
-        WriteByteOrders(set);
+        _writer.WriteBytes(NftMessages.NFTA_SET_USERDATA, set.UserData.AsSpan());
         End();
     }
 
@@ -108,19 +100,19 @@ public sealed partial class NftBatch
 
     private void WriteDescription(NftSet set)
     {
-        bool fields = (set.Flags & NftSetFlags.Concat) != 0;
-        if (set.Size == 0 && !fields)
+        ImmutableArray<int> fields = set.FieldLengths;
+        if (set.Size == 0 && fields.IsEmpty)
             return;
         NestedToken description = _writer.BeginNested(NftMessages.NFTA_SET_DESC);
         if (set.Size != 0)
             _writer.WriteU32BigEndian(NftMessages.NFTA_SET_DESC_SIZE, set.Size);
-        if (fields)
+        if (!fields.IsEmpty)
         {
             NestedToken parts = _writer.BeginNested(NftMessages.NFTA_SET_DESC_CONCAT);
-            foreach (NftDataType part in set.Key)
+            foreach (int length in fields)
             {
                 NestedToken field = _writer.BeginNested(NftMessages.NFTA_LIST_ELEM);
-                _writer.WriteU32BigEndian(NftMessages.NFTA_SET_FIELD_LEN, (uint)part.Length);
+                _writer.WriteU32BigEndian(NftMessages.NFTA_SET_FIELD_LEN, (uint)length);
                 _writer.EndNested(field);
             }
 
@@ -128,25 +120,5 @@ public sealed partial class NftBatch
         }
 
         _writer.EndNested(description);
-    }
-
-    /// <summary>Without it <c>nft list</c> prints names as empty and numbers reversed.</summary>
-    private void WriteByteOrders(NftSet set)
-    {
-        const int EntryLength = 2 + sizeof(uint);
-        Span<byte> content = stackalloc byte[2 * EntryLength];
-        content[0] = KeyByteOrderKind;
-        content[1] = sizeof(uint);
-        MemoryMarshal.Write(content[2..], (uint)set.KeyOrder);
-        int length = EntryLength;
-        if (set.Data is { } data)
-        {
-            content[EntryLength] = DataByteOrderKind;
-            content[EntryLength + 1] = sizeof(uint);
-            MemoryMarshal.Write(content[(EntryLength + 2)..], (uint)data.Order);
-            length += EntryLength;
-        }
-
-        _writer.WriteBytes(NftMessages.NFTA_SET_USERDATA, content[..length]);
     }
 }

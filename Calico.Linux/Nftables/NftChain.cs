@@ -18,6 +18,9 @@ public sealed record NftChain
     /// <summary>True when a base chain's end drops.</summary>
     public bool PolicyDrop { get; init; }
 
+    /// <summary>What it has that no chain of this library's has, in words: devices, flags, counters, a comment; empty: nothing.</summary>
+    public string Unusual { get; init; } = "";
+
     /// <summary>References: rules in it and jumps to it.</summary>
     public uint Uses { get; init; }
 }

@@ -22,6 +22,9 @@ public readonly record struct NftElement
     /// <summary>What a map of counters yields.</summary>
     public string? Object { get; init; }
 
+    /// <summary>The kernel lists more of it than this library ever writes: a timeout, a comment, expressions. Ignored when written.</summary>
+    public bool IsUnusual { get; init; }
+
     /// <summary>Member of a set.</summary>
     public static NftElement Of(NftValue key) => new() { Key = key };
 
@@ -91,6 +94,10 @@ public readonly record struct NftElement
                     break;
                 case NftMessages.NFTA_SET_ELEM_OBJREF:
                     element = element with { Object = a.Text };
+                    break;
+                case NftMessages.NFTA_SET_ELEM_TIMEOUT or NftMessages.NFTA_SET_ELEM_EXPIRATION or NftMessages.NFTA_SET_ELEM_USERDATA
+                    or NftMessages.NFTA_SET_ELEM_EXPR or NftMessages.NFTA_SET_ELEM_EXPRESSIONS:
+                    element = element with { IsUnusual = true };
                     break;
             }
         }

@@ -42,11 +42,14 @@ internal static class NftMessages
     public const ushort NFT_MSG_GETOBJ = 19;
     public const ushort NFT_MSG_DELOBJ = 20;
     public const ushort NFT_MSG_GETOBJ_RESET = 21;
+    public const ushort NFT_MSG_GETFLOWTABLE = 23;
 
     public const ushort NFTA_LIST_ELEM = 1;
 
     public const ushort NFTA_TABLE_NAME = 1;
     public const ushort NFTA_TABLE_FLAGS = 2;
+    public const ushort NFTA_TABLE_USERDATA = 6;
+    public const ushort NFTA_TABLE_OWNER = 7;
 
     public const ushort NFTA_CHAIN_TABLE = 1;
     public const ushort NFTA_CHAIN_HANDLE = 2;
@@ -55,8 +58,14 @@ internal static class NftMessages
     public const ushort NFTA_CHAIN_POLICY = 5;
     public const ushort NFTA_CHAIN_USE = 6;
     public const ushort NFTA_CHAIN_TYPE = 7;
+    public const ushort NFTA_CHAIN_COUNTERS = 8;
+    public const ushort NFTA_CHAIN_FLAGS = 10;
+    public const ushort NFTA_CHAIN_USERDATA = 12;
+    public const uint NFT_CHAIN_BASE = 1;
     public const ushort NFTA_HOOK_HOOKNUM = 1;
     public const ushort NFTA_HOOK_PRIORITY = 2;
+    public const ushort NFTA_HOOK_DEV = 3;
+    public const ushort NFTA_HOOK_DEVS = 4;
 
     public const ushort NFTA_RULE_TABLE = 1;
     public const ushort NFTA_RULE_CHAIN = 2;
@@ -72,11 +81,16 @@ internal static class NftMessages
     public const ushort NFTA_SET_KEY_LEN = 5;
     public const ushort NFTA_SET_DATA_TYPE = 6;
     public const ushort NFTA_SET_DATA_LEN = 7;
+    public const ushort NFTA_SET_POLICY = 8;
     public const ushort NFTA_SET_DESC = 9;
     public const ushort NFTA_SET_ID = 10;
+    public const ushort NFTA_SET_TIMEOUT = 11;
+    public const ushort NFTA_SET_GC_INTERVAL = 12;
     public const ushort NFTA_SET_USERDATA = 13;
     public const ushort NFTA_SET_OBJ_TYPE = 15;
     public const ushort NFTA_SET_HANDLE = 16;
+    public const ushort NFTA_SET_EXPR = 17;
+    public const ushort NFTA_SET_EXPRESSIONS = 18;
     public const ushort NFTA_SET_DESC_SIZE = 1;
     public const ushort NFTA_SET_DESC_CONCAT = 2;
     public const ushort NFTA_SET_FIELD_LEN = 1;
@@ -89,8 +103,13 @@ internal static class NftMessages
     public const ushort NFTA_SET_ELEM_KEY = 1;
     public const ushort NFTA_SET_ELEM_DATA = 2;
     public const ushort NFTA_SET_ELEM_FLAGS = 3;
+    public const ushort NFTA_SET_ELEM_TIMEOUT = 4;
+    public const ushort NFTA_SET_ELEM_EXPIRATION = 5;
+    public const ushort NFTA_SET_ELEM_USERDATA = 6;
+    public const ushort NFTA_SET_ELEM_EXPR = 7;
     public const ushort NFTA_SET_ELEM_OBJREF = 9;
     public const ushort NFTA_SET_ELEM_KEY_END = 10;
+    public const ushort NFTA_SET_ELEM_EXPRESSIONS = 11;
 
     public const ushort NFTA_DATA_VALUE = 1;
     public const ushort NFTA_DATA_VERDICT = 2;
@@ -106,9 +125,13 @@ internal static class NftMessages
     public const ushort NFTA_OBJ_DATA = 4;
     public const ushort NFTA_OBJ_USE = 5;
     public const ushort NFTA_OBJ_HANDLE = 6;
+    public const ushort NFTA_OBJ_USERDATA = 8;
     public const uint NFT_OBJECT_COUNTER = 1;
     public const ushort NFTA_COUNTER_BYTES = 1;
     public const ushort NFTA_COUNTER_PACKETS = 2;
+
+    public const ushort NFTA_FLOWTABLE_TABLE = 1;
+    public const ushort NFTA_FLOWTABLE_NAME = 2;
 
     public const ushort NFTA_GEN_ID = 1;
     public const ushort NFTA_GEN_PROC_PID = 2;

@@ -48,6 +48,21 @@ internal static class NftQueries
         writer.EndMessage();
     }
 
+    /// <summary>Named objects of every kind.</summary>
+    public static void Objects(NetlinkWriter writer, uint sequence, NftTable table)
+    {
+        Begin(writer, NftMessages.NFT_MSG_GETOBJ, NetlinkFlags.Dump, table.Family, sequence);
+        writer.WriteString(NftMessages.NFTA_OBJ_TABLE, table.Name);
+        writer.EndMessage();
+    }
+
+    public static void Flowtables(NetlinkWriter writer, uint sequence, NftTable table)
+    {
+        Begin(writer, NftMessages.NFT_MSG_GETFLOWTABLE, NetlinkFlags.Dump, table.Family, sequence);
+        writer.WriteString(NftMessages.NFTA_FLOWTABLE_TABLE, table.Name);
+        writer.EndMessage();
+    }
+
     public static void Counters(NetlinkWriter writer, uint sequence, NftTable table, bool reset)
     {
         Begin(writer, reset ? NftMessages.NFT_MSG_GETOBJ_RESET : NftMessages.NFT_MSG_GETOBJ, NetlinkFlags.Dump, table.Family, sequence);

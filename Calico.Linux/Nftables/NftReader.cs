@@ -19,20 +19,29 @@ internal static class NftReader
         return generation;
     }
 
-    public static void ReadTable(in NetlinkMessage message, ImmutableArray<NftTable>.Builder found)
+    /// <summary>A table, with what it has that none of ours has.</summary>
+    public static void ReadTable(in NetlinkMessage message, ImmutableArray<(NftTable Table, string Unusual)>.Builder found)
     {
+        string name = "", unusual = "";
         AttributeReader attributes = message.Attributes<NetfilterHeader>();
         while (attributes.TryRead(out NetlinkAttribute a))
         {
-            if (a.Type == NftMessages.NFTA_TABLE_NAME)
-                found.Add(new NftTable((NftFamily)message.ReadStruct<NetfilterHeader>().Family, a.Text));
+            switch (a.Type)
+            {
+                case NftMessages.NFTA_TABLE_NAME: name = a.Text; break;
+                case NftMessages.NFTA_TABLE_FLAGS: unusual += NftUnusual.OfTableFlags(a.U32BigEndian); break;
+                case NftMessages.NFTA_TABLE_OWNER: unusual += $" owner {a.U32BigEndian}"; break;
+                case NftMessages.NFTA_TABLE_USERDATA: unusual += NftUnusual.Of("comment", a); break;
+            }
         }
+
+        found.Add((new NftTable((NftFamily)message.ReadStruct<NetfilterHeader>().Family, name), unusual.TrimStart()));
     }
 
     public static void ReadChain(in NetlinkMessage message, NftTable table, ImmutableArray<NftChain>.Builder found)
     {
         bool ours = false;
-        string name = "", type = "";
+        string name = "", type = "", unusual = "";
         ulong handle = 0;
         uint uses = 0;
         NftHook? hook = null;
@@ -49,7 +58,10 @@ internal static class NftReader
                 case NftMessages.NFTA_CHAIN_USE: uses = a.U32BigEndian; break;
                 case NftMessages.NFTA_CHAIN_TYPE: type = a.Text; break;
                 case NftMessages.NFTA_CHAIN_POLICY: policyDrop = a.U32BigEndian == 0; break;
-                case NftMessages.NFTA_CHAIN_HOOK: (hook, priority) = ReadHook(a.Nested); break;
+                case NftMessages.NFTA_CHAIN_HOOK: (hook, priority) = ReadHook(a.Nested, ref unusual); break;
+                case NftMessages.NFTA_CHAIN_FLAGS: unusual += NftUnusual.OfFlags(a.U32BigEndian & ~NftMessages.NFT_CHAIN_BASE); break;
+                case NftMessages.NFTA_CHAIN_COUNTERS: unusual += " counters"; break;
+                case NftMessages.NFTA_CHAIN_USERDATA: unusual += NftUnusual.Of("comment", a); break;
             }
         }
 
@@ -58,6 +70,7 @@ internal static class NftReader
         found.Add(new NftChain
         {
             Name = name, Handle = handle, Uses = uses, Hook = hook, Priority = priority, Type = type, PolicyDrop = policyDrop,
+            Unusual = unusual.TrimStart(),
         });
     }
 
@@ -95,9 +108,11 @@ internal static class NftReader
     public static void ReadSet(in NetlinkMessage message, NftTable table, ImmutableArray<NftSetState>.Builder found)
     {
         bool ours = false;
-        string name = "";
+        string name = "", unusual = "";
         ulong handle = 0;
-        uint flags = 0, keyType = 0, keyLength = 0, dataType = 0, dataLength = 0;
+        uint flags = 0, keyType = 0, keyLength = 0, dataType = 0, dataLength = 0, objectType = 0, size = 0;
+        ImmutableArray<int> fields = [];
+        ImmutableArray<byte> userData = [];
         AttributeReader attributes = message.Attributes<NetfilterHeader>();
         while (attributes.TryRead(out NetlinkAttribute a))
         {
@@ -111,6 +126,13 @@ internal static class NftReader
                 case NftMessages.NFTA_SET_KEY_LEN: keyLength = a.U32BigEndian; break;
                 case NftMessages.NFTA_SET_DATA_TYPE: dataType = a.U32BigEndian; break;
                 case NftMessages.NFTA_SET_DATA_LEN: dataLength = a.U32BigEndian; break;
+                case NftMessages.NFTA_SET_OBJ_TYPE: objectType = a.U32BigEndian; break;
+                case NftMessages.NFTA_SET_DESC: (size, fields) = ReadDescription(a.Nested); break;
+                case NftMessages.NFTA_SET_USERDATA: userData = [.. a.Content]; break;
+                case NftMessages.NFTA_SET_POLICY: unusual += NftUnusual.Of("policy", a); break;
+                case NftMessages.NFTA_SET_TIMEOUT: unusual += NftUnusual.Of("timeout", a); break;
+                case NftMessages.NFTA_SET_GC_INTERVAL: unusual += NftUnusual.Of("gc-interval", a); break;
+                case NftMessages.NFTA_SET_EXPR or NftMessages.NFTA_SET_EXPRESSIONS: unusual += " expressions"; break;
             }
         }
 
@@ -119,7 +141,8 @@ internal static class NftReader
         found.Add(new NftSetState
         {
             Name = name, Handle = handle, Flags = (NftSetFlags)flags, KeyType = keyType, KeyLength = (int)keyLength,
-            DataType = dataType, DataLength = (int)dataLength,
+            DataType = dataType, DataLength = (int)dataLength, ObjectType = objectType, Size = size, FieldLengths = fields,
+            UserData = userData, Unusual = unusual.TrimStart(),
         });
     }
 
@@ -163,7 +186,72 @@ internal static class NftReader
     private static bool IsOf(in NetlinkMessage message, NftTable table) =>
         message.ReadStruct<NetfilterHeader>().Family == (byte)table.Family;
 
-    private static (NftHook Hook, int Priority) ReadHook(AttributeReader attributes)
+    /// <summary>Objects that are no counters of the kind that this library makes, as words for people.</summary>
+    public static void ReadStrangeObject(in NetlinkMessage message, NftTable table, ImmutableArray<string>.Builder found)
+    {
+        bool ours = false, hasUserData = false;
+        string name = "";
+        uint type = 0;
+        AttributeReader attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            switch (a.Type)
+            {
+                case NftMessages.NFTA_OBJ_TABLE: ours = a.TextIs(table.Name); break;
+                case NftMessages.NFTA_OBJ_NAME: name = a.Text; break;
+                case NftMessages.NFTA_OBJ_TYPE: type = a.U32BigEndian; break;
+                case NftMessages.NFTA_OBJ_USERDATA: hasUserData = true; break;
+            }
+        }
+
+        if (ours && IsOf(message, table) && (hasUserData || type != NftMessages.NFT_OBJECT_COUNTER))
+            found.Add(hasUserData ? $"comment of object {name}" : $"object {name} of type {type}");
+    }
+
+    public static void ReadFlowtable(in NetlinkMessage message, NftTable table, ImmutableArray<string>.Builder found)
+    {
+        bool ours = false;
+        string name = "";
+        AttributeReader attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            switch (a.Type)
+            {
+                case NftMessages.NFTA_FLOWTABLE_TABLE: ours = a.TextIs(table.Name); break;
+                case NftMessages.NFTA_FLOWTABLE_NAME: name = a.Text; break;
+            }
+        }
+
+        if (ours && IsOf(message, table))
+            found.Add($"flowtable {name}");
+    }
+
+    private static (uint Size, ImmutableArray<int> FieldLengths) ReadDescription(AttributeReader attributes)
+    {
+        uint size = 0;
+        var fields = ImmutableArray.CreateBuilder<int>();
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            if (a.Type == NftMessages.NFTA_SET_DESC_SIZE)
+                size = a.U32BigEndian;
+            if (a.Type != NftMessages.NFTA_SET_DESC_CONCAT)
+                continue;
+            AttributeReader list = a.Nested;
+            while (list.TryRead(out NetlinkAttribute field))
+            {
+                AttributeReader content = field.Nested;
+                while (content.TryRead(out NetlinkAttribute length))
+                {
+                    if (length.Type == NftMessages.NFTA_SET_FIELD_LEN)
+                        fields.Add((int)length.U32BigEndian);
+                }
+            }
+        }
+
+        return (size, fields.DrainToImmutable());
+    }
+
+    private static (NftHook Hook, int Priority) ReadHook(AttributeReader attributes, ref string unusual)
     {
         uint hook = 0;
         int priority = 0;
@@ -173,6 +261,7 @@ internal static class NftReader
             {
                 case NftMessages.NFTA_HOOK_HOOKNUM: hook = a.U32BigEndian; break;
                 case NftMessages.NFTA_HOOK_PRIORITY: priority = (int)a.U32BigEndian; break;
+                case NftMessages.NFTA_HOOK_DEV or NftMessages.NFTA_HOOK_DEVS: unusual += " device"; break;
             }
         }
 

@@ -9,6 +9,7 @@ public readonly record struct NftRegister
 {
     private const uint FirstWord = 8;
     private const int WordCount = 16;
+    private const uint WordsOfWide = 4;
 
     private NftRegister(uint number) => Number = number;
 
@@ -33,6 +34,10 @@ public readonly record struct NftRegister
         ArgumentOutOfRangeException.ThrowIfGreaterThan(index, 4);
         return new NftRegister((uint)index);
     }
+
+    /// <summary>The kernel's number of the word that a register begins at: <see cref="Wide"/> 1 and <see cref="Word"/> 0 are one place, and the
+    /// kernel lists it under the older name (nft_dump_register).</summary>
+    internal static uint WordOf(uint number) => number is > 0 and < FirstWord ? FirstWord + (number - 1) * WordsOfWide : number;
 
     public override string ToString() => Number >= FirstWord ? $"r{Number - FirstWord}" : Number == 0 ? "verdict" : $"R{Number}";
 }

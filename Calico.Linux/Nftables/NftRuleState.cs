@@ -27,6 +27,9 @@ public sealed record NftRuleState
         }
     }
 
+    /// <summary>What its steps do, to compare with <see cref="NftRuleContent.Of"/> of a rule that was sent; made each time it is asked for.</summary>
+    public NftRuleContent Content => NftRuleContent.Read(ExpressionList.AsSpan());
+
     /// <summary>Content of NFTA_RULE_EXPRESSIONS.</summary>
     internal ImmutableArray<byte> ExpressionList { get; init; } = [];
 

@@ -5,6 +5,10 @@ namespace Calico.Linux.Nftables;
 /// <summary>A set or map to be made. <see cref="Of"/>, <see cref="VerdictMap"/>, <see cref="Map"/> and <see cref="CounterMap"/> make one.</summary>
 public sealed record NftSet
 {
+    // libnftnl udata.h: what nft keeps in a set's user data to print it.
+    private const byte KeyByteOrderKind = 0;
+    private const byte DataByteOrderKind = 1;
+
     /// <summary>nft numbers a key of several parts by theirs, six bits each.</summary>
     private const int TypeBits = 6;
 
@@ -66,6 +70,18 @@ public sealed record NftSet
         }
     }
 
+    internal uint DataType => IsVerdictMap ? NftMessages.NFT_DATA_VERDICT : Data?.Id ?? 0;
+
+    internal uint ObjectType => IsCounterMap ? NftMessages.NFT_OBJECT_COUNTER : 0;
+
+    /// <summary>Told to the kernel only where each part is a range of its own.</summary>
+    internal ImmutableArray<int> FieldLengths => (Flags & NftSetFlags.Concat) == 0 ? [] : [.. Key.Select(part => part.Length)];
+
+    /// <summary>What nft prints by: without it <c>nft list</c> prints names as empty and numbers reversed.</summary>
+    internal ImmutableArray<byte> UserData => Data is { } data
+        ? [KeyByteOrderKind, sizeof(uint), .. Native(KeyOrder), DataByteOrderKind, sizeof(uint), .. Native(data.Order)]
+        : [KeyByteOrderKind, sizeof(uint), .. Native(KeyOrder)];
+
     internal NftByteOrder KeyOrder => Key.Length == 1 ? Key[0].Order : NftByteOrder.Unknown;
 
     /// <summary>A set.</summary>
@@ -79,4 +95,6 @@ public sealed record NftSet
 
     /// <summary>A map from keys to named counters.</summary>
     public static NftSet CounterMap(string name, params ReadOnlySpan<NftDataType> key) => new(name, [.. key]) { IsCounterMap = true };
+
+    private static byte[] Native(NftByteOrder order) => BitConverter.GetBytes((uint)order);
 }

@@ -24,7 +24,7 @@ public sealed partial class NftSocket
     }
 
     /// <summary>Names of all tables of all families, other programs' too.</summary>
-    public ImmutableArray<NftTable> ListTables() => List<NftTable>("list tables", NftQueries.Tables, NftReader.ReadTable);
+    public ImmutableArray<NftTable> ListTables() => [.. ListTablesWithUnusual().Select(t => t.Table)];
 
     /// <summary>All of one table at one generation, or null if it is not there.</summary>
     /// <exception cref="NetlinkInterruptedException">Others kept changing the ruleset.</exception>
@@ -35,13 +35,14 @@ public sealed partial class NftSocket
             uint generation = GetGeneration();
             try
             {
-                if (!ListTables().Contains(table))
+                string? unusual = ListTablesWithUnusual().Where(t => t.Table == table).Select(t => t.Unusual).FirstOrDefault();
+                if (unusual is null)
                     return null;
                 ImmutableArray<NftSetState> sets = ListSets(table);
                 var state = new NftTableState
                 {
-                    Table = table, Generation = generation, Chains = ListChains(table), Rules = ListRules(table), Sets = sets,
-                    Counters = ListCounters(table),
+                    Table = table, Generation = generation, Unusual = unusual, Chains = ListChains(table), Rules = ListRules(table), Sets = sets,
+                    Counters = ListCounters(table), StrangeObjects = ListStrangeObjects(table),
                     Elements = withElements
                         ? sets.ToImmutableDictionary(s => s.Name, s => ListElements(table, s.Name))
                         : ImmutableDictionary<string, ImmutableArray<NftElement>>.Empty,
@@ -88,6 +89,17 @@ public sealed partial class NftSocket
         (query, sequence) => NftQueries.Counters(query, sequence, table, reset),
         (in NetlinkMessage message, ImmutableArray<NftCounterState>.Builder found) => NftReader.ReadCounter(message, table, found),
         retry: !reset);
+
+    private ImmutableArray<(NftTable Table, string Unusual)> ListTablesWithUnusual() =>
+        List<(NftTable, string)>("list tables", NftQueries.Tables, NftReader.ReadTable);
+
+    private ImmutableArray<string> ListStrangeObjects(NftTable table) =>
+    [
+        .. List<string>($"list objects of table {table}", (query, sequence) => NftQueries.Objects(query, sequence, table),
+            (in NetlinkMessage message, ImmutableArray<string>.Builder found) => NftReader.ReadStrangeObject(message, table, found)),
+        .. List<string>($"list flowtables of table {table}", (query, sequence) => NftQueries.Flowtables(query, sequence, table),
+            (in NetlinkMessage message, ImmutableArray<string>.Builder found) => NftReader.ReadFlowtable(message, table, found)),
+    ];
 
     private delegate void Read<T>(in NetlinkMessage message, ImmutableArray<T>.Builder found);
 

@@ -10,6 +10,9 @@ public sealed record NftTableState
     /// <summary>Put it into the next commit and that fails if anyone changed anything meanwhile.</summary>
     public required uint Generation { get; init; }
 
+    /// <summary>What the table has that none of this library's has, in words: dormant, owned, persistent, a comment; empty: nothing.</summary>
+    public string Unusual { get; init; } = "";
+
     public ImmutableArray<NftChain> Chains { get; init; } = [];
 
     /// <summary>In order within each chain.</summary>
@@ -22,4 +25,7 @@ public sealed record NftTableState
         ImmutableDictionary<string, ImmutableArray<NftElement>>.Empty;
 
     public ImmutableArray<NftCounterState> Counters { get; init; } = [];
+
+    /// <summary>Things of kinds that this library never makes, in words: flowtables, quotas, limits, comments of counters.</summary>
+    public ImmutableArray<string> StrangeObjects { get; init; } = [];
 }

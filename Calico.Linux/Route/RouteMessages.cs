@@ -22,6 +22,9 @@ internal static class RouteMessages
     public const ushort RTM_NEWRULE = 32;
     public const ushort RTM_DELRULE = 33;
     public const ushort RTM_GETRULE = 34;
+    public const ushort RTM_NEWNETCONF = 80;
+    public const ushort RTM_NEWNSID = 88;
+    public const ushort RTM_GETNSID = 90;
 
     public const byte AF_UNSPEC = 0;
     public const byte AF_INET = 2;

@@ -1,11 +1,16 @@
 using System.Net.Sockets;
 using Calico.Linux.Netlink;
+using Microsoft.Win32.SafeHandles;
 
 namespace Calico.Linux.Route;
 
 /// <summary>The GET requests of rtnetlink. With strict checking on, every header field that is not a filter must be 0.</summary>
 internal static class RouteQueries
 {
+    // uapi linux/net_namespace.h
+    public const ushort NETNSA_NSID = 1;
+    private const ushort NETNSA_FD = 3;
+
     private const ushort NDA_IFINDEX = 8;
 
     /// <summary>One link, by name or by index.</summary>
@@ -24,6 +29,19 @@ internal static class RouteQueries
         BeginDump(writer, RouteMessages.RTM_GETLINK, sequence);
         writer.WriteStruct(default(LinkHeader));
         writer.WriteU32(LinkAttributes.IFLA_EXT_MASK, LinkAttributes.RTEXT_FILTER_SKIP_STATS);
+        writer.EndMessage();
+    }
+
+    /// <summary>The number that this namespace has for another.</summary>
+    /// <param name="writer">Gets the request.</param>
+    /// <param name="sequence">Of the request.</param>
+    /// <param name="descriptor">Open until the request was sent.</param>
+    public static void NamespaceId(NetlinkWriter writer, uint sequence, SafeFileHandle descriptor)
+    {
+        ObjectDisposedException.ThrowIf(descriptor.IsClosed, descriptor);
+        writer.BeginMessage(RouteMessages.RTM_GETNSID, NetlinkFlags.Request, sequence);
+        writer.WriteStruct(default(GeneralHeader));
+        writer.WriteI32(NETNSA_FD, (int)descriptor.DangerousGetHandle());
         writer.EndMessage();
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net.Sockets;
 using Calico.Linux.Netlink;
+using Microsoft.Win32.SafeHandles;
 
 namespace Calico.Linux.Route;
 
@@ -95,6 +96,33 @@ public sealed class RouteSocket : IDisposable
     /// <summary>The link of that name.</summary>
     /// <exception cref="NetlinkException"><see cref="Errno.NoDevice"/>.</exception>
     public LinkState GetLink(string name) => FindLink(name) ?? throw new NetlinkException((int)Errno.NoDevice, $"get link {name}");
+
+    /// <summary>The number by which this namespace knows another, as in <see cref="LinkState.PeerNamespaceId"/>; null: it has none, so no
+    /// link of this one leads there. The number is given again when that namespace is gone: it means something only while the descriptor
+    /// is open, compared with a link that was asked for meanwhile.</summary>
+    public int? FindNamespaceId(SafeFileHandle descriptor)
+    {
+        ArgumentNullException.ThrowIfNull(descriptor);
+        int? found = null;
+        lock (_exchange)
+        {
+            uint sequence = _socket.NextSequence();
+            _query.Clear();
+            RouteQueries.NamespaceId(_query, sequence, descriptor);
+            _socket.Ask(_query, sequence, "get the number of a namespace", (in NetlinkMessage message) =>
+            {
+                AttributeReader attributes = message.Attributes<GeneralHeader>();
+                while (attributes.TryRead(out NetlinkAttribute a))
+                {
+                    if (a.Type == RouteQueries.NETNSA_NSID && a.I32 >= 0)
+                        found = a.I32;
+                }
+            });
+        }
+
+        GC.KeepAlive(descriptor);
+        return found;
+    }
 
     /// <summary>All links, without their counters.</summary>
     public IReadOnlyList<LinkState> ListLinks() => List("list links", RouteQueries.Links, RouteMessages.RTM_NEWLINK, LinkState.Read);

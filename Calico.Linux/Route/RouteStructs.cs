@@ -14,6 +14,15 @@ internal struct LinkHeader
     public uint Change;
 }
 
+/// <summary>struct rtgenmsg (uapi linux/rtnetlink.h), padded as messages are.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct GeneralHeader
+{
+    public byte Family;
+    public byte Pad1;
+    public ushort Pad2;
+}
+
 /// <summary>struct ifaddrmsg (uapi linux/if_addr.h).</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct AddressHeader

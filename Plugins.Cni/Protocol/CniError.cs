@@ -35,13 +35,14 @@ internal sealed record CniError(int Code, string Message, string Details)
         }
     }
 
-    public byte[] ToJson(CniVersion version)
+    /// <param name="version">The configuration's, also one that we do not speak.</param>
+    public byte[] ToJson(string version)
     {
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer))
         {
             writer.WriteStartObject();
-            writer.WriteString("cniVersion"u8, version.ToString());
+            writer.WriteString("cniVersion"u8, version);
             writer.WriteNumber("code"u8, Code);
             writer.WriteString("msg"u8, Message);
             if (Details.Length > 0)

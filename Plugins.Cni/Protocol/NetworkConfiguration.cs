@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.NetworkInformation;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace Calico.Plugins.Cni.Protocol;
@@ -10,6 +11,10 @@ namespace Calico.Plugins.Cni.Protocol;
 /// own settings, and a plugin call holds no credentials.</remarks>
 internal sealed record NetworkConfiguration
 {
+    private const int MaxName = 255;
+
+    private const int MaxVersion = 32;
+
     /// <summary>Where containerd puts a pod's annotations when the configuration declares this capability.</summary>
     private const string AnnotationsCapability = "io.kubernetes.cri.pod-annotations";
 
@@ -56,6 +61,9 @@ internal sealed record NetworkConfiguration
     /// <summary><c>runtimeConfig.mac</c>.</summary>
     public PhysicalAddress? RequestedMac { get; private init; }
 
+    /// <summary><c>runtimeConfig.portMappings</c>: what a portmap plugin behind us leads to the container.</summary>
+    public ImmutableArray<PublishedPort> PublishedPorts { get; private init; } = [];
+
     public ImmutableSortedDictionary<string, string> PodAnnotations { get; private init; } = ImmutableSortedDictionary<string, string>.Empty;
 
     public ImmutableSortedDictionary<string, string> Labels { get; private init; } = ImmutableSortedDictionary<string, string>.Empty;
@@ -63,7 +71,7 @@ internal sealed record NetworkConfiguration
     /// <summary>Null: none was sent.</summary>
     public CniResult? PreviousResult { get; private init; }
 
-    /// <summary>GC's <c>cni.dev/valid-attachments</c>; null: not sent.</summary>
+    /// <summary>GC's list of what is still there; null: not sent.</summary>
     public ImmutableArray<(string ContainerId, string InterfaceName)>? ValidAttachments { get; private init; }
 
     /// <summary>The <c>dns</c> object as text, passed on into the result.</summary>
@@ -90,6 +98,21 @@ internal sealed record NetworkConfiguration
         }
     }
 
+    /// <summary>The version that an answer to this configuration names, whatever else is wrong with the call.</summary>
+    public static string VersionIn(ReadOnlyMemory<byte> input)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(input);
+            var root = new ConfigurationObject(document.RootElement, "", []);
+            return root.Text("cniVersion") is { Length: > 0 and <= MaxVersion } version ? version : CniVersion.Unstated.ToString();
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return CniVersion.Unstated.ToString();
+        }
+    }
+
     /// <summary>As much as can be read: a DEL needs nothing of a configuration but whom else to call.</summary>
     public static NetworkConfiguration ParseForDelete(ReadOnlyMemory<byte> input)
     {
@@ -110,6 +133,12 @@ internal sealed record NetworkConfiguration
             throw new CniException(CniCode.InvalidConfiguration, $"invalid network configuration: {Faults[0]}", string.Join("; ", Faults));
         if (Name.Length == 0)
             throw new CniException(CniCode.InvalidConfiguration, "invalid network configuration: name: must be given", "name");
+        if (AllowsAddressesWithoutIpam && !IsKubernetesPolicy)
+        {
+            throw new CniException(CniCode.InvalidConfiguration,
+                "invalid network configuration: feature_control.ip_addrs_no_ipam: needs policy.type k8s, whose pods ask for it", "feature_control.ip_addrs_no_ipam");
+        }
+
         if (DataplaneType == "grpc")
             throw new CniException(CniCode.UnsupportedField, "dataplane_options.type: grpc is not supported", "dataplane_options.type");
     }
@@ -149,22 +178,28 @@ internal sealed record NetworkConfiguration
             HasReadinessGates = !root.Texts("readiness_gates").IsEmpty,
             RequestedAddresses = AddressesIn(runtime, args.Object("cni"), mesos),
             RequestedMac = MacIn(runtime, args.Object("cni")),
+            PublishedPorts = PortsIn(runtime),
             PodAnnotations = runtime.TextMap(AnnotationsCapability),
             Labels = MesosLabels.Read(mesos),
             PreviousResult = previous.IsPresent ? CniResultReader.Read(previous) : null,
-            ValidAttachments = root.Has("cni.dev/valid-attachments")
-                ? [.. root.Objects("cni.dev/valid-attachments").Select(a => (a.Text("containerID"), a.Text("ifname")))]
-                : null,
+            // The specification first called it otherwise, and libcni sends both.
+            ValidAttachments = AttachmentsIn(root, "cni.dev/valid-attachments") ?? AttachmentsIn(root, "cni.dev/attachments"),
             Dns = root.Object("dns") is { IsPresent: true } dns ? dns.Element.GetRawText() : "",
             Faults = [.. faults],
         };
     }
 
+    private static ImmutableArray<(string ContainerId, string InterfaceName)>? AttachmentsIn(ConfigurationObject root, string field) =>
+        root.Has(field) ? [.. root.Objects(field).Select(a => (a.Text("containerID"), a.Text("ifname")))] : null;
+
     private static string NameIn(ConfigurationObject root)
     {
         var name = root.Text("name");
-        if (name.Length > 0 && !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-'))
-            root.Fault("name", "may hold letters, digits, '_', '.' and '-' only");
+        if (name.Length > 0 && !(char.IsAsciiLetterOrDigit(name[0]) && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-')))
+            root.Fault("name", "may hold letters, digits, '_', '.' and '-' only, first a letter or digit");
+        // The specification sets no bound; a file's name has this one, and runtimes keep networks in files.
+        if (name.Length > MaxName)
+            root.Fault("name", $"is longer than {MaxName} characters");
         return name;
     }
 
@@ -203,6 +238,29 @@ internal sealed record NetworkConfiguration
             else
                 at.Fault(field, $"\"{text}\" is not an address");
         }
+    }
+
+    private static ImmutableArray<PublishedPort> PortsIn(ConfigurationObject runtime)
+    {
+        var ports = ImmutableArray.CreateBuilder<PublishedPort>();
+        foreach (var mapping in runtime.Objects("portMappings"))
+        {
+            var (host, container) = (mapping.Number("hostPort", 1, 65535), mapping.Number("containerPort", 1, 65535));
+            ProtocolType? protocol = mapping.Text("protocol", "tcp").ToLowerInvariant() switch
+            {
+                "tcp" or "" => ProtocolType.Tcp,
+                "udp" => ProtocolType.Udp,
+                // portmap leads it too; the framework has no name for it.
+                "sctp" => (ProtocolType)132,
+                _ => null,
+            };
+            if (protocol is null)
+                mapping.Fault("protocol", "must be tcp, udp or sctp");
+            else if (host > 0 && container > 0)
+                ports.Add(new(protocol.Value, null, host, host, container));
+        }
+
+        return ports.ToImmutable();
     }
 
     private static PhysicalAddress? MacIn(ConfigurationObject runtime, ConfigurationObject cni)

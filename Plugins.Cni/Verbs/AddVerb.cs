@@ -12,7 +12,8 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
 {
     private const string HostMac = "ee:ee:ee:ee:ee:ee";
 
-    public async Task<CniResult> RunAsync(CniRequest request, CancellationToken ct)
+    /// <returns>The result, and what takes back what this call made: not what was there before it.</returns>
+    public async Task<(CniResult Result, Func<CancellationToken, Task>? Undo)> RunAsync(CniRequest request, CancellationToken ct)
     {
         var (call, configuration) = (request.Call, request.Configuration);
         configuration.Validate();
@@ -29,10 +30,21 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
         await spool.SettleAsync(call, ct);
         using var networkNamespace = Open(request);
         var (id, existing) = await lookup.FindAsync(call, ct);
+        if (EndpointLookup.IsAnother(existing, call))
+        {
+            throw new CniException(CniCode.InvalidEnvironment,
+                $"a pod has one Calico interface: {id.Workload} has {existing!.PeerInterface}, {call.InterfaceName} would be a second; give it a network of another plugin",
+                "CNI_IFNAME");
+        }
+
         var sameLife = existing is not null && existing.Instance == call.ContainerId;
 
-        var (profile, defaults) = EndpointPlanner.ProfileOf(call, configuration);
-        await profiles.EnsureAsync(profile, defaults, ct);
+        var (name, defaults) = EndpointPlanner.ProfileOf(call, configuration);
+        var profile = await profiles.EnsureAsync(name, defaults, ct);
+        // The network's first: what it denies by name, a published port does not open.
+        ImmutableArray<string> memberships = EndpointPlanner.PortsProfileOf(call, configuration) is { } ports
+            ? [profile, await profiles.EnsureAsync(ports.Name, ports.Defaults, ct)]
+            : [profile];
 
         var delegated = !configuration.Ipam.IsDelegated ? null
             // A retry: the delegate has given these already and would refuse to give them again.
@@ -40,10 +52,14 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
             : await DelegatedIpam.AddAsync(request, ct);
         try
         {
-            var spec = planner.Plan(request, id, delegated, networkNamespace.Identity);
+            // A second network's ADD of the same life adds to what it is in.
+            var spec = planner.Plan(request, id, delegated, networkNamespace.Identity,
+                sameLife ? [.. existing!.Profiles.Union(memberships)] : memberships);
             var attachment = await network.ConnectAsync(spec, Placement.In(networkNamespace, call.InterfaceName), ct);
             await AddProfileAsync(attachment, profile, ct);
-            return ResultOf(attachment, call, configuration) with { Dns = configuration.Dns.Length > 0 ? configuration.Dns : delegated?.Dns ?? "" };
+            var dns = configuration.Dns.Length > 0 ? configuration.Dns : delegated?.Dns ?? "";
+            return (ResultOf(attachment, call, configuration) with { Dns = dns },
+                sameLife ? null : undoing => network.DisconnectAsync(id, call.ContainerId, undoing));
         }
         catch when (delegated is not null && !sameLife)
         {

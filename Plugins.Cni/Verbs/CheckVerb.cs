@@ -17,7 +17,7 @@ internal sealed class CheckVerb(IWorkloadNetwork network, EndpointLookup lookup)
             throw new CniException(CniCode.InvalidConfiguration, "required prevResult missing", "prevResult");
 
         var (id, existing) = await lookup.FindAsync(call, ct);
-        if (existing is null || existing.Instance != call.ContainerId)
+        if (existing is null || existing.Instance != call.ContainerId || EndpointLookup.IsAnother(existing, call))
             throw new CniException(CniCode.UnknownContainer, $"container {call.ContainerId} has no interface {call.InterfaceName} of ours");
         var differences = await network.CheckAsync(id, Expected(existing, previous, call), ct);
         if (!differences.IsEmpty)

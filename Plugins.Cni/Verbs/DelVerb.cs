@@ -5,9 +5,11 @@ internal sealed class DelVerb(IWorkloadNetwork network, EndpointLookup lookup)
 {
     public async Task RunAsync(CniRequest request, CancellationToken ct)
     {
-        var (id, _) = await lookup.FindAsync(request.Call, ct);
-        // The instance keeps a late DEL of an old sandbox from taking the pod's new one down.
-        await network.DisconnectAsync(id, request.Call.ContainerId, ct);
+        var (id, existing) = await lookup.FindAsync(request.Call, ct);
+        // A second interface was refused; its DEL does not mean the one that the pod has. The instance keeps a late DEL of an old sandbox
+        // from taking the pod's new one down.
+        if (!EndpointLookup.IsAnother(existing, request.Call))
+            await network.DisconnectAsync(id, request.Call.ContainerId, ct);
         // Not before: an address that is free in the delegate's books while a link still answers for it could be given twice.
         if (request.Configuration.Ipam.IsDelegated)
             await DelegatedIpam.DeleteAsync(request, ct);

@@ -7,7 +7,8 @@ namespace Calico.Plugins.Cni.Verbs;
 /// <summary><c>calico-ipam</c> alone, under another network plugin: addresses that are claimed, never bound to an endpoint of ours.</summary>
 internal sealed class IpamVerbs(IIpam ipam, IpamRelease release, EndpointPlanner planner, PoolFamilies families, DelSpool spool)
 {
-    public async Task<CniResult> AddAsync(CniRequest request, CancellationToken ct)
+    /// <returns>The result, and what frees the addresses that this call took.</returns>
+    public async Task<(CniResult Result, Func<CancellationToken, Task>? Undo)> AddAsync(CniRequest request, CancellationToken ct)
     {
         var (call, configuration) = (request.Call, request.Configuration);
         configuration.Validate();
@@ -15,15 +16,17 @@ internal sealed class IpamVerbs(IIpam ipam, IpamRelease release, EndpointPlanner
         await spool.SettleAsync(call, ct);
         var asked = AnnotationRequest.Of(call, configuration);
         var claim = planner.ClaimFor(call, configuration, asked, LeasePurpose.Foreign);
+        var before = (await ipam.ListAsync(claim.Handle, ct)).Select(l => (l.Address, l.Sequence)).ToHashSet();
         var leases = await ipam.ClaimAsync(claim, ct);
         if (leases.IsEmpty)
             throw new CniException(CniCode.Calico, "IPAM plugin returned missing IP config");
         var pools = await ipam.ListPoolsAsync(ct);
-        return new CniResult
+        var taken = leases.Where(l => !before.Contains((l.Address, l.Sequence))).ToList();
+        return (new CniResult
         {
             Addresses = [.. leases.Select(l => new CniAddress(WithPrefix(l.Address, claim, pools), null, null))],
             Routes = configuration.Ipam.Routes.IsEmpty ? RoutesTo(leases, pools) : configuration.Ipam.Routes,
-        };
+        }, taken.Count == 0 ? null : undoing => release.AllAsync(taken, undoing));
     }
 
     public Task DeleteAsync(CniRequest request, CancellationToken ct) =>
@@ -48,7 +51,8 @@ internal sealed class IpamVerbs(IIpam ipam, IpamRelease release, EndpointPlanner
     public async Task CollectAsync(CniRequest request, CancellationToken ct)
     {
         var valid = GcVerb.ValidIn(request.Configuration)
-            .Select(a => EndpointPlanner.HandleOf(request.Configuration.Name, a.ContainerId)).ToHashSet();
+            .SelectMany(a => new[] { EndpointPlanner.HandleOf(request.Configuration.Name, a.ContainerId), $"{request.Configuration.Name}.{a.ContainerId}" })
+            .ToHashSet();
         var leases = await ipam.ListAsync(null, ct);
         await release.AllAsync(leases.Where(l => l.Owner == request.Configuration.Name && !valid.Contains(l.Handle)), ct);
     }

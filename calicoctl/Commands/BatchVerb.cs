@@ -9,5 +9,4 @@ internal sealed record BatchVerb(string Present, string Past, bool StopsAtError 
     internal static BatchVerb Create { get; } = new("create", "created");
     internal static BatchVerb Apply { get; } = new("apply", "applied");
     internal static BatchVerb Replace { get; } = new("replace", "replaced", StopsAtError: true);
-    internal static BatchVerb Validate { get; } = new("validate", "validated");
 }

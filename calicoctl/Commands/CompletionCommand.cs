@@ -38,7 +38,7 @@ internal static class CompletionCommand
             limit.CancelAfter(Patience);
             try
             {
-                await using var session = CliSession.Open(environment, null);
+                await using var session = CliSession.Open(environment, result);
                 foreach (var resource in (await session.Client.ListAsync(target.Name, "", limit.Token)).Items)
                 {
                     await environment.Output.WriteLineAsync(resource.Metadata.Name);

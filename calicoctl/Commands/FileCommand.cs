@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.CommandLine;
+using System.Text.Json;
 using Calico.Cli.Connection;
 using Calico.Cli.Input;
 using Calico.Datastore.Resources;
@@ -16,6 +17,7 @@ internal static class FileCommand
         options.Filename.Required = true;
         var command = new Command(verb.Present, description);
         options.AddFileOptions(command);
+        var writing = new WriteOptions(command);
         foreach (var option in more)
         {
             command.Options.Add(option);
@@ -25,19 +27,44 @@ internal static class FileCommand
         {
             var ns = NamespaceChoice.Of(result.GetValue(options.Namespace), all: false);
             var manifests = Read(environment, options, result);
-            await using var session = CliSession.Open(environment, result.GetValue(options.Config));
+            await using var session = writing.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             await session.EnsureInitializedAsync(ct);
-            return await new ResourceBatch(environment, verb).RunAsync(manifests, manifest =>
+            return await new ResourceBatch(environment, verb, session).RunAsync(manifests, async manifest =>
             {
-                WriteRules.Check(verb.Present, manifest.Kind, manifest.Resource.Metadata.Name);
-                return write(session.Client, ns.Apply(manifest.Kind, WriteRules.Reduce(manifest.Resource)), result, ct);
+                var resource = ns.Apply(manifest.Kind, WriteRules.Reduce(manifest.Resource));
+                try
+                {
+                    WriteRules.Check(verb.Present, manifest.Kind, resource.Metadata.Name);
+                    var isWritten = await write(session.Client, resource, result, ct);
+                    session.WarnIfIdle(manifest.Kind.KeyOf(resource));
+                    return isWritten;
+                }
+                catch (CalicoException e) when (e.Problem == Problem.Unsupported)
+                {
+                    if (!await IsAsItIsAsync(session.Client, manifest.Kind, resource, ct))
+                    {
+                        throw;
+                    }
+
+                    return false;
+                }
             });
         });
         return command;
     }
 
-    internal static ImmutableArray<Manifest> Read(CliEnvironment environment, ResourceOptions options, ParseResult result) =>
-        new ManifestReader(ResourceKinds.All, environment.Input)
-            .Read(result.GetValue(options.Filename)!, result.GetValue(options.Recursive), result.GetValue(options.SkipEmpty));
+    /// <exception cref="CliException">Something in it is wrong; all of it is said.</exception>
+    internal static ImmutableArray<Manifest> Read(CliEnvironment environment, ResourceOptions options, ParseResult result)
+    {
+        var reader = new ManifestReader(ResourceKinds.All, environment.Input);
+        var manifests = reader.Read(result.GetValue(options.Filename)!, result.GetValue(options.Recursive), result.GetValue(options.SkipEmpty));
+        return reader.Faults.Count == 0 ? manifests : throw new CliException(string.Join('\n', reader.Faults));
+    }
+
+    // What is never written by users may be in what they read, and comes back with it.
+    private static async Task<bool> IsAsItIsAsync(ResourceClient client, ResourceKind kind, Resource resource, CancellationToken ct) =>
+        await client.FindAsync(kind.KeyOf(resource), ct) is { } stored && JsonElement.DeepEquals(SpecOf(kind, stored), SpecOf(kind, resource));
+
+    private static JsonElement SpecOf(ResourceKind kind, Resource resource) => kind.ToJson(resource).TryGetProperty("spec", out var spec) ? spec : default;
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using Calico.Cli.Connection;
+using Calico.Cli.Endpoints;
 using Calico.Cli.Output;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
@@ -27,16 +28,22 @@ internal static class GetCommand
         command.Options.Add(output);
         command.Options.Add(all);
         command.Options.Add(export);
+        var compat = OutputForm.CreateCompat();
+        command.Options.Add(compat);
         command.SetAction(async (result, ct) =>
         {
             var form = result.GetValue(output)!;
             ResourcePrinter.Check(form);
             var ns = NamespaceChoice.Of(result.GetValue(options.Namespace), result.GetValue(all));
-            var (keys, list) = Targets(environment, options, result, ns);
-            await using var session = CliSession.Open(environment, result.GetValue(options.Config));
+            var (keys, list, names) = Targets(environment, options, result, ns);
+            await using var session = CliSession.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             var reading = new Reading(session.Client, result.GetValue(export));
-            if (list is not null)
+            if (list is not null && names.Length > 0)
+            {
+                keys = await new EndpointFinder(session.Client).KeysAsync(list, names, ns, ct);
+            }
+            else if (list is not null)
             {
                 await reading.ListAsync(list, ns.OfList(list), ct);
             }
@@ -46,9 +53,13 @@ internal static class GetCommand
                 await reading.GetAsync(key, ct);
             }
 
-            if (!reading.Found.IsEmpty)
+            if (form == "wide" && reading.Found is [{ Kind.Name: "WorkloadEndpoint" }, ..] && !OutputForm.IsCompat(result, compat, environment))
             {
-                new ResourcePrinter(environment.Output, form, ns.IsShown).Print(reading.Found);
+                await new EndpointTable(environment, session.Client).WriteAsync([.. reading.Found.SelectMany(group => group.Items)], ns.IsShown, ct);
+            }
+            else if (!reading.Found.IsEmpty)
+            {
+                new ResourcePrinter(environment.Output, form, ns.IsShown, environment.Width).Print(reading.Found);
             }
 
             foreach (var error in reading.Errors)
@@ -61,20 +72,24 @@ internal static class GetCommand
         return command;
     }
 
-    private static (ImmutableArray<ResourceKey> Keys, ResourceKind? List) Targets(CliEnvironment environment, ResourceOptions options,
+    private static (ImmutableArray<ResourceKey> Keys, ResourceKind? Kind, string[] Names) Targets(CliEnvironment environment, ResourceOptions options,
         ParseResult result, NamespaceChoice ns)
     {
         if (result.GetValue(options.Filename) is not null)
         {
             return ([.. FileCommand.Read(environment, options, result)
-                .Select(manifest => manifest.Kind.KeyOf(ns.Apply(manifest.Kind, manifest.Resource)))], null);
+                .Select(manifest => manifest.Kind.KeyOf(ns.Apply(manifest.Kind, manifest.Resource)))], null, []);
         }
 
         var kind = KindArgument.Resolve(result.GetValue(options.Kind));
         var names = result.GetValue(options.Names) ?? [];
-        return names.Length == 0
-            ? ([], kind)
-            : ([.. names.Select(name => new ResourceKey(kind.Name, ns.Of(kind), KindArgument.CheckName(name)))], null);
+        if (names.Length > 0)
+        {
+            // What is named has one namespace, which is checked before the store is asked.
+            ns.Of(kind);
+        }
+
+        return ([], kind, [.. names.Select(KindArgument.CheckName)]);
     }
 
     /// <summary>What has been read so far; a failure does not hide the rest.</summary>
@@ -93,7 +108,7 @@ internal static class GetCommand
             }
             catch (CalicoException e) when (e.Problem is Problem.NotFound or Problem.Damaged)
             {
-                Errors.Add(e.Message);
+                Errors.Add(e.Message + (e.Problem == Problem.NotFound ? await NameHint.ForAsync(client, key, ct) : ""));
             }
         }
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using Calico.Cli.Connection;
+using Calico.Cli.Endpoints;
 using Calico.Datastore.Resources;
 
 namespace Calico.Cli.Commands;
@@ -18,20 +19,22 @@ internal static class LabelCommand
         var remove = new Option<bool>("--remove") { Description = "Remove the label." };
         var command = new Command("label", "Set or remove a label of a resource.")
         {
-            kind, name, label, overwrite, remove, options.Config, options.Namespace,
+            kind, name, label, overwrite, remove, options.Namespace,
         };
+        var writing = new WriteOptions(command);
         command.SetAction(async (result, ct) =>
         {
             var target = KindArgument.Resolve(result.GetValue(kind));
             var ns = NamespaceChoice.Of(result.GetValue(options.Namespace), all: false);
-            await using var session = CliSession.Open(environment, result.GetValue(options.Config));
+            await using var session = writing.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             var id = $"{target.Name} {result.GetValue(name)}";
-            var resource = await session.Client.FindAsync(new(target.Name, ns.Of(target), result.GetValue(name)!), ct)
-                ?? throw new CliException($"{id} not found");
+            var key = (await new EndpointFinder(session.Client).KeysAsync(target, [result.GetValue(name)!], ns, ct))[0];
+            var resource = await session.Client.FindAsync(key, ct)
+                ?? throw new CliException($"{id} not found" + await NameHint.ForAsync(session.Client, key, ct));
             var change = Change(result.GetValue(label)!, result.GetValue(remove), result.GetValue(overwrite), resource.Metadata, id);
             await session.Client.UpdateAsync(resource with { Metadata = resource.Metadata with { Labels = change.Labels } }, ct);
-            await environment.Output.WriteLineAsync(change.Message);
+            session.SayDone(change.Message);
             return 0;
         });
         return command;
@@ -45,7 +48,7 @@ internal static class LabelCommand
         if (remove)
         {
             return labels.ContainsKey(parts[0])
-                ? (labels.Remove(parts[0]), $"Successfully removed label {parts[0]} from {id}")
+                ? (labels.Remove(parts[0]), $"removed label {parts[0]} from {id}")
                 : throw new CliException($"cannot remove label of {id}, key {parts[0]} does not exist");
         }
 
@@ -56,11 +59,11 @@ internal static class LabelCommand
 
         if (!labels.TryGetValue(key, out var old))
         {
-            return (labels.Add(key, value), $"Successfully set label {key} on {id}");
+            return (labels.Add(key, value), $"set label {key} on {id}");
         }
 
         return old == value || overwrite
-            ? (labels.SetItem(key, value), $"Successfully updated label {key} on {id}")
+            ? (labels.SetItem(key, value), $"updated label {key} on {id}")
             : throw new CliException(
                 $"failed to update label of {id}, key {key} is already present. please use '--overwrite' to set a new value");
     }

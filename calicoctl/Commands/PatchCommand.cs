@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Calico.Cli.Connection;
+using Calico.Cli.Endpoints;
 using Calico.Cli.Input;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.Shapes;
@@ -22,42 +23,56 @@ internal static class PatchCommand
             DefaultValueFactory = _ => "strategic",
             Description = "Taken and ignored, as upstream does.",
         };
-        var command = new Command("patch", "Change parts of a resource.") { kind, name, patch, type, options.Config, options.Namespace };
+        var command = new Command("patch", "Change parts of a resource.") { kind, name, patch, type, options.Namespace };
+        var writing = new WriteOptions(command);
         command.SetAction(async (result, ct) =>
         {
             var target = KindArgument.Resolve(result.GetValue(kind));
             WriteRules.Check("patch", target, result.GetValue(name)!);
             var ns = NamespaceChoice.Of(result.GetValue(options.Namespace), all: false);
-            var change = YamlReader.Parse(result.GetValue(patch)!) is [JsonObject only]
+            var change = YamlReader.Read(result.GetValue(patch)!) is [{ Root: JsonObject } only]
                 ? only
                 : throw new CliException("hit error: a patch must be a map");
-            await using var session = CliSession.Open(environment, result.GetValue(options.Config));
+            await using var session = writing.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
+            var key = (await new EndpointFinder(session.Client).KeysAsync(target, [result.GetValue(name)!], ns, ct))[0];
             try
             {
-                var old = await session.Client.GetAsync(new(target.Name, ns.Of(target), result.GetValue(name)!), ct);
+                var old = await session.Client.GetAsync(key, ct);
                 await session.Client.UpdateAsync(Merge(target, old, change), ct);
             }
-            catch (Exception e) when (e is CalicoException or JsonException)
+            catch (Exception e) when (e is CalicoException || ResourceJson.IsUnreadable(e))
             {
                 throw new CliException($"hit error: {e.Message}");
             }
 
-            await environment.Output.WriteLineAsync($"Successfully patched 1 '{target.Name}' resource");
+            session.WarnIfIdle(key);
+            session.SayDone($"patched 1 '{target.Name}' resource");
             return 0;
         });
         return command;
     }
 
-    private static Resource Merge(ResourceKind kind, Resource old, JsonObject change)
+    private static Resource Merge(ResourceKind kind, Resource old, YamlDocument change)
     {
-        var merged = (JsonObject)Merge(JsonObject.Create(kind.ToJson(old)), change)!;
-        var json = JsonSerializer.SerializeToElement(merged, ResourceJson.TypeInfo<JsonObject>());
+        var merged = (JsonObject)Merge(JsonObject.Create(kind.ToJson(old)), change.Root)!;
         var known = kind.Check(kind.ToJson(old), new ShapeReport()).Unknown;
-        var unknown = kind.Check(json, new ShapeReport { AcceptOtherSpellings = true }).Unknown.Except(known).FirstOrDefault();
-        return unknown is null
-            ? kind.Decode(json)
-            : throw new CliException($"hit error: field in document is not recognized or is in the wrong location: {unknown}");
+        var report = FieldNames.Check(kind, merged, path => change.Flags.TryGetValue(path, out var flag) ? flag : null, out var json);
+        var unknown = report.Unknown.Except(known).Select(path =>
+            $"field in document is not recognized or is in the wrong location: {path}{FieldNames.Suggest(kind, path)}").ToArray();
+        if (unknown.Length > 0)
+        {
+            throw new CliException($"hit error: {string.Join('\n', unknown)}");
+        }
+
+        try
+        {
+            return kind.Decode(json);
+        }
+        catch (Exception e) when (ResourceJson.IsUnreadable(e) && !report.Errors.IsEmpty)
+        {
+            throw ResourceErrors.Invalid(report.Errors);
+        }
     }
 
     private static JsonNode? Merge(JsonNode? old, JsonNode? change)

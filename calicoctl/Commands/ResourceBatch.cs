@@ -1,11 +1,18 @@
 using System.Collections.Immutable;
+using Calico.Cli.Connection;
 using Calico.Cli.Input;
 
 namespace Calico.Cli.Commands;
 
-/// <summary>Does one thing to each of several resources and says in upstream's words how it went.</summary>
-internal sealed class ResourceBatch(CliEnvironment environment, BatchVerb verb)
+/// <summary>Does one thing to each of several resources and says how it went.</summary>
+/// <param name="environment">Where to.</param>
+/// <param name="verb">What is done.</param>
+/// <param name="session">Where it is written.</param>
+internal sealed class ResourceBatch(CliEnvironment environment, BatchVerb verb, CliSession session)
 {
+    private readonly List<string> _errors = [];
+    private int _done;
+
     /// <summary>Runs it.</summary>
     /// <param name="manifests">On what.</param>
     /// <param name="action">Does one; false: it was skipped.</param>
@@ -18,52 +25,58 @@ internal sealed class ResourceBatch(CliEnvironment environment, BatchVerb verb)
             return 0;
         }
 
-        var done = 0;
-        var errors = new List<string>();
+        var tried = 0;
         foreach (var manifest in manifests)
         {
+            tried++;
             try
             {
-                done += await action(manifest) ? 1 : 0;
+                _done += await action(manifest) ? 1 : 0;
             }
             catch (Exception e) when (e is CalicoException or CliException)
             {
-                errors.Add(e.Message);
-                if (verb.StopsAtError)
+                _errors.Add(manifests.Length == 1 ? e.Message : $"{manifest.Kind.KeyOf(manifest.Resource)}: {e.Message}");
+                // A store that does not answer one will not answer the next, after as long a wait.
+                if (verb.StopsAtError || e is CalicoException { Problem: Problem.Unavailable })
                 {
                     break;
                 }
             }
         }
 
-        return await ReportAsync(manifests, done, errors);
+        var kinds = manifests.Select(manifest => manifest.Kind.Name).Distinct().ToArray();
+        Report(kinds.Length == 1 ? $"'{kinds[0]}' " : "", manifests.Length, tried);
+        return _errors.Count == 0 ? 0 : 1;
     }
 
-    private async Task<int> ReportAsync(ImmutableArray<Manifest> manifests, int done, List<string> errors)
+    private void Report(string kind, int all, int tried)
     {
-        var kinds = manifests.Select(manifest => manifest.Kind.Name).Distinct().ToArray();
-        var kind = kinds.Length == 1 ? $"'{kinds[0]}' " : "";
-        if (errors.Count == 0)
+        if (_errors.Count == 0)
         {
-            await environment.Output.WriteLineAsync($"Successfully {verb.Past} {done} {kind}resource(s)");
-            return 0;
+            session.SayDone($"{verb.Past} {_done} {kind}resource(s)");
+            return;
         }
 
-        var all = $"[{string.Join(' ', errors)}]";
-        if (manifests.Length == 1)
+        if (all == 1)
         {
-            await environment.Error.WriteLineAsync($"failed to {verb.Present} {kind}resource: {all}");
-        }
-        else if (done == 0)
-        {
-            await environment.Error.WriteLineAsync($"failed to {verb.Present} any {kind}resources: {all}");
-        }
-        else
-        {
-            await environment.Output.WriteLineAsync($"Partial success: {verb.Past} the first {done} out of {manifests.Length} {kind}resources:");
-            await environment.Error.WriteLineAsync($"hit error: {all}");
+            environment.Error.WriteLine($"failed to {verb.Present} {kind}resource: [{_errors[0]}]");
+            return;
         }
 
-        return 1;
+        if (_done > 0)
+        {
+            session.SayPartlyDone($"{verb.Past} {_done} out of {all} {kind}resources");
+        }
+
+        environment.Error.WriteLine($"failed to {verb.Present} {(_done == 0 && tried == all ? "any" : $"{_errors.Count} of {all}")} {kind}resources:");
+        foreach (var error in _errors)
+        {
+            environment.Error.WriteLine($"  {error}");
+        }
+
+        if (tried < all)
+        {
+            environment.Error.WriteLine($"  {all - tried} more were not tried");
+        }
     }
 }

@@ -17,12 +17,6 @@ internal sealed class ResourceOptions
 
     internal Option<bool> SkipEmpty { get; } = new("--skip-empty") { Description = "Do not fail when there is nothing to do." };
 
-    internal Option<string?> Config { get; } = new("--config", "-c")
-    {
-        Description = "File that says how to reach the datastore [default: /etc/calico/calicoctl.cfg].",
-        HelpName = "FILE",
-    };
-
     internal Option<string?> Namespace { get; } = new("--namespace", "-n") { Description = "Namespace of the resources.", HelpName = "NAMESPACE" };
 
     // Without a name for help, help would list every alias that completion offers.
@@ -43,7 +37,6 @@ internal sealed class ResourceOptions
         command.Options.Add(Filename);
         command.Options.Add(Recursive);
         command.Options.Add(SkipEmpty);
-        command.Options.Add(Config);
         command.Options.Add(Namespace);
     }
 

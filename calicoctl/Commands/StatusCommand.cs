@@ -22,7 +22,8 @@ internal static class StatusCommand
         };
         output.AcceptOnlyFromAmong("text", "json", "yaml", "drops", "endpoints", "leases");
         var wait = new Option<string?>("--wait") { Description = "Wait until the host is ready, at most this long, e.g. 10s.", HelpName = "DURATION" };
-        var command = new Command("status", "Show how the Calico host on this machine is.") { output, wait };
+        var verbose = new Option<bool>("--verbose") { Description = "Every health check, too." };
+        var command = new Command("status", "Show how the Calico host on this machine is.") { output, wait, verbose };
         command.SetAction(async (result, ct) =>
         {
             if (result.GetValue(wait) is { } text)
@@ -31,7 +32,7 @@ internal static class StatusCommand
             }
 
             // Whoever waited has been told that it is ready; that it was so is what the exit code says.
-            var ready = await PrintAsync(environment, result.GetValue(output)!, ct);
+            var ready = await PrintAsync(environment, result.GetValue(output)!, result.GetValue(verbose), ct);
             return ready || result.GetValue(wait) is not null ? 0 : 1;
         });
         return command;
@@ -39,7 +40,7 @@ internal static class StatusCommand
 
     /// <summary>Prints one form.</summary>
     /// <returns>False: the host says that it is not ready. The tables do not ask.</returns>
-    private static async Task<bool> PrintAsync(CliEnvironment environment, string form, CancellationToken ct)
+    private static async Task<bool> PrintAsync(CliEnvironment environment, string form, bool verbose, CancellationToken ct)
     {
         switch (form)
         {
@@ -49,13 +50,13 @@ internal static class StatusCommand
                 return true;
             case "endpoints":
                 var endpoints = await HostClient.GetAsync(environment.HostSocket, "/endpoints", HostJson.Default.HostEndpointArray, ct);
-                Table(environment, ["ENDPOINT", "STATE", "INTERFACE", "ADDRESSES", "NETWORK", "ADAPTER", "REASON"], endpoints, endpoint =>
-                    [endpoint.Id, endpoint.State, endpoint.HostInterface, string.Join(',', endpoint.Addresses), endpoint.Network, endpoint.Adapter, endpoint.Reason]);
+                Table(environment, ["NAME", "ENDPOINT", "STATE", "INTERFACE", "ADDRESSES", "NETWORK", "ADAPTER", "REASON"], endpoints, endpoint =>
+                    [endpoint.Name, Short(endpoint.Id), endpoint.State, endpoint.HostInterface, string.Join(',', endpoint.Addresses), endpoint.Network, endpoint.Adapter, endpoint.Reason]);
                 return true;
             case "leases":
                 var leases = await HostClient.GetAsync(environment.HostSocket, "/leases", HostJson.Default.HostLeaseArray, ct);
                 Table(environment, ["ADDRESS", "PURPOSE", "ADAPTER", "BOUND-TO", "OWNER", "HANDLE", "SINCE"], leases, lease =>
-                    [lease.Address, lease.Purpose, lease.Adapter, lease.BoundTo ?? "", lease.Owner, lease.Handle, Since(lease)]);
+                    [lease.Address, lease.Purpose, lease.Adapter, Short(lease.BoundTo ?? ""), lease.Owner, lease.Handle, Since(lease)]);
                 return true;
         }
 
@@ -70,7 +71,7 @@ internal static class StatusCommand
                 YamlWriter.Write(environment.Output, document);
                 break;
             default:
-                StatusText.Write(environment.Output, status);
+                new StatusText(environment.Output, status, verbose).Write();
                 break;
         }
 
@@ -88,7 +89,7 @@ internal static class StatusCommand
 
         using var timeUp = new CancellationTokenSource(longest, environment.Time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, ct);
-        var reasons = new HostAwayException(environment.HostSocket, "no answer in time").Message;
+        var reasons = $"calico-host did not answer on {environment.HostSocket} in time";
         try
         {
             while (true)
@@ -129,8 +130,10 @@ internal static class StatusCommand
             table.Add(cells(item));
         }
 
-        table.Write(environment.Output);
+        table.Write(environment.Output, environment.Width);
     }
+
+    private static string Short(string id) => string.Join('/', id.Split('/').Select(Endpoints.EndpointName.Shorten));
 
     private static string Since(HostLease lease) => lease.Since.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

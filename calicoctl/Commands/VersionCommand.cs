@@ -1,6 +1,8 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using Calico.Cli.Connection;
 using Calico.Cli.Input;
+using Calico.Cli.Output;
 using Calico.Datastore.Resources;
 
 namespace Calico.Cli.Commands;
@@ -10,26 +12,32 @@ internal static class VersionCommand
 {
     internal static Command Create(CliEnvironment environment)
     {
-        var options = new ResourceOptions();
         var client = new Option<bool>("--client") { Description = "Only this program's version; asks no datastore." };
+        var output = OutputForm.Create();
         var poll = new Option<string?>("--poll")
         {
             Description = "Ask again until the cluster's version is known, e.g. every 5s.",
             HelpName = "DURATION",
         };
-        var command = new Command("version", "Show the versions of this program and of the cluster.") { options.Config, client, poll };
+        var command = new Command("version", "Show the versions of this program and of the cluster.") { client, poll, output };
         command.SetAction(async (result, ct) =>
         {
             var interval = ParsePoll(result.GetValue(poll));
+            if (result.GetValue(output) == "json")
+            {
+                await PrintJsonAsync(environment, result, result.GetValue(client), ct);
+                return 0;
+            }
+
             await environment.Output.WriteLineAsync($"Client Version:    {ClientVersion.Text}\nGit commit:        {ClientVersion.Commit}");
-            return result.GetValue(client) ? 0 : await PrintClusterAsync(environment, result.GetValue(options.Config), interval, ct);
+            return result.GetValue(client) ? 0 : await PrintClusterAsync(environment, result, interval, ct);
         });
         return command;
     }
 
-    private static async Task<int> PrintClusterAsync(CliEnvironment environment, string? config, TimeSpan? interval, CancellationToken ct)
+    private static async Task<int> PrintClusterAsync(CliEnvironment environment, ParseResult result, TimeSpan? interval, CancellationToken ct)
     {
-        await using var session = CliSession.Open(environment, config);
+        await using var session = CliSession.Open(environment, result);
         while (true)
         {
             try
@@ -54,6 +62,20 @@ internal static class VersionCommand
                 throw new CliException($"unable to retrieve Cluster Version or Type: {e.Message}");
             }
         }
+    }
+
+    private static async Task PrintJsonAsync(CliEnvironment environment, ParseResult result, bool clientOnly, CancellationToken ct)
+    {
+        var members = new JsonObject { ["clientVersion"] = ClientVersion.Text, ["gitCommit"] = ClientVersion.Commit };
+        if (!clientOnly)
+        {
+            await using var session = CliSession.Open(environment, result);
+            var information = await session.FindInformationAsync(ct);
+            members["clusterVersion"] = information?.Spec.CalicoVersion;
+            members["clusterType"] = information?.Spec.ClusterType;
+        }
+
+        JsonOutput.Write(environment.Output, "Version", members);
     }
 
     private static TimeSpan? ParsePoll(string? text) => text is null ? null

@@ -65,7 +65,7 @@ internal static class HostClient
         if (end < 0)
         {
             // The host went away, or stops, between accepting and answering.
-            throw new HostAwayException(socketPath, "its answer has no end");
+            throw new HostAwayException($"calico-host does not answer on {socketPath}: its answer has no end");
         }
 
         var head = Encoding.ASCII.GetString(reply, 0, end);
@@ -87,16 +87,18 @@ internal static class HostClient
 
     private static async Task<byte[]> ExchangeAsync(string socketPath, string request, CancellationToken ct)
     {
+        using var timeUp = new CancellationTokenSource(BoundedStore.Patience);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, ct);
         try
         {
             using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), ct);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), limit.Token);
             await using var stream = new NetworkStream(socket);
-            await stream.WriteAsync(Encoding.ASCII.GetBytes(request), ct);
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(request), limit.Token);
             using var reply = new MemoryStream();
             var buffer = new byte[8192];
             int read;
-            while ((read = await stream.ReadAsync(buffer, ct)) > 0)
+            while ((read = await stream.ReadAsync(buffer, limit.Token)) > 0)
             {
                 reply.Write(buffer, 0, read);
                 if (reply.Length > MaxReply)
@@ -107,9 +109,20 @@ internal static class HostClient
 
             return reply.ToArray();
         }
+        catch (OperationCanceledException) when (timeUp.IsCancellationRequested && !ct.IsCancellationRequested)
+        {
+            throw new HostAwayException($"calico-host does not answer on {socketPath}: nothing within {BoundedStore.Patience.TotalSeconds:0} s; "
+                + "its process is stopped or hangs");
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
+        {
+            throw new CliException($"calico-host may not be asked on {socketPath}: permission denied; ask as root or as a member of the socket's group");
+        }
         catch (Exception e) when (e is SocketException or IOException)
         {
-            throw new HostAwayException(socketPath, File.Exists(socketPath) ? e.Message : "no such socket");
+            throw new HostAwayException(!File.Exists(socketPath) ? $"calico-host is not running: there is no socket {socketPath}; start it"
+                : e is SocketException { SocketErrorCode: SocketError.ConnectionRefused } ? $"calico-host is not running: nobody listens on {socketPath}; start it"
+                : $"calico-host does not answer on {socketPath}: {e.Message}");
         }
     }
 

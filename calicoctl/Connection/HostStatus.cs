@@ -12,6 +12,9 @@ internal sealed record HostStatus
     public IReadOnlyList<string> Reasons { get; set; } = [];
     public HostDatastore Datastore { get; set; } = new("", "", 0, 0);
     public SortedDictionary<string, int> Endpoints { get; set; } = [];
+    public IReadOnlyList<HostWarning> Warnings { get; set; } = [];
+    public SortedDictionary<string, int> NotEnforced { get; set; } = [];
+    public SortedDictionary<string, int> Addresses { get; set; } = [];
     public IReadOnlyList<HostCheck> Health { get; set; } = [];
     public IReadOnlyList<HostAdapter> Plugins { get; set; } = [];
     public SortedDictionary<string, long> Drops { get; set; } = [];
@@ -23,6 +26,9 @@ internal sealed record HostDatastore(string Type, string Status, long Revision, 
 /// <summary>One health check's last word.</summary>
 internal sealed record HostCheck(string Part, string Check, bool Ok, string Reason);
 
+/// <summary>Something to see to, and what shows more or mends it.</summary>
+internal sealed record HostWarning(string Subject, string Text, string Command);
+
 /// <summary>A loaded adapter.</summary>
 internal sealed record HostAdapter(string Name, string Version);
 
@@ -30,6 +36,7 @@ internal sealed record HostAdapter(string Name, string Version);
 internal sealed record HostEndpoint
 {
     public string Id { get; set; } = "";
+    public string Name { get; set; } = "";
     public string Adapter { get; set; } = "";
     public string Network { get; set; } = "";
     public string HostInterface { get; set; } = "";

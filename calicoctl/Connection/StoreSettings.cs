@@ -14,6 +14,9 @@ public sealed record StoreSettings
     /// <summary><c>http(s)://host:port</c> or <c>unix:///path</c>.</summary>
     public required IReadOnlyList<string> Endpoints { get; init; }
 
+    /// <summary>Where the endpoints were said, for messages.</summary>
+    public string Origin { get; init; } = "ETCD_ENDPOINTS";
+
     public string? Username { get; init; }
     public Secret? Password { get; init; }
     public string? CaFile { get; init; }

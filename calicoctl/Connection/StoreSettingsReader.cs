@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Calico.Cli.Input;
+using Calico.Datastore.Etcd;
 
 namespace Calico.Cli.Connection;
 
@@ -12,35 +13,34 @@ internal static class StoreSettingsReader
     private static readonly string[] FileNames = ["etcdKeyFile", "etcdCertFile", "etcdCACertFile"];
 
     /// <param name="file">What <c>--config</c> says; null: the default, if it exists.</param>
-    /// <param name="variable">Reads an environment variable.</param>
-    internal static StoreSettings Read(string? file, Func<string, string?> variable)
+    /// <param name="environment">Its variables, and where the embedded store is.</param>
+    internal static StoreSettings Read(string? file, CliEnvironment environment)
     {
         var path = file ?? DefaultFile;
         if (File.Exists(path))
         {
-            return Interpret(FromFile(path));
+            return Interpret(FromFile(path), $"etcdEndpoints in {path}", environment.StoreSocket);
         }
 
         return file is null or DefaultFile
-            ? Interpret(name => FromEnvironment(name, variable))
-            : throw new CliException($"Error reading config file: {path}", toOutput: true);
+            ? Interpret(name => FromEnvironment(name, environment.Variable), "ETCD_ENDPOINTS", environment.StoreSocket)
+            : throw new CliException($"Error reading config file: {path}");
     }
 
-    private static StoreSettings Interpret(Func<string, string?> get)
+    private static StoreSettings Interpret(Func<string, string?> get, string origin, string storeSocket)
     {
-        var endpoints = (get("etcdEndpoints") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var endpoints = EtcdOptions.ParseEndpoints(get("etcdEndpoints") ?? "", origin);
         if (endpoints.Length > 0 && get("etcdDiscoverySrv") is { Length: > 0 })
         {
             throw new CliException(
                 "multiple discovery or bootstrap options specified, use either \"etcdEndpoints\" or \"etcdDiscoverySrv\"");
         }
 
-        switch (get("datastoreType"))
+        switch (DatastoreChoice.Resolve(get("datastoreType"), endpoints.Length > 0))
         {
-            case null or "" when endpoints.Length == 0:
-            case "embedded":
-                return new() { Embedded = true, Endpoints = [StoreSettings.EmbeddedEndpoint] };
-            case null or "" or "etcdv3":
+            case DatastoreChoice.Embedded:
+                return new() { Embedded = true, Endpoints = [storeSocket] };
+            case DatastoreChoice.Etcd:
                 break;
             case var other:
                 throw new CliException($"datastore type '{other}' is not supported, expected one of: embedded, etcdv3");
@@ -61,6 +61,7 @@ internal static class StoreSettingsReader
         return new()
         {
             Endpoints = endpoints,
+            Origin = origin,
             Username = get("etcdUsername"),
             Password = get("etcdPassword") is { Length: > 0 } password ? new(password) : null,
             CaFile = get("etcdCACertFile"),
@@ -78,7 +79,7 @@ internal static class StoreSettingsReader
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CliException($"Error reading config file: {path}: {e.Message}", toOutput: true);
+            throw new CliException($"Error reading config file: {path}: {e.Message}");
         }
 
         var kind = (document as JsonObject)?["kind"]?.ToString();

@@ -5,4 +5,5 @@ namespace Calico.Cli.Input;
 /// <summary>A resource that a user wrote.</summary>
 /// <param name="Kind">Its kind.</param>
 /// <param name="Resource">As read, with defaults.</param>
-internal sealed record Manifest(ResourceKind Kind, Resource Resource);
+/// <param name="Place">Where it stands.</param>
+internal sealed record Manifest(ResourceKind Kind, Resource Resource, ManifestPlace Place);

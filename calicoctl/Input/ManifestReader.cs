@@ -12,37 +12,67 @@ internal sealed class ManifestReader(ResourceKinds kinds, TextReader input)
 {
     private static readonly string[] Extensions = [".yaml", ".yml", ".json"];
 
-    /// <summary>Reads all of it.</summary>
+    private readonly List<Fault> _faults = [];
+
+    /// <summary>What is wrong with what has been read.</summary>
+    internal IReadOnlyList<Fault> Faults => _faults;
+
+    /// <summary>Reads all of it; one fault does not hide the next.</summary>
     /// <param name="path">A path, or <c>-</c>.</param>
     /// <param name="recursive">Folders inside the folder too.</param>
     /// <param name="skipEmpty">Whether nothing is fine.</param>
-    /// <exception cref="CliException">Something cannot be read.</exception>
+    /// <exception cref="CliException">A file cannot be opened, or there is nothing in it.</exception>
     internal ImmutableArray<Manifest> Read(string path, bool recursive, bool skipEmpty)
     {
         var isFolder = path != "-" && Directory.Exists(path);
-        var manifests = Texts(path, isFolder, recursive)
-            .SelectMany(YamlReader.Parse)
-            .SelectMany(Flatten)
-            .Select(Decode)
-            .ToImmutableArray();
-        return !manifests.IsEmpty || skipEmpty ? manifests
+        var found = 0;
+        var manifests = ImmutableArray.CreateBuilder<Manifest>();
+        foreach (var (source, text) in Texts(path, isFolder, recursive))
+        {
+            foreach (var document in Documents(source, text))
+            {
+                foreach (var (map, place) in Flatten(document.Root, new(source, document, "")))
+                {
+                    found++;
+                    if (Decode(map, place) is { } manifest)
+                    {
+                        manifests.Add(manifest);
+                    }
+                }
+            }
+        }
+
+        return found > 0 || _faults.Count > 0 || skipEmpty ? manifests.ToImmutable()
             : throw new CliException($"no resources specified in {(isFolder ? "directory" : "file")} {path}");
     }
 
-    private string[] Texts(string path, bool isFolder, bool recursive)
+    private IReadOnlyList<YamlDocument> Documents(string source, string text)
+    {
+        try
+        {
+            return YamlReader.Read(text);
+        }
+        catch (YamlFaultException e)
+        {
+            _faults.Add(new(source, e.Line, "", $"error converting YAML to JSON: yaml: {e.Reason}"));
+            return [];
+        }
+    }
+
+    private IEnumerable<(string Source, string Text)> Texts(string path, bool isFolder, bool recursive)
     {
         if (path == "-")
         {
-            return [input.ReadToEnd()];
+            return [("stdin", input.ReadToEnd())];
         }
 
         try
         {
             return isFolder
-                ? Directory.EnumerateFiles(path, "*", recursive ? SearchOption.AllDirectories : SearchOption.TopDirectoryOnly)
+                ? [.. Directory.EnumerateFiles(path, "*", recursive ? SearchOption.AllDirectories : SearchOption.TopDirectoryOnly)
                     .Where(file => Extensions.Contains(Path.GetExtension(file), StringComparer.Ordinal))
-                    .Order(StringComparer.Ordinal).Select(File.ReadAllText).ToArray()
-                : [File.ReadAllText(path)];
+                    .Order(StringComparer.Ordinal).Select(file => (file, File.ReadAllText(file)))]
+                : [(path, File.ReadAllText(path))];
         }
         catch (FileNotFoundException)
         {
@@ -54,41 +84,49 @@ internal sealed class ManifestReader(ResourceKinds kinds, TextReader input)
         }
     }
 
-    private static IEnumerable<JsonObject> Flatten(JsonNode? node) => node switch
+    private IEnumerable<(JsonObject Map, ManifestPlace Place)> Flatten(JsonNode? node, ManifestPlace place)
     {
-        null => [],
-        JsonArray list => list.ToArray().SelectMany(Flatten),
-        JsonObject map when map["kind"]?.ToString().EndsWith("List", StringComparison.Ordinal) == true && map["items"] is JsonArray items
-            => items.ToArray().SelectMany(Flatten),
-        JsonObject map => [map],
-        _ => throw new CliException("a resource is expected, not a single value"),
-    };
-
-    private Manifest Decode(JsonObject map)
-    {
-        var (name, version) = (map["kind"]?.ToString() ?? "", map["apiVersion"]?.ToString() ?? "");
-        if (version != Resource.GroupVersion || !kinds.TryFind(name, out var kind) || kind.Name != name)
+        switch (node)
         {
-            throw new CliException($"unknown resource type ({name}) and/or version ({version})"
-                + Suggestion.For(name, kinds.Kinds.Select(known => known.Name)));
-        }
-
-        var json = JsonSerializer.SerializeToElement(map, ResourceJson.TypeInfo<JsonObject>());
-        var report = kind.Check(json, new ShapeReport { AcceptOtherSpellings = true });
-        if (report.Unknown is [var unknown, ..])
-        {
-            throw new CliException(
-                $"field in document is not recognized or is in the wrong location: {unknown[(unknown.LastIndexOf('.') + 1)..]}"
-                + (unknown.Contains('.', StringComparison.Ordinal) ? $" ({unknown})" : ""));
-        }
-
-        try
-        {
-            return new(kind, kind.Decode(json));
-        }
-        catch (JsonException e)
-        {
-            throw new CliException(report.Errors.IsEmpty ? e.Message : ValidationError.Describe(report.Errors));
+            case null:
+                return [];
+            case JsonArray list:
+                return list.ToArray().SelectMany((item, index) => Flatten(item, place with { Prefix = $"{place.Prefix}[{index}]" }));
+            case JsonObject map when TextOf(map, "kind").EndsWith("List", StringComparison.Ordinal) && map["items"] is JsonArray:
+                return Flatten(map["items"], place with { Prefix = place.InDocument("items") });
+            case JsonObject map:
+                return [(map, place)];
+            default:
+                _faults.Add(place.Fault("", "a resource is expected, not a single value"));
+                return [];
         }
     }
+
+    private Manifest? Decode(JsonObject map, ManifestPlace place)
+    {
+        var (name, version) = (TextOf(map, "kind"), TextOf(map, "apiVersion"));
+        var isKnown = kinds.TryFind(name, out var kind) && kind.Name == name;
+        if (version != Resource.GroupVersion || !isKnown)
+        {
+            _faults.Add(place.Fault(isKnown ? "apiVersion" : "kind", $"unknown resource type ({name}) and/or version ({version})"
+                + (isKnown ? $"; Calico's {name} is of {Resource.GroupVersion}" : Suggestion.For(name, kinds.Kinds.Select(known => known.Name)))));
+            return null;
+        }
+
+        var report = FieldNames.Check(kind!, map, path => place.Document.Flags.TryGetValue(place.InDocument(path), out var flag) ? flag : null, out var json);
+        _faults.AddRange(report.Unknown.Select(unknown => place.Fault(unknown,
+            $"field in document is not recognized or is in the wrong location: {unknown[(unknown.LastIndexOf('.') + 1)..]}" + FieldNames.Suggest(kind!, unknown))));
+        try
+        {
+            return new(kind!, kind!.Decode(json), place);
+        }
+        catch (Exception e) when (ResourceJson.IsUnreadable(e))
+        {
+            // Not even of the right shape: what the check says of it, or if it has nothing to say the reader.
+            _faults.AddRange(report.Errors.IsEmpty ? [place.Fault("", e.Message)] : report.Errors.Select(place.Fault));
+            return null;
+        }
+    }
+
+    private static string TextOf(JsonObject map, string name) => map[name] is JsonValue value ? value.ToString() : "";
 }

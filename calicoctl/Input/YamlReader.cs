@@ -17,26 +17,38 @@ internal static partial class YamlReader
 
     /// <summary>All documents of a text; an empty document is null.</summary>
     /// <exception cref="CliException">The text is not YAML.</exception>
-    internal static IReadOnlyList<JsonNode?> Parse(string text)
+    internal static IReadOnlyList<JsonNode?> Parse(string text) => [.. Read(text).Select(document => document.Root)];
+
+    /// <summary>All documents of a text, with the places of their members.</summary>
+    /// <exception cref="YamlFaultException">The text is not YAML.</exception>
+    internal static IReadOnlyList<YamlDocument> Read(string text)
     {
         try
         {
-            return ParseDocuments(new Parser(new Scanner(new StringReader(text), skipComments: true)));
+            // A byte-order mark that came through a pipe is still there.
+            return ReadDocuments(new Parser(new Scanner(new StringReader(text.TrimStart('\uFEFF')), skipComments: true)));
         }
         catch (YamlException e)
         {
-            throw new CliException($"error converting YAML to JSON: yaml: line {e.Start.Line}: {e.Message}");
+            throw new YamlFaultException(e.Start.Line, e.Message);
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or FormatException or OverflowException or IndexOutOfRangeException)
+        {
+            // The scanner's own stumbling over some texts, e.g. a flow sequence that does not end.
+            throw new CliException($"error converting YAML to JSON: yaml: the text cannot be read: {e.Message}");
         }
     }
 
-    private static List<JsonNode?> ParseDocuments(Parser parser)
+    private static List<YamlDocument> ReadDocuments(Parser parser)
     {
-        var documents = new List<JsonNode?>();
+        var documents = new List<YamlDocument>();
         parser.Consume<StreamStart>();
         while (!parser.TryConsume<StreamEnd>(out _))
         {
             parser.Consume<DocumentStart>();
-            documents.Add(new Document(parser).Read(0));
+            var line = (int)parser.Current!.Start.Line;
+            var document = new Document(parser);
+            documents.Add(new(document.Read(0, ""), document.Lines, document.Flags, line));
             parser.Consume<DocumentEnd>();
         }
 
@@ -50,8 +62,17 @@ internal static partial class YamlReader
         "false" or "False" or "FALSE" => false,
         _ when IntegerPattern().IsMatch(text)
             && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => number,
-        _ when FloatPattern().IsMatch(text) => double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture),
+        // What no number can hold stays a text, which the field then refuses.
+        _ when FloatPattern().IsMatch(text)
+            && double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture) is var number && double.IsFinite(number) => number,
         _ => text,
+    };
+
+    private static bool? Flag(string text) => text switch
+    {
+        "yes" or "Yes" or "YES" or "on" or "On" or "ON" or "y" or "Y" => true,
+        "no" or "No" or "NO" or "off" or "Off" or "OFF" or "n" or "N" => false,
+        _ => null,
     };
 
     [GeneratedRegex(@"\A[-+]?[0-9]+\z")]
@@ -66,7 +87,11 @@ internal static partial class YamlReader
         private readonly Dictionary<string, JsonNode?> _anchors = new(StringComparer.Ordinal);
         private int _aliasedValues;
 
-        internal JsonNode? Read(int depth)
+        internal Dictionary<string, int> Lines { get; } = new(StringComparer.Ordinal);
+
+        internal Dictionary<string, bool> Flags { get; } = new(StringComparer.Ordinal);
+
+        internal JsonNode? Read(int depth, string path)
         {
             if (depth > MaxDepth)
             {
@@ -80,30 +105,37 @@ internal static partial class YamlReader
                     return Copy(alias);
                 case Scalar scalar:
                     parser.MoveNext();
-                    JsonNode? value = scalar is { Style: ScalarStyle.Plain, Tag.IsEmpty: true } ? Plain(scalar.Value) : scalar.Value;
-                    return Anchored(scalar, value);
+                    var isPlain = scalar is { Style: ScalarStyle.Plain, Tag.IsEmpty: true };
+                    if (isPlain && Flag(scalar.Value) is { } flag)
+                    {
+                        Flags[path] = flag;
+                    }
+
+                    return Anchored(scalar, isPlain ? Plain(scalar.Value) : scalar.Value);
                 case SequenceStart sequence:
-                    return Anchored(sequence, ReadSequence(depth));
+                    return Anchored(sequence, ReadSequence(depth, path));
                 case MappingStart mapping:
-                    return Anchored(mapping, ReadMapping(depth));
+                    return Anchored(mapping, ReadMapping(depth, path));
                 default:
                     throw new YamlException(parser.Current!.Start, parser.Current.End, "a value is expected");
             }
         }
 
-        private JsonArray ReadSequence(int depth)
+        private JsonArray ReadSequence(int depth, string path)
         {
             var list = new JsonArray();
             parser.Consume<SequenceStart>();
             while (!parser.TryConsume<SequenceEnd>(out _))
             {
-                list.Add(Read(depth + 1));
+                var at = $"{path}[{list.Count}]";
+                Lines[at] = (int)parser.Current!.Start.Line;
+                list.Add(Read(depth + 1, at));
             }
 
             return list;
         }
 
-        private JsonObject ReadMapping(int depth)
+        private JsonObject ReadMapping(int depth, string path)
         {
             var map = new JsonObject();
             parser.Consume<MappingStart>();
@@ -115,7 +147,9 @@ internal static partial class YamlReader
                     throw new YamlException(key.Start, key.End, $"key \"{key.Value}\" already set in map");
                 }
 
-                map[key.Value] = Read(depth + 1);
+                var at = path.Length == 0 ? key.Value : $"{path}.{key.Value}";
+                Lines[at] = (int)key.Start.Line;
+                map[key.Value] = Read(depth + 1, at);
             }
 
             return map;

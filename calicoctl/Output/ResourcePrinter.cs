@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Calico.Datastore.Resources;
@@ -11,7 +10,8 @@ namespace Calico.Cli.Output;
 /// <param name="output">Where to.</param>
 /// <param name="format">What <c>-o</c> says.</param>
 /// <param name="withNamespace">Whether tables show the namespace.</param>
-internal sealed class ResourcePrinter(TextWriter output, string format, bool withNamespace)
+/// <param name="width">Columns of the terminal; null: as many as it takes.</param>
+internal sealed class ResourcePrinter(TextWriter output, string format, bool withNamespace, Func<int?> width)
 {
     private const string CustomColumns = "custom-columns";
 
@@ -41,7 +41,7 @@ internal sealed class ResourcePrinter(TextWriter output, string format, bool wit
                 YamlWriter.Write(output, Combine(groups));
                 break;
             case "json":
-                output.WriteLine(Indent(Combine(groups)));
+                JsonOutput.Write(output, Combine(groups));
                 break;
             default:
                 foreach (var group in groups.GroupBy(group => group.Kind))
@@ -63,7 +63,7 @@ internal sealed class ResourcePrinter(TextWriter output, string format, bool wit
             table.Add([.. columns.Select(column => column.Value(view))]);
         }
 
-        table.Write(output);
+        table.Write(output, width);
         output.WriteLine();
     }
 
@@ -89,15 +89,4 @@ internal sealed class ResourcePrinter(TextWriter output, string format, bool wit
         groups is [var only] ? only.ToJson() : ToElement(new JsonArray([.. groups.Select(group => JsonNode.Parse(group.ToJson().GetRawText()))]));
 
     private static JsonElement ToElement(JsonArray array) => JsonSerializer.SerializeToElement(array, ResourceJson.TypeInfo<JsonArray>());
-
-    private static string Indent(JsonElement value)
-    {
-        using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer, new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-        {
-            value.WriteTo(writer);
-        }
-
-        return System.Text.Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
-    }
 }

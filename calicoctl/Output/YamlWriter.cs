@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Calico.Datastore.Output;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -64,6 +65,8 @@ internal static partial class YamlWriter
     private static void EmitText(Emitter emitter, string text)
     {
         var style = OtherMeaning.Contains(text) || NumberOrDate().IsMatch(text) ? ScalarStyle.DoubleQuoted
+            // Only between double quotes a character that is shown reads back as itself.
+            : EscapingWriter.HasControl(text) ? ScalarStyle.DoubleQuoted
             : text.Contains('\n', StringComparison.Ordinal) ? ScalarStyle.Literal
             : ScalarStyle.Any;
         emitter.Emit(new Scalar(AnchorName.Empty, TagName.Empty, text, style, isPlainImplicit: true, isQuotedImplicit: true));

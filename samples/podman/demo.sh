@@ -103,11 +103,11 @@ ask other not
 step "6  What stands in the kernel"
 show ip route show proto 80
 printf '\n    packets dropped, by reason\n'
-in_host calicoctl status -o drops | sed 's/^/    /'
+in_host calicoctl drops | sed 's/^/    /'
 
 step "7  Gone again"
 in_host podman rm -f -t 0 web shop other >/dev/null
-in_host calicoctl ipam check | tail -n 1 | sed 's/^/    calicoctl ipam check: /'
+in_host calicoctl ipam check | head -n 1 | sed 's/^/    calicoctl ipam check: /'
 in_host ip -brief link show type veth | grep cali | sed 's/^/    /' || echo "    no interface, no route, no address is left"
 # Asked to stop, not killed: its rules would stay in the kernel, and go with the host.
 in_host sh -c 'for p in /proc/[0-9]*; do case "$(readlink $p/exe)" in */calico-host) kill -TERM ${p#/proc/} ;; esac; done' || true

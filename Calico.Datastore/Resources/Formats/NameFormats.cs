@@ -54,6 +54,19 @@ public static partial class NameFormats
         ? null
         : "must be an interface name of at most 15 characters";
 
+    /// <summary>Name of one interface that we make.</summary>
+    public static string? OneInterface(string text) => text != "*" && InterfacePattern().IsMatch(text) && text is not ("." or "..")
+        ? null
+        : "must be an interface name: 1 to 15 of letters, digits, '_', '.' and '-'";
+
+    /// <summary>Prefixes of interface names, separated by commas.</summary>
+    public static string? InterfacePrefixes(string text) =>
+        text.Split(',').Select(OneInterface).FirstOrDefault(wrong => wrong is not null);
+
+    /// <summary>Names, separated by commas; one between slashes is a regular expression.</summary>
+    public static string? InterfaceList(string text) => text.Split(',').Select(name =>
+        name is ['/', .. var pattern, '/'] ? TextFormats.RegularExpression(pattern) : OneInterface(name)).FirstOrDefault(wrong => wrong is not null);
+
     /// <summary>Interface in a BGP filter; <c>*</c> stands for any characters.</summary>
     public static string? InterfaceWildcard(string text) => WildcardPattern().IsMatch(text)
         ? null

@@ -63,6 +63,9 @@ public static class NumberFormats
             && long.TryParse(colon < 0 ? text : text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out most);
     }
 
+    /// <summary>A range of ports to choose from; 0 stands for none.</summary>
+    public static string? PortRange(NumberOrString value) => value.Number == 0 ? null : NumericPort(value);
+
     /// <summary>AS number: 32 bits, also as <c>high.low</c>.</summary>
     public static string? AsNumber(NumberOrString value) => TryParseAsNumber(value, out _) ? null : "AS number is invalid";
 

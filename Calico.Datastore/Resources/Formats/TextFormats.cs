@@ -9,8 +9,24 @@ public static partial class TextFormats
     public static string? Selector(string text) =>
         Selectors.Selector.TryParse(text, out _, out var error) ? null : $"invalid selector: {error}";
 
-    /// <summary>A duration as Go reads it, e.g. <c>1m30s</c>.</summary>
-    public static string? Duration(string text) => text == "0" || DurationPattern().IsMatch(text) ? null : "must be a duration like 1m30s";
+    /// <summary>A duration as Go reads it, e.g. <c>1m30s</c>, that is not negative and that 64 bits of nanoseconds hold.</summary>
+    public static string? Duration(string text)
+    {
+        if (text == "0")
+        {
+            return null;
+        }
+
+        var match = DurationPattern().Match(text);
+        if (!match.Success)
+        {
+            return text.StartsWith('-') ? "must not be negative" : "must be a duration like 1m30s";
+        }
+
+        var nanoseconds = match.Groups["number"].Captures.Zip(match.Groups["unit"].Captures)
+            .Sum(pair => double.Parse(pair.First.Value, System.Globalization.CultureInfo.InvariantCulture) * Nanoseconds(pair.Second.Value));
+        return nanoseconds <= long.MaxValue ? null : "must be a duration of at most 292 years";
+    }
 
     public static string? Mac(string text) => MacPattern().IsMatch(text) ? null : "must be a MAC address";
 
@@ -49,13 +65,28 @@ public static partial class TextFormats
             : "invalid community value or format used.";
     }
 
+    /// <summary>A path of a URL without query: no blanks, which no request has.</summary>
+    public static string? HttpPath(string path) => !path.StartsWith('/') ? "must start with /"
+        : path.AsSpan().IndexOfAny("?#") >= 0 ? "must not contain ? or #"
+        : path.Any(c => char.IsWhiteSpace(c) || char.IsControl(c)) ? "must not contain white space" : null;
+
     public static Func<string, string?> Pattern(Regex pattern, string wrong) => text => pattern.IsMatch(text) ? null : wrong;
+
+    private static double Nanoseconds(string unit) => unit switch
+    {
+        "ns" => 1,
+        "us" or "\u00b5s" or "\u03bcs" => 1e3,
+        "ms" => 1e6,
+        "s" => 1e9,
+        "m" => 60e9,
+        _ => 3600e9,
+    };
 
     private static bool IsNumber(string text, uint most) =>
         uint.TryParse(text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number)
         && number <= most;
 
-    [GeneratedRegex(@"\A[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+\z", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"\A\+?((?<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)(?<unit>ns|us|\u00b5s|\u03bcs|ms|s|m|h))+\z", RegexOptions.ExplicitCapture)]
     private static partial Regex DurationPattern();
 
     [GeneratedRegex(@"\A([0-9a-fA-F]{2}((:[0-9a-fA-F]{2}){5}|(-[0-9a-fA-F]{2}){5})|[0-9a-fA-F]{4}(\.[0-9a-fA-F]{4}){2})\z",

@@ -66,6 +66,11 @@ internal static class BgpFilterKind
             report.Add(it.At("prefixLength"), "cidr is required when prefixLength is set");
         }
 
+        if (it.Object("prefixLength") is var length && length.Number("min") > length.Number("max"))
+        {
+            report.Add(length.At("min"), "must not be more than max", length["min"]);
+        }
+
         if (it.Has("operations") && it.Text("action") != "Accept")
         {
             report.Add(it.At("operations"), "operations are only valid with action Accept");

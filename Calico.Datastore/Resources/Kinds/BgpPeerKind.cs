@@ -30,7 +30,7 @@ internal static class BgpPeerKind
             Number("numAllowedLocalASNumbers", 0),
             Number("ttlSecurity", 0, 255),
             Text("reachableBy", NetFormats.Address),
-            Texts("filters"),
+            Texts("filters", NameFormats.Subdomain),
             Choice("reversePeering", "Auto", "Manual"))
         {
             Rules = [ReachableOverSameFamily],

@@ -1,3 +1,4 @@
+using Calico.Datastore.Resources.Formats;
 using static Calico.Datastore.Resources.Shapes.FieldFactory;
 
 namespace Calico.Datastore.Resources.Kinds;
@@ -10,7 +11,7 @@ internal static class CalicoNodeStatusKind
         Name = "CalicoNodeStatus",
         Plural = "caliconodestatuses",
         Aliases = ["nodestatus", "nodestatuses"],
-        Spec = new(Text("node"), Choices("classes", 0, "Agent", "BGP", "Routes"), Required(Number("updatePeriodSeconds", 0, 86_400))),
+        Spec = new(Text("node", NameFormats.Subdomain), Choices("classes", 0, "Agent", "BGP", "Routes"), Required(Number("updatePeriodSeconds", 0, 86_400))),
         Columns = [TableColumn.Name, TableColumn.Spec("NODE", "node")],
         WideColumns = [TableColumn.Name, TableColumn.Spec("NODE", "node"), TableColumn.List("CLASSES", "classes")],
     };

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Numerics;
 using System.Text.RegularExpressions;
 using Calico.Datastore.Resources.Formats;
 using Calico.Datastore.Resources.Shapes;
@@ -27,7 +28,19 @@ internal static partial class FelixConfigurationFields
 
     /// <summary>A port that stays open whatever policy says.</summary>
     internal static ObjectShape ProtoPort { get; } = new(
-        Required(Choice("protocol", "TCP", "UDP")), Number("port", 0, 65535), Text("net", NetFormats.Cidr));
+        Required(Choice("protocol", "TCP", "UDP", "SCTP")), Required(Number("port", 0, 65535)), Text("net", NetFormats.Cidr))
+    {
+        // A bare value upstream lets through with port 0, which no packet has.
+        SchemaRules = [(it, report) =>
+        {
+            if (it.Number("port") == 0)
+            {
+                report.Add(it.At("port"), "must be from 1 to 65535", it["port"]);
+            }
+        }],
+    };
+
+    private static readonly MapShape ConntrackTimeouts = new(null, text => text == "Auto" ? null : TextFormats.Duration(text));
 
     internal static ImmutableArray<Field> All { get; } = [Selector("nodeSelector"), .. Process(), .. Dataplane()];
 
@@ -38,7 +51,7 @@ internal static partial class FelixConfigurationFields
         // Process: Go runtime
         Number("goGCThreshold", -1), Number("goMaxProcs", -1), Number("goMemoryLimitMB", -1),
         // Process: Health port and timeouts
-        Flag("healthEnabled"), Text("healthHost"), Number("healthPort", 0, 65535), List("healthTimeoutOverrides", HealthTimeout),
+        Flag("healthEnabled"), Text("healthHost", NameFormats.MetricsHost), Number("healthPort", 0, 65535), List("healthTimeoutOverrides", HealthTimeout),
         // Process: Logging
         Text("logActionRateLimit", RateLimitPattern()), Number("logActionRateLimitBurst", 0, 9999),
         Text("logDebugFilenameRegex", TextFormats.RegularExpression), Text("logFilePath"), Text("logPrefix", LogPrefixPattern()),
@@ -57,7 +70,7 @@ internal static partial class FelixConfigurationFields
         // AWS integration
         Choice("awsSrcDstCheck", "Disable", "DoNothing", "Enable"),
         // Debug/test-only (generally unsupported)
-        Flag("debugDisableLogDropping"), Text("debugHost"), Text("debugMemoryProfilePath"), Number("debugPort", 0, 65535),
+        Flag("debugDisableLogDropping"), Text("debugHost", NameFormats.MetricsHost), Text("debugMemoryProfilePath"), Number("debugPort", 0, 65535),
         Duration("debugSimulateCalcGraphHangAfter"), Duration("debugSimulateDataplaneApplyDelay"),
         Duration("debugSimulateDataplaneHangAfter"),
         // Usage reporting
@@ -69,19 +82,19 @@ internal static partial class FelixConfigurationFields
         // Dataplane: Common
         Flag("allowIPIPPacketsFromWorkloads"), Flag("allowVXLANPacketsFromWorkloads"), Text("cgroupV2Path"),
         ChoiceAnyCase("chainInsertMode", "Append", "Insert"), Text("dataplaneDriver"), Duration("dataplaneWatchdogTimeout"),
-        ChoiceAnyCase("defaultEndpointToHostAction", "Accept", "Drop", "Return"), Number("deviceRouteProtocol"),
+        ChoiceAnyCase("defaultEndpointToHostAction", "Accept", "Drop", "Return"), Number("deviceRouteProtocol", 0, 255),
         AddressV4("deviceRouteSourceAddress"), AddressV6("deviceRouteSourceAddressIPv6"), Flag("disableConntrackInvalidCheck"),
         Text("endpointStatusPathPrefix"), Texts("externalNodesList", NetFormats.CidrV4),
         List("failsafeInboundHostPorts", ProtoPort), List("failsafeOutboundHostPorts", ProtoPort),
         WithDefault(Choice("floatingIPs", "Disabled", "Enabled"), "\"Disabled\""), Choice("ipForwarding", "Disabled", "Enabled"),
         Number("ipv4ElevatedRoutePriority", 1, 2147483646), Number("ipv4NormalRoutePriority", 1, 2147483646),
         Number("ipv6ElevatedRoutePriority", 1, 2147483646), Number("ipv6NormalRoutePriority", 1, 2147483646),
-        Text("interfaceExclude"), Text("interfacePrefix"), Duration("interfaceRefreshInterval"), Flag("ipv6Support"),
+        Text("interfaceExclude", NameFormats.InterfaceList), Text("interfacePrefix", NameFormats.InterfacePrefixes), Duration("interfaceRefreshInterval"), Flag("ipv6Support"),
         Choice("istioAmbientMode", "Disabled", "Enabled"), new Field("istioDSCPMark", new NumberOrTextShape(NumberFormats.Dscp)),
         Duration("liveMigrationRouteConvergenceTime"), Choice("localSubnetL2Reachability", "Disabled", "PodsAndLoadBalancers"),
         Duration("localSubnetL2ReachabilityRefreshInterval"), Text("mtuIfacePattern", TextFormats.RegularExpression),
         AddressV4("natOutgoingAddress"), Choice("natOutgoingExclusions", "IPPoolsAndHostIPs", "IPPoolsOnly"),
-        new Field("natPortRange", new NumberOrTextShape(PortRange)),
+        new Field("natPortRange", new NumberOrTextShape(NumberFormats.PortRange)),
         Text("nftablesFlowTableDataIfacePattern", TextFormats.RegularExpression),
         Choice("nftablesFlowTableOffload", "All", "Disabled"),
         WithDefault(Choice("nftablesMode", "Auto", "Disabled", "Enabled"), "\"Auto\""), Duration("netlinkTimeout"),
@@ -96,55 +109,57 @@ internal static partial class FelixConfigurationFields
         Duration("ipsetsRefreshInterval"), ChoiceAnyCase("iptablesBackend", "Auto", "Legacy", "NFT"),
         ChoiceAnyCase("iptablesFilterAllowAction", "Accept", "Return"),
         ChoiceAnyCase("iptablesFilterDenyAction", "Drop", "Reject"), Duration("iptablesLockProbeInterval"),
-        ChoiceAnyCase("iptablesMangleAllowAction", "Accept", "Return"), Number("iptablesMarkMask", 0, uint.MaxValue),
+        ChoiceAnyCase("iptablesMangleAllowAction", "Accept", "Return"), MarkMask("iptablesMarkMask"),
         Text("iptablesNATOutgoingInterfaceFilter", NameFormats.InterfaceFilter), Duration("iptablesPostWriteCheckInterval"),
         Duration("iptablesRefreshInterval"), List("kubeNodePortRanges", new NumberOrTextShape(NumberFormats.NumericPort), 7),
-        Number("maxIpsetSize"),
+        Number("maxIpsetSize", 1),
         // Dataplane: nftables
         ChoiceAnyCase("nftablesFilterAllowAction", "Accept", "Return"),
         ChoiceAnyCase("nftablesFilterDenyAction", "Drop", "Reject"),
-        ChoiceAnyCase("nftablesMangleAllowAction", "Accept", "Return"), Number("nftablesMarkMask", 0, uint.MaxValue),
+        ChoiceAnyCase("nftablesMangleAllowAction", "Accept", "Return"), MarkMask("nftablesMarkMask"),
         Duration("nftablesRefreshInterval"),
         // Dataplane: eBPF
         Choice("bpfAttachType", "Netkit", "TC", "TCX"), Text("bpfCTLBLogFilter"),
         WithDefault(Choice("bpfConnectTimeLoadBalancing", "Disabled", "Enabled", "TCP"), "\"TCP\""),
         Flag("bpfConnectTimeLoadBalancingEnabled"), Choice("bpfConntrackMode", "Auto", "BPFProgram", "Userspace"),
-        ChoiceAnyCase("bpfConntrackLogLevel", "Debug", "Off"), Any("bpfConntrackTimeouts"),
+        ChoiceAnyCase("bpfConntrackLogLevel", "Debug", "Off"), new Field("bpfConntrackTimeouts", ConntrackTimeouts),
         Texts("bpfDSROptoutCIDRs", NetFormats.Cidr), Text("bpfDataIfacePattern", TextFormats.RegularExpression),
-        Text("bpfDisableGROForIfaces"), Flag("bpfDisableUnprivileged"), Flag("bpfEnabled"),
+        Text("bpfDisableGROForIfaces", TextFormats.RegularExpression), Flag("bpfDisableUnprivileged"), Flag("bpfEnabled"),
         ChoiceAnyCase("bpfEnforceRPF", "Disabled", "Loose", "Strict"), Texts("bpfExcludeCIDRsFromNAT", NetFormats.Cidr),
-        Number("bpfExportBufferSizeMB"), Number("bpfExtToServiceConnmark", 0, uint.MaxValue),
+        Number("bpfExportBufferSizeMB", 0), Number("bpfExtToServiceConnmark", 0, uint.MaxValue),
         ChoiceAnyCase("bpfExternalServiceMode", "DSR", "Tunnel"),
         Texts("bpfForceTrackPacketsFromIfaces", NameFormats.InterfaceFilter), Flag("bpfHostConntrackBypass"),
         WithDefault(Choice("bpfHostNetworkedNATWithoutCTLB", "Disabled", "Enabled"), "\"Enabled\""), Duration("bpfIPFragTimeout"),
-        Flag("bpfIPFragmentReassemblyEnabled"), Choice("bpfJITHardening", "Auto", "Strict"), Number("bpfKubeProxyHealthzPort"),
+        Flag("bpfIPFragmentReassemblyEnabled"), Choice("bpfJITHardening", "Auto", "Strict"), Number("bpfKubeProxyHealthzPort", 0, 65535),
         Flag("bpfKubeProxyIptablesCleanupEnabled"), Duration("bpfKubeProxyMinSyncPeriod"),
         Text("bpfL3IfacePattern", TextFormats.RegularExpression), new Field("bpfLogFilters", new MapShape()),
         ChoiceAnyCase("bpfLogLevel", "Debug", "Info", "Off"), Number("bpfMaglevMaxEndpointsPerService", 1, 3000),
-        Number("bpfMaglevMaxServices", 1, 3000), Number("bpfMapSizeConntrack"), Number("bpfMapSizeConntrackCleanupQueue"),
-        Choice("bpfMapSizeConntrackScaling", "Disabled", "DoubleIfFull"), Number("bpfMapSizeIPSets"), Number("bpfMapSizeIfState"),
-        Number("bpfMapSizeNATAffinity"), Number("bpfMapSizeNATBackend"), Number("bpfMapSizeNATFrontend"),
-        Number("bpfMapSizePerCpuConntrack"), Number("bpfMapSizeRoute"),
+        Number("bpfMaglevMaxServices", 1, 3000), Number("bpfMapSizeConntrack", 0), Number("bpfMapSizeConntrackCleanupQueue", 0),
+        Choice("bpfMapSizeConntrackScaling", "Disabled", "DoubleIfFull"), Number("bpfMapSizeIPSets", 0), Number("bpfMapSizeIfState", 0),
+        Number("bpfMapSizeNATAffinity", 0), Number("bpfMapSizeNATBackend", 0), Number("bpfMapSizeNATFrontend", 0),
+        Number("bpfMapSizePerCpuConntrack", 0), Number("bpfMapSizeRoute", 0),
         Choice("bpfOverlayHostSourceIP", "HostAddress", "TunnelAddress"),
-        new Field("bpfPSNATPorts", new NumberOrTextShape(PortRange)), Flag("bpfPolicyDebugEnabled"),
+        new Field("bpfPSNATPorts", new NumberOrTextShape(NumberFormats.PortRange)), Flag("bpfPolicyDebugEnabled"),
         Choice("bpfProfiling", "Disabled", "Enabled"), Choice("bpfRedirectToPeer", "Disabled", "Enabled"),
         // Dataplane: Windows
         Choice("windowsManageFirewallRules", "Disabled", "Enabled"),
         // Dataplane: OpenStack support
-        Duration("endpointReportingDelay"), Flag("endpointReportingEnabled"), Text("metadataAddr"),
+        Duration("endpointReportingDelay"), Flag("endpointReportingEnabled"), Text("metadataAddr", NameFormats.MetricsHost),
         Number("metadataPort", 0, 65535), Text("openstackRegion", OpenstackRegion), Duration("reportingInterval"),
         Duration("reportingTTL"),
         // Dataplane: XDP acceleration for iptables dataplane
         Flag("genericXDPEnabled"), Flag("xdpEnabled"), Duration("xdpRefreshInterval"),
         // Overlay: VXLAN overlay
-        Flag("vxlanEnabled"), Number("vxlanMTU"), Number("vxlanMTUV6"), Number("vxlanPort", 0, 65535), Number("vxlanVNI"),
+        Flag("vxlanEnabled"), Mtu("vxlanMTU"), Mtu("vxlanMTUV6"), PortNumber("vxlanPort"), Number("vxlanVNI", 1, 16_777_215),
         // Overlay: IP-in-IP
-        Flag("ipipEnabled"), Number("ipipMTU"),
+        Flag("ipipEnabled"), Mtu("ipipMTU"),
         // Overlay: Wireguard
         Flag("wireguardEnabled"), Flag("wireguardEnabledV6"), Flag("wireguardHostEncryptionEnabled"),
-        Text("wireguardInterfaceName"), Text("wireguardInterfaceNameV6"), Number("wireguardListeningPort"),
-        Number("wireguardListeningPortV6"), Number("wireguardMTU"), Number("wireguardMTUV6"), Duration("wireguardKeepAlive"),
-        Number("wireguardRoutingRulePriority"), Flag("wireguardThreadingEnabled"),
+        Text("wireguardInterfaceName", NameFormats.OneInterface), Text("wireguardInterfaceNameV6", NameFormats.OneInterface),
+        PortNumber("wireguardListeningPort"), PortNumber("wireguardListeningPortV6"), Mtu("wireguardMTU"), Mtu("wireguardMTUV6"),
+        Duration("wireguardKeepAlive"),
+        // Rule 32766 is the main table's, which ours has to come before.
+        Number("wireguardRoutingRulePriority", 1, 32765), Flag("wireguardThreadingEnabled"),
     ];
 
     private static Field AddressV4(string name) =>
@@ -159,8 +174,13 @@ internal static partial class FelixConfigurationFields
     private static string? HealthName(string text) =>
         HealthNamePattern().IsMatch(text) ? null : "must consist of alphanumeric characters, '_', '-' and spaces";
 
-    // 0 stands for no range.
-    private static string? PortRange(NumberOrString value) => value.Number == 0 ? null : NumberFormats.NumericPort(value);
+    // 0: found out by ourselves.
+    private static Field Mtu(string name) => Number(name, 0, 65535);
+
+    private static Field MarkMask(string name) => new(name, new NumberShape(0, uint.MaxValue)
+    {
+        Format = number => BitOperations.PopCount((ulong)number) >= 2 ? null : "must have at least two bits set",
+    });
 
     [GeneratedRegex(@"\A[a-zA-Z0-9_ -]+\z")]
     private static partial Regex HealthNamePattern();

@@ -19,7 +19,7 @@ internal static class HostEndpointKind
         Plural = "hostendpoints",
         Aliases = ["hep", "heps"],
         Spec = new(
-            Text("node", maxLength: 253),
+            Text("node", NameFormats.Subdomain, 253),
             Text("interfaceName", NameFormats.Interface),
             Texts("expectedIPs", NetFormats.Address, set: true),
             Texts("profiles", NameFormats.Subdomain, set: true),

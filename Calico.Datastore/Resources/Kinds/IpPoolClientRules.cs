@@ -11,11 +11,15 @@ internal sealed class IpPoolClientRules : ClientRules
     // How long upstream gives every allocator to notice that the pool is disabled before its blocks are given up.
     private static readonly TimeSpan DisableNotice = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Two that were made at once would not have seen each other.</summary>
+    public override Task<WriteGuard> GuardCreateAsync(ResourceClient client, Resource resource, CancellationToken ct) =>
+        WriteGuard.TakeAsync(client.Store, OwnKeys.PoolGeneration, ct);
+
     public override async Task<Resource> BeforeCreateAsync(ResourceClient client, Resource resource, CancellationToken ct)
     {
         var pool = Normalise((Resource<IpPoolSpec>)resource);
         await RefuseOverlapAsync(client, pool, ct);
-        await RefuseOtherBlockSizeAsync(client, pool.Spec, ct);
+        await RefuseOtherBlocksAsync(client, pool.Spec, ct);
         return pool;
     }
 
@@ -92,7 +96,8 @@ internal sealed class IpPoolClientRules : ClientRules
         }
     }
 
-    private static async Task RefuseOtherBlockSizeAsync(ResourceClient client, IpPoolSpec pool, CancellationToken ct)
+    /// <summary>Blocks of an earlier pool that this one would not make the same have addresses in use; a block of this pool would give them out again.</summary>
+    private static async Task RefuseOtherBlocksAsync(ResourceClient client, IpPoolSpec pool, CancellationToken ct)
     {
         if (!Cidr.TryParse(pool.Cidr, out var range))
         {
@@ -102,11 +107,12 @@ internal sealed class IpPoolClientRules : ClientRules
         var blocks = await client.Store.ListAsync(IpamKeys.Blocks(range.Version), 0, ct);
         foreach (var block in blocks.Items)
         {
-            if (IpamKeys.TryParseBlock(block.Key, out var text) && Cidr.TryParse(text, out var inside) && range.Contains(inside)
-                && inside.PrefixLength != BlockSize(pool) && !IsDeleted(block))
+            if (IpamKeys.TryParseBlock(block.Key, out var text) && Cidr.TryParse(text, out var other) && range.Overlaps(other)
+                && !(range.Contains(other) && other.PrefixLength == BlockSize(pool)) && !IsDeleted(block))
             {
                 throw ResourceErrors.Invalid("IPPool.Spec.BlockSize",
-                    "IPPool blocksSize conflicts with existing allocations that use a different blockSize", $"{BlockSize(pool)}");
+                    "IPPool blocksSize conflicts with existing allocations that use a different blockSize: "
+                    + $"block {other} of an earlier pool is there until its addresses are released", $"{BlockSize(pool)}");
             }
         }
     }

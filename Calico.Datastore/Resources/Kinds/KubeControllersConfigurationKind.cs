@@ -8,7 +8,7 @@ namespace Calico.Datastore.Resources.Kinds;
 internal static class KubeControllersConfigurationKind
 {
     private static readonly ObjectShape Template = new(
-        Text("generateName", maxLength: 253),
+        Text("generateName", NameFormats.Subdomain, 253),
         Texts("interfaceCIDRs", NetFormats.Net),
         Text("interfacePattern", TextFormats.RegularExpression),
         Labels("labels"),

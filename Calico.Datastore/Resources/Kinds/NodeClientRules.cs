@@ -7,6 +7,9 @@ namespace Calico.Datastore.Resources.Kinds;
 /// <summary>A node takes everything with it that only it had.</summary>
 internal sealed class NodeClientRules : ClientRules
 {
+    public override Task<WriteGuard> GuardDeleteAsync(ResourceClient client, Resource old, CancellationToken ct) =>
+        NodeHeartbeat.RefuseAliveAsync(client.Store, old.Metadata.Name, ct);
+
     public override async Task BeforeDeleteAsync(ResourceClient client, Resource old, CancellationToken ct)
     {
         var (name, node) = (old.Metadata.Name, (Resource<NodeSpec>)old);

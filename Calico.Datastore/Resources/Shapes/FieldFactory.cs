@@ -18,6 +18,9 @@ public static class FieldFactory
 
     public static Field Flag(string name) => new(name, new FlagShape());
 
+    /// <summary>A port that something listens on or sends to.</summary>
+    public static Field PortNumber(string name) => Number(name, 1, 65535);
+
     public static Field Number(string name, long least = int.MinValue, long most = int.MaxValue) => new(name, new NumberShape(least, most));
 
     public static Field Fraction(string name) => new(name, new FractionShape());

@@ -5,6 +5,9 @@ namespace Calico.Datastore.Resources.Shapes;
 /// <summary>A whole number within bounds.</summary>
 public sealed class NumberShape(long least = int.MinValue, long most = int.MaxValue) : Shape
 {
+    /// <summary>What is wrong with a number within the bounds, or null.</summary>
+    public Func<long, string?> Format { get; init; } = _ => null;
+
     public override void Check(JsonElement value, string path, ShapeReport report)
     {
         if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt64(out var number))
@@ -14,6 +17,10 @@ public sealed class NumberShape(long least = int.MinValue, long most = int.MaxVa
         else if (number < least || number > most)
         {
             report.Add(path, $"must be from {least} to {most}", value);
+        }
+        else if (Format(number) is { } wrong)
+        {
+            report.Add(path, wrong, value);
         }
     }
 }

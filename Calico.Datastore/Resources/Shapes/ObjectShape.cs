@@ -43,6 +43,7 @@ public sealed class ObjectShape : Shape
             if (!_byName.TryGetValue(member.Name, out var field))
             {
                 report.AddUnknown(at);
+                ReadTexts(member.Value);
             }
             else if (!IsAbsent(member.Value))
             {

@@ -21,7 +21,7 @@ public static class RuleShapes
         }],
     };
 
-    private static readonly ObjectShape HttpPathShape = new(Text("exact", HttpPath, 1024), Text("prefix", HttpPath, 1024))
+    private static readonly ObjectShape HttpPathShape = new(Text("exact", TextFormats.HttpPath, 1024), Text("prefix", TextFormats.HttpPath, 1024))
     {
         Rules = [(it, report) =>
         {
@@ -42,7 +42,7 @@ public static class RuleShapes
         Texts("notNets", NetFormats.Net, 256, set: true),
         Selector("notSelector"),
         List("notPorts", new NumberOrTextShape(NumberFormats.Port), 50),
-        Nested("serviceAccounts", Texts("names", set: true), Selector("selector")))
+        Nested("serviceAccounts", Texts("names", NameFormats.Subdomain, set: true), Selector("selector")))
     {
         Rules = [EntityRules.GlobalStandsAlone, EntityRules.NegatedNetsLeaveSomething],
         SchemaRules = [EntityRules.GlobalOnlyInNamespaceSelector, EntityRules.ServicesStandAlone],
@@ -76,7 +76,4 @@ public static class RuleShapes
             SchemaRules = [RuleRules.IcmpFitsProtocol, RuleRules.IcmpFitsVersion, RuleRules.HttpFits, RuleRules.ServicesWithoutPorts],
         };
     }
-
-    private static string? HttpPath(string path) => !path.StartsWith('/') ? "must start with /"
-        : path.AsSpan().IndexOfAny("?#") >= 0 ? "must not contain ? or #" : null;
 }

@@ -15,6 +15,33 @@ public abstract class Shape
     /// <returns>The value itself, changed in place, or what takes its place.</returns>
     public virtual JsonNode Complete(JsonNode value) => value;
 
+    /// <summary>Reads every text of a value that no shape looks into: it is carried along, so it must be one that can be written.</summary>
+    /// <exception cref="InvalidOperationException">One is not Unicode.</exception>
+    internal static void ReadTexts(JsonElement value)
+    {
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.String:
+                _ = value.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in value.EnumerateArray())
+                {
+                    ReadTexts(item);
+                }
+
+                break;
+            case JsonValueKind.Object:
+                foreach (var member in value.EnumerateObject())
+                {
+                    _ = member.Name;
+                    ReadTexts(member.Value);
+                }
+
+                break;
+        }
+    }
+
     /// <summary>Go does not write an empty optional value, so that it is as good as absent.</summary>
     internal static bool IsAbsent(JsonElement value) => value.ValueKind switch
     {

@@ -18,6 +18,9 @@ public sealed class ShapeReport
     /// <summary>Whether the value lacks a default or is spelt otherwise than canonical, so that completing it changes it.</summary>
     public bool Incomplete { get; private set; }
 
+    /// <summary>Whether some text of the value is none (half a surrogate pair), so that nothing may be read from it or written of it.</summary>
+    public bool Unreadable { get; private set; }
+
     /// <summary>Everything that is wrong.</summary>
     public ImmutableArray<ValidationError> Errors => _errors.ToImmutable();
 
@@ -27,6 +30,12 @@ public sealed class ShapeReport
     public void Add(string path, string message) => _errors.Add(new(path, message));
 
     public void Add(string path, string message, JsonElement value) => _errors.Add(new(path, message, Shorten(value.ToString())));
+
+    internal void AddUnreadable(string why)
+    {
+        Unreadable = true;
+        Add("", $"holds a text that is not Unicode: {why}");
+    }
 
     internal void AddUnknown(string path) => _unknown.Add(path);
 

@@ -34,7 +34,7 @@ internal sealed class BindOperation(string adapter, ImmutableArray<IPAddress> ad
                 leases.Add(bound == held ? held : bound with { IsOffline = true });
                 plan.Edit.Set(leases[^1]);
             }
-            else if (plan.Take(Wanted(address, plan.Now), address.Equals) is { } taken)
+            else if (plan.TakeExact(Wanted(address, plan.Now), address, []) is { } taken)
             {
                 leases.Add(taken);
             }
@@ -65,6 +65,7 @@ internal sealed class BindOperation(string adapter, ImmutableArray<IPAddress> ad
         var isHere = LeaseRecord.NodeOf(attribute) == plan.Node;
         if (isHere && plan.Ledger.Parked.ContainsKey(address))
         {
+            _ = await plan.Exact.PoolForAsync(address, IntendedUse.Workload, ct);
             plan.Edit.RemoveParked(address);
             return await plan.TakeOverAsync(found.Block, found.Ordinal, wanted, ct);
         }

@@ -13,6 +13,8 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
     public override IEnumerable<string> Scopes =>
         [$"handle/{claim.Handle}", .. _endpoint is null ? [] : new[] { $"endpoint/{_endpoint}" }, .. claim.Exact.Select(a => $"address/{a}")];
 
+    public override string Namespace => claim.Namespace;
+
     public override async Task PlanAsync(OnlinePlan plan, CancellationToken ct)
     {
         var wanted = Wanted(plan.Time.GetUtcNow());
@@ -58,7 +60,7 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
             foreach (var address in claim.Exact.Where(a => leases.TrueForAll(l => !l.Ip.Equals(a))))
             {
                 var held = plan.Ledger.Leases.GetValueOrDefault(address);
-                var lease = held is null ? plan.Take(wanted, address.Equals)
+                var lease = held is null ? (IsWithin(address) ? plan.TakeExact(wanted, address, claim.Pools) : null)
                     : IsRegrantable(held) ? plan.IsBusy(address) || held.IsAttempted ? null : Regrant(plan, held, wanted)
                     : throw HeldBy(held);
                 if (lease is null)
@@ -76,7 +78,7 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
                 var missing = (isV6 ? claim.Ipv6 : claim.Ipv4) - leases.Count(l => l.Cidr.IsIpv6 == isV6);
                 for (; missing > 0; missing--)
                 {
-                    if (plan.Take(wanted, a => Cidr.From(a).IsIpv6 == isV6 && plan.IsIn(claim.Pools, a) && IsWithin(a)) is not { } lease)
+                    if (plan.TakeAny(wanted, claim.Pools, a => Cidr.From(a).IsIpv6 == isV6 && IsWithin(a)) is not { } lease)
                     {
                         return false;
                     }
@@ -156,7 +158,7 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
         var found = ImmutableArray.CreateBuilder<LeaseRecord>();
         foreach (var text in handle.Block.Keys)
         {
-            if (!Cidr.TryParse(text, out var cidr) || await plan.Change.BlockAsync(cidr, ct) is not { } block)
+            if (!Cidr.TryParse(text, out var cidr) || await plan.Change.UsableBlockAsync(cidr, ct) is not { } block)
             {
                 continue;
             }
@@ -197,6 +199,7 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
             Namespace = claim.Namespace,
             Within = claim.Within is { } within && Cidr.From(within).Version == ipVersion ? within : null,
             IsBetterLeft = plan.IsBetterLeft,
+            IsHeld = plan.IsHeld,
         };
         var (assigned, failure) = await plan.Auto.AssignAsync(request, ipVersion, ct);
         if (assigned.Shortfall is { } shortfall)
@@ -221,6 +224,11 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
     private async Task<LeaseRecord> TakeExactAsync(OnlinePlan plan, LeaseRecord wanted, CancellationToken ct)
     {
         var isParked = plan.Ledger.Parked.ContainsKey(wanted.Ip);
+        if (plan.Lease(wanted.Ip) is { } mine && !IsRegrantable(mine))
+        {
+            throw HeldBy(mine);
+        }
+
         if (await plan.FindAsync(wanted.Ip, ct) is not { } found || found.Block.AttributeOf(found.Ordinal) is not { ReleasedAt: null } attribute)
         {
             return await plan.TakeFreeAsync(wanted, ct);
@@ -231,6 +239,12 @@ internal sealed class ClaimOperation(string adapter, AddressClaim claim, Workloa
         if (!(isParked && isHere) && !(IsRegrantable(held) && (isHere || held.Purpose is LeasePurpose.Scheduler or LeasePurpose.Network)))
         {
             throw HeldBy(held);
+        }
+
+        if (isParked)
+        {
+            // It was taken for anybody; whether this claim may have it, its pool says.
+            _ = await plan.Exact.PoolForAsync(wanted.Ip, IntendedUse.Workload, ct);
         }
 
         plan.Edit.RemoveParked(wanted.Ip);

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Calico.Datastore.Store;
 
 namespace Calico.Ipam;
@@ -16,6 +15,9 @@ internal abstract class NodeOperation
     /// <summary>Whether it goes on when its caller stops waiting.</summary>
     public virtual bool OutlivesCaller => false;
 
+    /// <summary>The namespace whose labels decide about pools; empty: none.</summary>
+    public virtual string Namespace => "";
+
     public OperationState State { get; set; }
 
     /// <summary>The plan that is in a transaction.</summary>
@@ -23,9 +25,6 @@ internal abstract class NodeOperation
 
     /// <summary>Whether it has been planned on freshly read data, so that a refusal is final.</summary>
     public bool IsFresh { get; set; }
-
-    /// <summary>What the log has to say in the end, whatever a late transaction takes back there.</summary>
-    public ImmutableArray<NodeLogWrite> AbandonedLog { get; set; } = [];
 
     public abstract Task Completion { get; }
 

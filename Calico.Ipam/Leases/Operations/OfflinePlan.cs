@@ -6,8 +6,9 @@ using Calico.Datastore.Store;
 namespace Calico.Ipam;
 
 /// <summary>One operation answered from what the store already shows as this node's.</summary>
-internal sealed class OfflinePlan(string node, LeaseLedger ledger, ImmutableArray<LoggedPool> pools, IReadOnlySet<IPAddress> busy, TimeProvider time,
-    ulong sequence, bool isAmbiguous)
+/// <remarks>The rules about pools are those of <see cref="AutoAssignment"/> and <see cref="ExactAssignment"/>, on the facts that are known.</remarks>
+internal sealed class OfflinePlan(string node, LeaseLedger ledger, KnownFacts known, IReadOnlyDictionary<string, string>? namespaceLabels,
+    IReadOnlySet<IPAddress> busy, TimeProvider time, ulong sequence, bool isAmbiguous)
 {
     private ulong _sequence = sequence;
 
@@ -39,13 +40,27 @@ internal sealed class OfflinePlan(string node, LeaseLedger ledger, ImmutableArra
         }
     }
 
+    /// <summary>Gives a reserve address that the caller names to a lease.</summary>
+    /// <param name="wanted">The lease.</param>
+    /// <param name="address">Which.</param>
+    /// <param name="pools">Pools that the claim names; empty: any.</param>
+    /// <returns>Null: it is not in the reserve, or its pool does not allow it.</returns>
+    public LeaseRecord? TakeExact(LeaseRecord wanted, IPAddress address, ImmutableArray<string> pools) =>
+        Take(wanted, h => h.Ip.Equals(address) && known.AllowsExact(h) && IsIn(pools, address));
+
     /// <summary>Gives a reserve address to a lease: one released here rather than a parked one.</summary>
+    /// <param name="wanted">The lease.</param>
+    /// <param name="pools">Pools that the claim names; empty: those that select.</param>
+    /// <param name="fits">What else is asked of the address.</param>
     /// <returns>Null: there is none that fits.</returns>
-    public LeaseRecord? Take(LeaseRecord wanted, Func<IPAddress, bool> fits)
+    public LeaseRecord? TakeAny(LeaseRecord wanted, ImmutableArray<string> pools, Func<IPAddress, bool> fits) =>
+        Take(wanted, h => fits(h.Ip) && known.Allows(h, pools, namespaceLabels));
+
+    private LeaseRecord? Take(LeaseRecord wanted, Func<HeldAddress, bool> fits)
     {
-        var held = ledger.Releases.Values.Where(r => !r.IsDoubtful && r.Block.Length > 0 && !busy.Contains(r.Ip))
+        var held = (known.Cools ? [] : ledger.Releases.Values.Where(r => !r.IsDoubtful && r.Block.Length > 0 && !busy.Contains(r.Ip)))
             .Concat(ledger.Parked.Values.Where(p => !p.IsDoubtful && !busy.Contains(p.Ip)))
-            .FirstOrDefault(h => fits(h.Ip) && Edit.Lease(ledger, h.Ip) is null);
+            .FirstOrDefault(h => Edit.Lease(ledger, h.Ip) is null && fits(h));
         if (held is null)
         {
             return null;
@@ -87,13 +102,11 @@ internal sealed class OfflinePlan(string node, LeaseLedger ledger, ImmutableArra
     }
 
     /// <summary>Whether a pool that a claim names has the address; a name that is not known fits nothing.</summary>
-    public bool IsIn(ImmutableArray<string> wanted, IPAddress address)
+    private bool IsIn(ImmutableArray<string> wanted, IPAddress address)
     {
-        var family = Cidr.From(address).Version;
-        var named = wanted.Select(w => pools.FirstOrDefault(p => p.Name == w)?.Cidr ?? w)
-            .Select(c => Cidr.TryParse(c, out var cidr) && c.Contains('/', StringComparison.Ordinal) ? cidr : (Cidr?)null).ToImmutableArray();
-        var ofFamily = named.Where(n => n is null || n.Value.Version == family).ToImmutableArray();
-        return ofFamily.IsEmpty || ofFamily.Any(n => n?.Contains(address) == true);
+        var named = wanted.Select(w => PoolChoice.Find(known.Pools, w)).ToImmutableArray();
+        var ofFamily = named.Where(p => p is null || p.Cidr.Version == Cidr.From(address).Version).ToImmutableArray();
+        return ofFamily.IsEmpty || ofFamily.Any(p => p?.Cidr.Contains(address) == true);
     }
 
     private static JournalledWrite? ToWrite(StoreOperation operation) => operation switch

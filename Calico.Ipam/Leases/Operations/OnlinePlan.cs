@@ -8,6 +8,9 @@ namespace Calico.Ipam;
 /// <summary>One operation's part of a transaction.</summary>
 internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts facts, TimeProvider time, LeaseLedger ledger, Func<IPAddress, bool> isBetterLeft)
 {
+    /// <summary>Addresses that operations of the same transaction have given up.</summary>
+    public ImmutableHashSet<IPAddress> GivenUp { get; init; } = [];
+
     public string Node => node;
 
     public IpamChange Change => change;
@@ -44,7 +47,14 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
     /// <summary>Addresses that are free afterwards.</summary>
     public List<IPAddress> Freed { get; } = [];
 
+    /// <summary>The store said that it did not take the transaction: there is no doubt, only the log has to be put back.</summary>
+    public bool IsRefused { get; set; }
+
     public ImmutableArray<NodeLogWrite> ToLog() => [.. Edit.ToLog(), .. Log];
+
+    /// <summary>Whether this node has an address, whatever its block says: the log is the truth about what is in use here.</summary>
+    public bool IsHeld(IPAddress address) =>
+        (ledger.Leases.ContainsKey(address) || ledger.Parked.ContainsKey(address)) && !GivenUp.Contains(address);
 
     public void Add(LeaseCompanion companion)
     {
@@ -54,6 +64,20 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
 
     /// <summary>The lease as this plan leaves it.</summary>
     public LeaseRecord? Lease(IPAddress address) => Edit.Lease(ledger, address);
+
+    /// <summary>Takes the address of a lease of the log again, whatever pools say now: workloads use it.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>: another has it.</exception>
+    public async Task<LeaseRecord> RetakeAsync(LeaseRecord lease, CancellationToken ct)
+    {
+        var block = await Exact.RetakeAsync(lease.Ip, lease.Cidr, new(node), lease.ToAttribute(node), ct);
+        var retaken = Acquire(lease, block, block.OrdinalOf(lease.Ip)!.Value) with { Sequence = lease.Sequence };
+        Edit.Set(retaken);
+        return retaken;
+    }
+
+    /// <summary>Whether the store shows an allocation as this lease of this node.</summary>
+    public bool IsOurs(AllocationBlock block, int ordinal, LeaseRecord lease) =>
+        block.AttributeOf(ordinal) is { ReleasedAt: null } attribute && attribute.HandleId == lease.Handle && LeaseRecord.NodeOf(attribute) == node;
 
     /// <summary>The block and ordinal of an address, if the block exists.</summary>
     public async Task<(AllocationBlock Block, int Ordinal)?> FindAsync(IPAddress address, CancellationToken ct) =>
@@ -117,12 +141,35 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
         return lease;
     }
 
+    /// <summary>Ends a lease. If its block cannot be read the release is journalled, for when it can: its holder is gone all the same.</summary>
+    public async Task EndAsync(LeaseRecord lease, CancellationToken ct)
+    {
+        Edit.RemoveLease(lease.Ip);
+        try
+        {
+            await ReleaseAsync(lease.Ip, lease.StoreHandle, lease.StoreSequence, ct);
+        }
+        catch (CalicoException e) when (e.Problem == Problem.Damaged)
+        {
+            Edit.SetRelease(new()
+            {
+                Address = lease.Address,
+                Block = lease.Block,
+                Handle = lease.StoreHandle,
+                Sequence = lease.StoreSequence,
+                IsDoubtful = true,
+                IsAside = true,
+            });
+        }
+    }
+
     /// <summary>Frees an address if it is still that allocation.</summary>
     /// <returns>Null: another has it; false: it was free.</returns>
     public async Task<bool?> ReleaseAsync(IPAddress address, string handle, ulong sequence, CancellationToken ct)
     {
         if (await FindAsync(address, ct) is not { } found)
         {
+            await change.ForgetBlocksAsync(handle, address, ct);
             return false;
         }
 
@@ -131,6 +178,12 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
         if (release.Refusal is not null)
         {
             return null;
+        }
+
+        if (release.Released.IsEmpty)
+        {
+            // Free already, perhaps because the block was lost and made anew: the handle must not count it for ever.
+            await change.RecountHandleAsync(handle, found.Block, ct);
         }
 
         await Exact.ApplyAsync(release, ct);

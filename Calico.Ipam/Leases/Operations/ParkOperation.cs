@@ -4,26 +4,36 @@ using Calico.Datastore.Addresses;
 namespace Calico.Ipam;
 
 /// <summary>Keeps the reserve of one family at its size.</summary>
-internal sealed class ParkOperation(int ipVersion, int target) : NodeOperation<int>
+/// <param name="ipVersion">4 or 6.</param>
+/// <param name="target">How many.</param>
+/// <param name="isFit">Which of those held may be kept: not those of a pool that is gone or serves this node no more.</param>
+internal sealed class ParkOperation(int ipVersion, int target, Func<HeldAddress, bool> isFit) : NodeOperation<int>
 {
     public override IEnumerable<string> Scopes => ["parked"];
 
     public override async Task PlanAsync(OnlinePlan plan, CancellationToken ct)
     {
-        var parked = plan.Ledger.Parked.Values.Where(p => Cidr.From(p.Ip).Version == ipVersion).ToImmutableArray();
-        var missing = target - parked.Length;
+        var parked = plan.Ledger.Parked.Values.Where(p => Cidr.From(p.Ip).Version == ipVersion).ToLookup(isFit);
+        var missing = target - parked[true].Count();
+        ImmutableArray<HeldAddress> given = [.. parked[false], .. parked[true].Skip(target)];
         plan.Answer = missing;
-        foreach (var surplus in parked.Skip(target))
+        foreach (var surplus in given)
         {
             await plan.ReleaseAsync(surplus.Ip, surplus.Handle, surplus.Sequence, ct);
             plan.Edit.RemoveParked(surplus.Ip);
         }
 
-        if (missing <= 0)
+        // One after the other: that there is no other pool is no reason to keep those of a dead one.
+        if (missing > 0 && given.IsEmpty)
         {
-            return;
+            await ParkAsync(plan, missing, ct);
         }
+    }
 
+    public override bool TryPlanOffline(OfflinePlan plan) => false;
+
+    private async Task ParkAsync(OnlinePlan plan, int missing, CancellationToken ct)
+    {
         var handle = $"parked.{plan.Node}";
         var request = new AutoAssignRequest
         {
@@ -34,6 +44,7 @@ internal sealed class ParkOperation(int ipVersion, int target) : NodeOperation<i
             Handle = handle,
             Attributes = ImmutableSortedDictionary<string, string>.Empty.Add("node", plan.Node).Add("type", "parked"),
             IsBetterLeft = plan.IsBetterLeft,
+            IsHeld = plan.IsHeld,
         };
         var (assigned, _) = await plan.Auto.AssignAsync(request, ipVersion, ct);
         foreach (var (address, cidr) in assigned.Addresses.Zip(assigned.Blocks))
@@ -44,6 +55,4 @@ internal sealed class ParkOperation(int ipVersion, int target) : NodeOperation<i
             plan.Edit.SetParked(new() { Address = address.ToString(), Block = cidr.ToString(), Handle = handle, Sequence = sequence });
         }
     }
-
-    public override bool TryPlanOffline(OfflinePlan plan) => false;
 }

@@ -18,9 +18,9 @@ internal sealed class ReleaseOperation(string adapter, AddressLease lease) : Nod
             }
 
             // The store decides about an address that it shows as another's; here the lease is over in any case.
-            var freed = await plan.ReleaseAsync(held.Ip, held.StoreHandle, held.StoreSequence, ct);
-            plan.Edit.RemoveLease(held.Ip);
-            plan.Answer = freed == true ? ReleaseOutcome.Released : ReleaseOutcome.AlreadyFree;
+            var before = plan.Freed.Count;
+            await plan.EndAsync(held, ct);
+            plan.Answer = plan.Freed.Count > before || plan.Edit.IsReleased(held.Ip) ? ReleaseOutcome.Released : ReleaseOutcome.AlreadyFree;
             return;
         }
 

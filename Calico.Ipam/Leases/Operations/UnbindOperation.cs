@@ -24,8 +24,7 @@ internal sealed class UnbindOperation(string adapter, WorkloadEndpointId endpoin
         {
             if (IsFreed(lease))
             {
-                await plan.ReleaseAsync(lease.Ip, lease.StoreHandle, lease.StoreSequence, ct);
-                plan.Edit.RemoveLease(lease.Ip);
+                await plan.EndAsync(lease, ct);
             }
             else
             {
@@ -35,7 +34,14 @@ internal sealed class UnbindOperation(string adapter, WorkloadEndpointId endpoin
 
         foreach (var lease in Unknown(plan.Ledger))
         {
-            await plan.ReleaseAsync(lease.Address, lease.Handle, lease.Sequence, ct);
+            try
+            {
+                await plan.ReleaseAsync(lease.Address, lease.Handle, lease.Sequence, ct);
+            }
+            catch (CalicoException e) when (e.Problem == Problem.Damaged)
+            {
+                plan.Edit.SetRelease(HeldAddress.Unknown(lease) with { IsAside = true });
+            }
         }
 
         plan.Add(companion);
@@ -77,6 +83,10 @@ internal sealed class UnbindOperation(string adapter, WorkloadEndpointId endpoin
         {
             // The scheduler released it meanwhile, on its own node: there is nothing left to unbind.
             plan.Edit.RemoveLease(lease.Ip);
+        }
+        catch (CalicoException e) when (e.Problem == Problem.Damaged)
+        {
+            plan.Edit.Set(lease with { Bound = null, IsOffline = true, IsAside = true });
         }
     }
 

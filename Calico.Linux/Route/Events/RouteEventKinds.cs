@@ -10,4 +10,7 @@ public enum RouteEventKinds
     Routes = 4,
     Rules = 8,
     Neighbours = 16,
+
+    /// <summary>Some of <c>/proc/sys/net/ipv4|6/conf</c>: forwarding, rp_filter, proxy_arp.</summary>
+    Settings = 32,
 }

@@ -16,6 +16,11 @@ public sealed class RouteEventStream : IDisposable
     private const int RTNLGRP_IPV6_IFADDR = 9;
     private const int RTNLGRP_IPV6_ROUTE = 11;
     private const int RTNLGRP_IPV6_RULE = 19;
+    private const int RTNLGRP_IPV4_NETCONF = 24;
+    private const int RTNLGRP_IPV6_NETCONF = 25;
+
+    // uapi linux/netconf.h
+    private const ushort NETCONFA_IFINDEX = 1;
 
     private readonly NetlinkEventSocket _socket;
     private readonly List<RouteEvent> _pending = [];
@@ -38,6 +43,8 @@ public sealed class RouteEventStream : IDisposable
             groups.AddRange([RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE]);
         if (kinds.HasFlag(RouteEventKinds.Neighbours))
             groups.Add(RTNLGRP_NEIGH);
+        if (kinds.HasFlag(RouteEventKinds.Settings))
+            groups.AddRange([RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF]);
         return new RouteEventStream(NetlinkEventSocket.Open(NetlinkFamily.Route, [.. groups], bufferBytes));
     }
 
@@ -83,6 +90,18 @@ public sealed class RouteEventStream : IDisposable
         }
     }
 
+    private static int ReadSettingsIndex(in NetlinkMessage message)
+    {
+        AttributeReader attributes = message.Attributes<GeneralHeader>();
+        while (attributes.TryRead(out NetlinkAttribute a))
+        {
+            if (a.Type == NETCONFA_IFINDEX)
+                return a.I32;
+        }
+
+        throw new NetlinkFormatException("a notice of settings without a link");
+    }
+
     private static RouteEvent? Read(in NetlinkMessage message) => message.Type switch
     {
         // A bridge tells of its ports with the same types: its "deleted" means that the link is no port any more.
@@ -96,6 +115,7 @@ public sealed class RouteEventStream : IDisposable
         RouteMessages.RTM_DELROUTE => new RouteEvent.RouteChanged(RouteEntry.Read(message), Removed: true),
         RouteMessages.RTM_NEWRULE => new RouteEvent.RuleChanged(RoutingRule.Read(message), Removed: false),
         RouteMessages.RTM_DELRULE => new RouteEvent.RuleChanged(RoutingRule.Read(message), Removed: true),
+        RouteMessages.RTM_NEWNETCONF => new RouteEvent.SettingsChanged(ReadSettingsIndex(message)),
         RouteMessages.RTM_NEWNEIGH => NeighbourEntry.Read(message) is { } set
             ? new RouteEvent.NeighbourChanged(set, Removed: false) : null,
         RouteMessages.RTM_DELNEIGH => NeighbourEntry.Read(message) is { } gone

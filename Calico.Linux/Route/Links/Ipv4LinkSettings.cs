@@ -27,6 +27,27 @@ public sealed record Ipv4LinkSettings
 
     public bool? AcceptLocal { get; init; }
 
+    /// <summary>From the kernel's array, in which the setting of number n stands at n - 1; shorter in older kernels.</summary>
+    internal static Ipv4LinkSettings Read(ReadOnlySpan<int> values)
+    {
+        int? At(ReadOnlySpan<int> all, int key) => key <= all.Length ? all[key - 1] : null;
+        bool? Flag(int? value) => value is null ? null : value != 0;
+        return new Ipv4LinkSettings
+        {
+            Forwarding = Flag(At(values, 1)), ProxyArp = Flag(At(values, 3)), AcceptRedirects = Flag(At(values, 4)), SendRedirects = Flag(At(values, 6)),
+            RpFilter = At(values, 8), ArpAnnounce = At(values, 18), ArpIgnore = At(values, 19), ArpNotify = Flag(At(values, 22)),
+            AcceptLocal = Flag(At(values, 23)), RouteLocalnet = Flag(At(values, 26)),
+        };
+    }
+
+    /// <summary>Whether a link that has <paramref name="there"/> lacks something of this.</summary>
+    public bool IsMissingIn(Ipv4LinkSettings there)
+    {
+        ArgumentNullException.ThrowIfNull(there);
+        Dictionary<ushort, int> values = there.Set().ToDictionary(s => s.Key, s => s.Value);
+        return Set().Any(s => !values.TryGetValue(s.Key, out int value) || value != s.Value);
+    }
+
     /// <summary>(IPV4_DEVCONF_*, value) of what is set; numbers from uapi linux/ip.h.</summary>
     internal IEnumerable<(ushort Key, int Value)> Set()
     {

@@ -31,6 +31,7 @@ internal static class LinkAttributes
     public const ushort IFLA_VXLAN_LOCAL6 = 17;
 
     public const ushort IFLA_INET_CONF = 1;
+    public const ushort IFLA_INET6_CONF = 2;
     public const ushort IFLA_INET6_ADDR_GEN_MODE = 8;
 
     public const uint IFF_UP = 1;

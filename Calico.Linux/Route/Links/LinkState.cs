@@ -1,4 +1,5 @@
 using System.Net.NetworkInformation;
+using System.Runtime.InteropServices;
 using Calico.Linux.Netlink;
 
 namespace Calico.Linux.Route;
@@ -44,6 +45,14 @@ public sealed record LinkState
     /// <summary>Namespace id of the peer as this namespace numbers it; null when the peer is in this one.</summary>
     public int? PeerNamespaceId { get; init; }
 
+    /// <summary>Null: not told.</summary>
+    public Ipv4LinkSettings? Ipv4 { get; init; }
+
+    /// <summary>Null: the link or the kernel has no IPv6.</summary>
+    public Ipv6LinkSettings? Ipv6 { get; init; }
+
+    public AddressGenerationMode? AddressGeneration { get; init; }
+
     internal static LinkState Read(in NetlinkMessage message)
     {
         LinkHeader header = message.ReadStruct<LinkHeader>();
@@ -52,6 +61,7 @@ public sealed record LinkState
         int? namespaceId = null;
         uint group = 0;
         PhysicalAddress mac = PhysicalAddress.None;
+        (Ipv4LinkSettings? Ipv4, Ipv6LinkSettings? Ipv6, AddressGenerationMode? Generation) settings = default;
         AttributeReader attributes = message.Attributes<LinkHeader>();
         while (attributes.TryRead(out NetlinkAttribute a))
         {
@@ -65,6 +75,7 @@ public sealed record LinkState
                 case LinkAttributes.IFLA_GROUP: group = a.U32; break;
                 case LinkAttributes.IFLA_IFALIAS: alias = a.Text; break;
                 case LinkAttributes.IFLA_LINK_NETNSID: namespaceId = a.I32; break;
+                case LinkAttributes.IFLA_AF_SPEC: settings = ReadSettings(a.Nested); break;
                 case LinkAttributes.IFLA_LINKINFO: kind = ReadKind(a.Nested); break;
             }
         }
@@ -73,7 +84,34 @@ public sealed record LinkState
         {
             Index = header.Index, Name = name, Kind = kind, Flags = header.Flags, Mtu = mtu, Mac = mac, Group = group,
             Alias = alias, PeerIndex = peer, MasterIndex = master, PeerNamespaceId = namespaceId,
+            Ipv4 = settings.Ipv4, Ipv6 = settings.Ipv6, AddressGeneration = settings.Generation,
         };
+    }
+
+    private static (Ipv4LinkSettings?, Ipv6LinkSettings?, AddressGenerationMode?) ReadSettings(AttributeReader families)
+    {
+        (Ipv4LinkSettings? ipv4, Ipv6LinkSettings? ipv6, AddressGenerationMode? generation) = (null, null, null);
+        while (families.TryRead(out NetlinkAttribute family))
+        {
+            AttributeReader settings = family.Nested;
+            while (family.Type is RouteMessages.AF_INET or RouteMessages.AF_INET6 && settings.TryRead(out NetlinkAttribute a))
+            {
+                switch ((family.Type, a.Type))
+                {
+                    case (RouteMessages.AF_INET, LinkAttributes.IFLA_INET_CONF):
+                        ipv4 = Ipv4LinkSettings.Read(MemoryMarshal.Cast<byte, int>(a.Content));
+                        break;
+                    case (RouteMessages.AF_INET6, LinkAttributes.IFLA_INET6_CONF):
+                        ipv6 = Ipv6LinkSettings.Read(MemoryMarshal.Cast<byte, int>(a.Content));
+                        break;
+                    case (RouteMessages.AF_INET6, LinkAttributes.IFLA_INET6_ADDR_GEN_MODE):
+                        generation = (AddressGenerationMode)a.U8;
+                        break;
+                }
+            }
+        }
+
+        return (ipv4, ipv6, generation);
     }
 
     private static string ReadKind(AttributeReader attributes)

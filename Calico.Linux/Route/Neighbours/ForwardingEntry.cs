@@ -15,7 +15,7 @@ public sealed record ForwardingEntry
     /// <summary>The other tunnel end.</summary>
     public required IPAddress Remote { get; init; }
 
-    public override string ToString() => $"{Mac} dst {Remote} dev {LinkIndex}";
+    public override string ToString() => $"{MacText.Of(Mac)} dst {Remote} dev {LinkIndex}";
 
     internal static ForwardingEntry? Read(in NetlinkMessage message)
     {

@@ -24,7 +24,7 @@ public sealed record NeighbourEntry
     /// <summary>This machine answers for the address (neighbour proxy).</summary>
     public bool IsProxy { get; init; }
 
-    public override string ToString() => $"{Address} lladdr {Mac} dev {LinkIndex}";
+    public override string ToString() => $"{Address} lladdr {(Mac is null ? "none" : MacText.Of(Mac))} dev {LinkIndex}";
 
     /// <summary>Null for what is no neighbour of an IP address.</summary>
     internal static NeighbourEntry? Read(in NetlinkMessage message)

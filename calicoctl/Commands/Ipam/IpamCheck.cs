@@ -34,6 +34,19 @@ internal sealed class IpamCheck(CliEnvironment environment, CliSession session, 
         return problems;
     }
 
+    /// <summary>Checks, and prints nothing.</summary>
+    internal async Task<IpamVerdict> JudgeAsync(CancellationToken ct)
+    {
+        var all = await IpamSnapshot.ReadAsync(session.Store, null, ct);
+        var snapshot = all with { Pools = [.. all.Pools.Where(pool => !pool.Disabled)] };
+        var tunnels = await AuditedEndpoints.OfTunnelsAsync(session.Client, ct);
+        var workloads = await AuditedEndpoints.OfWorkloadsAsync(session.Client, ct);
+        var report = IpamReport.Of(snapshot, [.. tunnels, .. workloads]);
+        var (host, away) = await ReadHostAsync(ct);
+        return new(report.Findings, host, away,
+            [("pool", snapshot.Pools.Length), ("block", snapshot.Blocks.Length), ("node", tunnels.Length), ("endpoint", workloads.Length)]);
+    }
+
     private void SayBlocks(IpamSnapshot snapshot)
     {
         Say("Loading all IPAM blocks...");
@@ -76,6 +89,11 @@ internal sealed class IpamCheck(CliEnvironment environment, CliSession session, 
         Say("Loading all handles");
         Say($"Found {snapshot.Handles.Count} handles; {Details(report, AuditProblem.HandleDisagrees)} times blocks and handles do not agree.");
         Say($"Found {Details(report, AuditProblem.AffinityDisagrees)} times that blocks and affinities do not agree.");
+        if (report.Findings.Any(finding => finding.Problem == AuditProblem.BlocksOverlap))
+        {
+            Say($"Found {Details(report, AuditProblem.BlocksOverlap)} blocks that lie in another.");
+        }
+
         if (!snapshot.Damaged.IsEmpty)
         {
             Say($"Found {Details(report, AuditProblem.BlockDamaged)} values that cannot be read.");
@@ -87,21 +105,26 @@ internal sealed class IpamCheck(CliEnvironment environment, CliSession session, 
     private async Task<int> AskHostAsync(CancellationToken ct)
     {
         Say("Asking this node's host...");
+        var (lines, away) = await ReadHostAsync(ct);
+        foreach (var line in lines)
+        {
+            Say($"  {line}");
+        }
+
+        Say(away is null ? $"Found {lines.Count} things in which addresses, endpoints and interfaces of this node do not agree."
+            : $"Only the datastore was checked: {away}");
+        return lines.Count;
+    }
+
+    private async Task<(IReadOnlyList<string> Lines, string? Away)> ReadHostAsync(CancellationToken ct)
+    {
         try
         {
-            var lines = await HostClient.GetAsync(environment.HostSocket, "/audit", HostJson.Default.StringArray, ct);
-            foreach (var line in lines)
-            {
-                Say($"  {line}");
-            }
-
-            Say($"Found {lines.Length} things in which addresses, endpoints and interfaces of this node do not agree.");
-            return lines.Length;
+            return (await HostClient.GetAsync(environment.HostSocket, "/audit", HostJson.Default.StringArray, ct), null);
         }
         catch (HostAwayException e)
         {
-            Say($"Only the datastore was checked: {e.Message}");
-            return 0;
+            return ([], e.Message);
         }
     }
 

@@ -19,5 +19,5 @@ internal static class IpamCommand
     /// <summary>An address as a user wrote it.</summary>
     internal static IPAddress ParseAddress(string text) => AddressText.TryParse(text, out var address)
         ? address
-        : throw new CliException($"Error executing command: invalid IP address specified: {text}", toOutput: true);
+        : throw new CliException($"Error executing command: invalid IP address specified: {text}");
 }

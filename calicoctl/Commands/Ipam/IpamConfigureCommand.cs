@@ -10,7 +10,6 @@ internal static class IpamConfigureCommand
 {
     internal static Command Create(CliEnvironment environment)
     {
-        var config = new ResourceOptions().Config;
         var strict = new Option<string?>("--strictaffinity")
         {
             Description = "Whether a node takes addresses from its own blocks only.",
@@ -23,7 +22,8 @@ internal static class IpamConfigureCommand
         };
         var persistence = new Option<string?>("--kubevirt-ip-persistence") { Description = "Enabled or Disabled." };
         var cooldown = new Option<string?>("--ip-cooldown-seconds") { Description = "How long a released address rests.", HelpName = "N" };
-        var command = new Command("configure", "Change how addresses are assigned.") { strict, blocks, persistence, cooldown, config };
+        var command = new Command("configure", "Change how addresses are assigned.") { strict, blocks, persistence, cooldown };
+        var writing = new WriteOptions(command);
         command.SetAction(async (result, ct) =>
         {
             var values = (Strict: result.GetValue(strict), Blocks: result.GetValue(blocks), Persistence: result.GetValue(persistence),
@@ -33,7 +33,7 @@ internal static class IpamConfigureCommand
                 throw new CliException("at least one configuration option must be specified");
             }
 
-            await using var session = CliSession.Open(environment, result.GetValue(config));
+            await using var session = writing.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             var ipam = new IpamClient(session.Store, null, environment.Time);
             var wanted = await ipam.GetConfigAsync(ct);
@@ -73,11 +73,7 @@ internal static class IpamConfigureCommand
             }
 
             await ipam.SetConfigAsync(wanted, ct);
-            foreach (var line in done)
-            {
-                await environment.Output.WriteLineAsync($"Successfully set {line}");
-            }
-
+            session.SayDone([.. done.Select(line => $"set {line}")]);
             return 0;
         });
         return command;

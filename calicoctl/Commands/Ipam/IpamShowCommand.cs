@@ -8,37 +8,48 @@ using Calico.Ipam;
 namespace Calico.Cli.Commands.Ipam;
 
 /// <summary><c>calicoctl ipam show</c>.</summary>
-internal static class IpamShowCommand
+internal static partial class IpamShowCommand
 {
     internal static Command Create(CliEnvironment environment)
     {
-        var config = new ResourceOptions().Config;
         var ip = new Option<string?>("--ip") { Description = "Who has this address.", HelpName = "IP" };
         var blocks = new Option<bool>("--show-blocks") { Description = "Each block of the pools." };
         var borrowed = new Option<bool>("--show-borrowed") { Description = "Addresses that a node took from another's block." };
         var configuration = new Option<bool>("--show-configuration") { Description = "How addresses are assigned." };
-        var command = new Command("show", "Show how pools and addresses are used.") { ip, blocks, borrowed, configuration, config };
+        var output = OutputForm.Create();
+        var compat = OutputForm.CreateCompat();
+        var command = new Command("show", "Show how pools and addresses are used.") { ip, blocks, borrowed, configuration, output, compat };
         command.SetAction(async (result, ct) =>
         {
             var address = result.GetValue(ip) is { } text ? IpamCommand.ParseAddress(text) : null;
-            await using var session = CliSession.Open(environment, result.GetValue(config));
+            await using var session = CliSession.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             var ipam = new IpamClient(session.Store, null, environment.Time);
+            var asJson = result.GetValue(output) == "json";
+            if (asJson && (address is not null || result.GetValue(borrowed)))
+            {
+                throw new CliException("-o json shows pools, blocks and the configuration; for an address: calicoctl ipam who IP -o json");
+            }
+
             if (address is not null)
             {
                 await AddressOwner.PrintAsync(environment.Output, ipam, address, ct);
             }
             else if (result.GetValue(configuration))
             {
-                await ShowConfigurationAsync(environment, ipam, ct);
+                await ShowConfigurationAsync(environment, ipam, asJson, ct);
             }
             else if (result.GetValue(borrowed))
             {
                 await ShowBorrowedAsync(environment, ipam, ct);
             }
-            else
+            else if (!asJson && OutputForm.IsCompat(result, compat, environment))
             {
                 await ShowUtilizationAsync(environment, ipam, result.GetValue(blocks), ct);
+            }
+            else
+            {
+                await ShowPoolsAsync(environment, session, ipam, result.GetValue(blocks), asJson, ct);
             }
 
             return 0;
@@ -63,9 +74,19 @@ internal static class IpamShowCommand
         table.Write(environment.Output);
     }
 
-    private static async Task ShowConfigurationAsync(CliEnvironment environment, IpamClient ipam, CancellationToken ct)
+    private static async Task ShowConfigurationAsync(CliEnvironment environment, IpamClient ipam, bool asJson, CancellationToken ct)
     {
         var config = await ipam.GetConfigAsync(ct);
+        if (asJson)
+        {
+            JsonOutput.Write(environment.Output, "AddressConfiguration", new()
+            {
+                ["strictAffinity"] = config.StrictAffinity, ["autoAllocateBlocks"] = config.AutoAllocateBlocks, ["maxBlocksPerHost"] = config.MaxBlocksPerHost,
+                ["kubeVirtVMAddressPersistence"] = config.KubeVirtVMAddressPersistence ?? "Enabled", ["ipCooldownSeconds"] = config.IpCooldownSeconds,
+            });
+            return;
+        }
+
         var table = new BoxTable("PROPERTY", "VALUE");
         table.Add("StrictAffinity", Flag(config.StrictAffinity));
         table.Add("AutoAllocateBlocks", Flag(config.AutoAllocateBlocks));

@@ -2,6 +2,10 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using Calico.Cli.Connection;
+using Calico.Cli.Endpoints;
+using Calico.Cli.Output;
+using Calico.Datastore.Addresses;
+using Calico.Datastore.Resources;
 using Calico.Ipam;
 
 namespace Calico.Cli.Commands.Ipam;
@@ -11,27 +15,55 @@ internal static class IpamWhoCommand
 {
     internal static Command Create(CliEnvironment environment)
     {
-        var config = new ResourceOptions().Config;
         var ip = new Argument<string>("IP");
-        var command = new Command("who", "Show who has an address, and whether they are alive.") { ip, config };
+        var output = OutputForm.Create();
+        var command = new Command("who", "Show who has an address, and whether they are alive.") { ip, output };
         command.SetAction(async (result, ct) =>
         {
-            var address = IpamCommand.ParseAddress(result.GetValue(ip)!);
-            await using var session = CliSession.Open(environment, result.GetValue(config));
+            await using var session = CliSession.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
+            var address = await AddressAsync(session.Client, result.GetValue(ip)!, ct);
             var snapshot = await IpamSnapshot.ReadAsync(session.Store, null, ct);
             var users = (await AuditedEndpoints.OfWorkloadsAsync(session.Client, ct)).AddRange(await AuditedEndpoints.OfTunnelsAsync(session.Client, ct))
                 .Where(user => user.Addresses.Contains(address)).Select(user => user.Name).ToArray();
+            var found = IpamReport.Of(snapshot, []).Find(address);
+            var here = await OnThisNodeAsync(environment, address, ct);
+            if (result.GetValue(output) == "json")
+            {
+                JsonOutput.Write(environment.Output, "AddressOwner", new()
+                {
+                    ["address"] = address.ToString(), ["pool"] = PoolOf(snapshot, address), ["block"] = found?.Block.ToString(), ["handle"] = found?.Handle,
+                    ["node"] = found?.Node, ["resting"] = found?.IsCooling == true, ["users"] = JsonOutput.Texts(users), ["here"] = here,
+                });
+                return 0;
+            }
+
             string[] sentences =
             [
-                Allocation(address, IpamReport.Of(snapshot, []).Find(address)),
+                found is null && PoolOf(snapshot, address) is null ? $"{address} is not assigned and is in no IP pool." : Allocation(address, found),
                 users.Length == 0 ? "In the datastore no endpoint or tunnel has it." : $"It is the address of {string.Join(" and ", users)}.",
-                await OnThisNodeAsync(environment, address, ct),
+                here,
             ];
             await environment.Output.WriteLineAsync(string.Join(' ', sentences));
             return 0;
         });
         return command;
+    }
+
+    private static string? PoolOf(IpamSnapshot snapshot, IPAddress address) =>
+        snapshot.Pools.Where(pool => pool.Cidr.Contains(address)).Select(pool => pool.Name).FirstOrDefault();
+
+    // Who does not know the address knows the endpoint.
+    private static async Task<IPAddress> AddressAsync(ResourceClient client, string text, CancellationToken ct)
+    {
+        if (AddressText.TryParse(text, out var address))
+        {
+            return address;
+        }
+
+        var key = (await new EndpointFinder(client).KeysAsync(client.Kinds["WorkloadEndpoint"], [text], new("", All: false), ct))[0];
+        var addresses = await client.FindAsync(key, ct) is Resource<WorkloadEndpointSpec> endpoint ? AuditedEndpoints.Parse(endpoint.Spec.IpNetworks ?? []) : [];
+        return addresses.IsEmpty ? throw new CliException($"'{text}' is neither an address nor an endpoint that has one") : addresses[0];
     }
 
     private static string Allocation(IPAddress address, AuditedAddress? found)

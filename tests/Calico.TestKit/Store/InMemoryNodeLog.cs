@@ -9,6 +9,9 @@ public sealed class InMemoryNodeLog : INodeLog
     private readonly Lock _gate = new();
     private readonly SortedDictionary<string, byte[]> _entries = new(StringComparer.Ordinal);
 
+    /// <summary>Who wrote a key last, with a transaction that may be taken back.</summary>
+    private readonly Dictionary<string, object> _pending = new(StringComparer.Ordinal);
+
     /// <summary>Every commit of log writes fails (disk full), until set back.</summary>
     public bool Full { get; set; }
 
@@ -35,7 +38,7 @@ public sealed class InMemoryNodeLog : INodeLog
     public async Task CommitAsync(ImmutableArray<NodeLogWrite> writes, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
-        Write(writes);
+        Write(writes, null);
         await Task.Yield();
     }
 
@@ -43,17 +46,40 @@ public sealed class InMemoryNodeLog : INodeLog
         CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
-        var before = Write(writes);
-        var outcome = await store.CommitAsync(transaction, ct);
-        if (!outcome.Succeeded)
+        var owner = new object();
+        var before = Write(writes, owner);
+        var isTaken = false;
+        try
         {
-            Write(before);
+            var outcome = await store.CommitAsync(transaction, ct);
+            isTaken = outcome.Succeeded;
+            return outcome;
         }
-
-        return outcome;
+        catch (Exception e) when (e is not CalicoException { Problem: not Problem.Unavailable })
+        {
+            // In doubt: what was written stays.
+            isTaken = true;
+            throw;
+        }
+        finally
+        {
+            Settle(isTaken ? [] : before, writes, owner);
+        }
     }
 
-    private ImmutableArray<NodeLogWrite> Write(ImmutableArray<NodeLogWrite> writes)
+    private void Settle(ImmutableArray<NodeLogWrite> before, ImmutableArray<NodeLogWrite> writes, object owner)
+    {
+        lock (_gate)
+        {
+            Write([.. before.Where(w => _pending.GetValueOrDefault(w.Key) == owner)], null);
+            foreach (var write in writes.Where(w => _pending.GetValueOrDefault(w.Key) == owner))
+            {
+                _pending.Remove(write.Key);
+            }
+        }
+    }
+
+    private ImmutableArray<NodeLogWrite> Write(ImmutableArray<NodeLogWrite> writes, object? owner)
     {
         if (Full)
         {
@@ -69,6 +95,15 @@ public sealed class InMemoryNodeLog : INodeLog
             })];
             foreach (var write in writes)
             {
+                if (owner is null)
+                {
+                    _pending.Remove(write.Key);
+                }
+                else
+                {
+                    _pending[write.Key] = owner;
+                }
+
                 if (write.Value is { } value)
                 {
                     _entries[write.Key] = value.ToArray();

@@ -89,6 +89,27 @@ public abstract class NodeLogConformance
     }
 
     [Test]
+    public async Task What_was_written_or_deleted_since_is_not_taken_back()
+    {
+        await Log.CommitAsync([Write("a", "before"), Write("b", "before"), Write("c", "before")], Ct);
+        // A store that answers late, so that others write meanwhile; only a log apart from its store has anything to take back.
+        var late = new LateAnswer(Store);
+        var refused = Log.CommitAsync(late, new StoreTransaction([StoreCompare.At("/" + Section, 1)], [], []),
+            [Write("a", "transaction"), Delete("b"), Delete("c")], Ct);
+        await Log.CommitAsync([Write("a", "since"), Delete("b")], Ct);
+        late.Answer();
+        Assert.That((await refused).Succeeded, Is.False);
+        Assert.That(List(), Is.EqualTo(["a=since", "c=before"]));
+    }
+
+    [Test]
+    public async Task Commits_take_effect_in_the_order_in_which_they_were_begun()
+    {
+        await Task.WhenAll([.. Enumerable.Range(0, 200).Select(n => Log.CommitAsync([Write("a", $"{n}"), n % 2 == 0 ? Write("b", "") : Delete("b")], Ct))]);
+        Assert.That(List(), Is.EqualTo(["a=199"]));
+    }
+
+    [Test]
     public async Task Concurrent_commits_are_all_done()
     {
         await Task.WhenAll(Enumerable.Range(0, 200).Select(n => Log.CommitAsync([Write($"{n:d3}", $"{n}")], Ct)));
@@ -103,4 +124,32 @@ public abstract class NodeLogConformance
 
     protected ImmutableArray<string> List() =>
         [.. Log.List(Section).Select(e => $"{e.Key[Section.Length..]}={Encoding.UTF8.GetString(e.Value.Span)}")];
+
+    /// <summary>Another object than the log's own store, so that log and store are written one after the other.</summary>
+    private sealed class LateAnswer(IKeyValueStore inner) : IKeyValueStore
+    {
+        private readonly TaskCompletionSource _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Answer() => _answer.SetResult();
+
+        public async Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct)
+        {
+            await _answer.Task.WaitAsync(ct);
+            return await inner.CommitAsync(transaction, ct);
+        }
+
+        public Task<KeyValue?> GetAsync(string key, long revision, CancellationToken ct) => inner.GetAsync(key, revision, ct);
+
+        public Task<KeyRange> ListAsync(string prefix, long revision, CancellationToken ct) => inner.ListAsync(prefix, revision, ct);
+
+        public IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) => inner.WatchAsync(prefix, fromRevision, ct);
+
+        public Task<long> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken ct) => inner.GrantLeaseAsync(timeToLive, ct);
+
+        public Task<bool> KeepAliveAsync(long lease, CancellationToken ct) => inner.KeepAliveAsync(lease, ct);
+
+        public Task RevokeLeaseAsync(long lease, CancellationToken ct) => inner.RevokeLeaseAsync(lease, ct);
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
 }

@@ -2,12 +2,12 @@ namespace Calico.TestKit.Workloads;
 
 internal sealed class FakeProfiles(FakeDisk disk, FaultPlan faults) : IProfiles
 {
-    public Task EnsureAsync(string name, ProfileDefaults defaults, CancellationToken ct)
+    public Task<string> EnsureAsync(string name, ProfileDefaults defaults, CancellationToken ct)
     {
         faults.Pass("profiles.ensure");
         lock (disk.Lock)
             disk.Profiles[name] = defaults;
-        return Task.CompletedTask;
+        return Task.FromResult(name);
     }
 
     public Task RemoveAsync(string name, CancellationToken ct)

@@ -14,9 +14,11 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
 {
     private readonly Dictionary<WorkloadEndpointId, List<Channel<(EndpointState, string)>>> _watchers = [];
 
-    public Task<Attachment> ConnectAsync(EndpointSpec spec, Placement place, CancellationToken ct)
+    public async Task<Attachment> ConnectAsync(EndpointSpec spec, Placement place, CancellationToken ct)
     {
         faults.Pass("network.connect");
+        if (faults.Waiting is { } waiting)
+            await waiting(ct);
         lock (disk.Lock)
         {
             var before = disk.Endpoints.GetValueOrDefault(spec.Id);
@@ -24,7 +26,7 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
             try
             {
                 faults.Pass("network.link");
-                return Task.FromResult(Attach(spec.Id, spec.Instance, place));
+                return Attach(spec.Id, spec.Instance, place);
             }
             catch when (before is null || before.Attachment.Instance != spec.Instance)
             {

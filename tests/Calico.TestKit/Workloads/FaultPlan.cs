@@ -30,9 +30,16 @@ public sealed class FaultPlan
         }
     }
 
+    /// <summary>Is told of each point that is passed, and may hold it up.</summary>
+    public Action<string>? Passing { get; set; }
+
+    /// <summary>What a connect waits for before it does anything, as long as its caller lets it.</summary>
+    public Func<CancellationToken, Task>? Waiting { get; set; }
+
     public void Pass(string point)
     {
         Exception? error = null;
+        Passing?.Invoke(point);
         lock (_lock)
         {
             _passed.Add(point);

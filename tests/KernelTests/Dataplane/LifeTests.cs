@@ -59,6 +59,18 @@ public sealed class LifeTests
     }
 
     [Test]
+    public async Task B1_a_loop_that_somebody_elses_cancellation_ends_says_so()
+    {
+        var (node, _, _) = await TwoAsync();
+        await using var __ = node;
+        node.Loop.LinkGone += (_, _) => throw new OperationCanceledException("of a caller's own time");
+        node.Host.Inside("ip", "link", "delete", "calia");
+        await EventuallyAsync(() => node.Loop.Completion.IsFaulted, "the end to be told");
+        Assert.That(node.Loop.LastError, Does.Contain("of a caller's own time"));
+        Assert.That(async () => await node.PublishAsync("b", "10.65.0.3/32", "open"), Throws.InstanceOf<CalicoException>().Or.InstanceOf<OperationCanceledException>());
+    }
+
+    [Test]
     public async Task Flushed_ruleset_comes_back()
     {
         var (node, a, _) = await TwoAsync();

@@ -39,7 +39,7 @@ public sealed class Measurements
         }
         table.Commit(translator.Ruleset);
 
-        var (added, removed, listed) = (new List<double>(), new List<double>(), new List<double>());
+        var (added, removed, listed, compared) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
         for (var round = 0; round < 300; round++)
         {
             translator.Apply(Update(endpoints + 1, round % lists));
@@ -49,11 +49,14 @@ public sealed class Measurements
         }
         for (var round = 0; round < 20; round++)
         {
-            listed.Add(Time(() => table.Read(translator.Ruleset.Table)));
+            var actual = table.Read(translator.Ruleset.Table);
+            listed.Add(Time(() => actual = table.Read(translator.Ruleset.Table)));
+            compared.Add(Time(() => translator.Ruleset.Rebase(actual)));
         }
         Print($"{endpoints} endpoints, {rules} rules, {ListsPerProgram} list each: one more", added);
         Print($"{endpoints} endpoints: one less", removed);
         Print($"{endpoints} endpoints: read all back", listed);
+        Print($"{endpoints} endpoints: compare", compared);
 
         EndpointUpdate Update(int number, int list) => new(Id($"{number}"), $"cali{number}", EndpointGate.Open,
             [$"profile/p{list}/ingress"], [$"profile/p{list}/ingress"], [], []);

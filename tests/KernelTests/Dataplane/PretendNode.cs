@@ -21,8 +21,9 @@ internal sealed class PretendNode : IAsyncDisposable
 
     private readonly Dictionary<string, ScratchNamespace> _workloads = [];
 
-    public PretendNode()
+    public PretendNode(TimeSpan? auditInterval = null)
     {
+        Options = Options with { AuditInterval = auditInterval ?? Options.AuditInterval };
         Host = new();
         Host.Inside("ip", "link", "set", "lo", "up");
         Network = new(Host.Broker, Host.File);
@@ -41,17 +42,28 @@ internal sealed class PretendNode : IAsyncDisposable
 
     public Task StartAsync() => Loop.StartAsync(Deadline());
 
-    /// <summary>The process dies and another starts; nothing in the kernel changes meanwhile.</summary>
-    public async Task RestartAsync()
+    /// <summary>The process dies and another starts.</summary>
+    /// <param name="meanwhile">What happens to the kernel in between; null: nothing.</param>
+    public async Task RestartAsync(Func<Task>? meanwhile = null)
     {
         await Loop.DisposeAsync();
         await Wiring.DisposeAsync();
+        await (meanwhile?.Invoke() ?? Task.CompletedTask);
         (Loop, Wiring) = Make();
         await StartAsync();
     }
 
     public void Accept(params Resource[] resources) => Loop.Accept(new(SyncStatus.InSync, 1,
         [.. resources.Select(r => new SyncUpdate(new(r.Kind, r.Metadata.Namespace ?? "", r.Metadata.Name), r))]));
+
+    /// <summary>The same with another MTU.</summary>
+    public async Task<ScratchNamespace> WireAsync(int mtu, string name, params string[] addresses)
+    {
+        var workload = new ScratchNamespace();
+        _workloads.Add(name, workload);
+        await Wiring.WireAsync(Request(name, addresses) with { Mtu = mtu }, Deadline());
+        return workload;
+    }
 
     /// <summary>A workload with a pair, not published.</summary>
     public async Task<ScratchNamespace> WireAsync(string name, params string[] addresses)
@@ -101,18 +113,23 @@ internal sealed class PretendNode : IAsyncDisposable
         },
     };
 
-    public static Resource Pool(string cidr, bool natOutgoing) => new Resource<IpPoolSpec>
+    public static Resource Pool(string cidr, bool natOutgoing, string name = "pool") => new Resource<IpPoolSpec>
     {
         Kind = "IPPool",
-        Metadata = new() { Name = "pool" },
+        Metadata = new() { Name = name },
         Spec = new() { Cidr = cidr, NatOutgoing = natOutgoing },
     };
 
     /// <summary>One echo request, sent by ourselves: a missing program would look like a closed door.</summary>
     public static bool CanPing(ScratchNamespace from, string address)
     {
-        var target = IPAddress.Parse(address);
+        var (plain, link) = address.Split('%') is [var part, var name] ? (part, from.Inside("cat", $"/sys/class/net/{name}/ifindex").Trim()) : (address, "0");
+        var target = IPAddress.Parse(plain);
         var isIpv6 = target.AddressFamily == AddressFamily.InterNetworkV6;
+        if (isIpv6)
+        {
+            target.ScopeId = long.Parse(link, System.Globalization.CultureInfo.InvariantCulture);
+        }
         using var socket = from.Broker.Run(from.File, () =>
             new Socket(target.AddressFamily, SocketType.Raw, isIpv6 ? ProtocolType.IcmpV6 : ProtocolType.Icmp));
         var id = (ushort)Random.Shared.Next(1, ushort.MaxValue);

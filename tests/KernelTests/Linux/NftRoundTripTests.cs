@@ -12,6 +12,55 @@ public class NftRoundTripTests
     private static readonly NftRegister R0 = NftRegister.Word(0);
     private static readonly NftRegister R4 = NftRegister.Word(4);
 
+    private static IEnumerable<TestCaseData> Rules()
+    {
+        TestCaseData In(string chain, params NftExpression[] steps) =>
+            new TestCaseData(chain, steps.ToList()).SetArgDisplayNames(chain, string.Join(' ', steps.Select(s => s.Name)));
+        var (wide, r8) = (NftRegister.Wide(2), NftRegister.Word(8));
+        yield return In("raw", Meta.Load(MetaKey.Mark, r8), Bitwise.Or(r8, 0x10000), Meta.Set(MetaKey.Mark, r8));
+        yield return In("raw", Meta.Load(MetaKey.Length, wide), Compare.NotEqual(wide, NftValue.Native(0)), new NoTrack());
+        yield return In("raw", Fib.ReversePath(R0), Compare.Equal(R0, NftValue.Native(0)), Counter.Named("drop-x"), Verdict.Drop);
+        yield return In("raw", Payload.DestinationIPv6(R4), Lookup.NotIn("set", R4), Verdict.Jump("target"));
+        yield return In("raw", Meta.Load(MetaKey.IncomingName, R4), Lookup.Data("map", R4, R0), new Immediate(R0, NftValue.Native(0)));
+        yield return In("raw", Meta.Load(MetaKey.Mark, R0), Lookup.Verdict("verdicts", R0));
+        yield return In("in", Meta.Load(MetaKey.Mark, R0), new ObjectMapReference("counters", R0), new Counter(7, 8));
+        yield return In("in", Connection.Load(ConntrackKey.State, R0), new ConnectionLimit(3, Over: true), Verdict.Goto("target"));
+        yield return In("in", new Limit(10, TimeSpan.FromSeconds(1)), new Limit(1 << 20, TimeSpan.FromMinutes(1), 100, InBytes: true, Over: true));
+        yield return In("in", new Log("in|1 ", 0, 80), new Log("", 5), new Log("kernel"));
+        yield return In("in", [.. Tcp(), Reject.TcpReset]);
+        yield return In("in", Reject.PortUnreachable);
+        yield return In("in", Payload.DestinationPort(R0), new RangeMatch(R0, NftValue.BigEndian((ushort)0), NftValue.BigEndian((ushort)9), Inverted: true), Verdict.Return);
+        yield return In("pre-nat", [.. IPv4(), new Immediate(R0, NftValue.Native(1)), new Immediate(R4, NftValue.BigEndian((ushort)80)), Nat.Destination(NftFamily.IPv4, R0, R4)]);
+        yield return In("post-nat", [.. IPv6(), new Immediate(R4, new NftValue(new byte[16])), Nat.Source(NftFamily.IPv6, R4, null, NatFlags.Persistent)]);
+        yield return In("post-nat", new Immediate(R0, NftValue.BigEndian((ushort)1)), new Immediate(R4, NftValue.BigEndian((ushort)2)), new Masquerade(NatFlags.FullyRandom, R0, R4));
+    }
+
+    [TestCaseSource(nameof(Rules))]
+    public void A1_a_rule_reads_back_as_what_was_sent_whatever_its_expressions(string chain, List<NftExpression> steps)
+    {
+        using var ns = new ScratchNamespace();
+        using NftSocket nft = ns.OpenNft();
+        using var batch = new NftBatch();
+        batch.AddTable(Table);
+        batch.AddCounter(Table, "drop-x");
+        batch.AddChain(Table, "target");
+        batch.AddSet(Table, NftSet.Of("set", NftDataType.IPv6Address));
+        batch.AddSet(Table, NftSet.Map("map", NftDataType.Mark, NftDataType.LinkName));
+        batch.AddSet(Table, NftSet.VerdictMap("verdicts", NftDataType.Mark));
+        batch.AddSet(Table, NftSet.CounterMap("counters", NftDataType.Mark));
+        batch.AddBaseChain(Table, "raw", NftChainType.Filter, NftHook.Prerouting, -300);
+        batch.AddBaseChain(Table, "in", NftChainType.Filter, NftHook.Input, 0);
+        batch.AddBaseChain(Table, "pre-nat", NftChainType.Nat, NftHook.Prerouting, -100);
+        batch.AddBaseChain(Table, "post-nat", NftChainType.Nat, NftHook.Postrouting, 100);
+        NftRule sent = NftRule.Of([.. steps]);
+        batch.AddRule(Table, chain, sent);
+        nft.Commit(batch);
+        NftTableState read = nft.ReadTable(Table)!;
+        Assert.That(read.Rules.Single().Content, Is.EqualTo(NftRuleContent.Of(sent)));
+        Assert.That(read.Rules.Single().Content, Is.Not.EqualTo(NftRuleContent.Of(NftRule.Of([.. steps.SkipLast(1)]))));
+        Assert.That(read.Sets.Single(s => s.Name == "counters").Matches(NftSet.CounterMap("counters", NftDataType.Mark)), Is.True);
+    }
+
     [Test]
     public void Every_expression_lists_as_its_text()
     {

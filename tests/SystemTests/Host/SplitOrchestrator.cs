@@ -10,11 +10,12 @@ internal sealed class SplitOrchestrator(TestHost host)
     /// <summary>Lets the calico-host started next load the adapter, beside the others.</summary>
     public static void Install(TestHost host)
     {
-        var (from, to) = (Path.Combine(Repository.Root, "artifacts", "bin", "SplitPlugin"), Path.Combine(host.Folder, "plugins"));
+        var (from, to) = (Path.Combine(Repository.Root, "artifacts", "bin", "SplitPlugin"), Path.Combine(host.Folder, "root", "usr", "lib", "calico", "plugins"));
         var built = Directory.GetDirectories(from).OrderByDescending(Directory.GetLastWriteTimeUtc).First();
         CopyFolder(Path.Combine(host.Programs, "plugins"), to);
         CopyFolder(built, Path.Combine(to, "split", "1.0.0"));
-        host.Settings["CALICO_PLUGIN_DIR"] = to;
+        // As it is called inside: the host's folder is under /var/tmp, where others may make entries.
+        host.Settings["CALICO_PLUGIN_DIR"] = "/usr/lib/calico/plugins";
     }
 
     /// <summary>One call.</summary>

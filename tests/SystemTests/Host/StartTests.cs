@@ -151,14 +151,27 @@ public sealed class StartTests
     [Test]
     public async Task An_adapter_built_against_a_newer_contract_or_that_throws_is_named_and_the_rest_works()
     {
-        var plugins = Path.Combine(_host.Folder, "plugins");
+        // Not in the host's folder under /var/tmp: there others may make entries.
+        const string plugins = "/usr/lib/calico/plugins";
         var built = Path.Combine(Repository.Root, "artifacts", "bin");
-        await _host.ShellAsync($"mkdir -p {plugins}/throws/1.0.0 {plugins}/newer/1.0.0; cp -r {_host.Programs}/plugins/cni {plugins}/; cp {Newest(built, "ThrowingPlugin")}/* {plugins}/throws/1.0.0/; cp {Newest(built, "NewerPlugin")}/* {plugins}/newer/1.0.0/; chmod -R go-w {plugins}");
+        await _host.ShellAsync($"mkdir -p {plugins}/throws/1.0.0 {plugins}/newer/1.0.0; cp -r {_host.Programs}/plugins/cni {plugins}/; cp {Newest(built, "ThrowingPlugin")}/* {plugins}/throws/1.0.0/; cp {Newest(built, "NewerPlugin")}/* {plugins}/newer/1.0.0/; mkdir {plugins}/cni/99.0.0 {plugins}/cni/98.0.0; cp {plugins}/throws/1.0.0/* {plugins}/cni/99.0.0/; ln -s /nowhere {plugins}/cni/98.0.0/x.deps.json; ln -s /nowhere {plugins}/dangling; chmod -R go-w {plugins}");
         _host.Settings["CALICO_PLUGIN_DIR"] = plugins;
         await _host.StartCalicoAsync();
         var status = (await _host.CalicoctlAsync("status")).OrThrow().Output;
         Assert.That(status, Does.Contain("contract 1.99").And.Contain("Configure threw"));
+        // C1 and A9: neither a version that throws nor one that cannot be read keeps an older one from being used, nor a bad folder the others.
+        Assert.That(status, Does.Contain("version 99.0.0").And.Contain("version 98.0.0").And.Contain("dangling"));
         Assert.That(await _host.ShellAsync("[ -S /run/calico/cni.sock ] && echo served"), Does.Contain("served"));
+    }
+
+    [Test]
+    public async Task B13_a_fresh_machine_without_adapters_starts_and_says_how_to_get_one()
+    {
+        _host.Settings["CALICO_PLUGIN_DIR"] = "/usr/lib/calico/none";
+        await _host.StartCalicoAsync();
+        var status = (await _host.CalicoctlAsync("status")).OrThrow().Output;
+        Assert.That(status, Does.Contain("no adapter is installed in /usr/lib/calico/none").And.Contain("calico-host plugin install"));
+        await _host.ShellAsync("calicoctl get ippools | grep default-ipv4-ippool");
     }
 
     [TestCase("IP", "not-an-address", "IP")]

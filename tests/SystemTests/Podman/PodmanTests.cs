@@ -125,14 +125,21 @@ public sealed class PodmanTests
     }
 
     [Test]
-    public async Task A_published_port_reaches_the_container()
+    public async Task C10_a_published_port_is_reached_from_outside_and_no_other_is()
     {
         await _podman.RunAsync("web", "blue", "-p 8080:80", "/bin/busybox httpd -f -p 80 -h /www");
-        // The default profile lets members in, not the world: the port is published, and the policy still decides.
-        await _podman.RunAsync("two", "blue");
-        var web = await _podman.AddressAsync("web");
-        var answer = await _podman.Host.ShellAsync($"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | podman exec -i two /bin/busybox nc -w 2 {web} 80");
-        Assert.That(answer, Does.EndWith("hello\n"));
+        await _podman.RunAsync("quiet", "blue", "", "/bin/busybox httpd -f -p 80 -h /www");
+        // The uplink's other end is another machine.
+        async Task<string> AskAsync(string address, int port) => (await CommandResult.RunAsync(["ip", "netns", "exec", _podman.Host.Fabric, "bash", "-c",
+            $"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 3 busybox nc -w 2 {address} {port} || true"])).Output;
+        Assert.That(await AskAsync("198.51.100.11", 8080), Does.EndWith("hello\n"));
+        Assert.That(await _podman.Host.ShellAsync("calicoctl get profile publish.tcp-80 -o yaml"), Does.Contain("- 80"), "what opens it can be read, and edited");
+
+        // Nobody but members comes to what was not published.
+        await CommandResult.RunAsync(["ip", "-n", _podman.Host.Fabric, "route", "add", "10.81.0.0/24", "via", "198.51.100.11"]);
+        Assert.That(await AskAsync(await _podman.AddressAsync("quiet"), 80), Is.Empty);
+        await _podman.PodmanAsync("rm -f -t 0 web");
+        Assert.That(await AskAsync("198.51.100.11", 8080), Is.Empty);
     }
 
     [Test]

@@ -13,6 +13,11 @@ internal sealed class CliRun
 
     internal StoreSettings? Settings { get; private set; }
 
+    /// <summary>What is opened instead of <see cref="Store"/>.</summary>
+    internal Calico.Datastore.Store.IKeyValueStore? Opened { get; init; }
+
+    internal int? Width { get; init; }
+
     internal string HostSocket { get; init; } = "/nonexistent/host.sock";
 
     internal string Output { get; private set; } = "";
@@ -24,20 +29,24 @@ internal sealed class CliRun
         using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter { NewLine = "\n" };
         using var reader = new StringReader(input);
-        var code = await CliApplication.RunAsync(arguments, new CliEnvironment
-        {
-            Output = output,
-            Error = error,
-            Input = reader,
-            Variable = Environment.GetValueOrDefault,
-            OpenStore = settings =>
-            {
-                Settings = settings;
-                return Store;
-            },
-            HostSocket = HostSocket,
-        }, CancellationToken.None);
+        Settings = null;
+        var code = await CliApplication.RunAsync(arguments, EnvironmentOf(output, error, reader), CancellationToken.None);
         (Output, Error) = (output.ToString(), error.ToString());
         return code;
     }
+
+    internal CliEnvironment EnvironmentOf(TextWriter output, TextWriter error, TextReader input) => new()
+    {
+        Output = output,
+        Error = error,
+        Input = input,
+        Variable = Environment.GetValueOrDefault,
+        OpenStore = settings =>
+        {
+            Settings = settings;
+            return Opened ?? Store;
+        },
+        HostSocket = HostSocket,
+        Width = () => Width,
+    };
 }

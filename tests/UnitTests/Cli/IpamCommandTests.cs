@@ -41,7 +41,7 @@ public sealed class IpamCommandTests
 
         Assert.That(await cli.RunAsync("", "ipam", "who", "10.0.0.3"), Is.Zero, cli.Error);
         Assert.That(cli.Output, Is.EqualTo("10.0.0.3 is not assigned. In the datastore no endpoint or tunnel has it. "
-            + "This node was not asked: calico-host does not answer on /nonexistent/host.sock: no such socket.\n"));
+            + "This node was not asked: calico-host is not running: there is no socket /nonexistent/host.sock; start it.\n"));
     }
 
     [Test]
@@ -50,7 +50,7 @@ public sealed class IpamCommandTests
         await using var host = new FakeHost().With("/audit", "[]").Start();
         var cli = Cluster(host.Socket);
 
-        Assert.That(await cli.RunAsync("", "ipam", "check", "--show-problem-ips"), Is.Zero, cli.Output + cli.Error);
+        Assert.That(await cli.RunAsync("", "ipam", "check", "--compat", "--show-problem-ips"), Is.Zero, cli.Output + cli.Error);
         Assert.That(cli.Output, Does.Contain("Found 2 workload IPs.\n").And.Contain("Asking this node's host...\n").And.EndWith("Check complete; found 0 problems.\n"));
     }
 
@@ -60,7 +60,7 @@ public sealed class IpamCommandTests
         await using var host = new FakeHost().With("/audit", """["interface cali9: no endpoint of this node has it"]""").Start();
         var cli = Cluster(host.Socket);
 
-        Assert.That(await cli.RunAsync("", "ipam", "check"), Is.EqualTo(1));
+        Assert.That(await cli.RunAsync("", "ipam", "check", "--compat"), Is.EqualTo(1));
         Assert.That(cli.Output, Does.Contain("  interface cali9: no endpoint of this node has it\n").And.EndWith("Check complete; found 1 problems.\n"));
     }
 
@@ -68,15 +68,15 @@ public sealed class IpamCommandTests
     public async Task Check_without_a_host_checks_the_store()
     {
         var cli = Cluster("/nonexistent/host.sock");
-        Assert.That(await cli.RunAsync("", "ipam", "check"), Is.Zero, cli.Output);
-        Assert.That(cli.Output, Does.Contain("Only the datastore was checked: calico-host does not answer on"));
+        Assert.That(await cli.RunAsync("", "ipam", "check", "--compat"), Is.Zero, cli.Output);
+        Assert.That(cli.Output, Does.Contain("Only the datastore was checked: calico-host is not running: "));
 
         foreach (var endpoint in cli.Store.Snapshot("/calico/resources/v3/projectcalico.org/workloadendpoints/").Select(item => item.Key).ToArray())
         {
             cli.Store.Remove(endpoint);
         }
 
-        Assert.That(await cli.RunAsync("", "ipam", "check", "--show-problem-ips"), Is.EqualTo(1));
+        Assert.That(await cli.RunAsync("", "ipam", "check", "--compat", "--show-problem-ips"), Is.EqualTo(1));
         Assert.That(cli.Output, Does.Contain("  10.0.0.1: bound to cni/w1/eth0, which is not known\n").And.Contain("  10.0.0.2: handle \"h2\" has it and nothing uses it\n")
             .And.Contain("Found 2 IPs that are allocated in IPAM but not actually in use.\n").And.EndWith("Check complete; found 2 problems.\n"));
     }
@@ -88,9 +88,47 @@ public sealed class IpamCommandTests
         cli.Store.Remove("/calico/resources/v3/projectcalico.org/workloadendpoints/default/node1-cni-w1-eth0");
         Endpoint(cli, "default", "node1", "w9", "10.0.0.1");
 
-        Assert.That(await cli.RunAsync("", "ipam", "check", "--show-problem-ips"), Is.EqualTo(1));
+        Assert.That(await cli.RunAsync("", "ipam", "check", "--compat", "--show-problem-ips"), Is.EqualTo(1));
         Assert.That(cli.Output, Does.Contain("  10.0.0.1: bound to cni/w1/eth0, used by WorkloadEndpoint default/node1-cni-w9-eth0 on node node1\n")
             .And.Contain("Found 1 IPs that two have, or another than IPAM says.\n"));
+    }
+
+    [Test]
+    public async Task B6_check_counts_what_a_node_that_is_gone_has_left_whatever_it_is_for()
+    {
+        var cli = Cluster("/nonexistent/host.sock");
+        cli.Store.Remove("/calico/resources/v3/projectcalico.org/nodes/node1");
+
+        Assert.That(await cli.RunAsync("", "ipam", "check"), Is.EqualTo(1));
+        Assert.That(cli.Output, Does.StartWith("1 problem in 1 pool")
+            .And.Contain("  10.0.0.0         handle \"parked.node1\" (reserve) has it on node node1, which does not exist\n"));
+    }
+
+    [Test]
+    public async Task B7_a_release_of_an_address_in_use_is_refused_with_its_owner_unless_it_is_forced()
+    {
+        var cli = Cluster("/nonexistent/host.sock");
+
+        Assert.That(await cli.RunAsync("", "ipam", "release", "--ip=10.0.0.1"), Is.Not.Zero);
+        Assert.That(cli.Error + cli.Output, Does.Contain("10.0.0.1 is in use by WorkloadEndpoint default/node1-cni-w1-eth0 on node node1").And.Contain("--force"));
+        Assert.That(await cli.RunAsync("", "ipam", "who", "10.0.0.1"), Is.Zero);
+        Assert.That(cli.Output, Does.Contain("is assigned to handle 'h1'"));
+
+        Assert.That(await cli.RunAsync("", "ipam", "release", "--ip=10.0.0.1", "--force"), Is.Zero, cli.Error);
+        Assert.That(await cli.RunAsync("", "ipam", "release", "--ip=10.0.0.0"), Is.Zero, cli.Error);
+    }
+
+    [Test]
+    public async Task B7_a_lease_of_a_node_whose_host_runs_is_in_use_although_no_endpoint_shows_it()
+    {
+        var cli = Cluster("/nonexistent/host.sock");
+        cli.Store.Remove("/calico/resources/v3/projectcalico.org/workloadendpoints/default/node1-cni-w1-eth0");
+        cli.Store.Set("/calico/net/v1/heartbeat/node1", "machine1");
+
+        Assert.That(await cli.RunAsync("", "ipam", "release", "--ip=10.0.0.1"), Is.Not.Zero);
+        Assert.That(cli.Error + cli.Output, Does.Contain("adapter cni on node node1, whose host runs (handle \"h1\", Endpoint, bound to cni/w1/eth0)"));
+        cli.Store.Remove("/calico/net/v1/heartbeat/node1");
+        Assert.That(await cli.RunAsync("", "ipam", "release", "--ip=10.0.0.1"), Is.Zero, cli.Error);
     }
 
     /// <summary>One block with an address of ours on node1, one of upstream's that node2 borrows, and one that is parked on purpose.</summary>
@@ -98,6 +136,12 @@ public sealed class IpamCommandTests
     {
         var cli = new CliRun { HostSocket = socket };
         cli.Store.Set("/calico/resources/v3/projectcalico.org/ippools/p", Pool);
+        foreach (var node in (string[])["node1", "node2"])
+        {
+            cli.Store.Set($"/calico/resources/v3/projectcalico.org/nodes/{node}",
+                $$$"""{"kind":"Node","apiVersion":"projectcalico.org/v3","metadata":{"name":"{{{node}}}","uid":"u"},"spec":{}}""");
+        }
+
         cli.Store.Set("/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-30", """
             {"cidr":"10.0.0.0/30","affinity":"host:node1","allocations":[2,0,1,null],"unallocated":[3],"attributes":[
               {"handle_id":"h1","secondary":{"node":"node1","timestamp":"2026-01-02 03:04:05.0000000 +0000 UTC","purpose":"Endpoint","adapter":"cni","bound":"cni/w1/eth0"}},

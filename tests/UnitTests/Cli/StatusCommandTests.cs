@@ -41,13 +41,13 @@ public sealed class StatusCommandTests
 
         Assert.That(await cli.RunAsync("", "status"), Is.Zero, cli.Error);
         Assert.That(cli.Output, Is.EqualTo("""
-            Node node1 is ready
-            version    0.1.0, up 3h12m
-            datastore  embedded, in sync, enforced revision 124, confirmed 0.4s ago
-            endpoints  1 closed, 12 enforced
-            adapters   cni 0.1.0, hello 1.2.0
-            health     all 2 checks are well
-            drops      policy 7, unknown 2
+            node1  READY   calico-host 0.1.0, up 3h12m
+            store       embedded, in sync, revision 124 enforced, confirmed 0.4s ago
+            endpoints   13: 1 closed, 12 enforced
+            addresses   none
+            adapters    cni 0.1.0, hello 1.2.0
+            health      all 2 checks are well
+            drops       9: policy 7, unknown 2   calicoctl drops
 
             """));
     }
@@ -60,16 +60,15 @@ public sealed class StatusCommandTests
 
         Assert.That(await cli.RunAsync("", "status"), Is.EqualTo(1));
         Assert.That(cli.Output, Is.EqualTo("""
-            Node node1 is not ready:
-              host: addresses are being loaded
-              cni: socket: taken
-            version    0.1.0, up 3.3s
-            datastore  etcdv3, waiting for the store, enforced revision 0, confirmed 1m05s ago
-            endpoints  none
-            adapters   none
-            health     1 of 2 checks are not well:
-              cni: socket: taken
-            drops      none
+            node1  NOT READY, 2 reasons   calico-host 0.1.0, up 3.3s
+            store       etcdv3, waiting for the store, revision 0 enforced, confirmed 1m05s ago
+            endpoints   none
+            addresses   none
+            adapters    none
+            health      1 of 2 checks are not well
+            drops       none
+            ! not ready host: addresses are being loaded
+            ! not ready cni: socket: taken
 
             """));
     }
@@ -81,7 +80,7 @@ public sealed class StatusCommandTests
         var cli = new CliRun { HostSocket = host.Socket };
 
         Assert.That(await cli.RunAsync("", "status"), Is.EqualTo(1));
-        Assert.That(cli.Output, Does.Contain("datastore  etcdv3, waiting for the store, enforced revision 0, never confirmed\n"));
+        Assert.That(cli.Output, Does.Contain("store       etcdv3, waiting for the store, revision 0 enforced, never confirmed\n"));
     }
 
     [TestCase(Ready, 0)]
@@ -102,7 +101,7 @@ public sealed class StatusCommandTests
         var cli = new CliRun { HostSocket = host.Socket };
 
         Assert.That(await cli.RunAsync("", "status"), Is.Zero, cli.Error);
-        Assert.That(cli.Output, Does.StartWith("Node old is ready\n").And.Contain("adapters   none\n"));
+        Assert.That(cli.Output, Does.StartWith("old  READY   calico-host 0.0.9").And.Contain("adapters    none\n"));
     }
 
     [Test]
@@ -122,15 +121,15 @@ public sealed class StatusCommandTests
     public async Task Endpoints_are_a_table()
     {
         await using var host = new FakeHost().With("/endpoints", """
-            [{"id":"cni/w1/eth0","instance":"w1","adapter":"cni","network":"blue","hostInterface":"cali1","addresses":["10.0.0.1/32","fd00::1/128"],
+            [{"id":"cni/w1/eth0","name":"web","instance":"w1","adapter":"cni","network":"blue","hostInterface":"cali1","addresses":["10.0.0.1/32","fd00::1/128"],
               "profiles":["p"],"state":"Closed","reason":"no policy yet"}]
             """).Start();
         var cli = new CliRun { HostSocket = host.Socket };
 
         Assert.That(await cli.RunAsync("", "status", "-o", "endpoints"), Is.Zero, cli.Error);
         Assert.That(cli.Output, Is.EqualTo(
-            "ENDPOINT      STATE    INTERFACE   ADDRESSES                 NETWORK   ADAPTER   REASON          \n" +
-            "cni/w1/eth0   Closed   cali1       10.0.0.1/32,fd00::1/128   blue      cni       no policy yet   \n"));
+            "NAME   ENDPOINT      STATE    INTERFACE   ADDRESSES                 NETWORK   ADAPTER   REASON          \n" +
+            "web    cni/w1/eth0   Closed   cali1       10.0.0.1/32,fd00::1/128   blue      cni       no policy yet   \n"));
     }
 
     [Test]
@@ -153,7 +152,7 @@ public sealed class StatusCommandTests
         var cli = new CliRun();
 
         Assert.That(await cli.RunAsync("", "status"), Is.EqualTo(1));
-        Assert.That(cli.Error, Is.EqualTo("calico-host does not answer on /nonexistent/host.sock: no such socket\n"));
+        Assert.That(cli.Error, Is.EqualTo("calico-host is not running: there is no socket /nonexistent/host.sock; start it\n"));
     }
 
     [Test]
@@ -180,7 +179,7 @@ public sealed class StatusCommandTests
 
         Assert.That(await waiting, Is.Zero, cli.Error);
         Assert.That(asked, Is.EqualTo(3));
-        Assert.That(cli.Output, Does.StartWith("Node node1 is ready\n"));
+        Assert.That(cli.Output, Does.StartWith("node1  READY"));
         Assert.That(cli.Error, Is.Empty);
     }
 
@@ -201,7 +200,7 @@ public sealed class StatusCommandTests
         var cli = new CliRun();
 
         Assert.That(await cli.RunAsync("", "status", "--wait", "50ms"), Is.EqualTo(1));
-        Assert.That(cli.Error, Is.EqualTo("not ready after 50ms:\ncalico-host does not answer on /nonexistent/host.sock: no such socket\n"));
+        Assert.That(cli.Error, Is.EqualTo("not ready after 50ms:\ncalico-host is not running: there is no socket /nonexistent/host.sock; start it\n"));
     }
 
     [TestCase("10")]

@@ -21,6 +21,7 @@ internal sealed class CniHarness : IAsyncDisposable
     private readonly ServiceProvider _services;
     private readonly FakeListeners _listeners = new();
     private CniServer? _server;
+    private bool _isBound;
 
     public CniHarness(TimeProvider? time = null)
     {
@@ -61,9 +62,17 @@ internal sealed class CniHarness : IAsyncDisposable
 
     public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
 
+    /// <summary>What the host does before the adapter runs: from now on calls wait in the backlog.</summary>
+    public void Bind()
+    {
+        if (!_isBound)
+            _listeners.Bind(new ListenerSpec(CniServer.ListenerName, Settings.Socket, UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        _isBound = true;
+    }
+
     public async Task StartAsync()
     {
-        _listeners.Bind(new ListenerSpec(CniServer.ListenerName, Settings.Socket, UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        Bind();
         _server = (CniServer)_services.GetRequiredService<IEnumerable<IHostedService>>().Single();
         await _server.StartAsync(CancellationToken.None);
     }
@@ -101,6 +110,15 @@ internal sealed class CniHarness : IAsyncDisposable
                 continue;
             }
         }
+    }
+
+    /// <summary>A call whose caller does not wait for the answer: dispose the result and it has gone.</summary>
+    public async Task<IDisposable> SendAsync(string verb, string input, string containerId = "c1", ShimRole role = ShimRole.Network)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(Settings.Socket));
+        await socket.SendAsync(new ShimRequest(role, false, Variables(verb, containerId, "eth0", "/run/netns/n1", ""), Encoding.UTF8.GetBytes(input)).ToFrame());
+        return socket;
     }
 
     public Task<ShimReply> CallAsync(string verb, string input, string containerId = "c1", string interfaceName = "eth0", string netns = "/run/netns/n1",

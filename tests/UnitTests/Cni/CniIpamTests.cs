@@ -63,6 +63,33 @@ public sealed class CniIpamTests
     }
 
     [Test]
+    public async Task A12_a_container_whose_handle_reads_like_anothers_keeps_its_address()
+    {
+        const string Of = """{"cniVersion":"1.1.0","name":"NAME","type":"macvlan","ipam":{"type":"calico-ipam"},"cni.dev/valid-attachments":[{"containerID":"b.c","ifname":"eth0"}]}""";
+        var (a, ab, none) = (Of.Replace("NAME", "a", StringComparison.Ordinal), Of.Replace("NAME", "a.b", StringComparison.Ordinal), Of.Replace("NAME", "other", StringComparison.Ordinal));
+        var first = await _cni.CallAsync("ADD", a, containerId: "b.c", role: ShimRole.Ipam);
+        var second = await _cni.CallAsync("ADD", ab, containerId: "c", role: ShimRole.Ipam);
+        Assert.That(AddressIn(second), Is.Not.EqualTo(AddressIn(first)));
+
+        await _cni.CallAsync("DEL", ab, containerId: "c", role: ShimRole.Ipam);
+        // Before version 3 a handle was the container's id alone.
+        await _cni.CallAsync("DEL", none, containerId: "a.b.c", role: ShimRole.Ipam);
+        await _cni.CallAsync("GC", a, containerId: "", role: ShimRole.Ipam);
+        Assert.That(_cni.Node.Leases.Select(l => l.Owner), Is.EqualTo(new[] { "a" }));
+        await _cni.CallAsync("DEL", a, containerId: "b.c", role: ShimRole.Ipam);
+        Assert.That(_cni.Node.Leases, Is.Empty);
+    }
+
+    [Test]
+    public void A12_no_two_containers_have_handles_that_differ_by_case_or_not_at_all()
+    {
+        string[] names = ["a", "A", "a.b", "A.b", "a.B", "b", "B", "b.c", "a_b", "a-b", "Web", "web", "a."];
+        var handles = names.SelectMany(n => names.Select(c => Calico.Plugins.Cni.EndpointPlanner.HandleOf(n, c).ToLowerInvariant())).ToList();
+        Assert.That(handles, Is.Unique);
+        Assert.That(Calico.Plugins.Cni.EndpointPlanner.HandleOf("k8s-pod-network", "0a1b"), Is.EqualTo("k8s-pod-network.0a1b"));
+    }
+
+    [Test]
     public async Task An_explicit_address_comes_whole()
     {
         var reply = await _cni.CallAsync("ADD", Ours, args: "IP=10.65.0.77", role: ShimRole.Ipam);

@@ -131,14 +131,41 @@ public sealed class CniServerTests
     }
 
     [Test]
-    public async Task A_pods_second_interface_name_means_the_same_endpoint()
+    public async Task B8_a_pods_second_interface_is_refused_by_name_and_takes_nothing_from_the_first()
     {
         var first = await _cni.CallAsync("ADD", Ours, args: Pod);
         var second = await _cni.CallAsync("ADD", Ours, interfaceName: "net1", args: Pod);
 
+        Assert.That(second.ExitCode, Is.EqualTo(1), Text(second));
+        Assert.That(Text(second), Does.Contain("prod.web has eth0").And.Contain("net1").And.Contain("CNI_IFNAME").And.Contain("\"code\":4"));
+        // The runtime takes a failed interface away again, and asks after it.
+        Assert.That((await _cni.CallAsync("DEL", Ours, interfaceName: "net1", args: Pod)).ExitCode, Is.Zero);
+        var endpoint = _cni.Node.Endpoints.Single();
+        Assert.That(endpoint.Attachment.PeerInterface, Is.EqualTo("eth0"));
+        Assert.That(Text(await _cni.CallAsync("ADD", Ours, args: Pod)), Is.EqualTo(Text(first)), "eth0 is as it was");
+        Assert.That((await _cni.CallAsync("DEL", Ours, args: Pod)).ExitCode, Is.Zero);
+        Assert.That(_cni.Node.Endpoints, Is.Empty);
+    }
+
+    [Test]
+    public async Task B8_a_second_interface_of_a_delegated_network_takes_no_address_of_the_delegate()
+    {
+        _cni.Delegate = _ => new DelegateOutcome(0, Encoding.UTF8.GetBytes(HostLocalAnswer));
+        await _cni.CallAsync("ADD", HostLocal, args: Pod);
+        var second = await _cni.CallAsync("ADD", HostLocal, interfaceName: "net1", args: Pod);
+        Assert.That(second.ExitCode, Is.EqualTo(1), Text(second));
+        Assert.That(_cni.DelegatesRun, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task B8_a_pods_new_sandbox_may_call_its_interface_by_another_name()
+    {
+        await _cni.CallAsync("ADD", Ours, containerId: "x", args: Pod);
+        var second = await _cni.CallAsync("ADD", Ours, containerId: "y", interfaceName: "net1", args: Pod);
         Assert.That(second.ExitCode, Is.Zero, Text(second));
-        Assert.That(_cni.Node.Endpoints.Single().Spec.Id.Endpoint, Is.EqualTo("eth0"));
-        Assert.That(AddressIn(second), Is.EqualTo(AddressIn(first)));
+        Assert.That((await _cni.CallAsync("ADD", Ours, containerId: "y", args: Pod)).ExitCode, Is.EqualTo(1), "and then has that one");
+        Assert.That((await _cni.CallAsync("DEL", Ours, containerId: "y", interfaceName: "net1", args: Pod)).ExitCode, Is.Zero);
+        Assert.That(_cni.Node.Endpoints, Is.Empty);
     }
 
     [TestCase("/run/netns/n1")]
@@ -385,8 +412,20 @@ public sealed class CniServerTests
             return new DelegateOutcome(0, Encoding.UTF8.GetBytes(HostLocalAnswer));
         };
         await slow.StartAsync();
-        AssertError(await slow.CallAsync("ADD", HostLocal), CniCode.TryAgainLater, "not done within 60 s");
+        AssertError(await slow.CallAsync("ADD", HostLocal), CniCode.TryAgainLater, "not done within 25 s");
         Assert.That(slow.Node.Endpoints, Is.Empty);
+    }
+
+    [Test]
+    public async Task C10_published_ports_are_let_in_by_a_profile_behind_the_networks()
+    {
+        var published = Ours[..^1] + ""","runtimeConfig":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"},{"hostPort":53,"containerPort":53,"protocol":"udp"},{"hostPort":8081,"containerPort":80}]}}""";
+        Assert.That((await _cni.CallAsync("ADD", published)).ExitCode, Is.Zero);
+        Assert.That(_cni.Node.Endpoints.Single().Spec.Profiles.Last(), Is.EqualTo("publish.tcp-80.udp-53"));
+        Assert.That(_cni.Node.Endpoints.Single().Spec.Profiles, Has.Length.EqualTo(2));
+        Assert.That(_cni.Node.MadeProfiles["publish.tcp-80.udp-53"].OpenPorts.Select(p => (p.Protocol, p.ContainerPort)),
+            Is.EqualTo(new[] { (ProtocolType.Tcp, 80), (ProtocolType.Udp, 53) }));
+        AssertError(await _cni.CallAsync("ADD", Ours[..^1] + ""","runtimeConfig":{"portMappings":[{"hostPort":1,"containerPort":70000}]}}""", containerId: "c2"), CniCode.InvalidConfiguration, "containerPort");
     }
 
     [Test]

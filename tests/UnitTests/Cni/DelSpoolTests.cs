@@ -45,6 +45,53 @@ public sealed class DelSpoolTests
     }
 
     [Test]
+    public async Task B1_a_del_that_is_cut_by_a_time_of_its_own_is_kept_and_neither_server_nor_sweep_end([Values] bool cancelled)
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        await using var cni = new CniHarness(time);
+        Spool(cni, "c1");
+        Spool(cni, "c2");
+        Exception cut = cancelled ? new OperationCanceledException() : new InvalidOperationException("a defect");
+        for (var i = 0; i < 6; i++)
+            cni.Node.Faults.FailAt("network.disconnect", cut);
+        await cni.StartAsync();
+        Assert.That((await cni.CallAsync("ADD", Ours.Replace("net1", "net2", StringComparison.Ordinal), containerId: "c3")).ExitCode, Is.Zero, "calls are served");
+        Assert.That(cni.Lifetime.Reports["spool"], Is.EqualTo((false, "2 DELs of the time without a host are not done yet; the log says why")));
+
+        // Sweeps go on, whatever the former ones met.
+        for (var i = 0; i < 1000 && !cni.Lifetime.Reports["spool"].Ok; i++)
+        {
+            time.Advance(cni.Settings.SpoolInterval);
+            await Task.Delay(10);
+        }
+
+        Assert.That(Files(cni), Is.Empty);
+        Assert.That(cni.Lifetime.Reports["spool"].Ok, Is.True);
+        await cni.StopAsync();
+    }
+
+    [TestCase(0, TestName = "C1_a_spool_file_of_any_bytes_is_set_aside_or_done")]
+    public async Task Garbage(int _)
+    {
+        await using var cni = new CniHarness();
+        Spool(cni, "c1");
+        var path = Path.Combine(cni.Settings.SpoolDir, Files(cni).Single()!);
+        var whole = await File.ReadAllBytesAsync(path);
+        var seed = Environment.TickCount;
+        TestContext.Out.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        for (var round = 0; round < 1500; round++)
+        {
+            var bytes = (byte[])whole.Clone();
+            for (var i = random.Next(1, 8); i > 0; i--)
+                bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            await File.WriteAllBytesAsync(path, random.Next(3) == 0 ? bytes[..random.Next(bytes.Length)] : bytes);
+            Assert.That(await cni.Get<DelSpool>().DrainAsync(default), Is.Zero, "nothing of it is tried for ever");
+            File.Delete(path + ".broken");
+        }
+    }
+
+    [Test]
     public async Task A_file_that_is_no_request_is_set_aside_and_the_rest_is_done()
     {
         await using var cni = new CniHarness();
@@ -81,6 +128,18 @@ public sealed class DelSpoolTests
         Assert.That(long1.Length, Is.LessThan(128));
         Assert.That(SpoolName.Of(ShimRole.Network, "../../etc/x", "eth0"), Does.Not.Contain('/'));
         Assert.That(SpoolName.Of(ShimRole.Network, "ab", "c"), Is.Not.EqualTo(SpoolName.Of(ShimRole.Network, "a", "bc")));
+    }
+
+    [Test]
+    public void B5_ids_that_differ_a_little_wait_in_files_of_their_own()
+    {
+        string[] ids = ["a.b", "a_b", "a-b", "A.b", "a%b", "a@b", "a", "b"];
+        var names = ids.SelectMany(id => ids.Select(link => (id, link))).SelectMany(p => new[]
+        {
+            SpoolName.Of(ShimRole.Network, p.id, p.link), SpoolName.Of(ShimRole.Ipam, p.id, p.link),
+        });
+        Assert.That(names, Is.Unique);
+        Assert.That(SpoolName.Of(ShimRole.Network, new string('é', 20), "eth0"), Does.Match("^[ -~]+$"));
     }
 
     private static void Spool(CniHarness cni, string containerId, ShimRole role = ShimRole.Network)

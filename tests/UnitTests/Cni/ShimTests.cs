@@ -298,8 +298,61 @@ public sealed class ShimTests
         Assert.That(await add, Is.EqualTo((0, "{}")));
     }
 
+    [Test]
+    public async Task B5_a_host_that_does_not_answer_is_given_up_and_a_del_is_kept_for_it([Values] bool backlogIsFull)
+    {
+        var path = Path.Combine(_folder.FullName, "stopped.sock");
+        using var listening = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listening.Bind(new UnixDomainSocketEndPoint(path));
+        // As a process under SIGSTOP: the kernel takes connections for it until its backlog is full.
+        listening.Listen(backlogIsFull ? 0 : 16);
+        using var first = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await first.ConnectAsync(new UnixDomainSocketEndPoint(path));
+        var spool = Path.Combine(_folder.FullName, "spool");
+        var started = Stopwatch.GetTimestamp();
+        var add = RunAsync("calico", path, "ADD", Ours, "c1", timeout: "2");
+        var status = RunAsync("calico", path, "STATUS", Ours, "", timeout: "2");
+        var del = RunAsync("calico", path, "DEL", Ours, "c1", spool: spool, timeout: "2");
+        await Task.WhenAll(add, status, del);
+
+        Assert.That(Stopwatch.GetElapsedTime(started), Is.InRange(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(6)));
+        Assert.That((await add).Output, Does.Contain("\"code\":11").And.Contain("did not answer within 2 s"));
+        Assert.That((await status).Output, Does.Contain("\"code\":50"));
+        Assert.That(await del, Is.EqualTo((0, "")));
+        Assert.That(Directory.GetFiles(spool), Has.Length.EqualTo(1));
+    }
+
+    [Test]
+    public async Task B5_a_delegate_that_does_not_end_is_killed_in_time()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "hangs"), "#!/bin/sh\nexec sleep 60\n");
+        File.SetUnixFileMode(Path.Combine(_folder.FullName, "hangs"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        await using var cni = new CniHarness();
+        await cni.StartAsync();
+        var started = Stopwatch.GetTimestamp();
+        var add = await RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "hangs", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net", timeout: "3");
+
+        Assert.That(Stopwatch.GetElapsedTime(started), Is.LessThan(TimeSpan.FromSeconds(8)));
+        Assert.That(add.ExitCode, Is.EqualTo(1));
+        Assert.That(add.Output, Does.Contain("was killed"));
+        Assert.That(cni.Node.Endpoints, Is.Empty);
+    }
+
+    [Test]
+    public async Task C7_who_runs_the_binary_by_hand_is_told_what_it_is()
+    {
+        var start = new ProcessStartInfo(Path.Combine(_folder.FullName, "calico")) { RedirectStandardError = true, RedirectStandardOutput = true };
+        start.Environment.Clear();
+        using var process = Process.Start(start)!;
+        var (error, output) = (await process.StandardError.ReadToEndAsync(), await process.StandardOutput.ReadToEndAsync());
+        await process.WaitForExitAsync();
+
+        Assert.That((process.ExitCode, output), Is.EqualTo((0, "")));
+        Assert.That(error, Does.Contain("Calico CNI plugin").And.Contain("0.1.0").And.Contain("1.1.0"));
+    }
+
     private async Task<(int ExitCode, string Output)> RunAsync(string name, string socket, string verb, string input, string containerId,
-        string netns = "", string spool = "", string arguments = "", params string[] tracer)
+        string netns = "", string spool = "", string arguments = "", string timeout = "", params string[] tracer)
     {
         string[] command = [.. tracer, Path.Combine(_folder.FullName, name), .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
         var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true };
@@ -309,6 +362,7 @@ public sealed class ShimTests
         start.Environment["CNI_PATH"] = $"{HostLocalFolder}:{_folder.FullName}";
         start.Environment["CALICO_CNI_SOCKET"] = socket;
         start.Environment["CALICO_SPOOL_DIR"] = spool;
+        start.Environment["CALICO_CNI_TIMEOUT"] = timeout;
         using var process = Process.Start(start)!;
         await process.GiveAsync(input);
         var output = await process.StandardOutput.ReadToEndAsync();

@@ -42,6 +42,26 @@ public sealed class RulesetTests
     }
 
     [Test]
+    public void A8_two_sequences_of_lists_whose_numbers_collide_have_a_program_each()
+    {
+        // Found by search: the SHA-256 digests of these two begin with the same 32 bits.
+        var (one, other) = ("profile/p26507/ingress", "profile/p27805/ingress");
+        var translator = Translator();
+        foreach (var list in new[] { one, other })
+        {
+            translator.Apply(new RuleListUpdate(List(list, RuleMatch.Any)));
+        }
+        translator.Apply(Endpoint("a", [one]));
+        translator.Apply(Endpoint("b", [other]));
+        Assert.That(Chain(translator, "program/95622cf6")[0], Is.EqualTo($"jump list/{one}"));
+        Assert.That(Chain(translator, "program/95622cf7")[0], Is.EqualTo($"jump list/{other}"));
+        translator.Apply(new EndpointRemove(new("cni", "a", "eth0")));
+        translator.Apply(Endpoint("c", [other]));
+        Assert.That(translator.Ruleset.Chains, Does.Not.ContainKey("program/95622cf6"));
+        Assert.That(Chain(translator, "program/95622cf7")[0], Is.EqualTo($"jump list/{other}"), "it keeps its number");
+    }
+
+    [Test]
     public void Rule_is_rendered_once_a_family_only_where_addresses_are_asked()
     {
         var translator = Translator();

@@ -10,7 +10,6 @@ namespace Calico.UnitTests.Host;
 [TestFixture]
 public sealed class ConnectTransactionTests
 {
-    private static readonly IPNetwork Foreign = IPNetwork.Parse("198.18.77.9/32");
 
     private HostUnderTest _host = null!;
 
@@ -203,7 +202,7 @@ public sealed class ConnectTransactionTests
         Assert.That(_host.Kernel.Published, Is.EquivalentTo(standing.Select(a => a.Id)));
         var leases = await _host.Ipam.ListAsync(null, CancellationToken.None);
         Assert.That(leases.Select(l => (l.BoundTo, l.Address)),
-            Is.EquivalentTo(standing.Where(a => !a.Addresses.Contains(Foreign)).Select(a => ((WorkloadEndpointId?)a.Id, a.Addresses.Single().BaseAddress))));
+            Is.EquivalentTo(standing.Where(a => !a.Addresses.Contains(ForeignOf(a.Id.Workload))).Select(a => ((WorkloadEndpointId?)a.Id, a.Addresses.Single().BaseAddress))));
         foreach (var attachment in standing)
         {
             await _host.Network.DisconnectAsync(attachment.Id, attachment.Instance, CancellationToken.None);
@@ -211,6 +210,9 @@ public sealed class ConnectTransactionTests
 
         Assert.That(await _host.LeftAsync(), Is.Empty);
     }
+
+    // Another IPAM, too, gives an address to one container at a time.
+    private static IPNetwork ForeignOf(string name) => IPNetwork.Parse($"198.18.77.{name[^1] % 100}/32");
 
     private static WorkloadEndpointId Id(string name) => new("cni", name, "eth0");
 
@@ -225,7 +227,7 @@ public sealed class ConnectTransactionTests
             Instance = life ?? name,
             Profiles = ["net"],
             Claim = isForeign ? null : new() { Handle = $"net.{life ?? name}", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 },
-            Unmanaged = isForeign ? [Foreign] : ImmutableArray<IPNetwork>.Empty,
+            Unmanaged = isForeign ? [ForeignOf(name)] : ImmutableArray<IPNetwork>.Empty,
         }, Placement.In(place, "eth0"), ct);
     }
 }

@@ -82,6 +82,19 @@ internal sealed class FakeKernelSide : IKernelSide
 
     public bool LinkExists(string hostInterface) => _links.ContainsKey(hostInterface);
 
+    /// <summary>The path tells what the number does not: two namespaces that had the same one after each other.</summary>
+    public bool LivesIn(EndpointRecord record, NetworkNamespace? place) =>
+        _links.TryGetValue(record.HostInterface, out var wired) && (place is null || wired.NamespacePath == place.ToString());
+
+    public async Task ResizeAsync(EndpointRecord record, CancellationToken ct)
+    {
+        await ReachAsync("resize", ct);
+        _links[record.HostInterface] = record;
+    }
+
+    /// <summary>As it was wired, or resized.</summary>
+    public int MtuOf(string hostInterface) => _links[hostInterface].Mtu;
+
     public Task<EndpointStats> StatsAsync(EndpointRecord record, CancellationToken ct) =>
         Task.FromResult(new EndpointStats(0, 0, 0, 0, ImmutableSortedDictionary<string, long>.Empty));
 

@@ -216,8 +216,15 @@ public sealed class HostProfilesTests
             Is.EqualTo(new[] { (SyncStatus.Resync, false), (SyncStatus.Resync, true) }));
     }
 
+    [Test]
+    public async Task C10_a_profile_of_ports_lets_in_to_them_and_says_nothing_else()
+    {
+        await _host.Profiles.EnsureAsync("net", Open with { OpenPorts = [new(System.Net.Sockets.ProtocolType.Udp, null, 0, 0, 53), new(System.Net.Sockets.ProtocolType.Tcp, null, 0, 0, 80)] }, CancellationToken.None);
+        Assert.That(Stored(), Does.EndWith(""""spec":{"ingress":[{"action":"Allow","protocol":"TCP","destination":{"ports":[80]}},{"action":"Allow","protocol":"UDP","destination":{"ports":[53]}}]}}""""));
+    }
+
     private HostProfiles Restarted(DatastoreView lastKnown, Action<SyncBatch>? enforce = null) =>
-        new(_host.Log, _host.Store, lastKnown, new(), enforce ?? (_ => { }), TimeProvider.System, NullLogger<HostProfiles>.Instance);
+        new(_host.Log, _host.Store, new(lastKnown, enforce ?? (_ => { })), new(), TimeSpan.MaxValue, TimeProvider.System, NullLogger<HostProfiles>.Instance);
 
     private string Stored() => Encoding.UTF8.GetString(_host.Store.Snapshot(Key).Single().Value.Span);
 }

@@ -95,7 +95,7 @@ public sealed class NamespaceGroupTests
 
     private async Task<Attachment> ConnectAsync(EndpointSpec spec)
     {
-        using var place = _host.CreateNamespace();
+        using var place = spec.NamespaceGroup.Length == 0 ? _host.CreateNamespace() : _host.OpenNamespace(spec.NamespaceGroup);
         return await _host.Network.ConnectAsync(spec, Placement.In(place, spec.Id.Endpoint), CancellationToken.None);
     }
 }

@@ -29,23 +29,23 @@ public sealed class NodeFactsTests
     [Test]
     public async Task Another_machine_is_refused_the_name_of_a_node()
     {
-        await Registration().RunAsync(CancellationToken.None);
-        var refusal = (await Assert.ThrowsAsync<CalicoException>(() => Registration("machine-b").RunAsync(CancellationToken.None)))!;
+        await Registration().RunAsync(isStart: true, CancellationToken.None);
+        var refusal = (await Assert.ThrowsAsync<CalicoException>(() => Registration("machine-b").RunAsync(isStart: true, CancellationToken.None)))!;
         Assert.That((refusal.Problem, refusal.Path), Is.EqualTo((Problem.AlreadyExists, "NODENAME")));
         Assert.That(Text(NodeKey), Does.Contain("machine-a"));
-        await Registration().RunAsync(CancellationToken.None);
+        await Registration().RunAsync(isStart: true, CancellationToken.None);
     }
 
     [Test]
     public async Task First_pools_are_made_only_where_there_is_none()
     {
-        await Registration(with: s => s.NoDefaultPools = true).RunAsync(CancellationToken.None);
+        await Registration(with: s => s.NoDefaultPools = true).RunAsync(isStart: true, CancellationToken.None);
         Assert.That(_store.Snapshot(Resources + "ippools/"), Is.Empty);
-        await Registration().RunAsync(CancellationToken.None);
+        await Registration().RunAsync(isStart: true, CancellationToken.None);
         Assert.That(_store.Snapshot(Resources + "ippools/").Select(k => k.Key), Is.EqualTo(new[] { Resources + "ippools/default-ipv4-ippool" }));
         _store.Remove(Resources + "ippools/default-ipv4-ippool");
         _store.Set(Resources + "ippools/own", """{"kind":"IPPool","metadata":{"name":"own"},"spec":{"cidr":"10.0.0.0/16"}}""");
-        await Registration().RunAsync(CancellationToken.None);
+        await Registration().RunAsync(isStart: true, CancellationToken.None);
         Assert.That(_store.Snapshot(Resources + "ippools/"), Has.Length.EqualTo(1), "a person's choice");
     }
 
@@ -54,7 +54,7 @@ public sealed class NodeFactsTests
     {
         _store.Set(NodeKey, """{"kind":"Node","metadata":{"name":"node1"},"spec":{}}""");
         _store.InterfereOnce(NodeKey, text => text.Replace("\"name\":\"node1\"", "\"name\":\"node1\",\"labels\":{\"rack\":\"r1\"}", StringComparison.Ordinal));
-        await Registration().RunAsync(CancellationToken.None);
+        await Registration().RunAsync(isStart: true, CancellationToken.None);
         Assert.That(Text(NodeKey), Does.Contain("machine-a").And.Contain("\"rack\":\"r1\""));
     }
 
@@ -71,7 +71,7 @@ public sealed class NodeFactsTests
 
     [TestCase(true, true, "")]
     [TestCase(false, true, "dataplane: not in sync with the datastore yet")]
-    [TestCase(true, false, "datastore: locked for a migration (ClusterInformation.spec.datastoreReady is false)")]
+    [TestCase(true, false, "datastore: locked for a migration (ClusterInformation.spec.datastoreReady is false), or without ClusterInformation")]
     public void A_node_can_connect_only_in_sync_and_with_a_datastore_that_is_not_locked(bool isInSync, bool isReady, string reason)
     {
         var view = new DatastoreView("node1", TimeProvider.System);
@@ -96,12 +96,12 @@ public sealed class NodeFactsTests
     }
 
     private static string[] Names(InMemoryNodeLog log) =>
-        [.. new PolicySnapshot(log, NullLogger<PolicySnapshot>.Instance).Read()!.Updates.Select(u => u.Key.Name).Order(StringComparer.Ordinal)];
+        [.. new PolicySnapshot(log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance).Read()!.Updates.Select(u => u.Key.Name).Order(StringComparer.Ordinal)];
 
     /// <summary>A process that hears these batches and ends.</summary>
     private static async Task FollowAsync(InMemoryNodeLog log, params SyncBatch[] batches)
     {
-        var snapshot = new PolicySnapshot(log, NullLogger<PolicySnapshot>.Instance);
+        var snapshot = new PolicySnapshot(log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance);
         foreach (var batch in batches)
         {
             snapshot.Accept(batch);

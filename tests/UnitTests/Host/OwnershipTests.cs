@@ -71,7 +71,7 @@ public sealed class OwnershipTests
             gate.Open();
         }
 
-        return new(name, _host.Connector, gate);
+        return new(name, _host.Connector, gate, _host.View);
     }
 
     private async Task DoAsync(AdapterWorkloads adapter, string what, CancellationToken ct)

@@ -25,7 +25,7 @@ public sealed class PluginCommandsTests
         }
 
         _output.Clear();
-        _work = Directory.CreateTempSubdirectory("calico-install-").FullName;
+        _work = PluginPackage.MakeTrustedFolder();
     }
 
     [TearDown]
@@ -58,7 +58,7 @@ public sealed class PluginCommandsTests
         var source = PluginPackage.WriteFolder(Path.Combine(_work, "publish"), "Plugins.Hello", (1, 0));
         Commands.Install(PluginPackage.WritePackage(Path.Combine(_work, "1.nupkg"), "Calico.Plugins.Hello", "1.0.0", source));
         Commands.Install(PluginPackage.WritePackage(Path.Combine(_work, "2.nupkg"), "Calico.Plugins.Hello", "1.1.0", source));
-        Assert.That(Installed().Select(p => (p.Name, p.Version)), Is.EqualTo(new[] { ("hello", "1.1.0") }));
+        Assert.That(Installed().Select(p => (p.Name, p.Version)), Is.EqualTo(new[] { ("hello", "1.1.0"), ("hello", "1.0.0") }));
         Assert.That(Directory.GetDirectories(Path.Combine(Root, "hello")), Has.Length.EqualTo(2));
         Assert.That(Refused(Path.Combine(_work, "2.nupkg")), Is.EqualTo(Problem.AlreadyExists));
     }
@@ -150,7 +150,7 @@ public sealed class PluginCommandsTests
         Assert.That(_output.ToString(), Does.Match("hello +1.0.0 ").And.Match("newer .*contract 1.99"));
     }
 
-    private List<PluginFolder> Installed() => PluginFolder.Scan(Root, (name, problem) => Assert.Fail($"{name}: {problem}"));
+    private List<PluginFolder> Installed() => PluginFolder.Scan(Root, (name, _, problem) => Assert.Fail($"{name}: {problem}"));
 
     private Problem Refused(string source) => Assert.Throws<CalicoException>(() => Commands.Install(source))!.Problem;
 }

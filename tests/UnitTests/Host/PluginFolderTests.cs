@@ -19,7 +19,7 @@ public sealed class PluginFolderTests
         }
 
         _problems.Clear();
-        _root = Directory.CreateTempSubdirectory("calico-plugins-").FullName;
+        _root = PluginPackage.MakeTrustedFolder();
     }
 
     [TearDown]
@@ -39,7 +39,7 @@ public sealed class PluginFolderTests
         Adapter("newer", "2.0.0", (1, 99));
         Directory.CreateDirectory(Path.Combine(_root, "empty"));
         var found = Scan();
-        Assert.That(found.Select(p => (p.Name, p.Version)), Is.EqualTo(new[] { ("good", "1.10.0") }));
+        Assert.That(found.Select(p => (p.Name, p.Version)), Is.EqualTo(new[] { ("good", "1.10.0"), ("good", "1.9.0") }), "the newest first, the older for when it cannot be loaded");
         Assert.That(_problems.Keys, Is.EquivalentTo(new[] { "empty", "newer" }));
         Assert.That(_problems["empty"], Does.Contain("no version folder"));
     }
@@ -95,12 +95,12 @@ public sealed class PluginFolderTests
 
     [Test]
     public void A_root_that_is_not_there_has_no_adapters() =>
-        Assert.That(PluginFolder.Scan(Path.Combine(_root, "none"), (_, _) => Assert.Fail("a problem")), Is.Empty);
+        Assert.That(PluginFolder.Scan(Path.Combine(_root, "none"), (_, _, _) => Assert.Fail("a problem")), Is.Empty);
 
     private DirectoryInfo Adapter(string name, string version, (int, int)? contract = null) =>
         new(PluginPackage.WriteFolder(Path.Combine(_root, name, version), name, contract ?? (1, 0)));
 
-    private List<PluginFolder> Scan() => PluginFolder.Scan(_root, (name, problem) => _problems[name] = problem);
+    private List<PluginFolder> Scan() => PluginFolder.Scan(_root, (name, version, problem) => _problems[version is null || version == "2.0.0" ? name : $"{name}/{version}"] = problem);
 
     private static string RefusalOf(string name, string folder)
     {

@@ -7,6 +7,17 @@ namespace Calico.UnitTests.Host;
 /// <summary>Adapters to install: assemblies with nothing in them but the contract they say they were built against.</summary>
 internal static class PluginPackage
 {
+    /// <summary>A folder to which nobody but root has a way to write; not under /tmp, whose sticky bit is not enough.</summary>
+    public static string MakeTrustedFolder() =>
+        Directory.CreateDirectory($"/run/calico-unit-{Guid.NewGuid():N}", UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+
+    /// <summary>Gives a file or folder, with all in it, to another user.</summary>
+    public static void GiveAway(string path, int user = 12345)
+    {
+        using var chown = System.Diagnostics.Process.Start("chown", ["-R", "-h", $"{user}", path]);
+        chown.WaitForExit();
+    }
+
     /// <summary>A folder as <c>dotnet publish</c> makes it.</summary>
     /// <param name="folder">Made if it is not there.</param>
     /// <param name="assembly">Name of the main assembly.</param>
@@ -15,7 +26,7 @@ internal static class PluginPackage
     {
         Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         WriteAssembly(Path.Combine(folder, assembly + ".dll"), assembly, contract);
-        File.WriteAllText(Path.Combine(folder, assembly + ".deps.json"), "{}");
+        File.WriteAllText(Path.Combine(folder, assembly + ".deps.json"), Dependencies(assembly));
         foreach (var file in Directory.GetFiles(folder))
         {
             File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
@@ -23,6 +34,12 @@ internal static class PluginPackage
 
         return folder;
     }
+
+    /// <summary>As the SDK writes it for an assembly that needs nothing.</summary>
+    public static string Dependencies(string assembly) => """
+        {"runtimeTarget":{"name":".NETCoreApp,Version=v10.0","signature":""},"targets":{".NETCoreApp,Version=v10.0":{"NAME/1.0.0":{"runtime":{"NAME.dll":{}}}}},
+        "libraries":{"NAME/1.0.0":{"type":"project","serviceable":false,"sha512":""}}}
+        """.Replace("NAME", assembly, StringComparison.Ordinal);
 
     /// <summary>A package with a folder's files under <c>plugin/</c>, and other entries as they are named.</summary>
     public static string WritePackage(string path, string id, string version, string folder, params string[] more)

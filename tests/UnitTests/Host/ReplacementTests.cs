@@ -115,7 +115,7 @@ public sealed class ReplacementTests
 
     private async Task<Attachment> ConnectAsync(EndpointSpec spec, CancellationToken ct = default)
     {
-        using var place = _host.CreateNamespace();
+        using var place = spec.NamespaceGroup.Length == 0 ? _host.CreateNamespace() : _host.OpenNamespace(spec.NamespaceGroup);
         return await _host.Network.ConnectAsync(spec, Placement.In(place, "eth0"), ct);
     }
 }

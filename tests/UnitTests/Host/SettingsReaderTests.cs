@@ -18,6 +18,18 @@ public sealed class SettingsReaderTests
     public void DeleteFolder() => Directory.Delete(_folder, recursive: true);
 
     [Test]
+    public void C3_a_password_is_a_secret_from_the_setting_on()
+    {
+        var settings = new SettingsReader(name => name == "ETCD_PASSWORD" ? "s3cr3tCanary" : null, new Dictionary<string, string>()).ReadHost();
+
+        Assert.That(settings.EtcdPassword!.Reveal(), Is.EqualTo("s3cr3tCanary"));
+        foreach (var (property, _) in SettingsReader.Describe())
+        {
+            Assert.That($"{property.GetValue(settings)}", Does.Not.Contain("Canary"), property.Name);
+        }
+    }
+
+    [Test]
     public void The_environment_is_before_the_file_and_the_file_before_the_default()
     {
         var file = File("""
@@ -33,10 +45,10 @@ public sealed class SettingsReaderTests
     }
 
     [Test]
-    public void Upstreams_names_work_with_our_prefix_too_and_the_bare_name_is_first()
+    public void Upstreams_names_work_with_our_prefix_too_which_is_first_as_in_calicoctl()
     {
         Assert.That(Reader(NoFile, ("CALICO_NODENAME", "b")).ReadHost().NodeName, Is.EqualTo("b"));
-        Assert.That(Reader(NoFile, ("CALICO_NODENAME", "b"), ("NODENAME", "a")).ReadHost().NodeName, Is.EqualTo("a"));
+        Assert.That(Reader(NoFile, ("CALICO_NODENAME", "b"), ("NODENAME", "a")).ReadHost().NodeName, Is.EqualTo("b"));
     }
 
     [Test]
@@ -76,7 +88,7 @@ public sealed class SettingsReaderTests
     public void An_adapters_settings_are_its_own_and_the_host_does_not_mind_them()
     {
         var reader = Reader(File("plugins: {hello: {greeting: hi, times: 3, pause: 00:00:02}}"), ("CALICO_HELLO_TIMES", "4"));
-        Assert.That(reader.ReadHost().DatastoreType, Is.EqualTo("embedded"));
+        Assert.That(reader.ReadHost().IsEmbedded(), Is.True);
         var settings = reader.ReadPlugin<HelloSettings>("hello");
         Assert.That((settings.Greeting, settings.Times, settings.Pause, settings.Loud), Is.EqualTo(("hi", 4, TimeSpan.FromSeconds(2), false)));
         var error = Assert.Throws<CalicoException>(() => Reader(NoFile, ("CALICO_HELLO_LOUD", "very")).ReadPlugin<HelloSettings>("hello"));
@@ -106,6 +118,107 @@ public sealed class SettingsReaderTests
         Assert.That(SettingsReader.Describe().Select(s => s.Setting.Path), Is.Unique);
         Assert.That(typeof(HostSettings).GetProperties(), Has.Length.EqualTo(SettingsReader.Describe().Count()));
     });
+
+    [TestCase("", "", true)]
+    [TestCase("", "http://a:2379", false)]
+    [TestCase("etcdv3", "http://a:2379", false)]
+    [TestCase("embedded", "http://a:2379", true)]
+    public async Task B12_the_host_means_the_datastore_that_calicoctl_means(string type, string endpoints, bool embedded)
+    {
+        (string, string)[] variables = [("DATASTORE_TYPE", type), ("ETCD_ENDPOINTS", endpoints)];
+        Assert.That(Reader(NoFile, variables).ReadHost().IsEmbedded(), Is.EqualTo(embedded));
+        Assert.That((await CalicoctlAsync(variables)).Embedded, Is.EqualTo(embedded));
+    }
+
+    [Test]
+    public async Task B12_where_both_names_are_set_the_host_and_calicoctl_take_the_same()
+    {
+        (string Name, string Value)[] variables = [("ETCD_ENDPOINTS", "http://a:2379"), ("CALICO_ETCD_ENDPOINTS", "http://b:2379")];
+        Assert.That(Reader(NoFile, variables).ReadHost().EtcdEndpoints, Is.EqualTo("http://b:2379"));
+        Assert.That((await CalicoctlAsync(variables)).Endpoints, Is.EqualTo(new[] { "http://b:2379" }));
+    }
+
+    [TestCase("FELIX_DEVICEROUTEPROTOCOL", "2", "5 to 255")]
+    [TestCase("FELIX_DEVICEROUTEPROTOCOL", "0", "5 to 255")]
+    [TestCase("FELIX_DEVICEROUTEPROTOCOL", "336", "5 to 255")]
+    [TestCase("FELIX_DEVICEROUTEPROTOCOL", "-1", "5 to 255")]
+    [TestCase("CALICO_MTU", "67", "68 to 65535")]
+    [TestCase("CALICO_MTU", "65536", "68 to 65535")]
+    [TestCase("CALICO_MTU", "-1", "68 to 65535")]
+    [TestCase("CALICO_IPV4POOL_BLOCK_SIZE", "13", "20 to 32")]
+    [TestCase("CALICO_IPV4POOL_BLOCK_SIZE", "33", "20 to 32")]
+    [TestCase("CALICO_IPV4POOL_CIDR", "10.65.0.1/16", "IPv4 CIDR")]
+    [TestCase("CALICO_IPV4POOL_CIDR", "fd00::/64", "IPv4 CIDR")]
+    [TestCase("CALICO_IPV4POOL_CIDR", "10.65.0.0/28", "holds a block")]
+    [TestCase("CALICO_IPV6POOL_CIDR", "10.65.0.0/16", "IPv6 CIDR")]
+    [TestCase("FELIX_INTERFACEPREFIX", "calico", "1 to 4")]
+    [TestCase("FELIX_INTERFACEPREFIX", "c/", "1 to 4")]
+    [TestCase("FELIX_NFTABLESMARKMASK", "0x1", "at least two bits")]
+    [TestCase("FELIX_NFTABLESMARKMASK", " 0xff", "at least two bits")]
+    [TestCase("CALICO_STORE_LISTEN", "0.0.0.0:2379", "loopback")]
+    [TestCase("IP", "fd00::1", "IPv4 address")]
+    [TestCase("IP", "192.0.2.1/33", "IPv4 address")]
+    [TestCase("IP6", "192.0.2.1", "IPv6 address")]
+    [TestCase("NODENAME", "Not_Valid", "a-z")]
+    [TestCase("CALICO_DATA_DIR", "var/lib", "absolute path")]
+    [TestCase("DATASTORE_TYPE", "etcdv3", "ETCD_ENDPOINTS is not set")]
+    [TestCase("ETCD_CERT_FILE", "/cert", "ETCD_KEY_FILE is not set")]
+    public void B12_a_setting_out_of_range_is_refused_with_the_range(string variable, string value, string says)
+    {
+        var error = Assert.Throws<CalicoException>(() => Reader(NoFile, (variable, value)).ReadHost());
+        Assert.That(error!.Message, Does.Contain(says).And.Contain(variable.Replace("DATASTORE_TYPE", "ETCD_ENDPOINTS", StringComparison.Ordinal)
+            .Replace("ETCD_CERT", "ETCD_KEY", StringComparison.Ordinal)));
+    }
+
+    [Test]
+    public void B12_all_that_is_wrong_is_said_at_once()
+    {
+        var error = Assert.Throws<CalicoException>(() => Reader(File("dataplane: {mtu: 1, routeProtocol: 300}\nnope: 1"), ("NODENAME", "A"), ("NO_DEFAULT_POOLS", "x")).ReadHost());
+        Assert.That(error!.Message.Split('\n')[1..].Select(l => l.Trim().Split(' ')[0]), Is.EquivalentTo(new[] { "dataplane.mtu", "dataplane.routeProtocol", "NODENAME", "NO_DEFAULT_POOLS", "the" }));
+        Assert.That(error.Message, Does.StartWith("5 settings cannot be used:").And.Contain("nope"));
+    }
+
+    [Test]
+    public void C1_any_text_of_a_settings_file_is_read_or_refused()
+    {
+        const string Whole = "datastore: {type: embedded, etcd: {endpoints: ['http://a:2379']}}\nnode:\n  name: a\n  ipv4: &x autodetect\nlog: {level: *x}\n";
+        var seed = Environment.TickCount;
+        TestContext.Out.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        const string Bits = "&*!|>%@`{}[],:-?#'\"\\\t\n \0\u00ff\ufeff<<0.e9~";
+        for (var round = 0; round < 3000; round++)
+        {
+            var text = new System.Text.StringBuilder(Whole);
+            for (var i = random.Next(1, 12); i > 0; i--)
+            {
+                text.Insert(random.Next(text.Length), Bits[random.Next(Bits.Length)]);
+            }
+
+            try
+            {
+                Reader(File(text.ToString())).ReadHost();
+            }
+            catch (CalicoException)
+            {
+                // Said; anything else ends the program with a stack trace.
+            }
+        }
+
+        Assert.Throws<CalicoException>(() => File("a: &a {b: *a}"));
+    }
+
+    /// <summary>What calicoctl makes of the same environment.</summary>
+    private static async Task<Calico.Cli.Connection.StoreSettings> CalicoctlAsync((string Name, string Value)[] variables)
+    {
+        var run = new Cli.CliRun();
+        foreach (var (name, value) in variables)
+        {
+            run.Environment[name] = value;
+        }
+
+        await run.RunAsync("", "get", "profiles");
+        return run.Settings!;
+    }
 
     private static SettingsReader Reader(IReadOnlyDictionary<string, string> file, params (string Name, string Value)[] environment) =>
         new(name => environment.FirstOrDefault(e => e.Name == name).Value, file);

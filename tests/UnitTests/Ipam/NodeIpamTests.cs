@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Net;
 using System.Text;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Ipam;
 using Calico.TestKit.Store;
@@ -330,6 +331,72 @@ public sealed class NodeIpamTests
         await Task.WhenAll(claims.Where((_, i) => i != 5));
         Assert.That(cluster.Allocations(), Has.Count.EqualTo(10));
         Assert.That(cluster.Disagreements(), Is.Empty);
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task A10_a_claim_that_finds_its_block_gone_gives_out_no_address_that_is_in_use_here(bool ofAll)
+    {
+        var cluster = Create().Pool("10.0.0.0/28", 28).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
+        var held = (await ipam.ClaimAsync("cni", Claim("a"), Endpoint("a"), null, default))[0];
+        foreach (var key in cluster.Store.Snapshot(ofAll ? "/calico/ipam/" : "/calico/ipam/v2/assignment/"))
+        {
+            cluster.Store.Remove(key.Key);
+        }
+
+        var next = (await ipam.ClaimAsync("cni", Claim("b"), Endpoint("b"), null, default))[0];
+
+        Assert.That(next.Address, Is.Not.EqualTo(held.Address));
+        Assert.That(cluster.Allocations().Values, Is.EquivalentTo(new[] { "a", "b" }));
+        Assert.That(cluster.Disagreements(), Is.Empty);
+    }
+
+    [Test]
+    public async Task A10_a_block_that_the_watch_shows_without_a_lease_is_mended_before_anything_else()
+    {
+        var cluster = Create().Pool("10.0.0.0/28", 28).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
+        await ipam.LoadAsync(default);
+        var held = (await ipam.ClaimAsync("cni", Claim("a"), Endpoint("a"), null, default))[0];
+        var (cidr, seen) = Seen(cluster);
+        Assert.That(ipam.Observe(cidr, seen), Is.False, "all is there");
+        await cluster.Client.ReleaseAsync([new(held.Address)], default);
+        await cluster.Client.AssignAsync(new(Ip("10.0.0.9"), "n", "other"), default);
+
+        var (_, without) = Seen(cluster);
+        Assert.That(ipam.Observe(cidr, without), Is.True);
+        Assert.That(ipam.IsSettled, Is.False);
+        await ipam.MaintainAsync(default);
+
+        Assert.That(ipam.IsSettled, Is.True);
+        Assert.That(cluster.Allocations()[held.Address.ToString()], Is.EqualTo("a"));
+        Assert.That(ipam.Observe(cidr, without), Is.False, "a state before the lease was taken again says nothing");
+        Assert.That(ipam.Observe(cidr, null), Is.True, "a deleted block");
+    }
+
+    [Test]
+    public async Task B7_a_live_address_that_a_person_freed_is_taken_again()
+    {
+        var cluster = Create().Pool("10.0.0.0/28", 28).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
+        await ipam.LoadAsync(default);
+        var held = (await ipam.ClaimAsync("cni", Claim("a"), Endpoint("a"), null, default))[0];
+        await cluster.Client.ReleaseAsync([new(held.Address)], default);
+        Assert.That(cluster.Allocations(), Is.Empty);
+
+        ipam.Observe("10.0.0.0/28", cluster.Blocks().IsEmpty ? null : Seen(cluster).Spec);
+        await ipam.MaintainAsync(default);
+
+        Assert.That(cluster.Allocations()[held.Address.ToString()], Is.EqualTo("a"));
+        Assert.That((await ipam.ListAsync(null, null, default)).Single().Sequence, Is.EqualTo(held.Sequence), "for its adapter it is the same lease");
+        Assert.That(await ipam.ReleaseAsync("cni", held, default), Is.EqualTo(ReleaseOutcome.Deferred));
+    }
+
+    private static (string Cidr, IpamBlockSpec Spec) Seen(IpamCluster cluster)
+    {
+        var spec = ResourceJson.Read<IpamBlockSpec>(cluster.Store.Snapshot("/calico/ipam/v2/assignment/").Single().Value.Span);
+        return (spec.Cidr, spec);
     }
 
     private static (int Commits, int Reads, int Lists) Counts(IpamCluster cluster) =>

@@ -192,6 +192,33 @@ public sealed class EmbeddedEngineTests : IAsyncDisposable
         Assert.That((await RefusalAsync(_folder.Options())).Problem, Is.EqualTo(Problem.Refused), "it is machine-b's now");
     }
 
+    [TestCase("endpoints/cni/c1/eth0", false)]
+    [TestCase("ipam/lease/10.0.0.1", false)]
+    [TestCase("ipam/parked/10.0.0.1", true)]
+    [TestCase("endpoints0", true)]
+    public async Task A11_a_file_with_what_others_know_by_the_old_name_is_not_adopted_under_a_new_one(string key, bool isAdopted)
+    {
+        var engine = await OpenAsync();
+        await engine.Log.CommitAsync([new(key, new byte[] { 1 })], default);
+        await engine.DisposeAsync();
+        var renamed = _folder.Options() with { NodeName = "node-b", Adopt = true, BoundToName = ["endpoints/", "ipam/lease/"] };
+
+        if (isAdopted)
+        {
+            await (await OpenAsync(renamed)).DisposeAsync();
+            return;
+        }
+
+        var error = await RefusalAsync(renamed);
+        Assert.That(error.Problem, Is.EqualTo(Problem.Refused));
+        Assert.That(error.Message, Does.Contain("node-a").And.Contain("node-b").And.Contain("stop its workloads"));
+        await (await OpenAsync(renamed with { NodeName = "node-a", MachineId = "machine-b" })).DisposeAsync();
+        var back = await OpenAsync(renamed with { NodeName = "node-a", MachineId = "machine-b", Adopt = false });
+        await back.Log.CommitAsync([new(key, null)], default);
+        await back.DisposeAsync();
+        await (await OpenAsync(renamed)).DisposeAsync();
+    }
+
     [Test]
     public async Task A_newer_versions_file_is_refused()
     {

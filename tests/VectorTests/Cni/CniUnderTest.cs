@@ -28,7 +28,7 @@ internal sealed class CniUnderTest : IDelegateRunner, IDisposable
         _spool = new DelSpool(Settings, del, release, TimeProvider.System, NullLogger<DelSpool>.Instance);
         var add = new AddVerb(Node.Network, Node.Dataplane, Node.Namespaces, Node.Profiles, lookup, planner, new PoolFamilies(Node.Ipam), _spool, TimeProvider.System, NullLogger<AddVerb>.Instance);
         _dispatcher = new CniDispatcher(Settings, add, del, new CheckVerb(Node.Network, lookup), new GcVerb(Node.Network, TimeProvider.System),
-            new StatusVerb(Settings, Node.Status), new IpamVerbs(Node.Ipam, release, planner, new PoolFamilies(Node.Ipam), _spool), TimeProvider.System, NullLogger<CniDispatcher>.Instance);
+            new StatusVerb(Settings, Node.Status, new PoolFamilies(Node.Ipam)), new IpamVerbs(Node.Ipam, release, planner, new PoolFamilies(Node.Ipam), _spool), TimeProvider.System, NullLogger<CniDispatcher>.Instance);
     }
 
     public FakeNode Node { get; } = new("cni");
@@ -49,7 +49,7 @@ internal sealed class CniUnderTest : IDelegateRunner, IDisposable
         foreach (var (name, value) in environment)
             variables[name] = value;
         var request = new ShimRequest(ipam ? ShimRole.Ipam : ShimRole.Network, false, [.. variables], Encoding.UTF8.GetBytes(configuration.ToJsonString()));
-        var reply = _dispatcher.HandleAsync(request, null, this, CancellationToken.None).GetAwaiter().GetResult();
+        var reply = _dispatcher.HandleAsync(request, null, this, CancellationToken.None).GetAwaiter().GetResult().Reply;
         return (reply.ExitCode, Encoding.UTF8.GetString(reply.Output.Span));
     }
 

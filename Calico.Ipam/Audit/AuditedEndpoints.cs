@@ -2,21 +2,22 @@ using System.Collections.Immutable;
 using System.Net;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
-using Calico.Ipam;
 
-namespace Calico.Cli.Commands.Ipam;
+namespace Calico.Ipam;
 
 /// <summary>Who uses addresses, by the store: workload endpoints and tunnels, those of every node.</summary>
-internal static class AuditedEndpoints
+public static class AuditedEndpoints
 {
-    internal static async Task<ImmutableArray<AuditedEndpoint>> OfWorkloadsAsync(ResourceClient client, CancellationToken ct) =>
+    /// <summary>Workload endpoints.</summary>
+    public static async Task<ImmutableArray<AuditedEndpoint>> OfWorkloadsAsync(ResourceClient client, CancellationToken ct) =>
         [.. (await client.ListAsync("WorkloadEndpoint", "", ct)).Items.OfType<Resource<WorkloadEndpointSpec>>().Select(endpoint => new AuditedEndpoint(
             $"WorkloadEndpoint {endpoint.Metadata.Namespace}/{endpoint.Metadata.Name} on node {endpoint.Spec.Node}",
             endpoint.Spec.Node ?? "",
             Parse(endpoint.Spec.IpNetworks ?? []),
-            IdOf(endpoint)))];
+            EndpointIdentity.Of(endpoint)))];
 
-    internal static async Task<ImmutableArray<AuditedEndpoint>> OfTunnelsAsync(ResourceClient client, CancellationToken ct) =>
+    /// <summary>The nodes' own tunnels.</summary>
+    public static async Task<ImmutableArray<AuditedEndpoint>> OfTunnelsAsync(ResourceClient client, CancellationToken ct) =>
         [.. (await client.ListAsync("Node", "", ct)).Items.OfType<Resource<NodeSpec>>().Select(node => new AuditedEndpoint(
             $"tunnel of node {node.Metadata.Name}",
             node.Metadata.Name,
@@ -26,11 +27,7 @@ internal static class AuditedEndpoints
                 node.Spec.Wireguard?.InterfaceIpv4Address, node.Spec.Wireguard?.InterfaceIpv6Address,
             ])))];
 
-    // As the host that wrote it names it: a pod by its namespace and name.
-    private static WorkloadEndpointId IdOf(Resource<WorkloadEndpointSpec> endpoint) => new(endpoint.Spec.Orchestrator ?? "",
-        endpoint.Spec.Workload ?? $"{endpoint.Metadata.Namespace}.{endpoint.Spec.Pod}", endpoint.Spec.Endpoint ?? "");
-
-    // One address may serve two kinds of tunnel; that is one user.
-    private static ImmutableArray<IPAddress> Parse(IEnumerable<string?> texts) =>
+    /// <summary>Addresses, each once: one may serve two kinds of tunnel. What is no address is left out.</summary>
+    public static ImmutableArray<IPAddress> Parse(IEnumerable<string?> texts) =>
         [.. texts.Select(text => text is { Length: > 0 } && AddressText.TryParse(text, out var address, out _) ? address : null).OfType<IPAddress>().Distinct()];
 }

@@ -1,0 +1,45 @@
+using System.Collections.Immutable;
+using Calico.Linux;
+using Calico.Linux.Netlink;
+using Calico.Linux.Nftables;
+
+namespace Calico.Dataplane;
+
+/// <summary>What the kernel must have for our rules, and what is lost without it; asked when it refused them.</summary>
+/// <remarks>A kernel without an expression answers ENOENT, as it does for a chain that is not there, and names neither. So each is asked for
+/// alone, in a table that the same transaction takes away again.</remarks>
+internal static class KernelNeeds
+{
+    private static readonly NftRegister Word = NftRegister.Word(0);
+
+    public static readonly ImmutableArray<(NftExpression Expression, string Option, string Purpose)> Expressions =
+    [
+        (Fib.ReversePath(Word), "CONFIG_NFT_FIB_INET (nft_fib_inet)", "workloads could send with anybody's address"),
+        (Connection.Load(ConntrackKey.State, Word), "CONFIG_NFT_CT (nft_ct)", "answers could not be told from questions"),
+        (Meta.Load(MetaKey.Mark, Word), "CONFIG_NF_TABLES_INET", "nothing can be dispatched by interface"),
+    ];
+
+    /// <summary>Those that the kernel has not, in words; empty: all are there.</summary>
+    public static ImmutableArray<string> FindMissing(NftSocket socket, ImmutableArray<(NftExpression Expression, string Option, string Purpose)> needs)
+    {
+        var missing = ImmutableArray.CreateBuilder<string>();
+        foreach (var (expression, option, purpose) in needs)
+        {
+            var table = new NftTable(NftFamily.Inet, "calico-asks");
+            using var batch = new NftBatch();
+            batch.AddTable(table);
+            batch.AddBaseChain(table, "asks", NftChainType.Filter, NftHook.Prerouting, 0);
+            batch.AddRule(table, "asks", expression);
+            batch.DeleteTable(table);
+            try
+            {
+                socket.Commit(batch);
+            }
+            catch (NetlinkException e) when (e.Errno is Errno.NoEntry or Errno.NotSupported)
+            {
+                missing.Add($"this kernel has no nftables expression '{expression.Name}', {option}; without it {purpose}, so nothing is enforced and no workload is connected");
+            }
+        }
+        return missing.ToImmutable();
+    }
+}

@@ -1,0 +1,89 @@
+namespace Calico.Dataplane.Reconciliation;
+
+/// <summary>Host sides of pairs as they were wired, and as they should be until they are unwired.</summary>
+/// <remarks>A link is known by its index from the moment it was wired (or found under its name, or by its alias, after a restart) until the
+/// kernel tells that it is gone: in between the index is nobody else's, whatever the link is called. Safe from any thread. Who mends a link
+/// does so inside <see cref="With"/>, so that none that is on its way out is mended.</remarks>
+internal sealed class KeptLinks
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, KeptLink> _byName = new(StringComparer.Ordinal);
+    private readonly Dictionary<int, KeptLink> _byIndex = [];
+
+    public IReadOnlyList<KeptLink> All
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _byName.Values];
+            }
+        }
+    }
+
+    /// <summary>The link is to stay as it is told; replaces what was told of that name.</summary>
+    public void Add(KeptLink link)
+    {
+        lock (_gate)
+        {
+            Take(link.Name);
+            _byName[link.Name] = link;
+            _byIndex[link.Index] = link;
+        }
+    }
+
+    public KeptLink? Find(string name)
+    {
+        lock (_gate)
+        {
+            return _byName.GetValueOrDefault(name);
+        }
+    }
+
+    public KeptLink? Find(int index)
+    {
+        lock (_gate)
+        {
+            return _byIndex.GetValueOrDefault(index);
+        }
+    }
+
+    /// <summary>The link is on its way out, or gone; when this returns nobody mends it any more.</summary>
+    public KeptLink? Take(string name)
+    {
+        lock (_gate)
+        {
+            if (_byName.Remove(name, out var link))
+            {
+                _byIndex.Remove(link.Index);
+            }
+            return link;
+        }
+    }
+
+    /// <summary>The kernel told that it is gone.</summary>
+    public KeptLink? Take(int index)
+    {
+        lock (_gate)
+        {
+            return _byIndex.TryGetValue(index, out var link) ? Take(link.Name) : null;
+        }
+    }
+
+    /// <summary>Does something with a link that stays kept meanwhile.</summary>
+    public T? With<T>(int index, Func<KeptLink, T?> work) where T : class
+    {
+        lock (_gate)
+        {
+            return _byIndex.TryGetValue(index, out var link) ? work(link) : null;
+        }
+    }
+}
+
+/// <summary>What of a host side is written at its wiring and kept; the rest is the same for all of them.</summary>
+/// <param name="Name">With our prefix; policy goes by it.</param>
+/// <param name="Index">Which link it is.</param>
+/// <param name="Alias">Its name first, so that a restarted process knows it under another one; then its endpoint, for people.</param>
+/// <param name="Mtu">Bytes.</param>
+/// <param name="HasIpv6">The workload has an IPv6 address, and its gateway is here.</param>
+internal sealed record KeptLink(string Name, int Index, string Alias, int Mtu, bool HasIpv6);

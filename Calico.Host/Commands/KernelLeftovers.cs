@@ -1,0 +1,70 @@
+using Calico.Dataplane;
+using Calico.Linux;
+using Calico.Linux.Netlink;
+using Calico.Linux.Nftables;
+using Calico.Linux.Route;
+
+namespace Calico.Host.Commands;
+
+/// <summary>By what makes each ours: the interfaces' prefix, the routes' protocol number, the table's family and name.</summary>
+public sealed class KernelLeftovers : IKernelLeftovers
+{
+    private static readonly NftTable Table = new(NftFamily.Inet, new DataplaneOptions { NodeName = "" }.TableName);
+
+    public IReadOnlyList<string> Interfaces(string prefix) => Ask(() =>
+    {
+        using var socket = RouteSocket.Open();
+        return socket.ListLinks().Select(l => l.Name).Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal).ToList();
+    });
+
+    public IReadOnlyList<string> Remove(string prefix, int routeProtocol, bool dryRun) => Ask(() =>
+    {
+        var said = new List<string>();
+        var verb = dryRun ? "would remove" : "removed";
+        using var route = RouteSocket.Open();
+        // First what leads to workloads, then what guards them.
+        foreach (var link in route.ListLinks().Where(l => l.Name.StartsWith(prefix, StringComparison.Ordinal)))
+        {
+            said.Add($"{verb} interface {link.Name}");
+            if (!dryRun)
+            {
+                route.Execute(b => b.DeleteLink(link.Index), Errno.NoDevice);
+            }
+        }
+
+        foreach (var entry in route.ListRoutes(new() { Protocol = new((byte)routeProtocol) }))
+        {
+            said.Add($"{verb} route {entry}");
+            if (!dryRun)
+            {
+                route.Execute(b => b.DeleteRoute(entry), Errno.NoProcess);
+            }
+        }
+
+        using var nft = NftSocket.Open();
+        if (nft.ListTables().Contains(Table))
+        {
+            said.Add($"{verb} nftables table {Table}");
+            if (!dryRun)
+            {
+                var batch = new NftBatch();
+                batch.DestroyTable(Table);
+                nft.Commit(batch);
+            }
+        }
+
+        return said;
+    });
+
+    private static List<string> Ask(Func<List<string>> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception e) when (e is NetlinkException or NftCommitException)
+        {
+            throw new CalicoException(Problem.Refused, $"the kernel refused: {e.Message}", null, e);
+        }
+    }
+}

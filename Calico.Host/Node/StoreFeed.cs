@@ -1,0 +1,43 @@
+using Calico.Datastore.Sync;
+
+namespace Calico.Host.Node;
+
+/// <summary>The one way of what stands in the store to the host's view and to the dataplane.</summary>
+/// <remarks>Sync tells everything, in order. The host may tell a single thing ahead of it, so that a workload does not wait for the way
+/// round; what sync has told of it meanwhile is newer and is not told over. Safe from any thread.</remarks>
+/// <param name="view">Holds what sync told.</param>
+/// <param name="next">The dataplane; called under a lock, so it returns at once.</param>
+public sealed class StoreFeed(DatastoreView view, Action<SyncBatch> next)
+{
+    private readonly Lock _order = new();
+
+    public DatastoreView View => view;
+
+    /// <summary>What sync tells.</summary>
+    public void Accept(SyncBatch batch)
+    {
+        lock (_order)
+        {
+            view.Accept(batch);
+            next(batch);
+        }
+    }
+
+    /// <summary>Tells the dataplane alone, unless sync has told this or something newer.</summary>
+    /// <param name="update">What stands, or will as soon as the store answers.</param>
+    /// <param name="seen">What the view had of the key when this was decided.</param>
+    /// <param name="revision">Of the store when it stood so; 0: the store was not asked, then any word of sync since counts as newer.</param>
+    public void Ahead(SyncUpdate update, SyncUpdate? seen, long revision)
+    {
+        lock (_order)
+        {
+            var sync = view.Sync;
+            var isTold = revision > 0 ? sync.Status == SyncStatus.InSync && sync.Revision >= revision : !ReferenceEquals(view.Find(update.Key), seen);
+            if (!isTold)
+            {
+                // "Resync" adds a state and says nothing about the rest: whether all is known only sync itself says.
+                next(new(SyncStatus.Resync, sync.Revision, [update]));
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using System.Collections.Immutable;
+using Calico.Cli.Input;
+using Calico.Cli.Output;
+using Calico.Datastore.Resources;
+
+namespace Calico.Cli.Endpoints;
+
+/// <summary>Workload endpoints for people: by name, with their state. Of this machine's endpoints the host says it; of others the store
+/// only tells whether their profiles are there.</summary>
+internal sealed class EndpointTable(CliEnvironment environment, ResourceClient client)
+{
+    internal async Task WriteAsync(ImmutableArray<Resource> items, bool withNamespace, CancellationToken ct)
+    {
+        var host = await HostView.ReadAsync(environment, ct);
+        var profiles = (await client.ListAsync("Profile", "", ct)).Items.Select(profile => profile.Metadata.Name).ToHashSet(StringComparer.Ordinal);
+        string[] headings = ["NAME", "ID", "NODE", "ADDRESS", "PROFILES", "INTERFACE", "STATE", "AGE"];
+        var table = new TextTable(withNamespace ? ["NAMESPACE", .. headings] : headings);
+        foreach (var endpoint in items.OfType<Resource<WorkloadEndpointSpec>>())
+        {
+            var spec = endpoint.Spec;
+            string[] cells =
+            [
+                (EndpointName.Told(endpoint) ?? EndpointName.ShortId(endpoint)) + (spec.Endpoint is null or "" or "eth0" ? "" : $":{spec.Endpoint}"),
+                EndpointName.ShortId(endpoint), spec.Node ?? "", string.Join(',', (spec.IpNetworks ?? []).Select(Bare)), string.Join(',', spec.Profiles ?? []),
+                spec.InterfaceName ?? "", State(endpoint, host, profiles),
+                endpoint.Metadata.CreationTimestamp is { } since ? Duration.Format(Math.Max(0, Math.Floor((environment.Time.GetUtcNow() - since).TotalSeconds))) : "",
+            ];
+            table.Add(withNamespace ? [endpoint.Metadata.Namespace ?? "", .. cells] : cells);
+        }
+
+        table.Write(environment.Output, environment.Width);
+        environment.Output.WriteLine();
+    }
+
+    private static string State(Resource<WorkloadEndpointSpec> endpoint, HostView host, HashSet<string> profiles)
+    {
+        if (endpoint.Spec.Profiles?.FirstOrDefault(profile => !profiles.Contains(profile)) is { } missing)
+        {
+            return $"profile {missing} is gone";
+        }
+
+        return host.StateOf(endpoint) switch
+        {
+            { State: "ProfileUnusable" } unusable => unusable.Reason,
+            { Reason.Length: > 0 } known => $"{known.State.ToLowerInvariant()}: {known.Reason}",
+            { } known => known.State.ToLowerInvariant(),
+            null when host.Node.Length > 0 && endpoint.Spec.Node == host.Node => "not here",
+            null => "-",
+        };
+    }
+
+    private static string Bare(string network) => network.Split('/')[0];
+}

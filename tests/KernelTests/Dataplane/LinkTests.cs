@@ -1,0 +1,234 @@
+using Calico.Datastore.Resources;
+using Calico.Felix;
+using Calico.KernelTests.Linux;
+using NUnit.Framework;
+using static Calico.KernelTests.Dataplane.PretendNode;
+
+namespace Calico.KernelTests.Dataplane;
+
+/// <summary>Host sides that others change.</summary>
+public sealed class LinkTests
+{
+    private const string A = "10.65.0.2";
+    private const string B = "10.65.0.3";
+    private const string A6 = "fd00:65::2";
+    private const string B6 = "fd00:65::3";
+
+    private static readonly Rule AllowAll = new() { Action = "Allow" };
+
+    private static LocalEndpoint[] Endpoints =>
+    [
+        Endpoint("a", A + "/32", "open") with { Addresses = [System.Net.IPNetwork.Parse(A + "/32"), System.Net.IPNetwork.Parse(A6 + "/128")] },
+        Endpoint("b", B + "/32", "open") with { Addresses = [System.Net.IPNetwork.Parse(B + "/32"), System.Net.IPNetwork.Parse(B6 + "/128")] },
+    ];
+
+    private static async Task<(PretendNode Node, ScratchNamespace A, ScratchNamespace B)> TwoAsync()
+    {
+        var node = new PretendNode();
+        await node.StartAsync();
+        node.Accept(Profile("open", AllowAll));
+        var (a, b) = (await node.WireAsync("a", A + "/32", A6 + "/128"), await node.WireAsync("b", B + "/32", B6 + "/128"));
+        await Task.WhenAll(Endpoints.Select(e => node.Loop.PublishAsync(e, Deadline())));
+        await EventuallyAsync(() => CanPing(a, B) && CanPing(a, B6), "both families");
+        return (node, a, b);
+    }
+
+    [TestCase("ip link set calia down", "ip link set calia up")]
+    [TestCase("ip link set calia down")]
+    [TestCase("ip -6 addr del fe80::ecee:eeff:feee:eeee/64 dev calia")]
+    [TestCase("sysctl -qw net.ipv6.conf.calia.disable_ipv6=1")]
+    [TestCase("ip link add br0 type bridge", "ip link set br0 up", "ip link set calia master br0")]
+    public async Task B3_a_host_side_that_lost_its_way_is_reached_in_both_families_again(params string[] commands)
+    {
+        var (node, a, b) = await TwoAsync();
+        await using var _ = node;
+        foreach (var command in commands)
+        {
+            Run(node, command);
+        }
+        // A bridge would carry its packets under the bridge's name.
+        await EventuallyAsync(() => node.Host.Ip("link", "show", "calia")[0]!["master"] is null, "it to be nobody's port");
+        await EventuallyAsync(() => CanPing(a, B) && CanPing(b, A), "IPv4");
+        await EventuallyAsync(() => CanPing(a, B6) && CanPing(b, A6), "IPv6");
+    }
+
+    [TestCase("sysctl -qw net.ipv4.conf.calia.forwarding=0", 250)]
+    [TestCase("sysctl -qw net.ipv4.conf.calia.proxy_arp=0", 250)]
+    [TestCase("sysctl -qw net.ipv6.conf.calia.accept_ra=2", 5000)]
+    [TestCase("ip link set calia mtu 1300", 250)]
+    [TestCase("ip link set calia group 0", 250)]
+    [TestCase("ip link set calia alias mine", 250)]
+    [TestCase("ip link set calia address 02:00:00:00:00:99", 250)]
+    [TestCase("ip link set calia addrgenmode eui64", 5000)]
+    [TestCase("ip addr del fe80::ecee:eeff:feee:eeee/64 dev calia", 250)]
+    [TestCase("ip link set calia down", 250)]
+    public async Task B3_what_was_written_at_wiring_comes_back(string command, int milliseconds)
+    {
+        var (node, _, _) = await TwoAsync();
+        await using var __ = node;
+        var before = Describe(node);
+        var healed = node.Loop.Status.Healed;
+        Run(node, command);
+        var since = Environment.TickCount64;
+        await EventuallyAsync(() => node.Loop.Status.Healed > healed, "it to be seen");
+        TestContext.Out.WriteLine($"seen after {Environment.TickCount64 - since} ms");
+        await EventuallyAsync(() => Describe(node) == before, $"it to be as before:\n{before}\nnow\n{Describe(node)}");
+        Assert.That(Environment.TickCount64 - since, Is.LessThan(milliseconds + 2000), "the time of a busy machine apart");
+    }
+
+    [Test]
+    public async Task B3_a_renamed_link_has_its_name_again_and_its_endpoint_lives()
+    {
+        var (node, a, b) = await TwoAsync();
+        await using var _ = node;
+        var index = (int)node.Host.Ip("link", "show", "calia")[0]!["ifindex"]!;
+        Run(node, "ip link set calia name elsewhere");
+        Assert.That(node.Wiring.LinkExists("calia"), Is.True, "whatever it is called");
+        await EventuallyAsync(() => node.Host.Inside("ip", "-o", "link").Contains(": calia@", StringComparison.Ordinal), "its name");
+        Assert.That((int)node.Host.Ip("link", "show", "calia")[0]!["ifindex"]!, Is.EqualTo(index));
+        Assert.That(CanPing(a, B) && CanPing(b, A), Is.True);
+    }
+
+    [Test]
+    public async Task B3_a_renamed_link_carries_nothing_without_policy()
+    {
+        var (node, a, b) = await TwoAsync();
+        await using var _ = node;
+        // Nobody is there to name it back: what stands in the kernel has to keep it closed.
+        await node.RestartAsync(() =>
+        {
+            Run(node, "ip link set calia name elsewhere");
+            foreach (var (from, to) in new[] { (a, B), (b, A), (a, B6), (b, A6) })
+            {
+                Assert.That(CanPing(from, to), Is.False, to);
+            }
+            return Task.CompletedTask;
+        });
+        await node.Loop.SetInitialAsync([.. Endpoints], Deadline());
+        node.Accept(Profile("open", AllowAll));
+        Assert.That(node.Wiring.LinkExists("calia"), Is.False, "not known yet");
+        node.Wiring.Adopt([node.Request("a", A + "/32", A6 + "/128"), node.Request("b", B + "/32", B6 + "/128")]);
+        Assert.That(node.Wiring.LinkExists("calia"), Is.True, "known by its alias");
+        await EventuallyAsync(() => node.Host.Inside("ip", "-o", "link").Contains(": calia@", StringComparison.Ordinal), "its name");
+        await EventuallyAsync(() => CanPing(a, B) && CanPing(b, A6), "it to be open");
+        Run(node, "ip link set calia mtu 1300");
+        await EventuallyAsync(() => (int)node.Host.Ip("link", "show", "calia")[0]!["mtu"]! == 1450, "it to be kept");
+    }
+
+    [Test]
+    public async Task B3_a_link_whose_name_was_given_to_another_stays_closed_until_it_is_free()
+    {
+        var (node, a, b) = await TwoAsync();
+        await using var _ = node;
+        await node.RestartAsync(() =>
+        {
+            Run(node, "ip link set calia name elsewhere");
+            Run(node, "ip link add calia type bridge");
+            return Task.CompletedTask;
+        });
+        await node.Loop.SetInitialAsync([.. Endpoints], Deadline());
+        node.Accept(Profile("open", AllowAll));
+        await EventuallyAsync(() => node.Loop.InSync, "the first comparison");
+        node.Wiring.Adopt([node.Request("a", A + "/32", A6 + "/128")]);
+        await Task.Delay(500);
+        Assert.That(CanPing(a, B) || CanPing(b, A), Is.False);
+        Run(node, "ip link set calia up");
+        await Task.Delay(200);
+        Assert.That(node.Host.Inside("ip", "route", "show", "dev", "calia"), Does.Not.Contain(A), "a stranger's link has no route of ours");
+        Run(node, "ip link del calia");
+        await EventuallyAsync(() => node.Host.Inside("ip", "-o", "link").Contains(": calia@", StringComparison.Ordinal), "its name");
+        await EventuallyAsync(() => CanPing(a, B) && CanPing(b, A), "it to be open");
+    }
+
+    [Test]
+    public async Task B3_a_link_that_is_deleted_or_unwired_under_another_name_goes_as_its_own()
+    {
+        await using var node = new PretendNode();
+        var a = await node.WireAsync("a", A + "/32");
+        // Nobody follows notices before the start.
+        Run(node, "ip link set calia name elsewhere");
+        await node.Wiring.UnwireAsync("calia", "eth0", $"/run/netns/{a.Name}", a.File.Identity.Inode, Deadline());
+        await EventuallyAsync(() => !node.Host.Inside("ip", "-o", "link").Contains("elsewhere", StringComparison.Ordinal), "the link to go");
+        await node.Wiring.WireAsync(node.Request("a", A + "/32"), Deadline());
+        Run(node, "ip link set calia name elsewhere");
+        await node.Wiring.WireAsync(node.Request("a", A + "/32"), Deadline());
+        Assert.That(node.Host.Inside("ip", "-o", "link"), Does.Contain(": calia@").And.Not.Contain("elsewhere"), "wired again");
+    }
+
+    [Test]
+    public async Task B3_check_tells_a_changed_MTU_and_a_name()
+    {
+        await using var node = new PretendNode();
+        var a = await node.WireAsync("a", A + "/32");
+        Run(node, "ip link set calia name elsewhere");
+        Run(node, "ip link set elsewhere mtu 1400");
+        a.Inside("ip", "link", "set", "eth0", "mtu", "1300");
+        Assert.That(await node.Wiring.CheckAsync(node.Request("a", A + "/32"), $"/run/netns/{a.Name}", Deadline()), Is.EqualTo(new[]
+        {
+            "host interface calia is called elsewhere", "host interface calia has MTU 1400; it was given 1450", "interface eth0 has MTU 1300; it was given 1450",
+        }));
+    }
+
+    [TestCase(1300)]
+    [TestCase(1480)]
+    public async Task B9_both_ends_get_another_MTU_and_keep_it(int mtu)
+    {
+        var (node, a, b) = await TwoAsync();
+        await using var _ = node;
+        var request = node.Request("a", A + "/32", A6 + "/128") with { Mtu = mtu, Mac = new([2, 0, 0, 0, 0, 1]) };
+        await node.Wiring.ResizeAsync(request, $"/run/netns/{a.Name}", Deadline());
+        Assert.That(await node.Wiring.CheckAsync(request, $"/run/netns/{a.Name}", Deadline()), Is.Empty);
+        Run(node, "ip link set calia mtu 1000");
+        await EventuallyAsync(() => (int)node.Host.Ip("link", "show", "calia")[0]!["mtu"]! == mtu, "the new one to be kept");
+        Assert.That(node.Wiring.MtuOf("calia"), Is.EqualTo(mtu));
+        Assert.That(node.Wiring.MtuOf("nowhere"), Is.Null);
+
+        // Of a pair whose other end is elsewhere, neither end is touched.
+        var error = await Assert.ThrowsAsync<CalicoException>(() => node.Wiring.ResizeAsync(request with { Mtu = 1200 }, $"/run/netns/{b.Name}", Deadline()));
+        Assert.That(error!.Problem, Is.EqualTo(Problem.NotFound));
+        Assert.That(node.Wiring.MtuOf("calia"), Is.EqualTo(mtu));
+    }
+
+    [Test]
+    public async Task A5_an_orphan_whose_name_got_an_owner_meanwhile_is_not_taken()
+    {
+        await using var node = new PretendNode();
+        await node.WireAsync("a", A + "/32");
+        Assert.That(await node.Wiring.TakeOrphanAsync("calia", _ => true, Deadline()), Is.False);
+        Assert.That(node.Wiring.LinkExists("calia"), Is.True);
+        Assert.That(await node.Wiring.TakeOrphanAsync("calia", _ => false, Deadline()), Is.True);
+        Assert.That(node.Wiring.LinkExists("calia"), Is.False);
+    }
+
+    [Test]
+    public async Task A5_a_link_leads_to_the_namespace_that_has_its_other_end_and_to_no_other()
+    {
+        await using var node = new PretendNode();
+        var (a, b) = (await node.WireAsync("a", A + "/32"), await node.WireAsync("b", B + "/32"));
+        using var stranger = new ScratchNamespace();
+        Assert.That(node.Wiring.LeadsTo("calia", a.File.Descriptor) && node.Wiring.LeadsTo("calib", b.File.Descriptor), Is.True);
+        Assert.That(node.Wiring.LeadsTo("calia", b.File.Descriptor) || node.Wiring.LeadsTo("calia", stranger.File.Descriptor)
+            || node.Wiring.LeadsTo("calix", a.File.Descriptor), Is.False);
+        // By number it would be the right one: its peer keeps its name.
+        await node.Wiring.UnwireAsync("calia", "eth0", $"/run/netns/{b.Name}", b.File.Identity.Inode, Deadline());
+        Assert.That(b.Inside("ip", "-o", "link"), Does.Contain("eth0"));
+    }
+
+    private static void Run(PretendNode node, string command)
+    {
+        var words = command.Split(' ');
+        node.Host.Inside(words[0], words[1..]);
+    }
+
+    /// <summary>All that was written at the wiring, as the kernel tells it.</summary>
+    private static string Describe(PretendNode node)
+    {
+        var link = node.Host.Ip("-d", "link", "show", "calia")[0]!;
+        var keys = new[] { "ipv4/conf/calia/forwarding", "ipv4/conf/calia/proxy_arp", "ipv4/conf/calia/route_localnet", "ipv6/conf/calia/accept_ra" };
+        return string.Join(' ', new[] { "ifindex", "ifname", "mtu", "group", "address", "ifalias", "inet6_addr_gen_mode" }.Select(k => $"{k}={link[k]}"))
+            + $" up={link["flags"]!.AsArray().Any(f => (string)f! == "UP")} "
+            + string.Join(' ', keys.Select(k => $"{k}={node.Host.Inside("cat", "/proc/sys/net/" + k).Trim()}"))
+            + " addresses=" + string.Join(',', node.Host.Ip("-6", "addr", "show", "dev", "calia").Select(i => i!["addr_info"]!.ToJsonString().Contains("fe80::ecee:eeff:feee:eeee", StringComparison.Ordinal)))
+            + " routes=" + string.Join(';', node.Host.Inside("ip", "route", "show", "dev", "calia").Trim(), node.Host.Inside("ip", "-6", "route", "show", "dev", "calia", "proto", "80").Trim());
+    }
+}

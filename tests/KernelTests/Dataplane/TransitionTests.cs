@@ -1,0 +1,74 @@
+using Calico.Dataplane.Reconciliation;
+using Calico.Dataplane.Translation;
+using Calico.Datastore.Addresses;
+using Calico.Datastore.Sync;
+using Calico.Felix.Output;
+using Calico.Felix.Rules;
+using Calico.KernelTests.Linux;
+using NUnit.Framework;
+using static Calico.KernelTests.Dataplane.PretendNode;
+
+namespace Calico.KernelTests.Dataplane;
+
+/// <summary>From whatever a former process left to whatever is wanted now.</summary>
+public sealed class TransitionTests
+{
+    private static readonly string[] Ranges =
+    [
+        "10.65.0.0/16", "10.66.0.0/16", "10.65.0.0/24", "10.64.0.0/10", "192.168.0.0/16", "10.67.0.0/26", "10.67.0.64/26", "0.0.0.0/1", "128.0.0.0/1",
+        "fd65::/64", "fd65:0:0:1::/64", "fd00::/8", "2001:db8::/32", "255.255.255.0/24",
+    ];
+
+    private static readonly Provenance Where = new(new ResourceKey("Profile", "", "net"), "", 0, "7");
+
+    [Test]
+    public void B10_any_former_table_becomes_any_other_in_one_transaction_without_a_refusal()
+    {
+        var seed = Random.Shared.Next();
+        TestContext.Out.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        using var host = new ScratchNamespace();
+        using var table = new TableReconciler(host.OpenNft());
+        table.Commit(Some(random, []).Ruleset);
+        for (var round = 0; round < 300; round++)
+        {
+            var said = new List<string>();
+            var wanted = Some(random, said).Ruleset;
+            var actual = table.Read(wanted.Table);
+            wanted.Rebase(actual);
+            Assert.That(() => table.Commit(wanted, actual!.Generation), Throws.Nothing, () => $"seed {seed}, round {round}: {string.Join("; ", said)}");
+            Assert.That(wanted.Rebase(table.Read(wanted.Table)), Is.Empty, () => $"seed {seed}, round {round}: {string.Join("; ", said)}");
+        }
+    }
+
+    private static RulesetTranslator Some(Random random, List<string> said)
+    {
+        var translator = new RulesetTranslator(new() { NodeName = "node-a" });
+        List<Cidr> Few() => [.. random.GetItems(Ranges, random.Next(0, 4)).Distinct().Select(r => Cidr.TryParse(r, out var c) ? c : throw new AssertionException(r))];
+        void Apply(DataplaneUpdate update)
+        {
+            said.Add(update.ToString());
+            translator.Apply(update);
+        }
+        if (random.Next(3) == 0)
+        {
+            Apply(new SettingsUpdate(new() { DropInvalid = random.Next(2) == 0, NatPorts = random.Next(2) == 0 ? new(1000, 2000) : null }));
+        }
+        foreach (var set in new[] { WellKnownSets.AllPools, WellKnownSets.MasqueradePools })
+        {
+            Apply(new IpSetUpdate(set, IpSetType.Nets, [.. Few().Select(c => new IpSetMember(c))], []));
+        }
+        var lists = new List<string>();
+        for (var list = 0; list < random.Next(3); list++)
+        {
+            lists.Add($"profile/p{list}/ingress");
+            Apply(new RuleListUpdate(new($"profile/p{list}/ingress", new([.. Enumerable.Range(0, random.Next(3)).Select(_ => new CompiledRule(
+                new() { Source = new() { Nets = [.. Few()], NotNets = [.. Few()] } }, RuleAction.Allow, Where))]))));
+        }
+        for (var endpoint = 0; endpoint < random.Next(3); endpoint++)
+        {
+            Apply(new EndpointUpdate(Id($"{endpoint}"), $"cali{endpoint}", (EndpointGate)random.Next(2), [.. lists], [.. lists], [], [.. Few()]));
+        }
+        return translator;
+    }
+}
