@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.Versioning;
 using System.Text;
 using Calico.Plugins.Cni.Protocol;
@@ -8,7 +9,7 @@ using static Calico.UnitTests.Cni.CniAnswer;
 namespace Calico.UnitTests.Cni;
 
 /// <summary>What the specification and upstream expect beside ADD and DEL.</summary>
-[TestFixture]
+[SuppressMessage("Design", "CA1001", Justification = "TearDown disposes it.")]
 [UnsupportedOSPlatform("windows")]
 public sealed class CniMannersTests
 {

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
@@ -11,6 +12,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Host;
 
 /// <summary>What the node tells the store of itself, and others of the store.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "TearDown disposes it.")]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class NodeFactsTests
 {
@@ -18,6 +20,9 @@ public sealed class NodeFactsTests
     private const string NodeKey = Resources + "nodes/node1";
 
     private readonly InMemoryStore _store = new();
+
+    [TearDown]
+    public async Task EndAsync() => await _store.DisposeAsync();
 
     private NodeRegistration Registration(string machine = "machine-a", Action<HostSettings>? with = null)
     {
