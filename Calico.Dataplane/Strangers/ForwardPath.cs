@@ -58,16 +58,24 @@ public sealed partial class ForwardPath : IAsyncDisposable
     }
 
     /// <summary>Takes our rules out of others' chains: when the product leaves this host.</summary>
-    public void Remove()
+    /// <param name="dryRun">Only says which.</param>
+    /// <returns>The chains that had some, each with the program that owns it.</returns>
+    public IReadOnlyList<string> Remove(bool dryRun = false)
     {
+        var chains = new List<string>();
         using var socket = _network.Run(() => NftSocket.Open());
         foreach (var chain in Chains(new(socket, _own, _options.InterfacePrefix)))
         {
             foreach (var left in chain.Leavings)
             {
-                _iptables.Remove(chain, left);
+                chains.Add($"chain {left} of {chain.Program}");
+                if (!dryRun)
+                {
+                    _iptables.Remove(chain, left);
+                }
             }
         }
+        return chains;
     }
 
     public async ValueTask DisposeAsync()

@@ -33,19 +33,11 @@ public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, Ti
         var kind = kinds[resource.Kind];
         CheckCreate(kind, resource);
         RefuseSynthetic("create", kind, kind.KeyOf(resource));
-        var metadata = resource.Metadata;
-        resource = resource with
-        {
-            Metadata = metadata with
-            {
-                Uid = metadata.Uid ?? Guid.NewGuid().ToString("D", CultureInfo.InvariantCulture),
-                CreationTimestamp = metadata.CreationTimestamp ?? time.GetUtcNow(),
-            },
-        };
+        resource = WithIdentity(resource);
         var key = kind.KeyOf(resource);
         for (var attempt = 1; ; attempt++)
         {
-            if (await TryCreateAsync(kind, resource, ct) is { } created)
+            if (await TryCreateAsync(kind, resource, instead: 0, ct) is { } created)
             {
                 return created;
             }
@@ -76,14 +68,23 @@ public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, Ti
     }
 
     /// <summary>Replaces a resource as a user who never read it wants: spec, labels and annotations are the new ones, the rest of the
-    /// metadata stays. With a resource version, only that version is replaced.</summary>
+    /// metadata stays. With a resource version, only that version is replaced. A value that cannot be read is written over.</summary>
     public async Task<Resource> ReplaceAsync(Resource resource, CancellationToken ct)
     {
         var key = kinds[resource.Kind].KeyOf(resource);
         for (var attempt = 1; ; attempt++)
         {
-            var old = await GetAsync(key, ct);
             var wanted = resource.Metadata.ResourceVersion;
+            Resource old;
+            try
+            {
+                old = await GetAsync(key, ct);
+            }
+            catch (CalicoException e) when (e.Problem == Problem.Damaged && wanted is null or "")
+            {
+                return await MendAsync(resource, ct);
+            }
+
             if (wanted is { Length: > 0 } && wanted != old.Metadata.ResourceVersion)
             {
                 throw ResourceErrors.Conflict(key);
@@ -188,18 +189,53 @@ public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, Ti
             : throw (outcome.Results[0].IsEmpty ? ResourceErrors.NotFound(key) : ResourceErrors.Conflict(key));
     }
 
+    /// <summary>Deletes a value that cannot be read. Whether it is in use, and what depends on it, nobody can tell.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>; <see cref="Problem.Conflict"/>: it was written meanwhile.</exception>
+    public async Task DeleteUnreadableAsync(ResourceKey key, CancellationToken ct)
+    {
+        var path = kinds[key.Kind].Path(key);
+        var found = await store.GetAsync(path, 0, ct) ?? throw ResourceErrors.NotFound(key);
+        var outcome = await store.CommitAsync(new([StoreCompare.At(path, found.ModRevision)], [new StoreOperation.Delete(path)], []), ct);
+        if (!outcome.Succeeded)
+        {
+            throw ResourceErrors.Conflict(key);
+        }
+    }
+
+    /// <summary>Writes a resource over a value that cannot be read, as if it were created.</summary>
+    private async Task<Resource> MendAsync(Resource resource, CancellationToken ct)
+    {
+        var kind = kinds[resource.Kind];
+        var key = kind.KeyOf(resource);
+        var damaged = await store.GetAsync(kind.Path(key), 0, ct) ?? throw ResourceErrors.NotFound(key);
+        return await TryCreateAsync(kind, WithIdentity(resource), damaged.ModRevision, ct) ?? throw ResourceErrors.Conflict(key);
+    }
+
+    private Resource WithIdentity(Resource resource) => resource with
+    {
+        Metadata = resource.Metadata with
+        {
+            Uid = resource.Metadata.Uid ?? Guid.NewGuid().ToString("D", CultureInfo.InvariantCulture),
+            CreationTimestamp = resource.Metadata.CreationTimestamp ?? time.GetUtcNow(),
+        },
+    };
+
+    /// <param name="kind">Its kind.</param>
+    /// <param name="resource">With uid and creation time.</param>
+    /// <param name="instead">Revision of what it is written over; 0: there must be nothing.</param>
+    /// <param name="ct">Cancels.</param>
     /// <returns>Null: what it rests on has changed meanwhile; it has to be checked again.</returns>
-    private async Task<Resource?> TryCreateAsync(ResourceKind kind, Resource resource, CancellationToken ct)
+    private async Task<Resource?> TryCreateAsync(ResourceKind kind, Resource resource, long instead, CancellationToken ct)
     {
         var guard = await kind.ClientRules.GuardCreateAsync(this, resource, ct);
         resource = await kind.ClientRules.BeforeCreateAsync(this, resource, ct);
         Validate(kind, resource);
         var key = kind.KeyOf(resource);
         var path = kind.Path(key);
-        var outcome = await store.CommitAsync(new([StoreCompare.Absent(path), .. guard.Compares],
+        var outcome = await store.CommitAsync(new([StoreCompare.At(path, instead), .. guard.Compares],
             [new StoreOperation.Put(path, kind.Encode(resource)), .. guard.Writes], [new StoreOperation.Get(path)]), ct);
         return outcome.Succeeded ? At(resource, outcome.Revision)
-            : outcome.Results[0].IsEmpty ? null
+            : outcome.Results[0].IsEmpty || instead != 0 ? null
             : throw ResourceErrors.AlreadyExists(key);
     }
 

@@ -1,12 +1,16 @@
 using Calico.Dataplane;
+using Calico.Dataplane.Strangers;
 using Calico.Linux;
+using Calico.Linux.Namespaces;
 using Calico.Linux.Netlink;
 using Calico.Linux.Nftables;
 using Calico.Linux.Route;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Calico.Host.Commands;
 
-/// <summary>By what makes each ours: the interfaces' prefix, the routes' protocol number, the table's family and name.</summary>
+/// <summary>By what makes each ours: the interfaces' prefix, the routes' protocol number, the table's family and name, the
+/// comment of rules in others' chains.</summary>
 public sealed class KernelLeftovers : IKernelLeftovers
 {
     private static readonly NftTable Table = new(NftFamily.Inet, new DataplaneOptions { NodeName = "" }.TableName);
@@ -53,6 +57,9 @@ public sealed class KernelLeftovers : IKernelLeftovers
             }
         }
 
+        using var broker = new NamespaceBroker();
+        var forward = new ForwardPath(new(broker), new() { NodeName = "", InterfacePrefix = prefix }, TimeProvider.System, NullLoggerFactory.Instance);
+        said.AddRange(forward.Remove(dryRun).Select(c => $"{verb} our rules in {c}"));
         return said;
     });
 

@@ -145,7 +145,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         await Dataplane.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
         if (!_embedded && Snapshot.Read() is { } snapshot)
         {
-            Feed.Accept(snapshot);
+            Feed.Remember(snapshot);
         }
 
         if (_profiles.Pending() is { IsEmpty: false } pending)

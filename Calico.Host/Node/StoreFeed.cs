@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Calico.Datastore.Sync;
 
 namespace Calico.Host.Node;
@@ -11,15 +12,31 @@ public sealed class StoreFeed(DatastoreView view, Action<SyncBatch> next)
 {
     private readonly Lock _order = new();
 
+    /// <summary>What a former process was told and sync has not told yet; null: sync has told everything.</summary>
+    private HashSet<ResourceKey>? _remembered;
+
     public DatastoreView View => view;
 
-    /// <summary>What sync tells.</summary>
+    /// <summary>What a former process was told last, in force until sync tells more. Before sync begins.</summary>
+    public void Remember(SyncBatch snapshot)
+    {
+        lock (_order)
+        {
+            _remembered = [.. snapshot.Updates.Select(u => u.Key)];
+            view.Accept(snapshot);
+            next(snapshot);
+        }
+    }
+
+    /// <summary>What sync tells. Its first list has no word about what went while nobody listened: that is told as gone when the list
+    /// has ended.</summary>
     public void Accept(SyncBatch batch)
     {
         lock (_order)
         {
-            view.Accept(batch);
-            next(batch);
+            var whole = WithGone(batch);
+            view.Accept(whole);
+            next(whole);
         }
     }
 
@@ -39,5 +56,22 @@ public sealed class StoreFeed(DatastoreView view, Action<SyncBatch> next)
                 next(new(SyncStatus.Resync, sync.Revision, [update]));
             }
         }
+    }
+
+    private SyncBatch WithGone(SyncBatch batch)
+    {
+        if (_remembered is not { } remembered)
+        {
+            return batch;
+        }
+
+        remembered.ExceptWith(batch.Updates.Select(u => u.Key));
+        if (batch.Status != SyncStatus.InSync)
+        {
+            return batch;
+        }
+
+        _remembered = null;
+        return batch with { Updates = [.. batch.Updates, .. remembered.Select(key => new SyncUpdate(key, null))] };
     }
 }

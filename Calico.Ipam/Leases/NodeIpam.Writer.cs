@@ -93,7 +93,23 @@ public sealed partial class NodeIpam
             catch (Exception e)
             {
                 // The top frame of the loop: whatever it was is the answer of those that wait for it.
-                await EndAsync(group, e);
+                await EndForSureAsync(group, e);
+            }
+        }
+    }
+
+    /// <summary>However it ends: nobody waits for ever, and the writer takes the next group.</summary>
+    private async Task EndForSureAsync(List<NodeOperation> group, Exception reason)
+    {
+        try
+        {
+            await EndAsync(group, reason);
+        }
+        catch (Exception e)
+        {
+            foreach (var operation in group.ToArray())
+            {
+                Finish(operation, () => operation.Fail(e));
             }
         }
     }

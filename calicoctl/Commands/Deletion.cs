@@ -57,8 +57,22 @@ internal sealed class Deletion(CliEnvironment environment, CliSession session, I
     private async Task DeleteAsync(ResourceKey key, CancellationToken ct)
     {
         WriteRules.Check("delete", session.Client.Kinds[key.Kind], key.Name);
-        // What is not there is said to be missing, not to be in use.
-        await session.Client.GetAsync(key, ct);
+        try
+        {
+            // What is not there is said to be missing, not to be in use.
+            await session.Client.GetAsync(key, ct);
+        }
+        catch (CalicoException e) when (e.Problem == Problem.Damaged)
+        {
+            if (!force)
+            {
+                throw new CliException($"{e.Message}; so nobody can tell who uses it: write it anew with calicoctl replace, or delete it with --force");
+            }
+
+            await session.Client.DeleteUnreadableAsync(key, ct);
+            return;
+        }
+
         if (!force && await _users.FindAsync(key, ct) is { } use)
         {
             throw new CliException(use.Describe(key));
