@@ -43,15 +43,17 @@ done
 
 # What each target needs of Debian: "package:program that shows it is there".
 native='gcc:gcc zlib1g-dev:/usr/include/zlib.h'
+shim='strace:strace'
 network='iproute2:ip conntrack:conntrack nftables:nft procps:ps util-linux:nsenter'
 containers='podman:podman conmon:conmon runc:runc containerd:containerd containernetworking-plugins:/usr/lib/cni/portmap iptables:iptables busybox-static:/bin/busybox uidmap:newuidmap'
 stores='etcd-server:etcd etcd-client:etcdctl'
 case "$target" in
   vectors|fuzz|mutate|build|pack) needs='' ;;
-  unit|publish) needs="$native" ;;
+  publish) needs="$native" ;;
+  unit) needs="$native $shim" ;;
   kernel) needs="$network" ;;
   demo) needs="$native $network $containers" ;;
-  test|system|long|bench) needs="$native $network $containers $stores" ;;
+  test|system|long|bench) needs="$native $shim $network $containers $stores" ;;
   *) echo "build.sh: there is no target '$target'" >&2; usage >&2; exit 2 ;;
 esac
 

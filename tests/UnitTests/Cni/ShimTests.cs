@@ -205,7 +205,7 @@ public sealed class ShimTests
             await cni.StartAsync();
             var add = await RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
             // Without a host the shim runs the delegate's DEL by itself.
-            var del = await RunAsync("calico", "/nonexistent", "DEL", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", spool: cni.Settings.SpoolDir);
+            var del = await RunAsync("calico", "/nonexistent", "DEL", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", spool: cni.Settings.SpoolDir, timeout: "1");
 
             Assert.That((add.ExitCode, del.ExitCode), Is.EqualTo((1, 1)));
             Assert.That(del.Output, Does.Contain("failed to find plugin"));
@@ -226,7 +226,7 @@ public sealed class ShimTests
         if (!File.Exists(Tracer))
             Assert.Ignore($"{Tracer} is not installed: nothing else sees whether a file was synced");
         var (trace, spool) = (Path.Combine(_folder.FullName, "trace"), Path.Combine(_folder.FullName, "spool"));
-        var del = await RunAsync("calico", "/nonexistent", "DEL", Ours, "c1", spool: spool, tracer: [Tracer, "-f", "-y", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2", "-o", trace]);
+        var del = await RunAsync("calico", "/nonexistent", "DEL", Ours, "c1", spool: spool, timeout: "1", tracer: [Tracer, "-f", "-y", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2", "-o", trace]);
 
         Assert.That(del, Is.EqualTo((0, "")));
         var calls = (await File.ReadAllLinesAsync(trace)).Where(l => l.Contains(spool, StringComparison.Ordinal)).ToList();
@@ -243,7 +243,7 @@ public sealed class ShimTests
     [Test]
     public async Task A_DEL_that_cannot_be_kept_fails()
     {
-        var del = await RunAsync("calico", "/nonexistent", "DEL", Ours, "c1", spool: "/proc/no/spool");
+        var del = await RunAsync("calico", "/nonexistent", "DEL", Ours, "c1", spool: "/proc/no/spool", timeout: "1");
         Assert.That(del.ExitCode, Is.EqualTo(1));
         Assert.That(del.Output, Does.Contain("\"code\":5").And.Contain("cannot be kept"));
     }
