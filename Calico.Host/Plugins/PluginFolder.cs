@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Security.Cryptography;
 using Calico.Linux;
 
 namespace Calico.Host.Plugins;
@@ -112,11 +113,22 @@ public sealed record PluginFolder(string Name, string Version, string Assembly)
     });
 
     /// <summary>Copies it to a folder of the host's own, each file as it was opened and checked: what is exchanged afterwards, dependencies and
-    /// native libraries that are loaded late included, is not what runs.</summary>
+    /// native libraries that are loaded late included, is not what runs. A copy that is there already and the same is kept: a start on a full
+    /// disk has its adapters.</summary>
     /// <returns>The copy, checked again: it is what counts.</returns>
     /// <exception cref="CalicoException">As <see cref="Open"/>.</exception>
     public PluginFolder CopyTo(string folder) => Edge(Name, () =>
     {
+        if (System.IO.Directory.Exists(folder))
+        {
+            if (IsSame(folder))
+            {
+                return Open(Name, folder);
+            }
+
+            System.IO.Directory.Delete(folder, recursive: true);
+        }
+
         System.IO.Directory.CreateDirectory(folder, Private);
         foreach (var file in Files(Directory, "", 0))
         {
@@ -129,6 +141,19 @@ public sealed record PluginFolder(string Name, string Version, string Assembly)
 
         return Open(Name, folder);
     });
+
+    /// <summary>Whether a folder of the host's own has the same files with the same bytes.</summary>
+    private bool IsSame(string folder)
+    {
+        var files = Files(Directory, "", 0).ToHashSet();
+        return files.SetEquals(Files(folder, "", 0)) && files.All(f => Digest(Path.Combine(Directory, f)).SequenceEqual(Digest(Path.Combine(folder, f))));
+    }
+
+    private static byte[] Digest(string path)
+    {
+        using var file = new FileStream(TrustedPath.OpenFile(path), FileAccess.Read);
+        return SHA256.HashData(file);
+    }
 
     private static UnixFileMode Private => UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 

@@ -19,6 +19,8 @@ public sealed partial class PluginRoster(string root, string enabled, string dat
 
     private string Copies => Path.Combine(data, "loaded");
 
+    private string CopyOf(PluginFolder folder) => Path.Combine(Copies, folder.Name, folder.Version);
+
     /// <summary>Loads every enabled adapter in its newest version that can be loaded, and binds its sockets.</summary>
     public void Load()
     {
@@ -88,13 +90,17 @@ public sealed partial class PluginRoster(string root, string enabled, string dat
         try
         {
             Directory.CreateDirectory(Markers);
-            if (Directory.Exists(Copies))
+            var found = PluginFolder.Scan(root, (name, version, problem) => refused.Add((name, version, problem)));
+            // Of processes that have ended: the data directory is locked by this one.
+            foreach (var copy in Directory.Exists(Copies) ? Directory.GetDirectories(Copies).SelectMany(Directory.GetDirectories) : [])
             {
-                // Of a process that has ended: the data directory is locked by this one.
-                Directory.Delete(Copies, recursive: true);
+                if (!found.Any(f => CopyOf(f) == copy))
+                {
+                    Directory.Delete(copy, recursive: true);
+                }
             }
 
-            return PluginFolder.Scan(root, (name, version, problem) => refused.Add((name, version, problem)));
+            return found;
         }
         catch (Exception e) when (e is CalicoException or IOException or UnauthorizedAccessException)
         {
@@ -143,7 +149,7 @@ public sealed partial class PluginRoster(string root, string enabled, string dat
         try
         {
             File.WriteAllText(mark, "");
-            var copy = folder.CopyTo(Path.Combine(Copies, folder.Name, folder.Version));
+            var copy = folder.CopyTo(CopyOf(folder));
             _plugins = _plugins.Add(LoadedPlugin.Load(copy, settings, contracts, health, loggers));
             return null;
         }

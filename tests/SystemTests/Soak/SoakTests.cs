@@ -115,7 +115,7 @@ public sealed class SoakTests
             ("table deleted", () => OpenAsync(() => cni.Host.ShellAsync("nft delete table inet calico"))),
             ("ruleset flushed", () => OpenAsync(() => cni.Host.ShellAsync("nft -f -", $"flush ruleset\n{Tracking}"))),
             ("chain flushed", () => OpenAsync(() => cni.Host.ShellAsync("nft flush chain inet calico forward-ingress"))),
-            ("link flap", () => cni.Host.ShellAsync($"link=$(ip -o link show type veth | grep -o 'cali[^@:]*' | sed -n {random.Next(1, Containers)}p); ip link set $link down; sleep 0.2; ip link set $link up")),
+            ("link flap", () => cni.Host.ShellAsync($"link=$(ip -br link show type veth | cut -d@ -f1 | grep ^cali | sed -n {random.Next(1, Containers)}p); ip link set $link down; sleep 0.2; ip link set $link up")),
             ("routes flushed", () => cni.Host.ShellAsync("ip route flush proto 80")),
             ("host stopped", async () =>
             {

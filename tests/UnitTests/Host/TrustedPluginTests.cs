@@ -208,6 +208,29 @@ public sealed class TrustedPluginTests
     }
 
     [Test]
+    public void A9_a_copy_that_is_the_same_is_used_again_and_any_other_is_made_anew()
+    {
+        var folder = Adapter("good", "1.0.0");
+        File.WriteAllText(Path.Combine(folder, "marker"), "one");
+        var copy = Path.Combine(_work, "copies", "1.0.0");
+        var marker = Path.Combine(copy, "marker");
+        DateTime Made()
+        {
+            PluginFolder.Open("good", folder).CopyTo(copy);
+            return File.GetCreationTimeUtc(marker);
+        }
+
+        var made = Made();
+        Assert.That(Made(), Is.EqualTo(made), "a start on a full disk could not make it anew");
+        File.WriteAllText(marker, "another's");
+        Made();
+        Assert.That(File.ReadAllText(marker), Is.EqualTo("one"));
+        File.WriteAllText(Path.Combine(copy, "more"), "");
+        Made();
+        Assert.That(File.Exists(Path.Combine(copy, "more")), Is.False);
+    }
+
+    [Test]
     public async Task B13_without_an_adapter_health_says_so_and_how_to_get_one()
     {
         var health = new HealthBoard();
