@@ -126,30 +126,16 @@ public abstract class NodeLogConformance
         [.. Log.List(Section).Select(e => $"{e.Key[Section.Length..]}={Encoding.UTF8.GetString(e.Value.Span)}")];
 
     /// <summary>Another object than the log's own store, so that log and store are written one after the other.</summary>
-    private sealed class LateAnswer(IKeyValueStore inner) : IKeyValueStore
+    private sealed class LateAnswer(IKeyValueStore inner) : ForwardingStore(inner)
     {
         private readonly TaskCompletionSource _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public void Answer() => _answer.SetResult();
 
-        public async Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct)
+        public override async Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct)
         {
             await _answer.Task.WaitAsync(ct);
-            return await inner.CommitAsync(transaction, ct);
+            return await base.CommitAsync(transaction, ct);
         }
-
-        public Task<KeyValue?> GetAsync(string key, long revision, CancellationToken ct) => inner.GetAsync(key, revision, ct);
-
-        public Task<KeyRange> ListAsync(string prefix, long revision, CancellationToken ct) => inner.ListAsync(prefix, revision, ct);
-
-        public IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) => inner.WatchAsync(prefix, fromRevision, ct);
-
-        public Task<long> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken ct) => inner.GrantLeaseAsync(timeToLive, ct);
-
-        public Task<bool> KeepAliveAsync(long lease, CancellationToken ct) => inner.KeepAliveAsync(lease, ct);
-
-        public Task RevokeLeaseAsync(long lease, CancellationToken ct) => inner.RevokeLeaseAsync(lease, ct);
-
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }

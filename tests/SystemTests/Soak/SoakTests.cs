@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using System.Globalization;
 using Calico.Linux.Namespaces;
 using Calico.SystemTests.Cni;
+using Calico.TestKit;
 using Calico.TestKit.Hosts;
 
 namespace Calico.SystemTests.Soak;
@@ -42,9 +42,7 @@ public sealed class SoakTests
             Assert.Ignore(reason);
         }
 
-        var seed = Environment.GetEnvironmentVariable("CALICO_SEED") is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : 20161101;
-        TestContext.Out.WriteLine($"seed {seed} (CALICO_SEED)");
-        var random = new Random(seed);
+        var random = new Random(Seed.Or(20161101));
         await using var cni = await CniHost.StartAsync(host =>
         {
             host.Settings["DATASTORE_TYPE"] = "etcdv3";

@@ -1,21 +1,22 @@
 using Calico.Datastore.Store;
+using Calico.TestKit.Store;
 
 namespace Calico.UnitTests.Ipam;
 
 /// <summary>A store whose network holds one transaction back and delivers it long after the caller gave up.</summary>
-internal sealed class LateStore(IKeyValueStore inner) : IKeyValueStore
+internal sealed class LateStore(IKeyValueStore inner) : ForwardingStore(inner)
 {
     private StoreTransaction? _held;
 
     public bool HoldNext { get; set; }
 
-    public Task<StoreOutcome> DeliverAsync() => inner.CommitAsync(_held!, CancellationToken.None);
+    public Task<StoreOutcome> DeliverAsync() => base.CommitAsync(_held!, CancellationToken.None);
 
-    public async Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct)
+    public override async Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct)
     {
         if (!HoldNext)
         {
-            return await inner.CommitAsync(transaction, ct);
+            return await base.CommitAsync(transaction, ct);
         }
 
         HoldNext = false;
@@ -23,18 +24,4 @@ internal sealed class LateStore(IKeyValueStore inner) : IKeyValueStore
         await Task.Delay(Timeout.InfiniteTimeSpan, ct);
         throw new InvalidOperationException("not reached");
     }
-
-    public Task<KeyValue?> GetAsync(string key, long revision, CancellationToken ct) => inner.GetAsync(key, revision, ct);
-
-    public Task<KeyRange> ListAsync(string prefix, long revision, CancellationToken ct) => inner.ListAsync(prefix, revision, ct);
-
-    public IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) => inner.WatchAsync(prefix, fromRevision, ct);
-
-    public Task<long> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken ct) => inner.GrantLeaseAsync(timeToLive, ct);
-
-    public Task<bool> KeepAliveAsync(long lease, CancellationToken ct) => inner.KeepAliveAsync(lease, ct);
-
-    public Task RevokeLeaseAsync(long lease, CancellationToken ct) => inner.RevokeLeaseAsync(lease, ct);
-
-    public ValueTask DisposeAsync() => inner.DisposeAsync();
 }

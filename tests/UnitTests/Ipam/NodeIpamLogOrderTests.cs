@@ -81,26 +81,12 @@ public sealed class NodeIpamLogOrderTests
     }
 
     /// <summary>Answers about when patience ends.</summary>
-    private sealed class HesitantStore(IKeyValueStore inner) : IKeyValueStore
+    private sealed class HesitantStore(IKeyValueStore inner) : ForwardingStore(inner)
     {
-        public async Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct)
+        public override async Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct)
         {
             await Task.Delay(Random.Shared.Next(6), ct);
-            return await inner.CommitAsync(transaction, ct);
+            return await base.CommitAsync(transaction, ct);
         }
-
-        public Task<KeyValue?> GetAsync(string key, long revision, CancellationToken ct) => inner.GetAsync(key, revision, ct);
-
-        public Task<KeyRange> ListAsync(string prefix, long revision, CancellationToken ct) => inner.ListAsync(prefix, revision, ct);
-
-        public IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) => inner.WatchAsync(prefix, fromRevision, ct);
-
-        public Task<long> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken ct) => inner.GrantLeaseAsync(timeToLive, ct);
-
-        public Task<bool> KeepAliveAsync(long lease, CancellationToken ct) => inner.KeepAliveAsync(lease, ct);
-
-        public Task RevokeLeaseAsync(long lease, CancellationToken ct) => inner.RevokeLeaseAsync(lease, ct);
-
-        public ValueTask DisposeAsync() => inner.DisposeAsync();
     }
 }
