@@ -6,6 +6,7 @@ namespace Calico.Dataplane.Strangers;
 /// <summary>What others' nftables do to forwarded packets; reads only.</summary>
 internal sealed class ForeignChains(NftSocket socket, NftTable own, string interfacePrefix)
 {
+    private static readonly NftVerdict ToDocker = NftVerdict.Jump(IptablesChain.DockerUser);
     private static readonly NftFamily[] Families = [NftFamily.IPv4, NftFamily.IPv6, NftFamily.Inet];
 
     /// <summary>iptables-nft's chain, where it is there.</summary>
@@ -20,7 +21,7 @@ internal sealed class ForeignChains(NftSocket socket, NftTable own, string inter
         var names = new[] { IptablesChain.Forward, IptablesChain.DockerUser }.Where(n => chains.Any(c => c.Name == n)).ToList();
         var rules = names.ToDictionary(n => n, n => socket.ListRules(table, n).ToList());
         return new(family, IsLegacy: false, Drops(chains.Single(c => c.Name == IptablesChain.Forward), rules[IptablesChain.Forward]),
-            names.Contains(IptablesChain.DockerUser), [.. names.Where(n => rules[n].TakeWhile(r => !IsUnconditionalReturn(r)).Count(IsOurs) == 2)],
+            rules[IptablesChain.Forward].Any(r => r.Expressions.Any(e => e.Verdict is { } v && (v == ToDocker || v == NftVerdict.Goto(IptablesChain.DockerUser)))), [.. names.Where(n => rules[n].TakeWhile(r => !IsUnconditionalReturn(r)).Count(IsOurs) == 2)],
             [.. names.Where(n => rules[n].Any(IsOurs))]);
     }
 

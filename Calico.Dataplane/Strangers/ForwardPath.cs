@@ -20,6 +20,9 @@ public sealed partial class ForwardPath : IAsyncDisposable
     /// <summary>Between two looks: kube-proxy changes its tables every second.</summary>
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
 
+    /// <summary>The legacy tables tell of no change, so while there are any they are looked at this often.</summary>
+    private static readonly TimeSpan LegacyInterval = TimeSpan.FromSeconds(10);
+
     private readonly HostNetwork _network;
     private readonly DataplaneOptions _options;
     private readonly TimeProvider _time;
@@ -118,7 +121,8 @@ public sealed partial class ForwardPath : IAsyncDisposable
     {
         while (true)
         {
-            using var audit = _time.CreateTimer(_ => _wake.Writer.TryWrite(true), null, _options.AuditInterval, Timeout.InfiniteTimeSpan);
+            var pause = _iptables.IsLegacyLoaded && LegacyInterval < _options.AuditInterval ? LegacyInterval : _options.AuditInterval;
+            using var audit = _time.CreateTimer(_ => _wake.Writer.TryWrite(true), null, pause, Timeout.InfiniteTimeSpan);
             await _wake.Reader.ReadAsync(_stopping.Token);
             Look(foreign);
             await Task.Delay(Rest, _time, _stopping.Token);

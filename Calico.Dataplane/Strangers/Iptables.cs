@@ -23,6 +23,9 @@ internal sealed class Iptables(HostNetwork network, string interfacePrefix)
         ["-o", interfacePrefix + "+", "-m", "comment", "--comment", Mark, "-j", "ACCEPT"],
     ];
 
+    /// <summary>Whether packets meet any filter of the legacy variant.</summary>
+    public bool IsLegacyLoaded => network.Run(() => ReadTables("ip_tables_names").Concat(ReadTables("ip6_tables_names")).Contains("filter"));
+
     /// <summary>The FORWARD chain of the legacy variant; null: its table is not loaded, so no packet meets it.</summary>
     public IptablesChain? ReadLegacy(NftFamily family)
     {
@@ -40,7 +43,7 @@ internal sealed class Iptables(HostNetwork network, string interfacePrefix)
         {
             Drops = lines.Contains($"-P {IptablesChain.Forward} DROP")
                 || (Of(IptablesChain.Forward) is [.., var last] && (last == "-j DROP" || last.StartsWith("-j REJECT", StringComparison.Ordinal))),
-            HasDockerUser = lines.Contains($"-N {IptablesChain.DockerUser}"),
+            HasDockerUser = Of(IptablesChain.Forward).Any(r => r.Contains($"-j {IptablesChain.DockerUser}", StringComparison.Ordinal)),
             Ours = [.. names.Where(n => Of(n).TakeWhile(r => r != "-j RETURN").Count(IsOurs) == Rules.Length)],
             Leavings = [.. names.Where(n => Of(n).Any(IsOurs))],
         };

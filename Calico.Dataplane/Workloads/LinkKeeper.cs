@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Calico.Dataplane.Reconciliation;
@@ -158,18 +159,27 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
     /// <returns>Why it has another name still; null: it has its own.</returns>
     private NetlinkException? Name(KeptLink link)
     {
-        var outcome = socket.Execute(b => b.ChangeLink(new() { Index = link.Index, Name = link.Name }), Errno.NoDevice, Errno.Busy, Errno.Exists);
-        if (!outcome.IsSuccess && outcome.Failures[0].Errno == Errno.Busy)
+        var outcome = Rename(link.Index, link.Name);
+        if (!outcome.IsSuccess && outcome.Failures[0].Errno == Errno.Exists
+            && socket.FindLink(link.Name) is { } other && kept.Find(other.Index) is { } wrong && wrong.Name != link.Name)
         {
-            // Before Linux 6.2 a link that is up keeps its name.
-            outcome = socket.Execute(b =>
-            {
-                b.ChangeLink(new() { Index = link.Index, Up = false });
-                b.ChangeLink(new() { Index = link.Index, Name = link.Name });
-                b.ChangeLink(new() { Index = link.Index, Up = true });
-            }, Errno.NoDevice, Errno.Exists);
+            // Another host side has it, and is under this one's policy: to a name that no rule knows with it, its own follows.
+            Rename(other.Index, string.Create(CultureInfo.InvariantCulture, $"away{other.Index}"));
+            outcome = Rename(link.Index, link.Name);
         }
         return outcome.IsSuccess ? null : new((int)outcome.Failures[0].Errno, $"call link {link.Index} {link.Name} again; it stays closed until that name is free");
+    }
+
+    private RouteOutcome Rename(int index, string name)
+    {
+        var outcome = socket.Execute(b => b.ChangeLink(new() { Index = index, Name = name }), Errno.NoDevice, Errno.Busy, Errno.Exists);
+        return outcome.IsSuccess || outcome.Failures[0].Errno != Errno.Busy ? outcome : socket.Execute(b =>
+        {
+            // Before Linux 6.2 a link that is up keeps its name.
+            b.ChangeLink(new() { Index = index, Up = false });
+            b.ChangeLink(new() { Index = index, Name = name });
+            b.ChangeLink(new() { Index = index, Up = true });
+        }, Errno.NoDevice, Errno.Exists);
     }
 
     /// <summary>What was put right on a link.</summary>

@@ -286,7 +286,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             outcome.ThrowIfFailed();
             if (hasIpv6)
             {
-                _network.Run(() => Settle($"net/ipv6/conf/{request.HostInterface}/accept_ra", "0"));
+                _network.Run(() => RefuseAdvertisements(request.HostInterface));
             }
             if (opening?.Wait() is { } inside)
             {
@@ -459,6 +459,21 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     }
 
     /// <summary>Writes only what is otherwise: /proc/sys may be read-only where nothing has to be changed.</summary>
+    /// <summary>Where <c>/proc/sys</c> cannot be written, a link that forwards takes no advertisement unless told so by the value 2, and
+    /// those of workloads are dropped before anything else (wl-raw).</summary>
+    private static bool RefuseAdvertisements(string link)
+    {
+        try
+        {
+            return Settle($"net/ipv6/conf/{link}/accept_ra", "0");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException && NetworkSysctls.Read($"net/ipv6/conf/{link}/accept_ra") != "2"
+            && NetworkSysctls.Read($"net/ipv6/conf/{link}/forwarding") == "1")
+        {
+            return false;
+        }
+    }
+
     private static bool Settle(string key, string value)
     {
         if (NetworkSysctls.Read(key) != value)

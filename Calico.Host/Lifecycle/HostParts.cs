@@ -251,6 +251,7 @@ internal sealed partial class HostParts : IAsyncDisposable
                 () => Connector.CollectDeadAsync(ct),
                 () => Connector.CollectStrayLeasesAsync(ct),
                 () => _kernel.TakeOrphansAsync(Book, ct));
+            ReportFailed();
             await _round.RunAsync("uplink MTU", ct, () => FollowMtuAsync(ct));
         }
     }
@@ -318,6 +319,12 @@ internal sealed partial class HostParts : IAsyncDisposable
         {
             throw new CalicoException(Problem.Unavailable, $"the uplink's MTU is {_mtu.Current}; {string.Join("; ", left)}");
         }
+    }
+
+    private void ReportFailed()
+    {
+        var failed = Book.All.Where(l => l.Status.State == EndpointState.Failed).Select(l => $"{l.Record.Id}: {l.Status.Reason}").Order(StringComparer.Ordinal).ToList();
+        _health.Report("host", "failed endpoints", failed.Count == 0, $"{failed.Count} endpoints have failed and are tried again: {string.Join("; ", failed.Take(UnusableShown))}");
     }
 
     private void ReportUnusable()

@@ -108,7 +108,8 @@ public sealed partial class PolicySnapshot(INodeLog log, TimeProvider time, ILog
         byte[]? value = update.Error is { } error ? [Unusable, .. Encoding.UTF8.GetBytes(error)]
             : update.Value is { } resource ? kind.Encode(resource)
             : null;
-        writes[key] = new(key, value);
+        // The cast keeps "gone" null: a plain null would become an empty value, which is one that cannot be used.
+        writes[key] = new(key, value is null ? (ReadOnlyMemory<byte>?)null : value);
         if (!_listed && value is not null)
         {
             _seen.Add(key);

@@ -27,6 +27,11 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Sto
     public async Task<string> EnsureAsync(string name, ProfileDefaults defaults, CancellationToken ct)
     {
         var stored = StoredNames.Subdomain(name);
+        if (AdapterProfile.Kind.Synthetic.Any(p => p.Metadata.Name == stored))
+        {
+            throw new CalicoException(Problem.Invalid, $"'{name}' is the name of a profile that is built in and lets everybody in: call the network otherwise", "name");
+        }
+
         var labels = defaults.LabelsToApply.Count > 0 ? defaults.LabelsToApply : ImmutableSortedDictionary<string, string>.Empty.Add(name, "");
         await EnsureStoredAsync(stored, defaults with
         {

@@ -25,6 +25,9 @@ public interface IKernelSide
     /// <summary>Differences between the record and the kernel; empty: good.</summary>
     Task<ImmutableArray<string>> CheckAsync(EndpointRecord record, CancellationToken ct);
 
+    /// <summary>Whether an interface of the host itself has the address.</summary>
+    bool IsOwnAddress(System.Net.IPAddress address);
+
     /// <summary>Whether the host side's link exists.</summary>
     bool LinkExists(string hostInterface);
 

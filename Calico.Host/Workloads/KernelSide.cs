@@ -21,6 +21,9 @@ public sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring) : IKer
     public Task<ImmutableArray<string>> CheckAsync(EndpointRecord record, CancellationToken ct) =>
         wiring.CheckAsync(Request(record, null), record.NamespacePath, ct);
 
+    public bool IsOwnAddress(System.Net.IPAddress address) => System.Net.NetworkInformation.NetworkInterface.GetAllNetworkInterfaces()
+        .Any(i => i.GetIPProperties().UnicastAddresses.Any(a => a.Address.Equals(address)));
+
     public bool LinkExists(string hostInterface) => wiring.LinkExists(hostInterface);
 
     public bool LivesIn(EndpointRecord record, NetworkNamespace? place) =>

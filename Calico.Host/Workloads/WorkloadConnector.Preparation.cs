@@ -161,6 +161,11 @@ public sealed partial class WorkloadConnector
             }
 
             EndpointSpecRules.CheckUnmanaged(spec.Id, spec.Unmanaged, pools, book.WhoHas);
+            if (spec.Unmanaged.Select(n => n.BaseAddress).FirstOrDefault(kernel.IsOwnAddress) is { } own)
+            {
+                throw new CalicoException(Problem.AlreadyExists, $"address {own} comes from another IPAM but is the host's own", "ipam");
+            }
+
             var record = make();
             await CommitNewRecordAsync(record, ct);
             return Enter(record, place);

@@ -26,7 +26,7 @@ public sealed partial class WorkloadConnector
         foreach (var life in book.All)
         {
             ct.ThrowIfCancellationRequested();
-            if (LossOf(life.Record) is { } reason && await CollectAsync(life, () => LossOf(life.Record), reason, mayGoOn: true))
+            if (WhyOver(life) is { } reason && await CollectAsync(life, () => WhyOver(life), reason, mayGoOn: true))
             {
                 collected++;
             }
@@ -83,6 +83,10 @@ public sealed partial class WorkloadConnector
 
         return collected;
     }
+
+    /// <summary>Why an endpoint is to go, or null. One whose removal was begun is nobody's any more: its caller was told that it failed and
+    /// may never ask again.</summary>
+    private string? WhyOver(EndpointLife life) => life.IsEnding ? "its removal had failed" : LossOf(life.Record);
 
     /// <summary>Why its link is not there, or null.</summary>
     private string? LossOf(EndpointRecord record) =>

@@ -18,5 +18,9 @@ internal static class KindArgument
             : throw new CliException($"resource type '{text}' is not supported" + Suggestion.For(text, ResourceKinds.All.Names));
     }
 
-    internal static string CheckName(string name) => name.Length > 0 ? name : throw new CliException("resource name may not be empty");
+    /// <summary>A word that begins with a dash of whatever kind was meant as an option: word processors make one of two.</summary>
+    internal static string CheckName(string name) =>
+        name.Length == 0 ? throw new CliException("resource name may not be empty")
+        : char.GetUnicodeCategory(name[0]) == System.Globalization.UnicodeCategory.DashPunctuation ? throw new CliException($"'{name}' is no name: it begins with a dash. Options begin with the plain ones, --")
+        : name;
 }

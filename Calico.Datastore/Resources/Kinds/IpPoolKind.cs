@@ -12,6 +12,9 @@ internal static class IpPoolKind
 
     private static readonly Cidr[] LinkLocal = [Cidr.Parse("169.254.0.0/16"), Cidr.Parse("fe80::/10")];
 
+    /// <summary>RFC 1122 3.2.1.3, RFC 1112, RFC 4291 2.5 and 2.7.</summary>
+    private static readonly Cidr[] NobodysHost = [.. new[] { "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::/127", "ff00::/8" }.Select(Cidr.Parse)];
+
     internal static ResourceKind Create() => new ResourceKind<IpPoolSpec>
     {
         Name = "IPPool",
@@ -50,6 +53,10 @@ internal static class IpPoolKind
         if (Cidr.TryParse(it.Text("cidr"), out var cidr) && LinkLocal.Any(cidr.Overlaps))
         {
             report.Add(it.At("cidr"), "IP pool range overlaps with IPv4 or IPv6 Link Local range", it["cidr"]);
+        }
+        else if (NobodysHost.Any(range => range.Contains(cidr)))
+        {
+            report.Add(it.At("cidr"), "IP pool range lies in a loopback, multicast, unspecified or reserved range: no workload can have such an address", it["cidr"]);
         }
     }
 

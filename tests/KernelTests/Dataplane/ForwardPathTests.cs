@@ -79,11 +79,26 @@ public sealed class ForwardPathTests
         {
             next.Start();
             node.Host.Inside("iptables-nft", "-N", "DOCKER-USER");
+            node.Host.Inside("iptables-nft", "-I", "FORWARD", "-j", "DOCKER-USER");
             await EventuallyAsync(() => Ours(node, "iptables-nft", "DOCKER-USER") == 2 && Ours(node, "iptables-nft", "FORWARD") == 0, "the next one to know them");
         }
         next.Remove();
         Assert.That(Ours(node, "iptables-nft", "DOCKER-USER"), Is.Zero);
-        Assert.That(node.Host.Inside("iptables-nft", "-S", "FORWARD").Trim().Split('\n'), Has.Length.EqualTo(2), "only the stranger's");
+        Assert.That(node.Host.Inside("iptables-nft", "-S", "FORWARD").Trim().Split('\n'), Has.Length.EqualTo(3), "only the strangers'");
+    }
+
+    [TestCase("iptables-nft")]
+    [TestCase("iptables-legacy")]
+    public async Task A14_a_chain_for_others_that_nothing_leads_to_is_no_way(string program)
+    {
+        var (node, a) = await NodeAsync();
+        await using var _ = node;
+        node.Host.Inside(program, "-P", "FORWARD", "DROP");
+        node.Host.Inside(program, "-N", "DOCKER-USER");
+        await using var path = Path(node);
+        path.Start();
+        await EventuallyAsync(() => CanPing(a, "10.65.0.3"), "the way to be open");
+        Assert.That((Ours(node, program, "FORWARD"), Ours(node, program, "DOCKER-USER")), Is.EqualTo((2, 0)));
     }
 
     [Test]

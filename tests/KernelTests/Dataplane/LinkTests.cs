@@ -90,6 +90,20 @@ public sealed class LinkTests
     }
 
     [Test]
+    public async Task B3_links_that_exchanged_their_names_have_their_own_again()
+    {
+        var (node, a, b) = await TwoAsync();
+        await using var _ = node;
+        int IndexOf(string name) => (int)node.Host.Ip("link", "show", name)[0]!["ifindex"]!;
+        var (first, second) = (IndexOf("calia"), IndexOf("calib"));
+        // In one go, faster than they are named back one by one.
+        node.Host.Inside("sh", "-c", "printf 'link set calia name between\\nlink set calib name calia\\nlink set between name calib\\n' | ip -batch -");
+        await EventuallyAsync(() => node.Host.Inside("ip", "-o", "link") is var links && links.Contains(": calia@", StringComparison.Ordinal)
+            && links.Contains(": calib@", StringComparison.Ordinal) && (IndexOf("calia"), IndexOf("calib")) == (first, second), "their names");
+        await EventuallyAsync(() => CanPing(a, B) && CanPing(b, A), "them to be open");
+    }
+
+    [Test]
     public async Task B3_a_renamed_link_carries_nothing_without_policy()
     {
         var (node, a, b) = await TwoAsync();

@@ -163,4 +163,16 @@ public sealed class UsageTests
         "completion-names" => ["ippool"],
         _ => [],
     };
+
+    [TestCase("\u2014dry-run")]
+    [TestCase("\u2013force")]
+    [TestCase("-")]
+    public async Task A15_a_word_that_begins_with_any_dash_is_no_name_and_nothing_is_deleted(string word)
+    {
+        var cli = new CliRun();
+        const string Key = Calico.Datastore.Resources.ResourceKind.Root + "profiles/blue";
+        cli.Store.Set(Key, """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"blue"},"spec":{}}""");
+        Assert.That(await cli.RunAsync("", "delete", "profile", "blue", word), Is.Not.Zero);
+        Assert.That(cli.Store.Snapshot(Key), Has.Length.EqualTo(1), cli.Output + cli.Error);
+    }
 }

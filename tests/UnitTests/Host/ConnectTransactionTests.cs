@@ -147,6 +147,19 @@ public sealed class ConnectTransactionTests
     }
 
     [Test]
+    public async Task B1_a_removal_that_failed_is_done_by_the_next_collection_although_nobody_asks_again()
+    {
+        await ConnectAsync("a");
+        _host.Kernel.Failing.Add("unwire");
+        await Assert.ThrowsAsync<CalicoException>(() => _host.Network.DisconnectAsync(Id("a"), "a", CancellationToken.None));
+        Assert.That(await _host.Connector.CollectDeadAsync(CancellationToken.None), Is.Zero);
+        Assert.That((await FindAsync("a"))!.State, Is.EqualTo(EndpointState.Failed));
+        _host.Kernel.Failing.Clear();
+        Assert.That(await _host.Connector.CollectDeadAsync(CancellationToken.None), Is.EqualTo(1));
+        Assert.That(await _host.LeftNowAsync(), Is.Empty);
+    }
+
+    [Test]
     public async Task A_removal_that_the_kernel_refuses_keeps_the_record_and_can_be_done_again()
     {
         await ConnectAsync("a");

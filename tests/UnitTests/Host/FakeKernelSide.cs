@@ -80,6 +80,11 @@ internal sealed class FakeKernelSide : IKernelSide
     public Task<ImmutableArray<string>> CheckAsync(EndpointRecord record, CancellationToken ct) =>
         Task.FromResult<ImmutableArray<string>>(_links.ContainsKey(record.HostInterface) ? Differences : [$"{record.HostInterface} is not there"]);
 
+    /// <summary>Addresses of the host's own interfaces.</summary>
+    public HashSet<System.Net.IPAddress> Own { get; } = [];
+
+    public bool IsOwnAddress(System.Net.IPAddress address) => Own.Contains(address);
+
     public bool LinkExists(string hostInterface) => _links.ContainsKey(hostInterface);
 
     /// <summary>The path tells what the number does not: two namespaces that had the same one after each other.</summary>

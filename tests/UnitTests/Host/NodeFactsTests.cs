@@ -100,6 +100,16 @@ public sealed class NodeFactsTests
         Assert.That(Names(log), Is.EqualTo(new[] { "a", "c" }));
     }
 
+    [Test]
+    public async Task A2_what_was_deleted_is_absent_from_the_snapshot_and_not_unusable()
+    {
+        var log = new InMemoryNodeLog();
+        await FollowAsync(log, new(SyncStatus.Resync, 1, [Pool("a"), Pool("b")]), new(SyncStatus.InSync, 2, []),
+            new(SyncStatus.InSync, 3, [new(Pool("b").Key, null)]));
+        var read = new PolicySnapshot(log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance).Read()!;
+        Assert.That(read.Updates.Select(u => (u.Key.Name, u.Error)), Is.EqualTo(new[] { ("a", (string?)null) }));
+    }
+
     private static string[] Names(InMemoryNodeLog log) =>
         [.. new PolicySnapshot(log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance).Read()!.Updates.Select(u => u.Key.Name).Order(StringComparer.Ordinal)];
 

@@ -33,6 +33,16 @@ public sealed class UnmanagedAddressTests
         await ConnectAsync("second", address);
     }
 
+    [TestCase("198.51.100.7")]
+    [TestCase("2001:db8::7")]
+    public async Task B11_the_hosts_own_address_is_refused(string address)
+    {
+        _host.Kernel.Own.Add(System.Net.IPAddress.Parse(address));
+        var refusal = await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync("first", address));
+        Assert.That((refusal!.Problem, refusal.Message), Is.EqualTo((Problem.AlreadyExists, $"address {address} comes from another IPAM but is the host's own")));
+        Assert.That(await _host.LeftNowAsync(), Is.Empty);
+    }
+
     [Test]
     public async Task B11_of_two_at_once_one_has_it()
     {
