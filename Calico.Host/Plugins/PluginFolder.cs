@@ -190,13 +190,18 @@ public sealed record PluginFolder(string Name, string Version, string Assembly)
         catch (UntrustedPathException e)
         {
             throw new CalicoException(Problem.Invalid,
-                $"{e.Message}; an adapter's files and every folder on the way to them belong to root and can be written by nobody else: chown root:root and chmod go-w {e.Path}", "plugin", e);
+                $"{e.Message}; an adapter's files and every folder on the way to them belong to root and can be written by nobody else: {Advice(e.Path)}", "plugin", e);
         }
         catch (Exception e) when (e is IOException or Win32Exception or UnauthorizedAccessException)
         {
             throw new CalicoException(Problem.Invalid, $"adapter '{what}' cannot be read: {e.Message}", "plugin", e);
         }
     }
+
+    // A folder like /tmp is everybody's on purpose.
+    private static string Advice(string path) => System.IO.Directory.Exists(path) && File.GetUnixFileMode(path).HasFlag(UnixFileMode.StickyBit)
+        ? $"install it in a folder that is not below {path}"
+        : $"chown root:root and chmod go-w {path}";
 
     /// <summary>By number, then a release after its candidates, then by name: an order in which any two differ.</summary>
     private sealed class VersionOrder : IComparer<string>

@@ -23,8 +23,8 @@ internal static class InterfaceName
     public static string OfContainer(string prefix, string containerId) =>
         prefix + containerId[..Math.Min(HashDigits, containerId.Length)];
 
-    /// <summary>What the kernel takes as a name (dev_valid_name in net/core/dev.c).</summary>
+    /// <summary>What the kernel takes as a name: dev_valid_name in net/core/dev.c, and not what its settings call all links.</summary>
     public static bool IsValid(string name) =>
-        name.Length is > 0 and <= MaxLength && name is not ("." or "..")
+        name.Length is > 0 and <= MaxLength && name is not ("." or ".." or "all" or "default")
         && !name.Any(c => c is '/' or ':' || char.IsWhiteSpace(c) || c is < ' ' or > '~');
 }

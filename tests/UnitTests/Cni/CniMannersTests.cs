@@ -101,4 +101,13 @@ public sealed class CniMannersTests
         Assert.That((await _cni.CallAsync("ADD", Ours)).ExitCode, Is.Zero);
         Assert.That(_cni.Node.Endpoints.Single().Attachment.Profiles, Is.EqualTo(new[] { "net1", "net2" }));
     }
+
+    [TestCase("all")]
+    [TestCase("default")]
+    public async Task C7_a_name_that_the_kernels_settings_use_for_all_links_is_refused(string name)
+    {
+        var reply = await _cni.CallAsync("ADD", Ours, interfaceName: name);
+        Assert.That(reply.ExitCode, Is.EqualTo(1));
+        Assert.That(Text(reply), Does.Contain("\"code\":4").And.Contain("CNI_IFNAME"));
+    }
 }
