@@ -20,16 +20,18 @@ public sealed class MemoryTests
         }
 
         await using var cni = await CniHost.StartAsync(number: 54);
-        await ChurnAsync(cni, 2_000);
+        // The store on this node keeps a history of bounded length, which this fills; from then on nothing may grow.
+        await ChurnAsync(cni, 6_000);
         var before = await AnonymousAsync(cni);
-        for (var thousands = 4; thousands <= 20; thousands += 2)
+        TestContext.Out.WriteLine($"after 6,000: {before} MiB anonymous");
+        for (var thousands = 8; thousands <= 20; thousands += 2)
         {
             await ChurnAsync(cni, 2_000);
             TestContext.Out.WriteLine($"after {thousands},000: {await AnonymousAsync(cni)} MiB anonymous");
         }
 
         var after = await AnonymousAsync(cni);
-        Assert.That(after, Is.LessThanOrEqualTo(before + AllowedMebibytes), $"anonymous memory in MiB, {before} after the first 2,000");
+        Assert.That(after, Is.LessThanOrEqualTo(before + AllowedMebibytes), $"anonymous memory in MiB, {before} after the first 6,000");
         await cni.AssertCleanAsync();
     }
 
@@ -47,7 +49,7 @@ public sealed class MemoryTests
           ) || exit 1 &
         done
         for job in $(jobs -p); do wait $job; done
-        """, limit: TimeSpan.FromMinutes(5));
+        """, limit: TimeSpan.FromMinutes(15));
 
     private static async Task<int> AnonymousAsync(CniHost cni)
     {
