@@ -46,7 +46,7 @@ internal sealed record LeaseLedger
 
         foreach (var release in Read(log, "release/", LeaseJson.Default.HeldAddress, report))
         {
-            // Both are there only when a crash fell between taking back a refused transaction and writing what became of it.
+            // Both are there only in a log of a version whose writes could overtake each other.
             edit.RemoveLease(release.Ip);
             edit.SetRelease(release);
         }
