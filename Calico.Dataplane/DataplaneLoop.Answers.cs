@@ -35,18 +35,13 @@ public sealed partial class DataplaneLoop
         var endpoint = _translator.Find(id) ?? throw new CalicoException(Problem.NotFound, $"nothing is enforced for {id}");
         var text = new StringBuilder();
         text.AppendLine($"{id} {endpoint.InterfaceName} {(endpoint.Gate == EndpointGate.Open ? "enforced" : "closed: labels are still to come")}");
-        foreach (var (direction, lists) in new[] { ("ingress", endpoint.Ingress), ("egress", endpoint.Egress) })
+        foreach (var (direction, program) in new[] { ("ingress", endpoint.Ingress), ("egress", endpoint.Egress) })
         {
             text.AppendLine($"{direction}:");
-            foreach (var list in lists)
+            foreach (var line in program.ToText(_translator.FindList).Split('\n'))
             {
-                text.AppendLine($"  {list}");
-                foreach (var rule in _translator.FindList(list)?.Rules.Items ?? [])
-                {
-                    text.AppendLine($"    {rule}");
-                }
+                text.AppendLine($"  {line}");
             }
-            text.AppendLine("  end: drop profile-none");
         }
         return text.ToString();
     }

@@ -10,7 +10,8 @@ namespace Calico.Felix;
 /// <summary>From what the store and the host say to what this node's kernel should hold.</summary>
 /// <remarks>
 /// <code>
-///   SyncBatch ----+-- Profile -------------> ActiveProfiles ----> rule lists
+///   SyncBatch ----+-- Tier, policies ------> ActivePolicies --> EndpointPrograms --> programs of endpoints
+///                 +-- policies, Profile ---> PolicySources ----> RuleLists ---------> rule lists
 ///                 |      +-- labels -+              +-- asks --+
 ///                 +-- WorkloadEndpoint --> EndpointLabels --> IpSetMembers --> IP sets
 ///                 +-- IPAMBlock ----------> LocalRoutes --------------------> routes
@@ -29,7 +30,9 @@ public sealed class CalculationGraph
     private readonly PoolSets _pools = new();
     private readonly IpSetMembers _sets = new();
     private readonly EndpointLabels _labels;
-    private readonly ActiveProfiles _profiles;
+    private readonly ActivePolicies _policies;
+    private readonly PolicySources _sources;
+    private readonly RuleLists _ruleLists;
     private readonly LocalRoutes _localRoutes;
     private readonly LocalEndpoints _local;
     private readonly RemoteEndpoints _remote;
@@ -39,10 +42,12 @@ public sealed class CalculationGraph
     /// <param name="nodeName">Of this node, as in the store.</param>
     public CalculationGraph(string nodeName)
     {
-        _labels = new(_sets.Index.Set, _sets.Index.Remove);
-        _profiles = new(_sets, _lists);
+        _sources = new(_sets, source => _ruleLists!.Touch(source));
+        _ruleLists = new(_sources, _lists);
+        _policies = new(endpoint => _local!.Touch(endpoint));
+        _labels = new(SetItem, RemoveItem);
         _localRoutes = new(nodeName, _routes);
-        _local = new(_profiles, _labels, _sets, _localRoutes, _endpoints);
+        _local = new(new(_policies, _ruleLists), _labels, () => _sets.Index.Selectors.Concat(_policies.Selectors), _localRoutes, _endpoints);
         _remote = new(nodeName, _labels);
         _configuration = new(nodeName);
         _appliers = new(StringComparer.Ordinal)
@@ -51,13 +56,46 @@ public sealed class CalculationGraph
             {
                 _labels.SetProfile(update.Key.Name,
                     (update.Value as Datastore.Resources.Resource<Datastore.Resources.ProfileSpec>)?.Spec.LabelsToApply);
-                _profiles.Apply(update);
+                ApplySource(update, ReadProfile.Read);
             },
             ["WorkloadEndpoint"] = _remote.Apply,
             ["IPPool"] = _pools.Apply,
             ["IPAMBlock"] = _localRoutes.ApplyBlock,
             ["FelixConfiguration"] = _configuration.Apply,
         };
+    }
+
+    private static bool IsGone(SyncUpdate update) => update.Value is null && update.Error is null;
+
+    private void ApplySource(SyncUpdate update, Func<SyncUpdate, PolicyText> read)
+    {
+        if (IsGone(update))
+        {
+            _sources.Remove(update.Key);
+        }
+        else
+        {
+            _sources.Set(read(update));
+        }
+    }
+
+    /// <summary>Whatever has labels can be named by a rule; a policy applies to endpoints of this node.</summary>
+    private void SetItem(LabeledItem item)
+    {
+        _sets.Index.Set(item);
+        if (item.Key.IsLocal)
+        {
+            _policies.Set(item);
+        }
+    }
+
+    private void RemoveItem(ItemKey key)
+    {
+        _sets.Index.Remove(key);
+        if (key.IsLocal)
+        {
+            _policies.Remove(key);
+        }
     }
 
     /// <summary>The kinds that the graph takes; all others are passed over.</summary>
@@ -98,7 +136,8 @@ public sealed class CalculationGraph
         {
             return [];
         }
-        _local.Gate();
+        _local.Build();
+        _ruleLists.Compose();
         var (setUpdates, setRemovals) = _sets.Take();
         var (lists, listRemovals) = _lists.Take();
         var (endpoints, endpointRemovals) = _endpoints.Take();

@@ -11,7 +11,11 @@ public static class ProfileFaults
     /// <param name="name">The profile's name, as an endpoint has it.</param>
     /// <param name="stored">The last update of it; null: there never was one.</param>
     /// <returns>The reason; null: it is enforced as written.</returns>
-    public static string? Of(string name, SyncUpdate? stored) => new[] { PolicyDirection.Ingress, PolicyDirection.Egress }
-        .SelectMany(direction => ActiveProfiles.Compile(name, direction, stored, out _).Rules)
-        .Select(rule => rule.Provenance.Note).FirstOrDefault(note => note.Length > 0);
+    public static string? Of(string name, SyncUpdate? stored)
+    {
+        var text = stored is { Value: null, Error: null } or null ? ReadProfile.Missing(ReadProfile.KeyOf(name)) : ReadProfile.Read(stored);
+        return new[] { PolicyDirection.Ingress, PolicyDirection.Egress }
+            .SelectMany(direction => PolicySources.Compile(text, direction, out _).Items)
+            .Select(rule => rule.Provenance.Note).FirstOrDefault(note => note.Length > 0);
+    }
 }

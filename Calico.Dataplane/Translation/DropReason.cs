@@ -14,12 +14,13 @@ internal static class DropReason
     public const string Invalid = "ct-invalid";
     public const string Policy = "policy";
     public const string Unusable = "policy-unusable";
+    public const string TierDefault = "tier-default";
     public const string ProfileNone = "profile-none";
     public const string NotLabelled = "not-labelled";
     public const string HostAction = "host-action";
 
     public static readonly ImmutableArray<string> All =
     [
-        AntiSpoof, Martian, RouterAdvertisement, DhcpServer, Encapsulation, UnknownEndpoint, Invalid, Policy, Unusable, ProfileNone, NotLabelled, HostAction,
+        AntiSpoof, Martian, RouterAdvertisement, DhcpServer, Encapsulation, UnknownEndpoint, Invalid, Policy, Unusable, TierDefault, ProfileNone, NotLabelled, HostAction,
     ];
 }

@@ -26,8 +26,10 @@ internal sealed class IpSetTranslator(Ruleset ruleset)
 
     public void Apply(IpSetUpdate update)
     {
-        if (_types.TryAdd(update.Id, update.Type))
+        if (_types.TryAdd(update.Id, update.Type) || _types[update.Id] != update.Type)
         {
+            _types[update.Id] = update.Type;
+            _ranges.Remove(update.Id);
             ruleset.DefineSet(Definition(update.Id, update.Type, isIpv6: false));
             ruleset.DefineSet(Definition(update.Id, update.Type, isIpv6: true));
         }
@@ -51,10 +53,19 @@ internal sealed class IpSetTranslator(Ruleset ruleset)
         if (_types.Remove(id, out var type))
         {
             _ranges.Remove(id);
-            ruleset.RemoveSet(Names.IpSet(id, type, isIpv6: false));
-            ruleset.RemoveSet(Names.IpSet(id, type, isIpv6: true));
+            RemoveSets(id, type);
         }
     }
+
+    /// <summary>Takes away what stood for the set when it was of another type.</summary>
+    public void RemoveSets(string id, IpSetType formerType)
+    {
+        ruleset.RemoveSet(Names.IpSet(id, formerType, isIpv6: false));
+        ruleset.RemoveSet(Names.IpSet(id, formerType, isIpv6: true));
+    }
+
+    /// <summary>The type of a set that is there; null: it is not.</summary>
+    public IpSetType? Find(string id) => _types.TryGetValue(id, out var type) ? type : null;
 
     private void ApplyRanges(IpSetUpdate update)
     {

@@ -83,9 +83,13 @@ internal sealed class RuleRenderer(Func<string, IpSetType> typeOf, ushort logGro
             // The only end of a list that does not decide: the next list is asked.
             RuleAction.Pass => builder.Return(comment),
             RuleAction.Log => builder.End(comment, new Log(comment.Length <= MaxLogPrefix ? comment : comment[..MaxLogPrefix], logGroup)),
-            _ => builder.Drop(rule.Provenance.Note.Length == 0 ? DropReason.Policy : DropReason.Unusable, comment),
+            _ => builder.Drop(ReasonOf(rule.Provenance), comment),
         };
     }
+
+    private static string ReasonOf(Provenance provenance) => provenance.IsEndOfTier ? DropReason.TierDefault
+        : provenance.Note.Length == 0 ? DropReason.Policy
+        : DropReason.Unusable;
 
     private void Render(RuleBuilder builder, SideMatch side, bool isSource, bool isIpv6)
     {

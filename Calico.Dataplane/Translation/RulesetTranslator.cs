@@ -11,7 +11,7 @@ internal sealed class RulesetTranslator
     private readonly DataplaneOptions _options;
     private readonly Skeleton _skeleton;
     private readonly IpSetTranslator _sets;
-    private readonly PolicyPrograms _programs;
+    private readonly ProgramChains _programs;
     private readonly Dictionary<string, (RuleList List, List<string> Sets)> _lists = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _contentSetUsers = new(StringComparer.Ordinal);
     private readonly Dictionary<WorkloadEndpointId, Endpoint> _endpoints = [];
@@ -57,7 +57,7 @@ internal sealed class RulesetTranslator
                 DefineSkeleton();
                 break;
             case IpSetUpdate set:
-                _sets.Apply(set);
+                SetIpSet(set);
                 if (set.Id is WellKnownSets.MasqueradePools or WellKnownSets.AllPools)
                 {
                     DefineMasquerade();
@@ -92,6 +92,25 @@ internal sealed class RulesetTranslator
     }
 
     private void DefineMasquerade() => _skeleton.DefineMasquerade(_settings, _sets.HasMembers(WellKnownSets.MasqueradePools));
+
+    /// <summary>A set's first range makes it a set of ranges, which is another set: the lists that ask it are rendered anew before the
+    /// former one goes.</summary>
+    private void SetIpSet(IpSetUpdate update)
+    {
+        var former = _sets.Find(update.Id);
+        _sets.Apply(update);
+        if (former is not { } type || type == update.Type)
+        {
+            return;
+        }
+
+        foreach (var (list, _) in _lists.Values.Where(l => l.List.Sets.Contains(update.Id)).ToList())
+        {
+            SetList(list);
+        }
+
+        _sets.RemoveSets(update.Id, type);
+    }
 
     private void SetList(RuleList list)
     {

@@ -26,7 +26,7 @@ internal static class EffectiveSelector
             return null;
         }
         var where = !string.IsNullOrEmpty(side.NamespaceSelector)
-            ? Parse("namespaceSelector", side.NamespaceSelector).OverOwners(NamespacePrefix, NamespaceLabel)
+            ? OfNamespaces("namespaceSelector", side.NamespaceSelector)
             : policyNamespace.Length > 0 ? Selector.LabelEquals(NamespaceLabel, policyNamespace) : null;
         return where is null ? selector : selector is null ? where : where.And(selector);
     }
@@ -34,6 +34,12 @@ internal static class EffectiveSelector
     public static Selector Parse(string field, string text) => Selector.TryParse(text, out var selector, out var error)
         ? selector
         : throw new RuleUnusableException($"{field}: {error}");
+
+    /// <summary>Endpoints of the namespaces that a selector over namespaces means.</summary>
+    public static Selector OfNamespaces(string field, string text) => Parse(field, text).OverOwners(NamespacePrefix, NamespaceLabel);
+
+    /// <summary>Endpoints of the service accounts that a selector over accounts means.</summary>
+    public static Selector OfAccounts(string field, string text) => Parse(field, text).OverOwners(ServiceAccountPrefix, ServiceAccountLabel);
 
     private static Selector? OfAccounts(ServiceAccountMatch? accounts)
     {
@@ -43,7 +49,7 @@ internal static class EffectiveSelector
         }
         var names = accounts.Names is { IsDefaultOrEmpty: false } given ? Selector.LabelIn(ServiceAccountLabel, given) : null;
         var labels = string.IsNullOrEmpty(accounts.Selector) ? null
-            : Parse("serviceAccounts.selector", accounts.Selector).OverOwners(ServiceAccountPrefix, ServiceAccountLabel);
+            : OfAccounts("serviceAccounts.selector", accounts.Selector);
         return names is null ? labels : labels is null ? names : names.And(labels);
     }
 }

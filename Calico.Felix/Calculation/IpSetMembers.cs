@@ -100,15 +100,19 @@ internal sealed class IpSetMembers
 
         public IpSetDefinition Definition => definition;
 
+        private IpSetType? _told;
+        private int _ranges;
+
         public int Users { get; set; }
 
-        public bool IsTold { get; private set; }
+        public bool IsTold => _told is not null;
 
         public void Add(IpSetMember member)
         {
             var holders = _holders.GetValueOrDefault(member);
             _wasMember.TryAdd(member, holders > 0);
             _holders[member] = holders + 1;
+            _ranges += holders == 0 && !member.Address.IsHost ? 1 : 0;
         }
 
         public void Remove(IpSetMember member)
@@ -118,6 +122,7 @@ internal sealed class IpSetMembers
             if (holders == 1)
             {
                 _holders.Remove(member);
+                _ranges -= member.Address.IsHost ? 0 : 1;
             }
             else
             {
@@ -129,13 +134,16 @@ internal sealed class IpSetMembers
         {
             var changed = _wasMember.Where(m => m.Value != _holders.ContainsKey(m.Key)).ToLookup(m => m.Value, m => m.Key);
             _wasMember.Clear();
-            if (IsTold && !changed[true].Any() && !changed[false].Any())
+            var type = definition.Port is not null ? IpSetType.HostPorts : _ranges > 0 ? IpSetType.Nets : IpSetType.Hosts;
+            if (type != _told)
             {
-                return null;
+                _told = type;
+                return new(definition.Id, type, new([.. _holders.Keys.Order()]), []);
             }
-            IsTold = true;
-            return new(definition.Id, definition.Port is null ? IpSetType.Hosts : IpSetType.HostPorts,
-                new([.. changed[false].Order()]), new([.. changed[true].Order()]));
+
+            return changed[true].Any() || changed[false].Any()
+                ? new(definition.Id, type, new([.. changed[false].Order()]), new([.. changed[true].Order()]))
+                : null;
         }
     }
 }

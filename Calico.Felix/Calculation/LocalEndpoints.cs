@@ -10,31 +10,37 @@ namespace Calico.Felix.Calculation;
 /// <summary>The endpoints of this node, from the host.</summary>
 /// <remarks>
 /// <code>
-///   host --Set/Remove--> LocalEndpoints --> profiles in force
-///                                       --> labels and addresses, as any endpoint's
-///                                       --> routes
-///                                       --> EndpointUpdate, EndpointRemove
+///   host --Set/Remove--> LocalEndpoints --> labels and addresses, as any endpoint's
+///                             ^         --> routes
+///   policies that apply,      |         --> programs and their lists
+///   profiles ------Touch------+         --> EndpointUpdate, EndpointRemove
 /// </code>
+/// Programs are built when they are told, once for all that changed since.
 /// </remarks>
-internal sealed class LocalEndpoints(ActiveProfiles profiles, EndpointLabels labels, IpSetMembers sets, LocalRoutes routes,
+internal sealed class LocalEndpoints(EndpointPrograms programs, EndpointLabels labels, Func<IEnumerable<Selector>> selectorsInForce, LocalRoutes routes,
     PendingChanges<WorkloadEndpointId, EndpointUpdate> updates)
 {
-    private readonly Dictionary<WorkloadEndpointId, LocalEndpoint> _endpoints = [];
+    private readonly Dictionary<WorkloadEndpointId, Local> _endpoints = [];
+    private readonly Dictionary<ItemKey, WorkloadEndpointId> _ids = [];
     private readonly HashSet<WorkloadEndpointId> _pending = [];
-
-    public IEnumerable<WorkloadEndpointId> Ids => _endpoints.Keys;
+    private readonly HashSet<WorkloadEndpointId> _dirty = [];
 
     public void Set(LocalEndpoint endpoint)
     {
-        var former = _endpoints.GetValueOrDefault(endpoint.Id);
-        _endpoints[endpoint.Id] = endpoint;
-        foreach (var profile in endpoint.Profiles.Distinct(StringComparer.Ordinal))
+        var key = Key(endpoint.Id);
+        _ids[key] = endpoint.Id;
+        if (_endpoints.TryGetValue(endpoint.Id, out var local))
         {
-            profiles.Acquire(profile);
+            local.Endpoint = endpoint;
         }
-        ReleaseProfiles(former);
+        else
+        {
+            _endpoints.Add(endpoint.Id, new(endpoint));
+        }
+
+        _dirty.Add(endpoint.Id);
         ImmutableArray<Cidr> addresses = [.. endpoint.Addresses.Select(Cidr.From)];
-        labels.Set(Key(endpoint.Id), WithReserved(endpoint), endpoint.Profiles, addresses,
+        labels.Set(key, WithReserved(endpoint), endpoint.Profiles, addresses,
             [.. endpoint.NamedPorts.Select(p => new EndpointPort(p.Name, (byte)p.Protocol, (ushort)p.Port))]);
         routes.Claim(endpoint.Id, endpoint.InterfaceName, addresses);
         if (endpoint.LabelsPending)
@@ -44,42 +50,85 @@ internal sealed class LocalEndpoints(ActiveProfiles profiles, EndpointLabels lab
         else
         {
             _pending.Remove(endpoint.Id);
-            updates.Set(endpoint.Id, Update(endpoint, EndpointGate.Open));
         }
     }
 
     public void Remove(WorkloadEndpointId id)
     {
-        if (!_endpoints.Remove(id, out var former))
+        if (!_endpoints.Remove(id, out var local))
         {
             return;
         }
-        ReleaseProfiles(former);
-        labels.Remove(Key(id));
+
+        Release(local);
+        var key = Key(id);
+        labels.Remove(key);
         routes.Release(id);
+        _ids.Remove(key);
         _pending.Remove(id);
+        _dirty.Remove(id);
         updates.Remove(id);
     }
 
-    /// <summary>Judges the endpoints whose labels are still to come against the selectors in force. They are few (between two answers of
-    /// an orchestrator), so each flush asks anew.</summary>
-    public void Gate()
+    /// <summary>Other policies apply to an endpoint, or the same in another order.</summary>
+    public void Touch(ItemKey key)
     {
+        if (_ids.TryGetValue(key, out var id))
+        {
+            _dirty.Add(id);
+        }
+    }
+
+    /// <summary>Builds the programs that may have changed, and judges the endpoints whose labels are still to come against the selectors in
+    /// force. Those are few (between two answers of an orchestrator), so each flush asks them anew.</summary>
+    public void Build()
+    {
+        foreach (var id in _dirty)
+        {
+            var local = _endpoints[id];
+            var (former, profiles) = (local.Programs, Profiles(local.Endpoint));
+            local.Programs = (Build(local.Endpoint, profiles, PolicyDirection.Ingress), Build(local.Endpoint, profiles, PolicyDirection.Egress));
+            // Released after the new ones are acquired: a list that both ask stays.
+            Release(former);
+            updates.Set(id, Update(local, EndpointGate.Open));
+        }
+
+        _dirty.Clear();
         foreach (var id in _pending)
         {
             var known = labels.LabelsOf(Key(id));
-            var undecided = sets.Index.Selectors.Any(s => s.Decide(known) == Truth.Unknown);
+            var undecided = selectorsInForce().Any(s => s.Decide(known) == Truth.Unknown);
             updates.Set(id, Update(_endpoints[id], undecided ? EndpointGate.NotLabelled : EndpointGate.Open));
+        }
+    }
+
+    private PolicyProgram Build(LocalEndpoint endpoint, ImmutableArray<string> profiles, PolicyDirection direction)
+    {
+        var program = programs.Build(Key(endpoint.Id), profiles, direction);
+        programs.Acquire(program, profiles, direction);
+        return program;
+    }
+
+    private void Release(Local local) => Release(local.Programs);
+
+    private void Release((PolicyProgram Ingress, PolicyProgram Egress)? former)
+    {
+        if (former is { } both)
+        {
+            programs.Release(both.Ingress);
+            programs.Release(both.Egress);
         }
     }
 
     private static ItemKey Key(WorkloadEndpointId id) => new(true, id.ToString());
 
-    private static EndpointUpdate Update(LocalEndpoint endpoint, EndpointGate gate) => new(endpoint.Id, endpoint.InterfaceName, gate,
-        new([.. endpoint.Profiles.Distinct(StringComparer.Ordinal).Select(p => ActiveProfiles.ListId(p, PolicyDirection.Ingress))]),
-        new([.. endpoint.Profiles.Distinct(StringComparer.Ordinal).Select(p => ActiveProfiles.ListId(p, PolicyDirection.Egress))]),
-        new([.. endpoint.Addresses.Select(Cidr.From)]),
-        new([.. endpoint.AllowedSources.Select(Cidr.From)]));
+    private static ImmutableArray<string> Profiles(LocalEndpoint endpoint) => [.. endpoint.Profiles.Distinct(StringComparer.Ordinal)];
+
+    private static EndpointUpdate Update(Local local, EndpointGate gate) => new(local.Endpoint.Id, local.Endpoint.InterfaceName, gate,
+        local.Programs?.Ingress ?? PolicyProgram.Empty,
+        local.Programs?.Egress ?? PolicyProgram.Empty,
+        new([.. local.Endpoint.Addresses.Select(Cidr.From)]),
+        new([.. local.Endpoint.AllowedSources.Select(Cidr.From)]));
 
     /// <summary>Whatever a workload claims to be, these say what it is.</summary>
     private static ImmutableSortedDictionary<string, string> WithReserved(LocalEndpoint endpoint)
@@ -93,11 +142,11 @@ internal sealed class LocalEndpoints(ActiveProfiles profiles, EndpointLabels lab
             : labels;
     }
 
-    private void ReleaseProfiles(LocalEndpoint? former)
+    private sealed class Local(LocalEndpoint endpoint)
     {
-        foreach (var profile in former?.Profiles.Distinct(StringComparer.Ordinal) ?? [])
-        {
-            profiles.Release(profile);
-        }
+        public LocalEndpoint Endpoint { get; set; } = endpoint;
+
+        /// <summary>Null: not built yet.</summary>
+        public (PolicyProgram Ingress, PolicyProgram Egress)? Programs { get; set; }
     }
 }

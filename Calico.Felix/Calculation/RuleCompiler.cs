@@ -5,7 +5,7 @@ using Calico.Felix.Rules;
 
 namespace Calico.Felix.Calculation;
 
-/// <summary>Turns the rules of one resource and direction into a list, and collects the IP sets that they ask.</summary>
+/// <summary>Compiles the rules of one resource and direction, and collects the IP sets that they ask.</summary>
 /// <remarks>One bad rule makes the whole list deny: with a rule left out, what its author meant to forbid could pass.</remarks>
 internal sealed class RuleCompiler(string policyNamespace)
 {
@@ -21,10 +21,9 @@ internal sealed class RuleCompiler(string policyNamespace)
     /// <summary>The IP sets that the compiled rules ask.</summary>
     public IReadOnlyCollection<IpSetDefinition> Sets => _sets.Values;
 
-    /// <param name="id">Of the list.</param>
     /// <param name="rules">As their author wrote them.</param>
     /// <param name="whole">The resource.</param>
-    public RuleList Compile(string id, ImmutableArray<Rule> rules, Provenance whole)
+    public EquatableArray<CompiledRule> Compile(ImmutableArray<Rule> rules, Provenance whole)
     {
         var compiled = ImmutableArray.CreateBuilder<CompiledRule>();
         for (var index = 0; index < rules.Length; index++)
@@ -37,14 +36,14 @@ internal sealed class RuleCompiler(string policyNamespace)
             catch (RuleUnusableException e)
             {
                 _sets.Clear();
-                return Deny(id, provenance with { Note = e.Message });
+                return Deny(provenance with { Note = e.Message });
             }
         }
-        return new(id, new(compiled.ToImmutable()));
+        return new(compiled.ToImmutable());
     }
 
-    /// <summary>A list that denies everything, and says why.</summary>
-    public static RuleList Deny(string id, Provenance provenance) => new(id, [new(RuleMatch.Any, RuleAction.Deny, provenance)]);
+    /// <summary>Rules that deny everything, and say why.</summary>
+    public static EquatableArray<CompiledRule> Deny(Provenance provenance) => [new(RuleMatch.Any, RuleAction.Deny, provenance)];
 
     private IEnumerable<(RuleMatch Match, RuleAction Action)> Compile(Rule rule)
     {

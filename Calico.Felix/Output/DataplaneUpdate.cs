@@ -12,7 +12,8 @@ public abstract record DataplaneUpdate
 /// <summary>Settings of this node; replaces the former ones.</summary>
 public sealed record SettingsUpdate(NodeSettings Settings) : DataplaneUpdate;
 
-/// <summary>Members of an IP set; the first one of a set also makes it.</summary>
+/// <summary>Members of an IP set; the first one of a set also makes it. One of another type than before replaces the set: then
+/// <paramref name="Added"/> holds all its members.</summary>
 public sealed record IpSetUpdate(string Id, IpSetType Type, EquatableArray<IpSetMember> Added, EquatableArray<IpSetMember> Removed) : DataplaneUpdate;
 
 /// <summary>No list asks this set any more.</summary>
@@ -28,12 +29,12 @@ public sealed record RuleListRemove(string Id) : DataplaneUpdate;
 /// <param name="Id">Which endpoint.</param>
 /// <param name="InterfaceName">Host side of its pair.</param>
 /// <param name="Gate">Whether its policy may be asked yet.</param>
-/// <param name="Ingress">Lists asked in turn for what comes to it; after the last one everything is dropped.</param>
-/// <param name="Egress">Lists asked in turn for what it sends.</param>
+/// <param name="Ingress">What judges what comes to it: tiers with their policies in order, then profiles.</param>
+/// <param name="Egress">What judges what it sends.</param>
 /// <param name="Addresses">Its own.</param>
 /// <param name="AllowedSources">What else it may send from.</param>
-public sealed record EndpointUpdate(WorkloadEndpointId Id, string InterfaceName, EndpointGate Gate, EquatableArray<string> Ingress,
-    EquatableArray<string> Egress, EquatableArray<Cidr> Addresses, EquatableArray<Cidr> AllowedSources) : DataplaneUpdate;
+public sealed record EndpointUpdate(WorkloadEndpointId Id, string InterfaceName, EndpointGate Gate, PolicyProgram Ingress,
+    PolicyProgram Egress, EquatableArray<Cidr> Addresses, EquatableArray<Cidr> AllowedSources) : DataplaneUpdate;
 
 /// <summary>A local endpoint is gone.</summary>
 public sealed record EndpointRemove(WorkloadEndpointId Id) : DataplaneUpdate;

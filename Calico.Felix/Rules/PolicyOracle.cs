@@ -13,29 +13,35 @@ public sealed class PolicyOracle(Func<string, RuleList?> listOf, Func<string, Ip
     private const byte Icmp = 1;
     private const byte IcmpV6 = 58;
 
-    /// <summary>Whether the lists, asked in turn, let it begin. After the last one everything is dropped.</summary>
-    public bool Allows(EquatableArray<string> lists, in FirstPacket packet)
+    /// <summary>Whether the program lets it begin.</summary>
+    public bool Allows(PolicyProgram program, in FirstPacket packet) => Decide(program, packet) is { Action: RuleAction.Allow };
+
+    /// <summary>The rule that decides about it.</summary>
+    /// <returns>Null: no rule does, and it is dropped because no profile allows it.</returns>
+    public CompiledRule? Decide(PolicyProgram program, in FirstPacket packet)
     {
-        foreach (var id in lists)
+        foreach (var id in program.Lists)
         {
-            if (Decide(listOf(id), packet) is { } isAllowed)
+            if (Decide(listOf(id), packet) is { Action: not RuleAction.Pass } decided)
             {
-                return isAllowed;
+                return decided;
             }
         }
-        return false;
+
+        return null;
     }
 
-    /// <returns>Null: the next list is asked.</returns>
-    private bool? Decide(RuleList? list, in FirstPacket packet)
+    /// <returns>Null, or a rule that passes: the next list is asked.</returns>
+    private CompiledRule? Decide(RuleList? list, in FirstPacket packet)
     {
         foreach (var rule in list?.Rules.Items ?? [])
         {
             if (rule.Action != RuleAction.Log && Matches(rule.Match, packet))
             {
-                return rule.Action == RuleAction.Pass ? null : rule.Action == RuleAction.Allow;
+                return rule;
             }
         }
+
         return null;
     }
 

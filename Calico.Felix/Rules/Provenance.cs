@@ -10,6 +10,12 @@ namespace Calico.Felix.Rules;
 /// <param name="Note">Why it is not what its author wrote; empty otherwise.</param>
 public sealed record Provenance(ResourceKey Source, string Tier, int RuleIndex, string Revision, string Note = "")
 {
-    public override string ToString() => (Tier.Length == 0 ? "" : $"{Tier}/") + Source
+    /// <summary>Whether the rule is what a tier does with a packet that none of its policies decided.</summary>
+    public bool IsEndOfTier => Source.Kind.Length == 0;
+
+    /// <summary>The end of a tier, which no resource says: it follows from the tier's default action.</summary>
+    public static Provenance EndOfTier(string tier) => new(new("", "", ""), tier, -1, "");
+
+    public override string ToString() => IsEndOfTier ? $"end of tier {Tier}" : (Tier.Length == 0 ? "" : $"{Tier}/") + Source
         + (RuleIndex < 0 ? "" : $" rule {RuleIndex}") + (Revision.Length == 0 ? "" : $" @{Revision}") + (Note.Length == 0 ? "" : $": {Note}");
 }

@@ -121,7 +121,7 @@ public static class DataplaneScenario
         return (new(more), new(less));
 
         EndpointUpdate Update(int number, int list) => new(IdOf(number), string.Create(CultureInfo.InvariantCulture, $"cali{number}"), EndpointGate.Open,
-            [$"profile/p{list}/ingress"], [$"profile/p{list}/ingress"], [], []);
+            new([], [$"profile/p{list}/ingress"]), new([], [$"profile/p{list}/ingress"]), [], []);
     }
 
     private static WorkloadEndpointId IdOf(int number) => new("bench", number.ToString(CultureInfo.InvariantCulture), "eth0");

@@ -59,7 +59,7 @@ public sealed class Measurements
         Print($"{endpoints} endpoints: compare", compared);
 
         EndpointUpdate Update(int number, int list) => new(Id($"{number}"), $"cali{number}", EndpointGate.Open,
-            [$"profile/p{list}/ingress"], [$"profile/p{list}/ingress"], [], []);
+            new([], [$"profile/p{list}/ingress"]), new([], [$"profile/p{list}/ingress"]), [], []);
     }
 
     [Test]

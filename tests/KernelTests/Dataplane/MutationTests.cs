@@ -106,7 +106,7 @@ public sealed class MutationTests
         foreach (var name in new[] { "a", "b" })
         {
             translator.Apply(new EndpointUpdate(Id(name), "cali" + name, name == "a" ? EndpointGate.Open : EndpointGate.NotLabelled,
-                ["profile/net/ingress"], ["profile/net/ingress"], [], [Of("203.0.113.0/24"), Of("2001:db8::/64")]));
+                new([], ["profile/net/ingress"]), new([], ["profile/net/ingress"]), [], [Of("203.0.113.0/24"), Of("2001:db8::/64")]));
         }
         return translator;
     }

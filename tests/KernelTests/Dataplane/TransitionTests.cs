@@ -67,7 +67,7 @@ public sealed class TransitionTests
         }
         for (var endpoint = 0; endpoint < random.Next(3); endpoint++)
         {
-            Apply(new EndpointUpdate(Id($"{endpoint}"), $"cali{endpoint}", (EndpointGate)random.Next(2), [.. lists], [.. lists], [], [.. Few()]));
+            Apply(new EndpointUpdate(Id($"{endpoint}"), $"cali{endpoint}", (EndpointGate)random.Next(2), new([], [.. lists]), new([], [.. lists]), [], [.. Few()]));
         }
         return translator;
     }

@@ -174,7 +174,7 @@ public sealed class RenderedRulesTests
     private void Publish(EndpointGate gate)
     {
         _translator.Apply(new RuleListUpdate(List(ListId, RuleMatch.Any)));
-        _translator.Apply(new EndpointUpdate(Id, "calia", gate, new([ListId]), new([ListId]), [], []));
+        _translator.Apply(new EndpointUpdate(Id, "calia", gate, new([], [ListId]), new([], [ListId]), [], []));
     }
 
     /// <summary>The chain that the endpoint's interface leads to, through the map of a direction.</summary>

@@ -18,7 +18,7 @@ public sealed class RulesetTests
         new(id, new([.. allowed.Select(m => new CompiledRule(m, RuleAction.Allow, Where))]));
 
     private static EndpointUpdate Endpoint(string name, string[] lists, string[]? sources = null) => new(new("cni", name, "eth0"), "cali" + name,
-        EndpointGate.Open, new([.. lists]), new([.. lists]), [], new([.. (sources ?? []).Select(s => Cidr.TryParse(s, out var c) ? c : throw new AssertionException(s))]));
+        EndpointGate.Open, new([], [.. lists]), new([], [.. lists]), [], new([.. (sources ?? []).Select(s => Cidr.TryParse(s, out var c) ? c : throw new AssertionException(s))]));
 
     private static RulesetTranslator Translator() => new(new() { NodeName = "node-a" });
 

@@ -11,6 +11,7 @@ namespace Calico.UnitTests.Felix;
 internal sealed class FakeDataplane
 {
     private readonly SortedDictionary<string, SortedSet<IpSetMember>> _sets = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, IpSetType> _types = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, RuleList> _lists = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, EndpointUpdate> _endpoints = new(StringComparer.Ordinal);
     private readonly SortedDictionary<Cidr, string?> _routes = [];
@@ -24,25 +25,31 @@ internal sealed class FakeDataplane
                 _settings = settings.Settings;
                 break;
             case IpSetUpdate set:
-                var members = _sets.TryGetValue(set.Id, out var known) ? known : _sets[set.Id] = [];
+                if (!_types.TryGetValue(set.Id, out var type) || type != set.Type)
+                {
+                    // Of another type it is another set, with all its members.
+                    _types[set.Id] = set.Type;
+                    _sets[set.Id] = [];
+                }
+                var members = _sets[set.Id];
                 Assert.That(set.Removed.All(members.Remove), $"{set.Id}: removed what is not there");
                 Assert.That(set.Added.All(members.Add), $"{set.Id}: added twice");
                 break;
             case IpSetRemove set:
                 Assert.That(_lists.Values.Any(l => l.Sets.Contains(set.Id)), Is.False, $"{set.Id} removed in use");
-                Assert.That(_sets.Remove(set.Id));
+                Assert.That(_sets.Remove(set.Id) && _types.Remove(set.Id));
                 break;
             case RuleListUpdate list:
                 Assert.That(list.List.Sets.All(_sets.ContainsKey), $"{list.List.Id} before its IP sets");
                 _lists[list.List.Id] = list.List;
                 break;
             case RuleListRemove list:
-                Assert.That(_endpoints.Values.Any(e => e.Ingress.Contains(list.Id) || e.Egress.Contains(list.Id)), Is.False,
+                Assert.That(_endpoints.Values.Any(e => e.Ingress.Lists.Contains(list.Id) || e.Egress.Lists.Contains(list.Id)), Is.False,
                     $"{list.Id} removed in use");
                 Assert.That(_lists.Remove(list.Id));
                 break;
             case EndpointUpdate endpoint:
-                Assert.That(endpoint.Ingress.Concat(endpoint.Egress).All(_lists.ContainsKey), $"{endpoint.Id} before its lists");
+                Assert.That(endpoint.Ingress.Lists.Concat(endpoint.Egress.Lists).All(_lists.ContainsKey), $"{endpoint.Id} before its lists");
                 _endpoints[endpoint.Id.ToString()] = endpoint;
                 break;
             case EndpointRemove endpoint:

@@ -72,14 +72,14 @@ public sealed class PolicyOracleTests
         Assert.That(Decide(Tcp, [(any, RuleAction.Log), (any, RuleAction.Allow)]), Is.True, "Log decides nothing");
         Assert.That(Decide(Tcp, [(any, RuleAction.Deny), (any, RuleAction.Allow)]), Is.False, "the first match decides");
         Assert.That(Decide(Tcp, [(none, RuleAction.Allow)]), Is.False, "after the last list everything is dropped");
-        Assert.That(new PolicyOracle(_ => null, (_, _) => true).Allows(["gone"], Tcp), Is.False, "a list that is not there");
+        Assert.That(new PolicyOracle(_ => null, (_, _) => true).Allows(new([], ["gone"]), Tcp), Is.False, "a list that is not there");
     }
 
     private static bool Decide(FirstPacket packet, params ImmutableArray<(RuleMatch Match, RuleAction Action)>[] lists)
     {
         var provenance = new Provenance(new ResourceKey("Profile", "", "net"), "", 0, "7");
         var rules = lists.Select((l, i) => new RuleList($"l{i}", new([.. l.Select(r => new CompiledRule(r.Match, r.Action, provenance))]))).ToDictionary(l => l.Id);
-        return new PolicyOracle(rules.GetValueOrDefault, (set, member) => Sets[set].Contains(member)).Allows(new([.. rules.Keys]), packet);
+        return new PolicyOracle(rules.GetValueOrDefault, (set, member) => Sets[set].Contains(member)).Allows(new([], [.. rules.Keys]), packet);
     }
 
     private static Cidr Of(string address) => Cidr.Parse(address.Contains(':', StringComparison.Ordinal) ? address + "/128" : address + "/32");

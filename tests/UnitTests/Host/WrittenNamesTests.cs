@@ -218,6 +218,6 @@ public sealed class WrittenNamesTests
         var sets = updates.OfType<IpSetUpdate>().ToDictionary(u => u.Id, u => u.Added.Items.Select(m => m.Address).ToList());
         var lists = updates.OfType<RuleListUpdate>().ToDictionary(u => u.List.Id, u => u.List);
         return updates.OfType<EndpointUpdate>().ToDictionary(u => u.Id.Workload,
-            u => u.Ingress.Items.SelectMany(l => lists[l].Sets).Distinct().SelectMany(s => sets[s]).ToList());
+            u => u.Ingress.Lists.SelectMany(l => lists[l].Sets).Distinct().SelectMany(s => sets[s]).ToList());
     }
 }

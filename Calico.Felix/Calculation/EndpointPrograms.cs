@@ -1,0 +1,50 @@
+using Calico.Datastore.Sync;
+using Calico.Felix.Labels;
+using Calico.Felix.Rules;
+
+namespace Calico.Felix.Calculation;
+
+/// <summary>The programs of endpoints: which tiers, policies and profiles judge their packets.</summary>
+/// <remarks>
+/// <code>
+///   ActivePolicies --> tiers with ordered policies --+
+///                                                    +--> PolicyProgram, and the lists that it asks --> RuleLists
+///   profiles of the endpoint ------------------------+
+/// </code>
+/// </remarks>
+internal sealed class EndpointPrograms(ActivePolicies policies, RuleLists lists)
+{
+    /// <summary>What judges an endpoint's packets of that direction now.</summary>
+    /// <param name="endpoint">Known to <see cref="ActivePolicies"/>.</param>
+    /// <param name="profiles">Of the endpoint, in order, each once.</param>
+    /// <param name="direction">Of the packets, seen from the endpoint.</param>
+    public PolicyProgram Build(ItemKey endpoint, IEnumerable<string> profiles, PolicyDirection direction) => new(
+        [.. policies.TiersOf(endpoint, direction).Select(tier => new ProgramTier(
+            tier.Tier, tier.Default, [.. tier.Policies], RuleLists.OfTier(tier.Tier, tier.Default, tier.Policies, direction)))],
+        [.. profiles.Select(profile => RuleLists.OfProfile(profile, direction))]);
+
+    /// <summary>One more endpoint is judged by it.</summary>
+    public void Acquire(PolicyProgram program, IEnumerable<string> profiles, PolicyDirection direction)
+    {
+        foreach (var tier in program.Tiers)
+        {
+            lists.Acquire(tier.List, direction, tier.Policies.Items, tier.Default == TierDefault.Deny ? EndOf(tier.Name) : null);
+        }
+
+        foreach (var profile in profiles)
+        {
+            lists.Acquire(RuleLists.OfProfile(profile, direction), direction, [ReadProfile.KeyOf(profile)], end: null);
+        }
+    }
+
+    public void Release(PolicyProgram program)
+    {
+        foreach (var list in program.Lists)
+        {
+            lists.Release(list);
+        }
+    }
+
+    /// <summary>What drops a packet that no policy of the tier decided.</summary>
+    private static CompiledRule EndOf(string tier) => new(RuleMatch.Any, RuleAction.Deny, Provenance.EndOfTier(tier));
+}

@@ -1,0 +1,126 @@
+using System.Collections.Immutable;
+using Calico.Datastore.Sync;
+using Calico.Felix.Rules;
+
+namespace Calico.Felix.Calculation;
+
+/// <summary>The compiled rules of each policy source that some list needs.</summary>
+/// <remarks>
+/// <code>
+///   policies, profiles --Set/Remove----+
+///                                      +--> rules of a source and direction --changed(source)--> RuleLists
+///   RuleLists ---------Acquire/Release-+--> IP sets that the rules ask
+/// </code>
+/// A source that is needed but is not there denies, as one that cannot be used.
+/// </remarks>
+internal sealed class PolicySources(IpSetMembers sets, Action<ResourceKey> changed)
+{
+    private readonly Dictionary<ResourceKey, PolicyText> _texts = [];
+    private readonly Dictionary<(ResourceKey Source, PolicyDirection Direction), Active> _active = [];
+
+    public void Set(PolicyText text)
+    {
+        _texts[text.Key] = text;
+        Recompile(text.Key);
+    }
+
+    public void Remove(ResourceKey source)
+    {
+        if (_texts.Remove(source))
+        {
+            Recompile(source);
+        }
+    }
+
+    /// <summary>One more list holds the source's rules of that direction.</summary>
+    public void Acquire(ResourceKey source, PolicyDirection direction)
+    {
+        if (!_active.TryGetValue((source, direction), out var active))
+        {
+            _active.Add((source, direction), active = new());
+            Compile(source, direction, active);
+        }
+
+        active.Users++;
+    }
+
+    public void Release(ResourceKey source, PolicyDirection direction)
+    {
+        var active = _active[(source, direction)];
+        if (--active.Users > 0)
+        {
+            return;
+        }
+
+        _active.Remove((source, direction));
+        foreach (var set in active.Sets)
+        {
+            sets.Release(set);
+        }
+    }
+
+    /// <summary>Of a source that is acquired.</summary>
+    public EquatableArray<CompiledRule> RulesOf(ResourceKey source, PolicyDirection direction) => _active[(source, direction)].Rules;
+
+    private void Recompile(ResourceKey source)
+    {
+        var isNeeded = false;
+        foreach (var direction in new[] { PolicyDirection.Ingress, PolicyDirection.Egress })
+        {
+            if (_active.TryGetValue((source, direction), out var active))
+            {
+                isNeeded = true;
+                Compile(source, direction, active);
+            }
+        }
+
+        if (isNeeded)
+        {
+            changed(source);
+        }
+    }
+
+    private void Compile(ResourceKey source, PolicyDirection direction, Active active)
+    {
+        var former = active.Sets;
+        active.Rules = Compile(_texts.GetValueOrDefault(source) ?? ReadProfile.Missing(source), direction, out var asked);
+        active.Sets = [.. asked];
+        // Acquired before released: a set that both ask keeps its members.
+        foreach (var set in active.Sets)
+        {
+            sets.Acquire(set);
+        }
+
+        foreach (var set in former)
+        {
+            sets.Release(set);
+        }
+    }
+
+    /// <summary>One direction of a source.</summary>
+    /// <param name="text">As its author wrote it.</param>
+    /// <param name="direction">Which rules.</param>
+    /// <param name="asked">IP sets that the rules ask.</param>
+    internal static EquatableArray<CompiledRule> Compile(PolicyText text, PolicyDirection direction, out IReadOnlyCollection<IpSetDefinition> asked)
+    {
+        asked = [];
+        if (text.Fault is { } fault)
+        {
+            return RuleCompiler.Deny(text.Whole with { Note = fault });
+        }
+
+        var compiler = new RuleCompiler(text.Key.Namespace);
+        var rules = compiler.Compile(text.RulesOf(direction), text.Whole);
+        asked = compiler.Sets;
+        return rules;
+    }
+
+    private sealed class Active
+    {
+        public int Users { get; set; }
+
+        public EquatableArray<CompiledRule> Rules { get; set; }
+
+        public ImmutableArray<IpSetDefinition> Sets { get; set; } = [];
+    }
+}
