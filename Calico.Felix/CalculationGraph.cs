@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Addresses;
+using Calico.Datastore.Kubernetes;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Felix.Calculation;
 using Calico.Felix.Labels;
@@ -13,7 +15,7 @@ namespace Calico.Felix;
 ///   SyncBatch ----+-- Tier, policies ------> ActivePolicies --> EndpointPrograms --> programs of endpoints
 ///                 +-- policies, Profile ---> PolicySources ----> RuleLists ---------> rule lists
 ///                 |      +-- labels -+              +-- asks --+
-///                 +-- WorkloadEndpoint --> EndpointLabels --> IpSetMembers --> IP sets
+///                 +-- WorkloadEndpoint, network sets --> EndpointLabels --> IpSetMembers --> IP sets
 ///                 +-- IPAMBlock ----------> LocalRoutes --------------------> routes
 ///                 +-- IPPool -------------> PoolSets -----------------------> IP sets
 ///                 +-- FelixConfiguration -> NodeConfiguration --------------> settings
@@ -36,6 +38,7 @@ public sealed class CalculationGraph
     private readonly LocalRoutes _localRoutes;
     private readonly LocalEndpoints _local;
     private readonly RemoteEndpoints _remote;
+    private readonly NetworkSets _networkSets;
     private readonly NodeConfiguration _configuration;
     private readonly Dictionary<string, Action<SyncUpdate>> _appliers;
 
@@ -49,25 +52,47 @@ public sealed class CalculationGraph
         _localRoutes = new(nodeName, _routes);
         _local = new(new(_policies, _ruleLists), _labels, () => _sets.Index.Selectors.Concat(_policies.Selectors), _localRoutes, _endpoints);
         _remote = new(nodeName, _labels);
+        _networkSets = new(_labels);
         _configuration = new(nodeName);
         _appliers = new(StringComparer.Ordinal)
         {
-            ["Profile"] = update =>
+            [Kinds.Profile.Name] = update =>
             {
-                _labels.SetProfile(update.Key.Name,
-                    (update.Value as Datastore.Resources.Resource<Datastore.Resources.ProfileSpec>)?.Spec.LabelsToApply);
-                ApplySource(update, ReadProfile.Read);
+                _labels.SetProfile(update.Key.Name, Kinds.Profile.TryRead(update, out var profile) ? profile.Spec.LabelsToApply : null);
+                SetSource(update, ReadProfile.Read);
             },
-            ["WorkloadEndpoint"] = _remote.Apply,
-            ["IPPool"] = _pools.Apply,
-            ["IPAMBlock"] = _localRoutes.ApplyBlock,
-            ["FelixConfiguration"] = _configuration.Apply,
+            [Kinds.Tier.Name] = update => _policies.Tiers.Set(update.Key.Name, TierOrder.Read(update)),
+            [Kinds.NetworkPolicy.Name] = SetPolicy,
+            [Kinds.GlobalNetworkPolicy.Name] = SetPolicy,
+            [NetworkPolicyConversion.Kind] = SetPolicy,
+            [ClusterNetworkPolicyConversion.Kind] = SetPolicy,
+            [Kinds.NetworkSet.Name] = _networkSets.Apply,
+            [Kinds.GlobalNetworkSet.Name] = _networkSets.Apply,
+            [Kinds.WorkloadEndpoint.Name] = _remote.Apply,
+            [Kinds.IpPool.Name] = _pools.Apply,
+            [Kinds.IpamBlock.Name] = _localRoutes.ApplyBlock,
+            [Kinds.FelixConfiguration.Name] = _configuration.Apply,
         };
     }
 
     private static bool IsGone(SyncUpdate update) => update.Value is null && update.Error is null;
 
-    private void ApplySource(SyncUpdate update, Func<SyncUpdate, PolicyText> read)
+    private void SetPolicy(SyncUpdate update)
+    {
+        var policy = ReadPolicy.Read(update);
+        if (policy is not { } read)
+        {
+            // First nobody is led to it, then it goes.
+            _policies.Remove(update.Key);
+            _sources.Remove(update.Key);
+            return;
+        }
+
+        _sources.Set(read.Text);
+        _policies.Set(read.Place);
+    }
+
+    private void SetSource(SyncUpdate update, Func<SyncUpdate, PolicyText> read)
     {
         if (IsGone(update))
         {
@@ -99,7 +124,7 @@ public sealed class CalculationGraph
     }
 
     /// <summary>The kinds that the graph takes; all others are passed over.</summary>
-    public IEnumerable<string> Kinds => _appliers.Keys;
+    public IEnumerable<string> AppliedKinds => _appliers.Keys;
 
     /// <summary>Whether the store has been read once to its end. Until then <see cref="Flush"/> is empty: what is not known yet must not
     /// be taken for absent.</summary>

@@ -1,5 +1,5 @@
-using System.Collections.Immutable;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Selectors;
 using Calico.Datastore.Sync;
 using Calico.Felix.Rules;
@@ -13,18 +13,32 @@ internal static class ReadPolicy
 {
     private const string DefaultTier = "default";
 
-    /// <summary>What a policy says that this node's endpoints need.</summary>
-    internal sealed record Fields(string? Tier, double? Order, string? Selector, string? NamespaceSelector, string? ServiceAccountSelector,
-        ImmutableArray<string>? Types, ImmutableArray<Rule>? Ingress, ImmutableArray<Rule>? Egress, string? Fault);
-
-    /// <summary>A policy that can be decoded.</summary>
-    public static (PolicyText Text, PolicyPlace Place) Read(ResourceKey key, string revision, Fields fields)
+    /// <summary>A policy as its last update says.</summary>
+    /// <returns>Null: it is gone, or applies to host endpoints alone.</returns>
+    public static (PolicyText Text, PolicyPlace Place)? Read(SyncUpdate update)
     {
-        var (tier, fault) = (string.IsNullOrEmpty(fields.Tier) ? DefaultTier : fields.Tier, fields.Fault);
+        if (Kinds.NetworkPolicy.TryRead(update.Value, out var policy))
+        {
+            return Read(update.Key, policy.Metadata.ResourceVersion ?? "", policy.Spec, null, PolicyText.FaultOf(policy.Spec.Unknown));
+        }
+
+        if (Kinds.GlobalNetworkPolicy.TryRead(update.Value, out var global))
+        {
+            return global.Spec.DoNotTrack == true || global.Spec.PreDnat == true
+                ? null
+                : Read(update.Key, global.Metadata.ResourceVersion ?? "", global.Spec, global.Spec.NamespaceSelector, PolicyText.FaultOf(global.Spec.Unknown));
+        }
+
+        return update.Error is { } error ? Unreadable(update.Key, error) : null;
+    }
+
+    private static (PolicyText Text, PolicyPlace Place) Read(ResourceKey key, string revision, IPolicySpec fields, string? namespaces, string? fault)
+    {
+        var tier = string.IsNullOrEmpty(fields.Tier) ? DefaultTier : fields.Tier;
         Selector selector;
         try
         {
-            selector = SelectorOf(key, fields);
+            selector = SelectorOf(key, fields, namespaces);
         }
         catch (RuleUnusableException e)
         {
@@ -40,17 +54,17 @@ internal static class ReadPolicy
     }
 
     /// <summary>A policy that cannot be decoded.</summary>
-    public static (PolicyText Text, PolicyPlace Place) Unreadable(ResourceKey key, string error) => (
+    private static (PolicyText Text, PolicyPlace Place) Unreadable(ResourceKey key, string error) => (
         PolicyText.Unusable(key, DefaultTier, "", error),
         new(key, DefaultTier, null, Scope(key), PolicyDirections.Both));
 
     /// <summary>The endpoints that the selectors mean together, as upstream joins them.</summary>
-    private static Selector SelectorOf(ResourceKey key, Fields fields)
+    private static Selector SelectorOf(ResourceKey key, IPolicySpec fields, string? namespaces)
     {
         var selector = EffectiveSelector.Parse("selector", fields.Selector ?? "");
-        if (!string.IsNullOrEmpty(fields.NamespaceSelector))
+        if (!string.IsNullOrEmpty(namespaces))
         {
-            selector = selector.And(EffectiveSelector.OfNamespaces("namespaceSelector", fields.NamespaceSelector));
+            selector = selector.And(EffectiveSelector.OfNamespaces("namespaceSelector", namespaces));
         }
 
         if (!string.IsNullOrEmpty(fields.ServiceAccountSelector))
@@ -65,7 +79,7 @@ internal static class ReadPolicy
         key.Namespace.Length == 0 ? Selector.All : Selector.LabelEquals(EffectiveSelector.NamespaceLabel, key.Namespace);
 
     /// <summary>Without types: ingress, unless there are egress rules alone.</summary>
-    private static PolicyDirections DirectionsOf(Fields fields, out string? fault)
+    private static PolicyDirections DirectionsOf(IPolicySpec fields, out string? fault)
     {
         fault = null;
         if (fields.Types is not { IsDefaultOrEmpty: false } types)

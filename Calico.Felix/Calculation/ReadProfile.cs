@@ -1,4 +1,5 @@
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 
 namespace Calico.Felix.Calculation;
@@ -11,14 +12,14 @@ internal static class ReadProfile
 
     private static readonly Rule AllowAny = new() { Action = "Allow" };
 
-    public static ResourceKey KeyOf(string name) => new("Profile", "", name);
+    public static ResourceKey KeyOf(string name) => Kinds.Profile.Key(name);
 
     /// <summary>A profile as its last update says.</summary>
     public static PolicyText Read(SyncUpdate update)
     {
         var revision = update.Value?.Metadata.ResourceVersion ?? "";
-        return update.Value is Resource<ProfileSpec> { Spec: var spec }
-            ? new(update.Key, "", revision, spec.Ingress ?? [], spec.Egress ?? [], PolicyText.FaultOf(spec.Unknown))
+        return Kinds.Profile.TryRead(update, out var profile)
+            ? new(update.Key, "", revision, profile.Spec.Ingress ?? [], profile.Spec.Egress ?? [], PolicyText.FaultOf(profile.Spec.Unknown))
             : PolicyText.Unusable(update.Key, "", revision, update.Error ?? "not a profile");
     }
 

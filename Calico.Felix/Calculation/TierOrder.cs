@@ -1,3 +1,5 @@
+using Calico.Datastore.Resources;
+using Calico.Datastore.Sync;
 using Calico.Felix.Rules;
 
 namespace Calico.Felix.Calculation;
@@ -15,6 +17,10 @@ internal sealed class TierOrder(Action<string> changed)
     };
 
     private readonly Dictionary<string, Tier> _stored = new(StringComparer.Ordinal);
+
+    /// <summary>A tier as its last update says; null: it is gone, or cannot be read.</summary>
+    public static Tier? Read(SyncUpdate update) => !Kinds.Tier.TryRead(update, out var tier) ? null
+        : new(tier.Spec.Order, tier.Spec is { DefaultAction: "Pass", Unknown: null or { Count: 0 } } ? TierDefault.Pass : TierDefault.Deny);
 
     /// <summary>The order in which tiers of these names are asked.</summary>
     public int Compare(string left, string right)

@@ -11,10 +11,10 @@ namespace Calico.Felix.Rules;
 public sealed record Provenance(ResourceKey Source, string Tier, int RuleIndex, string Revision, string Note = "")
 {
     /// <summary>Whether the rule is what a tier does with a packet that none of its policies decided.</summary>
-    public bool IsEndOfTier => Source.Kind.Length == 0;
+    public bool IsEndOfTier => Source == default;
 
     /// <summary>The end of a tier, which no resource says: it follows from the tier's default action.</summary>
-    public static Provenance EndOfTier(string tier) => new(new("", "", ""), tier, -1, "");
+    public static Provenance EndOfTier(string tier) => new(default, tier, -1, "");
 
     public override string ToString() => IsEndOfTier ? $"end of tier {Tier}" : (Tier.Length == 0 ? "" : $"{Tier}/") + Source
         + (RuleIndex < 0 ? "" : $" rule {RuleIndex}") + (Revision.Length == 0 ? "" : $" @{Revision}") + (Note.Length == 0 ? "" : $": {Note}");

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using Calico.Datastore.Etcd;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Store;
 using Calico.EmbeddedStore;
 using Calico.Ipam;
@@ -111,7 +112,7 @@ public static class IpamScenario
 
     private static async Task PutAsync(IKeyValueStore store, string kind, Resource resource)
     {
-        var type = ResourceKinds.All[kind];
+        var type = ResourceKinds.All.Named(kind);
         await store.CommitAsync(new StoreTransaction(new StoreOperation.Put(type.Path(type.KeyOf(resource)), type.Encode(resource))), CancellationToken.None);
     }
 

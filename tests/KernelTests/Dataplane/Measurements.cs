@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Calico.Dataplane;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Felix;
 using Calico.Felix.Output;
@@ -31,7 +32,7 @@ public sealed class Measurements
         {
             translator.Apply(new RuleListUpdate(new($"profile/p{list}/ingress", new([.. Enumerable.Range(1, 3).Select(port => new CompiledRule(
                 new() { Protocol = 6, Destination = new() { Ports = [new((ushort)port, (ushort)port)] } }, RuleAction.Allow,
-                new(new ResourceKey("Profile", "", $"p{list}"), "", port, "1")))]))));
+                new(Kinds.Profile.Key($"p{list}"), "", port, "1")))]))));
         }
         for (var i = 0; i < endpoints; i++)
         {

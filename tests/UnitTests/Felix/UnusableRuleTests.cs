@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using NUnit.Framework;
 using static Calico.UnitTests.Felix.FelixState;
 

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Felix;
 using Calico.Felix.Output;

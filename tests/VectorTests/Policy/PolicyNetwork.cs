@@ -48,7 +48,7 @@ internal sealed class PolicyNetwork
 
     public void AddNetworkSet(JsonElement set)
     {
-        var kind = ResourceKinds.All[set.GetProperty("kind").GetString()!];
+        var kind = KindOf(set.GetProperty("kind").GetString()!);
         var space = set.TryGetProperty("namespace", out var given) ? given.GetString()! : "";
         Add(JsonSerializer.SerializeToElement(new
         {
@@ -65,8 +65,8 @@ internal sealed class PolicyNetwork
         var (group, kind) = (manifest.GetProperty("apiVersion").GetString()!, manifest.GetProperty("kind").GetString()!);
         if (group == Resource.GroupVersion)
         {
-            var resource = ResourceKinds.All[kind].Decode(manifest);
-            _updates.Add(new(new(kind, resource.Metadata.Namespace ?? "", resource.Metadata.Name), resource));
+            var resource = KindOf(kind).Decode(manifest);
+            _updates.Add(new(KindOf(kind).KeyOf(resource), resource));
             return;
         }
 
@@ -117,6 +117,8 @@ internal sealed class PolicyNetwork
     /// <summary>The programs, for a failure's message.</summary>
     public string Text() => string.Join('\n', _endpoints.Select(e =>
         $"{e.Key} ingress:\n{e.Value.Ingress.ToText(_lists.GetValueOrDefault)}\n{e.Key} egress:\n{e.Value.Egress.ToText(_lists.GetValueOrDefault)}"));
+
+    private static ResourceKind KindOf(string name) => ResourceKinds.All.TryFind(name, out var kind) ? kind : throw new ArgumentException($"kind {name}");
 
     private static System.Net.Sockets.ProtocolType Number(string protocol) => protocol.ToLowerInvariant() switch
     {
