@@ -57,6 +57,50 @@ public sealed record FelixState(string Name)
             },
         };
 
+    public static Resource Policy(string name, double? order, string selector, Rule[]? ingress = null, Rule[]? egress = null, string? tier = null,
+        Func<GlobalNetworkPolicySpec, GlobalNetworkPolicySpec>? change = null) => new Resource<GlobalNetworkPolicySpec>
+        {
+            Kind = "GlobalNetworkPolicy",
+            Metadata = new() { Name = name, ResourceVersion = "7" },
+            Spec = (change ?? (spec => spec))(new()
+            {
+                Tier = tier,
+                Order = order,
+                Selector = selector,
+                Ingress = ingress?.ToImmutableArray(),
+                Egress = egress?.ToImmutableArray(),
+            }),
+        };
+
+    public static Resource NamespacedPolicy(string name, string ns, string selector, Rule[]? ingress = null, Rule[]? egress = null) =>
+        new Resource<NetworkPolicySpec>
+        {
+            Kind = "NetworkPolicy",
+            Metadata = new() { Name = name, Namespace = ns, ResourceVersion = "7" },
+            Spec = new() { Selector = selector, Ingress = ingress?.ToImmutableArray(), Egress = egress?.ToImmutableArray() },
+        };
+
+    public static Resource Tier(string name, double? order, string defaultAction) => new Resource<TierSpec>
+    {
+        Kind = "Tier",
+        Metadata = new() { Name = name },
+        Spec = new() { Order = order, DefaultAction = defaultAction },
+    };
+
+    public static Resource GlobalSet(string name, string[] nets, params (string Key, string Value)[] labels) => new Resource<GlobalNetworkSetSpec>
+    {
+        Kind = "GlobalNetworkSet",
+        Metadata = new() { Name = name, Labels = labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value) },
+        Spec = new() { Nets = [.. nets] },
+    };
+
+    public static Resource Set(string name, string ns, string[] nets, params (string Key, string Value)[] labels) => new Resource<NetworkSetSpec>
+    {
+        Kind = "NetworkSet",
+        Metadata = new() { Name = name, Namespace = ns, Labels = labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value) },
+        Spec = new() { Nets = [.. nets] },
+    };
+
     public static Resource Remote(string name, string address, string node = "node-b", string[]? profiles = null,
         WorkloadEndpointPort[]? ports = null, params (string Key, string Value)[] labels) => new Resource<WorkloadEndpointSpec>
         {
@@ -110,4 +154,6 @@ public sealed record FelixState(string Name)
         Destination = destination,
         Protocol = protocol is null ? null : new NumberOrString(protocol),
     };
+
+    public static Rule Deny(string? protocol = null) => new() { Action = "Deny", Protocol = protocol is null ? null : new NumberOrString(protocol) };
 }
