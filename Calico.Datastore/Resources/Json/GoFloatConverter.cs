@@ -8,17 +8,10 @@ namespace Calico.Datastore.Resources.Json;
 /// millionth and from 10²¹ up.</summary>
 public sealed class GoFloatConverter : JsonConverter<double>
 {
-    public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDouble();
+    public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.GetDouble() is var number && double.IsFinite(number) ? number : throw new JsonException("a number that 64 bits hold is expected");
 
-    public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)
-    {
-        if (!double.IsFinite(value))
-        {
-            throw new JsonException("a number that 64 bits hold is expected");
-        }
-
-        writer.WriteRawValue(Format(value), skipInputValidation: true);
-    }
+    public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options) => writer.WriteRawValue(Format(value));
 
     private static string Format(double value)
     {

@@ -68,7 +68,7 @@ public sealed class Measurements
     {
         await using var node = new PretendNode();
         await node.StartAsync();
-        node.Accept(Profile("open", new Datastore.Resources.Rule { Action = "Allow" }));
+        node.Accept(Profile("open", new Datastore.Resources.V3.Rule { Action = "Allow" }));
         var (wired, published, withdrawn, unwired) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
         var workload = await node.WireAsync("a", "10.65.0.2/32");
         for (var round = 0; round < 100; round++)

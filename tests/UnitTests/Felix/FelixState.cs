@@ -44,7 +44,7 @@ public sealed record FelixState(string Name)
     private static ResourceKey KeyOf(string kind, string ns, string name) =>
         kind == Kinds.IpamBlock.Name ? Kinds.IpamBlock.Key(name) : ResourceKinds.All.Named(kind).Key(ns, name);
 
-    public static Resource Profile(string name, Rule[]? ingress = null, Rule[]? egress = null, params (string Key, string Value)[] labels) =>
+    public static Resource<ProfileSpec> Profile(string name, Rule[]? ingress = null, Rule[]? egress = null, params (string Key, string Value)[] labels) =>
         new Resource<ProfileSpec>
         {
             Kind = "Profile",
