@@ -102,6 +102,16 @@ public sealed partial class RouteBatch
         End();
     }
 
+    /// <summary>Has the kernel take note of a link's carrier now, not at its next round of deferred work: until then the link sends nothing.
+    /// (Asking for the link does that, rtnl_getlink, since 6.8; before, it is some milliseconds.) The answer is not read.</summary>
+    public void SettleCarrier(int index)
+    {
+        Begin(RouteMessages.RTM_GETLINK, NetlinkFlags.None, $"settle the carrier of link {index}");
+        WriteLinkHeader(index, 0, 0);
+        _writer.WriteU32(LinkAttributes.IFLA_EXT_MASK, LinkAttributes.RTEXT_FILTER_SKIP_STATS);
+        End();
+    }
+
     /// <summary>Deletes one link, about 20 ms. <see cref="Errno.NoDevice"/>: it is gone already.</summary>
     public void DeleteLink(int index)
     {
