@@ -118,6 +118,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             if (found is not { } link)
             {
                 _ledger.Remove(hostInterface);
+                DeleteMoved(hostInterface, peerInterface, namespacePath, namespaceInode);
                 return;
             }
             HidePeer(link, peerInterface, namespacePath, namespaceInode);
@@ -202,10 +203,14 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         try
         {
             var links = _socket.ListLinks().Where(l => l.Kind == "veth" && l.Group != _options.ReapGroup).ToList();
+            // What its alias does not tell any more the route that the wiring wrote to its address does.
+            var routes = new Lazy<ILookup<int, IPNetwork>>(() => _socket.ListRoutes(new() { Table = RouteTableNumber.Main, Protocol = new((byte)_options.RouteProtocol) })
+                .ToLookup(r => r.LinkIndex, r => r.Destination));
             foreach (var request in wired)
             {
                 var link = links.Find(l => l.Name == request.HostInterface)
-                    ?? links.Find(l => l.Group == _options.LinkGroup && l.Alias.StartsWith(request.HostInterface + " ", StringComparison.Ordinal));
+                    ?? links.Find(l => l.Group == _options.LinkGroup && l.Alias.StartsWith(request.HostInterface + " ", StringComparison.Ordinal))
+                    ?? links.Find(l => l.Group == _options.LinkGroup && routes.Value[l.Index].Any(request.Addresses.Contains));
                 if (link is not null)
                 {
                     Keep(request, link.Index);
@@ -400,6 +405,33 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             b.ChangeLink(new() { Index = index, Up = false });
             b.ChangeLink(new() { Index = index, Name = name });
         }, Errno.NoDevice);
+    }
+
+    /// <summary>A pair whose host side somebody took to another namespace is deleted by its other end, which wears the index that it was
+    /// made with: nothing of ours judges what would go through it.</summary>
+    private void DeleteMoved(string hostInterface, string peerInterface, string? namespacePath, ulong namespaceInode)
+    {
+        if (_links.TakeMoved(hostInterface) is not { } index || namespacePath is null || namespaceInode == 0)
+        {
+            return;
+        }
+        try
+        {
+            using var file = NetworkNamespaceFile.Open(namespacePath);
+            if (file.Identity.Inode != namespaceInode)
+            {
+                return;
+            }
+            using var inside = _network.Broker.Run(file, RouteSocket.OpenBrief);
+            if (inside.FindLink(peerInterface) is { Kind: "veth" } peer && peer.Index == index + 1)
+            {
+                inside.Execute(b => b.DeleteLink(peer.Index), Errno.NoDevice);
+            }
+        }
+        catch (NamespaceException)
+        {
+            // Gone, and the pair with it.
+        }
     }
 
     private void HidePeer(LinkState link, string peerInterface, string? namespacePath, ulong namespaceInode)

@@ -83,7 +83,11 @@ public sealed partial class RouteBatch
         if (change.Name is { } name)
             CheckName(name);
         Begin(RouteMessages.RTM_SETLINK, NetlinkFlags.None, $"change link {change.Index}");
-        WriteLinkHeader(change.Index, change.Up == true ? LinkAttributes.IFF_UP : 0, change.Up is null ? 0 : LinkAttributes.IFF_UP);
+        uint Flag(bool? isSet, uint flag) => isSet == true ? flag : 0;
+        uint Mask(bool? value, uint flag) => value is null ? 0 : flag;
+        WriteLinkHeader(change.Index,
+            Flag(change.Up, LinkAttributes.IFF_UP) | Flag(!change.Arp, LinkAttributes.IFF_NOARP) | Flag(change.Multicast, LinkAttributes.IFF_MULTICAST),
+            Mask(change.Up, LinkAttributes.IFF_UP) | Mask(change.Arp, LinkAttributes.IFF_NOARP) | Mask(change.Multicast, LinkAttributes.IFF_MULTICAST));
         if (change.Name is not null)
             _writer.WriteString(LinkAttributes.IFLA_IFNAME, change.Name);
         if (change.Mtu is { } mtu)

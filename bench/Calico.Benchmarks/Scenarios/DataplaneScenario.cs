@@ -95,7 +95,7 @@ public static class DataplaneScenario
     {
         using var broker = new NamespaceBroker();
         using var host = broker.Create();
-        using var table = new TableReconciler(broker.Run(host, () => NftSocket.Open()));
+        using var table = new TableReconciler(broker.Run(host, () => NftSocket.Open()), new() { NodeName = "bench" });
         var translator = new RulesetTranslator(new() { NodeName = "bench" });
         var lists = rules / 3;
         for (var list = 0; list < lists; list++)
