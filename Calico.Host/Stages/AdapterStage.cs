@@ -6,7 +6,7 @@ namespace Calico.Host.Stages;
 
 /// <summary>Adapters: their sockets are bound before anything that may take its time, so that callers wait instead of failing.</summary>
 /// <remarks>Drained while the whole host still works: streams end, calls in flight end, what was cut is undone. The sockets close later, with the stop: who connects meanwhile waits in the backlog for this process's successor, or is cut.</remarks>
-internal sealed class AdapterStage(PluginRoster roster) : IHostStage, IStatusPart
+internal sealed class AdapterStage(PluginRoster roster, StartGate gate) : IHostStage, IStatusPart
 {
     public string Name => "adapters";
 
@@ -20,7 +20,18 @@ internal sealed class AdapterStage(PluginRoster roster) : IHostStage, IStatusPar
         return roster.StartAsync(ct);
     }
 
-    public Task DrainAsync(CancellationToken ct) => roster.DrainAsync(ct);
+    public async Task DrainAsync(CancellationToken ct)
+    {
+        gate.Drain();
+        try
+        {
+            await roster.DrainAsync(ct);
+        }
+        finally
+        {
+            gate.Close();
+        }
+    }
 
     public async Task StopAsync(CancellationToken ct) => await roster.DisposeAsync();
 

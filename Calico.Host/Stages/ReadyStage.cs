@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Stages;
 
-/// <summary>The last one: workloads may come. The first to drain: no new ones are taken, what ends something goes on.</summary>
+/// <summary>The last one: workloads may come.</summary>
 internal sealed partial class ReadyStage(StartGate gate, string nodeName, DatastoreKind datastore, EndpointBook book, HostBasis basis) : IHostStage
 {
     private readonly ILogger _logger = basis.Loggers.CreateLogger<ReadyStage>();
@@ -17,12 +17,6 @@ internal sealed partial class ReadyStage(StartGate gate, string nodeName, Datast
     {
         gate.Open();
         Log.Ready(_logger, ThisVersion.Text, nodeName, datastore.Name, book.Count, (long)basis.Time.GetElapsedTime(basis.StartedAt).TotalMilliseconds);
-        return Task.CompletedTask;
-    }
-
-    public Task DrainAsync(CancellationToken ct)
-    {
-        gate.Drain();
         return Task.CompletedTask;
     }
 

@@ -9,6 +9,7 @@ public sealed class StartGate
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string _reason = "the host is starting";
     private volatile bool _isDraining;
+    private volatile bool _isClosed;
 
     /// <summary>What is waited for; for messages.</summary>
     public string Reason
@@ -22,7 +23,8 @@ public sealed class StartGate
 
     public void Open() => _opened.TrySetResult();
 
-    /// <summary>The host stops. What waits is answered now; what ends something (a removal, an undo) passes as before.</summary>
+    /// <summary>The host begins to stop: what waits is answered now. Calls that are under way pass as before, although they may come here
+    /// late: they may hold something already, another's address for instance.</summary>
     public void Drain()
     {
         _isDraining = true;
@@ -31,11 +33,15 @@ public sealed class StartGate
         _ = _opened.Task.Exception;
     }
 
+    /// <summary>No call is under way any more: nothing new may be made, by whatever comes all the same. What ends something (a removal, an
+    /// undo) passes.</summary>
+    public void Close() => _isClosed = true;
+
     /// <summary>Waits for the opening; for calls that make something new.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Unavailable"/> with what is still waited for, when the caller's time ends; or at
     /// once, when the host stops.</exception>
     public ValueTask PassNewAsync(CancellationToken ct) =>
-        _isDraining ? throw new CalicoException(Problem.Unavailable, Stopping) : PassAsync(ct);
+        _isClosed ? throw new CalicoException(Problem.Unavailable, Stopping) : PassAsync(ct);
 
     /// <summary>Waits for the opening.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Unavailable"/> with what is still waited for, when the caller's time ends; or at

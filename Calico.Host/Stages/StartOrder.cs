@@ -72,7 +72,7 @@ internal static class StartOrder
         {
             Connector = connector, Ipam = ipam, Profiles = profiles, Status = status, View = view, Gate = gate, Log = log, Store = store.Store, Meters = meters,
         };
-        var adapters = new AdapterStage(new(settings.PluginDirectory, settings.EnabledPlugins, settings.DataDirectory, reader, new(contracts.AddTo), health, loggers));
+        var adapters = new AdapterStage(new(settings.PluginDirectory, settings.EnabledPlugins, settings.DataDirectory, reader, new(contracts.AddTo), health, loggers), gate);
         var readiness = new ReadinessRoutes(status, health, meters, time);
         var kernelHealth = new KernelHealth(() => kernel.Loop.Status, kernel.Loop.ReadDropsAsync, health, meters, time);
         kernelHealth.Follow(kernel.Loop, kernel.Forward, health);
