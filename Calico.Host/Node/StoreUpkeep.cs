@@ -23,13 +23,14 @@ internal sealed class StoreUpkeep : IStoreFollower
     private readonly EndpointPublisher _publisher;
     private readonly UpkeepRound _round;
     private readonly HealthCheck _addresses;
-    private readonly LoopSignal _wake = new();
+    private readonly LoopSignal _wake;
 
     public StoreUpkeep(NodeMembership membership, OwnFacts facts, HostProfiles profiles, NodeIpam ipam, WorkloadConnector connector, EndpointPublisher publisher,
-        HealthBoard health, ILogger<StoreUpkeep> logger)
+        HostBasis basis)
     {
+        var health = basis.Health;
         (_membership, _facts, _profiles, _ipam, _connector, _publisher) = (membership, facts, profiles, ipam, connector, publisher);
-        (_round, _addresses) = (new(health, logger), health.Check("ipam", "addresses"));
+        (_round, _wake, _addresses) = (new(health, basis.Loggers.CreateLogger<StoreUpkeep>()), new(basis.Time), health.Check("ipam", "addresses"));
         health.Ask("ipam", "blocks", () => Joined([.. ipam.DamagedBlocks.Select(d => $"block {d.Key} cannot be read ({d.Value}): its addresses are kept and not given out; mend or delete the value")]));
         health.Ask("ipam", "datastore", () => ipam.WhyDown is { } why ? $"addresses are served without the datastore: {why}" : null);
         health.Ask("host", "endpoints", () => Joined(publisher.Refused));

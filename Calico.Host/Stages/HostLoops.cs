@@ -8,7 +8,7 @@ namespace Calico.Host.Stages;
 /// what stands in the kernel stays. Whether it was asked to only our own token says.</remarks>
 internal sealed partial class HostLoops(HealthBoard health, ILogger logger)
 {
-    private readonly CancellationTokenSource _stopping = new();
+    private readonly TaskCompletionSource _stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Task> _running = [];
 
     /// <param name="name">Names the loop in health, part <c>host</c>.</param>
@@ -20,20 +20,26 @@ internal sealed partial class HostLoops(HealthBoard health, ILogger logger)
         _running.Add(GuardAsync(name, check, loop));
     }
 
-    /// <summary>Ends all; when it returns none runs any more. Once.</summary>
-    public async Task StopAsync()
+    /// <summary>Ends all; when it returns none runs any more.</summary>
+    public Task StopAsync()
     {
-        await _stopping.CancelAsync();
-        await Task.WhenAll(_running);
-        _stopping.Dispose();
+        _stop.TrySetResult();
+        return Task.WhenAll(_running);
     }
 
     private async Task GuardAsync(string name, HealthCheck check, Func<CancellationToken, Task> loop)
     {
+        using var stopping = new CancellationTokenSource();
         try
         {
-            await Task.Run(() => loop(_stopping.Token));
-            if (!_stopping.IsCancellationRequested)
+            var running = Task.Run(() => loop(stopping.Token), CancellationToken.None);
+            if (await Task.WhenAny(running, _stop.Task) == _stop.Task)
+            {
+                await stopping.CancelAsync();
+            }
+
+            await running;
+            if (!_stop.Task.IsCompleted)
             {
                 Say(name, check, null);
             }
@@ -41,7 +47,7 @@ internal sealed partial class HostLoops(HealthBoard health, ILogger logger)
         catch (Exception e)
         {
             // The top frame of a loop.
-            if (!_stopping.IsCancellationRequested || e is not OperationCanceledException)
+            if (!_stop.Task.IsCompleted || e is not OperationCanceledException)
             {
                 Say(name, check, e);
             }

@@ -61,10 +61,10 @@ internal static class StartOrder
         var heartbeat = new HostHeartbeat(store.Store, name, node.Machine.MachineId, time, loggers.CreateLogger<HostHeartbeat>());
         var ownFacts = new OwnFacts(name, book, ipam);
         var upkeep = new StoreUpkeep(membership, ownFacts, profiles, ipam, connector,
-            new(book, store.Store, view, facts, time, loggers.CreateLogger<EndpointPublisher>()), health, loggers.CreateLogger<StoreUpkeep>());
+            new(book, store.Store, view, facts, time, loggers.CreateLogger<EndpointPublisher>()), basis);
         // Losses are seen before anybody acts on the batch, and made good after all have.
         var follower = new DatastoreFollower(new(store.Store, ResourceKinds.All, Syncer.DefaultPrefixes, time, loggers.CreateLogger<Syncer>()), datastore, view,
-            [ownFacts, feed, .. snapshot is null ? [] : (IStoreFollower[])[snapshot], new PolicyGap(kernel.Loop), upkeep], basis);
+            [ownFacts, feed, new BlockCensus(health), .. snapshot is null ? [] : (IStoreFollower[])[snapshot], new PolicyGap(kernel.Loop), upkeep], basis);
 
         // Who may ask what.
         var status = new HostStatus(name, view, health, gate, () => kernel.Loop.Status);

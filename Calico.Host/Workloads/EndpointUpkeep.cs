@@ -21,7 +21,7 @@ internal sealed partial class EndpointUpkeep
     private readonly UpkeepRound _round;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly LoopSignal _wake = new();
+    private readonly LoopSignal _wake;
 
     /// <param name="connector">Removes what died.</param>
     /// <param name="kernel">Knows the links.</param>
@@ -30,7 +30,7 @@ internal sealed partial class EndpointUpkeep
     public EndpointUpkeep(WorkloadConnector connector, KernelSide kernel, UplinkMtu? mtu, HostBasis basis)
     {
         (_connector, _kernel, _mtu, _time, _logger) = (connector, kernel, mtu, basis.Time, basis.Loggers.CreateLogger<EndpointUpkeep>());
-        _round = new(basis.Health, _logger);
+        (_round, _wake) = (new(basis.Health, _logger), new(basis.Time));
         basis.Health.Ask("host", "failed endpoints", WhyFailed);
     }
 

@@ -210,9 +210,11 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
         var seen = await SeeAsync();
         var settings = new HostSettings { Ipv4 = "none", Ipv6 = "none", Ipv4PoolCidr = Pool };
         var publisher = new EndpointPublisher(Connector.Book, Store, seen, Facts, TimeProvider.System, NullLogger<EndpointPublisher>.Instance);
+        using var meters = new HostMeters(NullLogger<HostMeters>.Instance);
         var membership = new NodeMembership(new(Store, settings, "node1", "machine1", TimeProvider.System, NullLogger<NodeRegistration>.Instance),
             new(() => (null, null), _ => true, TimeProvider.System), seen, "node1", isEmbedded: true, Health, NullLogger<NodeMembership>.Instance);
-        var upkeep = new StoreUpkeep(membership, new("node1", Connector.Book, _ipam), HostProfiles, _ipam, Connector, publisher, Health, NullLogger<StoreUpkeep>.Instance);
+        var upkeep = new StoreUpkeep(membership, new("node1", Connector.Book, _ipam), HostProfiles, _ipam, Connector, publisher,
+            new(Health, meters, TimeProvider.System, NullLoggerFactory.Instance));
         await upkeep.KeepAsync(CancellationToken.None);
         return Health.Lines;
     }

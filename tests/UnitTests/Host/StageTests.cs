@@ -142,7 +142,7 @@ public sealed class StageTests : IDisposable
     public async Task B15_who_waits_at_the_gate_when_the_host_stops_is_answered_at_once([Values] bool isNew)
     {
         var gate = new StartGate();
-        var waiting = (isNew ? gate.PassNewAsync(CancellationToken.None) : gate.PassAsync(CancellationToken.None)).AsTask();
+        var waiting = isNew ? gate.PassNewAsync(CancellationToken.None).AsTask() : gate.PassAsync(CancellationToken.None).AsTask();
         Assert.That(waiting.IsCompleted, Is.False);
         gate.Drain();
         var refused = await Assert.ThrowsAsync<CalicoException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(20)));

@@ -139,6 +139,23 @@ public sealed class WhatFailsIsSaidTests : IDisposable
     }
 
     [Test]
+    public void S4_a_block_that_is_JSON_and_makes_no_sense()
+    {
+        var census = new BlockCensus(_health);
+        Tell("10.65.0.0/26", new() { Cidr = "10.65.0.0/26", Allocations = [0], Unallocated = [1] });
+        Tell("10.65.0.64/26", new());
+        Assert.That(_health.Lines.Single(l => !l.Ok), Is.EqualTo(new HealthLine("ipam", "stored blocks", false,
+            "2 blocks make no sense: 10.65.0.0/26: block \"10.65.0.0/26\" has 1 allocations; 10.65.0.64/26: block \"\" has 0 allocations; "
+            + "their addresses are kept and not given out: calicoctl ipam check", false)));
+        Tell("10.65.0.0/26", null);
+        Tell("10.65.0.64/26", new() { Cidr = "10.65.0.64/26", Allocations = [.. Enumerable.Repeat((int?)null, 64)], Unallocated = [.. Enumerable.Range(0, 64)] });
+        Assert.That(_health.Lines.Where(l => !l.Ok), Is.Empty);
+
+        void Tell(string name, IpamBlockSpec? spec) => census.Accept(new(SyncStatus.InSync, 1,
+            [new(new("IPAMBlock", "", name), spec is null ? null : new Resource<IpamBlockSpec> { Kind = "IPAMBlock", Metadata = new() { Name = name }, Spec = spec })]), SyncStatus.InSync);
+    }
+
+    [Test]
     public async Task S4_a_store_that_does_not_answer()
     {
         _store.Faults.Dead = true;
