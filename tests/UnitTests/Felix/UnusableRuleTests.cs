@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using NUnit.Framework;
 using static Calico.UnitTests.Felix.FelixState;
 
@@ -15,7 +16,7 @@ public sealed class UnusableRuleTests
     [Test]
     public void D_an_unknown_field_of_a_profile_denies_in_both_directions()
     {
-        var profile = (Resource<ProfileSpec>)Profile("net", [Allow()], [Allow()]);
+        var profile = Profile("net", [Allow()], [Allow()]);
         var text = Lists(profile with { Spec = profile.Spec with { Unknown = Quantum } });
         Assert.That(text, Is.EqualTo("""
             list profile/net/egress
@@ -33,6 +34,20 @@ public sealed class UnusableRuleTests
         var text = Lists(Profile("net", [isSource ? Allow(side) : Allow(null, side)]));
         Assert.That(text, Does.Contain($"Deny any    # Profile(net) rule 0 @7: unknown field {(isSource ? "source" : "destination")}.quantum")
             .And.Not.Contain("Allow"));
+    }
+
+    [Test]
+    public void D_an_unknown_field_of_what_a_rule_matches_denies()
+    {
+        Rule[] rules =
+        [
+            Allow() with { Protocol = new("ICMP"), Icmp = new() { Type = 8, Unknown = Quantum } },
+            Allow() with { Protocol = new("ICMP"), NotIcmp = new() { Type = 8, Unknown = Quantum } },
+            Allow() with { Http = new() { Unknown = Quantum } },
+            Allow(new() { ServiceAccounts = new() { Names = ["a"], Unknown = Quantum } }),
+        ];
+        Assert.That(rules.Select(rule => Lists(Profile("net", [rule])).Split('\n').Single(line => line.Contains("quantum", StringComparison.Ordinal)).Split(": ")[^1]),
+            Is.EqualTo(new[] { "unknown field icmp.quantum", "unknown field notICMP.quantum", "unknown field http.quantum", "unknown field source.serviceAccounts.quantum" }));
     }
 
     [TestCase("ICMP", "web")]
