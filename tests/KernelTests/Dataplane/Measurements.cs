@@ -24,7 +24,7 @@ public sealed class Measurements
     public void One_endpoint_more_and_less(int endpoints, int rules)
     {
         using var host = new ScratchNamespace();
-        using var table = new TableReconciler(host.OpenNft());
+        using var table = new TableReconciler(host.OpenNft(), new() { NodeName = "test" });
         var translator = new RulesetTranslator(new() { NodeName = "node-a" });
         const int ListsPerProgram = 1;
         var lists = Math.Max(1, rules / 3);

@@ -45,7 +45,7 @@ public sealed class MutationTests
     private static (Dictionary<int, int> Seen, int Refused, int Idle) ChangeEverything(int share)
     {
         using var host = new ScratchNamespace();
-        using var table = new TableReconciler(host.OpenNft());
+        using var table = new TableReconciler(host.OpenNft(), new() { NodeName = "test" });
         using var socket = host.Broker.Run(host.File, () => NetlinkSocket.Open(NetlinkFamily.Netfilter, bufferBytes: 1 << 24));
         var ruleset = FullNode().Ruleset;
         table.Commit(ruleset);

@@ -29,7 +29,7 @@ public sealed class TransitionTests
         TestContext.Out.WriteLine($"seed {seed}");
         var random = new Random(seed);
         using var host = new ScratchNamespace();
-        using var table = new TableReconciler(host.OpenNft());
+        using var table = new TableReconciler(host.OpenNft(), new() { NodeName = "test" });
         table.Commit(Some(random, []).Ruleset);
         for (var round = 0; round < 300; round++)
         {
