@@ -36,6 +36,20 @@ public sealed class UnusableRuleTests
             .And.Not.Contain("Allow"));
     }
 
+    [Test]
+    public void D_an_unknown_field_of_what_a_rule_matches_denies()
+    {
+        Rule[] rules =
+        [
+            Allow() with { Protocol = new("ICMP"), Icmp = new() { Type = 8, Unknown = Quantum } },
+            Allow() with { Protocol = new("ICMP"), NotIcmp = new() { Type = 8, Unknown = Quantum } },
+            Allow() with { Http = new() { Unknown = Quantum } },
+            Allow(new() { ServiceAccounts = new() { Names = ["a"], Unknown = Quantum } }),
+        ];
+        Assert.That(rules.Select(rule => Lists(Profile("net", [rule])).Split('\n').Single(line => line.Contains("quantum", StringComparison.Ordinal)).Split(": ")[^1]),
+            Is.EqualTo(new[] { "unknown field icmp.quantum", "unknown field notICMP.quantum", "unknown field http.quantum", "unknown field source.serviceAccounts.quantum" }));
+    }
+
     [TestCase("ICMP", "web")]
     [TestCase("ICMPv6", "web")]
     [TestCase("UDPLite", "web")]
