@@ -13,7 +13,7 @@ public sealed partial class DataplaneLoop
     {
         await foreach (var change in _nftChanges.ReadAllAsync(ct))
         {
-            if (change.Lost || change.Tables.Contains(_translator.Ruleset.Table))
+            if (Concerns(change))
             {
                 _inbox.Post(new LoopRequest.NftNotice(change));
             }
@@ -31,6 +31,8 @@ public sealed partial class DataplaneLoop
         }
     }
 
+    private bool Concerns(NftChange change) => change.Lost || change.Tables.Contains(_translator.Ruleset.Table) || change.Tables.Contains(_table.Closing.Table);
+
     /// <summary>On a router with a full table most notices are nobody's business here.</summary>
     private bool Concerns(RouteEvent change) => change switch
     {
@@ -40,6 +42,7 @@ public sealed partial class DataplaneLoop
         // Those of all links may have been written to each of ours.
         RouteEvent.SettingsChanged settings => settings.LinkIndex < 0 || Links.Find(settings.LinkIndex) is not null,
         RouteEvent.RouteChanged { Removed: true } route => route.Route.Protocol.Number == _options.RouteProtocol,
+        RouteEvent.RouteChanged route => _routes.IsInTheWay(route.Route),
         _ => false,
     };
 
@@ -75,6 +78,12 @@ public sealed partial class DataplaneLoop
                 _mustReadRoutes = _isReconciled;
                 break;
             case RouteEvent.LinkChanged { Removed: true } link:
+                if (link.Link.HasMoved && Links.Find(link.Link.Index) is { } moved)
+                {
+                    // Its other end is still the workload's, and what it sends comes out where no rule of ours is.
+                    Links.NoteMoved(moved);
+                    Log.Moved(_logger, moved.Name, moved.Alias);
+                }
                 // A stranger's may have had the name of one of ours.
                 var name = Links.Take(link.Link.Index)?.Name ?? link.Link.Name;
                 Ledger.Remove(name, link.Link.Index);
@@ -100,6 +109,12 @@ public sealed partial class DataplaneLoop
                 break;
             case RouteEvent.SettingsChanged settings:
                 Look(settings.LinkIndex);
+                break;
+            case RouteEvent.RouteChanged { Removed: false } route:
+                if (_routes.TakePlaceOf(route.Route) && _isReconciled)
+                {
+                    ReportHealed($"route {route.Route.Destination}, in whose place was {route.Route} of protocol {route.Route.Protocol}");
+                }
                 break;
             case RouteEvent.RouteChanged { Removed: true } route:
                 if (_routes.Notice(route.Route) && _isReconciled)
@@ -168,6 +183,9 @@ public sealed partial class DataplaneLoop
 
         [LoggerMessage(4005, LogLevel.Warning, "our table was changed by {name} ({process})")]
         public static partial void Foreign(ILogger logger, string name, int process);
+
+        [LoggerMessage(4009, LogLevel.Error, "link {link} was moved to another namespace ('{alias}'), where policy does not reach: its endpoint is ended, and the pair deleted with it")]
+        public static partial void Moved(ILogger logger, string link, string alias);
 
         [LoggerMessage(4007, LogLevel.Critical, "the dataplane loop ended; the kernel stays as it is")]
         public static partial void Ended(ILogger logger, Exception exception);

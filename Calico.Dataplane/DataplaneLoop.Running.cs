@@ -17,7 +17,7 @@ public sealed partial class DataplaneLoop
         // Notices first: then nothing falls between them and the first reading.
         (_nftChanges, _routeEvents) = _network.Run(() =>
             (NftChangeStream.Open(), RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Routes | RouteEventKinds.Addresses | RouteEventKinds.Settings)));
-        _table = new(_network.Run(() => NftSocket.Open()));
+        _table = new(_network.Run(() => NftSocket.Open()), _options);
         _routes = new(_network.Run(() => RouteSocket.Open()), _options, Ledger, Links);
         _nftChanges.IgnoreDoingsOf(_table.PortId);
         IgnoreDoingsOf(_routes.PortId);
@@ -45,6 +45,13 @@ public sealed partial class DataplaneLoop
         try
         {
             _table.Commit(ruleset);
+        }
+        catch (NftCommitException e) when (CloseWhereOwned(e) is { } owned)
+        {
+            // The loop goes on trying.
+            (_isInitial, _mustRead) = (true, true);
+            Report(owned);
+            return;
         }
         catch (NftCommitException e) when (_table.FindMissing() is { IsEmpty: false } missing)
         {

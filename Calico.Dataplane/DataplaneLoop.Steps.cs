@@ -5,6 +5,7 @@ using Calico.Dataplane.Workloads;
 using Calico.Datastore.Addresses;
 using Calico.Felix;
 using Calico.Felix.Output;
+using Calico.Linux;
 using Calico.Linux.Conntrack;
 using Calico.Linux.Netlink;
 using Calico.Linux.Nftables;
@@ -110,9 +111,30 @@ public sealed partial class DataplaneLoop
             {
                 Log.Recreating(_logger, _refusals);
             }
-            Report(e.Message);
-            Log.Refused(_logger, e.Message, _refusals);
-            return Pause();
+            var owned = CloseWhereOwned(e);
+            Report(owned ?? e.Message);
+            Log.Refused(_logger, owned ?? e.Message, _refusals);
+            return owned is null ? Pause() : OwnedPause;
+        }
+    }
+
+    /// <summary>A table of our name that is another process's alone: what can be done is to close workloads.</summary>
+    /// <returns>Whose, and what was done; null: that is not why the kernel refused.</returns>
+    private string? CloseWhereOwned(Exception refusal)
+    {
+        var table = _translator.Ruleset.Table;
+        try
+        {
+            if (refusal is not NftCommitException { Errno: Errno.NotPermitted } || _table.FindOwner(table, _network) is not { } owner)
+            {
+                return null;
+            }
+            _table.Closing.Close();
+            return $"nftables: table {table} is owned by {owner}, so no policy can be written; table {_table.Closing.Table} keeps all workloads closed until that process ends";
+        }
+        catch (Exception e) when (e is NetlinkException or NetlinkFormatException or IOException)
+        {
+            return $"nftables: table {table} cannot be written ({refusal.Message}), and workloads could not be closed: {e.Message}";
         }
     }
 
@@ -226,6 +248,7 @@ public sealed partial class DataplaneLoop
             _gapAt = _isReconciled ? _time.GetTimestamp() : null;
         }
         _table.Commit(ruleset, actual?.Generation);
+        _table.Closing.Open();
         _mustRead = false;
         if (_isReconciled && !strange.IsEmpty)
         {

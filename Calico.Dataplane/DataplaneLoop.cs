@@ -27,6 +27,9 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     private const int RefusalsBeforeRecreate = 3;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Between two attempts on a table that is another's: the kernel does not tell when an owner's table went with it.</summary>
+    private static readonly TimeSpan OwnedPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
 
     /// <summary>So long after a gap an endpoint that comes may have been wired within it.</summary>

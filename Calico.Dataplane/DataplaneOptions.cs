@@ -24,6 +24,9 @@ public sealed record DataplaneOptions
     [Required]
     public string TableName { get; init; } = "calico";
 
+    /// <summary>The table that closes workloads while ours is another process's.</summary>
+    public string ClosingTableName => TableName + "-closed";
+
     /// <summary>nflog group that the rule action Log writes to.</summary>
     public ushort LogGroup { get; init; } = 5;
 

@@ -9,6 +9,7 @@ internal sealed class KeptLinks
     private readonly Lock _gate = new();
     private readonly Dictionary<string, KeptLink> _byName = new(StringComparer.Ordinal);
     private readonly Dictionary<int, KeptLink> _byIndex = [];
+    private readonly Dictionary<string, int> _moved = new(StringComparer.Ordinal);
 
     public IReadOnlyList<KeptLink> All
     {
@@ -27,6 +28,7 @@ internal sealed class KeptLinks
         lock (_gate)
         {
             Take(link.Name);
+            _moved.Remove(link.Name);
             _byName[link.Name] = link;
             _byIndex[link.Index] = link;
         }
@@ -45,6 +47,24 @@ internal sealed class KeptLinks
         lock (_gate)
         {
             return _byIndex.GetValueOrDefault(index);
+        }
+    }
+
+    /// <summary>Somebody moved the link out of this namespace: whoever ends its endpoint has to look for the pair at its other end.</summary>
+    public void NoteMoved(KeptLink link)
+    {
+        lock (_gate)
+        {
+            _moved[link.Name] = link.Index;
+        }
+    }
+
+    /// <summary>The index that the link of this name had here before it was moved away; null: it was not.</summary>
+    public int? TakeMoved(string name)
+    {
+        lock (_gate)
+        {
+            return _moved.Remove(name, out var index) ? index : null;
         }
     }
 

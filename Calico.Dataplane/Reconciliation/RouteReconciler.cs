@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Calico.Datastore.Addresses;
 using Calico.Felix.Output;
 using Calico.Linux;
@@ -17,7 +18,9 @@ namespace Calico.Dataplane.Reconciliation;
 internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions options, LinkLedger ledger, KeptLinks kept) : IDisposable
 {
     private readonly RouteProtocol _protocol = new((byte)options.RouteProtocol);
-    private readonly Dictionary<Cidr, string?> _desired = [];
+
+    /// <summary>Written on the loop; whoever sorts notices reads it too.</summary>
+    private readonly ConcurrentDictionary<Cidr, string?> _desired = [];
     private readonly Dictionary<string, HashSet<Cidr>> _ofLink = new(StringComparer.Ordinal);
     private readonly HashSet<Cidr> _touched = [];
 
@@ -123,6 +126,42 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         return batch.Count > 0;
     }
 
+    /// <summary>Whether a route that somebody wrote may have taken the place of one of ours, or stand before it. From any thread.</summary>
+    public bool IsInTheWay(RouteEntry route) => route.Table == RouteTableNumber.Main && _desired.ContainsKey(Cidr.From(route.Destination));
+
+    /// <summary>Somebody wrote a route of the same destination: "replace" puts it in the place of ours and tells of no removal, and one with
+    /// a lower metric (IPv6: ours has the kernel's 1024) or put before ours is preferred. Ours is written at that metric.</summary>
+    /// <returns>Whether it was another's.</returns>
+    public bool TakePlaceOf(RouteEntry route)
+    {
+        var destination = Cidr.From(route.Destination);
+        // The notice does not say whether it was put before or behind what was there; a listing has them in the order in which they are tried.
+        if (!_desired.TryGetValue(destination, out var name) || IsOurs(route, name)
+            || socket.ListRoutes(new() { Family = route.Destination.BaseAddress.AddressFamily, Table = RouteTableNumber.Main })
+                .FirstOrDefault(r => r.Destination.Equals(route.Destination)) is not { } first || IsOurs(first, name))
+        {
+            return false;
+        }
+        if (name is not null)
+        {
+            ledger.ForgetRoute(name, destination);
+        }
+        using var batch = new RouteBatch();
+        if (LinkOf(name) is { } own)
+        {
+            // It may stand behind the other, and the kernel would not write it twice.
+            batch.DeleteRoute(new() { Destination = destination.ToNetwork(), LinkIndex = own.Index, Protocol = _protocol });
+        }
+        Write(batch, destination, name, first.Metric);
+        Send(batch);
+        return batch.Count > 0;
+    }
+
+    private LinkState? LinkOf(string? name) => name is null ? null : kept.Find(name) is { } own ? socket.FindLink(own.Index) : socket.FindLink(name);
+
+    private bool IsOurs(RouteEntry route, string? name) => route.Protocol == _protocol && (name is null ? route.Kind == RouteKind.Blackhole
+        : route.Kind == RouteKind.Unicast && route.LinkIndex == LinkOf(name)?.Index);
+
     /// <summary>A link has come: routes that waited for it can be written.</summary>
     public void Notice(LinkState link)
     {
@@ -136,15 +175,15 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
 
     public void Dispose() => socket.Dispose();
 
-    private void Write(RouteBatch batch, Cidr destination, string? name)
+    private void Write(RouteBatch batch, Cidr destination, string? name, uint metric = 0)
     {
         if (name is null)
         {
-            batch.ReplaceRoute(new() { Destination = destination.ToNetwork(), Kind = RouteKind.Blackhole, Protocol = _protocol });
+            batch.ReplaceRoute(new() { Destination = destination.ToNetwork(), Kind = RouteKind.Blackhole, Protocol = _protocol, Metric = metric });
         }
-        else if ((kept.Find(name) is { } own ? socket.FindLink(own.Index) : socket.FindLink(name)) is { IsUp: true } link)
+        else if (LinkOf(name) is { IsUp: true } link)
         {
-            Write(batch, destination, link);
+            Write(batch, destination, link, metric);
         }
     }
 
@@ -153,8 +192,8 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     /// <summary>Not a stranger's that has the name of one that is kept.</summary>
     private bool IsOwn(LinkState link) => kept.Find(link.Name) is not { } own || own.Index == link.Index || kept.Find(link.Index) is not null;
 
-    private void Write(RouteBatch batch, Cidr destination, LinkState link) =>
-        batch.ReplaceRoute(new() { Destination = destination.ToNetwork(), LinkIndex = link.Index, Protocol = _protocol });
+    private void Write(RouteBatch batch, Cidr destination, LinkState link, uint metric = 0) =>
+        batch.ReplaceRoute(new() { Destination = destination.ToNetwork(), LinkIndex = link.Index, Protocol = _protocol, Metric = metric });
 
     private void Desire(Cidr destination, string? name)
     {
@@ -173,7 +212,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     /// <summary>Not desired, or not of its former link: what is deleted or replaced here is told by no notice.</summary>
     private void Forget(Cidr destination)
     {
-        if (!_desired.Remove(destination, out var name) || name is null)
+        if (!_desired.TryRemove(destination, out var name) || name is null)
         {
             return;
         }

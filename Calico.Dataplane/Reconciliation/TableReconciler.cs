@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text;
 using Calico.Dataplane.Translation;
+using Calico.Linux.Netlink;
 using Calico.Linux.Nftables;
 
 namespace Calico.Dataplane.Reconciliation;
@@ -11,12 +12,15 @@ namespace Calico.Dataplane.Reconciliation;
 /// known; then one transaction makes the difference. Every change of ours is one commit, on one socket, whose port tells the kernel
 /// which notices are no stranger's.
 /// </remarks>
-internal sealed class TableReconciler(NftSocket socket) : IDisposable
+internal sealed class TableReconciler(NftSocket socket, DataplaneOptions options) : IDisposable
 {
     /// <summary>IFNAMSIZ of uapi linux/if.h: what a name takes in a key.</summary>
     private const int LinkNameLength = 16;
 
     private readonly NftBatch _batch = new();
+
+    /// <summary>What closes workloads while the table is another's.</summary>
+    public ClosingTable Closing { get; } = new(socket, options);
 
     public NftTableState? Read(NftTable table, bool withElements = true) => socket.ReadTable(table, withElements);
 
@@ -56,6 +60,10 @@ internal sealed class TableReconciler(NftSocket socket) : IDisposable
         }
         Commit(actual.Generation);
     }
+
+    /// <summary>Who alone may change the table; null: everybody.</summary>
+    public string? FindOwner(NftTable table, HostNetwork network) =>
+        socket.FindOwner(table) is { } port ? network.Run(() => NetlinkPorts.Describe(NetlinkFamily.Netfilter, port)) : null;
 
     /// <summary>What of our rules' needs the kernel has not.</summary>
     public ImmutableArray<string> FindMissing() => KernelNeeds.FindMissing(socket, KernelNeeds.Expressions);

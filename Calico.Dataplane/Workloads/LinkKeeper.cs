@@ -113,6 +113,8 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
         {
             Index = link.Index,
             Up = Unless(there.IsUp, "down", true),
+            Arp = Unless(there.HasArp, "asks for no neighbours (arp off)", true),
+            Multicast = Unless(there.HasMulticast, "no multicast", true),
             Mtu = Unless(link.Mtu == 0 || there.Mtu == link.Mtu, $"MTU {there.Mtu}", link.Mtu),
             Group = Unless(there.Group == options.LinkGroup, $"group {there.Group}", options.LinkGroup),
             MasterIndex = Unless(there.MasterIndex == 0, $"a port of link {there.MasterIndex}", 0),

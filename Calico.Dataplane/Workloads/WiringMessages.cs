@@ -74,12 +74,14 @@ internal static class WiringMessages
         return batch;
     }
 
-    /// <summary>On the host's socket, when the peer is up: where the workload's addresses are.</summary>
+    /// <summary>On the host's socket, when the peer is up: the host side came up without a carrier, and has one now; and where the workload's
+    /// addresses are.</summary>
     /// <remarks>Stale, not permanent: used at once and verified by the kernel a little later, so that a workload may change its MAC. A
     /// first question that is lost would be repeated only after a second.</remarks>
     public static RouteBatch Neighbours(WiringRequest request, int index)
     {
         var batch = new RouteBatch();
+        batch.SettleCarrier(index);
         foreach (var address in request.Addresses)
         {
             batch.SetNeighbour(new() { LinkIndex = index, Address = address.BaseAddress, Mac = request.Mac, State = NeighbourStates.Stale });
@@ -121,6 +123,8 @@ internal static class WiringMessages
             batch.SetNeighbour(new() { LinkIndex = index, Address = HostLinkLocal, Mac = HostMac });
             AddRoutes(batch, request, index, AddressFamily.InterNetworkV6, HostLinkLocal);
         }
+        // Until the kernel has noticed its carrier, the workload's first answers are lost.
+        batch.SettleCarrier(index);
         return batch;
     }
 

@@ -33,9 +33,6 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     /// <summary>A name that is taken may be a leftover's: it is removed and the pair tried again, twice.</summary>
     private const int Attempts = 3;
 
-    /// <summary>RFC 8200, 5: the kernel takes IPv6 off a link below it.</summary>
-    private const int LeastIpv6Mtu = 1280;
-
     private readonly HostNetwork _network;
     private readonly DataplaneOptions _options;
     private readonly LinkLedger _ledger;
@@ -43,6 +40,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     private readonly DataplaneLoop _loop;
     private readonly RouteSocket _socket;
     private readonly LinkReaper _reaper;
+    private readonly HostIpv6 _ipv6;
     private readonly SemaphoreSlim _turn = new(1, 1);
     private int _nextIndex;
 
@@ -53,6 +51,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         // Not the reaper's: that a link has gone at last is news.
         loop.IgnoreDoingsOf(_socket.PortId);
         _reaper = new(network.Run(() => RouteSocket.Open()), options, time, loggers.CreateLogger<LinkReaper>());
+        _ipv6 = new(network);
         // A restarted process must not begin where its predecessor did; pairs take two, the host's even.
         _nextIndex = Random.Shared.Next(FirstIndex, LastIndex) & ~1;
     }
@@ -119,6 +118,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             if (found is not { } link)
             {
                 _ledger.Remove(hostInterface);
+                DeleteMoved(hostInterface, peerInterface, namespacePath, namespaceInode);
                 return;
             }
             HidePeer(link, peerInterface, namespacePath, namespaceInode);
@@ -203,10 +203,14 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         try
         {
             var links = _socket.ListLinks().Where(l => l.Kind == "veth" && l.Group != _options.ReapGroup).ToList();
+            // What its alias does not tell any more the route that the wiring wrote to its address does.
+            var routes = new Lazy<ILookup<int, IPNetwork>>(() => _socket.ListRoutes(new() { Table = RouteTableNumber.Main, Protocol = new((byte)_options.RouteProtocol) })
+                .ToLookup(r => r.LinkIndex, r => r.Destination));
             foreach (var request in wired)
             {
                 var link = links.Find(l => l.Name == request.HostInterface)
-                    ?? links.Find(l => l.Group == _options.LinkGroup && l.Alias.StartsWith(request.HostInterface + " ", StringComparison.Ordinal));
+                    ?? links.Find(l => l.Group == _options.LinkGroup && l.Alias.StartsWith(request.HostInterface + " ", StringComparison.Ordinal))
+                    ?? links.Find(l => l.Group == _options.LinkGroup && routes.Value[l.Index].Any(request.Addresses.Contains));
                 if (link is not null)
                 {
                     Keep(request, link.Index);
@@ -241,6 +245,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     {
         await _reaper.DisposeAsync();
         _socket.Dispose();
+        _ipv6.Dispose();
         _turn.Dispose();
     }
 
@@ -264,7 +269,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             // Whatever it is called by now.
             _socket.Execute(b => b.DeleteLink(former.Index), Errno.NoDevice);
         }
-        var hasIpv6 = WillHaveIpv6(request);
+        var hasIpv6 = _ipv6.WillBeOn(request);
         // Meanwhile the kernel makes the pair.
         var opening = BeginInside(request);
         try
@@ -286,14 +291,12 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             outcome.ThrowIfFailed();
             if (hasIpv6)
             {
-                _network.Run(() => RefuseAdvertisements(request.HostInterface));
+                _ipv6.RefuseAdvertisements(request.HostInterface);
             }
             if (opening?.Wait() is { } inside)
             {
-                ConfigureWorkload(inside, request, index + 1);
-                // The host side came up without a carrier, and sends nothing until the kernel's link watch has run. Asking for the link
-                // makes the kernel catch up (rtnl_getlink, since 6.8; before, it takes some milliseconds).
-                _socket.FindLink(index);
+                using var workload = WiringMessages.WorkloadSide(request, index + 1);
+                inside.Execute(workload);
                 using var neighbours = WiringMessages.Neighbours(request, index);
                 _socket.Execute(neighbours);
             }
@@ -388,14 +391,6 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         }
     }
 
-    private static void ConfigureWorkload(RouteSocket inside, WiringRequest request, int index)
-    {
-        using var batch = WiringMessages.WorkloadSide(request, index);
-        inside.Execute(batch);
-        // As on the host's side: asking makes the kernel notice the carrier now. Until it has, the workload's first answers are lost.
-        inside.FindLink(index);
-    }
-
     /// <summary>A successor in the same namespace must find the name free, before the reaper comes round.</summary>
     private static void Rename(RouteSocket inside, int index, string name)
     {
@@ -410,6 +405,33 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             b.ChangeLink(new() { Index = index, Up = false });
             b.ChangeLink(new() { Index = index, Name = name });
         }, Errno.NoDevice);
+    }
+
+    /// <summary>A pair whose host side somebody took to another namespace is deleted by its other end, which wears the index that it was
+    /// made with: nothing of ours judges what would go through it.</summary>
+    private void DeleteMoved(string hostInterface, string peerInterface, string? namespacePath, ulong namespaceInode)
+    {
+        if (_links.TakeMoved(hostInterface) is not { } index || namespacePath is null || namespaceInode == 0)
+        {
+            return;
+        }
+        try
+        {
+            using var file = NetworkNamespaceFile.Open(namespacePath);
+            if (file.Identity.Inode != namespaceInode)
+            {
+                return;
+            }
+            using var inside = _network.Broker.Run(file, RouteSocket.OpenBrief);
+            if (inside.FindLink(peerInterface) is { Kind: "veth" } peer && peer.Index == index + 1)
+            {
+                inside.Execute(b => b.DeleteLink(peer.Index), Errno.NoDevice);
+            }
+        }
+        catch (NamespaceException)
+        {
+            // Gone, and the pair with it.
+        }
     }
 
     private void HidePeer(LinkState link, string peerInterface, string? namespacePath, ulong namespaceInode)
@@ -440,47 +462,13 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     private bool LeadsTo(LinkState link, SafeFileHandle openNamespace) =>
         link.PeerNamespaceId is { } id && _socket.FindNamespaceId(openNamespace) == id;
 
-    /// <summary>Whether the pair's host side begins with IPv6: a new link is as <c>default</c> says at that moment, and IPv6 has a least MTU.</summary>
-    /// <exception cref="CalicoException"><see cref="Problem.Unsupported"/>: it does not, and IPv6 addresses are asked for.</exception>
-    private bool WillHaveIpv6(WiringRequest request)
-    {
-        var obstacle = _network.Run(() => NetworkSysctls.Read("net/ipv6/conf/default/disable_ipv6")) switch
-        {
-            null => "this host's kernel runs without IPv6 (ipv6.disable=1 on its command line, or no module)",
-            "0" when request.Mtu is 0 or >= LeastIpv6Mtu => null,
-            "0" => $"its MTU would be {request.Mtu}, and IPv6 needs {LeastIpv6Mtu} (RFC 8200)",
-            _ => "net.ipv6.conf.default.disable_ipv6 is 1 on this host; 'sysctl -w net.ipv6.conf.all.disable_ipv6=0' turns it on, for default too",
-        };
-        if (obstacle is not null && WiringMessages.HasIpv6(request))
-        {
-            throw new CalicoException(Problem.Unsupported, $"IPv6 addresses are asked for {request.Id}, and an interface of this host has no IPv6: {obstacle}");
-        }
-        return obstacle is null;
-    }
-
     /// <summary>Writes only what is otherwise: /proc/sys may be read-only where nothing has to be changed.</summary>
-    /// <summary>Where <c>/proc/sys</c> cannot be written, a link that forwards takes no advertisement unless told so by the value 2, and
-    /// those of workloads are dropped before anything else (wl-raw).</summary>
-    private static bool RefuseAdvertisements(string link)
-    {
-        try
-        {
-            return Settle($"net/ipv6/conf/{link}/accept_ra", "0");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException && NetworkSysctls.Read($"net/ipv6/conf/{link}/accept_ra") != "2"
-            && NetworkSysctls.Read($"net/ipv6/conf/{link}/forwarding") == "1")
-        {
-            return false;
-        }
-    }
-
-    private static bool Settle(string key, string value)
+    private static void Settle(string key, string value)
     {
         if (NetworkSysctls.Read(key) != value)
         {
             NetworkSysctls.Write(key, value);
         }
-        return true;
     }
 
     private static CalicoException Refused(string what, Exception cause) =>

@@ -13,7 +13,8 @@ namespace Calico.Host.Commands;
 /// comment of rules in others' chains.</summary>
 public sealed class KernelLeftovers : IKernelLeftovers
 {
-    private static readonly NftTable Table = new(NftFamily.Inet, new DataplaneOptions { NodeName = "" }.TableName);
+    private static readonly DataplaneOptions Options = new() { NodeName = "" };
+    private static readonly NftTable[] Tables = [new(NftFamily.Inet, Options.TableName), new(NftFamily.Inet, Options.ClosingTableName)];
 
     public IReadOnlyList<string> Interfaces(string prefix) => Ask(() =>
     {
@@ -46,13 +47,13 @@ public sealed class KernelLeftovers : IKernelLeftovers
         }
 
         using var nft = NftSocket.Open();
-        if (nft.ListTables().Contains(Table))
+        foreach (var table in nft.ListTables().Where(t => Tables.Contains(t)))
         {
-            said.Add($"{verb} nftables table {Table}");
+            said.Add($"{verb} nftables table {table}");
             if (!dryRun)
             {
                 var batch = new NftBatch();
-                batch.DestroyTable(Table);
+                batch.DestroyTable(table);
                 nft.Commit(batch);
             }
         }

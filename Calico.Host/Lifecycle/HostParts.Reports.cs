@@ -39,7 +39,7 @@ internal sealed partial class HostParts
     /// <summary>Addresses of this node's workloads, counted by pool.</summary>
     public async Task<ImmutableSortedDictionary<string, int>> AddressesAsync(CancellationToken ct)
     {
-        var pools = View.List("IPPool").OfType<Resource<IpPoolSpec>>()
+        var pools = View.List(Kinds.IpPool)
             .Select(pool => (pool.Metadata.Name, Range: Cidr.TryParse(pool.Spec.Cidr, out var range) ? range : (Cidr?)null)).ToArray();
         return (await Ipam.ListAsync(null, null, ct)).Where(lease => lease.BoundTo is not null)
             .GroupBy(lease => pools.FirstOrDefault(pool => pool.Range?.Contains(Cidr.From(lease.Address)) == true).Name ?? "")

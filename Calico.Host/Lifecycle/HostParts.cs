@@ -200,7 +200,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         try
         {
             // Only this machine's own log can have told: one of another machine is refused before.
-            var isKnown = View.Find(new("Node", "", Node.NodeName)) is not null;
+            var isKnown = View.Find(Kinds.Node.Key(Node.NodeName)) is not null;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
             limit.CancelAfter(_embedded ? TimeSpan.FromSeconds(30) : isKnown ? KnownNodePatience : NewNodePatience);
             await new NodeRegistration(_store, _settings, Node.NodeName, _machine.MachineId, _time, _loggers.CreateLogger<NodeRegistration>()).RunAsync(isStart, limit.Token);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Host.Health;
 using Calico.Host.Workloads;
@@ -38,7 +39,7 @@ public sealed class StoreUpkeep(string nodeName, Func<CancellationToken, Task<bo
         }
     }
 
-    private bool IsNodeMissing => view.Sync.Status == SyncStatus.InSync && view.Find(new("Node", "", nodeName)) is null;
+    private bool IsNodeMissing => view.Sync.Status == SyncStatus.InSync && view.Find(Kinds.Node.Key(nodeName)) is null;
 
     private async Task<bool> TryRegisterAsync(CancellationToken ct)
     {

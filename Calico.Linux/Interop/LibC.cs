@@ -34,6 +34,7 @@ internal static unsafe partial class LibC
 
     // <fcntl.h>, <sched.h>, <sys/file.h>, <linux/nsfs.h>, <linux/magic.h>
     public const int O_RDONLY = 0;
+    public const int O_WRONLY = 1;
     public const int O_RDWR = 2;
     public const int O_CREAT = 0x40;
     public const int O_CLOEXEC = 0x80000;
@@ -158,6 +159,12 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "openat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int OpenAt(SafeHandle folder, string path, int flags, uint mode);
 
+    [LibraryImport(Library, EntryPoint = "read", SetLastError = true)]
+    private static partial nint Read(SafeHandle file, byte* buffer, nuint size);
+
+    [LibraryImport(Library, EntryPoint = "write", SetLastError = true)]
+    private static partial nint Write(SafeHandle file, byte* buffer, nuint size);
+
     [LibraryImport(Library, EntryPoint = "readlinkat", SetLastError = true)]
     public static partial nint ReadLinkAt(SafeHandle link, byte* path, byte* buffer, nuint size);
 
@@ -167,6 +174,26 @@ internal static unsafe partial class LibC
 
     /// <inheritdoc cref="OpenPathOnly(SafeHandle, string)"/>
     public static SafeFileHandle OpenPathOnly(string path) => OpenFile(path, O_PATH, 0);
+
+    /// <summary>What is in the folder under that name; the errno is left as above.</summary>
+    public static SafeFileHandle OpenAtReadOnly(SafeHandle folder, string name) => new(OpenAt(folder, name, O_RDONLY | O_CLOEXEC, 0), ownsHandle: true);
+
+    /// <inheritdoc cref="OpenAtReadOnly"/>
+    public static SafeFileHandle OpenAtWriteOnly(SafeHandle folder, string name) => new(OpenAt(folder, name, O_WRONLY | O_CLOEXEC, 0), ownsHandle: true);
+
+    /// <summary>Reads once; -1: the errno is left as above. For files of <c>/proc</c>, which no signal interrupts.</summary>
+    public static nint Read(SafeHandle file, Span<byte> buffer)
+    {
+        fixed (byte* first = buffer)
+            return Read(file, first, (nuint)buffer.Length);
+    }
+
+    /// <inheritdoc cref="Read(SafeHandle, Span{byte})"/>
+    public static nint Write(SafeHandle file, ReadOnlySpan<byte> content)
+    {
+        fixed (byte* first = content)
+            return Write(file, first, (nuint)content.Length);
+    }
 
     /// <summary>Opens read-only and close-on-exec; the errno is left for <see cref="Marshal.GetLastPInvokeError"/>.</summary>
     public static SafeFileHandle OpenReadOnly(string path) => OpenFile(path, O_RDONLY, 0);

@@ -9,7 +9,7 @@ public sealed class NamespaceVisit<T>
     private readonly Func<T> _work;
     private ExceptionDispatchInfo? _failure;
     private T _result = default!;
-    private bool _isFinished;
+    private volatile bool _isFinished;
 
     internal NamespaceVisit(Func<T> work) => _work = work;
 
@@ -17,10 +17,13 @@ public sealed class NamespaceVisit<T>
     /// <exception cref="NamespaceException">The namespace could not be entered.</exception>
     public T Wait()
     {
-        lock (_gate)
+        if (!_isFinished)
         {
-            while (!_isFinished)
-                Monitor.Wait(_gate);
+            lock (_gate)
+            {
+                while (!_isFinished)
+                    Monitor.Wait(_gate);
+            }
         }
 
         _failure?.Throw();

@@ -20,9 +20,10 @@ internal static class NftReader
     }
 
     /// <summary>A table, with what it has that none of ours has.</summary>
-    public static void ReadTable(in NetlinkMessage message, ImmutableArray<(NftTable Table, string Unusual)>.Builder found)
+    public static void ReadTable(in NetlinkMessage message, ImmutableArray<(NftTable Table, string Unusual, uint? Owner)>.Builder found)
     {
         string name = "", unusual = "";
+        uint? owner = null;
         AttributeReader attributes = message.Attributes<NetfilterHeader>();
         while (attributes.TryRead(out NetlinkAttribute a))
         {
@@ -30,12 +31,15 @@ internal static class NftReader
             {
                 case NftMessages.NFTA_TABLE_NAME: name = a.Text; break;
                 case NftMessages.NFTA_TABLE_FLAGS: unusual += NftUnusual.OfTableFlags(a.U32BigEndian); break;
-                case NftMessages.NFTA_TABLE_OWNER: unusual += $" owner {a.U32BigEndian}"; break;
+                case NftMessages.NFTA_TABLE_OWNER:
+                    owner = a.U32BigEndian;
+                    unusual += $" owner {owner}";
+                    break;
                 case NftMessages.NFTA_TABLE_USERDATA: unusual += NftUnusual.Of("comment", a); break;
             }
         }
 
-        found.Add((new NftTable((NftFamily)message.ReadStruct<NetfilterHeader>().Family, name), unusual.TrimStart()));
+        found.Add((new NftTable((NftFamily)message.ReadStruct<NetfilterHeader>().Family, name), unusual.TrimStart(), owner));
     }
 
     public static void ReadChain(in NetlinkMessage message, NftTable table, ImmutableArray<NftChain>.Builder found)

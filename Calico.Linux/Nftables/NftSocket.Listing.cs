@@ -26,6 +26,10 @@ public sealed partial class NftSocket
     /// <summary>Names of all tables of all families, other programs' too.</summary>
     public ImmutableArray<NftTable> ListTables() => [.. ListTablesWithUnusual().Select(t => t.Table)];
 
+    /// <summary>Netlink port of the socket that owns a table (flag <c>owner</c>): while it is open nobody else may change anything of it, and
+    /// the table goes with it. Null: nobody's, or there is no such table.</summary>
+    public uint? FindOwner(NftTable table) => ListTablesWithUnusual().Where(t => t.Table == table).Select(t => t.Owner).FirstOrDefault();
+
     /// <summary>All of one table at one generation, or null if it is not there.</summary>
     /// <exception cref="NetlinkInterruptedException">Others kept changing the ruleset.</exception>
     public NftTableState? ReadTable(NftTable table, bool withElements = true)
@@ -90,8 +94,8 @@ public sealed partial class NftSocket
         (in NetlinkMessage message, ImmutableArray<NftCounterState>.Builder found) => NftReader.ReadCounter(message, table, found),
         retry: !reset);
 
-    private ImmutableArray<(NftTable Table, string Unusual)> ListTablesWithUnusual() =>
-        List<(NftTable, string)>("list tables", NftQueries.Tables, NftReader.ReadTable);
+    private ImmutableArray<(NftTable Table, string Unusual, uint? Owner)> ListTablesWithUnusual() =>
+        List<(NftTable, string, uint?)>("list tables", NftQueries.Tables, NftReader.ReadTable);
 
     private ImmutableArray<string> ListStrangeObjects(NftTable table) =>
     [

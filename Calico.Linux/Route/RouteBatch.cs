@@ -42,6 +42,13 @@ public sealed partial class RouteBatch : IDisposable
             _writer.SetSequence(_requests[i].Offset, first + (uint)i);
     }
 
+    /// <summary>Of the requests that go in one send only the last is to be acknowledged.</summary>
+    internal void AcknowledgeOnly(int start, int end)
+    {
+        for (int i = start; i < end; i++)
+            _writer.SetAck(_requests[i].Offset, i == end - 1);
+    }
+
     private void Begin(ushort type, NetlinkFlags flags, string description)
     {
         int offset = _writer.Length;

@@ -48,7 +48,9 @@ public sealed class RouteSocket : IDisposable
     /// <summary>For <see cref="RouteEventStream.IgnoreDoingsOf"/>.</summary>
     public uint PortId => _socket.PortId;
 
-    /// <summary>Sends the batch in one sendmsg (in one per thousand requests) and reads every ack.</summary>
+    /// <summary>Sends the batch in one sendmsg (in one per thousand requests) and reads what the kernel refused.</summary>
+    /// <remarks>The kernel works a send off in order, answers each refusal whether asked to or not, and only the last request of a send is to
+    /// be acknowledged: when its answer has come, the others' have.</remarks>
     /// <exception cref="NetlinkException">The exchange itself failed; what the kernel did is not known.</exception>
     public RouteOutcome Send(RouteBatch batch)
     {
@@ -61,6 +63,7 @@ public sealed class RouteSocket : IDisposable
             for (int start = 0; start < batch.Count; start += RequestsPerSend)
             {
                 int end = Math.Min(start + RequestsPerSend, batch.Count);
+                batch.AcknowledgeOnly(start, end);
                 _socket.Send(batch.Written[batch.OffsetOf(start)..batch.OffsetOf(end)], batch.Describe(start));
                 ReadAcks(batch, first, start, end, failures);
             }
@@ -218,8 +221,8 @@ public sealed class RouteSocket : IDisposable
 
     private void ReadAcks(RouteBatch batch, uint first, int start, int end, ImmutableArray<RouteFailure>.Builder failures)
     {
-        int pending = end - start;
-        while (pending > 0)
+        bool isLast = false;
+        while (!isLast)
         {
             var reader = new NetlinkReader(_socket.Receive(batch.Describe(start)));
             while (reader.TryRead(out NetlinkMessage message))
@@ -227,7 +230,7 @@ public sealed class RouteSocket : IDisposable
                 long index = (long)message.Sequence - first;
                 if (message.Type != NetlinkMessage.Error || index < start || index >= end)
                     continue;
-                pending--;
+                isLast |= index == end - 1;
                 KernelAnswer answer = KernelAnswer.Read(message);
                 if (answer.Errno != 0)
                     failures.Add(new RouteFailure((int)index, batch.Describe((int)index), (Errno)answer.Errno, answer.Text));

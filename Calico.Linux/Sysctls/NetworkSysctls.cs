@@ -49,7 +49,7 @@ public sealed class NetworkSysctls(NamespaceBroker broker)
             Write(key, value);
     });
 
-    private static string PathOf(string key)
+    internal static string PathOf(string key)
     {
         ArgumentException.ThrowIfNullOrEmpty(key);
         bool valid = key.StartsWith("net/", StringComparison.Ordinal);

@@ -1,9 +1,11 @@
-// The kernel's floor for wiring a workload: the netlink messages that the dataplane sends, from C, timed without anything else.
+// The kernel's floor for wiring a workload: netlink messages from C, timed without anything else.
 //
-//   wire COUNT NETNS...      one namespace path per run; prints microseconds per run
+//   wire least|same NETNS...      one namespace path per run; prints microseconds per run
 //
-// Two sends per run: in the host a pair with its far end inside the namespace, its device configuration and the /32 route; inside,
-// links up, address, gateway route, default route and the permanent neighbour.
+// least: what makes it work. Two sends per run: in the host a pair with its far end inside the namespace, its device configuration and
+// the /32 route; inside, links up, address, gateway route, default route and the permanent neighbour.
+// same: all that the dataplane sends (WiringMessages). The link's group, alias, IPv6 gateway address and accept_ra, with which it is known
+// and kept, and, in a third send, the workload's neighbour entry and the carriers' settling, without which first packets are lost.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -88,14 +90,29 @@ static void route(int index, unsigned destination, int length, int scope, unsign
   number(RTA_OIF, index);
   end();
 }
+static void settle(int index) {
+  interface(RTM_GETLINK, 0, index, 0);
+  number(IFLA_EXT_MASK, 8 /* RTEXT_FILTER_SKIP_STATS */);
+  end();
+}
+static void refuse_advertisements(const char *name) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/accept_ra", name);
+  int file = open(path, O_WRONLY);
+  if (file < 0 || write(file, "0", 1) != 1) { perror(path); exit(1); }
+  close(file);
+}
 
 int main(int argc, char **argv) {
+  if (argc < 2) { fprintf(stderr, "wire least|same NETNS...\n"); return 2; }
+  int same = !strcmp(argv[1], "same");
   int home = open("/proc/self/ns/net", O_RDONLY), host = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   unsigned char mac[6] = { 0xee, 0xee, 0xee, 0xee, 0xee, 0xee }, peer_mac[6] = { 2, 0, 0, 0, 0, 1 };
+  unsigned char link_local[16] = { 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0xec, 0xee, 0xee, 0xff, 0xfe, 0xee, 0xee, 0xee };
   unsigned gateway = inet_addr("169.254.1.1");
-  for (int run = 1; run < argc; run++) {
-    int target = open(argv[run], O_RDONLY);
-    if (target < 0) { perror(argv[run]); return 1; }
+  for (int run = 1; run < argc - 1; run++) {
+    int target = open(argv[run + 1], O_RDONLY);
+    if (target < 0) { perror(argv[run + 1]); return 1; }
     int host_index = 500000 + run * 2, peer_index = host_index + 1;
     unsigned address = htonl(0x0a640000u + run);
     char name[IFNAMSIZ];
@@ -108,6 +125,7 @@ int main(int argc, char **argv) {
     attribute(IFLA_ADDRESS, mac, 6);
     number(IFLA_NUM_TX_QUEUES, 1);
     number(IFLA_NUM_RX_QUEUES, 1);
+    if (same) number(IFLA_GROUP, 0x63616c68);
     int info = nest(IFLA_LINKINFO);
     text(IFLA_INFO_KIND, "veth");
     int data = nest(IFLA_INFO_DATA), peer = nest(VETH_INFO_PEER);
@@ -123,13 +141,30 @@ int main(int argc, char **argv) {
     close_nest(peer); close_nest(data); close_nest(info);
     end();
     interface(RTM_SETLINK, 0, host_index, 0);
+    if (same) text(IFLA_IFALIAS, "wire12345678901 bench:workload/eth0");
     int spec = nest(IFLA_AF_SPEC), inet = nest(AF_INET), conf = nest(IFLA_INET_CONF);
     number(1 /* IPV4_DEVCONF_FORWARDING */, 1);
     number(6 /* IPV4_DEVCONF_PROXY_ARP */, 1);
-    close_nest(conf); close_nest(inet); close_nest(spec);
+    if (same) number(26 /* IPV4_DEVCONF_ROUTE_LOCALNET */, 0);
+    close_nest(conf); close_nest(inet);
+    if (same) {
+      unsigned char none = IN6_ADDR_GEN_MODE_NONE;
+      int inet6 = nest(AF_INET6);
+      attribute(IFLA_INET6_ADDR_GEN_MODE, &none, 1);
+      close_nest(inet6);
+    }
+    close_nest(spec);
     end();
+    if (same) {
+      struct ifaddrmsg gateway6 = { .ifa_family = AF_INET6, .ifa_prefixlen = 64, .ifa_index = host_index, .ifa_flags = IFA_F_NODAD, .ifa_scope = RT_SCOPE_LINK };
+      begin(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &gateway6, sizeof gateway6);
+      attribute(IFA_LOCAL, link_local, 16);
+      attribute(IFA_ADDRESS, link_local, 16);
+      end();
+    }
     route(host_index, address, 32, RT_SCOPE_LINK, 0, 80);
-    exchange(host, 3);
+    exchange(host, messages);
+    if (same) refuse_advertisements(name);
 
     if (setns(target, CLONE_NEWNET)) { perror("setns"); return 1; }
     int inside = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
@@ -148,7 +183,17 @@ int main(int argc, char **argv) {
     attribute(NDA_DST, &gateway, 4);
     attribute(NDA_LLADDR, mac, 6);
     end();
-    exchange(inside, 6);
+    if (same) settle(peer_index);
+    exchange(inside, messages);
+    if (same) {
+      settle(host_index);
+      struct ndmsg workload = { .ndm_family = AF_INET, .ndm_ifindex = host_index, .ndm_state = NUD_STALE };
+      begin(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &workload, sizeof workload);
+      attribute(NDA_DST, &address, 4);
+      attribute(NDA_LLADDR, peer_mac, 6);
+      end();
+      exchange(host, messages);
+    }
     printf("%.1f\n", now() - begun);
     close(inside);
     close(target);

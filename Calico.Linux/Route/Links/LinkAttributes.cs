@@ -18,6 +18,7 @@ internal static class LinkAttributes
     public const ushort IFLA_NUM_TX_QUEUES = 31;
     public const ushort IFLA_NUM_RX_QUEUES = 32;
     public const ushort IFLA_LINK_NETNSID = 37;
+    public const ushort IFLA_NEW_NETNSID = 45;
 
     public const ushort IFLA_INFO_KIND = 1;
     public const ushort IFLA_INFO_DATA = 2;
@@ -35,6 +36,8 @@ internal static class LinkAttributes
     public const ushort IFLA_INET6_ADDR_GEN_MODE = 8;
 
     public const uint IFF_UP = 1;
+    public const uint IFF_NOARP = 0x80;
+    public const uint IFF_MULTICAST = 0x1000;
 
     /// <summary>Leave the 200 bytes of counters out of answers: a dump is a third faster.</summary>
     public const uint RTEXT_FILTER_SKIP_STATS = 1 << 3;

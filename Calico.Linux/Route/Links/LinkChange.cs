@@ -11,6 +11,12 @@ public sealed record LinkChange
 
     public bool? Up { get; init; }
 
+    /// <summary>Whether neighbours are asked for (not IFF_NOARP).</summary>
+    public bool? Arp { get; init; }
+
+    /// <summary>IFF_MULTICAST.</summary>
+    public bool? Multicast { get; init; }
+
     /// <summary>New name. Before Linux 6.2 a link that is up refuses it: take it down in a message before.</summary>
     public string? Name { get; init; }
 

@@ -26,6 +26,12 @@ public sealed record LinkState
     /// <summary>IFF_LOWER_UP: has a carrier.</summary>
     public bool HasCarrier => (Flags & IFF_LOWER_UP) != 0;
 
+    /// <summary>Neighbours are asked for (not IFF_NOARP).</summary>
+    public bool HasArp => (Flags & LinkAttributes.IFF_NOARP) == 0;
+
+    /// <summary>IFF_MULTICAST: without it IPv6 finds no neighbours.</summary>
+    public bool HasMulticast => (Flags & LinkAttributes.IFF_MULTICAST) != 0;
+
     public int Mtu { get; init; }
 
     /// <summary>Hardware address; <see cref="PhysicalAddress.None"/> where the kind has none.</summary>
@@ -45,6 +51,9 @@ public sealed record LinkState
     /// <summary>Namespace id of the peer as this namespace numbers it; null when the peer is in this one.</summary>
     public int? PeerNamespaceId { get; init; }
 
+    /// <summary>In the notice that it is gone: it lives on in another namespace.</summary>
+    public bool HasMoved { get; init; }
+
     /// <summary>Null: not told.</summary>
     public Ipv4LinkSettings? Ipv4 { get; init; }
 
@@ -59,6 +68,7 @@ public sealed record LinkState
         string name = "", kind = "", alias = "";
         int mtu = 0, peer = 0, master = 0;
         int? namespaceId = null;
+        bool moved = false;
         uint group = 0;
         PhysicalAddress mac = PhysicalAddress.None;
         (Ipv4LinkSettings? Ipv4, Ipv6LinkSettings? Ipv6, AddressGenerationMode? Generation) settings = default;
@@ -75,6 +85,7 @@ public sealed record LinkState
                 case LinkAttributes.IFLA_GROUP: group = a.U32; break;
                 case LinkAttributes.IFLA_IFALIAS: alias = a.Text; break;
                 case LinkAttributes.IFLA_LINK_NETNSID: namespaceId = a.I32; break;
+                case LinkAttributes.IFLA_NEW_NETNSID: moved = true; break;
                 case LinkAttributes.IFLA_AF_SPEC: settings = ReadSettings(a.Nested); break;
                 case LinkAttributes.IFLA_LINKINFO: kind = ReadKind(a.Nested); break;
             }
@@ -83,7 +94,7 @@ public sealed record LinkState
         return new LinkState
         {
             Index = header.Index, Name = name, Kind = kind, Flags = header.Flags, Mtu = mtu, Mac = mac, Group = group,
-            Alias = alias, PeerIndex = peer, MasterIndex = master, PeerNamespaceId = namespaceId,
+            Alias = alias, PeerIndex = peer, MasterIndex = master, PeerNamespaceId = namespaceId, HasMoved = moved,
             Ipv4 = settings.Ipv4, Ipv6 = settings.Ipv6, AddressGeneration = settings.Generation,
         };
     }

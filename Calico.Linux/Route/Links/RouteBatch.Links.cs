@@ -83,7 +83,11 @@ public sealed partial class RouteBatch
         if (change.Name is { } name)
             CheckName(name);
         Begin(RouteMessages.RTM_SETLINK, NetlinkFlags.None, $"change link {change.Index}");
-        WriteLinkHeader(change.Index, change.Up == true ? LinkAttributes.IFF_UP : 0, change.Up is null ? 0 : LinkAttributes.IFF_UP);
+        uint Flag(bool? isSet, uint flag) => isSet == true ? flag : 0;
+        uint Mask(bool? value, uint flag) => value is null ? 0 : flag;
+        WriteLinkHeader(change.Index,
+            Flag(change.Up, LinkAttributes.IFF_UP) | Flag(!change.Arp, LinkAttributes.IFF_NOARP) | Flag(change.Multicast, LinkAttributes.IFF_MULTICAST),
+            Mask(change.Up, LinkAttributes.IFF_UP) | Mask(change.Arp, LinkAttributes.IFF_NOARP) | Mask(change.Multicast, LinkAttributes.IFF_MULTICAST));
         if (change.Name is not null)
             _writer.WriteString(LinkAttributes.IFLA_IFNAME, change.Name);
         if (change.Mtu is { } mtu)
@@ -99,6 +103,16 @@ public sealed partial class RouteBatch
         if (change.MoveTo is { } target)
             WriteDescriptor(LinkAttributes.IFLA_NET_NS_FD, target);
         WriteFamilySettings(change.Ipv4, change.AddressGeneration);
+        End();
+    }
+
+    /// <summary>Has the kernel take note of a link's carrier now, not at its next round of deferred work: until then the link sends nothing.
+    /// (Asking for the link does that, rtnl_getlink, since 6.8; before, it is some milliseconds.) The answer is not read.</summary>
+    public void SettleCarrier(int index)
+    {
+        Begin(RouteMessages.RTM_GETLINK, NetlinkFlags.None, $"settle the carrier of link {index}");
+        WriteLinkHeader(index, 0, 0);
+        _writer.WriteU32(LinkAttributes.IFLA_EXT_MASK, LinkAttributes.RTEXT_FILTER_SKIP_STATS);
         End();
     }
 

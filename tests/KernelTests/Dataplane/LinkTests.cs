@@ -1,4 +1,5 @@
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Felix;
 using Calico.KernelTests.Linux;
 using NUnit.Framework;
@@ -62,6 +63,9 @@ public sealed class LinkTests
     [TestCase("ip link set calia addrgenmode eui64", 5000)]
     [TestCase("ip addr del fe80::ecee:eeff:feee:eeee/64 dev calia", 250)]
     [TestCase("ip link set calia down", 250)]
+    [TestCase("ip link set calia arp off", 250)]
+    [TestCase("ip link set calia multicast off", 250)]
+    [TestCase("ip link set calia arp off multicast off down", 250)]
     public async Task B3_what_was_written_at_wiring_comes_back(string command, int milliseconds)
     {
         var (node, _, _) = await TwoAsync();
@@ -127,6 +131,88 @@ public sealed class LinkTests
         await EventuallyAsync(() => CanPing(a, B) && CanPing(b, A6), "it to be open");
         Run(node, "ip link set calia mtu 1300");
         await EventuallyAsync(() => (int)node.Host.Ip("link", "show", "calia")[0]!["mtu"]! == 1450, "it to be kept");
+    }
+
+    [Test]
+    public async Task B3_a_link_that_lost_name_and_alias_while_no_process_ran_is_known_by_the_route_to_its_address()
+    {
+        var (node, a, b) = await TwoAsync();
+        await using var _ = node;
+        await node.RestartAsync(() =>
+        {
+            Run(node, "ip link set calia name elsewhere");
+            node.Host.Inside("ip", "link", "set", "elsewhere", "alias", "");
+            Run(node, "ip link set calib alias other");
+            return Task.CompletedTask;
+        });
+        Assert.That(CanPing(a, B) || CanPing(b, A) || CanPing(a, B6), Is.False, "closed while nobody knows it");
+        await node.Loop.SetInitialAsync([.. Endpoints], Deadline());
+        node.Accept(Profile("open", AllowAll));
+        node.Wiring.Adopt([node.Request("a", A + "/32", A6 + "/128"), node.Request("b", B + "/32", B6 + "/128")]);
+        await EventuallyAsync(() => node.Host.Inside("ip", "-o", "link").Contains(": calia@", StringComparison.Ordinal), "its name");
+        await EventuallyAsync(() => CanPing(a, B) && CanPing(b, A6), "it to be open");
+        Assert.That((string)node.Host.Ip("link", "show", "calia")[0]!["ifalias"]!, Does.StartWith("calia "));
+    }
+
+    [Test]
+    public async Task B3_a_host_side_that_is_moved_to_another_namespace_ends_its_endpoint_and_the_pair()
+    {
+        var (node, a, b) = await TwoAsync();
+        await using var _ = node;
+        using var other = new ScratchNamespace();
+        var gone = new TaskCompletionSource<string>();
+        node.Loop.LinkGone += (_, name) => gone.TrySetResult(name);
+        Run(node, $"ip link set calia netns {other.Name}");
+        Assert.That(await gone.Task.WaitAsync(Patience), Is.EqualTo("calia"));
+        Assert.That(CanPing(b, A), Is.False);
+        // What the host does with an endpoint whose link is gone.
+        await node.Loop.WithdrawAsync(Id("a"), Deadline());
+        await node.Wiring.UnwireAsync("calia", "eth0", $"/run/netns/{a.Name}", a.File.Identity.Inode, Deadline());
+        Assert.That(a.Inside("ip", "-o", "link"), Does.Not.Contain("eth0"), "nothing leads out of the workload past policy");
+        Assert.That(other.Inside("ip", "-o", "link"), Does.Not.Contain("calia"));
+        // And one that only went is not looked for.
+        Run(node, "ip link del calib");
+        await EventuallyAsync(() => !node.Wiring.LinkExists("calib"), "it to go");
+        await node.Wiring.UnwireAsync("calib", "eth0", $"/run/netns/{b.Name}", b.File.Identity.Inode, Deadline());
+    }
+
+    [TestCase("ip route replace 10.65.0.2/32 via 192.0.2.1 dev wall onlink")]
+    [TestCase("ip route replace blackhole 10.65.0.2/32")]
+    [TestCase("ip route replace 10.65.0.2/32 dev calib")]
+    [TestCase("ip route replace 10.65.0.2/32 dev calib proto 80")]
+    [TestCase("ip route prepend 10.65.0.2/32 dev calib")]
+    [TestCase("ip -6 route replace fd00:65::2/128 dev calib")]
+    [TestCase("ip -6 route add fd00:65::2/128 dev calib metric 5")]
+    [TestCase("ip -6 route add blackhole fd00:65::2/128 metric 5")]
+    public async Task B3_a_route_whose_place_another_took_is_ours_again_at_once(string command)
+    {
+        var (node, a, b) = await TwoAsync();
+        await using var _ = node;
+        Run(node, "ip link add wall type veth");
+        Run(node, "ip link set wall up");
+        Run(node, "ip addr add 192.0.2.2/24 dev wall");
+        var healed = node.Loop.Status.Healed;
+        Run(node, command);
+        // An audit would come after 90 s.
+        await EventuallyAsync(() => CanPing(b, A) && CanPing(b, A6), command);
+        Assert.That(node.Loop.Status.Healed, Is.GreaterThan(healed));
+        Assert.That(node.Loop.Status.LastHealed, Does.StartWith("route "));
+        await node.Loop.WithdrawAsync(Id("a"), Deadline());
+    }
+
+    [TestCase("ip route append 10.65.0.2/32 dev calib")]
+    [TestCase("ip route add 10.65.0.2/32 dev calib metric 50")]
+    [TestCase("ip route add 10.65.0.2/32 dev calib table 99")]
+    [TestCase("ip route add 10.65.9.9/32 dev calib")]
+    public async Task B3_a_strangers_route_that_takes_nothing_from_ours_stays(string command)
+    {
+        var (node, _, b) = await TwoAsync();
+        await using var __ = node;
+        Run(node, command);
+        await Task.Delay(300);
+        var words = command.Replace("add", "del", StringComparison.Ordinal).Replace("append", "del", StringComparison.Ordinal);
+        Assert.DoesNotThrow(() => Run(node, words), "it is there still");
+        Assert.That(CanPing(b, A), Is.True);
     }
 
     [Test]
@@ -238,9 +324,10 @@ public sealed class LinkTests
     private static string Describe(PretendNode node)
     {
         var link = node.Host.Ip("-d", "link", "show", "calia")[0]!;
+        bool HasFlag(string flag) => link["flags"]!.AsArray().Any(f => (string)f! == flag);
         var keys = new[] { "ipv4/conf/calia/forwarding", "ipv4/conf/calia/proxy_arp", "ipv4/conf/calia/route_localnet", "ipv6/conf/calia/accept_ra" };
         return string.Join(' ', new[] { "ifindex", "ifname", "mtu", "group", "address", "ifalias", "inet6_addr_gen_mode" }.Select(k => $"{k}={link[k]}"))
-            + $" up={link["flags"]!.AsArray().Any(f => (string)f! == "UP")} "
+            + $" up={HasFlag("UP")} noarp={HasFlag("NOARP")} multicast={HasFlag("MULTICAST")} "
             + string.Join(' ', keys.Select(k => $"{k}={node.Host.Inside("cat", "/proc/sys/net/" + k).Trim()}"))
             + " addresses=" + string.Join(',', node.Host.Ip("-6", "addr", "show", "dev", "calia").Select(i => i!["addr_info"]!.ToJsonString().Contains("fe80::ecee:eeff:feee:eeee", StringComparison.Ordinal)))
             + " routes=" + string.Join(';', node.Host.Inside("ip", "route", "show", "dev", "calia").Trim(), node.Host.Inside("ip", "-6", "route", "show", "dev", "calia", "proto", "80").Trim());

@@ -1,6 +1,7 @@
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
 using Calico.Datastore.Addresses;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
@@ -23,7 +24,7 @@ public sealed class MutationTests
     /// <summary>Above the highest attribute of any message or expression (uapi nf_tables.h).</summary>
     private const ushort Attributes = 21;
 
-    private static readonly Provenance Where = new(new ResourceKey("Profile", "", "net"), "", 0, "7");
+    private static readonly Provenance Where = new(Kinds.Profile.Key("net"), "", 0, "7");
 
     /// <summary>The kernel waits for its grace periods, so several namespaces at a time.</summary>
     private const int Shares = 6;
@@ -44,7 +45,7 @@ public sealed class MutationTests
     private static (Dictionary<int, int> Seen, int Refused, int Idle) ChangeEverything(int share)
     {
         using var host = new ScratchNamespace();
-        using var table = new TableReconciler(host.OpenNft());
+        using var table = new TableReconciler(host.OpenNft(), new() { NodeName = "test" });
         using var socket = host.Broker.Run(host.File, () => NetlinkSocket.Open(NetlinkFamily.Netfilter, bufferBytes: 1 << 24));
         var ruleset = FullNode().Ruleset;
         table.Commit(ruleset);

@@ -1,4 +1,5 @@
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.KernelTests.Linux;
 using Calico.Linux.Netlink;
 using NUnit.Framework;
@@ -92,6 +93,78 @@ public sealed class StrangerTests
         await ResumeAsync(node);
         Assert.That(nft.GetGeneration(), Is.EqualTo(generation), "a restart");
         Assert.That(node.Loop.Status.Healed, Is.Zero);
+    }
+
+    private static System.Diagnostics.Process Own(PretendNode node, string table = "calico")
+    {
+        var start = new System.Diagnostics.ProcessStartInfo("ip", ["netns", "exec", node.Host.Name, "nft", "-i"])
+            { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var owner = System.Diagnostics.Process.Start(start)!;
+        owner.StandardInput.WriteLine($"delete table inet {table}");
+        owner.StandardInput.WriteLine($"add table inet {table} {{ flags owner; }}");
+        owner.StandardInput.Flush();
+        return owner;
+    }
+
+    [Test]
+    public async Task A1_a_table_of_our_name_that_another_process_owns_is_said_workloads_are_closed_and_it_heals_when_that_ends()
+    {
+        var (node, a) = await NodeAsync();
+        await using var _ = node;
+        await node.WireAsync("c", "10.65.0.4/32");
+        await node.PublishAsync("c", "10.65.0.4/32", "open");
+        Assert.That(CanPing(a, "10.65.0.4"), Is.True);
+        using var owner = Own(node);
+        try
+        {
+            await EventuallyAsync(() => node.Loop.LastError?.Contains("owned by nft (pid", StringComparison.Ordinal) == true, "it to be said");
+            Assert.That(node.Loop.LastError, Does.Contain("table inet calico is owned by").And.Contain($"(pid {owner.Id})"));
+            Assert.That(node.Loop.InSync, Is.False, "not ready");
+            Assert.That(CanPing(a, "10.65.0.3") || CanPing(a, "10.65.0.4"), Is.False, "closed");
+
+            // Nor is what comes meanwhile open, nor does a stranger open it by taking what closes it.
+            var d = await node.WireAsync("d", "10.65.0.5/32");
+            node.Host.Inside("nft", "delete", "table", "inet", "calico-closed");
+            await EventuallyAsync(() => node.Host.Inside("nft", "list", "tables").Contains("calico-closed", StringComparison.Ordinal), "it to be closed again");
+            Assert.That(CanPing(d, "10.65.0.4") || CanPing(a, "10.65.0.4"), Is.False);
+
+            // A process that starts now finds the table owned.
+            await node.RestartAsync();
+            Assert.That(node.Loop.LastError, Does.Contain("is owned by nft (pid"));
+            Assert.That(CanPing(a, "10.65.0.4"), Is.False);
+            await node.Loop.SetInitialAsync([Endpoint("a", "10.65.0.2/32", "open"), Endpoint("b", "10.65.0.3/32", "shut"), Endpoint("c", "10.65.0.4/32", "open")], Deadline());
+            node.Accept(Profile("open", AllowAll), Profile("shut"));
+        }
+        finally
+        {
+            owner.Kill();
+            await owner.WaitForExitAsync();
+        }
+        await EventuallyAsync(() => node.Loop.InSync, "it to heal");
+        Assert.That(node.Loop.LastError, Is.Null);
+        Assert.That(CanPing(a, "10.65.0.4"), Is.True);
+        Assert.That(CanPing(a, "10.65.0.3"), Is.False, "policy decides");
+        Assert.That(node.Host.Inside("nft", "list", "tables"), Does.Not.Contain("calico-closed"));
+    }
+
+    [Test]
+    public async Task A1_a_table_of_another_name_that_another_process_owns_is_nobodys_business()
+    {
+        var (node, _) = await NodeAsync();
+        await using var __ = node;
+        node.Host.Inside("nft", "add", "table", "inet", "theirs");
+        using var owner = Own(node, "theirs");
+        try
+        {
+            await EventuallyAsync(() => node.Host.Inside("nft", "list", "tables").Contains("theirs", StringComparison.Ordinal), "it");
+            await node.PublishAsync("b", "10.65.0.3/32", "open");
+            Assert.That((node.Loop.InSync, node.Loop.LastError), Is.EqualTo((true, (string?)null)));
+        }
+        finally
+        {
+            owner.Kill();
+            await owner.WaitForExitAsync();
+        }
     }
 
     [TestCase("")]

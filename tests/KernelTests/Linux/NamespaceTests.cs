@@ -83,6 +83,29 @@ public class NamespaceTests
     }
 
     [Test]
+    public void A_folder_of_sysctls_stays_that_of_the_namespace_it_was_opened_in()
+    {
+        using var ns = new ScratchNamespace();
+        ns.Inside("ip", "link", "add", "own0", "type", "veth");
+
+        // Opened in there, used from here, for a link too that came later.
+        using SysctlFolder folder = ns.Broker.Run(ns.File, () => SysctlFolder.TryOpen("net/ipv6/conf"))!;
+        string? before = NetworkSysctls.Read("net/ipv6/conf/default/accept_ra");
+        ns.Inside("ip", "link", "add", "own1", "type", "veth");
+        ns.Inside("sh", "-c", "echo 2 > /proc/sys/net/ipv6/conf/default/accept_ra");
+        folder.Write("own1/accept_ra", "0");
+
+        Assert.That((folder.Read("default/accept_ra"), folder.Read("own0/accept_ra"), folder.Read("own1/accept_ra")), Is.EqualTo(("2", "1", "0")));
+        Assert.That(ns.Inside("cat", "/proc/sys/net/ipv6/conf/own1/accept_ra").Trim(), Is.EqualTo("0"));
+        Assert.That(NetworkSysctls.Read("net/ipv6/conf/default/accept_ra"), Is.EqualTo(before));
+        Assert.That(folder.Read("none/accept_ra"), Is.Null);
+        Assert.Throws<IOException>(() => folder.Write("none/accept_ra", "0"));
+        Assert.Throws<IOException>(() => folder.Write("own1/accept_ra", "no number"));
+        Assert.Throws<ArgumentException>(() => folder.Read("../../../kernel/hostname"));
+        Assert.That(SysctlFolder.TryOpen("net/none"), Is.Null);
+    }
+
+    [Test]
     public void Sysctls_are_those_of_the_namespace()
     {
         using var ns = new ScratchNamespace();

@@ -97,6 +97,13 @@ public class RouteMessageTests
         """);
 
     [Test]
+    public void Carrier_settled() => AssertBytes(LinkHeader, b => b.SettleCarrier(1001), """
+        28000000 1200 0500 01000000 00000000
+        00000000 e9030000 00000000 00000000
+          0800 1d00 08000000
+        """);
+
+    [Test]
     public void Link_deletion() => AssertBytes(LinkHeader, b =>
     {
         b.DeleteLink(1001);
