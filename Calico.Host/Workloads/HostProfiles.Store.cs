@@ -89,8 +89,8 @@ public sealed partial class HostProfiles
             await log.CommitAsync([new(Section + name, value)], ct);
         }
 
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        patience.CancelAfter(StorePatience);
+        using var timeUp = new CancellationTokenSource(StorePatience, time);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, ct);
         try
         {
             var written = await WriteAsync(name, profile, patience.Token);

@@ -91,8 +91,8 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Sto
 
         var found = View.Find(AdapterProfile.KeyOf(name));
         var (isGone, revision) = (true, 0L);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        patience.CancelAfter(StorePatience);
+        using var timeUp = new CancellationTokenSource(StorePatience, time);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, ct);
         try
         {
             (isGone, revision) = await DeleteAsync(name, new(), patience.Token);

@@ -210,8 +210,8 @@ public sealed partial class WorkloadConnector
     /// <summary>Record and resource together; with a dead or slow store the record alone, and the publisher brings the resource later.</summary>
     private async Task CommitRecordAsync(EndpointRecord record, CancellationToken ct)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        patience.CancelAfter(StorePatience);
+        using var timeUp = new CancellationTokenSource(StorePatience, time);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, ct);
         try
         {
             await log.CommitAsync(store, new StoreTransaction(PutResource(record)), [record.ToWrite()], patience.Token);

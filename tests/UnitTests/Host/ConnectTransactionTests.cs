@@ -46,6 +46,7 @@ public sealed class ConnectTransactionTests
     public async Task A_store_that_fails_a_commit_leaves_nothing_or_a_whole_endpoint([Range(1, 3)] int nth,
         [Values(StoreFault.Fail, StoreFault.Hang, StoreFault.AnswerLost, StoreFault.DoneThenHang)] StoreFault fault, [Values] bool isForeign)
     {
+        await StartForAsync(fault, parked: 8);
         _host.Store.Faults.OnCommit(nth, fault);
         try
         {
@@ -71,8 +72,7 @@ public sealed class ConnectTransactionTests
     [TestCase(StoreFault.DoneThenHang)]
     public async Task A_store_that_fails_the_claim_is_unavailable_without_a_reserve_and_nothing_is_left(StoreFault fault)
     {
-        await _host.DisposeAsync();
-        _host = await HostUnderTest.StartAsync("cni", parked: 0);
+        await StartForAsync(fault, parked: 0);
         var commits = _host.Store.Faults.Count(StoreCallKind.Commit);
         _host.Store.Faults.OnCommit(1, fault);
         var error = await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync("a"));
@@ -125,8 +125,7 @@ public sealed class ConnectTransactionTests
     [Test]
     public async Task A_caller_that_gives_up_at_the_store_leaves_nothing([Values] bool isForeign, [Values] bool isDone)
     {
-        await _host.DisposeAsync();
-        _host = await HostUnderTest.StartAsync("cni", parked: 0);
+        await StartForAsync(StoreFault.Hang, parked: 0);
         using var caller = new CancellationTokenSource();
         _host.Store.Faults.Use((kind, _) =>
         {
@@ -242,5 +241,12 @@ public sealed class ConnectTransactionTests
             Claim = isForeign ? null : new() { Handle = $"net.{life ?? name}", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 },
             Unmanaged = isForeign ? [ForeignOf(name)] : ImmutableArray<IPNetwork>.Empty,
         }, Placement.In(place, "eth0"), ct);
+    }
+
+    /// <summary>A host that gives up a hanging store soon, only where it hangs.</summary>
+    private async Task StartForAsync(StoreFault fault, int parked)
+    {
+        await _host.DisposeAsync();
+        _host = fault is StoreFault.Hang or StoreFault.DoneThenHang ? await HostUnderTest.StartImpatientAsync("cni", parked) : await HostUnderTest.StartAsync("cni", parked);
     }
 }

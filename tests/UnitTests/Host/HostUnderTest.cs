@@ -16,7 +16,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Calico.UnitTests.Host;
 
 /// <summary>The host's own parts over a store, a log and a kernel in memory. A crash makes the parts anew; the three stay.</summary>
-internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNode
+internal sealed class HostUnderTest(string adapter, int parked, TimeProvider time) : ConformanceNode
 {
     private readonly FakeNamespaces _namespaces = new(new FaultPlan());
     private int _made;
@@ -59,9 +59,14 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
     /// <param name="adapter">Whose endpoints.</param>
     /// <param name="parked">Addresses for when the store is dead.</param>
     /// <param name="more">Pools beside the usual one, taken only by those that name them.</param>
-    public static async Task<HostUnderTest> StartAsync(string adapter, int parked = 8, params string[] more)
+    public static Task<HostUnderTest> StartAsync(string adapter, int parked = 8, params string[] more) => StartAsync(new PatientTime(), adapter, parked, more);
+
+    /// <summary>One for tests of a store that hangs: half a second ends a wait for it.</summary>
+    public static Task<HostUnderTest> StartImpatientAsync(string adapter, int parked = 8) => StartAsync(TimeProvider.System, adapter, parked, []);
+
+    private static async Task<HostUnderTest> StartAsync(TimeProvider time, string adapter, int parked, string[] more)
     {
-        var host = new HostUnderTest(adapter, parked);
+        var host = new HostUnderTest(adapter, parked, time);
         await host.PutAsync(new Resource<NodeSpec> { Kind = "Node", Metadata = new() { Name = "node1" } });
         await host.PutAsync(new Resource<IpPoolSpec> { Kind = "IPPool", Metadata = new() { Name = "pool" }, Spec = new() { Cidr = host.Pool } });
         foreach (var cidr in more)
@@ -226,17 +231,16 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
         var book = new EndpointBook();
         var gate = new StartGate();
         var view = new DatastoreView("node1", TimeProvider.System);
-        // Patient: on a busy machine a call that is answered at once may take as long as the product waits for a store on the network.
         _ipam = new(Store, Log, new()
         {
             NodeName = "node1", ParkedAddresses = parked, StorePatience = TimeSpan.FromMilliseconds(250), StoreDeadline = TimeSpan.FromMilliseconds(500),
             VerifyInterval = TimeSpan.Zero,
-        }, TimeProvider.System, NullLogger<NodeIpam>.Instance);
-        Connector = new(book, _ipam, Log, Store, Kernel, Facts, TimeProvider.System, NullLogger<WorkloadConnector>.Instance);
+        }, time, NullLogger<NodeIpam>.Instance);
+        Connector = new(book, _ipam, Log, Store, Kernel, Facts, time, NullLogger<WorkloadConnector>.Instance);
         Workloads = new(adapter, Connector, gate, view);
         View = view;
         AdapterIpam = new(adapter, _ipam, gate);
-        HostProfiles = new(Log, Store, new(view, view.Accept), book, TimeSpan.MaxValue, TimeProvider.System, NullLogger<HostProfiles>.Instance);
+        HostProfiles = new(Log, Store, new(view, view.Accept), book, TimeSpan.MaxValue, time, NullLogger<HostProfiles>.Instance);
         Connector.Restore(e => throw e);
         await _ipam.LoadAsync(CancellationToken.None);
         await Connector.CollectDeadAsync(CancellationToken.None);

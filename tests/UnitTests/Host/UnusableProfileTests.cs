@@ -161,7 +161,7 @@ public sealed class UnusableProfileTests
     }
 
     private HostProfiles Profiles(DatastoreView view) => new(_log, _store, new(view, b => _told.AddRange(b.Updates)), new(), TimeSpan.MaxValue,
-        TimeProvider.System, NullLogger<HostProfiles>.Instance);
+        new PatientTime(), NullLogger<HostProfiles>.Instance);
 
     private async Task<DatastoreView> SeeAsync()
     {
