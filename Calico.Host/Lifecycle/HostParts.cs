@@ -78,7 +78,7 @@ internal sealed partial class HostParts : IAsyncDisposable
         };
         var network = new HostNetwork(_broker);
         Dataplane = new(options, network, time, loggers);
-        _forward = new(network, options, time, loggers);
+        _forward = new(network, options, time, loggers, Dataplane.ListAddressesAsync);
         _forward.Changed += (_, _) => _health.Report("dataplane", "forward path", _forward.Problems.IsEmpty, string.Join("; ", _forward.Problems));
         _wiring = new(Dataplane, network, options, time, loggers);
         _kernel = new(Dataplane, _wiring);
