@@ -17,6 +17,8 @@ internal sealed class ForeignDrops(string prefix, IReadOnlyCollection<Cidr> work
     /// <summary>Of the kernel: jumps are not nested deeper.</summary>
     private const int Depth = 16;
 
+    private static readonly bool[] Directions = [true, false];
+
     /// <summary>One for each rule that drops, in words, with what to do.</summary>
     /// <param name="chains">All chains of one table, or of several.</param>
     public IEnumerable<string> Find(IReadOnlyCollection<ForeignChain> chains)
@@ -24,7 +26,7 @@ internal sealed class ForeignDrops(string prefix, IReadOnlyCollection<Cidr> work
         var said = new HashSet<ForeignRule>(ReferenceEqualityComparer.Instance);
         foreach (var start in chains.Where(c => c.Hook is not null))
         {
-            foreach (var isSent in new[] { true, false }.Where(s => Meets(start.Hook!.Value, s)))
+            foreach (var isSent in Directions.Where(s => Meets(start.Hook!.Value, s)))
             {
                 var walk = new Walk(prefix, workloads, chains.Where(c => c.Table == start.Table).ToDictionary(c => c.Name), start.Hook!.Value, isSent);
                 walk.Through(start, isAboutUs: false, isAboutOthers: false, Depth);
