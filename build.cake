@@ -11,7 +11,9 @@ var artifacts = root.Combine("artifacts");
 var publish = artifacts.Combine("publish");
 var results = artifacts.Combine("results");
 var total = (Passed: 0, Failed: 0, Skipped: 0);
+var summary = new List<string>();
 var watch = Stopwatch.StartNew();
+const int RunAgainAtMost = 5;
 
 void Say(string text) => Console.WriteLine($"[{watch.Elapsed.TotalSeconds,5:0.0} s] {text}");
 
@@ -30,22 +32,19 @@ void Run(string program, string arguments, IDictionary<string, string> environme
     }
 }
 
-// Runs a test project's own executable (Microsoft.Testing.Platform); adds its counts to the total.
-void TestProject(string name, string categories = "")
+// Runs a test project's own executable (Microsoft.Testing.Platform); null: it wrote no report.
+(int Code, List<TestOutcome> Outcomes) RunTests(string name, string report, string expression)
 {
-    Say($"{name}: tests");
-    var report = results.CombineWithFilePath($"{name}.trx");
+    var path = results.CombineWithFilePath(report);
     EnsureDirectoryExists(results);
-    if (FileExists(report))
+    if (FileExists(path))
     {
-        DeleteFile(report);
+        DeleteFile(path);
     }
 
-    var expressions = new[] { categories, filter }.Where(e => e.Length > 0).ToArray();
-    var expression = expressions.Length == 0 ? "" : $" --filter \"{string.Join("&", expressions)}\"";
     var code = StartProcess("dotnet", new ProcessSettings
     {
-        Arguments = $"{artifacts}/bin/{name}/{configuration.ToLowerInvariant()}/{name}.dll --report-trx --report-trx-filename {name}.trx --results-directory {results} --no-progress{expression}",
+        Arguments = $"{artifacts}/bin/{name}/{configuration.ToLowerInvariant()}/{name}.dll --report-trx --report-trx-filename {report} --results-directory {results} --no-progress{(expression.Length == 0 ? "" : $" --filter \"{expression}\"")}",
         WorkingDirectory = root,
         EnvironmentVariables = new Dictionary<string, string>
         {
@@ -55,7 +54,16 @@ void TestProject(string name, string categories = "")
             ["CALICO_SHIM"] = publish.CombineWithFilePath("bin/calico-shim").FullPath,
         },
     });
-    if (!FileExists(report))
+    return (code, FileExists(path) ? TestOutcome.ReadReport(path.FullPath) : null);
+}
+
+// Adds a test project's counts to the total. A few failures are run once more, alone: a test that then passes is not counted as failed,
+// but it is named in the summary with what it said the first time, because it has to be mended all the same.
+void TestProject(string name, string categories = "")
+{
+    Say($"{name}: tests");
+    var (code, outcomes) = RunTests(name, $"{name}.trx", string.Join("&", new[] { categories, filter }.Where(e => e.Length > 0)));
+    if (outcomes is null)
     {
         // 8: the filter matches none of this project's tests.
         if (code == 8 && filter.Length > 0)
@@ -64,28 +72,37 @@ void TestProject(string name, string categories = "")
         }
 
         total.Failed++;
-        Error("{0} wrote no report (exit code {1})", name, code);
+        summary.Add($"failed: {name} wrote no report (exit code {code})");
         return;
     }
 
-    var document = XDocument.Load(report.FullPath);
-    var space = document.Root.Name.Namespace;
-    var outcomes = document.Descendants(space + "UnitTestResult").Select(r => (Name: (string)r.Attribute("testName"), Outcome: (string)r.Attribute("outcome"), Element: r)).ToList();
-    var passed = outcomes.Count(o => o.Outcome == "Passed");
-    var failed = outcomes.Where(o => o.Outcome is "Failed" or "Error" or "Timeout" or "Aborted").ToList();
-    var skipped = outcomes.Where(o => o.Outcome is "NotExecuted" or "Inconclusive").ToList();
-    foreach (var skip in skipped)
+    var failed = outcomes.Where(o => o.Failed).ToList();
+    foreach (var skip in outcomes.Where(o => o.Skipped))
     {
-        Warning("skipped: {0}: {1}", skip.Name, (skip.Element.Descendants(space + "Message").FirstOrDefault()?.Value ?? "no reason given").Trim());
+        Warning("skipped: {0}: {1}", skip.Name, skip.Message.Length > 0 ? skip.Message : "no reason given");
     }
 
-    foreach (var failure in failed)
+    if (failed.Count is > 0 and <= RunAgainAtMost)
     {
-        Error("failed: {0}", failure.Name);
+        Say($"{name}: {failed.Count} failed; once more, alone");
+        var again = RunTests(name, $"{name}.again.trx", string.Join("|", failed.Select(f => $"FullyQualifiedName~{f.Method}").Distinct())).Outcomes ?? [];
+        foreach (var passed in failed.Where(f => again.Any(a => a.Passed && a.Name == f.Name)).ToList())
+        {
+            failed.Remove(passed);
+            summary.Add($"unsteady: {passed.Method} failed, and passed alone: {passed.Message}");
+        }
     }
 
-    Say($"{name}: {passed} passed, {failed.Count} failed, {skipped.Count} skipped");
-    total = (total.Passed + passed, total.Failed + failed.Count + (failed.Count == 0 && code is not (0 or 8) ? 1 : 0), total.Skipped + skipped.Count);
+    summary.AddRange(failed.Select(f => $"failed: {f.Method}: {f.Message}"));
+    var count = outcomes.Count(o => o.Passed) + outcomes.Count(o => o.Failed) - failed.Count;
+    var silent = !outcomes.Any(o => o.Failed) && code is not (0 or 8);
+    if (silent)
+    {
+        summary.Add($"failed: {name} ended with {code} although none of its tests failed");
+    }
+
+    Say($"{name}: {count} passed, {failed.Count} failed, {outcomes.Count(o => o.Skipped)} skipped");
+    total = (total.Passed + count, total.Failed + failed.Count + (silent ? 1 : 0), total.Skipped + outcomes.Count(o => o.Skipped));
 }
 
 void Publish(string project, string to, bool native)
@@ -206,8 +223,12 @@ finally
 {
     if (total != (0, 0, 0))
     {
+        foreach (var line in summary)
+        {
+            Console.WriteLine(line);
+        }
+
         // Alone on its last line: what a script reads.
-        Console.Out.Flush();
         Console.WriteLine($"{total.Passed} passed, {total.Failed} failed, {total.Skipped} skipped");
     }
 }
@@ -215,4 +236,28 @@ finally
 if (total.Failed > 0)
 {
     Environment.Exit(1);
+}
+
+// A line of a test report.
+sealed record TestOutcome(string Name, string Method, string Outcome, string Message)
+{
+    public bool Passed => Outcome == "Passed";
+
+    public bool Failed => Outcome is "Failed" or "Error" or "Timeout" or "Aborted";
+
+    public bool Skipped => Outcome is "NotExecuted" or "Inconclusive";
+
+    public static List<TestOutcome> ReadReport(string path)
+    {
+        var document = XDocument.Load(path);
+        var space = document.Root.Name.Namespace;
+        var methods = document.Descendants(space + "UnitTest").ToDictionary(
+            t => (string)t.Attribute("id"),
+            t => t.Element(space + "TestMethod") is { } m ? $"{((string)m.Attribute("className")).Split(',')[0]}.{((string)m.Attribute("name")).Split('(')[0]}" : (string)t.Attribute("name"));
+        return document.Descendants(space + "UnitTestResult").Select(r => new TestOutcome(
+            (string)r.Attribute("testName"),
+            methods.GetValueOrDefault((string)r.Attribute("testId"), (string)r.Attribute("testName")),
+            (string)r.Attribute("outcome"),
+            Regex.Replace((r.Descendants(space + "Message").FirstOrDefault()?.Value ?? "").Trim(), @"\s+", " "))).ToList();
+    }
 }

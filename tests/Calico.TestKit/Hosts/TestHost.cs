@@ -8,7 +8,7 @@ public sealed class TestHost : IAsyncDisposable
 {
     private static readonly string Script = Path.Combine(Repository.Root, "samples", "test-host", "test-host.sh");
 
-    private Process? _calico;
+    private CalicoProcess? _calico;
     private StreamWriter? _log;
 
     private TestHost(string folder, string programs) => (Folder, Programs) = (folder, programs);
@@ -72,24 +72,7 @@ public sealed class TestHost : IAsyncDisposable
     {
         var command = Inside(["env", .. Settings.Select(s => $"{s.Key}={s.Value}"), Path.Combine(Programs, "host", "calico-host")]);
         _log ??= new StreamWriter(HostLog, append: true) { AutoFlush = true };
-        var writer = _log;
-        // The host's own process id, not nsenter's: nsenter with a process namespace forks.
-        _calico = new Process { StartInfo = new(command[0], command.Skip(1)) { RedirectStandardError = true, RedirectStandardOutput = true } };
-        DataReceivedEventHandler write = (_, line) =>
-        {
-            if (line.Data is not null)
-            {
-                lock (writer)
-                {
-                    writer.WriteLine(line.Data);
-                }
-            }
-        };
-        _calico.OutputDataReceived += write;
-        _calico.ErrorDataReceived += write;
-        _calico.Start();
-        _calico.BeginOutputReadLine();
-        _calico.BeginErrorReadLine();
+        _calico = CalicoProcess.Start(this, command, _log);
         if (waitReady)
         {
             await WaitReadyAsync();
@@ -116,20 +99,15 @@ public sealed class TestHost : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends a signal to calico-host: STOP holds it, CONT lets it go on.</summary>
+    public Task SignalCalicoAsync(string signal) =>
+        (_calico ?? throw new InvalidOperationException("calico-host was not started")).SignalAsync(signal);
+
     /// <summary>Ends calico-host at once, as a crash would.</summary>
-    public async Task KillCalicoAsync()
-    {
-        // By the process id it has in its own namespace, which is that of the only calico-host in it.
-        await RunAsync(["bash", "-c", "for p in /proc/[0-9]*; do if [ \"$(readlink $p/exe)\" = " + Path.Combine(Programs, "host", "calico-host") + " ]; then kill -KILL ${p#/proc/}; fi; done"]);
-        await EndedAsync();
-    }
+    public Task KillCalicoAsync() => EndAsync("KILL");
 
     /// <summary>Asks calico-host to stop and waits.</summary>
-    public async Task StopCalicoAsync()
-    {
-        await RunAsync(["bash", "-c", "for p in /proc/[0-9]*; do if [ \"$(readlink $p/exe)\" = " + Path.Combine(Programs, "host", "calico-host") + " ]; then kill -TERM ${p#/proc/}; fi; done"]);
-        await EndedAsync();
-    }
+    public Task StopCalicoAsync() => EndAsync("TERM");
 
     /// <summary>The end of the host's log, for messages.</summary>
     public async Task<string> TailAsync(int lines = 40) =>
@@ -140,7 +118,8 @@ public sealed class TestHost : IAsyncDisposable
         (await CommandResult.RunAsync(["bash", Script, "down", Folder])).OrThrow();
         if (_calico is not null)
         {
-            await EndedAsync();
+            await _calico.DiscardAsync();
+            _calico = null;
         }
 
         if (_log is not null)
@@ -149,14 +128,13 @@ public sealed class TestHost : IAsyncDisposable
         }
     }
 
-    private async Task EndedAsync()
+    private async Task EndAsync(string signal)
     {
-        if (_calico is { } process)
+        if (_calico is { } calico)
         {
-            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-            await process.WaitForExitAsync(limit.Token);
-            process.Dispose();
+            await calico.SignalAsync(signal);
             _calico = null;
+            await calico.EndedAsync($"SIG{signal}");
         }
     }
 

@@ -15,6 +15,9 @@ public sealed class InMemoryNodeLog : INodeLog
     /// <summary>Every commit of log writes fails (disk full), until set back.</summary>
     public bool Full { get; set; }
 
+    /// <summary>Commits that failed for that.</summary>
+    public int Refused { get; private set; }
+
     /// <summary>Commits so far.</summary>
     public int Commits { get; private set; }
 
@@ -83,6 +86,7 @@ public sealed class InMemoryNodeLog : INodeLog
     {
         if (Full)
         {
+            Refused++;
             throw new CalicoException(Problem.Exhausted, "the disk of the node log is full (scripted)");
         }
 

@@ -40,6 +40,10 @@ public class ConntrackTests
         var address = IPAddress.Parse(from);
         using var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         socket.Bind(new IPEndPoint(address, 0));
+        // Received, so it has been tracked: on a busy machine the kernel delivers, even here, after the sender went on.
+        using var receiver = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 20_000 };
+        receiver.Bind(new IPEndPoint(IPAddress.Parse(to), port));
         socket.SendTo("x"u8, new IPEndPoint(IPAddress.Parse(to), port));
+        receiver.Receive(new byte[1]);
     });
 }

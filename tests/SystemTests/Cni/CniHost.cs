@@ -13,9 +13,10 @@ public sealed class CniHost : IAsyncDisposable
 
     public TestHost Host { get; }
 
-    public static async Task<CniHost> StartAsync(Action<TestHost>? configure = null, int number = 31, bool startCalico = true)
+    public static async Task<CniHost> StartAsync(Action<TestHost>? configure = null, int number = 31, bool startCalico = true,
+        string? fabric = null)
     {
-        var host = await TestHost.StartAsync(number);
+        var host = await TestHost.StartAsync(number, fabric);
         try
         {
             configure?.Invoke(host);

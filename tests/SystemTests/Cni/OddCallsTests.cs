@@ -33,7 +33,7 @@ public sealed class OddCallsTests
     [TearDown]
     public async Task NothingIsLeftAsync()
     {
-        await SignalAsync("CONT");
+        await _cni.Host.SignalCalicoAsync("CONT");
         await _cni.Host.ShellAsync("for n in $(ip netns list | cut -d' ' -f1); do ip netns del $n; done");
         await _cni.AssertCleanAsync();
     }
@@ -76,7 +76,7 @@ public sealed class OddCallsTests
         await _cni.AddNamespaceAsync("kept");
         await _cni.AddNamespaceAsync("s");
         var kept = await _cni.AddAsync("kept", "kept");
-        await SignalAsync("STOP");
+        await _cni.Host.SignalCalicoAsync("STOP");
         var clock = Stopwatch.StartNew();
         var add = await ImpatientAsync("ADD", "gone", "s");
         var del = await ImpatientAsync("DEL", "gone", "s");
@@ -84,7 +84,7 @@ public sealed class OddCallsTests
         Assert.That(CniHost.ErrorOf(add).Code, Is.EqualTo(11));
         Assert.That(del.OrThrow().Output, Is.Empty);
 
-        await SignalAsync("CONT");
+        await _cni.Host.SignalCalicoAsync("CONT");
         // Comes after them, and waits for the spool of its own id.
         var again = await _cni.AddAsync("gone", "s");
         Assert.That(await _cni.PingAsync("kept", again), Is.True);
@@ -101,7 +101,7 @@ public sealed class OddCallsTests
         {
             var add = ImpatientAsync("ADD", $"m{delay}", "s", "1");
             await Task.Delay(delay);
-            await SignalAsync("STOP");
+            await _cni.Host.SignalCalicoAsync("STOP");
             var result = await add;
             if (result.ExitCode != 0)
             {
@@ -109,7 +109,7 @@ public sealed class OddCallsTests
                 (await ImpatientAsync("DEL", $"m{delay}", "s", "1")).OrThrow();
             }
 
-            await SignalAsync("CONT");
+            await _cni.Host.SignalCalicoAsync("CONT");
             await SpoolIsDoneAsync();
             if (result.ExitCode == 0)
             {
@@ -146,7 +146,4 @@ public sealed class OddCallsTests
     private Task<CommandResult> ImpatientAsync(string verb, string containerId, string netns, string seconds = "3") =>
         _cni.Host.RunAsync(["env", $"CALICO_CNI_TIMEOUT={seconds}", $"CNI_COMMAND={verb}", $"CNI_CONTAINERID={containerId}", $"CNI_NETNS=/run/netns/{netns}",
             "CNI_IFNAME=eth0", "CNI_ARGS=", "CNI_PATH=/opt/cni/bin", "/opt/cni/bin/calico"], CniHost.Conf);
-
-    private Task<string> SignalAsync(string signal) => _cni.Host.ShellAsync(
-        "for p in /proc/[0-9]*; do if [ \"$(readlink $p/exe)\" = " + Path.Combine(_cni.Host.Programs, "host", "calico-host") + $" ]; then kill -{signal} ${{p#/proc/}}; fi; done");
 }

@@ -65,7 +65,7 @@ public sealed class TellingStatusTests
     [Test]
     public async Task B5_a_stopped_host_keeps_nobody_waiting()
     {
-        await SignalAsync("STOP");
+        await _cni.Host.SignalCalicoAsync("STOP");
         try
         {
             foreach (var command in (string[])["status", "get pools", "ipam check", "drops"])
@@ -79,17 +79,11 @@ public sealed class TellingStatusTests
         }
         finally
         {
-            await SignalAsync("CONT");
-            // What entered the namespaces for it stops when it does, and stays so.
-            (await CommandResult.RunAsync(["kill", "-CONT", $"{_cni.Host.CalicoPid}"])).OrThrow();
+            await _cni.Host.SignalCalicoAsync("CONT");
         }
 
         (await CtlAsync("status --wait 20s")).OrThrow();
     }
-
-    // The only calico-host of the test host's own process namespace.
-    private Task SignalAsync(string signal) => _cni.Host.ShellAsync(
-        $"for p in /proc/[0-9]*; do if [ \"$(readlink $p/exe)\" = {Path.Combine(_cni.Host.Programs, "host", "calico-host")} ]; then kill -{signal} ${{p#/proc/}}; fi; done");
 
     private Task<CommandResult> CtlAsync(string arguments, string? input = null) => _cni.Host.CalicoctlAsync(arguments, input);
 

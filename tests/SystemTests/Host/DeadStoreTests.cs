@@ -56,7 +56,7 @@ public sealed class DeadStoreTests
         var a = await _cni.AddAsync("a", "a");
         var b = await _cni.AddAsync("b", "b");
         // The reserve is filled while the store is there.
-        await Task.Delay(TimeSpan.FromSeconds(12));
+        await UntilAsync("ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:12379 get --prefix /calico/ipam/v2/handle/parked. | grep -c ':8}'", "1");
         await _cni.Host.ShellAsync($"kill -{signal} $(cat /run/etcd.pid)");
 
         var clock = Stopwatch.StartNew();
@@ -73,7 +73,7 @@ public sealed class DeadStoreTests
         // Also after a restart of the host while the store is away.
         await _cni.Host.KillCalicoAsync();
         await _cni.Host.StartCalicoAsync(waitReady: false);
-        await Task.Delay(500);
+        await UntilAsync("calicoctl status 2>/dev/null | head -c 1 | wc -c", "1");
         var d = await _cni.AddAsync("d", "d");
         Assert.That(new[] { b, c, d }.Distinct().Count(), Is.EqualTo(3));
         Assert.That(await _cni.PingAsync("b", c), Is.True, "still enforced after the restart");

@@ -73,9 +73,15 @@ public sealed class SwallowedPathTests
         var (key, open, closed) = await ProfileAsync();
         await FullReserveAsync();
 
-        // In the middle of three ADDs and a DEL.
+        // In the middle of three ADDs and a DEL: the first of them is in the node's log, which is written before the store.
+        var written = LogWritten();
         var midway = ((string[])["c", "d", "e"]).Select(n => TimedAsync("ADD", n)).Append(TimedAsync("DEL", "a")).ToArray();
-        await Task.Delay(15);
+        for (var begun = Stopwatch.StartNew(); LogWritten() == written && !midway.Any(m => m.IsCompleted);)
+        {
+            Assert.That(begun.Elapsed, Is.LessThan(TimeSpan.FromSeconds(10)), "none of them has begun");
+            await Task.Delay(1);
+        }
+
         await _etcd!.SwallowAsync();
         var dead = Stopwatch.StartNew();
         var given = new Dictionary<string, string> { ["b"] = b };
@@ -186,6 +192,8 @@ public sealed class SwallowedPathTests
 
     private Task FullReserveAsync() => UntilAsync("the reserve is full", async () =>
         (await _etcd!.EtcdctlAsync("get", "--prefix", "/calico/ipam/v2/handle/parked.")).Contains(":8}", StringComparison.Ordinal));
+
+    private DateTime LogWritten() => new DirectoryInfo(Path.Combine(_cni.Host.Folder, "root", "var", "lib", "calico")).GetFiles().Max(f => f.LastWriteTimeUtc);
 
     private async Task RestartAsync(string signal)
     {

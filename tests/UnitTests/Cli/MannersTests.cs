@@ -7,11 +7,12 @@ using Calico.Datastore.Etcd;
 using Calico.Datastore.Output;
 using Calico.Datastore.Resources;
 using Calico.TestKit.Store;
+using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Cli;
 
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class MannersTests
 {
     private const string Canary = "s3cr3tCanary";
@@ -104,11 +105,15 @@ public sealed class MannersTests
         using var silent = new TcpListener(System.Net.IPAddress.Loopback, 0);
         silent.Start();
         var endpoint = $"http://127.0.0.1:{((System.Net.IPEndPoint)silent.LocalEndpoint).Port}";
-        var cli = new RealStoreRun { Variables = { ["ETCD_ENDPOINTS"] = endpoint } };
-        var clock = Stopwatch.StartNew();
+        var time = new FakeTimeProvider();
+        var cli = new RealStoreRun { Variables = { ["ETCD_ENDPOINTS"] = endpoint }, Time = time };
+        var (running, asked) = (cli.RunAsync(["get", "pools"]), silent.AcceptTcpClientAsync());
+        Assert.That(await Task.WhenAny(running, asked), Is.SameAs(asked), "it asks");
+        time.Advance(TimeSpan.FromSeconds(4.9));
+        Assert.That(await Task.WhenAny(running, Task.Delay(50)), Is.Not.SameAs(running), "it waits");
+        time.Advance(TimeSpan.FromSeconds(0.2));
 
-        Assert.That(await cli.RunAsync(["get", "pools"]), Is.EqualTo(1));
-        Assert.That(clock.Elapsed, Is.GreaterThan(TimeSpan.FromSeconds(4)).And.LessThan(TimeSpan.FromSeconds(15)));
+        Assert.That(await running.WaitAsync(TimeSpan.FromSeconds(30)), Is.EqualTo(1));
         Assert.That(cli.Said, Is.EqualTo($"no datastore: etcd at {endpoint}: no answer within 5 s; is it running, and are ETCD_ENDPOINTS right?\n"));
     }
 
@@ -212,6 +217,8 @@ public sealed class MannersTests
         /// <summary>The embedded store's socket instead of the one of this machine.</summary>
         internal string? Socket { get; init; }
 
+        internal TimeProvider Time { get; init; } = TimeProvider.System;
+
         internal string Said { get; private set; } = "";
 
         internal async Task<int> RunAsync(string[] line)
@@ -220,7 +227,7 @@ public sealed class MannersTests
             var code = await CliApplication.RunAsync(line, new CliEnvironment
             {
                 Output = said, Error = said, Input = new StringReader("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: p}\n"),
-                Variable = name => Variables.GetValueOrDefault(name), HostSocket = "/nonexistent/host.sock", StoreSocket = Socket ?? StoreSettings.EmbeddedEndpoint,
+                Variable = name => Variables.GetValueOrDefault(name), HostSocket = "/nonexistent/host.sock", Time = Time, StoreSocket = Socket ?? StoreSettings.EmbeddedEndpoint,
                 OpenStore = settings => new EtcdStore(new() { Endpoints = [.. settings.Endpoints] }, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance),
             }, CancellationToken.None);
             Said = said.ToString();

@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace Calico.UnitTests.Cli;
 
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class ResourceCommandTests
 {
     private const string Pool = """

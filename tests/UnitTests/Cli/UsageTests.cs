@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace Calico.UnitTests.Cli;
 
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class UsageTests
 {
     private const string Pool = """{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"junk","uid":"u","creationTimestamp":"2026-01-01T00:00:00Z"},"spec":{"cidr":"10.0.0.0/24","blockSize":26}}""";

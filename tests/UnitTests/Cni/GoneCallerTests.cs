@@ -7,6 +7,7 @@ using static Calico.UnitTests.Cni.CniAnswer;
 namespace Calico.UnitTests.Cni;
 
 /// <summary>Calls whose caller has gone: given up by the runtime, answered by the spool, or killed.</summary>
+[Parallelizable]
 [UnsupportedOSPlatform("windows")]
 public sealed class GoneCallerTests : IDisposable
 {
@@ -36,10 +37,11 @@ public sealed class GoneCallerTests : IDisposable
         _cni.Bind();
         (await _cni.SendAsync("ADD", Ours)).Dispose();
         (await _cni.SendAsync("ADD", Ours, role: ShimRole.Ipam)).Dispose();
-        using var waiting = await _cni.SendAsync("ADD", Ours, containerId: "c2");
+        var waiting = _cni.CallAsync("ADD", Ours, containerId: "c2");
         await _cni.StartAsync();
         // Comes last, so the others have been looked at.
         Assert.That((await _cni.CallAsync("ADD", Ours, containerId: "c3")).ExitCode, Is.Zero);
+        Assert.That((await waiting).ExitCode, Is.Zero);
         await _cni.StopAsync();
 
         Assert.That(_cni.Node.Endpoints.Select(e => e.Spec.Instance), Is.EquivalentTo(new[] { "c2", "c3" }));

@@ -11,6 +11,7 @@ namespace Calico.UnitTests.Cni;
 
 /// <summary>The binary that CALICO_SHIM names against the adapter. <c>./build.sh unit</c> makes it anew before; nothing is searched for, so
 /// that no older one is tested unawares.</summary>
+[Parallelizable]
 [UnsupportedOSPlatform("windows")]
 public sealed class ShimTests
 {
@@ -113,11 +114,21 @@ public sealed class ShimTests
     public async Task A_host_that_comes_back_in_time_is_waited_for()
     {
         await using var cni = new CniHarness();
-        var add = RunAsync("calico", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/proc/self/ns/net");
-        await Task.Delay(300);
-        await cni.StartAsync();
+        using var shim = Start("calico", cni.Settings.Socket, "ADD", "c1", netns: "/proc/self/ns/net");
+        await shim.GiveAsync(Ours);
+        // It has looked for the host and slept, more than once: with its whole input nothing else makes it sleep.
+        var (before, clock) = (Sleeps(shim), Stopwatch.StartNew());
+        while (Sleeps(shim) < before + 10)
+        {
+            Assert.That(shim.HasExited, Is.False, "it waits for no host");
+            Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(4)), "it does not wait, it spins");
+            await Task.Delay(5);
+        }
 
-        Assert.That((await add).ExitCode, Is.Zero, (await add).Output);
+        await cni.StartAsync();
+        var output = await shim.StandardOutput.ReadToEndAsync();
+        await shim.WaitForExitAsync();
+        Assert.That(shim.ExitCode, Is.Zero, output);
     }
 
     [Test]
@@ -354,6 +365,16 @@ public sealed class ShimTests
     private async Task<(int ExitCode, string Output)> RunAsync(string name, string socket, string verb, string input, string containerId,
         string netns = "", string spool = "", string arguments = "", string timeout = "", params string[] tracer)
     {
+        using var process = Start(name, socket, verb, containerId, netns, spool, arguments, timeout, tracer);
+        await process.GiveAsync(input);
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return (process.ExitCode, output);
+    }
+
+    private Process Start(string name, string socket, string verb, string containerId, string netns = "", string spool = "", string arguments = "",
+        string timeout = "", params string[] tracer)
+    {
         string[] command = [.. tracer, Path.Combine(_folder.FullName, name), .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
         var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true };
         start.Environment.Clear();
@@ -363,10 +384,22 @@ public sealed class ShimTests
         start.Environment["CALICO_CNI_SOCKET"] = socket;
         start.Environment["CALICO_SPOOL_DIR"] = spool;
         start.Environment["CALICO_CNI_TIMEOUT"] = timeout;
-        using var process = Process.Start(start)!;
-        await process.GiveAsync(input);
-        var output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return (process.ExitCode, output);
+        return Process.Start(start)!;
+    }
+
+    /// <summary>How often the process has gone to sleep, as the kernel counts it.</summary>
+    private static int Sleeps(Process process)
+    {
+        const string Count = "voluntary_ctxt_switches:";
+        try
+        {
+            var line = File.ReadLines($"/proc/{process.Id}/status").First(l => l.StartsWith(Count, StringComparison.Ordinal));
+            return int.Parse(line[Count.Length..], System.Globalization.CultureInfo.InvariantCulture);
+        }
+        catch (IOException)
+        {
+            // It has ended: the caller looks.
+            return 0;
+        }
     }
 }

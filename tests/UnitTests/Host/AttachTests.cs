@@ -5,7 +5,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Host;
 
 /// <summary>The link of the split life.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class AttachTests
 {
     private static readonly WorkloadEndpointId Id = new("libnetwork", "libnetwork", "e1");

@@ -7,7 +7,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Host;
 
 /// <summary>Connect is all or nothing, wherever it fails.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class ConnectTransactionTests
 {
 

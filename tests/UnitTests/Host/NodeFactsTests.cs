@@ -12,6 +12,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Host;
 
 /// <summary>What the node tells the store of itself, and others of the store.</summary>
+[Parallelizable]
 [SuppressMessage("Design", "CA1001", Justification = "TearDown disposes it.")]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class NodeFactsTests

@@ -11,7 +11,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Host;
 
 /// <summary>Row A2 of issue 13: only what was written is enforced. What cannot be read is there, is a person's, and denies.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class UnusableProfileTests
 {
     private const string Key = "/calico/resources/v3/projectcalico.org/profiles/net";
@@ -87,12 +87,9 @@ public sealed class UnusableProfileTests
         using var stop = new CancellationTokenSource();
         snapshot.Accept(await BatchAsync());
         var running = snapshot.RunAsync(stop.Token);
-        await Task.Delay(100);
+        await UntilAsync(() => _log.Refused > 0, "it was not tried while the log was full");
         _log.Full = false;
-        for (var i = 0; i < 500 && snapshot.Read() is null; i++)
-        {
-            await Task.Delay(20);
-        }
+        await UntilAsync(() => snapshot.Read() is not null, "it was not tried again");
 
         Assert.That(snapshot.Read()?.Updates.Select(u => u.Key), Does.Contain(Profile));
         await stop.CancelAsync();
@@ -195,13 +192,19 @@ public sealed class UnusableProfileTests
         using var stop = new CancellationTokenSource();
         snapshot.Accept(batch);
         var running = snapshot.RunAsync(stop.Token);
-        for (var i = 0; i < 500 && snapshot.Read() is null; i++)
-        {
-            await Task.Delay(10);
-        }
+        await UntilAsync(() => snapshot.Read() is not null, "it was not written");
 
         await stop.CancelAsync();
         Assert.That(async () => await running, Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    private static async Task UntilAsync(Func<bool> condition, string otherwise)
+    {
+        for (var left = 2000; !condition(); left--)
+        {
+            Assert.That(left, Is.Positive, $"within 20 s: {otherwise}");
+            await Task.Delay(10);
+        }
     }
 
     private string Stored() => Encoding.UTF8.GetString(_store.Snapshot(Key).Single().Value.Span);

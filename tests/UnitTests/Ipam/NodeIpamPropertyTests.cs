@@ -12,7 +12,7 @@ namespace Calico.UnitTests.Ipam;
 
 /// <summary>Random lives of two nodes over one store, with crashes and lost answers at every call: no address is given twice, and once
 /// everybody is well again nothing is leaked and nothing is lost.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class NodeIpamPropertyTests
 {
     private enum Act

@@ -12,7 +12,7 @@ using static Calico.UnitTests.Ipam.IpamCluster;
 namespace Calico.UnitTests.Ipam;
 
 /// <summary>Pools and blocks come and go; ranges of both are compared by what they share.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class PoolOverlapTests
 {
     private const int Edits = 10_000;

@@ -6,7 +6,7 @@ using NUnit.Framework;
 
 namespace Calico.UnitTests.Store;
 
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class EmbeddedStoreConformanceTests : KeyValueStoreConformance, IAsyncDisposable
 {
     private TempFolder _folder = null!;

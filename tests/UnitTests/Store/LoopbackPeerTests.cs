@@ -10,9 +10,13 @@ namespace Calico.UnitTests.Store;
 [TestFixture]
 public sealed class LoopbackPeerTests
 {
-    /// <summary>HTTP/2's greeting and an empty SETTINGS frame; a server that listens answers with its own, 9 bytes and more.</summary>
+    /// <summary>HTTP/2's greeting and an empty SETTINGS frame; a server that listens answers with its own, 9 bytes and more. One that does not
+    /// may have closed before the greeting is written, which fails then: what counts is what it says.</summary>
     private const string Ask = """
-        exec 3<>/dev/tcp/$0/$1 && printf 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0' >&3 && timeout 5 head -c 9 <&3 | wc -c
+        trap '' PIPE
+        exec 3<>/dev/tcp/$0/$1 || exit
+        printf 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0' >&3
+        timeout 20 head -c 9 <&3 | wc -c
         """;
 
     [TestCase("127.0.0.1")]
