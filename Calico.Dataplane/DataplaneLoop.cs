@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Sync;
 using Calico.Felix;
 using Calico.Linux.Netlink;
@@ -158,6 +159,10 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         _table.ListCounters(_translator.Ruleset.Table)
             .Where(c => c.Name.StartsWith(Names.Drop(""), StringComparison.Ordinal))
             .ToImmutableSortedDictionary(c => c.Name[Names.Drop("").Length..], c => (long)c.Packets, StringComparer.Ordinal), ct);
+
+    /// <summary>Addresses of the endpoints that are enforced.</summary>
+    public Task<ImmutableArray<Cidr>> ListAddressesAsync(CancellationToken ct) =>
+        AskAsync<ImmutableArray<Cidr>>(() => [.. _translator.Updates.SelectMany(e => e.Addresses.Items)], ct);
 
     /// <summary>What is enforced for an endpoint: state, lists, rules and where each comes from.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: nothing is.</exception>

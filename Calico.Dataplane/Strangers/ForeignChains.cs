@@ -45,6 +45,22 @@ internal sealed class ForeignChains(NftSocket socket, NftTable own, string inter
         }
     }
 
+    /// <summary>Every table of others whose chains a packet of a workload may meet, with what their rules ask.</summary>
+    public IEnumerable<IReadOnlyList<ForeignChain>> ReadAll()
+    {
+        foreach (var table in socket.ListTables().Where(t => Families.Contains(t.Family) && t != own))
+        {
+            var chains = socket.ListChains(table);
+            if (!chains.Any(c => c.Hook is not null && c.Type != "nat"))
+            {
+                continue;
+            }
+            var rules = socket.ListRules(table).ToLookup(r => r.Chain);
+            yield return [.. chains.Select(c => new ForeignChain($"table {table}", c.Name, c.Type == "nat" ? null : c.Hook,
+                [.. rules[c.Name].Select(r => NftRuleReading.Read(r, set => socket.ListElements(table, set)) with { Removal = $"nft delete rule {table} {c.Name} handle {r.Handle}" })]))];
+        }
+    }
+
     private static bool Drops(NftChain chain, IReadOnlyList<NftRuleState> rules) => chain.PolicyDrop
         || (rules.Count > 0 && rules[^1].Expressions is var steps && steps.All(IsUnconditional) && steps.Any(IsRefusal));
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Threading.Channels;
+using Calico.Datastore.Addresses;
 using Calico.Linux.Netlink;
 using Calico.Linux.Nftables;
 using Microsoft.Extensions.Logging;
@@ -23,20 +24,31 @@ public sealed partial class ForwardPath : IAsyncDisposable
     /// <summary>The legacy tables tell of no change, so while there are any they are looked at this often.</summary>
     private static readonly TimeSpan LegacyInterval = TimeSpan.FromSeconds(10);
 
+    /// <summary>Of others' rules, that are told one by one.</summary>
+    private const int MostRules = 10;
+
     private readonly HostNetwork _network;
     private readonly DataplaneOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly NftTable _own;
     private readonly Iptables _iptables;
+    private readonly Func<CancellationToken, Task<ImmutableArray<Cidr>>> _workloads;
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _stopping = new();
     private Task _running = Task.CompletedTask;
     private ImmutableArray<string> _problems = [];
 
-    public ForwardPath(HostNetwork network, DataplaneOptions options, TimeProvider time, ILoggerFactory loggers)
+    /// <param name="network">Where.</param>
+    /// <param name="options">Of the dataplane.</param>
+    /// <param name="time">For its pauses.</param>
+    /// <param name="loggers">What it logs with.</param>
+    /// <param name="workloads">Tells the addresses of this node's workloads; null: without any, only what drops everything is found.</param>
+    public ForwardPath(HostNetwork network, DataplaneOptions options, TimeProvider time, ILoggerFactory loggers,
+        Func<CancellationToken, Task<ImmutableArray<Cidr>>>? workloads = null)
     {
         (_network, _options, _time) = (network, options, time);
+        _workloads = workloads ?? (_ => Task.FromResult<ImmutableArray<Cidr>>([]));
         _logger = loggers.CreateLogger<ForwardPath>();
         _own = new(NftFamily.Inet, options.TableName);
         _iptables = new(network, options.InterfacePrefix);
@@ -124,12 +136,12 @@ public sealed partial class ForwardPath : IAsyncDisposable
             var pause = _iptables.IsLegacyLoaded && LegacyInterval < _options.AuditInterval ? LegacyInterval : _options.AuditInterval;
             using var audit = _time.CreateTimer(_ => _wake.Writer.TryWrite(true), null, pause, Timeout.InfiniteTimeSpan);
             await _wake.Reader.ReadAsync(_stopping.Token);
-            Look(foreign);
+            Look(foreign, await _workloads(_stopping.Token));
             await Task.Delay(Rest, _time, _stopping.Token);
         }
     }
 
-    private void Look(ForeignChains foreign)
+    private void Look(ForeignChains foreign, ImmutableArray<Cidr> workloads)
     {
         var problems = ImmutableArray.CreateBuilder<string>();
         try
@@ -143,6 +155,13 @@ public sealed partial class ForwardPath : IAsyncDisposable
                 var names = $"{table} {chain.Name}";
                 problems.Add($"chain {chain.Name} of table {table} drops what it does not accept, and nothing in it accepts traffic of workloads: "
                     + $"nft insert rule {names} iifname \"{_options.InterfacePrefix}*\" accept; nft insert rule {names} oifname \"{_options.InterfacePrefix}*\" accept");
+            }
+            var drops = new ForeignDrops(_options.InterfacePrefix, workloads);
+            var rules = foreign.ReadAll().Concat(_iptables.ReadLegacyTables()).SelectMany(drops.Find).ToList();
+            problems.AddRange(rules.Take(MostRules));
+            if (rules.Count > MostRules)
+            {
+                problems.Add($"and {rules.Count - MostRules} more rules of others drop traffic of workloads");
             }
         }
         catch (Exception e) when (e is NetlinkException or NetlinkFormatException or IOException)

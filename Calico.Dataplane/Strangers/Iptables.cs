@@ -24,7 +24,7 @@ internal sealed class Iptables(HostNetwork network, string interfacePrefix)
     ];
 
     /// <summary>Whether packets meet any filter of the legacy variant.</summary>
-    public bool IsLegacyLoaded => network.Run(() => ReadTables("ip_tables_names").Concat(ReadTables("ip6_tables_names")).Contains("filter"));
+    public bool IsLegacyLoaded => network.Run(() => ReadTables("ip_tables_names").Concat(ReadTables("ip6_tables_names")).Any(t => t != "nat"));
 
     /// <summary>The FORWARD chain of the legacy variant; null: its table is not loaded, so no packet meets it.</summary>
     public IptablesChain? ReadLegacy(NftFamily family)
@@ -47,6 +47,20 @@ internal sealed class Iptables(HostNetwork network, string interfacePrefix)
             Ours = [.. names.Where(n => Of(n).TakeWhile(r => r != "-j RETURN").Count(IsOurs) == Rules.Length)],
             Leavings = [.. names.Where(n => Of(n).Any(IsOurs))],
         };
+    }
+
+    /// <summary>All tables of the legacy variant that are loaded, nat apart, in which nothing can be dropped.</summary>
+    /// <exception cref="IOException">No program of that variant, or it refused.</exception>
+    public IEnumerable<IReadOnlyList<ForeignChain>> ReadLegacyTables()
+    {
+        foreach (var family in (NftFamily[])[NftFamily.IPv4, NftFamily.IPv6])
+        {
+            var shown = new IptablesChain(family, IsLegacy: true, false, false, [], []);
+            foreach (var table in network.Run(() => ReadTables(family == NftFamily.IPv6 ? "ip6_tables_names" : "ip_tables_names")).Where(t => t != "nat"))
+            {
+                yield return IptablesListing.Read(shown.Program, table, Run(shown, "-t", table, "-S"));
+            }
+        }
     }
 
     /// <summary>Puts our rules first in the chain that they belong in.</summary>
