@@ -27,10 +27,10 @@ internal sealed partial class ControlApi : IAsyncDisposable
     public static async Task<ControlApi> StartAsync(string path, IEnumerable<IControlRoutes> parts, ILoggerFactory loggers, CancellationToken ct)
     {
         var bound = BoundSocket.Bind(new("host", path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite));
+        var app = SmallServer.Build(loggers, kestrel => kestrel.ListenUnixSocket(path, listen => listen.Protocols = HttpProtocols.Http1),
+            services => services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = _ => bound.Duplicate()));
         try
         {
-            var app = SmallServer.Build(loggers, kestrel => kestrel.ListenUnixSocket(path, listen => listen.Protocols = HttpProtocols.Http1),
-                services => services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = _ => bound.Duplicate()));
             var logger = loggers.CreateLogger<ControlApi>();
             app.Use((context, next) => MayAsk(context, path) ? AnswerAsync(context, next, logger)
                 : SayAsync(context, StatusCodes.Status403Forbidden, "root or a member of the socket's group may ask"));
@@ -45,6 +45,7 @@ internal sealed partial class ControlApi : IAsyncDisposable
         }
         catch
         {
+            await app.DisposeAsync();
             bound.Dispose();
             throw;
         }

@@ -11,6 +11,9 @@ namespace Calico.Host.Health;
 /// </remarks>
 internal sealed partial class HostMeters : IMeterFactory
 {
+    /// <summary>For a part; who collects waits ten seconds for all.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
     private readonly Lock _guard = new();
     private readonly MeterListener _listener = new();
     private readonly List<MeterSeries> _series = [];
@@ -74,9 +77,11 @@ internal sealed partial class HostMeters : IMeterFactory
 
         foreach (var refresh in refreshes)
         {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            limit.CancelAfter(Patience);
             try
             {
-                await refresh(ct);
+                await refresh(limit.Token).WaitAsync(limit.Token);
             }
             catch (Exception e) when (!ct.IsCancellationRequested)
             {

@@ -37,12 +37,20 @@ internal sealed partial class KernelHealth : IControlRoutes, IStatusPart
         (_status, _readDrops, _time, _kernel) = (status, readDrops, time, health.Check("dataplane", "kernel"));
         var meter = meters.Create("Calico.Dataplane");
         meter.CreateObservableGauge("calico_enforced_revision", () => _status().EnforcedRevision, null, "Store revision that the kernel enforces.");
-        meter.CreateObservableGauge("calico_dataplane_heals", () => _status().Healed, null, "Changes of others to this node's rules, routes and settings that were undone.");
-        meter.CreateObservableGauge("calico_dataplane_last_heal_seconds", () => _status().LastHeal.TotalSeconds, null, "How long the latest of those stood after the kernel had told of it.");
-        meter.CreateObservableCounter("calico_dataplane_refusals_total", () => Interlocked.Read(ref _refusals), null, "Reasons for which the kernel did not hold what is desired; a refusal that only repeats counts once.");
-        meter.CreateObservableCounter("calico_dropped_packets_total", () => _drops.Select(drop => new Measurement<long>(drop.Value, new KeyValuePair<string, object?>("reason", drop.Key))),
-            null, "Packets dropped, by reason.");
-        meters.BeforeReading(async ct => _drops = await readDrops(ct));
+        meter.CreateObservableGauge("calico_dataplane_heals", () => _status().Healed, null,
+            "Changes of others to this node's rules, routes and settings that were undone.");
+        meter.CreateObservableGauge("calico_dataplane_last_heal_seconds", () => _status().LastHeal.TotalSeconds, null,
+            "How long the latest of those stood after the kernel had told of it.");
+        meter.CreateObservableCounter("calico_dataplane_refusals_total", () => Interlocked.Read(ref _refusals), null,
+            "Reasons for which the kernel did not hold what is desired; a refusal that only repeats counts once.");
+        meter.CreateObservableCounter("calico_dropped_packets_total", () => _drops.Select(drop =>
+            new Measurement<long>(drop.Value, new KeyValuePair<string, object?>("reason", drop.Key))), null, "Packets dropped, by reason.");
+        meters.BeforeReading(async ct =>
+        {
+            // Of a loop that does not answer nothing is known, and what was is not told as if it were.
+            _drops = _drops.Clear();
+            _drops = await readDrops(ct);
+        });
     }
 
     public string Part => "dataplane";
@@ -113,7 +121,8 @@ internal sealed partial class KernelHealth : IControlRoutes, IStatusPart
 
         var stood = status.LastHeal > TimeSpan.Zero ? string.Create(CultureInfo.InvariantCulture, $", which stood {status.LastHeal.TotalMilliseconds:0} ms") : "";
         return new("kernel", string.Create(CultureInfo.InvariantCulture,
-            $"others changed this node's rules, routes or links {status.Healed} times since the start, and it was undone; the latest, {age.TotalSeconds:0} s ago: {status.LastHealed}{stood}"), "nft monitor");
+            $"others changed this node's rules, routes or links {status.Healed} times since the start, and it was undone; "
+            + $"the latest, {age.TotalSeconds:0} s ago: {status.LastHealed}{stood}"), "nft monitor");
     }
 
     [GeneratedRegex(@"\A[A-Za-z0-9_.]+Exception( \(0x[0-9A-Fa-f]+\))?: ")]

@@ -31,7 +31,7 @@ internal sealed class StoreStage : IHostStage
 
     public string Name => "datastore";
 
-    public string Doing => "the store's socket is being bound";
+    public string Doing => _etcd is null ? "the store's socket is being bound" : "the way to the datastore is being prepared";
 
     /// <summary>Where resources live. etcd is not reached before somebody asks it.</summary>
     public IKeyValueStore Store => _etcd ?? _engine.Store;

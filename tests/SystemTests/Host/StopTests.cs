@@ -123,32 +123,6 @@ public sealed class StopTests
         await cni.AssertCleanAsync();
     }
 
-    [Test]
-    public async Task Metrics_are_on_the_control_socket_and_where_the_settings_say_so_on_TCP()
-    {
-        if (TestHost.WhyNot is { } reason)
-        {
-            Assert.Ignore(reason);
-        }
-
-        await using var cni = await CniHost.StartAsync(host => host.Settings["FELIX_PROMETHEUSMETRICSENABLED"] = "true", number: 59);
-        const string Ask = "exec 3<>/dev/tcp/127.0.0.1/9091; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";
-        var text = await cni.Host.ShellAsync(Ask);
-        string[] names =
-        [
-            "felix_resync_state gauge", "felix_active_local_endpoints gauge", "calico_datastore_revision gauge", "calico_datastore_age_seconds gauge",
-            "calico_enforced_revision gauge", "calico_dataplane_heals gauge", "calico_dataplane_last_heal_seconds gauge", "calico_ready gauge",
-            "process_resident_memory_bytes gauge", "process_uptime_seconds gauge", "calico_health gauge", "calico_dropped_packets_total counter",
-        ];
-        Assert.That(text.Split('\n').Select(l => l.Trim()), Is.SupersetOf(names.Select(name => $"# TYPE {name}")));
-        Assert.That(text, Does.Contain("felix_resync_state 3").And.Contain("calico_ready 1").And.Contain("calico_dropped_packets_total{reason=\""));
-        Assert.That(await cni.Host.ShellAsync("ss -Hltn 'sport = :9091'"), Does.Contain("127.0.0.1:9091"), "loopback alone, unless a person says otherwise");
-        // S4: what others did is undone, and said.
-        await cni.Host.ShellAsync("nft delete table inet calico");
-        await UntilAsync(cni, "calicoctl status | grep -c \"others changed this node's rules\"", "1");
-        Assert.That(await cni.Host.ShellAsync(Ask), Does.Match("calico_dataplane_heals [1-9]"));
-    }
-
     private static async Task UntilAsync(CniHost cni, string line, string wanted)
     {
         var clock = Stopwatch.StartNew();

@@ -138,6 +138,9 @@ public sealed class SettingsReaderTests
         Assert.That((await CalicoctlAsync(variables)).Endpoints, Is.EqualTo(new[] { "http://b:2379" }));
     }
 
+    [TestCase("FELIX_PROMETHEUSMETRICSPORT", "0", "1 to 65535")]
+    [TestCase("FELIX_PROMETHEUSMETRICSPORT", "65536", "1 to 65535")]
+    [TestCase("FELIX_PROMETHEUSMETRICSHOST", "localhost", "an IP address")]
     [TestCase("FELIX_DEVICEROUTEPROTOCOL", "2", "5 to 255")]
     [TestCase("FELIX_DEVICEROUTEPROTOCOL", "0", "5 to 255")]
     [TestCase("FELIX_DEVICEROUTEPROTOCOL", "336", "5 to 255")]
