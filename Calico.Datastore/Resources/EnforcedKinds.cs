@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 
 namespace Calico.Datastore.Resources;
@@ -14,12 +13,24 @@ public static class EnforcedKinds
     public static FrozenSet<string> Names { get; } =
         new ResourceKind[]
         {
-            Kinds.ClusterInformation, Kinds.FelixConfiguration, Kinds.IpPool, Kinds.IpReservation, Kinds.Node, Kinds.Profile, Kinds.WorkloadEndpoint,
+            Kinds.ClusterInformation, Kinds.FelixConfiguration, Kinds.GlobalNetworkPolicy, Kinds.GlobalNetworkSet, Kinds.IpPool, Kinds.IpReservation,
+            Kinds.NetworkPolicy, Kinds.NetworkSet, Kinds.Node, Kinds.Profile, Kinds.Tier, Kinds.WorkloadEndpoint,
         }.Select(kind => kind.Name).ToFrozenSet(StringComparer.Ordinal);
 
-    /// <summary>Whether the resource stands in the store and nothing obeys it. The tiers that every cluster has are nobody's wish.</summary>
-    public static bool IsIdle(ResourceKey key) => !Names.Contains(key.Kind) && ResourceKinds.All.TryFind(key.Kind, out _)
-        && !(Kinds.Tier.Owns(key) && TierKind.BuiltIn.Any(tier => tier.Name == key.Name));
+    /// <summary>Why nothing obeys a resource that stands in the store; null: something does.</summary>
+    /// <param name="key">Which one.</param>
+    /// <param name="value">What it says; null: it cannot be read.</param>
+    public static string? WhyIdle(ResourceKey key, Resource? value)
+    {
+        if (!Names.Contains(key.Kind))
+        {
+            return ResourceKinds.All.TryFind(key.Kind, out _) ? "this version does not act on it" : null;
+        }
+
+        return Kinds.GlobalNetworkPolicy.TryRead(value, out var policy) && (policy.Spec.DoNotTrack == true || policy.Spec.PreDnat == true)
+            ? "with doNotTrack or preDNAT it applies to host endpoints alone, which this version does not enforce"
+            : null;
+    }
 
     /// <summary>What obeys instead, or the empty text.</summary>
     public static string Instead(string kind) => kind == Kinds.IpamConfiguration.Name ? "calicoctl ipam configure sets what IPAM obeys" : "";

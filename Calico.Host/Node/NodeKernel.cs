@@ -17,7 +17,7 @@ internal sealed class NodeKernel : IAsyncDisposable
     {
         var network = new HostNetwork(_broker);
         Loop = new(options, network, basis.Time, basis.Loggers);
-        Forward = new(network, options, basis.Time, basis.Loggers);
+        Forward = new(network, options, basis.Time, basis.Loggers, Loop.ListAddressesAsync);
         _wiring = new(Loop, network, options, basis.Time, basis.Loggers);
         Side = new(Loop, _wiring);
     }

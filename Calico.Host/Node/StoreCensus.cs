@@ -5,13 +5,14 @@ using Calico.Felix;
 
 namespace Calico.Host.Node;
 
-/// <summary>What of the store's content is not in force here: profiles that cannot be used, and kinds that nothing obeys.</summary>
+/// <summary>What of the store's content is not in force here: profiles and policies that cannot be used, and what nothing obeys.</summary>
 /// <remarks>Fed with what the dataplane is fed with. One writer at a time, any number of readers.</remarks>
 public sealed class StoreCensus
 {
     private readonly Lock _guard = new();
     private readonly Dictionary<string, SyncUpdate> _profiles = new(StringComparer.Ordinal);
-    private readonly HashSet<ResourceKey> _idle = [];
+    private readonly Dictionary<ResourceKey, string> _idle = [];
+    private readonly Dictionary<ResourceKey, string> _unusable = [];
 
     public void Accept(SyncBatch batch)
     {
@@ -28,11 +29,23 @@ public sealed class StoreCensus
                         _profiles.Add(update.Key.Name, update);
                     }
                 }
-                else if (EnforcedKinds.IsIdle(update.Key))
+                else
                 {
-                    _ = isThere ? _idle.Add(update.Key) : _idle.Remove(update.Key);
+                    Note(_idle, update.Key, isThere ? EnforcedKinds.WhyIdle(update.Key, update.Value) : null);
+                    Note(_unusable, update.Key, IsPolicy(update.Key) ? PolicyFaults.OfPolicy(update) : null);
                 }
             }
+        }
+    }
+
+    private static bool IsPolicy(ResourceKey key) => Kinds.NetworkPolicy.Owns(key) || Kinds.GlobalNetworkPolicy.Owns(key);
+
+    private static void Note(Dictionary<ResourceKey, string> notes, ResourceKey key, string? reason)
+    {
+        notes.Remove(key);
+        if (reason is not null)
+        {
+            notes.Add(key, reason);
         }
     }
 
@@ -41,7 +54,19 @@ public sealed class StoreCensus
     {
         lock (_guard)
         {
-            return ProfileFaults.Of(profile, _profiles.GetValueOrDefault(profile));
+            return PolicyFaults.OfProfile(profile, _profiles.GetValueOrDefault(profile));
+        }
+    }
+
+    /// <summary>Policies that deny everything where they apply, because they cannot be used as they were written; with the reason.</summary>
+    public ImmutableArray<(ResourceKey Key, string Reason)> Unusable
+    {
+        get
+        {
+            lock (_guard)
+            {
+                return [.. _unusable.Select(u => (u.Key, u.Value)).OrderBy(u => u.Key.ToString(), StringComparer.Ordinal)];
+            }
         }
     }
 
@@ -52,7 +77,7 @@ public sealed class StoreCensus
         {
             lock (_guard)
             {
-                return _idle.GroupBy(key => key.Kind).ToImmutableSortedDictionary(kind => kind.Key, kind => kind.Count(), StringComparer.Ordinal);
+                return _idle.Keys.GroupBy(key => key.Kind).ToImmutableSortedDictionary(kind => kind.Key, kind => kind.Count(), StringComparer.Ordinal);
             }
         }
     }

@@ -37,7 +37,7 @@ internal static class FileCommand
                 {
                     WriteRules.Check(verb.Present, manifest.Kind, resource.Metadata.Name);
                     var isWritten = await write(session.Client, resource, result, ct);
-                    session.WarnIfIdle(manifest.Kind.KeyOf(resource));
+                    session.WarnIfIdle(manifest.Kind.KeyOf(resource), resource);
                     return isWritten;
                 }
                 catch (CalicoException e) when (e.Problem == Problem.Unsupported)

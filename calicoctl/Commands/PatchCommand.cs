@@ -36,17 +36,19 @@ internal static class PatchCommand
             await using var session = writing.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             var key = (await new EndpointFinder(session.Client).KeysAsync(target, [result.GetValue(name)!], ns, ct))[0];
+            Resource merged;
             try
             {
                 var old = await session.Client.GetAsync(key, ct);
-                await session.Client.UpdateAsync(Merge(target, old, change), ct);
+                merged = Merge(target, old, change);
+                await session.Client.UpdateAsync(merged, ct);
             }
             catch (Exception e) when (e is CalicoException || ResourceJson.IsUnreadable(e))
             {
                 throw new CliException($"hit error: {e.Message}");
             }
 
-            session.WarnIfIdle(key);
+            session.WarnIfIdle(key, merged);
             session.SayDone($"patched 1 '{target.Name}' resource");
             return 0;
         });

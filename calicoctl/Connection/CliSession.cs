@@ -81,12 +81,12 @@ internal sealed class CliSession : IAsyncDisposable
         await Client.FindAsync(Kinds.ClusterInformation, "default", ct);
 
     /// <summary>Says once for each kind that what was written is obeyed by nothing.</summary>
-    internal void WarnIfIdle(ResourceKey key)
+    internal void WarnIfIdle(ResourceKey key, Resource value)
     {
-        if (EnforcedKinds.IsIdle(key) && _idleKinds.Add(key.Kind))
+        if (EnforcedKinds.WhyIdle(key, value) is { } reason && _idleKinds.Add(key.Kind))
         {
             var instead = EnforcedKinds.Instead(key.Kind);
-            _environment.Error.WriteLine($"Warning: {key.Kind} is stored and not enforced: this version does not act on it"
+            _environment.Error.WriteLine($"Warning: {key.Kind} is stored and not enforced: {reason}"
                 + (instead.Length > 0 ? $"; {instead}" : ""));
         }
     }

@@ -22,12 +22,30 @@ public sealed class StoreCensusTests
     public void B14_what_nothing_obeys_is_counted_while_it_stands_in_the_store()
     {
         var census = new StoreCensus();
-        census.Accept(Batch(Stored("GlobalNetworkPolicy", "a"), Stored("GlobalNetworkPolicy", "b"), Stored("Tier", "default"), Stored("Tier", "t"),
-            Stored("Profile", "p"), new(Kinds.BgpPeer.Key("broken"), null, "no JSON")));
-        Assert.That(census.Idle, Is.EqualTo(new Dictionary<string, int> { ["BGPPeer"] = 1, ["GlobalNetworkPolicy"] = 2, ["Tier"] = 1 }));
+        census.Accept(Batch(Stored("HostEndpoint", "a"), Stored("HostEndpoint", "b"), Stored("Tier", "t"), Stored("GlobalNetworkPolicy", "g"),
+            Policy("raw", new() { DoNotTrack = true }), Policy("nat", new() { PreDnat = true }), Stored("Profile", "p"), new(Kinds.BgpPeer.Key("broken"), null, "no JSON")));
+        Assert.That(census.Idle, Is.EqualTo(new Dictionary<string, int> { ["BGPPeer"] = 1, ["GlobalNetworkPolicy"] = 2, ["HostEndpoint"] = 2 }));
 
-        census.Accept(Batch(new SyncUpdate(Kinds.GlobalNetworkPolicy.Key("a"), null), new SyncUpdate(Kinds.BgpPeer.Key("broken"), null)));
-        Assert.That(census.Idle, Is.EqualTo(new Dictionary<string, int> { ["GlobalNetworkPolicy"] = 1, ["Tier"] = 1 }));
+        census.Accept(Batch(new SyncUpdate(Kinds.HostEndpoint.Key("a"), null), Policy("raw", new()), new SyncUpdate(Kinds.BgpPeer.Key("broken"), null)));
+        Assert.That(census.Idle, Is.EqualTo(new Dictionary<string, int> { ["GlobalNetworkPolicy"] = 1, ["HostEndpoint"] = 1 }));
+    }
+
+    [Test]
+    public void A_policy_that_cannot_be_used_is_named_while_it_stands_in_the_store()
+    {
+        var census = new StoreCensus();
+        census.Accept(Batch(
+            Policy("whole", new() { Selector = "all()" }),
+            Policy("selector", new() { Selector = "a ==" }),
+            Policy("rule", new() { Ingress = [new() { Action = "Explode" }] }),
+            new(Kinds.NetworkPolicy.Key("ns", "damaged"), null, "no JSON")));
+        Assert.That(census.Unusable.Select(u => u.Key.ToString()), Is.EqualTo(
+            new[] { "GlobalNetworkPolicy(rule)", "GlobalNetworkPolicy(selector)", "NetworkPolicy(ns/damaged)" }));
+        Assert.That(census.Unusable[0].Reason, Is.EqualTo("action: unknown value \"Explode\""));
+        Assert.That(census.Unusable[1].Reason, Does.StartWith("selector: "));
+
+        census.Accept(Batch(Policy("selector", new()), new SyncUpdate(Kinds.GlobalNetworkPolicy.Key("rule"), null), new(Kinds.NetworkPolicy.Key("ns", "damaged"), null)));
+        Assert.That(census.Unusable, Is.Empty);
     }
 
     [Test]
@@ -54,6 +72,9 @@ public sealed class StoreCensusTests
     }
 
     private static SyncUpdate Stored(string kind, string name) => new(ResourceKinds.All.Named(kind).Key(name), ResourceKinds.All.Named(kind).Create(new() { Name = name }));
+
+    private static SyncUpdate Policy(string name, GlobalNetworkPolicySpec spec) =>
+        new(Kinds.GlobalNetworkPolicy.Key(name), Kinds.GlobalNetworkPolicy.New(name, spec));
 
     private static SyncBatch Batch(params SyncUpdate[] updates) => new(SyncStatus.InSync, 1, [.. updates]);
 }
