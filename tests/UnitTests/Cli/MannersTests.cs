@@ -21,8 +21,8 @@ public sealed class MannersTests
     public async Task B14_a_kind_that_nothing_obeys_is_written_with_one_line_of_warning()
     {
         var cli = new CliRun();
-        const string Policy = "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: NAME}\nspec: {order: 1}\n";
-        const string Warning = "Warning: GlobalNetworkPolicy is stored and not enforced: this version does not act on it\n";
+        const string Policy = "apiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata: {name: NAME}\nspec: {node: n1, interfaceName: eth0}\n";
+        const string Warning = "Warning: HostEndpoint is stored and not enforced: this version does not act on it\n";
 
         foreach (var verb in (string[])["create", "apply", "replace"])
         {
@@ -31,12 +31,14 @@ public sealed class MannersTests
             Assert.That(cli.Error, Is.EqualTo(Warning), verb);
         }
 
-        Assert.That(await cli.RunAsync("", "patch", "gnp", "a", "-p", "spec: {order: 2}"), Is.Zero);
+        Assert.That(await cli.RunAsync("", "patch", "hostendpoint", "a", "-p", "spec: {interfaceName: eth1}"), Is.Zero);
         Assert.That(cli.Error, Is.EqualTo(Warning));
         Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: IPAMConfiguration\nmetadata: {name: default}\nspec: {strictAffinity: true}\n", "apply", "-f", "-"), Is.Zero, cli.Error);
         Assert.That(cli.Error, Does.EndWith("; calicoctl ipam configure sets what IPAM obeys\n"));
         Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: p}\n", "apply", "-f", "-"), Is.Zero, cli.Error);
         Assert.That(cli.Error, Is.Empty, "a profile is enforced");
+        Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: raw}\nspec: {doNotTrack: true, applyOnForward: true}\n", "apply", "-f", "-"), Is.Zero, cli.Error);
+        Assert.That(cli.Error, Does.StartWith("Warning: GlobalNetworkPolicy is stored and not enforced: with doNotTrack or preDNAT it applies to host endpoints alone"));
     }
 
     [Test]

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using Calico.Datastore.Addresses;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Felix;
@@ -38,7 +39,7 @@ public sealed class PolicyJudgesTests
             NotNets = notNets,
             Selector = selector,
             NotSelector = notSelector,
-            Ports = ports.Length == 0 ? null : [.. ports.Select(p => new Datastore.Resources.NumberOrString(p))],
+            Ports = ports.Length == 0 ? null : [.. ports.Select(p => new NumberOrString(p))],
         });
 
     private static readonly Gen<Rule> GenRule = Gen.Select(Pick("Allow", "Deny", "Pass", "Log", "Allow", "Deny"), Pick<string>([.. Protocols, null!]), GenSide, GenSide)
@@ -91,7 +92,7 @@ public sealed class PolicyJudgesTests
     {
         Policies = policies,
         Tiers = [new("default", 1_000_000, "Deny"), new("one", orders[0], defaults[0]), new("two", orders[1], defaults[1])],
-        Profiles = new Dictionary<string, PlainRules> { ["prof"] = new("Profile", "prof", "", "", null, "", true, true, profile[0], profile[1]) },
+        Profiles = new Dictionary<string, PlainRules> { ["prof"] = new PlainRules(Kinds.Profile.Name, "prof", "", "", null, "", true, true, profile[0], profile[1]) },
         Items =
         [
             new("e0", "default", labels[0], [Hosts4[0] + "/32"], ["prof"]),
@@ -115,13 +116,13 @@ public sealed class PolicyJudgesTests
         {
             ImmutableArray<string> types = [.. new[] { p.AppliesToIngress ? "Ingress" : null, p.AppliesToEgress ? "Egress" : null }.OfType<string>()];
             state = state.With(p.Namespace.Length == 0
-                ? new Datastore.Resources.Resource<GlobalNetworkPolicySpec>
+                ? new Resource<GlobalNetworkPolicySpec>
                 {
                     Kind = p.Kind,
                     Metadata = new() { Name = p.Name },
                     Spec = new() { Tier = p.Tier, Order = p.Order, Selector = p.Selector, Types = types, Ingress = [.. p.Ingress], Egress = [.. p.Egress] },
                 }
-                : new Datastore.Resources.Resource<NetworkPolicySpec>
+                : new Resource<NetworkPolicySpec>
                 {
                     Kind = p.Kind,
                     Metadata = new() { Name = p.Name, Namespace = p.Namespace },
