@@ -12,11 +12,17 @@ public sealed record EtcdOptions
     /// password would hide one half of it from every later look.</summary>
     /// <param name="list">The setting's text.</param>
     /// <param name="origin">Where it was set, for the message.</param>
-    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>.</exception>
+    /// <returns>Empty where nothing was set.</returns>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>; also where something was set that names none: whoever wrote it
+    /// meant etcd, and another datastore would be empty.</exception>
     public static ImmutableArray<string> ParseEndpoints(string list, string origin) => list.Contains('@', StringComparison.Ordinal)
         ? throw new CalicoException(Problem.Invalid, $"{origin} has a user or a password in it, which is not shown here; "
             + "set ETCD_USERNAME and ETCD_PASSWORD and leave only scheme, host and port", origin)
-        : [.. list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
+        : NamesNone(list) ? throw new CalicoException(Problem.Invalid, $"{origin} is '{list}'; it has to be a comma list of etcd URLs, or not set", origin)
+        : Split(list);
+
+    /// <summary>Whether a setting's text is there and no endpoint is in it.</summary>
+    public static bool NamesNone(string list) => list.Length > 0 && Split(list).IsEmpty;
 
     /// <summary>PEM file of the authorities that may have signed the server's certificate; null: the system's.</summary>
     public string? CaFile { get; init; }
@@ -29,4 +35,6 @@ public sealed record EtcdOptions
     public string? Username { get; init; }
 
     public Secret? Password { get; init; }
+
+    private static ImmutableArray<string> Split(string list) => [.. list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
 }

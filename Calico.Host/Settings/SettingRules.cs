@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Numerics;
 using System.Text.RegularExpressions;
 using Calico.Datastore.Addresses;
+using Calico.Datastore.Etcd;
 using Calico.Host.Node;
 
 namespace Calico.Host.Settings;
@@ -35,6 +36,7 @@ internal static partial class SettingRules
         (nameof(HostSettings.DataDirectory), s => Path.IsPathFullyQualified(s.DataDirectory), "an absolute path"),
         (nameof(HostSettings.RunDirectory), s => Path.IsPathFullyQualified(s.RunDirectory), "an absolute path"),
         (nameof(HostSettings.PluginDirectory), s => Path.IsPathFullyQualified(s.PluginDirectory), "an absolute path"),
+        (nameof(HostSettings.EtcdEndpoints), s => !EtcdOptions.NamesNone(s.EtcdEndpoints), "a comma list of etcd URLs, or not set"),
         (nameof(HostSettings.EtcdEndpoints), s => s.IsEmbedded() || s.EtcdEndpoints.Length > 0, "a comma list of etcd URLs, since DATASTORE_TYPE is etcdv3"),
         (nameof(HostSettings.EtcdKeyFile), s => s.EtcdKeyFile.Length > 0 == s.EtcdCertFile.Length > 0, "set together with ETCD_CERT_FILE"),
     ];

@@ -130,6 +130,22 @@ public sealed class SettingsReaderTests
         Assert.That((await CalicoctlAsync(variables)).Embedded, Is.EqualTo(embedded));
     }
 
+    [TestCase(",")]
+    [TestCase(" , ,")]
+    public async Task S8_endpoints_that_name_none_are_no_endpoints_to_neither(string endpoints)
+    {
+        const string Wanted = "it has to be a comma list of etcd URLs, or not set";
+        foreach (var type in (string[])["", "etcdv3", "embedded"])
+        {
+            (string, string)[] variables = [("DATASTORE_TYPE", type), ("ETCD_ENDPOINTS", endpoints)];
+            Assert.That(Assert.Throws<CalicoException>(() => Reader(NoFile, variables).ReadHost())!.Message, Is.EqualTo($"ETCD_ENDPOINTS is '{endpoints}'; {Wanted}"));
+            var run = new Cli.CliRun { Environment = { ["DATASTORE_TYPE"] = type, ["ETCD_ENDPOINTS"] = endpoints } };
+            Assert.That(await run.RunAsync("", "get", "profiles"), Is.EqualTo(1));
+            Assert.That(run.Error, Does.Contain($"ETCD_ENDPOINTS is '{endpoints}'; {Wanted}"));
+            Assert.That(run.Settings, Is.Null);
+        }
+    }
+
     [Test]
     public async Task B12_where_both_names_are_set_the_host_and_calicoctl_take_the_same()
     {
@@ -144,6 +160,10 @@ public sealed class SettingsReaderTests
     [TestCase("FELIX_DEVICEROUTEPROTOCOL", "2", "5 to 255")]
     [TestCase("FELIX_DEVICEROUTEPROTOCOL", "0", "5 to 255")]
     [TestCase("FELIX_DEVICEROUTEPROTOCOL", "336", "5 to 255")]
+    [TestCase("FELIX_DEVICEROUTEPROTOCOL", "1", "5 to 255")]
+    [TestCase("FELIX_DEVICEROUTEPROTOCOL", "3", "5 to 255")]
+    [TestCase("FELIX_DEVICEROUTEPROTOCOL", "4", "5 to 255")]
+    [TestCase("FELIX_DEVICEROUTEPROTOCOL", "256", "5 to 255")]
     [TestCase("FELIX_DEVICEROUTEPROTOCOL", "-1", "5 to 255")]
     [TestCase("CALICO_MTU", "67", "68 to 65535")]
     [TestCase("CALICO_MTU", "65536", "68 to 65535")]
