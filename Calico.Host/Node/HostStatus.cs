@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Dataplane;
 using Calico.Host.Health;
@@ -35,7 +36,7 @@ public sealed class HostStatus(string nodeName, DatastoreView view, HealthBoard 
 
             if (!view.DatastoreReady)
             {
-                reasons = reasons.Add(view.Find(new("ClusterInformation", "", "default")) is { Error: { } error }
+                reasons = reasons.Add(view.Find(Kinds.ClusterInformation.Key("default")) is { Error: { } error }
                     ? $"datastore: ClusterInformation(default) cannot be used ({error}), so whether the datastore may be written is not known; mend it: calicoctl replace"
                     : "datastore: locked for a migration (ClusterInformation.spec.datastoreReady is false), or without ClusterInformation");
             }

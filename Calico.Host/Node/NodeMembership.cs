@@ -1,3 +1,4 @@
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Host.Health;
 using Microsoft.Extensions.Logging;
@@ -74,12 +75,12 @@ internal sealed partial class NodeMembership(NodeRegistration registration, Addr
         }
     }
 
-    private bool IsNodeMissing => view.Sync.Status == SyncStatus.InSync && view.Find(new("Node", "", nodeName)) is null;
+    private bool IsNodeMissing => view.Sync.Status == SyncStatus.InSync && view.Find(Kinds.Node.Key(nodeName)) is null;
 
     private async Task<bool> RegisterAsync(bool isStart, CancellationToken ct)
     {
         // Only this machine's own log can have told: one of another machine is refused before.
-        var isKnown = view.Find(new("Node", "", nodeName)) is not null;
+        var isKnown = view.Find(Kinds.Node.Key(nodeName)) is not null;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
         limit.CancelAfter(isEmbedded ? OwnStorePatience : isKnown ? KnownNodePatience : NewNodePatience);
         try

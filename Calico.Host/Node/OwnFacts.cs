@@ -29,12 +29,12 @@ public sealed class OwnFacts(string nodeName, EndpointBook book, NodeIpam ipam) 
         var isLost = false;
         foreach (var update in batch.Updates)
         {
-            isLost |= update.Key.Kind switch
+            isLost |= update.Key switch
             {
-                "Node" => update.Key.Name == nodeName && IsDeleted(update),
-                "WorkloadEndpoint" => IsDeleted(update) && book.All.Any(l => !l.IsEnding && IsOf(l.Record, update.Key)),
-                "IPAMBlock" => (update.Value is not null || IsDeleted(update))
-                    && ipam.Observe(update.Key.Name, (update.Value as Resource<IpamBlockSpec>)?.Spec),
+                var key when Kinds.Node.Owns(key) => key.Name == nodeName && IsDeleted(update),
+                var key when Kinds.WorkloadEndpoint.Owns(key) => IsDeleted(update) && book.All.Any(l => !l.IsEnding && IsOf(l.Record, key)),
+                var key when Kinds.IpamBlock.Owns(key) => (update.Value is not null || IsDeleted(update))
+                    && ipam.Observe(key.Name, Kinds.IpamBlock.TryRead(update, out var block) ? block.Spec : null),
                 _ => false,
             };
         }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Host.Health;
 using Calico.Host.Stages;

@@ -28,7 +28,7 @@ internal sealed class LeaseReports(NodeIpam ipam, DatastoreView view, EndpointBo
 
     public async Task<Func<StatusReport, StatusReport>> ReadAsync(CancellationToken ct)
     {
-        var pools = view.List("IPPool").OfType<Resource<IpPoolSpec>>()
+        var pools = view.List(Kinds.IpPool)
             .Select(pool => (pool.Metadata.Name, Range: Cidr.TryParse(pool.Spec.Cidr, out var range) ? range : (Cidr?)null)).ToArray();
         var addresses = (await ipam.ListAsync(null, null, ct)).Where(lease => lease.BoundTo is not null)
             .GroupBy(lease => pools.FirstOrDefault(pool => pool.Range?.Contains(Cidr.From(lease.Address)) == true).Name ?? "")

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.Host.Health;
@@ -251,7 +252,7 @@ internal sealed class HostUnderTest(string adapter, int parked) : ConformanceNod
 
     private async Task PutAsync(Resource resource)
     {
-        var kind = ResourceKinds.All[resource.Kind];
+        var kind = ResourceKinds.All.Named(resource.Kind);
         await Store.CommitAsync(new StoreTransaction(new StoreOperation.Put(kind.Path(kind.KeyOf(resource)), kind.Encode(resource))), CancellationToken.None);
     }
 }

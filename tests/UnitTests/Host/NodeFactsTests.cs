@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Dataplane;
 using Calico.Host.Health;
@@ -69,7 +70,7 @@ public sealed class NodeFactsTests
     [Test]
     public async Task D_a_replacement_that_another_was_faster_than_is_tried_again()
     {
-        var client = new ResourceClient(_store, ResourceKinds.All, TimeProvider.System);
+        var client = new ResourceClient(_store, TimeProvider.System);
         var pool = new Resource<IpPoolSpec> { Kind = "IPPool", Metadata = new() { Name = "p" }, Spec = new() { Cidr = "10.0.0.0/16" } };
         await client.CreateAsync(pool, CancellationToken.None);
         _store.InterfereOnce(Resources + "ippools/p");
@@ -84,7 +85,7 @@ public sealed class NodeFactsTests
     {
         var view = new DatastoreView("node1", TimeProvider.System);
         var cluster = new Resource<ClusterInformationSpec> { Kind = "ClusterInformation", Metadata = new() { Name = "default" }, Spec = new() { DatastoreReady = isReady } };
-        view.Accept(new(SyncStatus.InSync, 1, [new(new("ClusterInformation", "", "default"), cluster)]));
+        view.Accept(new(SyncStatus.InSync, 1, [new(Kinds.ClusterInformation.Key("default"), cluster)]));
         var gate = new StartGate();
         gate.Open();
         var status = new HostStatus("node1", view, new HealthBoard(), gate, () => Dataplane(isInSync, null));
@@ -158,7 +159,7 @@ public sealed class NodeFactsTests
         Assert.That(async () => await running, Throws.InstanceOf<OperationCanceledException>());
     }
 
-    private static SyncUpdate Pool(string name) => new(new("IPPool", "", name),
+    private static SyncUpdate Pool(string name) => new(Kinds.IpPool.Key(name),
         new Resource<IpPoolSpec> { Kind = "IPPool", Metadata = new() { Name = name }, Spec = new() { Cidr = "10.0.0.0/16" } });
 
     private string Text(string key) => Encoding.UTF8.GetString(_store.Snapshot(key).Single().Value.Span);
@@ -169,7 +170,7 @@ public sealed class NodeFactsTests
     {
         var view = new DatastoreView("node1", TimeProvider.System);
         var cluster = new Resource<ClusterInformationSpec> { Kind = "ClusterInformation", Metadata = new() { Name = "default" }, Spec = new() { DatastoreReady = true } };
-        view.Accept(new(SyncStatus.InSync, 1, [new(new("ClusterInformation", "", "default"), cluster)]));
+        view.Accept(new(SyncStatus.InSync, 1, [new(Kinds.ClusterInformation.Key("default"), cluster)]));
         return view;
     }
 }

@@ -152,7 +152,7 @@ public sealed class WhatFailsIsSaidTests : IDisposable
         Assert.That(_health.Lines.Where(l => !l.Ok), Is.Empty);
 
         void Tell(string name, IpamBlockSpec? spec) => census.Accept(new(SyncStatus.InSync, 1,
-            [new(new("IPAMBlock", "", name), spec is null ? null : new Resource<IpamBlockSpec> { Kind = "IPAMBlock", Metadata = new() { Name = name }, Spec = spec })]), SyncStatus.InSync);
+            [new(Kinds.IpamBlock.Key(name), spec is null ? null : new Resource<IpamBlockSpec> { Kind = "IPAMBlock", Metadata = new() { Name = name }, Spec = spec })]), SyncStatus.InSync);
     }
 
     [Test]
