@@ -15,7 +15,7 @@ namespace Calico.Felix.Calculation;
 /// </code>
 /// A profile that is named but is not there, or cannot be used, denies: its author meant something, and we do not know what.
 /// </remarks>
-internal sealed class ActiveProfiles(IpSetMembers sets, PendingChanges<string, RuleListUpdate> lists)
+internal sealed class ActiveProfiles(IpSetMembers sets, Delta<string, RuleListUpdate> lists)
 {
     /// <summary>Upstream's synthetic profile, in no store: everything is allowed both ways.</summary>
     private const string DefaultAllow = "projectcalico-default-allow";

@@ -95,8 +95,8 @@ internal sealed class IpSetMembers
     /// <summary>A set, how many rules ask it, and how often each member is held.</summary>
     internal sealed class IpSet(IpSetDefinition definition)
     {
-        private readonly Dictionary<IpSetMember, int> _holders = [];
-        private readonly Dictionary<IpSetMember, bool> _wasMember = [];
+        /// <summary>How many hold a member; that another one does is no news.</summary>
+        private readonly Delta<IpSetMember, int> _holders = new();
 
         public IpSetDefinition Definition => definition;
 
@@ -106,29 +106,25 @@ internal sealed class IpSetMembers
 
         public void Add(IpSetMember member)
         {
-            var holders = _holders.GetValueOrDefault(member);
-            _wasMember.TryAdd(member, holders > 0);
-            _holders[member] = holders + 1;
+            _holders.Set(member, _holders.Desired.GetValueOrDefault(member) + 1);
         }
 
         public void Remove(IpSetMember member)
         {
-            var holders = _holders[member];
-            _wasMember.TryAdd(member, true);
-            if (holders == 1)
+            if (_holders.Desired[member] is > 1 and var holders)
             {
-                _holders.Remove(member);
+                _holders.Set(member, holders - 1);
             }
             else
             {
-                _holders[member] = holders - 1;
+                _holders.Remove(member);
             }
         }
 
         public IpSetUpdate? TakeUpdate()
         {
-            var changed = _wasMember.Where(m => m.Value != _holders.ContainsKey(m.Key)).ToLookup(m => m.Value, m => m.Key);
-            _wasMember.Clear();
+            var changed = _holders.Changes.Where(c => c.Was != c.Is).ToLookup(c => c.Was, c => c.Key);
+            _holders.Settle();
             if (IsTold && !changed[true].Any() && !changed[false].Any())
             {
                 return null;

@@ -17,7 +17,7 @@ namespace Calico.Felix.Calculation;
 /// </code>
 /// </remarks>
 internal sealed class LocalEndpoints(ActiveProfiles profiles, EndpointLabels labels, IpSetMembers sets, LocalRoutes routes,
-    PendingChanges<WorkloadEndpointId, EndpointUpdate> updates)
+    Delta<WorkloadEndpointId, EndpointUpdate> updates)
 {
     private readonly Dictionary<WorkloadEndpointId, LocalEndpoint> _endpoints = [];
     private readonly HashSet<WorkloadEndpointId> _pending = [];
