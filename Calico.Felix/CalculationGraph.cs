@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Addresses;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Felix.Calculation;
 using Calico.Felix.Labels;
@@ -47,21 +48,20 @@ public sealed class CalculationGraph
         _configuration = new(nodeName);
         _appliers = new(StringComparer.Ordinal)
         {
-            ["Profile"] = update =>
+            [Kinds.Profile.Name] = update =>
             {
-                _labels.SetProfile(update.Key.Name,
-                    (update.Value as Datastore.Resources.Resource<Datastore.Resources.ProfileSpec>)?.Spec.LabelsToApply);
+                _labels.SetProfile(update.Key.Name, Kinds.Profile.TryRead(update, out var profile) ? profile.Spec.LabelsToApply : null);
                 _profiles.Apply(update);
             },
-            ["WorkloadEndpoint"] = _remote.Apply,
-            ["IPPool"] = _pools.Apply,
-            ["IPAMBlock"] = _localRoutes.ApplyBlock,
-            ["FelixConfiguration"] = _configuration.Apply,
+            [Kinds.WorkloadEndpoint.Name] = _remote.Apply,
+            [Kinds.IpPool.Name] = _pools.Apply,
+            [Kinds.IpamBlock.Name] = _localRoutes.ApplyBlock,
+            [Kinds.FelixConfiguration.Name] = _configuration.Apply,
         };
     }
 
     /// <summary>The kinds that the graph takes; all others are passed over.</summary>
-    public IEnumerable<string> Kinds => _appliers.Keys;
+    public IEnumerable<string> AppliedKinds => _appliers.Keys;
 
     /// <summary>Whether the store has been read once to its end. Until then <see cref="Flush"/> is empty: what is not known yet must not
     /// be taken for absent.</summary>

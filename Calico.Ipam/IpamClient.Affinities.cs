@@ -123,11 +123,10 @@ public sealed partial class IpamClient
     {
         const string Reserve = "parked.";
         var reserves = (await _store.ListAsync(IpamKeys.Handle(Reserve), 0, ct)).Items.Select(i => i.Key[IpamKeys.Handle(Reserve).Length..]).ToArray();
-        var nodes = ResourceKinds.All["Node"];
         var dead = ImmutableArray.CreateBuilder<string>();
         foreach (var node in reserves)
         {
-            if (await _store.GetAsync(nodes.Path(new("Node", "", node)), 0, ct) is null && await _store.GetAsync(NodeHeartbeat.Key(node), 0, ct) is null)
+            if (await _store.GetAsync(Kinds.Node.Path(Kinds.Node.Key(node)), 0, ct) is null && await _store.GetAsync(NodeHeartbeat.Key(node), 0, ct) is null)
             {
                 await ReleaseByHandleAsync(Reserve + node, ct);
                 dead.Add(node);

@@ -12,11 +12,11 @@ internal sealed class FreeAddresses(string nodeName)
 
     public void Apply(SyncBatch batch)
     {
-        foreach (var update in batch.Updates.Where(u => u.Key.Kind == "IPAMBlock"))
+        foreach (var update in batch.Updates.Where(u => Kinds.IpamBlock.Owns(u.Key)))
         {
-            if (update.Value is Resource<IpamBlockSpec> { Spec: { Deleted: false } spec } && spec.Affinity == $"host:{nodeName}")
+            if (Kinds.IpamBlock.TryRead(update, out var block) && !block.Spec.Deleted && block.Spec.Affinity == $"host:{nodeName}")
             {
-                _blocks[update.Key.Name] = spec;
+                _blocks[update.Key.Name] = block.Spec;
             }
             else
             {

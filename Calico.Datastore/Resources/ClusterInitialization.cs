@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Calico.Datastore.Resources.V3;
 
 namespace Calico.Datastore.Resources;
 
@@ -8,8 +9,6 @@ namespace Calico.Datastore.Resources;
 /// <param name="client">Where to.</param>
 public sealed class ClusterInitialization(ResourceClient client)
 {
-    private const string KindName = "ClusterInformation";
-
     /// <summary>Creates or completes them; what is there stays. Idempotent, safe on several nodes at once.</summary>
     /// <param name="version">Version to record; empty: leave it.</param>
     /// <param name="clusterType">Items separated by commas; those that are missing are appended.</param>
@@ -17,7 +16,7 @@ public sealed class ClusterInitialization(ResourceClient client)
     public async Task EnsureAsync(string version, string clusterType, CancellationToken ct)
     {
         await EnsureInformationAsync(version, clusterType, ct);
-        foreach (var (name, order, action) in Kinds.TierKind.BuiltIn)
+        foreach (var (name, order, action) in TierKind.BuiltIn)
         {
             await CreateTierAsync(name, order, action, ct);
         }
@@ -25,19 +24,14 @@ public sealed class ClusterInitialization(ResourceClient client)
 
     private async Task EnsureInformationAsync(string version, string clusterType, CancellationToken ct)
     {
-        var fresh = new Resource<ClusterInformationSpec>
-        {
-            Kind = KindName,
-            Metadata = new() { Name = "default" },
-            Spec = Complete(new(), version, clusterType),
-        };
+        var fresh = Kinds.ClusterInformation.New("default", Complete(new(), version, clusterType));
         try
         {
             await client.CreateAsync(fresh, ct);
         }
         catch (CalicoException e) when (e.Problem == Problem.AlreadyExists)
         {
-            var old = (Resource<ClusterInformationSpec>)await client.GetAsync(new(KindName, "", "default"), ct);
+            var old = await client.GetAsync(Kinds.ClusterInformation, "default", ct);
             if (Complete(old.Spec, version, clusterType) is var spec && spec != old.Spec)
             {
                 await client.UpdateAsync(old with { Spec = spec }, ct);
@@ -47,14 +41,7 @@ public sealed class ClusterInitialization(ResourceClient client)
 
     private async Task CreateTierAsync(string name, double order, string action, CancellationToken ct)
     {
-        var kind = client.Kinds["Tier"];
-        var json = new JsonObject
-        {
-            ["kind"] = kind.Name,
-            ["metadata"] = new JsonObject { ["name"] = name },
-            ["spec"] = new JsonObject { ["order"] = order, ["defaultAction"] = action },
-        };
-        var tier = kind.Decode(JsonSerializer.SerializeToElement(json, ResourceJson.TypeInfo<JsonObject>()));
+        var tier = Kinds.Tier.New(name, new TierSpec { Order = order, DefaultAction = action });
         try
         {
             await client.CreateAsync(tier, ct);

@@ -1,5 +1,5 @@
 using System.Collections.Frozen;
-using Calico.Datastore.Resources.Kinds;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 
 namespace Calico.Datastore.Resources;
@@ -12,12 +12,15 @@ public static class EnforcedKinds
 {
     /// <summary>Names of kinds.</summary>
     public static FrozenSet<string> Names { get; } =
-        FrozenSet.ToFrozenSet(["ClusterInformation", "FelixConfiguration", "IPPool", "IPReservation", "Node", "Profile", "WorkloadEndpoint"], StringComparer.Ordinal);
+        new ResourceKind[]
+        {
+            Kinds.ClusterInformation, Kinds.FelixConfiguration, Kinds.IpPool, Kinds.IpReservation, Kinds.Node, Kinds.Profile, Kinds.WorkloadEndpoint,
+        }.Select(kind => kind.Name).ToFrozenSet(StringComparer.Ordinal);
 
     /// <summary>Whether the resource stands in the store and nothing obeys it. The tiers that every cluster has are nobody's wish.</summary>
     public static bool IsIdle(ResourceKey key) => !Names.Contains(key.Kind) && ResourceKinds.All.TryFind(key.Kind, out _)
-        && !(key.Kind == "Tier" && TierKind.BuiltIn.Any(tier => tier.Name == key.Name));
+        && !(Kinds.Tier.Owns(key) && TierKind.BuiltIn.Any(tier => tier.Name == key.Name));
 
     /// <summary>What obeys instead, or the empty text.</summary>
-    public static string Instead(string kind) => kind == "IPAMConfiguration" ? "calicoctl ipam configure sets what IPAM obeys" : "";
+    public static string Instead(string kind) => kind == Kinds.IpamConfiguration.Name ? "calicoctl ipam configure sets what IPAM obeys" : "";
 }

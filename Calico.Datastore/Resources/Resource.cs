@@ -22,10 +22,15 @@ public abstract record Resource
     /// <summary>Fields that others wrote (<c>status</c>, or a newer version's).</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Unknown { get; set; }
+
+    /// <summary>The spec, seen as what several kinds have in common (<see cref="V3.IPolicySpec"/>); null: this kind has it not.</summary>
+    public abstract TView? As<TView>() where TView : class;
 }
 
 /// <summary>A resource of one kind.</summary>
 public sealed record Resource<TSpec> : Resource where TSpec : class, new()
 {
     public TSpec Spec { get; set; } = new();
+
+    public override TView? As<TView>() where TView : class => Spec as TView;
 }

@@ -7,19 +7,15 @@ namespace Calico.Datastore.Resources;
 
 /// <summary>Reads and writes resources: validity, identity, optimistic locking, and each kind's own rules.</summary>
 /// <param name="store">Where they are.</param>
-/// <param name="kinds">Which kinds there are.</param>
 /// <param name="time">Clock of creation times and waits.</param>
 /// <param name="addresses">What IPAM does when pools and nodes go; null: they go without.</param>
 /// <remarks>Safe to call concurrently. A resource's version is the decimal mod revision of its key. Errors are
 /// <see cref="CalicoException"/> with upstream's texts: Invalid, NotFound, AlreadyExists, Conflict, Unsupported, Damaged, and the
 /// store's Unavailable.</remarks>
-public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, TimeProvider time, IAddressCleanup? addresses = null)
+public sealed class ResourceClient(IKeyValueStore store, TimeProvider time, IAddressCleanup? addresses = null)
 {
     // Whoever writes as often as that without conflict going away has a rival that never stops.
     private const int MaxAttempts = 5;
-
-    /// <summary>Which kinds there are.</summary>
-    public ResourceKinds Kinds => kinds;
 
     internal IKeyValueStore Store => store;
 
@@ -30,7 +26,7 @@ public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, Ti
     /// <summary>Creates a resource. Uid and creation time are filled in where they are not given.</summary>
     public async Task<Resource> CreateAsync(Resource resource, CancellationToken ct)
     {
-        var kind = kinds[resource.Kind];
+        var kind = ResourceKinds.All.Named(resource.Kind);
         CheckCreate(kind, resource);
         RefuseSynthetic("create", kind, kind.KeyOf(resource));
         resource = WithIdentity(resource);
@@ -52,7 +48,7 @@ public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, Ti
     /// <summary>Replaces a resource whose version, uid and creation time the caller has read before.</summary>
     public async Task<Resource> UpdateAsync(Resource resource, CancellationToken ct)
     {
-        var kind = kinds[resource.Kind];
+        var kind = ResourceKinds.All.Named(resource.Kind);
         var key = kind.KeyOf(resource);
         RefuseSynthetic("update", kind, key);
         var revision = Revision(resource);
@@ -71,7 +67,7 @@ public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, Ti
     /// metadata stays. With a resource version, only that version is replaced. A value that cannot be read is written over.</summary>
     public async Task<Resource> ReplaceAsync(Resource resource, CancellationToken ct)
     {
-        var key = kinds[resource.Kind].KeyOf(resource);
+        var key = ResourceKinds.All.Named(resource.Kind).KeyOf(resource);
         for (var attempt = 1; ; attempt++)
         {
             var wanted = resource.Metadata.ResourceVersion;
@@ -125,7 +121,7 @@ public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, Ti
     /// <summary>The resource, or null.</summary>
     public async Task<Resource?> FindAsync(ResourceKey key, CancellationToken ct)
     {
-        var kind = kinds[key.Kind];
+        var kind = ResourceKinds.All.Of(key);
         if (kind.Synthetic.FirstOrDefault(resource => kind.KeyOf(resource) == key) is { } synthetic)
         {
             return synthetic;
@@ -134,13 +130,27 @@ public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, Ti
         return await store.GetAsync(kind.Path(key), 0, ct) is { } found ? Decode(kind, found) : null;
     }
 
+    /// <inheritdoc cref="GetAsync(ResourceKey, CancellationToken)"/>
+    public async Task<Resource<TSpec>> GetAsync<TSpec>(ResourceKind<TSpec> kind, string name, CancellationToken ct) where TSpec : class, new() =>
+        (Resource<TSpec>)await GetAsync(kind.Key(name), ct);
+
+    /// <inheritdoc cref="FindAsync(ResourceKey, CancellationToken)"/>
+    public async Task<Resource<TSpec>?> FindAsync<TSpec>(ResourceKind<TSpec> kind, string name, CancellationToken ct) where TSpec : class, new() =>
+        (Resource<TSpec>?)await FindAsync(kind.Key(name), ct);
+
+    /// <inheritdoc cref="ListAsync(ResourceKind, string, CancellationToken)"/>
+    public async Task<ResourceList<Resource<TSpec>>> ListAsync<TSpec>(ResourceKind<TSpec> kind, string ns, CancellationToken ct) where TSpec : class, new()
+    {
+        var all = await ListAsync((ResourceKind)kind, ns, ct);
+        return new(kind.Among(all.Items), all.Unreadable, all.Revision);
+    }
+
     /// <summary>All resources of a kind.</summary>
-    /// <param name="kindName">Name or alias.</param>
+    /// <param name="kind">Which.</param>
     /// <param name="ns">Only of this namespace; empty: all.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<ResourceList> ListAsync(string kindName, string ns, CancellationToken ct)
+    public async Task<ResourceList<Resource>> ListAsync(ResourceKind kind, string ns, CancellationToken ct)
     {
-        var kind = kinds[kindName];
         var range = await store.ListAsync(ns.Length > 0 && kind.Namespaced ? $"{kind.Prefix}{ns}/" : kind.Prefix, 0, ct);
         var items = kind.Synthetic.ToBuilder();
         var unreadable = ImmutableArray.CreateBuilder<KeyValuePair<string, string>>();
@@ -175,7 +185,7 @@ public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, Ti
     /// <param name="ct">Cancels.</param>
     public async Task<Resource> DeleteAsync(ResourceKey key, string? resourceVersion, bool force, CancellationToken ct)
     {
-        var kind = kinds[key.Kind];
+        var kind = ResourceKinds.All.Of(key);
         RefuseSynthetic("delete", kind, key);
         var old = await GetAsync(key, ct);
         var guard = force ? WriteGuard.None : await kind.ClientRules.GuardDeleteAsync(this, old, ct);
@@ -193,7 +203,7 @@ public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, Ti
     /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>; <see cref="Problem.Conflict"/>: it was written meanwhile.</exception>
     public async Task DeleteUnreadableAsync(ResourceKey key, CancellationToken ct)
     {
-        var path = kinds[key.Kind].Path(key);
+        var path = ResourceKinds.All.Of(key).Path(key);
         var found = await store.GetAsync(path, 0, ct) ?? throw ResourceErrors.NotFound(key);
         var outcome = await store.CommitAsync(new([StoreCompare.At(path, found.ModRevision)], [new StoreOperation.Delete(path)], []), ct);
         if (!outcome.Succeeded)
@@ -205,7 +215,7 @@ public sealed class ResourceClient(IKeyValueStore store, ResourceKinds kinds, Ti
     /// <summary>Writes a resource over a value that cannot be read, as if it were created.</summary>
     private async Task<Resource> MendAsync(Resource resource, CancellationToken ct)
     {
-        var kind = kinds[resource.Kind];
+        var kind = ResourceKinds.All.Named(resource.Kind);
         var key = kind.KeyOf(resource);
         var damaged = await store.GetAsync(kind.Path(key), 0, ct) ?? throw ResourceErrors.NotFound(key);
         return await TryCreateAsync(kind, WithIdentity(resource), damaged.ModRevision, ct) ?? throw ResourceErrors.Conflict(key);

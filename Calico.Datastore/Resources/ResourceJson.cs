@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Calico.Datastore.Resources.Json;
 
 namespace Calico.Datastore.Resources;
 
@@ -39,7 +40,7 @@ public static class ResourceJson
             DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
             TypeInfoResolver = ResourceJsonContext.Default,
-            Converters = { new GoTimeConverter() },
+            Converters = { new GoTimeConverter(), new GoFloatConverter() },
         };
         options.MakeReadOnly();
         return options;

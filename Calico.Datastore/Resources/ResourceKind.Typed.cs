@@ -3,9 +3,12 @@ using System.Text.Json;
 namespace Calico.Datastore.Resources;
 
 /// <summary>A kind whose spec is read into a type.</summary>
-public sealed class ResourceKind<TSpec> : ResourceKind where TSpec : class, new()
+public sealed class ResourceKind<TSpec> : ResourceKind, IKind<TSpec> where TSpec : class, new()
 {
-    public override Resource Create(ObjectMeta metadata) => new Resource<TSpec> { Kind = Name, Metadata = metadata };
+    public override Resource<TSpec> Create(ObjectMeta metadata) => this.New(metadata, new());
+
+    /// <inheritdoc cref="ResourceKind.DecodeStored(ReadOnlyMemory{byte})"/>
+    public new Resource<TSpec> DecodeStored(ReadOnlyMemory<byte> value) => (Resource<TSpec>)base.DecodeStored(value);
 
     private protected override Resource Read(JsonElement json)
     {

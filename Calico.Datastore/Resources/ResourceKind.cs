@@ -9,7 +9,7 @@ using static Calico.Datastore.Resources.Shapes.FieldFactory;
 namespace Calico.Datastore.Resources;
 
 /// <summary>All that is to know about a kind of resource: its names, its key in the store, its JSON, what is valid, how it is listed.</summary>
-/// <remarks>Immutable and shared. To add a kind is to add one file with one of these and its line in <see cref="ResourceKinds"/>.</remarks>
+/// <remarks>Immutable and shared. To add a kind is to add one file with one of these and its line in <see cref="Kinds"/>.</remarks>
 public abstract class ResourceKind
 {
     public const string Root = "/calico/resources/v3/projectcalico.org/";
@@ -88,9 +88,17 @@ public abstract class ResourceKind
         return true;
     }
 
+    /// <summary>Identity of the resource that is called so.</summary>
+    public ResourceKey Key(string name) => new(Name, "", name);
+
+    /// <inheritdoc cref="Key(string)"/>
+    /// <param name="ns">Its namespace; passed over where the kind has none.</param>
+    /// <param name="name">Its name.</param>
+    public ResourceKey Key(string ns, string name) => new(Name, Namespaced ? ns : "", name);
+
     /// <summary>Identity of a resource of this kind.</summary>
     public ResourceKey KeyOf(Resource resource) =>
-        new(Name, Namespaced ? resource.Metadata.Namespace ?? "" : "", resource.Metadata.Name);
+        Key(resource.Metadata.Namespace ?? "", resource.Metadata.Name);
 
     /// <summary>A resource of this kind with nothing but metadata.</summary>
     public abstract Resource Create(ObjectMeta metadata);
@@ -143,6 +151,10 @@ public abstract class ResourceKind
 
     /// <summary>Everything that is wrong with a resource.</summary>
     public ImmutableArray<ValidationError> Validate(Resource resource) => Check(ToJson(resource), new ShapeReport()).Errors;
+
+    /// <summary>Paths of the members of a resource's spec that this version does not know.</summary>
+    public ImmutableArray<string> UnknownFields(Resource resource) =>
+        [.. Check(ToJson(resource), new ShapeReport()).Unknown.Where(path => path.StartsWith("spec.", StringComparison.Ordinal))];
 
     /// <summary>Checks JSON of this kind.</summary>
     public ShapeReport Check(JsonElement json, ShapeReport report)

@@ -1,12 +1,11 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Calico.Datastore.Resources.Kinds;
 using Calico.Datastore.Sync;
 
 namespace Calico.Datastore.Resources;
 
-/// <summary>The table of kinds: found by what users call them, by name, or by key in the store.</summary>
+/// <summary>The kinds, found by what users call them, by name, or by key in the store.</summary>
 /// <remarks>Immutable; one instance (<see cref="All"/>) serves a process.</remarks>
 public sealed class ResourceKinds : IResourceDecoder
 {
@@ -15,40 +14,18 @@ public sealed class ResourceKinds : IResourceDecoder
 
     public ResourceKinds(params ImmutableArray<ResourceKind> kinds)
     {
-        Kinds = kinds;
+        Table = kinds;
         _byAlias = kinds
             .SelectMany(kind => kind.Aliases.Append(kind.Name.ToLowerInvariant()).Append(kind.Plural).Distinct(), (kind, alias) => (kind, alias))
             .ToFrozenDictionary(pair => pair.alias, pair => pair.kind, StringComparer.OrdinalIgnoreCase);
         _byPlural = kinds.ToFrozenDictionary(kind => kind.Plural, StringComparer.Ordinal);
     }
 
-    /// <summary>Every kind that this version knows. A new kind is a line here.</summary>
-    public static ResourceKinds All { get; } = new(
-        BgpConfigurationKind.Create(),
-        BgpFilterKind.Create(),
-        BgpPeerKind.Create(),
-        CalicoNodeStatusKind.Create(),
-        ClusterInformationKind.Create(),
-        FelixConfigurationKind.Create(),
-        GlobalNetworkPolicyKind.Create(),
-        GlobalNetworkSetKind.Create(),
-        HostEndpointKind.Create(),
-        IpamConfigurationKind.Create(),
-        IpPoolKind.Create(),
-        IpReservationKind.Create(),
-        KubeControllersConfigurationKind.Create(),
-        NetworkPolicyKind.Create(),
-        NetworkSetKind.Create(),
-        NodeKind.Create(),
-        ProfileKind.Create(),
-        StagedGlobalNetworkPolicyKind.Create(),
-        StagedKubernetesNetworkPolicyKind.Create(),
-        StagedNetworkPolicyKind.Create(),
-        TierKind.Create(),
-        WorkloadEndpointKind.Create());
+    /// <summary>Every kind that this version knows.</summary>
+    public static ResourceKinds All { get; } = new(Kinds.Table);
 
     /// <summary>The kinds, by name.</summary>
-    public ImmutableArray<ResourceKind> Kinds { get; }
+    public ImmutableArray<ResourceKind> Table { get; }
 
     /// <summary>Everything that a user may call a kind.</summary>
     public IEnumerable<string> Names => _byAlias.Keys;
@@ -56,11 +33,15 @@ public sealed class ResourceKinds : IResourceDecoder
     /// <summary>Finds a kind by name, plural or alias, in any case.</summary>
     public bool TryFind(string nameOrAlias, [NotNullWhen(true)] out ResourceKind? kind) => _byAlias.TryGetValue(nameOrAlias, out kind);
 
-    /// <summary>The kind of that name, plural or alias.</summary>
+    /// <summary>The kind that somebody calls so: by name, plural or alias. Whoever knows which one takes it from <see cref="Kinds"/>.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Unsupported"/>: there is none.</exception>
-    public ResourceKind this[string nameOrAlias] => TryFind(nameOrAlias, out var kind)
+    public ResourceKind Named(string nameOrAlias) => TryFind(nameOrAlias, out var kind)
         ? kind
         : throw new CalicoException(Problem.Unsupported, $"resource type '{nameOrAlias}' is not supported");
+
+    /// <summary>The kind that a key of a resource is of.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Unsupported"/>: it is no resource's but one of IPAM's values'.</exception>
+    public ResourceKind Of(ResourceKey key) => Named(key.Kind);
 
     /// <summary>The kind whose key that is.</summary>
     public bool TryParsePath(string path, [NotNullWhen(true)] out ResourceKind? kind, out ResourceKey key)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
+using Calico.Datastore.Resources.V3;
 
 namespace Calico.Datastore.Resources;
 

@@ -94,7 +94,7 @@ internal sealed class ActiveProfiles(IpSetMembers sets, Delta<string, RuleListUp
     {
         asked = [];
         var id = ListId(name, direction);
-        var whole = new Provenance(stored?.Key ?? new("Profile", "", name), "", -1, stored?.Value?.Metadata.ResourceVersion ?? "");
+        var whole = new Provenance(stored?.Key ?? Kinds.Profile.Key(name), "", -1, stored?.Value?.Metadata.ResourceVersion ?? "");
         if (name == DefaultAllow)
         {
             return new(id, [new(RuleMatch.Any, RuleAction.Allow, whole)]);
@@ -103,16 +103,16 @@ internal sealed class ActiveProfiles(IpSetMembers sets, Delta<string, RuleListUp
         {
             return RuleCompiler.Deny(id, whole with { Note = "no such profile" });
         }
-        if (stored.Value is not Resource<ProfileSpec> { Spec: var spec })
+        if (!Kinds.Profile.TryRead(stored, out var profile))
         {
             return RuleCompiler.Deny(id, whole with { Note = stored.Error ?? "not a profile" });
         }
-        if (spec.Unknown is { Count: > 0 } unknown)
+        if (profile.Spec.Unknown is { Count: > 0 } unknown)
         {
             return RuleCompiler.Deny(id, whole with { Note = $"unknown field {unknown.Keys.Order(StringComparer.Ordinal).First()}" });
         }
         var compiler = new RuleCompiler(policyNamespace: "");
-        var list = compiler.Compile(id, (direction == PolicyDirection.Ingress ? spec.Ingress : spec.Egress) ?? [], whole);
+        var list = compiler.Compile(id, (direction == PolicyDirection.Ingress ? profile.Spec.Ingress : profile.Spec.Egress) ?? [], whole);
         asked = compiler.Sets;
         return list;
     }

@@ -55,8 +55,8 @@ internal sealed class LocalRoutes(string nodeName, Delta<Cidr, RouteUpdate> upda
         {
             Settle(former);
         }
-        if (update.Value is Resource<IpamBlockSpec> { Spec: { Deleted: false } spec } && spec.Affinity == $"host:{nodeName}"
-            && Cidr.TryParse(spec.Cidr, out var block))
+        if (Kinds.IpamBlock.TryRead(update, out var stored) && !stored.Spec.Deleted && stored.Spec.Affinity == $"host:{nodeName}"
+            && Cidr.TryParse(stored.Spec.Cidr, out var block))
         {
             _blocks[update.Key.Name] = block;
             Settle(block);

@@ -1,4 +1,5 @@
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
@@ -19,7 +20,7 @@ internal sealed class NodeConfiguration(string nodeName)
     /// restart, so keeping them would only hide the fault.</summary>
     public void Apply(SyncUpdate update)
     {
-        var spec = (update.Value as Resource<FelixConfigurationSpec>)?.Spec;
+        var spec = Kinds.FelixConfiguration.TryRead(update, out var configuration) ? configuration.Spec : null;
         if (update.Key.Name == ClusterName)
         {
             _cluster = spec;

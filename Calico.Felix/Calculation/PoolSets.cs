@@ -18,9 +18,9 @@ internal sealed class PoolSets
     public void Apply(SyncUpdate update)
     {
         _isTouched = true;
-        if (update.Value is Resource<IpPoolSpec> { Spec: var spec } && Cidr.TryParse(spec.Cidr, out var cidr))
+        if (Kinds.IpPool.TryRead(update, out var pool) && Cidr.TryParse(pool.Spec.Cidr, out var cidr))
         {
-            _pools[update.Key.Name] = (cidr, spec.NatOutgoing ?? false);
+            _pools[update.Key.Name] = (cidr, pool.Spec.NatOutgoing ?? false);
         }
         else
         {

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Felix.Labels;
 
@@ -13,7 +14,7 @@ internal sealed class RemoteEndpoints(string nodeName, EndpointLabels labels)
     public void Apply(SyncUpdate update)
     {
         var key = new ItemKey(false, $"{update.Key.Namespace}/{update.Key.Name}");
-        if (update.Value is not Resource<WorkloadEndpointSpec> { Spec: var spec } resource || spec.Node == nodeName)
+        if (!Kinds.WorkloadEndpoint.TryRead(update, out var resource) || resource.Spec is not { } spec || spec.Node == nodeName)
         {
             labels.Remove(key);
             return;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Felix.Rules;
 
 namespace Calico.Felix.Calculation;
@@ -49,6 +50,9 @@ internal sealed class RuleCompiler(string policyNamespace)
     private IEnumerable<(RuleMatch Match, RuleAction Action)> Compile(Rule rule)
     {
         RefuseUnknown("", rule.Unknown);
+        RefuseUnknown("icmp.", rule.Icmp?.Unknown);
+        RefuseUnknown("notICMP.", rule.NotIcmp?.Unknown);
+        RefuseUnknown("http.", rule.Http?.Unknown);
         var action = rule.Action.ToLowerInvariant() switch
         {
             "allow" => RuleAction.Allow,
@@ -106,6 +110,7 @@ internal sealed class RuleCompiler(string policyNamespace)
             return [SideMatch.Any];
         }
         RefuseUnknown(side + ".", rule.Unknown);
+        RefuseUnknown(side + ".serviceAccounts.", rule.ServiceAccounts?.Unknown);
         if (rule.Services is not null)
         {
             throw new RuleUnusableException($"{side}.services: this version does not follow services");

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 
 namespace Calico.Host.Node;
@@ -9,8 +10,11 @@ namespace Calico.Host.Node;
 public sealed class DatastoreView(string nodeName, TimeProvider time)
 {
     /// <summary>The kinds that the host itself looks at.</summary>
-    public static ImmutableHashSet<string> Kinds { get; } =
-        ["IPPool", "Profile", "ClusterInformation", "FelixConfiguration", "IPReservation", "WorkloadEndpoint", "Node"];
+    public static ImmutableHashSet<string> KeptKinds { get; } =
+    [
+        Kinds.IpPool.Name, Kinds.Profile.Name, Kinds.ClusterInformation.Name, Kinds.FelixConfiguration.Name, Kinds.IpReservation.Name,
+        Kinds.WorkloadEndpoint.Name, Kinds.Node.Name,
+    ];
 
     private readonly Lock _guard = new();
     private readonly Dictionary<ResourceKey, SyncUpdate> _known = [];
@@ -33,8 +37,8 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
 
     /// <summary>False while the cluster is locked (<c>calicoctl datastore migrate lock</c>), while nobody can tell, and where a store that
     /// was read to its end says nothing of it: whoever set up the cluster did not finish, or somebody takes it down.</summary>
-    public bool DatastoreReady => Find(new("ClusterInformation", "", "default")) is { } found
-        ? found.Value is Resource<ClusterInformationSpec> { Spec.DatastoreReady: not false }
+    public bool DatastoreReady => Find(Kinds.ClusterInformation.Key("default")) is { } found
+        ? Kinds.ClusterInformation.TryRead(found, out var information) && information.Spec.DatastoreReady != false
         : Sync.Status != SyncStatus.InSync;
 
     /// <summary>What stands in the store and cannot be used, of whatever kind, with the reason.</summary>
@@ -62,11 +66,11 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
     }
 
     /// <summary>The usable resources of a kind, in name order.</summary>
-    public ImmutableArray<Resource> List(string kind)
+    public ImmutableArray<Resource<TSpec>> List<TSpec>(ResourceKind<TSpec> kind) where TSpec : class, new()
     {
         lock (_guard)
         {
-            return [.. _known.Values.Where(u => u.Key.Kind == kind).OrderBy(u => u.Key.Name, StringComparer.Ordinal).Select(u => u.Value).OfType<Resource>()];
+            return kind.Among(_known.Values.Where(u => kind.Owns(u.Key)).OrderBy(u => u.Key.Name, StringComparer.Ordinal).Select(u => u.Value).OfType<Resource>());
         }
     }
 
@@ -87,10 +91,8 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
         {
             lock (_guard)
             {
-                return [.. from update in _known.Values
-                           let endpoint = update.Value as Resource<WorkloadEndpointSpec>
-                           where endpoint is not null
-                           select KeyValuePair.Create(update.Key, endpoint)];
+                return [.. _known.Values.SelectMany(update => Kinds.WorkloadEndpoint.TryRead(update, out var endpoint)
+                ? [KeyValuePair.Create(update.Key, endpoint)] : Array.Empty<KeyValuePair<ResourceKey, Resource<WorkloadEndpointSpec>>>())];
             }
         }
     }
@@ -113,7 +115,7 @@ public sealed class DatastoreView(string nodeName, TimeProvider time)
         }
     }
 
-    private bool IsKept(SyncUpdate update) => Kinds.Contains(update.Key.Kind)
-        && (update.Key.Kind != "Node" || update.Key.Name == nodeName)
-        && (update.Key.Kind != "WorkloadEndpoint" || update.Value is Resource<WorkloadEndpointSpec> endpoint && endpoint.Spec.Node == nodeName);
+    private bool IsKept(SyncUpdate update) => KeptKinds.Contains(update.Key.Kind)
+        && (!Kinds.Node.Owns(update.Key) || update.Key.Name == nodeName)
+        && (!Kinds.WorkloadEndpoint.Owns(update.Key) || Kinds.WorkloadEndpoint.TryRead(update, out var endpoint) && endpoint.Spec.Node == nodeName);
 }

@@ -21,21 +21,21 @@ public sealed class HostIpamFacts(DatastoreView view, IIpamFacts source, string 
     private long _configAt;
 
     public ValueTask<ImmutableArray<IpamPool>> PoolsAsync(CancellationToken ct) => InSync
-        ? new([.. view.List("IPPool").OfType<Resource<IpPoolSpec>>().Select(IpamPool.From).OfType<IpamPool>()])
+        ? new([.. view.List(Kinds.IpPool).Select(IpamPool.From).OfType<IpamPool>()])
         : source.PoolsAsync(ct);
 
     public ValueTask<AddressSet> ReservationsAsync(CancellationToken ct) => InSync
-        ? new(AddressSet.Read(view.List("IPReservation").OfType<Resource<IpReservationSpec>>()
+        ? new(AddressSet.Read(view.List(Kinds.IpReservation)
             .SelectMany(r => r.Spec.ReservedCidrs ?? [])))
         : source.ReservationsAsync(ct);
 
     public ValueTask<IReadOnlyDictionary<string, string>?> NodeLabelsAsync(string node, CancellationToken ct) =>
-        InSync && node == nodeName && view.Find(new("Node", "", node)) is { Value: { } found }
+        InSync && node == nodeName && view.Find(Kinds.Node.Key(node)) is { Value: { } found }
             ? new(found.Metadata.Labels ?? ImmutableSortedDictionary<string, string>.Empty)
             : source.NodeLabelsAsync(node, ct);
 
     public ValueTask<IReadOnlyDictionary<string, string>?> NamespaceLabelsAsync(string name, CancellationToken ct) => InSync
-        ? new((view.Find(new("Profile", "", $"kns.{name}"))?.Value as Resource<ProfileSpec>)?.Spec.LabelsToApply?
+        ? new((Kinds.Profile.TryRead(view.Find(Kinds.Profile.Key($"kns.{name}")), out var profile) ? profile.Spec.LabelsToApply : null)?
             .Where(l => l.Key.StartsWith("pcns.", StringComparison.Ordinal))
             .ToDictionary(l => l.Key["pcns.".Length..], l => l.Value))
         : source.NamespaceLabelsAsync(name, ct);

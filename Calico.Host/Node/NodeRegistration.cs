@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.Host.Settings;
@@ -33,39 +34,33 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
     /// <returns>Whether the store knew nothing of a cluster.</returns>
     private async Task<bool> EnsureClusterAsync(CancellationToken ct)
     {
-        var kind = ResourceKinds.All["ClusterInformation"];
-        var key = kind.Path(new("ClusterInformation", "", "default"));
+        var kind = Kinds.ClusterInformation;
+        var key = kind.Path(kind.Key("default"));
         if (await store.GetAsync(key, 0, ct) is not null)
         {
             return false;
         }
 
-        var cluster = new Resource<ClusterInformationSpec>
+        var cluster = kind.New(NewMetadata("default"), new ClusterInformationSpec
         {
-            Kind = kind.Name,
-            Metadata = NewMetadata("default"),
-            Spec = new()
-            {
-                ClusterGuid = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)),
-                ClusterType = "calico-net",
-                CalicoVersion = "v" + ThisVersion.Text,
-                DatastoreReady = true,
-            },
-        };
+            ClusterGuid = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)),
+            ClusterType = "calico-net",
+            CalicoVersion = "v" + ThisVersion.Text,
+            DatastoreReady = true,
+        });
         return await CreateAsync(kind, cluster, ct);
     }
 
     private async Task EnsurePoolsAsync(CancellationToken ct)
     {
-        var kind = ResourceKinds.All["IPPool"];
-        if (settings.NoDefaultPools || !(await store.ListAsync(kind.Prefix, 0, ct)).Items.IsEmpty)
+        if (settings.NoDefaultPools || !(await store.ListAsync(Kinds.IpPool.Prefix, 0, ct)).Items.IsEmpty)
         {
             return;
         }
 
         if (settings.Ipv4PoolCidr is not ("" or "none"))
         {
-            await CreatePoolAsync(kind, "default-ipv4-ippool", "CALICO_IPV4POOL_CIDR", new()
+            await CreatePoolAsync("default-ipv4-ippool", "CALICO_IPV4POOL_CIDR", new()
             {
                 Cidr = settings.Ipv4PoolCidr,
                 BlockSize = settings.Ipv4PoolBlockSize,
@@ -80,7 +75,7 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
 
         if (settings.Ipv6PoolCidr is not ("" or "none"))
         {
-            await CreatePoolAsync(kind, "default-ipv6-ippool", "CALICO_IPV6POOL_CIDR", new()
+            await CreatePoolAsync("default-ipv6-ippool", "CALICO_IPV6POOL_CIDR", new()
             {
                 Cidr = settings.Ipv6PoolCidr,
                 BlockSize = HostSettings.Ipv6PoolBlockSize,
@@ -93,10 +88,10 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
         }
     }
 
-    private async Task CreatePoolAsync(ResourceKind kind, string name, string setting, IpPoolSpec spec, CancellationToken ct)
+    private async Task CreatePoolAsync(string name, string setting, IpPoolSpec spec, CancellationToken ct)
     {
-        var pool = new Resource<IpPoolSpec> { Kind = kind.Name, Metadata = NewMetadata(name), Spec = spec };
-        var errors = kind.Validate(pool);
+        var pool = Kinds.IpPool.New(NewMetadata(name), spec);
+        var errors = Kinds.IpPool.Validate(pool);
         if (!errors.IsEmpty)
         {
             throw new CalicoException(Problem.Invalid, $"{setting}: {string.Join("; ", errors.Select(e => e.ToString()))}", setting);
@@ -104,7 +99,7 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
 
         try
         {
-            await new ResourceClient(store, ResourceKinds.All, time).CreateAsync(pool, ct);
+            await new ResourceClient(store, time).CreateAsync(pool, ct);
             Log.PoolMade(logger, name, spec.Cidr);
         }
         catch (CalicoException e) when (e.Problem == Problem.AlreadyExists)
@@ -120,16 +115,16 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
 
     private async Task EnsureNodeAsync(CancellationToken ct)
     {
-        var kind = ResourceKinds.All["Node"];
-        var key = kind.Path(new("Node", "", nodeName));
+        var kind = Kinds.Node;
+        var key = kind.Path(kind.Key(nodeName));
         var ipv4 = AddressDetection.Find(settings.Ipv4, AddressFamily.InterNetwork, "IP");
         var ipv6 = AddressDetection.Find(settings.Ipv6, AddressFamily.InterNetworkV6, "IP6");
         for (var attempt = 0; attempt < 10; attempt++)
         {
             var stored = await store.GetAsync(key, 0, ct);
             var node = stored is null
-                ? new Resource<NodeSpec> { Kind = kind.Name, Metadata = NewMetadata(nodeName) }
-                : Decode(kind, stored);
+                ? kind.Create(NewMetadata(nodeName))
+                : Decode(stored);
             var annotations = node.Metadata.Annotations ?? ImmutableSortedDictionary<string, string>.Empty;
             if (annotations.TryGetValue(MachineAnnotation, out var owner) && owner != machineId)
             {
@@ -157,7 +152,7 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
             if (stored is null || spec.Bgp?.Ipv4Address != node.Spec.Bgp?.Ipv4Address || spec.Bgp?.Ipv6Address != node.Spec.Bgp?.Ipv6Address)
             {
                 guard = await WriteGuard.TakeAsync(store, OwnKeys.NodeGeneration, ct);
-                await RefuseSharedAsync(kind, spec.Bgp, ct);
+                await RefuseSharedAsync(spec.Bgp, ct);
             }
 
             var outcome = await store.CommitAsync(new([StoreCompare.At(key, stored?.ModRevision ?? 0), .. guard.Compares],
@@ -173,12 +168,12 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
     }
 
     /// <summary>Two nodes with one address cannot be told apart: traffic for the workloads of one would go to the other.</summary>
-    private async Task RefuseSharedAsync(ResourceKind kind, NodeBgp? wanted, CancellationToken ct)
+    private async Task RefuseSharedAsync(NodeBgp? wanted, CancellationToken ct)
     {
         string?[] addresses = [Plain(wanted?.Ipv4Address), Plain(wanted?.Ipv6Address)];
-        foreach (var item in (await store.ListAsync(kind.Prefix, 0, ct)).Items)
+        foreach (var item in (await store.ListAsync(Kinds.Node.Prefix, 0, ct)).Items)
         {
-            if (Read(kind, item) is not { } other || other.Metadata.Name == nodeName)
+            if (Read(item) is not { } other || other.Metadata.Name == nodeName)
             {
                 continue;
             }
@@ -195,14 +190,14 @@ public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings 
     private static string? Plain(string? network) =>
         network?.Split('/')[0] is { Length: > 0 } text && System.Net.IPAddress.TryParse(text, out var address) ? address.ToString() : null;
 
-    private static Resource<NodeSpec> Decode(ResourceKind kind, KeyValue stored) => Read(kind, stored)
+    private static Resource<NodeSpec> Decode(KeyValue stored) => Read(stored)
         ?? throw new CalicoException(Problem.Damaged, $"{stored.Key} cannot be read, and a person's text is not written over: mend it, or delete the key");
 
-    private static Resource<NodeSpec>? Read(ResourceKind kind, KeyValue stored)
+    private static Resource<NodeSpec>? Read(KeyValue stored)
     {
         try
         {
-            return (Resource<NodeSpec>)kind.DecodeStored(stored.Value);
+            return Kinds.Node.DecodeStored(stored.Value);
         }
         catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {

@@ -20,7 +20,7 @@ public sealed class StoreCensus
             foreach (var update in batch.Updates)
             {
                 var isThere = update.Value is not null || update.Error is not null;
-                if (update.Key.Kind == "Profile")
+                if (Kinds.Profile.Owns(update.Key))
                 {
                     _profiles.Remove(update.Key.Name);
                     if (isThere)

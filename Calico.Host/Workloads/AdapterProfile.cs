@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 
 namespace Calico.Host.Workloads;
@@ -21,9 +22,9 @@ public static class AdapterProfile
     private const string Adapter = "adapter";
     private const int FingerprintBytes = 8;
 
-    public static ResourceKind Kind { get; } = ResourceKinds.All["Profile"];
+    public static ResourceKind<ProfileSpec> Kind => Kinds.Profile;
 
-    public static ResourceKey KeyOf(string name) => new("Profile", "", name);
+    public static ResourceKey KeyOf(string name) => Kind.Key(name);
 
     /// <summary>What stands in a store or a log under a profile's name; without a value when this version cannot use it.</summary>
     public static SyncUpdate Read(string name, ReadOnlyMemory<byte> value) =>
@@ -32,18 +33,15 @@ public static class AdapterProfile
     public static Resource<ProfileSpec> Make(string name, ProfileDefaults defaults, DateTimeOffset now)
     {
         var spec = defaults.OpenPorts.IsEmpty ? NetworkOf(name, defaults) : PortsOf(defaults.OpenPorts);
-        return new()
-        {
-            Kind = "Profile",
-            Metadata = new()
+        return Kind.New(
+            new ObjectMeta
             {
                 Name = name,
                 Uid = Guid.NewGuid().ToString(),
                 CreationTimestamp = now,
                 Annotations = ImmutableSortedDictionary<string, string>.Empty.Add(MadeBy, Mark(name, spec)),
             },
-            Spec = spec,
-        };
+            spec);
     }
 
     private static ProfileSpec NetworkOf(string name, ProfileDefaults defaults)
@@ -71,7 +69,7 @@ public static class AdapterProfile
     };
 
     /// <summary>Whether an adapter made it and nobody has edited it since. Without a fingerprint it is of a version that wrote none.</summary>
-    public static bool IsMade(SyncUpdate? stored) => stored?.Value is Resource<ProfileSpec> profile
+    public static bool IsMade(SyncUpdate? stored) => Kind.TryRead(stored, out var profile)
         && MarkOf(profile) is { } mark && (mark == Adapter || mark == Mark(profile.Metadata.Name, profile.Spec));
 
     /// <summary>Whether an adapter made it, and made the same.</summary>
@@ -95,7 +93,7 @@ public static class AdapterProfile
 
     private static string Mark(string name, ProfileSpec spec)
     {
-        var bare = Kind.Encode(new Resource<ProfileSpec> { Kind = "Profile", Metadata = new() { Name = name }, Spec = spec });
+        var bare = Kind.Encode(Kind.New(name, spec));
         return $"{Adapter}/{Convert.ToHexStringLower(SHA256.HashData(bare).AsSpan(0, FingerprintBytes))}";
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.Host.Node;
@@ -16,8 +17,6 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
 {
     /// <summary>Records that others are to see: not those whose address is another's.</summary>
     private IEnumerable<EndpointRecord> Published => book.All.Select(l => l.Record).Where(r => r.Conflict is null);
-
-    private static readonly ResourceKind Kind = ResourceKinds.All["WorkloadEndpoint"];
 
     private readonly Dictionary<WorkloadEndpointId, string> _refused = [];
 
@@ -119,18 +118,14 @@ public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore 
         there is not null && Substance(there).Span.SequenceEqual(Substance(WorkloadEndpointResource.From(record, node.NodeName, default)).Span);
 
     /// <summary>What follows from a record: uid, times and what others have noted on it does not.</summary>
-    private static ReadOnlyMemory<byte> Substance(Resource<WorkloadEndpointSpec> resource) => Kind.Encode(new Resource<WorkloadEndpointSpec>
-    {
-        Kind = resource.Kind,
-        Metadata = new() { Name = resource.Metadata.Name, Namespace = resource.Metadata.Namespace, Labels = resource.Metadata.Labels },
-        Spec = resource.Spec,
-    });
+    private static ReadOnlyMemory<byte> Substance(Resource<WorkloadEndpointSpec> resource) => Kinds.WorkloadEndpoint.Encode(Kinds.WorkloadEndpoint.New(
+        new ObjectMeta { Name = resource.Metadata.Name, Namespace = resource.Metadata.Namespace, Labels = resource.Metadata.Labels }, resource.Spec));
 
     private static Resource<WorkloadEndpointSpec>? Decode(KeyValue? stored)
     {
         try
         {
-            return stored is null ? null : Kind.DecodeStored(stored.Value) as Resource<WorkloadEndpointSpec>;
+            return stored is null ? null : Kinds.WorkloadEndpoint.DecodeStored(stored.Value);
         }
         catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {

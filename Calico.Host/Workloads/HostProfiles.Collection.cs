@@ -24,7 +24,7 @@ public sealed partial class HostProfiles
     // One node at a time looks: the look lists every endpoint of the cluster.
     private const string TurnKey = "/calico/net/v1/profiles-looked-at";
 
-    private static readonly ImmutableArray<string> UserKinds = ["WorkloadEndpoint", "HostEndpoint"];
+    private static readonly ImmutableArray<ResourceKind> UserKinds = [Kinds.WorkloadEndpoint, Kinds.HostEndpoint];
 
     /// <summary>One round, if it is this node's turn; cheap otherwise.</summary>
     /// <returns>How many were deleted.</returns>
@@ -111,7 +111,7 @@ public sealed partial class HostProfiles
     private async Task<HashSet<string>> UsedAsync(ImmutableArray<string> names, CancellationToken ct)
     {
         var used = new HashSet<string>(names.Where(IsUsedHere));
-        foreach (var kind in UserKinds.Select(k => ResourceKinds.All[k]))
+        foreach (var kind in UserKinds)
         {
             foreach (var item in (await store.ListAsync(kind.Prefix, 0, ct)).Items)
             {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 
@@ -67,7 +68,7 @@ public sealed partial class HostProfiles
                 feed.Ahead(stays, stays, 0);
             }
         }
-        else if (AdapterProfile.Read(name, value) is { Value: Resource<ProfileSpec> profile })
+        else if (Kinds.Profile.TryRead(AdapterProfile.Read(name, value), out var profile))
         {
             await WriteAsync(name, profile, ct);
         }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 
 namespace Calico.Host.Workloads;
 
@@ -11,10 +12,8 @@ public static class WorkloadEndpointResource
     public static Resource<WorkloadEndpointSpec> From(EndpointRecord record, string nodeName, DateTimeOffset created)
     {
         var (name, stored) = Parts(record, nodeName);
-        var resource = new Resource<WorkloadEndpointSpec>
-        {
-            Kind = "WorkloadEndpoint",
-            Metadata = new()
+        var resource = Kinds.WorkloadEndpoint.New(
+            new ObjectMeta
             {
                 Name = stored,
                 Namespace = record.Namespace,
@@ -26,7 +25,7 @@ public static class WorkloadEndpointResource
                 Annotations = record.Facts.GetValueOrDefault("name") is { Length: > 0 } told
                     ? ImmutableSortedDictionary<string, string>.Empty.Add(WorkloadEndpointSpec.NameAnnotation, told) : null,
             },
-            Spec = new()
+            new WorkloadEndpointSpec
             {
                 Orchestrator = record.Orchestrator,
                 Workload = Workload(record, name),
@@ -46,8 +45,7 @@ public static class WorkloadEndpointResource
                     Port = p.Port,
                 })],
                 AllowSpoofedSourcePrefixes = record.AllowedSources.Length == 0 ? null : record.AllowedSources,
-            },
-        };
+            });
         if (EndpointIdentity.Of(resource) == record.Id)
         {
             return resource;
@@ -108,12 +106,11 @@ public static class WorkloadEndpointResource
         _ => name.Workload,
     };
 
-    public static string KeyOf(string @namespace, string name) =>
-        $"/calico/resources/v3/projectcalico.org/workloadendpoints/{@namespace}/{name}";
+    public static string KeyOf(string @namespace, string name) => Kinds.WorkloadEndpoint.Path(Kinds.WorkloadEndpoint.Key(@namespace, name));
 
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: other nodes would not take it.</exception>
     public static ReadOnlyMemory<byte> Encode(Resource<WorkloadEndpointSpec> resource) =>
-        ResourceKinds.All["WorkloadEndpoint"].EncodeValid(resource);
+        Kinds.WorkloadEndpoint.EncodeValid(resource);
 
     // Version 8 (RFC 9562 5.8): the layout is ours; it only has to be the same for the same life.
     private static string Uid(EndpointRecord record)

@@ -12,7 +12,7 @@ public static class AddressUse
     /// <exception cref="CalicoException"><see cref="Problem.Conflict"/>: who uses it, and what to do.</exception>
     public static async Task RefuseUsedAsync(IKeyValueStore store, IPAddress address, TimeProvider time, CancellationToken ct)
     {
-        var client = new ResourceClient(store, ResourceKinds.All, time);
+        var client = new ResourceClient(store, time);
         var users = (await AuditedEndpoints.OfWorkloadsAsync(client, ct)).AddRange(await AuditedEndpoints.OfTunnelsAsync(client, ct))
             .Where(u => u.Addresses.Contains(address)).Select(u => u.Name).ToImmutableArray();
         if (users.IsEmpty && await HolderAsync(store, address, ct) is { } holder)

@@ -10,7 +10,7 @@ public static class AuditedEndpoints
 {
     /// <summary>Workload endpoints.</summary>
     public static async Task<ImmutableArray<AuditedEndpoint>> OfWorkloadsAsync(ResourceClient client, CancellationToken ct) =>
-        [.. (await client.ListAsync("WorkloadEndpoint", "", ct)).Items.OfType<Resource<WorkloadEndpointSpec>>().Select(endpoint => new AuditedEndpoint(
+        [.. (await client.ListAsync(Kinds.WorkloadEndpoint, "", ct)).Items.Select(endpoint => new AuditedEndpoint(
             $"WorkloadEndpoint {endpoint.Metadata.Namespace}/{endpoint.Metadata.Name} on node {endpoint.Spec.Node}",
             endpoint.Spec.Node ?? "",
             Parse(endpoint.Spec.IpNetworks ?? []),
@@ -18,7 +18,7 @@ public static class AuditedEndpoints
 
     /// <summary>The nodes' own tunnels.</summary>
     public static async Task<ImmutableArray<AuditedEndpoint>> OfTunnelsAsync(ResourceClient client, CancellationToken ct) =>
-        [.. (await client.ListAsync("Node", "", ct)).Items.OfType<Resource<NodeSpec>>().Select(node => new AuditedEndpoint(
+        [.. (await client.ListAsync(Kinds.Node, "", ct)).Items.Select(node => new AuditedEndpoint(
             $"tunnel of node {node.Metadata.Name}",
             node.Metadata.Name,
             Parse(

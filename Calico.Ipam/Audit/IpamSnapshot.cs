@@ -56,7 +56,7 @@ public sealed record IpamSnapshot(ImmutableArray<AllocationBlock> Blocks, Immuta
 
     private static async Task<ImmutableHashSet<string>> NodesAsync(IKeyValueStore store, CancellationToken ct)
     {
-        var prefix = ResourceKinds.All["Node"].Prefix;
+        var prefix = Kinds.Node.Prefix;
         return [.. (await store.ListAsync(prefix, 0, ct)).Items.Select(i => i.Key[prefix.Length..])];
     }
 }

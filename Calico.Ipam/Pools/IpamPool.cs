@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Selectors;
 
 namespace Calico.Ipam;

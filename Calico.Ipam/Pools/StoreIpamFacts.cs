@@ -8,18 +8,15 @@ namespace Calico.Ipam;
 /// <summary>The facts as the store has them at the time of each question. A value that cannot be read counts as absent.</summary>
 public sealed class StoreIpamFacts(IKeyValueStore store) : IIpamFacts
 {
-    private const string Resources = ResourceKind.Root;
-
     public async ValueTask<ImmutableArray<IpamPool>> PoolsAsync(CancellationToken ct)
     {
-        var range = await store.ListAsync(Resources + "ippools/", 0, ct);
-        return [.. range.Items.Select(i => Read<Resource<IpPoolSpec>>(i)).OfType<Resource<IpPoolSpec>>()
-            .Select(IpamPool.From).OfType<IpamPool>().OrderBy(p => p.Name, StringComparer.Ordinal)];
+        var range = await store.ListAsync(Kinds.IpPool.Prefix, 0, ct);
+        return [.. range.Items.Select(PoolOf).OfType<IpamPool>().OrderBy(p => p.Name, StringComparer.Ordinal)];
     }
 
     public async ValueTask<AddressSet> ReservationsAsync(CancellationToken ct)
     {
-        var range = await store.ListAsync(Resources + "ipreservations/", 0, ct);
+        var range = await store.ListAsync(Kinds.IpReservation.Prefix, 0, ct);
         var texts = new List<string?>();
         foreach (var item in range.Items)
         {
@@ -34,22 +31,24 @@ public sealed class StoreIpamFacts(IKeyValueStore store) : IIpamFacts
     }
 
     public async ValueTask<IReadOnlyDictionary<string, string>?> NodeLabelsAsync(string node, CancellationToken ct) =>
-        await LabelsAsync($"{Resources}nodes/{node}", "metadata", "labels", "", ct);
+        await LabelsAsync(Kinds.Node.Path(Kinds.Node.Key(node)), "metadata", "labels", "", ct);
 
     /// <remarks>Without Kubernetes a namespace's labels are what its profile <c>kns.&lt;name&gt;</c> gives, under <c>pcns.</c></remarks>
     public async ValueTask<IReadOnlyDictionary<string, string>?> NamespaceLabelsAsync(string name, CancellationToken ct) =>
-        await LabelsAsync($"{Resources}profiles/kns.{name}", "spec", "labelsToApply", "pcns.", ct);
+        await LabelsAsync(Kinds.Profile.Path(Kinds.Profile.Key($"kns.{name}")), "spec", "labelsToApply", "pcns.", ct);
 
     public async ValueTask<IpamConfigValue> ConfigAsync(CancellationToken ct) =>
-        await store.GetAsync(IpamKeys.Config, 0, ct) is { } stored && Read<IpamConfigValue>(stored) is { } config
+        await store.GetAsync(IpamKeys.Config, 0, ct) is { } stored && Read(stored, value => ResourceJson.Read<IpamConfigValue>(value.Span)) is { } config
             ? config
             : IpamConfigValue.Default;
 
-    private static T? Read<T>(KeyValue item) where T : class
+    private static IpamPool? PoolOf(KeyValue item) => Read(item, value => IpamPool.From(Kinds.IpPool.DecodeStored(value)));
+
+    private static T? Read<T>(KeyValue item, Func<ReadOnlyMemory<byte>, T?> read) where T : class
     {
         try
         {
-            return ResourceJson.Read<T>(item.Value.Span);
+            return read(item.Value);
         }
         catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {

@@ -39,7 +39,7 @@ internal static class CompletionCommand
             try
             {
                 await using var session = CliSession.Open(environment, result);
-                foreach (var resource in (await session.Client.ListAsync(target.Name, "", limit.Token)).Items)
+                foreach (var resource in (await session.Client.ListAsync(target, "", limit.Token)).Items)
                 {
                     await environment.Output.WriteLineAsync(resource.Metadata.Name);
                 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Calico.Cli.Connection;
 using Calico.Cli.Endpoints;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 
 namespace Calico.Cli.Commands;
@@ -56,7 +57,7 @@ internal sealed class Deletion(CliEnvironment environment, CliSession session, I
 
     private async Task DeleteAsync(ResourceKey key, CancellationToken ct)
     {
-        WriteRules.Check("delete", session.Client.Kinds[key.Kind], key.Name);
+        WriteRules.Check("delete", ResourceKinds.All.Of(key), key.Name);
         try
         {
             // What is not there is said to be missing, not to be in use.

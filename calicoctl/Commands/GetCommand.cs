@@ -53,7 +53,7 @@ internal static class GetCommand
                 await reading.GetAsync(key, ct);
             }
 
-            if (form == "wide" && reading.Found is [{ Kind.Name: "WorkloadEndpoint" }, ..] && !OutputForm.IsCompat(result, compat, environment))
+            if (form == "wide" && reading.Found is [var first, ..] && first.Kind == Kinds.WorkloadEndpoint && !OutputForm.IsCompat(result, compat, environment))
             {
                 await new EndpointTable(environment, session.Client).WriteAsync([.. reading.Found.SelectMany(group => group.Items)], ns.IsShown, ct);
             }
@@ -104,7 +104,7 @@ internal static class GetCommand
             try
             {
                 var resource = await client.GetAsync(key, ct);
-                Found = Found.Add(new(client.Kinds[key.Kind], [export ? Export(resource) : resource], null));
+                Found = Found.Add(new(ResourceKinds.All.Of(key), [export ? Export(resource) : resource], null));
             }
             catch (CalicoException e) when (e.Problem is Problem.NotFound or Problem.Damaged)
             {
@@ -114,7 +114,7 @@ internal static class GetCommand
 
         internal async Task ListAsync(ResourceKind kind, string ns, CancellationToken ct)
         {
-            var list = await client.ListAsync(kind.Name, ns, ct);
+            var list = await client.ListAsync(kind, ns, ct);
             Found = Found.Add(new(kind, list.Items, list.Revision));
             Errors.AddRange(list.Unreadable.Select(pair => pair.Value));
         }

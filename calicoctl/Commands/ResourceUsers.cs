@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using Calico.Cli.Connection;
 using Calico.Cli.Endpoints;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Ipam;
 
@@ -17,23 +17,21 @@ namespace Calico.Cli.Commands;
 /// choose by selectors (network sets, labels) have no users here: that a selector matches one less is what selectors are for.</remarks>
 internal sealed class ResourceUsers(CliEnvironment environment, CliSession session, ImmutableArray<ResourceKey> targets)
 {
-    private static readonly string[] PolicyKinds = ["NetworkPolicy", "GlobalNetworkPolicy", "StagedNetworkPolicy", "StagedGlobalNetworkPolicy"];
-
     private readonly ImmutableHashSet<ResourceKey> _going = [.. targets];
 
     /// <summary>Who uses it; null: nobody.</summary>
     internal async Task<ResourceUse?> FindAsync(ResourceKey key, CancellationToken ct)
     {
-        var use = key.Kind switch
+        var use = key switch
         {
-            "Profile" => await OfProfileAsync(key.Name, ct),
-            "IPPool" => await OfPoolAsync(key, ct),
-            "Node" => await OfNodeAsync(key.Name, ct),
-            "Tier" => new(await NamingAsync(PolicyKinds, spec => Text(spec, "tier") == key.Name, ct), "policy|policies", "is refused while they are in it",
+            _ when Kinds.Profile.Owns(key) => await OfProfileAsync(key.Name, ct),
+            _ when Kinds.IpPool.Owns(key) => await OfPoolAsync(key, ct),
+            _ when Kinds.Node.Owns(key) => await OfNodeAsync(key.Name, ct),
+            _ when Kinds.Tier.Owns(key) => new(await InTierAsync(key.Name, ct), "policy|policies", "is refused while they are in it",
                 "calicoctl get globalnetworkpolicies -o wide, and get networkpolicies -A -o wide", CanForce: false),
-            "BGPFilter" => new(await NamingAsync(["BGPPeer"], spec => Texts(spec, "filters").Contains(key.Name), ct), "BGP peer|BGP peers",
+            _ when Kinds.BgpFilter.Owns(key) => new(await NamingAsync(Kinds.BgpPeer, peer => peer.Filters?.Contains(key.Name) == true, ct), "BGP peer|BGP peers",
                 "leaves them without it", "calicoctl get bgppeers -o yaml"),
-            "WorkloadEndpoint" => await OfEndpointAsync(key, ct),
+            _ when Kinds.WorkloadEndpoint.Owns(key) => await OfEndpointAsync(key, ct),
             _ => null,
         };
         return use is { Users.IsEmpty: false } ? use : null;
@@ -42,13 +40,13 @@ internal sealed class ResourceUsers(CliEnvironment environment, CliSession sessi
     private async Task<ResourceUse> OfProfileAsync(string name, CancellationToken ct)
     {
         var endpoints = (await EndpointsAsync(ct)).Where(endpoint => endpoint.Spec.Profiles?.Contains(name) == true).Select(EndpointName.Of);
-        var hosts = await NamingAsync(["HostEndpoint"], spec => Texts(spec, "profiles").Contains(name), ct);
+        var hosts = await NamingAsync(Kinds.HostEndpoint, host => host.Profiles?.Contains(name) == true, ct);
         return new([.. endpoints, .. hosts], "endpoint|endpoints", "drops all their traffic", "calicoctl get wep -A -o wide");
     }
 
     private async Task<ResourceUse?> OfPoolAsync(ResourceKey key, CancellationToken ct)
     {
-        if (await session.Client.FindAsync(key, ct) is not Resource<IpPoolSpec> pool || !Cidr.TryParse(pool.Spec.Cidr, out var range))
+        if (!Kinds.IpPool.TryRead(await session.Client.FindAsync(key, ct), out var pool) || !Cidr.TryParse(pool.Spec.Cidr, out var range))
         {
             return null;
         }
@@ -69,14 +67,15 @@ internal sealed class ResourceUsers(CliEnvironment environment, CliSession sessi
     private async Task<ResourceUse> OfNodeAsync(string name, CancellationToken ct)
     {
         var endpoints = (await EndpointsAsync(ct)).Where(endpoint => endpoint.Spec.Node == name).Select(EndpointName.Of);
-        var peers = await NamingAsync(["BGPPeer", "HostEndpoint"], spec => Text(spec, "node") == name, ct);
-        return new([.. endpoints, .. peers, .. await LivesHereAsync(name, ct)], "thing|things",
+        var peers = await NamingAsync(Kinds.BgpPeer, peer => peer.Node == name, ct);
+        var hosts = await NamingAsync(Kinds.HostEndpoint, host => host.Node == name, ct);
+        return new([.. endpoints, .. peers, .. hosts, .. await LivesHereAsync(name, ct)], "thing|things",
             "frees the addresses of its containers while they run", $"calicoctl get wep -A -o wide; stop calico-host on {name} first");
     }
 
     private async Task<ResourceUse?> OfEndpointAsync(ResourceKey key, CancellationToken ct)
     {
-        if (await session.Client.FindAsync(key, ct) is not Resource<WorkloadEndpointSpec> endpoint
+        if (!Kinds.WorkloadEndpoint.TryRead(await session.Client.FindAsync(key, ct), out var endpoint)
             || (await HostView.ReadAsync(environment, ct)).StateOf(endpoint) is not { } state)
         {
             return null;
@@ -90,33 +89,21 @@ internal sealed class ResourceUsers(CliEnvironment environment, CliSession sessi
     private async Task<ImmutableArray<string>> LivesHereAsync(string node, CancellationToken ct) =>
         (await HostView.ReadAsync(environment, ct)).Node == node ? [$"the calico-host that runs on this machine as {node}"] : [];
 
-    private async Task<IEnumerable<Resource<WorkloadEndpointSpec>>> EndpointsAsync(CancellationToken ct)
-    {
-        var kind = session.Client.Kinds["WorkloadEndpoint"];
-        return (await session.Client.ListAsync(kind.Name, "", ct)).Items.OfType<Resource<WorkloadEndpointSpec>>().Where(item => !_going.Contains(kind.KeyOf(item)));
-    }
+    private async Task<IEnumerable<Resource<WorkloadEndpointSpec>>> EndpointsAsync(CancellationToken ct) =>
+        (await session.Client.ListAsync(Kinds.WorkloadEndpoint, "", ct)).Items.Where(item => !_going.Contains(Kinds.WorkloadEndpoint.KeyOf(item)));
 
-    private async Task<ImmutableArray<string>> NamingAsync(string[] kinds, Func<JsonElement, bool> names, CancellationToken ct)
+    private async Task<ImmutableArray<string>> NamingAsync<TSpec>(ResourceKind<TSpec> kind, Func<TSpec, bool> names, CancellationToken ct) where TSpec : class, new() =>
+        [.. (await session.Client.ListAsync(kind, "", ct)).Items.Where(item => names(item.Spec)).Select(kind.KeyOf).Where(key => !_going.Contains(key)).Select(key => key.ToString())];
+
+    private async Task<ImmutableArray<string>> InTierAsync(string tier, CancellationToken ct)
     {
         var found = ImmutableArray.CreateBuilder<string>();
-        foreach (var kind in kinds.Select(name => session.Client.Kinds[name]))
+        foreach (var kind in Kinds.InTiers)
         {
-            foreach (var item in (await session.Client.ListAsync(kind.Name, "", ct)).Items.Where(item => !_going.Contains(kind.KeyOf(item))))
-            {
-                if (kind.ToJson(item).TryGetProperty("spec", out var spec) && spec.ValueKind == JsonValueKind.Object && names(spec))
-                {
-                    found.Add(kind.KeyOf(item).ToString());
-                }
-            }
+            found.AddRange((await session.Client.ListAsync(kind, "", ct)).Items.Where(item => item.As<IPolicySpec>()?.Tier == tier)
+                .Select(kind.KeyOf).Where(key => !_going.Contains(key)).Select(key => key.ToString()));
         }
 
         return found.ToImmutable();
     }
-
-    private static string? Text(JsonElement spec, string name) =>
-        spec.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-
-    private static IEnumerable<string?> Texts(JsonElement spec, string name) =>
-        spec.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Array
-            ? value.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.String).Select(item => item.GetString()) : [];
 }

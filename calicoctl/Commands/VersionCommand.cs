@@ -43,7 +43,7 @@ internal static class VersionCommand
             try
             {
                 var information = await session.FindInformationAsync(ct)
-                    ?? throw ResourceErrors.NotFound(new("ClusterInformation", "", "default"));
+                    ?? throw ResourceErrors.NotFound(Kinds.ClusterInformation.Key("default"));
                 await environment.Output.WriteLineAsync($"Cluster Version:   {OrUnknown(information.Spec.CalicoVersion)}");
                 await environment.Output.WriteLineAsync($"Cluster Type:      {OrUnknown(information.Spec.ClusterType)}");
                 return 0;

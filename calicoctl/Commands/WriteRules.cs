@@ -9,12 +9,12 @@ internal static class WriteRules
 
     internal static void Check(string operation, ResourceKind kind, string name)
     {
-        if (kind.Name == "ClusterInformation")
+        if (kind == Kinds.ClusterInformation)
         {
             throw ResourceErrors.NotSupported(operation is "create" or "apply" ? "create or apply" : operation, kind.Name, "resource is readonly");
         }
 
-        if (kind.Name == "NetworkPolicy" && name.StartsWith(KubernetesPolicyPrefix, StringComparison.Ordinal))
+        if (kind == Kinds.NetworkPolicy && name.StartsWith(KubernetesPolicyPrefix, StringComparison.Ordinal))
         {
             throw ResourceErrors.NotSupported(operation, name, "kubernetes network policies must be managed through the kubernetes API");
         }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Calico.Cli.Commands;
 using Calico.Cli.Output;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 
@@ -21,7 +22,7 @@ internal sealed class CliSession : IAsyncDisposable
         (_environment, _asJson) = (environment, asJson);
         _dryRun = dryRun ? new(store) : null;
         Store = _dryRun ?? store;
-        Client = new(Store, ResourceKinds.All, environment.Time, new IpamCleanup(Store, environment.Time));
+        Client = new(Store, environment.Time, new IpamCleanup(Store, environment.Time));
     }
 
     internal IKeyValueStore Store { get; }
@@ -77,7 +78,7 @@ internal sealed class CliSession : IAsyncDisposable
     }
 
     internal async Task<Resource<ClusterInformationSpec>?> FindInformationAsync(CancellationToken ct) =>
-        await Client.FindAsync(new("ClusterInformation", "", "default"), ct) as Resource<ClusterInformationSpec>;
+        await Client.FindAsync(Kinds.ClusterInformation, "default", ct);
 
     /// <summary>Says once for each kind that what was written is obeyed by nothing.</summary>
     internal void WarnIfIdle(ResourceKey key)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Calico.Cli.Commands;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 
 namespace Calico.Cli.Endpoints;
@@ -20,18 +21,19 @@ internal sealed class EndpointFinder(ResourceClient client)
         var keys = ImmutableArray.CreateBuilder<ResourceKey>(names.Count);
         foreach (var name in names)
         {
-            var key = new ResourceKey(kind.Name, ns.Of(kind), name);
-            keys.Add(kind.Name == "WorkloadEndpoint" ? await ResolveAsync(kind, key, ns, ct) : key);
+            var key = kind.Key(ns.Of(kind), name);
+            keys.Add(kind == Kinds.WorkloadEndpoint ? await ResolveAsync(key, ns, ct) : key);
         }
 
         return keys.MoveToImmutable();
     }
 
-    private async Task<ResourceKey> ResolveAsync(ResourceKind kind, ResourceKey typed, NamespaceChoice ns, CancellationToken ct)
+    private async Task<ResourceKey> ResolveAsync(ResourceKey typed, NamespaceChoice ns, CancellationToken ct)
     {
+        var kind = Kinds.WorkloadEndpoint;
         if (_all.IsDefault)
         {
-            _all = [.. (await client.ListAsync(kind.Name, ns.Name, ct)).Items.OfType<Resource<WorkloadEndpointSpec>>()];
+            _all = (await client.ListAsync(kind, ns.Name, ct)).Items;
         }
 
         if (_all.Any(endpoint => kind.KeyOf(endpoint) == typed))

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Calico.Cli.Input;
 using Calico.Cli.Output;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 
 namespace Calico.Cli.Endpoints;
 
@@ -12,10 +13,10 @@ internal sealed class EndpointTable(CliEnvironment environment, ResourceClient c
     internal async Task WriteAsync(ImmutableArray<Resource> items, bool withNamespace, CancellationToken ct)
     {
         var host = await HostView.ReadAsync(environment, ct);
-        var profiles = (await client.ListAsync("Profile", "", ct)).Items.Select(profile => profile.Metadata.Name).ToHashSet(StringComparer.Ordinal);
+        var profiles = (await client.ListAsync(Kinds.Profile, "", ct)).Items.Select(profile => profile.Metadata.Name).ToHashSet(StringComparer.Ordinal);
         string[] headings = ["NAME", "ID", "NODE", "ADDRESS", "PROFILES", "INTERFACE", "STATE", "AGE"];
         var table = new TextTable(withNamespace ? ["NAMESPACE", .. headings] : headings);
-        foreach (var endpoint in items.OfType<Resource<WorkloadEndpointSpec>>())
+        foreach (var endpoint in Kinds.WorkloadEndpoint.Among(items))
         {
             var spec = endpoint.Spec;
             string[] cells =

@@ -1,5 +1,6 @@
 using Calico.Cli.Connection;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Ipam;
 
 namespace Calico.Cli.Endpoints;

@@ -109,7 +109,7 @@ internal sealed class ManifestReader(ResourceKinds kinds, TextReader input)
         if (version != Resource.GroupVersion || !isKnown)
         {
             _faults.Add(place.Fault(isKnown ? "apiVersion" : "kind", $"unknown resource type ({name}) and/or version ({version})"
-                + (isKnown ? $"; Calico's {name} is of {Resource.GroupVersion}" : Suggestion.For(name, kinds.Kinds.Select(known => known.Name)))));
+                + (isKnown ? $"; Calico's {name} is of {Resource.GroupVersion}" : Suggestion.For(name, kinds.Table.Select(known => known.Name)))));
             return null;
         }
 

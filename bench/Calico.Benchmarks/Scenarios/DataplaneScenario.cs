@@ -6,6 +6,7 @@ using Calico.Dataplane;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
 using Calico.Dataplane.Workloads;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
@@ -102,7 +103,7 @@ public static class DataplaneScenario
         {
             translator.Apply(new RuleListUpdate(new($"profile/p{list}/ingress", new([.. Enumerable.Range(1, 3).Select(port => new CompiledRule(
                 new() { Protocol = 6, Destination = new() { Ports = [new((ushort)port, (ushort)port)] } }, RuleAction.Allow,
-                new(new ResourceKey("Profile", "", $"p{list}"), "", port, "1")))]))));
+                new(Kinds.Profile.Key($"p{list}"), "", port, "1")))]))));
         }
 
         for (var i = 0; i < endpoints; i++)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using Calico.Datastore.Etcd;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Store;
 using Calico.EmbeddedStore;
 using Calico.Ipam;
@@ -55,8 +56,8 @@ public static class IpamScenario
     private static async Task MeasureAsync(ResultTable table, string name, IKeyValueStore store, INodeLog log, int runs)
     {
         var node = "bench-" + name.Replace(' ', '-');
-        await PutAsync(store, "Node", new Resource<NodeSpec> { Kind = "Node", Metadata = new() { Name = node } });
-        await PutAsync(store, "IPPool", new Resource<IpPoolSpec> { Kind = "IPPool", Metadata = new() { Name = "bench" }, Spec = new() { Cidr = "10.77.0.0/16" } });
+        await PutAsync(store, Kinds.Node, Kinds.Node.New(node, new NodeSpec()));
+        await PutAsync(store, Kinds.IpPool, Kinds.IpPool.New("bench", new IpPoolSpec { Cidr = "10.77.0.0/16" }));
         await using var ipam = new NodeIpam(store, log, new() { NodeName = node, StorePatience = TimeSpan.FromSeconds(2) }, TimeProvider.System, NullLogger<NodeIpam>.Instance);
         await ipam.LoadAsync(CancellationToken.None);
         foreach (var workers in (int[])[1, 64])
@@ -109,11 +110,8 @@ public static class IpamScenario
         return counts.Sum() / clock.Elapsed.TotalSeconds;
     }
 
-    private static async Task PutAsync(IKeyValueStore store, string kind, Resource resource)
-    {
-        var type = ResourceKinds.All[kind];
-        await store.CommitAsync(new StoreTransaction(new StoreOperation.Put(type.Path(type.KeyOf(resource)), type.Encode(resource))), CancellationToken.None);
-    }
+    private static async Task PutAsync(IKeyValueStore store, ResourceKind kind, Resource resource) =>
+        await store.CommitAsync(new StoreTransaction(new StoreOperation.Put(kind.Path(kind.KeyOf(resource)), kind.Encode(resource))), CancellationToken.None);
 
     private static async Task AnswersAsync(IKeyValueStore store)
     {

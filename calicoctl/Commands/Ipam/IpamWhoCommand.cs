@@ -61,8 +61,8 @@ internal static class IpamWhoCommand
             return address;
         }
 
-        var key = (await new EndpointFinder(client).KeysAsync(client.Kinds["WorkloadEndpoint"], [text], new("", All: false), ct))[0];
-        var addresses = await client.FindAsync(key, ct) is Resource<WorkloadEndpointSpec> endpoint ? AuditedEndpoints.Parse(endpoint.Spec.IpNetworks ?? []) : [];
+        var key = (await new EndpointFinder(client).KeysAsync(Kinds.WorkloadEndpoint, [text], new("", All: false), ct))[0];
+        var addresses = Kinds.WorkloadEndpoint.TryRead(await client.FindAsync(key, ct), out var endpoint) ? AuditedEndpoints.Parse(endpoint.Spec.IpNetworks ?? []) : [];
         return addresses.IsEmpty ? throw new CliException($"'{text}' is neither an address nor an endpoint that has one") : addresses[0];
     }
 

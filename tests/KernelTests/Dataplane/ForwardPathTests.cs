@@ -1,5 +1,6 @@
 using Calico.Dataplane.Strangers;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.KernelTests.Linux;
 using Calico.TestKit;
 using Microsoft.Extensions.Logging.Abstractions;

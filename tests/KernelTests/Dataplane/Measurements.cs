@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Calico.Dataplane;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Felix;
 using Calico.Felix.Output;
@@ -31,7 +32,7 @@ public sealed class Measurements
         {
             translator.Apply(new RuleListUpdate(new($"profile/p{list}/ingress", new([.. Enumerable.Range(1, 3).Select(port => new CompiledRule(
                 new() { Protocol = 6, Destination = new() { Ports = [new((ushort)port, (ushort)port)] } }, RuleAction.Allow,
-                new(new ResourceKey("Profile", "", $"p{list}"), "", port, "1")))]))));
+                new(Kinds.Profile.Key($"p{list}"), "", port, "1")))]))));
         }
         for (var i = 0; i < endpoints; i++)
         {
@@ -67,7 +68,7 @@ public sealed class Measurements
     {
         await using var node = new PretendNode();
         await node.StartAsync();
-        node.Accept(Profile("open", new Datastore.Resources.Rule { Action = "Allow" }));
+        node.Accept(Profile("open", new Datastore.Resources.V3.Rule { Action = "Allow" }));
         var (wired, published, withdrawn, unwired) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
         var workload = await node.WireAsync("a", "10.65.0.2/32");
         for (var round = 0; round < 100; round++)

@@ -1,6 +1,7 @@
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
 using Calico.Datastore.Addresses;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
@@ -23,7 +24,7 @@ public sealed class MutationTests
     /// <summary>Above the highest attribute of any message or expression (uapi nf_tables.h).</summary>
     private const ushort Attributes = 21;
 
-    private static readonly Provenance Where = new(new ResourceKey("Profile", "", "net"), "", 0, "7");
+    private static readonly Provenance Where = new(Kinds.Profile.Key("net"), "", 0, "7");
 
     /// <summary>The kernel waits for its grace periods, so several namespaces at a time.</summary>
     private const int Shares = 6;

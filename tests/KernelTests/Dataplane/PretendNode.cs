@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using Calico.Dataplane;
 using Calico.Dataplane.Workloads;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Felix;
 using Calico.KernelTests.Linux;
@@ -54,7 +55,7 @@ internal sealed class PretendNode : IAsyncDisposable
     }
 
     public void Accept(params Resource[] resources) => Loop.Accept(new(SyncStatus.InSync, 1,
-        [.. resources.Select(r => new SyncUpdate(new(r.Kind, r.Metadata.Namespace ?? "", r.Metadata.Name), r))]));
+        [.. resources.Select(r => new SyncUpdate(Kinds.IpamBlock.TryRead(r, out var block) ? Kinds.IpamBlock.Key(block.Metadata.Name) : ResourceKinds.All.Named(r.Kind).KeyOf(r), r))]));
 
     /// <summary>The same with another MTU.</summary>
     public async Task<ScratchNamespace> WireAsync(int mtu, string name, params string[] addresses)

@@ -19,7 +19,7 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
     private const ushort NewRule = 6;
 
     /// <summary>NEW message, GET message, attributes of numbers and counts that the kernel makes, id that a new one must have.</summary>
-    private static readonly (ushort New, ushort Get, ushort[] Volatile, ushort Id)[] Kinds =
+    private static readonly (ushort New, ushort Get, ushort[] Volatile, ushort Id)[] ObjectKinds =
     [
         (0, 1, [3, 4], 0), (18, 19, [5, 6], 0), (9, 10, [16, 19, 20], 10), (3, 4, [2, 6], 0), (NewRule, 7, [3, 6], 0), (NewElements, 13, [], 0),
     ];
@@ -28,7 +28,7 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
     public static RawTable Read(NetlinkSocket socket, string table)
     {
         var messages = new List<Message>();
-        foreach (var (make, get, @volatile, _) in Kinds)
+        foreach (var (make, get, @volatile, _) in ObjectKinds)
         {
             if (make != NewElements)
             {
@@ -55,7 +55,7 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
         uint id = 0;
         foreach (var message in Messages)
         {
-            var kind = Kinds.Single(k => k.New == message.Type);
+            var kind = ObjectKinds.Single(k => k.New == message.Type);
             var flags = NetlinkFlags.Create | NetlinkFlags.Ack | (message.Type == NewRule ? NetlinkFlags.Append : NetlinkFlags.None);
             Write(writer, (ushort)(Subsystem | message.Type), flags, Inet, 0,
                 kind.Id == 0 ? message.Attributes : [.. message.Attributes, Field.OfNumber(kind.Id, ++id)]);

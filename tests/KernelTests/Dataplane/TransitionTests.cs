@@ -1,6 +1,7 @@
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
 using Calico.Datastore.Addresses;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
@@ -19,7 +20,7 @@ public sealed class TransitionTests
         "fd65::/64", "fd65:0:0:1::/64", "fd00::/8", "2001:db8::/32", "255.255.255.0/24",
     ];
 
-    private static readonly Provenance Where = new(new ResourceKey("Profile", "", "net"), "", 0, "7");
+    private static readonly Provenance Where = new(Kinds.Profile.Key("net"), "", 0, "7");
 
     [Test]
     public void B10_any_former_table_becomes_any_other_in_one_transaction_without_a_refusal()

@@ -7,7 +7,7 @@ namespace Calico.KernelTests.Dataplane;
 /// <summary>Pairs that come and go, and what is in their way.</summary>
 public sealed class WiringLifeTests
 {
-    private static readonly Calico.Datastore.Resources.Rule AllowAll = new() { Action = "Allow" };
+    private static readonly Calico.Datastore.Resources.V3.Rule AllowAll = new() { Action = "Allow" };
 
     [Test]
     public async Task A_pair_that_is_taken_away_gives_its_names_free_at_once_and_goes()

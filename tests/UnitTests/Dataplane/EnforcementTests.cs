@@ -49,7 +49,7 @@ public sealed class EnforcementTests
 
     private LoopRequest.Publish Publish(string name = "a", int last = 2)
     {
-        _inbox.Accept(new(SyncStatus.InSync, 7, [new(new("Profile", "", "open"), new Resource<ProfileSpec>
+        _inbox.Accept(new(SyncStatus.InSync, 7, [new(Kinds.Profile.Key("open"), new Resource<ProfileSpec>
         {
             Kind = "Profile", Metadata = new() { Name = "open" }, Spec = new() { Ingress = [new() { Action = "Allow" }], Egress = [new() { Action = "Allow" }] },
         })]));

@@ -1,5 +1,6 @@
 using Calico.Dataplane.Translation;
 using Calico.Datastore.Addresses;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Felix;
 using Calico.Felix.Output;
@@ -15,7 +16,7 @@ namespace Calico.UnitTests.Dataplane;
 public sealed class RenderedRulesTests
 {
     private const string ListId = "profile/net/ingress";
-    private static readonly Provenance Where = new(new ResourceKey("Profile", "", "net"), "", 0, "7");
+    private static readonly Provenance Where = new(Kinds.Profile.Key("net"), "", 0, "7");
     private static readonly WorkloadEndpointId Id = new("cni", "a", "eth0");
 
     private readonly RulesetTranslator _translator = new(new() { NodeName = "node-a" });

@@ -1,6 +1,7 @@
 using Calico.Dataplane;
 using Calico.Dataplane.Translation;
 using Calico.Datastore.Addresses;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
@@ -12,7 +13,7 @@ namespace Calico.UnitTests.Dataplane;
 [TestFixture]
 public sealed class RulesetTests
 {
-    private static readonly Provenance Where = new(new ResourceKey("Profile", "", "net"), "", 0, "7");
+    private static readonly Provenance Where = new(Kinds.Profile.Key("net"), "", 0, "7");
 
     private static RuleList List(string id, params RuleMatch[] allowed) =>
         new(id, new([.. allowed.Select(m => new CompiledRule(m, RuleAction.Allow, Where))]));

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Felix;
 
@@ -23,13 +24,13 @@ public sealed record FelixState(string Name)
 
     public FelixState With(Resource resource)
     {
-        var key = new ResourceKey(resource.Kind, resource.Metadata.Namespace ?? "", resource.Metadata.Name);
+        var key = KeyOf(resource.Kind, resource.Metadata.Namespace ?? "", resource.Metadata.Name);
         return this with { Stored = Stored.SetItem(key, new(key, resource)) };
     }
 
     public FelixState WithDamaged(string kind, string name, string error)
     {
-        var key = new ResourceKey(kind, "", name);
+        var key = KeyOf(kind, "", name);
         return this with { Stored = Stored.SetItem(key, new(key, null, error)) };
     }
 
@@ -40,7 +41,10 @@ public sealed record FelixState(string Name)
 
     public FelixState WithoutLocal(string workload) => this with { Local = Local.RemoveRange(Local.Keys.Where(k => k.Workload == workload)) };
 
-    public static Resource Profile(string name, Rule[]? ingress = null, Rule[]? egress = null, params (string Key, string Value)[] labels) =>
+    private static ResourceKey KeyOf(string kind, string ns, string name) =>
+        kind == Kinds.IpamBlock.Name ? Kinds.IpamBlock.Key(name) : ResourceKinds.All.Named(kind).Key(ns, name);
+
+    public static Resource<ProfileSpec> Profile(string name, Rule[]? ingress = null, Rule[]? egress = null, params (string Key, string Value)[] labels) =>
         new Resource<ProfileSpec>
         {
             Kind = "Profile",

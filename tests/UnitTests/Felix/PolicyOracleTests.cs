@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Addresses;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
@@ -77,7 +78,7 @@ public sealed class PolicyOracleTests
 
     private static bool Decide(FirstPacket packet, params ImmutableArray<(RuleMatch Match, RuleAction Action)>[] lists)
     {
-        var provenance = new Provenance(new ResourceKey("Profile", "", "net"), "", 0, "7");
+        var provenance = new Provenance(Kinds.Profile.Key("net"), "", 0, "7");
         var rules = lists.Select((l, i) => new RuleList($"l{i}", new([.. l.Select(r => new CompiledRule(r.Match, r.Action, provenance))]))).ToDictionary(l => l.Id);
         return new PolicyOracle(rules.GetValueOrDefault, (set, member) => Sets[set].Contains(member)).Allows(new([.. rules.Keys]), packet);
     }

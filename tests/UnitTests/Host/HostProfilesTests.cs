@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Text;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Host.Node;
 using Calico.Host.Workloads;
@@ -116,7 +117,7 @@ public sealed class HostProfilesTests
         await _host.Profiles.RemoveAsync("net", CancellationToken.None);
 
         // The last known state has the profile: the dataplane is told that it is gone.
-        Assert.That(Restarted(lastKnown).Pending(), Is.EqualTo(new[] { new SyncUpdate(new("Profile", "", "net"), null) }));
+        Assert.That(Restarted(lastKnown).Pending(), Is.EqualTo(new[] { new SyncUpdate(Kinds.Profile.Key("net"), null) }));
         Assert.That(Restarted(new("node1", TimeProvider.System)).Pending(), Is.Empty);
     }
 

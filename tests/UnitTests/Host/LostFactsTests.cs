@@ -44,16 +44,16 @@ public sealed class LostFactsTests
     {
         var time = new FakeTimeProvider();
         var store = new InMemoryStore(time);
-        var client = new ResourceClient(store, ResourceKinds.All, time);
+        var client = new ResourceClient(store, time);
         store.Set(Nodes + "n", """{"kind":"Node","apiVersion":"projectcalico.org/v3","metadata":{"name":"n"},"spec":{}}""");
         await new HostHeartbeat(store, "n", "machine1", time, NullLogger<HostHeartbeat>.Instance).BeatAsync(default);
 
-        var problem = (await Assert.ThrowsAsync<CalicoException>(() => client.DeleteAsync(new("Node", "", "n"), null, default)))!;
+        var problem = (await Assert.ThrowsAsync<CalicoException>(() => client.DeleteAsync(Kinds.Node.Key("n"), null, default)))!;
 
         Assert.That(problem.Problem, Is.EqualTo(Problem.Conflict));
         Assert.That(problem.Message, Does.Contain("node n").And.Contain("host runs").And.Contain("--force"));
         Assert.That(store.Snapshot(Nodes), Has.Length.EqualTo(1));
-        await client.DeleteAsync(new("Node", "", "n"), null, force: true, default);
+        await client.DeleteAsync(Kinds.Node.Key("n"), null, force: true, default);
         Assert.That(store.Snapshot(Nodes), Is.Empty);
     }
 
@@ -66,7 +66,7 @@ public sealed class LostFactsTests
         await new HostHeartbeat(store, "n", "machine1", time, NullLogger<HostHeartbeat>.Instance).BeatAsync(default);
         time.Advance(NodeHeartbeat.TimeToLive + TimeSpan.FromSeconds(1));
 
-        await new ResourceClient(store, ResourceKinds.All, time).DeleteAsync(new("Node", "", "n"), null, default);
+        await new ResourceClient(store, time).DeleteAsync(Kinds.Node.Key("n"), null, default);
 
         Assert.That(store.Snapshot(Nodes), Is.Empty);
     }
@@ -206,9 +206,9 @@ public sealed class LostFactsTests
                 store.Remove(IpamKeys.Host("node1"));
                 break;
             case Fact.Deleted:
-                var (dead, client) = (store.Faults.Dead, new ResourceClient(store, ResourceKinds.All, TimeProvider.System, new Cleanup(store)));
+                var (dead, client) = (store.Faults.Dead, new ResourceClient(store, TimeProvider.System, new Cleanup(store)));
                 store.Faults.Dead = false;
-                await client.DeleteAsync(new("Node", "", "node1"), null, force: true, default);
+                await client.DeleteAsync(Kinds.Node.Key("node1"), null, force: true, default);
                 store.Faults.Dead = dead;
                 break;
             default:

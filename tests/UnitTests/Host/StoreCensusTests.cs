@@ -1,4 +1,5 @@
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Felix;
 using Calico.Host.Node;
@@ -12,7 +13,7 @@ public sealed class StoreCensusTests
     [Test]
     public void B14_the_list_of_enforced_kinds_is_what_the_graph_and_the_host_take()
     {
-        var taken = new CalculationGraph("n1").Kinds.Concat(DatastoreView.Kinds).Distinct().Where(kind => ResourceKinds.All.TryFind(kind, out _));
+        var taken = new CalculationGraph("n1").AppliedKinds.Concat(DatastoreView.KeptKinds).Distinct().Where(kind => ResourceKinds.All.TryFind(kind, out _));
 
         Assert.That(EnforcedKinds.Names, Is.EquivalentTo(taken));
     }
@@ -22,10 +23,10 @@ public sealed class StoreCensusTests
     {
         var census = new StoreCensus();
         census.Accept(Batch(Stored("GlobalNetworkPolicy", "a"), Stored("GlobalNetworkPolicy", "b"), Stored("Tier", "default"), Stored("Tier", "t"),
-            Stored("Profile", "p"), new(new("BGPPeer", "", "broken"), null, "no JSON")));
+            Stored("Profile", "p"), new(Kinds.BgpPeer.Key("broken"), null, "no JSON")));
         Assert.That(census.Idle, Is.EqualTo(new Dictionary<string, int> { ["BGPPeer"] = 1, ["GlobalNetworkPolicy"] = 2, ["Tier"] = 1 }));
 
-        census.Accept(Batch(new SyncUpdate(new("GlobalNetworkPolicy", "", "a"), null), new SyncUpdate(new("BGPPeer", "", "broken"), null)));
+        census.Accept(Batch(new SyncUpdate(Kinds.GlobalNetworkPolicy.Key("a"), null), new SyncUpdate(Kinds.BgpPeer.Key("broken"), null)));
         Assert.That(census.Idle, Is.EqualTo(new Dictionary<string, int> { ["GlobalNetworkPolicy"] = 1, ["Tier"] = 1 }));
     }
 
@@ -39,20 +40,20 @@ public sealed class StoreCensusTests
         census.Accept(Batch(Stored("Profile", "p")));
         Assert.That(census.FaultOf("p"), Is.Null);
 
-        census.Accept(Batch(new SyncUpdate(new("Profile", "", "p"), null, "no JSON")));
+        census.Accept(Batch(new SyncUpdate(Kinds.Profile.Key("p"), null, "no JSON")));
         Assert.That(census.FaultOf("p"), Is.EqualTo("no JSON"));
 
-        census.Accept(Batch(new SyncUpdate(new("Profile", "", "p"), new Resource<ProfileSpec>
+        census.Accept(Batch(new SyncUpdate(Kinds.Profile.Key("p"), new Resource<ProfileSpec>
         {
             Kind = "Profile", Metadata = new() { Name = "p" }, Spec = new() { Egress = [new() { Action = "Explode" }] },
         })));
         Assert.That(census.FaultOf("p"), Is.EqualTo("action: unknown value \"Explode\""));
 
-        census.Accept(Batch(new SyncUpdate(new("Profile", "", "p"), null)));
+        census.Accept(Batch(new SyncUpdate(Kinds.Profile.Key("p"), null)));
         Assert.That(census.FaultOf("p"), Is.EqualTo("no such profile"));
     }
 
-    private static SyncUpdate Stored(string kind, string name) => new(new(kind, "", name), ResourceKinds.All[kind].Create(new() { Name = name }));
+    private static SyncUpdate Stored(string kind, string name) => new(ResourceKinds.All.Named(kind).Key(name), ResourceKinds.All.Named(kind).Create(new() { Name = name }));
 
     private static SyncBatch Batch(params SyncUpdate[] updates) => new(SyncStatus.InSync, 1, [.. updates]);
 }

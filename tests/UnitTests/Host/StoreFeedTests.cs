@@ -1,4 +1,5 @@
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Host.Node;
 using NUnit.Framework;
@@ -30,8 +31,8 @@ public sealed class StoreFeedTests
         Assert.That(_told, Has.Count.EqualTo(count), "once");
     }
 
-    private static string[] Pools(DatastoreView view) => [.. view.List("IPPool").Select(p => p.Metadata.Name)];
+    private static string[] Pools(DatastoreView view) => [.. view.List(Kinds.IpPool).Select(p => p.Metadata.Name)];
 
     private static SyncUpdate Pool(string name) =>
-        new(new("IPPool", "", name), new Resource<IpPoolSpec> { Kind = "IPPool", Metadata = new() { Name = name }, Spec = new() { Cidr = "10.0.0.0/16" } });
+        new(Kinds.IpPool.Key(name), Kinds.IpPool.New(name, new IpPoolSpec { Cidr = "10.0.0.0/16" }));
 }

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using NUnit.Framework;
 
@@ -128,12 +130,7 @@ public sealed class UnmanagedAddressTests
     }
 
     private void Tell(bool ready) => _host.View.Accept(new SyncBatch(SyncStatus.InSync, 2,
-        [new(new("ClusterInformation", "", "default"), new Calico.Datastore.Resources.Resource<Calico.Datastore.Resources.ClusterInformationSpec>
-        {
-            Kind = "ClusterInformation",
-            Metadata = new() { Name = "default" },
-            Spec = new() { DatastoreReady = ready },
-        })]));
+        [new(Kinds.ClusterInformation.Key("default"), Kinds.ClusterInformation.New("default", new ClusterInformationSpec { DatastoreReady = ready }))]));
 
     private Task ConnectAsync(string container, params string[] addresses) => ConnectAsync(Spec(container, addresses));
 

@@ -20,7 +20,7 @@ public sealed class UnusableProfileTests
     private const string NoJson = "no profile";
     private const string Persons = """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net","uid":"p"},"spec":{"ingress":[{"action":"Deny"}]}}""";
 
-    private static readonly ResourceKey Profile = new("Profile", "", "net");
+    private static readonly ResourceKey Profile = Kinds.Profile.Key("net");
     private static readonly ProfileDefaults Open = new(false, ImmutableSortedDictionary<string, string>.Empty);
 
     private readonly List<SyncUpdate> _told = [];

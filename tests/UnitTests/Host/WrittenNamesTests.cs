@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Felix;
 using Calico.Felix.Output;
@@ -59,7 +60,7 @@ public sealed class WrittenNamesTests
             var key = WorkloadEndpointResource.KeyOf(record.Namespace, resource.Metadata.Name);
             Assert.That(keys.Add(key), $"{record.Id}: its key is another's: {key}");
             var update = Read(key, WorkloadEndpointResource.Encode(resource));
-            Assert.That(EndpointIdentity.Of((Resource<WorkloadEndpointSpec>)update.Value!), Is.EqualTo(record.Id));
+            Assert.That(Kinds.WorkloadEndpoint.TryRead(update, out var read) ? EndpointIdentity.Of(read) : default, Is.EqualTo(record.Id));
             graph.Apply(new(SyncStatus.Resync, 1, [update]));
             members[network].Add(Cidr.Parse(record.Addresses[0]));
         }

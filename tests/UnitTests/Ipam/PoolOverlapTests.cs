@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Ipam;
 using Calico.TestKit.Store;
 using Microsoft.Extensions.Time.Testing;
@@ -26,7 +27,7 @@ public sealed class PoolOverlapTests
         await client.CreateAsync(PoolOf("10.50.0.0/24", 26), default);
         await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
         var leases = await ipam.ClaimAsync("cni", Claim("h") with { Ipv4 = 0, Exact = [Ip("10.50.0.130")] }, Endpoint("w"), null, default);
-        await client.DeleteAsync(new("IPPool", "", "pool-10.50.0.0-24"), null, default);
+        await client.DeleteAsync(Kinds.IpPool.Key("pool-10.50.0.0-24"), null, default);
 
         foreach (var (cidr, size) in new[] { ("10.50.0.128/27", 28), ("10.50.0.128/27", 27), ("10.50.0.0/24", 27), ("10.50.0.128/26", 28), ("10.50.0.0/16", 25) })
         {
@@ -120,7 +121,7 @@ public sealed class PoolOverlapTests
     }
 
     private static ResourceClient Client(IpamCluster cluster) =>
-        new(cluster.Store, ResourceKinds.All, new InstantTime(), new Cleanup(cluster));
+        new(cluster.Store, new InstantTime(), new Cleanup(cluster));
 
     private static Resource<IpPoolSpec> PoolOf(string cidr, int blockSize) => new()
     {
@@ -164,7 +165,7 @@ public sealed class PoolOverlapTests
                     await CreatePoolAsync();
                     break;
                 case 2 when Cluster.Store.Snapshot(Pools) is [_, ..] pools:
-                    await _client.DeleteAsync(new("IPPool", "", pools[_random.Next(pools.Length)].Key[Pools.Length..]), null, default);
+                    await _client.DeleteAsync(Kinds.IpPool.Key(pools[_random.Next(pools.Length)].Key[Pools.Length..]), null, default);
                     break;
                 case 3:
                     await Cluster.Client.ReleaseHostAffinitiesAsync(new(_random.Next(2) == 0 ? "a" : "b"), mustBeEmpty: false, default);

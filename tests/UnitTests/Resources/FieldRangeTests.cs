@@ -19,7 +19,7 @@ public sealed class FieldRangeTests
     public void C9_every_parameter_has_its_line_in_the_table(string kind, string elsewhere)
     {
         var told = TableOf(kind).SelectMany(t => t.Fields.Split(' ')).Select(f => f.Split('.', '[')[0]).Concat(elsewhere.Split(' '));
-        Assert.That(ResourceKinds.All[kind].Spec.Fields.Select(f => f.Name).Except(told), Is.Empty);
+        Assert.That(ResourceKinds.All.Named(kind).Spec.Fields.Select(f => f.Name).Except(told), Is.Empty);
     }
 
     [TestCase("FelixConfiguration")]
@@ -64,7 +64,7 @@ public sealed class FieldRangeTests
     {
         using var spec = JsonDocument.Parse($$"""{"order":{{order}}}""");
         var shape = new ShapeReport();
-        ResourceKinds.All["GlobalNetworkPolicy"].Spec.Check(spec.RootElement, "spec", shape);
+        Kinds.GlobalNetworkPolicy.Spec.Check(spec.RootElement, "spec", shape);
         Assert.That(shape.Errors.Select(e => e.Path), Has.Member("spec.order"));
     }
 
@@ -72,13 +72,13 @@ public sealed class FieldRangeTests
     public void C1_no_stored_value_however_damaged_breaks_its_reader()
     {
         var random = new Random(TestContext.CurrentContext.Random.Next());
-        foreach (var kind in ResourceKinds.All.Kinds)
+        foreach (var kind in ResourceKinds.All.Table)
         {
             var sample = Sample(kind);
             for (var i = 0; i < 150; i++)
             {
                 var text = i == 0 ? sample : Damage(sample, random);
-                var key = kind.Path(new(kind.Name, kind.Namespaced ? "default" : "", "default"));
+                var key = kind.Path(kind.Key("default", "default"));
                 Assert.That(() => ResourceKinds.All.TryDecode(key, Encoding.UTF8.GetBytes(text), out _), Throws.Nothing, text);
                 try
                 {
@@ -154,7 +154,7 @@ public sealed class FieldRangeTests
             ["spec"] = spec,
         };
         using var document = JsonDocument.Parse(json.ToJsonString());
-        return ResourceKinds.All[kind].Check(document.RootElement, new ShapeReport()).Errors;
+        return ResourceKinds.All.Named(kind).Check(document.RootElement, new ShapeReport()).Errors;
     }
 
     /// <summary>A resource with every member there, each with some value.</summary>

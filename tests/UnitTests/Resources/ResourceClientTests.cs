@@ -1,5 +1,6 @@
 using System.Text;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.TestKit.Store;
 using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
@@ -19,7 +20,7 @@ public sealed class ResourceClientTests : IAsyncDisposable
     public ResourceClientTests()
     {
         _store = new(_time);
-        _client = new(_store, ResourceKinds.All, _time);
+        _client = new(_store, _time);
     }
 
     public ValueTask DisposeAsync() => _store.DisposeAsync();
@@ -32,7 +33,7 @@ public sealed class ResourceClientTests : IAsyncDisposable
         Assert.That(Guid.TryParse(created.Metadata.Uid, out _), Is.True);
         Assert.That(created.Metadata.CreationTimestamp, Is.EqualTo(Start));
         Assert.That(created.Metadata.ResourceVersion, Is.EqualTo($"{_store.Revision}"));
-        Assert.That((await _client.GetAsync(new("IPPool", "", "p"), CancellationToken.None)).Metadata, Is.EqualTo(created.Metadata));
+        Assert.That((await _client.GetAsync(Kinds.IpPool.Key("p"), CancellationToken.None)).Metadata, Is.EqualTo(created.Metadata));
     }
 
     [Test]
@@ -55,7 +56,7 @@ public sealed class ResourceClientTests : IAsyncDisposable
         var error = await Assert.ThrowsAsync<CalicoException>(() => _client.UpdateAsync(With(first, natOutgoing: false), CancellationToken.None));
 
         Assert.That((error!.Problem, error.Message), Is.EqualTo((Problem.Conflict, "update conflict: IPPool(p)")));
-        Assert.That((await _client.GetAsync(new("IPPool", "", "p"), CancellationToken.None)).Metadata, Is.EqualTo(second.Metadata));
+        Assert.That((await _client.GetAsync(Kinds.IpPool.Key("p"), CancellationToken.None)).Metadata, Is.EqualTo(second.Metadata));
     }
 
     [Test]
@@ -77,7 +78,7 @@ public sealed class ResourceClientTests : IAsyncDisposable
             {"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"p","uid":"u","creationTimestamp":"2026-01-02T03:04:05Z"},
             "spec":{"cidr":"10.0.0.0/16","newer":{"a":1}},"status":{"conditions":[]}}
             """.ReplaceLineEndings(""));
-        var read = await _client.GetAsync(new("IPPool", "", "p"), CancellationToken.None);
+        var read = await _client.GetAsync(Kinds.IpPool.Key("p"), CancellationToken.None);
 
         await _client.UpdateAsync(With(read, natOutgoing: true), CancellationToken.None);
 
@@ -108,16 +109,16 @@ public sealed class ResourceClientTests : IAsyncDisposable
     {
         var initialization = new ClusterInitialization(_client);
         await initialization.EnsureAsync("v1", "a", CancellationToken.None);
-        var first = (Resource<ClusterInformationSpec>)await _client.GetAsync(new("ClusterInformation", "", "default"), CancellationToken.None);
+        var first = await _client.GetAsync(Kinds.ClusterInformation, "default", CancellationToken.None);
         await initialization.EnsureAsync("", "a,b", CancellationToken.None);
         var revision = _store.Revision;
         await initialization.EnsureAsync("", "b", CancellationToken.None);
 
-        var last = (Resource<ClusterInformationSpec>)await _client.GetAsync(new("ClusterInformation", "", "default"), CancellationToken.None);
+        var last = await _client.GetAsync(Kinds.ClusterInformation, "default", CancellationToken.None);
         Assert.That(_store.Revision, Is.EqualTo(revision));
         Assert.That(first.Spec.ClusterGuid, Does.Match("^[0-9a-f]{32}$"));
         Assert.That(last.Spec, Is.EqualTo(first.Spec with { ClusterType = "a,b" }));
-        Assert.That((await _client.ListAsync("Tier", "", CancellationToken.None)).Items.Select(tier => tier.Metadata.Name),
+        Assert.That((await _client.ListAsync(Kinds.Tier, "", CancellationToken.None)).Items.Select(tier => tier.Metadata.Name),
             Is.EqualTo(new[] { "default", "kube-admin", "kube-baseline" }));
     }
 
@@ -125,12 +126,12 @@ public sealed class ResourceClientTests : IAsyncDisposable
     public async Task Tiers_go_only_when_they_are_empty_and_not_built_in()
     {
         await new ClusterInitialization(_client).EnsureAsync("", "", CancellationToken.None);
-        var error = await Assert.ThrowsAsync<CalicoException>(() => _client.DeleteAsync(new("Tier", "", "default"), null, CancellationToken.None));
+        var error = await Assert.ThrowsAsync<CalicoException>(() => _client.DeleteAsync(Kinds.Tier.Key("default"), null, CancellationToken.None));
         Assert.That(error!.Message, Is.EqualTo("operation Delete is not supported on default: Cannot delete default tier"));
 
-        await _client.CreateAsync(_client.Kinds["Tier"].Create(new() { Name = "t" }), CancellationToken.None);
+        await _client.CreateAsync(Kinds.Tier.Create(new() { Name = "t" }), CancellationToken.None);
         _store.Set("/calico/resources/v3/projectcalico.org/globalnetworkpolicies/g", """{"metadata":{"name":"g"},"spec":{"tier":"t"}}""");
-        error = await Assert.ThrowsAsync<CalicoException>(() => _client.DeleteAsync(new("Tier", "", "t"), null, CancellationToken.None));
+        error = await Assert.ThrowsAsync<CalicoException>(() => _client.DeleteAsync(Kinds.Tier.Key("t"), null, CancellationToken.None));
         Assert.That(error!.Message, Is.EqualTo("operation delete is not supported on t: Cannot delete a non-empty tier"));
     }
 
@@ -146,7 +147,7 @@ public sealed class ResourceClientTests : IAsyncDisposable
             _store.Set($"/calico/resources/v3/projectcalico.org/hostendpoints/{node}", $$$"""{"metadata":{"name":"{{{node}}}"},"spec":{"node":"{{{node}}}"}}""");
         }
 
-        await _client.DeleteAsync(new("Node", "", "n1"), null, CancellationToken.None);
+        await _client.DeleteAsync(Kinds.Node.Key("n1"), null, CancellationToken.None);
 
         Assert.That(_store.Snapshot().Select(item => item.Key), Has.None.Contains("n1").And.Exactly(4).Contains("n2"));
     }
@@ -155,5 +156,5 @@ public sealed class ResourceClientTests : IAsyncDisposable
         new() { Kind = "IPPool", Metadata = new() { Name = "p" }, Spec = new() { Cidr = cidr } };
 
     private static Resource With(Resource pool, bool natOutgoing) =>
-        ((Resource<IpPoolSpec>)pool) with { Spec = ((Resource<IpPoolSpec>)pool).Spec with { NatOutgoing = natOutgoing } };
+        Kinds.IpPool.TryRead(pool, out var read) ? read with { Spec = read.Spec with { NatOutgoing = natOutgoing } } : throw new AssertionException("no pool");
 }

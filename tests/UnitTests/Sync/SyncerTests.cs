@@ -1,5 +1,6 @@
 using System.Text;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.TestKit;
@@ -38,10 +39,10 @@ public sealed class SyncerTests : IAsyncDisposable
     {
         _store.List(7, Item("/c/r/a", "1", 3)).List(9, Item("/c/b/x", "2", 4));
         Assert.That(await NextAsync(), Is.EqualTo("WaitForStore 0"));
-        Assert.That(await NextAsync(), Is.EqualTo("Resync 7: K(a)=1 K(x)=2"));
+        Assert.That(await NextAsync(), Is.EqualTo("Resync 7: NetworkSet(a)=1 NetworkSet(x)=2"));
         Assert.That(await NextAsync(), Is.EqualTo("InSync 7"));
         _store.Event(8, Put("/c/r/a", "3", 8), Delete("/c/b/x"));
-        Assert.That(await NextAsync(), Is.EqualTo("InSync 8: K(a)=3 K(x) gone"));
+        Assert.That(await NextAsync(), Is.EqualTo("InSync 8: NetworkSet(a)=3 NetworkSet(x) gone"));
         Assert.That(_store.Calls, Is.EqualTo(["list /c/r/ at 0", "list /c/b/ at 7", "watch /c/ from 8"]));
     }
 
@@ -61,9 +62,9 @@ public sealed class SyncerTests : IAsyncDisposable
         await SyncAsync(7, Item("/c/r/same", "1", 3), Item("/c/r/changed", "1", 4), Item("/c/r/gone", "1", 5), Item("/c/b/gone-too", "1", 6));
         _store.WatchFails(new CompactedException(20));
         _store.List(30, Item("/c/r/changed", "2", 25), Item("/c/r/new", "1", 26), Item("/c/r/same", "1", 3)).List(30);
-        Assert.That(await NextAsync(), Is.EqualTo("InSync 30: K(gone) gone K(gone-too) gone K(changed)=2 K(new)=1"));
+        Assert.That(await NextAsync(), Is.EqualTo("InSync 30: NetworkSet(gone) gone NetworkSet(gone-too) gone NetworkSet(changed)=2 NetworkSet(new)=1"));
         _store.Event(31, Delete("/c/r/new"));
-        Assert.That(await NextAsync(), Is.EqualTo("InSync 31: K(new) gone"));
+        Assert.That(await NextAsync(), Is.EqualTo("InSync 31: NetworkSet(new) gone"));
         Assert.That(_store.Calls[^1], Is.EqualTo("watch /c/ from 31"));
     }
 
@@ -73,7 +74,7 @@ public sealed class SyncerTests : IAsyncDisposable
         await SyncAsync(7, Item("/c/r/a", "old", 3));
         _store.WatchFails(new CompactedException(20));
         _store.List(30, Item("/c/r/a", "new", 28)).List(30);
-        Assert.That(await NextAsync(), Is.EqualTo("InSync 30: K(a)=new"));
+        Assert.That(await NextAsync(), Is.EqualTo("InSync 30: NetworkSet(a)=new"));
     }
 
     [Test]
@@ -82,7 +83,7 @@ public sealed class SyncerTests : IAsyncDisposable
         await SyncAsync(100, Item("/c/r/a", "1", 90), Item("/c/r/b", "1", 95));
         _store.WatchFails(new CompactedException(50));
         _store.List(50, Item("/c/r/a", "0", 40), new KeyValue("/c/r/b", "other"u8.ToArray(), 10, 95, 4)).List(50);
-        Assert.That(await NextAsync(), Is.EqualTo("InSync 50: K(a)=0 K(b)=other"));
+        Assert.That(await NextAsync(), Is.EqualTo("InSync 50: NetworkSet(a)=0 NetworkSet(b)=other"));
         Assert.That(_syncer.Health.Revision, Is.EqualTo(50));
     }
 
@@ -91,15 +92,15 @@ public sealed class SyncerTests : IAsyncDisposable
     {
         await SyncAsync(7, Item("/c/r/a", "bad", 3));
         _store.Event(8, Put("/c/r/a", "bad", 8));
-        Assert.That(await NextAsync(), Is.EqualTo("InSync 8: K(a) error"));
+        Assert.That(await NextAsync(), Is.EqualTo("InSync 8: NetworkSet(a) error"));
         Assert.That(_syncer.Health.Undecodable, Is.EqualTo(1));
         _store.Event(9, Put("/c/r/a", "good", 9));
-        Assert.That(await NextAsync(), Is.EqualTo("InSync 9: K(a)=good"));
+        Assert.That(await NextAsync(), Is.EqualTo("InSync 9: NetworkSet(a)=good"));
         Assert.That(_syncer.Health.Undecodable, Is.Zero);
         _store.Event(10, Put("/c/r/a", "bad", 10), Put("/c/r/b", "bad", 10));
         _store.Event(11, Delete("/c/r/a"));
-        Assert.That(await NextAsync(), Is.EqualTo("InSync 10: K(a) error K(b) error"));
-        Assert.That(await NextAsync(), Is.EqualTo("InSync 11: K(a) gone"));
+        Assert.That(await NextAsync(), Is.EqualTo("InSync 10: NetworkSet(a) error NetworkSet(b) error"));
+        Assert.That(await NextAsync(), Is.EqualTo("InSync 11: NetworkSet(a) gone"));
         Assert.That(_log.Lines.Where(l => l.StartsWith("The value of", StringComparison.Ordinal)),
             Is.EqualTo(["The value of /c/r/a cannot be used: unreadable", "The value of /c/r/a cannot be used: unreadable",
                 "The value of /c/r/b cannot be used: unreadable"]), "a, a again after it was good, and b");
@@ -110,9 +111,9 @@ public sealed class SyncerTests : IAsyncDisposable
     {
         await SyncAsync(7, Item("/c/r/default.x", "1", 3));
         _store.Event(8, Put("/c/r/x", "1", 8), Delete("/c/r/default.x"));
-        Assert.That(await NextAsync(), Is.EqualTo("InSync 8: K(x)=1"));
+        Assert.That(await NextAsync(), Is.EqualTo("InSync 8: NetworkSet(x)=1"));
         _store.Event(9, Delete("/c/r/x"));
-        Assert.That(await NextAsync(), Is.EqualTo("InSync 9: K(x) gone"));
+        Assert.That(await NextAsync(), Is.EqualTo("InSync 9: NetworkSet(x) gone"));
     }
 
     [Test]
@@ -145,7 +146,7 @@ public sealed class SyncerTests : IAsyncDisposable
         var next = NextAsync();
         await UntilAsync(() => _syncer.Health.Failures == 1);
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.That(await next, Is.EqualTo("Resync 9: K(b)=1"));
+        Assert.That(await next, Is.EqualTo("Resync 9: NetworkSet(b)=1"));
         Assert.That(_store.Calls[2], Is.EqualTo("list /c/r/ at 0"));
     }
 
@@ -159,7 +160,7 @@ public sealed class SyncerTests : IAsyncDisposable
         await UntilAsync(() => _syncer.Health.Failures == 1);
         Assert.That(_syncer.Health.Status, Is.EqualTo(SyncStatus.InSync));
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.That(await next, Is.EqualTo("InSync 9: K(b)=1"));
+        Assert.That(await next, Is.EqualTo("InSync 9: NetworkSet(b)=1"));
     }
 
     /// <summary>Random histories with gaps: whatever is handed out adds up to what is stored.</summary>
@@ -195,7 +196,7 @@ public sealed class SyncerTests : IAsyncDisposable
                     _store.WatchFails(new CompactedException(revision));
                     _store.List(revision, [.. stored.Values]).List(revision, [.. stored.Values]);
                     await TakeAsync(seen);
-                    Assert.That(seen, Is.EqualTo(stored.ToDictionary(s => $"K({s.Key[5..]})@{s.Key[3]}", s => Text(s.Value))), $"seed {seed}, revision {revision}");
+                    Assert.That(seen, Is.EqualTo(stored.ToDictionary(s => $"NetworkSet({s.Key[5..]})@{s.Key[3]}", s => Text(s.Value))), $"seed {seed}, revision {revision}");
                     break;
                 case 1:
                     break;
@@ -220,7 +221,7 @@ public sealed class SyncerTests : IAsyncDisposable
         Assert.That(await _batches.MoveNextAsync());
         foreach (var update in _batches.Current.Updates)
         {
-            var name = $"K({update.Key.Name})@{(update.Key.Namespace.Length > 0 ? update.Key.Namespace : "r")}";
+            var name = $"NetworkSet({update.Key.Name})@{(update.Key.Namespace.Length > 0 ? update.Key.Namespace : "r")}";
             if (update.Value is null && update.Error is null)
             {
                 Assert.That(seen.Remove(name), $"{name} is deleted but was not there");
@@ -267,7 +268,7 @@ public sealed class SyncerTests : IAsyncDisposable
         {
             var name = key[(key.LastIndexOf('/') + 1)..].Replace("default.", "", StringComparison.Ordinal);
             var text = Encoding.UTF8.GetString(value.Span);
-            var resource = new ResourceKey("K", key.StartsWith("/c/b/", StringComparison.Ordinal) && char.IsDigit(name[0]) ? "b" : "", name);
+            var resource = Kinds.NetworkSet.Key(key.StartsWith("/c/b/", StringComparison.Ordinal) && char.IsDigit(name[0]) ? "b" : "", name);
             update = text == "bad" ? new SyncUpdate(resource, null, "unreadable")
                 : new SyncUpdate(resource, new Resource<IpPoolSpec> { Metadata = new ObjectMeta { Name = text } });
             return name != "skip";

@@ -60,7 +60,7 @@ internal static class SubObjects
         _ => null,
     };
 
-    private static Shape In(string kind, string path) => At(ResourceKinds.All[kind].Spec, path);
+    private static Shape In(string kind, string path) => At(ResourceKinds.All.Named(kind).Spec, path);
 
     private static Shape At(ObjectShape shape, string path)
     {

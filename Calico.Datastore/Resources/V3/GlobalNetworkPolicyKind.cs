@@ -1,0 +1,49 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Calico.Datastore.Resources.Formats;
+
+namespace Calico.Datastore.Resources.V3;
+
+/// <summary>GlobalNetworkPolicy.</summary>
+public sealed record GlobalNetworkPolicySpec : IGlobalPolicySpec
+{
+    public string? Tier { get; init; }
+
+    /// <summary>Lowest first; null: after all others.</summary>
+    public double? Order { get; init; }
+
+    public ImmutableArray<Rule>? Ingress { get; init; }
+    public ImmutableArray<Rule>? Egress { get; init; }
+    public string? Selector { get; init; }
+
+    /// <summary>Ingress, Egress; empty: as the rules suggest.</summary>
+    public ImmutableArray<string>? Types { get; init; }
+
+    public bool? DoNotTrack { get; init; }
+    [JsonPropertyName("preDNAT")] public bool? PreDnat { get; init; }
+    public bool? ApplyOnForward { get; init; }
+    public string? ServiceAccountSelector { get; init; }
+    public string? NamespaceSelector { get; init; }
+    public ImmutableArray<string>? PerformanceHints { get; init; }
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
+}
+
+/// <summary>GlobalNetworkPolicy: rules for endpoints of any namespace and of hosts.</summary>
+internal static class GlobalNetworkPolicyKind
+{
+    internal static ResourceKind<GlobalNetworkPolicySpec> Create() => new()
+    {
+        Name = "GlobalNetworkPolicy",
+        Plural = "globalnetworkpolicies",
+        Aliases = ["gnp", "gnps"],
+        Namespaced = false,
+        NameFormat = NameFormats.GlobalPolicy,
+        Spec = PolicyShapes.Global,
+        Columns = PolicyColumns.Plain,
+        WideColumns = PolicyColumns.Wide,
+        BeforeStore = PolicyStorage.AddName,
+        AfterRead = PolicyStorage.TakeName,
+        ClientRules = new PolicyClientRules<GlobalNetworkPolicySpec>((spec, types) => spec with { Types = types }),
+    };
+}
