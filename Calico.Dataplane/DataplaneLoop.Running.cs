@@ -1,77 +1,53 @@
 using Calico.Dataplane.Reconciliation;
-using Calico.Dataplane.Translation;
-using Calico.Dataplane.Workloads;
-using Calico.Linux.Conntrack;
-using Calico.Linux.Netlink;
 using Calico.Linux.Nftables;
 using Calico.Linux.Route;
+using Microsoft.Extensions.Logging;
 
 namespace Calico.Dataplane;
 
 /// <content>Its beginning, its turns and its end.</content>
 public sealed partial class DataplaneLoop
 {
-    private void Open()
-    {
-        _forwarding.Assert();
-        // Notices first: then nothing falls between them and the first reading.
-        (_nftChanges, _routeEvents) = _network.Run(() =>
-            (NftChangeStream.Open(), RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Routes | RouteEventKinds.Addresses | RouteEventKinds.Settings)));
-        _table = new(_network.Run(() => NftSocket.Open()), _options);
-        _routes = new(_network.Run(() => RouteSocket.Open()), _options, Ledger, Links);
-        _nftChanges.IgnoreDoingsOf(_table.PortId);
-        IgnoreDoingsOf(_routes.PortId);
-        _connections = _network.Run(() => ConntrackSocket.Open());
-        AskForConnections();
-        _cutter = new(_connections, _time, _logger);
-        _keeper = new(_network.Run(() => RouteSocket.Open()), Links, _network, _options, _logger);
-        _reviewRoutes = _network.Run(() => RouteSocket.Open());
-        _review = new(_connections, _reviewRoutes, _translator, AskAsync, _time, _logger);
-        var ruleset = _translator.Ruleset;
-        var actual = _table.Read(ruleset.Table, withElements: false);
-        var flaws = actual is null ? [] : FormerTable.FindFlaws(actual, ruleset);
-        if (actual is not null && flaws.IsEmpty)
-        {
-            _isAdopted = true;
-            Log.Adopted(_logger, actual.Chains.Length, actual.Rules.Length);
-            return;
-        }
-        if (actual is not null)
-        {
-            Log.NotAdopted(_logger, Summary(flaws));
-        }
-        // Whatever is there does not enforce; closed is safe.
-        ruleset.Rebase(actual is null ? null : _table.Read(ruleset.Table));
-        try
-        {
-            _table.Commit(ruleset);
-        }
-        catch (NftCommitException e) when (CloseWhereOwned(e) is { } owned)
-        {
-            // The loop goes on trying.
-            (_isInitial, _mustRead) = (true, true);
-            Report(owned);
-            return;
-        }
-        catch (NftCommitException e) when (_table.FindMissing() is { IsEmpty: false } missing)
-        {
-            throw new CalicoException(Problem.Unsupported, $"dataplane: {string.Join("; ", missing)}", inner: e);
-        }
-        _isInitial = true;
-        Log.Loaded(_logger, ruleset.Chains.Count);
-    }
+    /// <summary>What only exists once it is open, all of it.</summary>
+    private sealed record Inside(Enforcement Enforcement, KernelParts Kernel, KernelNotices Notices, Action<uint[]> IgnoreDoingsOf);
 
-    /// <summary>What only a kernel that lists connections can do: end those of a freed address, and judge those that began in a gap.</summary>
-    private void AskForConnections()
+    private Inside Open()
     {
+        // Notices first: then nothing falls between them and the first reading.
+        var (nft, routeEvents) = _network.Run(() =>
+            (NftChangeStream.Open(), RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Routes | RouteEventKinds.Addresses | RouteEventKinds.Settings)));
         try
         {
-            _connections.List(ConntrackTuplePart.OriginalSource, System.Net.IPAddress.Any);
+            var shared = (Links, Ledger);
+            var (parts, table, routes) = KernelParts.Open(_network, _options, shared, (question, ct) => AskAsync(_ => question(), ct), _time, _logger);
+            var sieve = new NoticeSieve(_options, [table.Policy.Ruleset.Table, table.ClosingTable], Links, routes.IsInTheWay);
+            var notices = new KernelNotices(nft, routeEvents, _inbox, sieve);
+            void Ignore(uint[] ports) => notices.IgnoreDoingsOf(table.PortId, [.. ports, routes.PortId]);
+            lock (_ownPorts)
+            {
+                Ignore([.. _ownPorts]);
+            }
+            try
+            {
+                var closed = table.Open();
+                if (closed is not null)
+                {
+                    // The loop goes on trying.
+                    _status.Say(_status.Current with { LastError = closed });
+                }
+                return new(new(_inbox, _status, parts, shared, _options, isInitial: !table.IsAdopted, _time, _logger), parts, notices, Ignore);
+            }
+            catch
+            {
+                parts.DisposeAsync().AsTask().GetAwaiter().GetResult();
+                throw;
+            }
         }
-        catch (NetlinkException e) when (e is not NetlinkInterruptedException)
+        catch
         {
-            throw new CalicoException(Problem.Unsupported, "dataplane: this kernel does not list connections, CONFIG_NF_CT_NETLINK (modprobe nf_conntrack_netlink); "
-                + $"without it the next owner of an address would inherit the former one's, so no workload is connected ({e.Message})", inner: e);
+            nft.Dispose();
+            routeEvents.Dispose();
+            throw;
         }
     }
 
@@ -81,55 +57,23 @@ public sealed partial class DataplaneLoop
         lock (_ownPorts)
         {
             _ownPorts.Add(port);
-            _routeEvents?.IgnoreDoingsOf([.. _ownPorts]);
+            _inside?.IgnoreDoingsOf([.. _ownPorts]);
         }
     }
 
-    private void Close()
+    private async Task RunAsync(Enforcement inside, CancellationToken ct)
     {
-        _table?.Dispose();
-        _routes?.Dispose();
-        _connections?.Dispose();
-        _reviewRoutes?.Dispose();
-        _keeper?.Dispose();
-        _nftChanges?.Dispose();
-        _routeEvents?.Dispose();
-        Abandon();
-    }
-
-    /// <summary>Nobody will answer any more.</summary>
-    private void Abandon()
-    {
-        var reason = new CalicoException(Problem.Unavailable, "the dataplane loop has ended");
-        foreach (var request in _inbox.Take().Requests.Concat(_publishing).Concat(_withdrawing))
-        {
-            switch (request)
-            {
-                case LoopRequest.Publish publish:
-                    publish.Done.TrySetException(reason);
-                    break;
-                case LoopRequest.Withdraw withdraw:
-                    withdraw.Done.TrySetException(reason);
-                    break;
-                case LoopRequest.Initial initial:
-                    initial.Done.TrySetException(reason);
-                    break;
-                default:
-                    break;
-            }
-        }
-    }
-
-    private async Task RunAsync(CancellationToken ct)
-    {
-        _settingsAt = _time.GetTimestamp();
         using var timer = _time.CreateTimer(_ => _inbox.Wake(), null, _options.SettingsInterval, Timeout.InfiniteTimeSpan);
-        await FollowInboxAsync(timer, ct);
+        while (true)
+        {
+            await _inbox.WaitAsync(ct);
+            timer.Change(inside.Turn(), Timeout.InfiniteTimeSpan);
+        }
     }
 
     /// <summary>A part that ends before it is asked to, the reading of notices too, ends the loop with a reason that is seen. Whether it was
     /// asked to only our own token says: a cancellation can be somebody else's.</summary>
-    private async Task EndAloudAsync(Func<CancellationToken, Task> part)
+    private async Task EndAloudAsync(Enforcement inside, Func<CancellationToken, Task> part)
     {
         try
         {
@@ -139,9 +83,10 @@ public sealed partial class DataplaneLoop
         {
             // A fault of ours. What is desired may be half changed, so nothing more is written: the kernel goes on enforcing what it has.
             Log.Ended(_logger, e);
-            Report(e.ToString());
+            _status.Say(_status.Current with { InSync = false, LastError = e.ToString() });
             await _stopping.CancelAsync();
-            Abandon();
+            inside.Abandon();
+            LoopRequest.Abandon(_inbox.Take().Requests);
             if (e is OperationCanceledException)
             {
                 // As such it would look like an end that was asked for.
@@ -151,19 +96,9 @@ public sealed partial class DataplaneLoop
         }
     }
 
-    private async Task FollowInboxAsync(ITimer timer, CancellationToken ct)
+    private static partial class Log
     {
-        var audited = _time.GetTimestamp();
-        while (true)
-        {
-            await _inbox.WaitAsync(ct);
-            if (_time.GetElapsedTime(audited) >= _options.AuditInterval)
-            {
-                audited = _time.GetTimestamp();
-                _mustRead = _mustReadRoutes = _isReconciled;
-            }
-            var next = Step() ?? _options.SettingsInterval - _time.GetElapsedTime(_settingsAt);
-            timer.Change(next > TimeSpan.Zero ? next : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
-        }
+        [LoggerMessage(4007, LogLevel.Critical, "the dataplane loop ended; the kernel stays as it is")]
+        public static partial void Ended(ILogger logger, Exception exception);
     }
 }

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Calico.Dataplane.Reconciliation;
-using Calico.Dataplane.Translation;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Sync;
 using Calico.Felix;
@@ -9,33 +8,14 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Dataplane;
 
-/// <summary>The one owner of what this node's kernel should hold.</summary>
+/// <summary>The one owner of what this node's kernel should hold, as others see it: what it is told, asked and says.</summary>
 /// <remarks>
-/// <code>
-///   Accept, PublishAsync, WithdrawAsync, notices of the kernel
-///        | (inbox: last states only)
-///        v
-///   CalculationGraph -> RulesetTranslator -> one nftables transaction -> routes -> answers; conntrack later
-/// </code>
-/// Facts it rests on: what waits is worked off together, so a hundred endpoints share one transaction; nothing is swept before the
-/// store has been read to its end and, after a restart, before <see cref="SetInitialAsync"/> told the endpoints of this node; on any
-/// refusal nothing of a transaction was applied, so the kernel is read again and the difference retried with growing pauses, while the
-/// former rules stay. All members are safe from any thread.
+/// What waits is worked off together by <see cref="Enforcement"/>, so a hundred endpoints share one transaction; nothing is swept before the
+/// store has been read to its end and, after a restart, before <see cref="SetInitialAsync"/> told the endpoints of this node. All members
+/// are safe from any thread.
 /// </remarks>
 public sealed partial class DataplaneLoop : IAsyncDisposable
 {
-    /// <summary>Refusals in a row after which the table is deleted and made anew in one transaction.</summary>
-    private const int RefusalsBeforeRecreate = 3;
-
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
-
-    /// <summary>Between two attempts on a table that is another's: the kernel does not tell when an owner's table went with it.</summary>
-    private static readonly TimeSpan OwnedPause = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
-
-    /// <summary>So long after a gap an endpoint that comes may have been wired within it.</summary>
-    private static readonly TimeSpan GapMemory = TimeSpan.FromSeconds(5);
-
     private readonly DataplaneOptions _options;
     private readonly HostNetwork _network;
     private readonly TimeProvider _time;
@@ -43,39 +23,47 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     private readonly LoopInbox _inbox = new();
     private readonly CancellationTokenSource _stopping = new();
     private Task _running = Task.CompletedTask;
-    private volatile DataplaneStatus _status = DataplaneStatus.Initial;
+    private readonly LoopStatus _status = new();
+    private readonly List<uint> _ownPorts = [];
+
+    /// <summary>What is open since the start.</summary>
+    private Inside? _inside;
 
     public DataplaneLoop(DataplaneOptions options, HostNetwork network, TimeProvider time, ILoggerFactory loggers)
     {
         (_options, _network, _time) = (options, network, time);
         _logger = loggers.CreateLogger<DataplaneLoop>();
-        _graph = new(options.NodeName);
-        _translator = new(options);
-        _forwarding = new(network);
-        _freeAddresses = new(options.NodeName);
     }
 
     /// <summary>Where it is.</summary>
-    public DataplaneStatus Status => _status;
+    public DataplaneStatus Status => _status.Current;
 
     /// <summary>See <see cref="DataplaneStatus.InSync"/>.</summary>
-    public bool InSync => _status.InSync;
+    public bool InSync => Status.InSync;
 
     /// <summary>See <see cref="DataplaneStatus.EnforcedRevision"/>.</summary>
-    public long EnforcedRevision => _status.EnforcedRevision;
+    public long EnforcedRevision => Status.EnforcedRevision;
 
     /// <summary>See <see cref="DataplaneStatus.ConfirmedAt"/>.</summary>
-    public DateTimeOffset ConfirmedAt => _status.ConfirmedAt;
+    public DateTimeOffset ConfirmedAt => Status.ConfirmedAt;
 
     /// <summary>See <see cref="DataplaneStatus.LastError"/>.</summary>
-    public string? LastError => _status.LastError;
+    public string? LastError => Status.LastError;
 
     /// <summary>Raised on the loop after <see cref="Status"/> changed; must return at once.</summary>
-    public event EventHandler? Changed;
+    public event EventHandler? Changed
+    {
+        add => _status.Changed += value;
+        remove => _status.Changed -= value;
+    }
 
     /// <summary>Raised on the loop for a host-side interface of ours that is gone (its namespace died, or it was unwired); must return
     /// at once.</summary>
-    public event EventHandler<string>? LinkGone;
+    public event EventHandler<string>? LinkGone
+    {
+        add => _status.LinkGone += value;
+        remove => _status.LinkGone -= value;
+    }
 
     /// <summary>Ends when the loop does: by <see cref="DisposeAsync"/>, or with the fault that ended it.</summary>
     public Task Completion => _running;
@@ -94,13 +82,15 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         try
         {
             // On a thread of its own: the first read of a large table takes a while.
-            await Task.Run(Open, ct);
+            _inside = await Task.Run(Open, ct);
         }
         catch (NetlinkException e)
         {
             throw new CalicoException(Problem.Refused, $"dataplane: {e.Message}", inner: e);
         }
-        _running = Task.WhenAll(((Func<CancellationToken, Task>[])[RunAsync, FollowNftAsync, FollowRoutesAsync]).Select(part => EndAloudAsync(part)));
+        var inside = _inside;
+        _running = Task.WhenAll(((Func<CancellationToken, Task>[])[ct => RunAsync(inside.Enforcement, ct), inside.Notices.FollowNftAsync, inside.Notices.FollowRoutesAsync])
+            .Select(part => EndAloudAsync(inside.Enforcement, part)));
     }
 
     /// <summary>Hands over changes of the store; never waits. Of several states of a resource the loop sees the last.</summary>
@@ -155,30 +145,27 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     }
 
     /// <summary>Packets dropped since the table was made, by reason.</summary>
-    public Task<ImmutableSortedDictionary<string, long>> ReadDropsAsync(CancellationToken ct) => AskAsync(() =>
-        _table.ListCounters(_translator.Ruleset.Table)
-            .Where(c => c.Name.StartsWith(Names.Drop(""), StringComparison.Ordinal))
-            .ToImmutableSortedDictionary(c => c.Name[Names.Drop("").Length..], c => (long)c.Packets, StringComparer.Ordinal), ct);
+    public Task<ImmutableSortedDictionary<string, long>> ReadDropsAsync(CancellationToken ct) => AskAsync(e => e.ReadDrops(), ct);
 
     /// <summary>Addresses of the endpoints that are enforced.</summary>
-    public Task<ImmutableArray<Cidr>> ListAddressesAsync(CancellationToken ct) =>
-        AskAsync<ImmutableArray<Cidr>>(() => [.. _translator.Updates.SelectMany(e => e.Addresses.Items)], ct);
+    public Task<ImmutableArray<Cidr>> ListAddressesAsync(CancellationToken ct) => AskAsync(e => e.ListAddresses(), ct);
 
     /// <summary>What is enforced for an endpoint: state, lists, rules and where each comes from.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: nothing is.</exception>
-    public Task<string> DescribeAsync(WorkloadEndpointId id, CancellationToken ct) => AskAsync(() => Describe(id), ct);
+    public Task<string> DescribeAsync(WorkloadEndpointId id, CancellationToken ct) => AskAsync(e => e.Describe(id), ct);
 
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
         // Cancelled is how it ends; a fault was logged when it came, and is in Completion.
         await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (_review is not null)
+        if (_inside is not null)
         {
-            await _review.DisposeAsync();
-            await _cutter.DisposeAsync();
+            await _inside.Kernel.DisposeAsync();
+            _inside.Notices.Dispose();
+            _inside.Enforcement.Abandon();
         }
-        Close();
+        LoopRequest.Abandon(_inbox.Take().Requests);
         _stopping.Dispose();
     }
 
@@ -191,14 +178,14 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         _inbox.Post(request);
     }
 
-    private async Task<T> AskAsync<T>(Func<T> question, CancellationToken ct)
+    private async Task<T> AskAsync<T>(Func<Enforcement, T> question, CancellationToken ct)
     {
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Post(new LoopRequest.Query(() =>
+        Post(new LoopRequest.Query(inside =>
         {
             try
             {
-                done.SetResult(question());
+                done.SetResult(question(inside));
             }
             catch (NetlinkException e)
             {

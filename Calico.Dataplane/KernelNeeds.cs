@@ -20,7 +20,7 @@ internal static class KernelNeeds
     ];
 
     /// <summary>Those that the kernel has not, in words; empty: all are there.</summary>
-    public static ImmutableArray<string> FindMissing(NftSocket socket, ImmutableArray<(NftExpression Expression, string Option, string Purpose)> needs)
+    public static ImmutableArray<string> FindMissing(INftables socket, ImmutableArray<(NftExpression Expression, string Option, string Purpose)> needs)
     {
         var missing = ImmutableArray.CreateBuilder<string>();
         foreach (var (expression, option, purpose) in needs)

@@ -27,7 +27,7 @@ internal abstract record LoopRequest
     }
 
     /// <summary>A question, answered on the loop so that it sees one state.</summary>
-    public sealed record Query(Action Answer) : LoopRequest;
+    public sealed record Query(Action<Enforcement> Answer) : LoopRequest;
 
     /// <summary>For a while something was not enforced as it should have been.</summary>
     public sealed record Gap : LoopRequest;
@@ -40,4 +40,27 @@ internal abstract record LoopRequest
 
     /// <summary>Somebody changed links or routes.</summary>
     public sealed record RouteNotice(RouteEvent Event) : LoopRequest;
+
+    /// <summary>The loop has ended: whoever waits is told.</summary>
+    public static void Abandon(IEnumerable<LoopRequest> requests)
+    {
+        var reason = new CalicoException(Problem.Unavailable, "the dataplane loop has ended");
+        foreach (var request in requests)
+        {
+            switch (request)
+            {
+                case Publish publish:
+                    publish.Done.TrySetException(reason);
+                    break;
+                case Withdraw withdraw:
+                    withdraw.Done.TrySetException(reason);
+                    break;
+                case Initial initial:
+                    initial.Done.TrySetException(reason);
+                    break;
+                default:
+                    break;
+            }
+        }
+    }
 }

@@ -26,9 +26,9 @@ namespace Calico.Felix;
 /// </remarks>
 public sealed class CalculationGraph
 {
-    private readonly PendingChanges<string, RuleListUpdate> _lists = new();
-    private readonly PendingChanges<WorkloadEndpointId, EndpointUpdate> _endpoints = new();
-    private readonly PendingChanges<Cidr, RouteUpdate> _routes = new();
+    private readonly Delta<string, RuleListUpdate> _lists = new();
+    private readonly Delta<WorkloadEndpointId, EndpointUpdate> _endpoints = new();
+    private readonly Delta<Cidr, RouteUpdate> _routes = new();
     private readonly PoolSets _pools = new();
     private readonly IpSetMembers _sets = new();
     private readonly EndpointLabels _labels;
@@ -164,9 +164,9 @@ public sealed class CalculationGraph
         _local.Build();
         _ruleLists.Compose();
         var (setUpdates, setRemovals) = _sets.Take();
-        var (lists, listRemovals) = _lists.Take();
-        var (endpoints, endpointRemovals) = _endpoints.Take();
-        var (routes, routeRemovals) = _routes.Take();
+        var (lists, listRemovals) = Take(_lists);
+        var (endpoints, endpointRemovals) = Take(_endpoints);
+        var (routes, routeRemovals) = Take(_routes);
         var updates = ImmutableArray.CreateBuilder<DataplaneUpdate>();
         if (_configuration.Take() is { } settings)
         {
@@ -182,5 +182,14 @@ public sealed class CalculationGraph
         updates.AddRange(listRemovals.Select(id => new RuleListRemove(id)));
         updates.AddRange(setRemovals);
         return updates.ToImmutable();
+    }
+
+    /// <summary>What is new or differs from what was told, and what was told and is gone; both in the order of the keys' text, so that the same
+    /// change always gives the same output.</summary>
+    private static (List<TValue> Updated, List<TKey> Removed) Take<TKey, TValue>(Delta<TKey, TValue> delta) where TKey : notnull
+    {
+        var changes = delta.Changes.OrderBy(c => c.Key.ToString(), StringComparer.Ordinal).ToList();
+        delta.Settle();
+        return ([.. changes.Where(c => c.Is).Select(c => c.Desired!)], [.. changes.Where(c => !c.Is).Select(c => c.Key)]);
     }
 }

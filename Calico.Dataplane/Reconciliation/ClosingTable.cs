@@ -10,7 +10,7 @@ namespace Calico.Dataplane.Reconciliation;
 /// addresses that then have to be made anew, and say nothing of those that come later. Written in one transaction each time; goes after
 /// the commit that makes our own table enforce, a former process's too.
 /// </remarks>
-internal sealed class ClosingTable(NftSocket socket, DataplaneOptions options)
+internal sealed class ClosingTable(INftables socket, DataplaneOptions options)
 {
     private const int RawPriority = -300;
 

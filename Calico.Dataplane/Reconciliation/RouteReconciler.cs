@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Calico.Datastore.Addresses;
+using Calico.Felix;
 using Calico.Felix.Output;
 using Calico.Linux;
 using Calico.Linux.Netlink;
@@ -15,7 +16,7 @@ namespace Calico.Dataplane.Reconciliation;
 /// the ones of a link that is wired but not published yet. Which link an endpoint's is says <see cref="KeptLinks"/>: by name it may be a
 /// stranger's.
 /// </remarks>
-internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions options, LinkLedger ledger, KeptLinks kept) : IDisposable
+internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions options, LinkLedger ledger, KeptLinks kept) : IReconciler
 {
     private readonly RouteProtocol _protocol = new((byte)options.RouteProtocol);
 
@@ -24,7 +25,10 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     private readonly Dictionary<string, HashSet<Cidr>> _ofLink = new(StringComparer.Ordinal);
     private readonly HashSet<Cidr> _touched = [];
 
-    public bool IsPending => _touched.Count > 0;
+    private bool _isDoubted = true;
+    private bool _isCompared;
+
+    public bool IsPolicyFree => false;
 
     /// <summary>Whose notices are our own doing.</summary>
     public uint PortId => socket.PortId;
@@ -46,8 +50,51 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         }
     }
 
+    public void Doubt() => _isDoubted = true;
+
+    public void Read()
+    {
+    }
+
+    public Reconciled Commit(int refusals)
+    {
+        if (_isDoubted)
+        {
+            Resync();
+            (_isDoubted, _isCompared) = (false, true);
+        }
+        Commit();
+        return Reconciled.Nothing;
+    }
+
+    public Reconciled Notice(RouteEvent change)
+    {
+        switch (change)
+        {
+            case RouteEvent.Lost:
+                Doubt();
+                break;
+            case RouteEvent.LinkChanged { Removed: false, Link.IsUp: false } link:
+                // The kernel took its routes away and tells of none of them (fib_sync_down_dev).
+                ledger.ForgetRoutes(kept.Find(link.Link.Index)?.Name ?? link.Link.Name, link.Link.Index);
+                break;
+            case RouteEvent.LinkChanged { Removed: false } link when _isCompared:
+                Notice(link.Link);
+                break;
+            case RouteEvent.RouteChanged { Removed: false } route when TakePlaceOf(route.Route):
+                return Reconciled.Of($"route {route.Route.Destination}, in whose place was {route.Route} of protocol {route.Route.Protocol}");
+            case RouteEvent.RouteChanged { Removed: true } route when Notice(route.Route) && _isCompared:
+                return Reconciled.Of($"route {route.Route.Destination}");
+            default:
+                break;
+        }
+        return Reconciled.Nothing;
+    }
+
+    public void Withdraw(LocalEndpoint endpoint) => Remove(endpoint.Addresses.Select(Cidr.From));
+
     /// <summary>Writes what was touched since the last time.</summary>
-    public void Commit()
+    private void Commit()
     {
         if (_touched.Count == 0)
         {
@@ -70,7 +117,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     }
 
     /// <summary>Takes away at once what a workload had, while what is desired is not known yet.</summary>
-    public void Remove(IEnumerable<Cidr> destinations)
+    private void Remove(IEnumerable<Cidr> destinations)
     {
         using var batch = new RouteBatch();
         foreach (var destination in destinations)
@@ -81,7 +128,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     }
 
     /// <summary>Compares everything with the kernel: adds what is missing, deletes what nobody wants.</summary>
-    public void Resync()
+    private void Resync()
     {
         var links = socket.ListLinks().Where(IsOwn).ToDictionary(NameOf, l => l.Index, StringComparer.Ordinal);
         var there = new HashSet<Cidr>();
@@ -112,7 +159,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
 
     /// <summary>A route of ours is gone.</summary>
     /// <returns>Whether it was wanted, and is there again.</returns>
-    public bool Notice(RouteEntry route)
+    private bool Notice(RouteEntry route)
     {
         var destination = Cidr.From(route.Destination);
         ledger.ForgetRoute(route.LinkIndex, destination);
@@ -132,7 +179,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     /// <summary>Somebody wrote a route of the same destination: "replace" puts it in the place of ours and tells of no removal, and one with
     /// a lower metric (IPv6: ours has the kernel's 1024) or put before ours is preferred. Ours is written at that metric.</summary>
     /// <returns>Whether it was another's.</returns>
-    public bool TakePlaceOf(RouteEntry route)
+    private bool TakePlaceOf(RouteEntry route)
     {
         var destination = Cidr.From(route.Destination);
         // The notice does not say whether it was put before or behind what was there; a listing has them in the order in which they are tried.
@@ -163,7 +210,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         : route.Kind == RouteKind.Unicast && route.LinkIndex == LinkOf(name)?.Index);
 
     /// <summary>A link has come: routes that waited for it can be written.</summary>
-    public void Notice(LinkState link)
+    private void Notice(LinkState link)
     {
         using var batch = new RouteBatch();
         foreach (var destination in IsOwn(link) ? _ofLink.GetValueOrDefault(NameOf(link), []).Where(d => !ledger.HasRoute(NameOf(link), d)) : [])

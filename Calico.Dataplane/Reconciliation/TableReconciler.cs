@@ -12,7 +12,7 @@ namespace Calico.Dataplane.Reconciliation;
 /// known; then one transaction makes the difference. Every change of ours is one commit, on one socket, whose port tells the kernel
 /// which notices are no stranger's.
 /// </remarks>
-internal sealed class TableReconciler(NftSocket socket, DataplaneOptions options) : IDisposable
+internal sealed class TableReconciler(INftables socket, DataplaneOptions options) : IDisposable
 {
     /// <summary>IFNAMSIZ of uapi linux/if.h: what a name takes in a key.</summary>
     private const int LinkNameLength = 16;

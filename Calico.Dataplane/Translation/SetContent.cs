@@ -1,3 +1,4 @@
+using Calico.Felix;
 using Calico.Linux.Nftables;
 
 namespace Calico.Dataplane.Translation;
@@ -9,50 +10,26 @@ internal sealed class SetContent(NftSet definition)
     private static readonly Comparer<NftElement> ByKey = Comparer<NftElement>.Create((a, b) =>
         a.Key.Bytes.SequenceCompareTo(b.Key.Bytes) is not 0 and var order ? order : IsEnd(b).CompareTo(IsEnd(a)));
 
-    private readonly Dictionary<NftElement, NftElement> _elements = [];
-    private readonly Dictionary<NftElement, NftElement?> _touched = [];
+    /// <summary>By key, without what it leads to.</summary>
+    private readonly Delta<NftElement, NftElement> _elements = new();
 
     public NftSet Definition => definition;
 
     public bool InKernel { get; set; }
 
-    public bool IsSettled => InKernel && _touched.Count == 0;
+    public bool IsSettled => InKernel && !_elements.IsPending;
 
-    public int Count => _elements.Count;
+    public int Count => _elements.Desired.Count;
 
     /// <summary>Adds an element, or changes its data.</summary>
-    public void Add(NftElement element)
-    {
-        var key = KeyOf(element);
-        Touch(key);
-        _elements[key] = element;
-    }
+    public void Add(NftElement element) => _elements.Set(KeyOf(element), element);
 
-    public void Remove(NftElement element)
-    {
-        var key = KeyOf(element);
-        if (_elements.ContainsKey(key))
-        {
-            Touch(key);
-            _elements.Remove(key);
-        }
-    }
+    public void Remove(NftElement element) => _elements.Remove(KeyOf(element));
 
-    public bool Contains(NftElement element) => _elements.ContainsKey(KeyOf(element));
+    public bool Contains(NftElement element) => _elements.Desired.ContainsKey(KeyOf(element));
 
     /// <summary>Makes the elements these and no others.</summary>
-    public void Replace(IEnumerable<NftElement> elements)
-    {
-        var desired = elements.ToDictionary(KeyOf);
-        foreach (var gone in _elements.Keys.Where(k => !desired.ContainsKey(k)).ToList())
-        {
-            Remove(gone);
-        }
-        foreach (var element in desired.Values)
-        {
-            Add(element);
-        }
-    }
+    public void Replace(IEnumerable<NftElement> elements) => _elements.Replace(elements.ToDictionary(KeyOf));
 
     /// <summary>What the kernel has to lose and to gain. Changed data is both: the kernel refuses an element that is there with other
     /// data.</summary>
@@ -63,20 +40,15 @@ internal sealed class SetContent(NftSet definition)
             return DifferenceOfRanges();
         }
         var (deleted, added) = (new List<NftElement>(), new List<NftElement>());
-        foreach (var (key, inKernel) in _touched)
+        foreach (var change in _elements.Changes)
         {
-            NftElement? desired = _elements.TryGetValue(key, out var element) ? element : null;
-            if (desired == inKernel)
+            if (change.Was)
             {
-                continue;
+                deleted.Add(change.Former);
             }
-            if (inKernel is { } old)
+            if (change.Is)
             {
-                deleted.Add(old);
-            }
-            if (desired is { } wanted)
-            {
-                added.Add(wanted);
+                added.Add(change.Desired);
             }
         }
         return (deleted, added);
@@ -86,8 +58,10 @@ internal sealed class SetContent(NftSet definition)
     /// 6.18; a listing has them the other way round). So a range of which one side changed goes and comes with both.</summary>
     private (List<NftElement> Deleted, List<NftElement> Added) DifferenceOfRanges()
     {
-        var former = Ranges(_elements.Keys.Union(_touched.Keys).Select(Believed).OfType<NftElement>());
-        var desired = Ranges(_elements.Values);
+        var changes = _elements.Changes.ToList();
+        var gone = changes.Where(c => c.Is).Select(c => c.Key).ToHashSet();
+        var former = Ranges(_elements.Desired.Where(e => !gone.Contains(e.Key)).Select(e => e.Value).Concat(changes.Where(c => c.Was).Select(c => c.Former)));
+        var desired = Ranges(_elements.Desired.Values);
         return (Flat(former.Except(desired)), Flat(desired.Except(former)));
 
         static List<NftElement> Flat(IEnumerable<(NftElement First, NftElement? End)> ranges) =>
@@ -118,7 +92,7 @@ internal sealed class SetContent(NftSet definition)
     public void Settle()
     {
         InKernel = true;
-        _touched.Clear();
+        _elements.Settle();
     }
 
     /// <summary>Takes what the kernel really holds as the base of the difference.</summary>
@@ -126,50 +100,21 @@ internal sealed class SetContent(NftSet definition)
     /// <returns>How many elements the kernel holds otherwise than was thought.</returns>
     public int Rebase(IReadOnlyCollection<NftElement>? inKernel)
     {
-        var (found, believed) = (0, CountBelieved());
-        var differing = 0;
-        var actual = new Dictionary<NftElement, NftElement?>();
+        var (found, differing) = (0, 0);
+        var actual = new Dictionary<NftElement, NftElement>();
         foreach (var element in inKernel ?? [])
         {
             var key = KeyOf(element);
             actual[key] = element;
-            if (Believed(key) is { } thought)
-            {
-                found++;
-                differing += thought == element ? 0 : 1;
-            }
-            else
-            {
-                differing++;
-            }
+            var isThought = _elements.TryGetTold(key, out var thought);
+            found += isThought ? 1 : 0;
+            differing += isThought && thought == element ? 0 : 1;
         }
-        differing += believed - found;
+        differing += _elements.ToldCount - found;
         InKernel = inKernel is not null;
-        _touched.Clear();
-        foreach (var (key, element) in actual)
-        {
-            if (!_elements.TryGetValue(key, out var desired) || desired != element)
-            {
-                _touched.Add(key, element);
-            }
-        }
-        foreach (var key in _elements.Keys.Where(k => !actual.ContainsKey(k)))
-        {
-            _touched.Add(key, null);
-        }
+        _elements.Rebase(actual);
         return differing;
     }
-
-    /// <summary>What the kernel was thought to hold under a key: what is desired, unless that changed since.</summary>
-    private NftElement? Believed(NftElement key) => _touched.TryGetValue(key, out var former) ? former
-        : InKernel && _elements.TryGetValue(key, out var element) ? element
-        : null;
-
-    private int CountBelieved() => !InKernel ? 0
-        : _elements.Keys.Count(k => !_touched.ContainsKey(k)) + _touched.Values.Count(e => e is not null);
-
-    private void Touch(NftElement key) =>
-        _touched.TryAdd(key, _elements.TryGetValue(key, out var element) ? element : null);
 
     private static NftElement KeyOf(NftElement element) => element with { Data = null, Verdict = null, Object = null, IsUnusual = false };
 }

@@ -95,13 +95,12 @@ internal sealed class IpSetMembers
     /// <summary>A set, how many rules ask it, and how often each member is held.</summary>
     internal sealed class IpSet(IpSetDefinition definition)
     {
-        private readonly Dictionary<IpSetMember, int> _holders = [];
-        private readonly Dictionary<IpSetMember, bool> _wasMember = [];
-
-        public IpSetDefinition Definition => definition;
-
+        /// <summary>How many hold a member; that another one does is no news.</summary>
+        private readonly Delta<IpSetMember, int> _holders = new();
         private IpSetType? _told;
         private int _ranges;
+
+        public IpSetDefinition Definition => definition;
 
         public int Users { get; set; }
 
@@ -109,36 +108,33 @@ internal sealed class IpSetMembers
 
         public void Add(IpSetMember member)
         {
-            var holders = _holders.GetValueOrDefault(member);
-            _wasMember.TryAdd(member, holders > 0);
-            _holders[member] = holders + 1;
+            var holders = _holders.Desired.GetValueOrDefault(member);
+            _holders.Set(member, holders + 1);
             _ranges += holders == 0 && !member.Address.IsHost ? 1 : 0;
         }
 
         public void Remove(IpSetMember member)
         {
-            var holders = _holders[member];
-            _wasMember.TryAdd(member, true);
-            if (holders == 1)
+            if (_holders.Desired[member] is > 1 and var holders)
             {
-                _holders.Remove(member);
-                _ranges -= member.Address.IsHost ? 0 : 1;
+                _holders.Set(member, holders - 1);
             }
             else
             {
-                _holders[member] = holders - 1;
+                _holders.Remove(member);
+                _ranges -= member.Address.IsHost ? 0 : 1;
             }
         }
 
         public IpSetUpdate? TakeUpdate()
         {
-            var changed = _wasMember.Where(m => m.Value != _holders.ContainsKey(m.Key)).ToLookup(m => m.Value, m => m.Key);
-            _wasMember.Clear();
+            var changed = _holders.Changes.Where(c => c.Was != c.Is).ToLookup(c => c.Was, c => c.Key);
+            _holders.Settle();
             var type = definition.Port is not null ? IpSetType.HostPorts : _ranges > 0 ? IpSetType.Nets : IpSetType.Hosts;
             if (type != _told)
             {
                 _told = type;
-                return new(definition.Id, type, new([.. _holders.Keys.Order()]), []);
+                return new(definition.Id, type, new([.. _holders.Desired.Keys.Order()]), []);
             }
 
             return changed[true].Any() || changed[false].Any()

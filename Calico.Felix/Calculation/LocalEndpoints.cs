@@ -18,7 +18,7 @@ namespace Calico.Felix.Calculation;
 /// Programs are built when they are told, once for all that changed since.
 /// </remarks>
 internal sealed class LocalEndpoints(EndpointPrograms programs, EndpointLabels labels, Func<IEnumerable<Selector>> selectorsInForce, LocalRoutes routes,
-    PendingChanges<WorkloadEndpointId, EndpointUpdate> updates)
+    Delta<WorkloadEndpointId, EndpointUpdate> updates)
 {
     private readonly Dictionary<WorkloadEndpointId, Local> _endpoints = [];
     private readonly Dictionary<ItemKey, WorkloadEndpointId> _ids = [];

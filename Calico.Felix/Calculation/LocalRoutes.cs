@@ -9,7 +9,7 @@ namespace Calico.Felix.Calculation;
 /// <summary>Routes to this node's endpoints, and nowhere for what is left of its blocks.</summary>
 /// <remarks>Two endpoints may claim one address for a moment (a new life before the old one is withdrawn); the first by id has it until
 /// it goes, so that the outcome does not depend on the order of events.</remarks>
-internal sealed class LocalRoutes(string nodeName, PendingChanges<Cidr, RouteUpdate> updates)
+internal sealed class LocalRoutes(string nodeName, Delta<Cidr, RouteUpdate> updates)
 {
     private readonly Dictionary<WorkloadEndpointId, (string InterfaceName, ImmutableArray<Cidr> Addresses)> _claims = [];
     private readonly Dictionary<Cidr, List<WorkloadEndpointId>> _claimants = [];

@@ -10,8 +10,8 @@ namespace Calico.Felix.Calculation;
 internal sealed class PoolSets
 {
     private readonly Dictionary<string, (Cidr Cidr, bool Masquerade)> _pools = new(StringComparer.Ordinal);
-    private readonly HashSet<Cidr> _toldAll = [];
-    private readonly HashSet<Cidr> _toldMasquerade = [];
+    private readonly Delta<Cidr, bool> _all = new();
+    private readonly Delta<Cidr, bool> _masquerade = new();
     private bool _isTold;
     private bool _isTouched;
 
@@ -35,23 +35,24 @@ internal sealed class PoolSets
             yield break;
         }
         _isTouched = false;
-        if (Difference(WellKnownSets.AllPools, _toldAll, [.. _pools.Values.Select(p => p.Cidr)]) is { } all)
+        if (Difference(WellKnownSets.AllPools, _all, _pools.Values.Select(p => p.Cidr)) is { } all)
         {
             yield return all;
         }
-        if (Difference(WellKnownSets.MasqueradePools, _toldMasquerade, [.. _pools.Values.Where(p => p.Masquerade).Select(p => p.Cidr)]) is { } some)
+        if (Difference(WellKnownSets.MasqueradePools, _masquerade, _pools.Values.Where(p => p.Masquerade).Select(p => p.Cidr)) is { } some)
         {
             yield return some;
         }
         _isTold = true;
     }
 
-    private IpSetUpdate? Difference(string id, HashSet<Cidr> told, HashSet<Cidr> desired)
+    private IpSetUpdate? Difference(string id, Delta<Cidr, bool> delta, IEnumerable<Cidr> desired)
     {
-        EquatableArray<IpSetMember> added = new([.. desired.Except(told).Order().Select(c => new IpSetMember(c))]);
-        EquatableArray<IpSetMember> removed = new([.. told.Except(desired).Order().Select(c => new IpSetMember(c))]);
-        told.Clear();
-        told.UnionWith(desired);
+        delta.Replace(desired.Distinct().ToDictionary(c => c, _ => true));
+        var changes = delta.Changes.OrderBy(c => c.Key).ToLookup(c => c.Is, c => new IpSetMember(c.Key));
+        EquatableArray<IpSetMember> added = new([.. changes[true]]);
+        EquatableArray<IpSetMember> removed = new([.. changes[false]]);
+        delta.Settle();
         return _isTold && added.IsEmpty && removed.IsEmpty ? null : new(id, IpSetType.Nets, added, removed);
     }
 }

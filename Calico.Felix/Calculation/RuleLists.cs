@@ -18,7 +18,7 @@ namespace Calico.Felix.Calculation;
 /// </code>
 /// A list is put together when it is told, once for all that changed in it since.
 /// </remarks>
-internal sealed class RuleLists(PolicySources sources, PendingChanges<string, RuleListUpdate> updates)
+internal sealed class RuleLists(PolicySources sources, Delta<string, RuleListUpdate> updates)
 {
     /// <summary>Of 43 base64 characters: 126 bits, so that two sequences of policies never share a list.</summary>
     private const int HashCharacters = 21;

@@ -5,7 +5,7 @@ namespace Calico.Linux.Nftables;
 
 /// <summary>Transactions on, and listings of, the ruleset of one network namespace: that of the thread which opened the socket.</summary>
 /// <remarks>Needs CAP_NET_ADMIN. Safe to call from any thread; requests go one after the other.</remarks>
-public sealed partial class NftSocket : IDisposable
+public sealed partial class NftSocket : INftables
 {
     /// <summary>A full load of 14,000 rules is 3.5 MB in one send; the kernel takes twice what is asked.</summary>
     private const int BufferBytes = 64 * 1024 * 1024;

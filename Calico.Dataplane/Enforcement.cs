@@ -1,74 +1,81 @@
-using System.Collections.Immutable;
 using Calico.Dataplane.Reconciliation;
-using Calico.Dataplane.Translation;
-using Calico.Dataplane.Workloads;
 using Calico.Datastore.Addresses;
 using Calico.Felix;
 using Calico.Felix.Output;
-using Calico.Linux;
-using Calico.Linux.Conntrack;
 using Calico.Linux.Netlink;
-using Calico.Linux.Nftables;
-using Calico.Linux.Route;
+using Microsoft.Extensions.Logging;
 
 namespace Calico.Dataplane;
 
-/// <summary>What the loop does; everything here runs on it alone.</summary>
-public sealed partial class DataplaneLoop
+/// <summary>The inside of the loop: what should be, and the turns that make the kernel hold it. Everything here runs on the loop alone.</summary>
+/// <remarks>
+/// <code>
+///   inbox -> CalculationGraph -> each reconciler in order: Read, Apply, Commit -> answers; connections later
+/// </code>
+/// After any refusal nothing of a transaction was applied, and what else was done is not known: all is doubted, so read and compared, and the
+/// difference tried again with growing pauses. It opens nothing itself: what it works with is handed over, open.
+/// </remarks>
+internal sealed partial class Enforcement
 {
-    private const int SaidDifferences = 5;
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
 
+    /// <summary>Between two attempts on a table that is another's: the kernel does not tell when an owner's table went with it.</summary>
+    private static readonly TimeSpan OwnedPause = TimeSpan.FromSeconds(1);
+
+    private readonly LoopInbox _inbox;
+    private readonly LoopStatus _status;
+    private readonly KernelParts _kernel;
+    private readonly (KeptLinks Links, LinkLedger Ledger) _shared;
+    private readonly DataplaneOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
     private readonly CalculationGraph _graph;
-    private readonly RulesetTranslator _translator;
-    private readonly ForwardingSettings _forwarding;
+    private readonly GapWatch _gap;
     private readonly Dictionary<WorkloadEndpointId, LocalEndpoint> _local = [];
     private readonly List<LoopRequest.Publish> _publishing = [];
     private readonly List<LoopRequest.Withdraw> _withdrawing = [];
     private readonly HashSet<Cidr> _freed = [];
-    private readonly List<uint> _ownPorts = [];
 
     /// <summary>Kept up to the first comparison only.</summary>
     private readonly FreeAddresses _freeAddresses;
-
-    private TableReconciler _table = null!;
-    private RouteReconciler _routes = null!;
-    private ConntrackSocket _connections = null!;
-    private ConnectionCutter _cutter = null!;
-    private ConnectionReview _review = null!;
-    private LinkKeeper _keeper = null!;
-    private RouteSocket _reviewRoutes = null!;
-    private NftChangeStream _nftChanges = null!;
-    private RouteEventStream _routeEvents = null!;
-
-    /// <summary>The kernel's table is a former process's, and what is desired is not known yet.</summary>
-    private bool _isAdopted;
 
     /// <summary>The endpoints of this node are known.</summary>
     private bool _isInitial;
 
     /// <summary>The kernel has been compared with what is desired at least once.</summary>
     private bool _isReconciled;
-
-    /// <summary>The kernel must be read before the next commit.</summary>
-    private bool _mustRead;
-    private bool _mustReadRoutes;
-
-    /// <summary>There was a time in which the kernel did not enforce what is desired: what began in it is to be judged.</summary>
-    private bool _wasGap;
-
-    /// <summary>When the last one ended; not the start's, which has a walk of its own for addresses that get an owner.</summary>
-    private long? _gapAt;
-    private long? _foreignChange;
     private int _refusals;
 
-    /// <summary>When the settings were last asserted, by the monotonic clock: one that is set back would put it off for hours.</summary>
-    private long _settingsAt;
+    /// <summary>When settings were last asserted, and everything read, by the monotonic clock: one that is set back would put it off for hours.</summary>
+    private (long Settings, long Audit) _last;
     private DateTimeOffset _confirmedAt = DateTimeOffset.UnixEpoch;
 
-    /// <summary>Works off what waits.</summary>
-    /// <returns>When to try again; null: nothing is left to do.</returns>
-    private TimeSpan? Step()
+    /// <param name="inbox">What waits.</param>
+    /// <param name="status">Where it says how it stands.</param>
+    /// <param name="kernel">What it keeps.</param>
+    /// <param name="shared">What the wiring of pairs knows too.</param>
+    /// <param name="options">Of the dataplane.</param>
+    /// <param name="isInitial">There is no former process's work, so this node's endpoints are known: none.</param>
+    /// <param name="time">For pauses.</param>
+    /// <param name="logger">Of the loop.</param>
+    public Enforcement(LoopInbox inbox, LoopStatus status, KernelParts kernel, (KeptLinks Links, LinkLedger Ledger) shared, DataplaneOptions options,
+        bool isInitial, TimeProvider time, ILogger logger)
     {
+        (_inbox, _status, _kernel, _shared, _options, _isInitial, _time, _logger) = (inbox, status, kernel, shared, options, isInitial, time, logger);
+        (_graph, _freeAddresses, _gap) = (new(options.NodeName), new(options.NodeName), new(time));
+        _last = (time.GetTimestamp(), time.GetTimestamp());
+    }
+
+    /// <summary>Works off what waits.</summary>
+    /// <returns>When to come again, if nothing wakes the loop before.</returns>
+    public TimeSpan Turn()
+    {
+        if (_time.GetElapsedTime(_last.Audit) >= _options.AuditInterval)
+        {
+            _last.Audit = _time.GetTimestamp();
+            DoubtAll();
+        }
         var (batch, requests) = _inbox.Take();
         if (batch is not null)
         {
@@ -85,57 +92,63 @@ public sealed partial class DataplaneLoop
         }
         try
         {
-            if (_time.GetElapsedTime(_settingsAt) >= _options.SettingsInterval)
-            {
-                _settingsAt = _time.GetTimestamp();
-                AssertSettings();
-            }
-            if (_graph.InSync && _isInitial)
-            {
-                Enforce();
-            }
-            else
-            {
-                WithdrawAdopted();
-            }
+            Commit();
             _refusals = 0;
-            Report(_forwarding.Problem);
+            Report(_kernel.Problem());
             Answer();
-            return null;
+            return Later();
         }
         catch (Exception e) when (e is NetlinkException or NetlinkFormatException or IOException or UnauthorizedAccessException)
         {
             // Nothing of the transaction was applied, and what else was done is not known: read, compare, try again.
-            _mustRead = _mustReadRoutes = true;
-            if (++_refusals == RefusalsBeforeRecreate)
+            DoubtAll();
+            if (++_refusals == PolicyTable.RefusalsBeforeRecreate)
             {
                 Log.Recreating(_logger, _refusals);
             }
-            var owned = CloseWhereOwned(e);
+            var owned = _kernel.Table.CloseWhereOwned(e);
             Report(owned ?? e.Message);
             Log.Refused(_logger, owned ?? e.Message, _refusals);
             return owned is null ? Pause() : OwnedPause;
         }
     }
 
-    /// <summary>A table of our name that is another process's alone: what can be done is to close workloads.</summary>
-    /// <returns>Whose, and what was done; null: that is not why the kernel refused.</returns>
-    private string? CloseWhereOwned(Exception refusal)
+    private void Commit()
     {
-        var table = _translator.Ruleset.Table;
-        try
+        if (_time.GetElapsedTime(_last.Settings) >= _options.SettingsInterval)
         {
-            if (refusal is not NftCommitException { Errno: Errno.NotPermitted } || _table.FindOwner(table, _network) is not { } owner)
+            _last.Settings = _time.GetTimestamp();
+            foreach (var reconciler in _kernel.Reconcilers.Where(r => r.IsPolicyFree))
             {
-                return null;
+                reconciler.Doubt();
             }
-            _table.Closing.Close();
-            return $"nftables: table {table} is owned by {owner}, so no policy can be written; table {_table.Closing.Table} keeps all workloads closed until that process ends";
         }
-        catch (Exception e) when (e is NetlinkException or NetlinkFormatException or IOException)
+        foreach (var reconciler in _kernel.Reconcilers.Where(r => r.IsPolicyFree))
         {
-            return $"nftables: table {table} cannot be written ({refusal.Message}), and workloads could not be closed: {e.Message}";
+            Note(reconciler.Commit(_refusals));
         }
+        if (_graph.InSync && _isInitial)
+        {
+            Enforce();
+        }
+        else
+        {
+            WithdrawAdopted();
+        }
+    }
+
+    private void DoubtAll()
+    {
+        foreach (var reconciler in _kernel.Reconcilers)
+        {
+            reconciler.Doubt();
+        }
+    }
+
+    private TimeSpan Later()
+    {
+        var later = _options.SettingsInterval - _time.GetElapsedTime(_last.Settings);
+        return later > TimeSpan.Zero ? later : TimeSpan.Zero;
     }
 
     private TimeSpan Pause()
@@ -164,18 +177,18 @@ public sealed partial class DataplaneLoop
                 {
                     SetLocal(endpoint);
                 }
-                _cutter.Begin(initial.Endpoints.SelectMany(e => e.Addresses.Select(Cidr.From)));
+                _kernel.Connections.Begin(initial.Endpoints.SelectMany(e => e.Addresses.Select(Cidr.From)));
                 _isInitial = true;
                 initial.Done.TrySetResult();
                 break;
             case LoopRequest.Query query:
-                query.Answer();
+                query.Answer(this);
                 break;
             case LoopRequest.Settings:
-                _settingsAt = _time.GetTimestamp() - (long)(_options.SettingsInterval.TotalSeconds * _time.TimestampFrequency);
+                _last.Settings = _time.GetTimestamp() - (long)(_options.SettingsInterval.TotalSeconds * _time.TimestampFrequency);
                 break;
             case LoopRequest.Gap:
-                _wasGap = true;
+                _gap.Note();
                 break;
             case LoopRequest.NftNotice notice:
                 Notice(notice.Change);
@@ -198,10 +211,10 @@ public sealed partial class DataplaneLoop
             // An address that it has no more may be somebody else's soon.
             _freed.UnionWith(former.Addresses.Select(Cidr.From));
         }
-        else if (_gapAt is { } gap && _time.GetElapsedTime(gap) < GapMemory)
+        else if (_gap.EndedJustNow)
         {
             // Its pair may have stood before the gap ended, and what began through it was nobody's to judge.
-            _cutter.Take([.. endpoint.Addresses.Select(Cidr.From)]);
+            _kernel.Connections.Cut([.. endpoint.Addresses.Select(Cidr.From)]);
         }
         _local[endpoint.Id] = endpoint;
         _graph.Set(endpoint);
@@ -225,78 +238,62 @@ public sealed partial class DataplaneLoop
     /// <summary>Makes the kernel hold what is desired.</summary>
     private void Enforce()
     {
-        var ruleset = _translator.Ruleset;
-        var reads = !_isReconciled || _mustRead;
-        var actual = reads ? _table.Read(ruleset.Table) : null;
+        var bound = _kernel.Reconcilers.Where(r => !r.IsPolicyFree).ToList();
+        foreach (var reconciler in bound)
+        {
+            reconciler.Read();
+        }
         // Before an address is enforced for its new owner, its former owner's connections are gone.
-        var owners = _publishing.Select(p => p.Endpoint).Concat(TakeNeverEnforced(actual));
-        _cutter.Finish(owners.SelectMany(e => e.Addresses.Select(Cidr.From)));
+        var owners = _publishing.Select(p => p.Endpoint).Concat(TakeNeverEnforced());
+        _kernel.Connections.Finish(owners.SelectMany(e => e.Addresses.Select(Cidr.From)));
         foreach (var update in _graph.Flush())
         {
             NoteGate(update);
-            _translator.Apply(update);
-            _routes.Apply(update);
+            foreach (var reconciler in bound)
+            {
+                reconciler.Apply(update);
+            }
         }
-        var strange = reads ? ruleset.Rebase(actual) : [];
-        if (reads && _refusals >= RefusalsBeforeRecreate)
+        foreach (var reconciler in bound)
         {
-            ruleset.Recreate();
+            var found = reconciler.Commit(_refusals);
+            if (found.WasGap || _gap.IsForeign || _refusals > 0)
+            {
+                _gap.NoteEnd(isStart: !_isReconciled);
+            }
+            Note(found);
         }
-        if (_foreignChange is not null || _refusals > 0 || (reads && ruleset.IsPending))
-        {
-            _wasGap = true;
-            _gapAt = _isReconciled ? _time.GetTimestamp() : null;
-        }
-        _table.Commit(ruleset, actual?.Generation);
-        _table.Closing.Open();
-        _mustRead = false;
-        if (_isReconciled && !strange.IsEmpty)
-        {
-            ReportHealed(Summary(strange));
-        }
-        _foreignChange = null;
-        if (!_isReconciled || _mustReadRoutes)
-        {
-            _routes.Resync();
-            _mustReadRoutes = false;
-        }
-        _routes.Commit();
+        _gap.ForgetForeign();
         if (!_isReconciled)
         {
-            _isReconciled = _wasGap = true;
-            _isAdopted = false;
+            _isReconciled = true;
+            _gap.Note();
             ForgetWithdrawn();
-            _cutter.Sweep(_freeAddresses.List());
-            Log.Reconciled(_logger, _graph.Revision, _translator.Endpoints.Count);
+            _kernel.Connections.Sweep(_freeAddresses.List());
+            Log.Reconciled(_logger, _graph.Revision, _kernel.Table.Policy.Endpoints.Count);
         }
         CutConnections();
-        if (_wasGap)
+        if (_gap.Take())
         {
-            _wasGap = false;
-            _review.Ask();
+            _kernel.Connections.JudgeAgain();
         }
     }
 
     /// <summary>A gate that closes leaves established connections to the rules, which accept them; one that opens lets a policy in that they
     /// were not judged by.</summary>
     private void NoteGate(DataplaneUpdate update) =>
-        _wasGap |= update is EndpointUpdate next && _translator.Find(next.Id) is { } former && former.Gate != next.Gate;
-
-    /// <summary>A whole table that is gone has hundreds of differences.</summary>
-    private static string Summary(ImmutableArray<string> differences) => "nftables: " + string.Join("; ", differences.Take(SaidDifferences))
-        + (differences.Length > SaidDifferences ? $" and {differences.Length - SaidDifferences} more" : "");
+        _gap.Note(update is EndpointUpdate next && _kernel.Table.Policy.Find(next.Id) is { } former && former.Gate != next.Gate);
 
     /// <summary>Endpoints of the log that a former process recorded and died before it enforced them: its table does not have them. Their
     /// addresses may still have a former owner's connections; those that it has went through the cut, and their connections are their own.</summary>
-    private List<LocalEndpoint> TakeNeverEnforced(NftTableState? actual)
+    private List<LocalEndpoint> TakeNeverEnforced()
     {
-        if (_isReconciled || !_isAdopted || actual is null)
+        if (_isReconciled || _kernel.Table.FormerInterfaces is not { } enforced)
         {
             return [];
         }
-        var enforced = TableReconciler.InterfacesIn(actual);
         List<LocalEndpoint> never = [.. _local.Values.Where(e => !enforced.Contains(e.InterfaceName))];
-        _cutter.Take([.. never.SelectMany(e => e.Addresses.Select(Cidr.From))]);
+        _kernel.Connections.Cut([.. never.SelectMany(e => e.Addresses.Select(Cidr.From))]);
         return never;
     }
 
@@ -307,13 +304,11 @@ public sealed partial class DataplaneLoop
         {
             if (_local.TryGetValue(withdraw.Id, out var endpoint))
             {
-                if (_isAdopted)
+                foreach (var reconciler in _kernel.Reconcilers)
                 {
-                    _table.RemoveInterface(_translator.Ruleset.Table, endpoint.InterfaceName);
+                    reconciler.Withdraw(endpoint);
                 }
-                var addresses = endpoint.Addresses.Select(Cidr.From).ToList();
-                _routes.Remove(addresses);
-                _freed.UnionWith(addresses);
+                _freed.UnionWith(endpoint.Addresses.Select(Cidr.From));
                 _local.Remove(withdraw.Id);
             }
         }
@@ -339,7 +334,7 @@ public sealed partial class DataplaneLoop
             return;
         }
         _freed.ExceptWith(_local.Values.SelectMany(e => e.Addresses.Select(Cidr.From)));
-        _cutter.Take(_freed);
+        _kernel.Connections.Cut(_freed);
         _freed.Clear();
     }
 }

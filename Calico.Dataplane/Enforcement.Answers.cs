@@ -1,0 +1,78 @@
+using System.Collections.Immutable;
+using System.Text;
+using Calico.Dataplane.Translation;
+using Calico.Datastore.Addresses;
+using Calico.Felix.Output;
+
+namespace Calico.Dataplane;
+
+/// <content>What it tells others.</content>
+internal sealed partial class Enforcement
+{
+    private void Answer()
+    {
+        foreach (var withdraw in _withdrawing)
+        {
+            withdraw.Done.TrySetResult();
+        }
+        _withdrawing.Clear();
+        if (!_isReconciled)
+        {
+            return;
+        }
+        foreach (var publish in _publishing)
+        {
+            // Null: withdrawn or superseded meanwhile.
+            publish.Done.TrySetResult(_kernel.Table.Policy.Find(publish.Endpoint.Id)?.Gate switch
+            {
+                EndpointGate.Open => EndpointState.Enforced,
+                EndpointGate.NotLabelled => EndpointState.Closed,
+                _ => EndpointState.Gone,
+            });
+        }
+        _publishing.Clear();
+    }
+
+    /// <summary>Addresses of the endpoints that are enforced.</summary>
+    public ImmutableArray<Cidr> ListAddresses() => [.. _kernel.Table.Policy.Updates.SelectMany(e => e.Addresses.Items)];
+
+    /// <summary>Packets dropped since the table was made, by reason.</summary>
+    public ImmutableSortedDictionary<string, long> ReadDrops() => _kernel.Table.ListCounters()
+        .Where(c => c.Name.StartsWith(Names.Drop(""), StringComparison.Ordinal))
+        .ToImmutableSortedDictionary(c => c.Name[Names.Drop("").Length..], c => (long)c.Packets, StringComparer.Ordinal);
+
+    /// <summary>What is enforced for an endpoint: state, lists, rules and where each comes from.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: nothing is.</exception>
+    public string Describe(WorkloadEndpointId id)
+    {
+        var endpoint = _kernel.Table.Policy.Find(id) ?? throw new CalicoException(Problem.NotFound, $"nothing is enforced for {id}");
+        var text = new StringBuilder();
+        text.AppendLine($"{id} {endpoint.InterfaceName} {(endpoint.Gate == EndpointGate.Open ? "enforced" : "closed: labels are still to come")}");
+        foreach (var (direction, program) in new[] { ("ingress", endpoint.Ingress), ("egress", endpoint.Egress) })
+        {
+            text.AppendLine($"{direction}:");
+            foreach (var line in program.ToText(_kernel.Table.Policy.FindList).Split('\n'))
+            {
+                text.AppendLine($"  {line}");
+            }
+        }
+        return text.ToString();
+    }
+
+    private void Report(string? error)
+    {
+        var now = _status.Current;
+        var isWell = error is null && _isReconciled;
+        _status.Say(now with
+        {
+            InSync = isWell,
+            EnforcedRevision = isWell ? _graph.Revision : now.EnforcedRevision,
+            ConfirmedAt = isWell ? _confirmedAt : now.ConfirmedAt,
+            LastError = error,
+            Endpoints = _isReconciled ? _kernel.Table.Policy.Endpoints.Count : 0,
+        });
+    }
+
+    /// <summary>Nobody will answer any more.</summary>
+    public void Abandon() => LoopRequest.Abandon(_publishing.Concat<LoopRequest>(_withdrawing));
+}

@@ -1,0 +1,71 @@
+using System.Collections.Immutable;
+using Calico.Dataplane.Reconciliation;
+using Calico.Dataplane.Translation;
+using Calico.Dataplane.Workloads;
+using Calico.Linux.Conntrack;
+using Calico.Linux.Nftables;
+using Calico.Linux.Route;
+using Microsoft.Extensions.Logging;
+
+namespace Calico.Dataplane;
+
+/// <summary>What the inside of the loop works with, all of it open.</summary>
+/// <param name="Table">Which of the reconcilers enforces.</param>
+/// <param name="Reconcilers">In the order in which they go.</param>
+/// <param name="Connections">Tracked ones.</param>
+/// <param name="Problem">Why traffic of workloads is not forwarded, though everything else stands; null: it is.</param>
+internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconciler> Reconcilers, IConnections Connections, Func<string?> Problem) : IAsyncDisposable
+{
+    /// <summary>Opens the kernel's own. What was opened before a failure is closed again.</summary>
+    /// <param name="network">Where.</param>
+    /// <param name="options">Of the dataplane.</param>
+    /// <param name="shared">What the wiring of pairs and the loop both know.</param>
+    /// <param name="onLoop">Runs a question there.</param>
+    /// <param name="time">For pauses.</param>
+    /// <param name="logger">Of the loop.</param>
+    public static (KernelParts Parts, PolicyTable Table, RouteReconciler Routes) Open(HostNetwork network, DataplaneOptions options,
+        (KeptLinks Links, LinkLedger Ledger) shared, Func<Func<object>, CancellationToken, Task<object>> onLoop, TimeProvider time, ILogger logger)
+    {
+        var opened = new Stack<IDisposable>();
+        T Keep<T>(T part) where T : IDisposable
+        {
+            opened.Push(part);
+            return part;
+        }
+
+        try
+        {
+            var forwarding = new ForwardingSettings(network);
+            forwarding.Assert();
+            var table = Keep(new PolicyTable(Keep(network.Run(() => NftSocket.Open())), network, options, logger));
+            var routes = Keep(new RouteReconciler(Keep(network.Run(() => RouteSocket.Open())), options, shared.Ledger, shared.Links));
+            var keeper = Keep(new LinkKeeper(Keep(network.Run(() => RouteSocket.Open())), shared.Links, network, options, logger));
+            var connections = new Connections(Keep(network.Run(() => ConntrackSocket.Open())), Keep(network.Run(() => RouteSocket.Open())), table.Policy, onLoop, time, logger);
+            // A new kind of kernel object is a line here.
+            ImmutableArray<IReconciler> reconcilers =
+            [
+                new SettingsReconciler(forwarding, keeper),
+                table,
+                routes,
+            ];
+            return (new(table, reconcilers, connections, () => forwarding.Problem), table, routes);
+        }
+        catch
+        {
+            foreach (var part in opened)
+            {
+                part.Dispose();
+            }
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Connections.DisposeAsync();
+        foreach (var reconciler in Reconcilers)
+        {
+            reconciler.Dispose();
+        }
+    }
+}

@@ -1,0 +1,319 @@
+using System.Collections.Immutable;
+using System.Net;
+using Calico.Dataplane;
+using Calico.Dataplane.Reconciliation;
+using Calico.Datastore.Addresses;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Sync;
+using Calico.Felix;
+using Calico.Felix.Output;
+using Calico.Linux;
+using Calico.Linux.Namespaces;
+using Calico.Linux.Netlink;
+using Calico.Linux.Nftables;
+using Calico.Linux.Route;
+using Calico.TestKit;
+using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Dataplane;
+
+/// <summary>The inside of the loop, turn by turn, with a kernel that refuses when it is told to.</summary>
+public sealed class EnforcementTests
+{
+    private static readonly DataplaneOptions Options = new() { NodeName = "node-a" };
+
+    private NamespaceBroker _broker = null!;
+    private ManualTime _time = null!;
+    private FakeNftables _nftables = null!;
+    private FakeReconciler _settings = null!;
+    private FakeReconciler _routes = null!;
+    private FakeConnections _connections = null!;
+    private PolicyTable _table = null!;
+    private LoopInbox _inbox = null!;
+    private LoopStatus _status = null!;
+    private Enforcement _inside = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        (_broker, _time, _nftables, _connections) = (new(), new(), new(), new());
+        (_settings, _routes, _inbox, _status) = (new(isPolicyFree: true), new(isPolicyFree: false), new(), new());
+        _table = new(_nftables, new HostNetwork(_broker), Options, NullLogger.Instance);
+        _inside = new(_inbox, _status, new(_table, [_settings, _table, _routes], _connections, () => null), (new(), new()), Options,
+            isInitial: true, _time, NullLogger.Instance);
+    }
+
+    [TearDown]
+    public void TearDown() => _broker.Dispose();
+
+    private LoopRequest.Publish Publish(string name = "a", int last = 2)
+    {
+        _inbox.Accept(new(SyncStatus.InSync, 7, [new(Kinds.Profile.Key("open"), new Resource<ProfileSpec>
+        {
+            Kind = "Profile", Metadata = new() { Name = "open" }, Spec = new() { Ingress = [new() { Action = "Allow" }], Egress = [new() { Action = "Allow" }] },
+        })]));
+        var publish = new LoopRequest.Publish(new()
+        {
+            Id = new("cni", name, "eth0"), InterfaceName = "cali" + name, Addresses = [IPNetwork.Parse($"10.65.0.{last}/32")], Profiles = ["open"],
+        });
+        _inbox.Post(publish);
+        return publish;
+    }
+
+    [Test]
+    public async Task A_refused_commit_is_read_and_tried_again_with_growing_pauses_and_after_three_the_table_is_made_anew()
+    {
+        _nftables.Refuse(Errno.Busy, times: 4);
+        var publish = Publish();
+        double[] pauses = [100, 200, 400, 800];
+        foreach (var (pause, i) in pauses.Select((p, i) => (p, i)))
+        {
+            Assert.That(_inside.Turn().TotalMilliseconds, Is.EqualTo(pause));
+            Assert.That((_status.Current.InSync, publish.Done.Task.IsCompleted, _nftables.Reads), Is.EqualTo((false, false, i + 1)));
+            Assert.That(_status.Current.LastError, Does.Contain("errno 16").Or.Contain("busy").IgnoreCase);
+            Assert.That(_nftables.Commits[^1].Contains("delete table inet calico"), Is.EqualTo(i >= 3), $"attempt {i + 1}");
+        }
+        Assert.That(_inside.Turn(), Is.EqualTo(Options.SettingsInterval));
+        Assert.That(await publish.Done.Task, Is.EqualTo(EndpointState.Enforced));
+        Assert.That((_status.Current.InSync, _status.Current.LastError, _status.Current.EnforcedRevision), Is.EqualTo((true, (string?)null, 7L)));
+        Assert.That(_connections.Judged, Is.EqualTo(1), "what began meanwhile");
+        Assert.That(_nftables.Commits[^1], Does.Contain("delete table inet calico"));
+
+        // And counting begins anew.
+        Publish("b", 3);
+        _nftables.Refuse(Errno.Busy, times: 1);
+        Assert.That(_inside.Turn().TotalMilliseconds, Is.EqualTo(100));
+        _inside.Turn();
+        Assert.That(_nftables.Commits[^1], Does.Not.Contain("delete table inet calico"));
+    }
+
+    [TestCase("settings")]
+    [TestCase("table read")]
+    [TestCase("table commit")]
+    [TestCase("connections")]
+    [TestCase("routes read")]
+    [TestCase("routes commit")]
+    public async Task Whatever_step_is_refused_everything_is_doubted_said_and_done_again(string step)
+    {
+        // First all is well, then one step is refused.
+        var first = Publish();
+        _inside.Turn();
+        await first.Done.Task;
+        var (second, reads) = (Publish("b", 3), _nftables.Reads);
+        switch (step)
+        {
+            case "settings": _settings.Refused = "commit"; break;
+            case "table read": _nftables.RefuseReading = true; _table.Doubt(); break;
+            case "table commit": _nftables.Refuse(Errno.Invalid, 1); break;
+            case "connections": _connections.IsRefused = true; break;
+            case "routes read": _routes.Refused = "read"; break;
+            default: _routes.Refused = "commit"; break;
+        }
+        Assert.That(_inside.Turn().TotalMilliseconds, Is.EqualTo(100));
+        Assert.That((_status.Current.InSync, second.Done.Task.IsCompleted), Is.EqualTo((false, false)));
+        Assert.That(_status.Current.LastError, Is.Not.Null);
+        Assert.That((_settings.IsDoubted, _routes.IsDoubted), Is.EqualTo((true, true)));
+
+        _inside.Turn();
+        Assert.That(await second.Done.Task, Is.EqualTo(EndpointState.Enforced));
+        Assert.That((_status.Current.InSync, _status.Current.LastError), Is.EqualTo((true, (string?)null)));
+        Assert.That(_nftables.Reads, Is.GreaterThan(reads), "the kernel was read");
+        Assert.That((_settings.IsDoubted, _routes.IsDoubted), Is.EqualTo((false, false)));
+        Assert.That(_connections.Judged, Is.EqualTo(2), "the start's, and this gap's");
+        Assert.That(_routes.Applied.OfType<EndpointUpdate>().Select(e => e.InterfaceName), Is.EqualTo(new[] { "calia", "calib" }), "told once");
+    }
+
+    [Test]
+    public async Task A_table_that_another_owns_closes_workloads_and_is_tried_every_second()
+    {
+        _nftables.Owner = 4_000_000_000;
+        _nftables.Refuse(Errno.NotPermitted, 1);
+        var publish = Publish();
+        Assert.That(_inside.Turn(), Is.EqualTo(TimeSpan.FromSeconds(1)));
+        Assert.That(_status.Current.LastError, Does.Contain("table inet calico is owned by").And.Contain("port 4000000000").And.Contain("calico-closed"));
+        Assert.That(_nftables.Commits[^1], Has.Some.Contains("calico-closed"));
+        (_nftables.Owner, var closed) = (null, _nftables.Commits.Count);
+        _inside.Turn();
+        Assert.That(await publish.Done.Task, Is.EqualTo(EndpointState.Enforced));
+        Assert.That(_nftables.Commits.Skip(closed).Select(c => c.Any(r => r.Contains("calico-closed", StringComparison.Ordinal))), Is.EqualTo(new[] { false, true }), "opened after ours stands");
+    }
+
+    /// <summary>Nothing else tells what was in them.</summary>
+    [Test]
+    public void B6_lost_notices_lead_to_a_reading_at_once()
+    {
+        Publish();
+        _inside.Turn();
+        var (reads, noticed) = (_nftables.Reads, _routes.Noticed.Count);
+        _inside.Turn();
+        Assert.That(_nftables.Reads, Is.EqualTo(reads), "a turn alone reads nothing");
+
+        var sieve = new NoticeSieve(Options, [_table.Policy.Ruleset.Table, _table.ClosingTable], new(), _ => false);
+        var lost = new NftChange(0, 0, "", [], Lost: true);
+        Assert.That(sieve.Concerns(lost), Is.True);
+        Assert.That(sieve.Concerns(lost with { Lost = false, Tables = [new(NftFamily.Inet, "theirs")] }), Is.False);
+        Assert.That(sieve.Concerns(lost with { Lost = false, Tables = [new(NftFamily.Inet, "calico")] }), Is.True);
+        Assert.That(sieve.Concerns(new RouteEvent.Lost()), Is.True);
+        _inbox.Post(new LoopRequest.NftNotice(lost));
+        _inside.Turn();
+        Assert.That(_nftables.Reads, Is.EqualTo(reads + 1));
+
+        _inbox.Post(new LoopRequest.RouteNotice(new RouteEvent.Lost()));
+        _inside.Turn();
+        Assert.That(_routes.Noticed.Skip(noticed).Single(), Is.InstanceOf<RouteEvent.Lost>());
+        Assert.That(_settings.Noticed, Has.Some.InstanceOf<RouteEvent.Lost>());
+    }
+
+    [Test]
+    public void Everything_is_doubted_at_each_audit_and_the_settings_at_their_own_interval()
+    {
+        Publish();
+        _inside.Turn();
+        var reads = _nftables.Reads;
+        _time.Advance(Options.SettingsInterval);
+        _inside.Turn();
+        Assert.That((_settings.Doubts, _nftables.Reads), Is.EqualTo((1, reads)));
+        _time.Advance(Options.AuditInterval);
+        _inside.Turn();
+        Assert.That(_nftables.Reads, Is.EqualTo(reads + 1));
+        Assert.That(_routes.Doubts, Is.EqualTo(1));
+    }
+
+    /// <summary>A kernel that forgets all it is told: each reading finds no table.</summary>
+    private sealed class FakeNftables : INftables
+    {
+        private readonly Queue<Errno> _refusals = [];
+
+        public List<ImmutableArray<string>> Commits { get; } = [];
+
+        public int Reads { get; private set; }
+
+        public bool RefuseReading { get; set; }
+
+        public uint? Owner { get; set; }
+
+        public uint PortId => 1;
+
+        public void Refuse(Errno errno, int times)
+        {
+            for (var i = 0; i < times; i++)
+            {
+                _refusals.Enqueue(errno);
+            }
+        }
+
+        public void Commit(NftBatch batch, uint? generation = null)
+        {
+            Commits.Add([.. Enumerable.Range(0, batch.Count).Select(i => batch[i].ToString())]);
+            if (_refusals.TryDequeue(out var errno))
+            {
+                throw new NftCommitException([new(0, batch[0], errno, null)]);
+            }
+        }
+
+        public NftTableState? ReadTable(NftTable table, bool withElements = true)
+        {
+            Reads++;
+            if (RefuseReading)
+            {
+                RefuseReading = false;
+                throw new NetlinkInterruptedException("read table");
+            }
+            return null;
+        }
+
+        public ImmutableArray<NftTable> ListTables() => [];
+
+        public uint? FindOwner(NftTable table) => Owner;
+
+        public ImmutableArray<NftCounterState> ListCounters(NftTable table) => [];
+
+        public void Dispose()
+        {
+        }
+    }
+
+    private sealed class FakeReconciler(bool isPolicyFree) : IReconciler
+    {
+        public bool IsPolicyFree => isPolicyFree;
+
+        public string? Refused { get; set; }
+
+        public bool IsDoubted { get; private set; }
+
+        public int Doubts { get; private set; }
+
+        public List<DataplaneUpdate> Applied { get; } = [];
+
+        public List<RouteEvent> Noticed { get; } = [];
+
+        public void Apply(DataplaneUpdate update) => Applied.Add(update);
+
+        public void Doubt() => (IsDoubted, Doubts) = (true, Doubts + 1);
+
+        public void Read() => RefuseIf("read");
+
+        public Reconciled Commit(int refusals)
+        {
+            RefuseIf("commit");
+            IsDoubted = false;
+            return Reconciled.Nothing;
+        }
+
+        public Reconciled Notice(RouteEvent change)
+        {
+            Noticed.Add(change);
+            return Reconciled.Nothing;
+        }
+
+        public void Withdraw(LocalEndpoint endpoint)
+        {
+        }
+
+        public void Dispose()
+        {
+        }
+
+        private void RefuseIf(string step)
+        {
+            if (Refused == step)
+            {
+                Refused = null;
+                throw new IOException($"{step} refused");
+            }
+        }
+    }
+
+    private sealed class FakeConnections : IConnections
+    {
+        public int Judged { get; private set; }
+
+        public bool IsRefused { get; set; }
+
+        public void Begin(IEnumerable<Cidr> living)
+        {
+        }
+
+        public void Sweep(IEnumerable<Cidr> free)
+        {
+        }
+
+        public void Cut(IReadOnlyCollection<Cidr> addresses)
+        {
+        }
+
+        public void Finish(IEnumerable<Cidr> addresses)
+        {
+            if (IsRefused)
+            {
+                IsRefused = false;
+                throw new IOException("connections refused");
+            }
+        }
+
+        public void JudgeAgain() => Judged++;
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}
