@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -6,7 +5,6 @@ using Calico.Host.Plugins;
 using Calico.Linux;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections.Features;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -15,14 +13,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Health;
 
-/// <summary>What the control API shows; each part is asked when a request comes.</summary>
-public sealed record ControlSources(Func<CancellationToken, Task<StatusReport>> Status, Func<ImmutableArray<string>> NotReady,
-    Func<ImmutableArray<EndpointReport>> Endpoints, Func<CancellationToken, Task<ImmutableArray<LeaseReport>>> Leases,
-    Func<CancellationToken, Task<ImmutableSortedDictionary<string, long>>> Drops, Func<CancellationToken, Task<string>> Metrics,
-    Func<CancellationToken, Task<ImmutableArray<string>>> Audit, Func<string, CancellationToken, Task<string?>> Program);
-
 /// <summary>JSON over HTTP/1.1 on <c>/run/calico/host.sock</c> for root and members of the socket's group.</summary>
-public sealed class ControlApi : IAsyncDisposable
+/// <remarks>What is answered is each part's own (<see cref="IControlRoutes"/>); this has the socket, who may ask, and what an error becomes.</remarks>
+internal sealed partial class ControlApi : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly BoundSocket _socket;
@@ -31,77 +24,74 @@ public sealed class ControlApi : IAsyncDisposable
 
     /// <summary>Binds and serves.</summary>
     /// <exception cref="CalicoException">The socket cannot be bound.</exception>
-    public static async Task<ControlApi> StartAsync(string path, ControlSources sources, ILoggerFactory loggers, CancellationToken ct)
+    public static async Task<ControlApi> StartAsync(string path, IEnumerable<IControlRoutes> parts, ILoggerFactory loggers, CancellationToken ct)
     {
         var bound = BoundSocket.Bind(new("host", path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite));
-        var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.Services.AddSingleton(loggers);
-        builder.Services.AddRoutingCore();
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        try
         {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = 64 * 1024;
-            kestrel.Limits.MaxConcurrentConnections = 64;
-            kestrel.ListenUnixSocket(path, listen => listen.Protocols = HttpProtocols.Http1);
-        });
-        builder.Services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = _ => bound.Duplicate());
-        var app = builder.Build();
-        app.Use(async (context, next) =>
-        {
-            if (!MayAsk(context, path))
+            var app = SmallServer.Build(loggers, kestrel => kestrel.ListenUnixSocket(path, listen => listen.Protocols = HttpProtocols.Http1),
+                services => services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = _ => bound.Duplicate()));
+            var logger = loggers.CreateLogger<ControlApi>();
+            app.Use((context, next) => MayAsk(context, path) ? AnswerAsync(context, next, logger)
+                : SayAsync(context, StatusCodes.Status403Forbidden, "root or a member of the socket's group may ask"));
+            app.UseRouting();
+            foreach (var part in parts)
             {
-                context.Response.StatusCode = StatusCodes.Status403Forbidden;
-                await context.Response.WriteAsync("root or a member of the socket's group may ask\n", context.RequestAborted);
-                return;
+                part.Map(app);
             }
 
-            await next(context);
-        });
-        app.UseRouting();
-        Map(app, sources);
-        await app.StartAsync(ct);
-        return new(app, bound);
+            await app.StartAsync(ct);
+            return new(app, bound);
+        }
+        catch
+        {
+            bound.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Answers with a value.</summary>
+    public static Task WriteAsync<T>(HttpContext context, T value, JsonTypeInfo<T> type)
+    {
+        context.Response.ContentType = "application/json";
+        return JsonSerializer.SerializeAsync(context.Response.Body, value, type, context.RequestAborted);
+    }
+
+    /// <summary>Answers with a line.</summary>
+    public static Task SayAsync(HttpContext context, int status, string line)
+    {
+        context.Response.StatusCode = status;
+        return context.Response.WriteAsync(line + "\n", context.RequestAborted);
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _app.StopAsync(CancellationToken.None);
-        await _app.DisposeAsync();
-        _socket.Dispose();
+        try
+        {
+            await SmallServer.StopAsync(_app, CancellationToken.None);
+        }
+        finally
+        {
+            _socket.Dispose();
+        }
     }
 
-    private static void Map(WebApplication app, ControlSources sources)
+    // The edge: what a part throws is said in words, and what nobody expected is in the log with its trace.
+    private static async Task AnswerAsync(HttpContext context, RequestDelegate next, ILogger logger)
     {
-        app.MapGet("/live", context => context.Response.WriteAsync("ok\n", context.RequestAborted));
-        app.MapGet("/ready", async context =>
+        try
         {
-            var reasons = sources.NotReady();
-            context.Response.StatusCode = reasons.IsEmpty ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-            await context.Response.WriteAsync(reasons.IsEmpty ? "ok\n" : string.Join('\n', reasons) + "\n", context.RequestAborted);
-        });
-        app.MapGet("/metrics", async context =>
+            await next(context);
+        }
+        catch (CalicoException e) when (!context.Response.HasStarted)
         {
-            context.Response.ContentType = "text/plain; version=0.0.4";
-            await context.Response.WriteAsync(await sources.Metrics(context.RequestAborted), context.RequestAborted);
-        });
-        app.MapGet("/status", async context => await WriteAsync(context, await sources.Status(context.RequestAborted), StatusJson.Default.StatusReport));
-        app.MapGet("/endpoints", context => WriteAsync(context, sources.Endpoints(), StatusJson.Default.ImmutableArrayEndpointReport));
-        app.MapGet("/leases", async context => await WriteAsync(context, await sources.Leases(context.RequestAborted), StatusJson.Default.ImmutableArrayLeaseReport));
-        app.MapGet("/drops", async context => await WriteAsync(context, await sources.Drops(context.RequestAborted), StatusJson.Default.ImmutableSortedDictionaryStringInt64));
-        app.MapGet("/audit", async context => await WriteAsync(context, await sources.Audit(context.RequestAborted), StatusJson.Default.ImmutableArrayString));
-        app.MapGet("/program", async context =>
+            await SayAsync(context, e.Problem == Problem.NotFound ? StatusCodes.Status404NotFound : StatusCodes.Status503ServiceUnavailable, e.Message);
+        }
+        catch (Exception e) when (!context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted)
         {
-            var name = context.Request.Query["interface"].ToString();
-            var text = await sources.Program(name, context.RequestAborted);
-            context.Response.StatusCode = text is null ? StatusCodes.Status404NotFound : StatusCodes.Status200OK;
-            await context.Response.WriteAsync(text ?? $"there is no endpoint with interface '{name}' on this node\n", context.RequestAborted);
-        });
-    }
-
-    private static async Task WriteAsync<T>(HttpContext context, T value, JsonTypeInfo<T> type)
-    {
-        context.Response.ContentType = "application/json";
-        await JsonSerializer.SerializeAsync(context.Response.Body, value, type, context.RequestAborted);
+            Log.Unexpected(logger, context.Request.Path, e);
+            await SayAsync(context, StatusCodes.Status500InternalServerError, "an error nobody expected; the host's log has it");
+        }
     }
 
     private static bool MayAsk(HttpContext context, string path)
@@ -121,5 +111,11 @@ public sealed class ControlApi : IAsyncDisposable
             // A peer that cannot be told is nobody.
             return false;
         }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1009, LogLevel.Error, "{Path} on the control socket met an error nobody expected")]
+        public static partial void Unexpected(ILogger logger, string path, Exception reason);
     }
 }

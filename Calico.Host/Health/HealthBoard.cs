@@ -11,25 +11,43 @@ namespace Calico.Host.Health;
 /// <param name="NeededForReady">Whether a failure turns the node unready.</param>
 public sealed record HealthLine(string Part, string Check, bool Ok, string Reason, bool NeededForReady);
 
-/// <summary>What each part last said of itself. Parts write, <c>/ready</c> and <c>status</c> read.</summary>
+/// <summary>What each part says of itself, for people and probes: <c>/ready</c>, <c>status</c> and metrics read it, no part acts on it.</summary>
+/// <remarks>A part tells (<see cref="Report"/>, <see cref="Check"/>) or is asked (<see cref="Ask"/>). Safe from any thread.</remarks>
 public sealed class HealthBoard
 {
-    private readonly ConcurrentDictionary<(string Part, string Check), HealthLine> _lines = new();
+    private readonly ConcurrentDictionary<(string Part, string Check), Func<HealthLine>> _lines = new();
 
-    public ImmutableArray<HealthLine> Lines => [.. _lines.Values.OrderBy(l => l.Part, StringComparer.Ordinal).ThenBy(l => l.Check, StringComparer.Ordinal)];
+    /// <summary>All checks, by part and name; who is asked is asked now.</summary>
+    public ImmutableArray<HealthLine> Lines =>
+        [.. _lines.Values.Select(line => line()).OrderBy(l => l.Part, StringComparer.Ordinal).ThenBy(l => l.Check, StringComparer.Ordinal)];
 
     /// <summary>Reasons why the node is not ready; empty: ready.</summary>
     public ImmutableArray<string> NotReady =>
         [.. Lines.Where(l => l is { NeededForReady: true, Ok: false }).Select(l => $"{l.Part}: {l.Check}: {l.Reason}")];
 
-    public void Report(string part, string check, bool ok, string reason, bool neededForReady = false) =>
-        _lines[(part, check)] = new(part, check, ok, ok ? "" : reason, neededForReady);
+    /// <summary>A check that its part tells of.</summary>
+    public HealthCheck Check(string part, string name) => new(this, part, name);
 
-    public void Forget(string part)
+    /// <summary>A check that is asked whenever somebody looks, so it is never old.</summary>
+    /// <param name="part">Host part.</param>
+    /// <param name="check">Stable short name.</param>
+    /// <param name="reason">Why it is not well; null: it is. At once, and from any thread.</param>
+    public void Ask(string part, string check, Func<string?> reason) => _lines[(part, check)] = () =>
     {
-        foreach (var key in _lines.Keys.Where(k => k.Part == part))
+        try
         {
-            _lines.TryRemove(key, out _);
+            return reason() is { } ill ? new(part, check, false, ill, false) : new(part, check, true, "", false);
         }
+        catch (Exception e)
+        {
+            // One that cannot answer is not well, and must not keep the others from being seen.
+            return new(part, check, false, $"cannot be told: {e.Message}", false);
+        }
+    };
+
+    public void Report(string part, string check, bool ok, string reason, bool neededForReady = false)
+    {
+        var line = new HealthLine(part, check, ok, ok ? "" : reason, neededForReady);
+        _lines[(part, check)] = () => line;
     }
 }

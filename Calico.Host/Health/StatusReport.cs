@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Calico.Host.Health;
 
-/// <summary>What <c>GET /status</c> answers; <c>calicoctl status</c> prints it.</summary>
+/// <summary>What <c>GET /status</c> answers; <c>calicoctl status</c> prints it. Each part adds its own members (<see cref="IStatusPart"/>).</summary>
 public sealed record StatusReport
 {
     /// <summary>Version of this shape: members are added within one, never taken away or given another meaning.</summary>
@@ -11,33 +11,33 @@ public sealed record StatusReport
 
     public string Kind { get; } = "NodeStatus";
 
-    public required string Node { get; init; }
-    public required string Version { get; init; }
-    public required double UptimeSeconds { get; init; }
-    public required bool Ready { get; init; }
+    public string Node { get; init; } = "";
+    public string Version { get; init; } = "";
+    public double UptimeSeconds { get; init; }
+    public bool Ready { get; init; }
 
     /// <summary>Why it is not ready.</summary>
-    public required ImmutableArray<string> Reasons { get; init; }
+    public ImmutableArray<string> Reasons { get; init; } = [];
 
-    public required DatastoreReport Datastore { get; init; }
+    public DatastoreReport Datastore { get; init; } = new("", "", 0, 0);
 
     /// <summary>How many endpoints are in each state.</summary>
-    public required ImmutableSortedDictionary<string, int> Endpoints { get; init; }
+    public ImmutableSortedDictionary<string, int> Endpoints { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
 
     /// <summary>What a person should see to, although the node may be ready.</summary>
-    public required ImmutableArray<WarningReport> Warnings { get; init; }
+    public ImmutableArray<WarningReport> Warnings { get; init; } = [];
 
     /// <summary>Resources that stand in the store and that nothing obeys, counted by kind.</summary>
-    public required ImmutableSortedDictionary<string, int> NotEnforced { get; init; }
+    public ImmutableSortedDictionary<string, int> NotEnforced { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
 
     /// <summary>Addresses that this node's workloads have, by pool; the empty name: of no pool.</summary>
-    public required ImmutableSortedDictionary<string, int> Addresses { get; init; }
+    public ImmutableSortedDictionary<string, int> Addresses { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
 
-    public required ImmutableArray<HealthLine> Health { get; init; }
-    public required ImmutableArray<PluginReport> Plugins { get; init; }
+    public ImmutableArray<HealthLine> Health { get; init; } = [];
+    public ImmutableArray<PluginReport> Plugins { get; init; } = [];
 
     /// <summary>Packets dropped, by reason.</summary>
-    public required ImmutableSortedDictionary<string, long> Drops { get; init; }
+    public ImmutableSortedDictionary<string, long> Drops { get; init; } = ImmutableSortedDictionary<string, long>.Empty;
 }
 
 /// <summary>Where the node is against its datastore.</summary>

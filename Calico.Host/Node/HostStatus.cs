@@ -1,12 +1,19 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
+using Calico.Dataplane;
 using Calico.Host.Health;
+using Calico.Host.Stages;
 
 namespace Calico.Host.Node;
 
 /// <summary>What the host can do now, from memory.</summary>
-public sealed class HostStatus(string nodeName, DatastoreView view, HealthBoard health, Func<(long Revision, bool InSync)> enforced) : IHostStatus
+/// <param name="nodeName">This node.</param>
+/// <param name="view">Where sync is, and whether the datastore is locked.</param>
+/// <param name="health">What turns the node unready.</param>
+/// <param name="gate">Whether the start is done, and no stop has begun.</param>
+/// <param name="dataplane">Where the dataplane is.</param>
+public sealed class HostStatus(string nodeName, DatastoreView view, HealthBoard health, StartGate gate, Func<DataplaneStatus> dataplane) : IHostStatus
 {
     public string NodeName => nodeName;
 
@@ -15,9 +22,16 @@ public sealed class HostStatus(string nodeName, DatastoreView view, HealthBoard 
         get
         {
             var reasons = health.NotReady;
-            if (!enforced().InSync)
+            if (!gate.IsOpen)
             {
-                reasons = reasons.Add("dataplane: not in sync with the datastore yet");
+                reasons = reasons.Insert(0, $"host: {gate.Reason}");
+            }
+
+            if (dataplane() is { InSync: false } status)
+            {
+                reasons = reasons.Add(status.LastError is { } error
+                    ? $"dataplane: the kernel does not hold what is desired, tried again: {KernelHealth.Line(error)}"
+                    : "dataplane: not in sync with the datastore yet");
             }
 
             if (!view.DatastoreReady)
@@ -31,7 +45,7 @@ public sealed class HostStatus(string nodeName, DatastoreView view, HealthBoard 
         }
     }
 
-    public (long Revision, TimeSpan Age) Enforcing => (enforced().Revision, view.Sync.Age);
+    public (long Revision, TimeSpan Age) Enforcing => (dataplane().EnforcedRevision, view.Sync.Age);
 
     public SyncStatus Datastore => view.Sync.Status;
 }

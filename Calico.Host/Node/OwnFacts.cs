@@ -8,8 +8,20 @@ namespace Calico.Host.Node;
 /// <summary>Notices in what the store's watch tells that facts of this node are gone: its Node, an endpoint, addresses in a block.</summary>
 /// <remarks>The store's loss of our facts is not the loss of the facts: what the node log says is written again (<see cref="StoreUpkeep"/>).
 /// Handles, affinities and the host marker are not followed; a transaction that misses one says so, or the comparison of each minute.</remarks>
-public sealed class OwnFacts(string nodeName, EndpointBook book, NodeIpam ipam)
+public sealed class OwnFacts(string nodeName, EndpointBook book, NodeIpam ipam) : IStoreFollower
 {
+    private volatile bool _isLost;
+
+    /// <summary>Whether something was lost since it was last asked.</summary>
+    public bool TakeLoss()
+    {
+        var isLost = _isLost;
+        _isLost = false;
+        return isLost;
+    }
+
+    void IStoreFollower.Accept(SyncBatch batch, SyncStatus before) => _isLost |= Observe(batch) && before == SyncStatus.InSync;
+
     /// <summary>Looks through a batch, before anybody acts on it.</summary>
     /// <returns>Whether upkeep has something to do at once.</returns>
     public bool Observe(SyncBatch batch)

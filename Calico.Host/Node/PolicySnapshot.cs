@@ -10,7 +10,7 @@ namespace Calico.Host.Node;
 /// <summary>The last policy that a distant store told, kept in the node log: what this node enforces when it starts while the store is
 /// away. With the embedded store there is none: the store is on this disk itself.</summary>
 /// <remarks>Written behind the dataplane, which never waits for it. A snapshot that is a moment old is as good as a store that is.</remarks>
-public sealed partial class PolicySnapshot(INodeLog log, TimeProvider time, ILogger<PolicySnapshot> logger)
+public sealed partial class PolicySnapshot(INodeLog log, TimeProvider time, ILogger<PolicySnapshot> logger) : IStoreFollower
 {
     private const string Section = "snapshot/";
     private const string RevisionKey = "snapshot-revision";
@@ -46,6 +46,8 @@ public sealed partial class PolicySnapshot(INodeLog log, TimeProvider time, ILog
     }
 
     public void Accept(SyncBatch batch) => _waiting.Writer.TryWrite(batch);
+
+    void IStoreFollower.Accept(SyncBatch batch, SyncStatus before) => Accept(batch);
 
     /// <summary>Writes until cancelled.</summary>
     public async Task RunAsync(CancellationToken ct)

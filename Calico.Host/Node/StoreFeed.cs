@@ -8,7 +8,7 @@ namespace Calico.Host.Node;
 /// round; what sync has told of it meanwhile is newer and is not told over. Safe from any thread.</remarks>
 /// <param name="view">Holds what sync told.</param>
 /// <param name="next">The dataplane; called under a lock, so it returns at once.</param>
-public sealed class StoreFeed(DatastoreView view, Action<SyncBatch> next)
+public sealed class StoreFeed(DatastoreView view, Action<SyncBatch> next) : IStoreFollower
 {
     private readonly Lock _order = new();
 
@@ -39,6 +39,8 @@ public sealed class StoreFeed(DatastoreView view, Action<SyncBatch> next)
             next(whole);
         }
     }
+
+    void IStoreFollower.Accept(SyncBatch batch, SyncStatus before) => Accept(batch);
 
     /// <summary>Tells the dataplane alone, unless sync has told this or something newer.</summary>
     /// <param name="update">What stands, or will as soon as the store answers.</param>

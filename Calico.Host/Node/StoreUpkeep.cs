@@ -2,64 +2,83 @@ using System.Collections.Immutable;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Host.Health;
+using Calico.Host.Stages;
 using Calico.Host.Workloads;
 using Calico.Ipam;
+using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Node;
 
 /// <summary>Brings the store to what this node knows: what it missed, and what it has lost.</summary>
 /// <remarks>The order matters: without a Node no block is this node's; addresses are settled before endpoints that have them are published,
 /// so that one that another got meanwhile is never shown as two endpoints'.</remarks>
-public sealed class StoreUpkeep(string nodeName, Func<CancellationToken, Task<bool>> register, DatastoreView view, HostProfiles profiles, NodeIpam ipam,
-    WorkloadConnector connector, EndpointPublisher publisher, AddressFollower addresses, HealthBoard health)
+internal sealed class StoreUpkeep : IStoreFollower
 {
-    private const string Check = "registration";
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
-    /// <summary>The store was seen to have lost facts of this node: nothing new is connected until they are written again.</summary>
-    public void NoteLoss() => health.Report("host", Check, false, "the datastore has lost facts of this node; they are being written again", neededForReady: true);
+    private readonly NodeMembership _membership;
+    private readonly OwnFacts _facts;
+    private readonly HostProfiles _profiles;
+    private readonly NodeIpam _ipam;
+    private readonly WorkloadConnector _connector;
+    private readonly EndpointPublisher _publisher;
+    private readonly UpkeepRound _round;
+    private readonly HealthCheck _addresses;
+    private readonly LoopSignal _wake;
 
-    /// <summary>Once. What fails is tried again at the next call.</summary>
+    public StoreUpkeep(NodeMembership membership, OwnFacts facts, HostProfiles profiles, NodeIpam ipam, WorkloadConnector connector, EndpointPublisher publisher,
+        HostBasis basis)
+    {
+        var health = basis.Health;
+        (_membership, _facts, _profiles, _ipam, _connector, _publisher) = (membership, facts, profiles, ipam, connector, publisher);
+        (_round, _wake, _addresses) = (new(health, basis.Loggers.CreateLogger<StoreUpkeep>()), new(basis.Time), health.Check("ipam", "addresses"));
+        health.Ask("ipam", "blocks", () => Joined([.. ipam.DamagedBlocks.Select(d => $"block {d.Key} cannot be read ({d.Value}): its addresses are kept and not given out; mend or delete the value")]));
+        health.Ask("ipam", "datastore", () => ipam.WhyDown is { } why ? $"addresses are served without the datastore: {why}" : null);
+        health.Ask("host", "endpoints", () => Joined(publisher.Refused));
+    }
+
+    /// <summary>After the view has been told: a round that comes earlier would find nothing to do.</summary>
+    void IStoreFollower.Accept(SyncBatch batch, SyncStatus before)
+    {
+        if (_facts.TakeLoss())
+        {
+            _membership.NoteLoss();
+            _wake.Set();
+        }
+
+        if (batch.Status == SyncStatus.InSync && before != SyncStatus.InSync)
+        {
+            _wake.Set();
+        }
+    }
+
+    /// <summary>Every ten seconds, and at once when the store comes back or has lost something; until cancelled.</summary>
     public async Task RunAsync(CancellationToken ct)
     {
-        var isRegistered = !addresses.HasMoved() && !IsNodeMissing && health.Lines.Any(l => l is { Part: "host", Check: Check, Ok: true });
-        isRegistered = isRegistered || await TryRegisterAsync(ct);
-        await ipam.MaintainAsync(ct);
-        Report("addresses", await connector.RetakeAsync(ct));
-        Report("blocks", [.. ipam.DamagedBlocks.Select(d => $"block {d.Key} cannot be read ({d.Value}): its addresses are kept and not given out; mend or delete the value")]);
-        Report("datastore", ipam.WhyDown is { } why ? [$"addresses are served without the datastore: {why}"] : []);
-        if (await publisher.RepairAsync(ct) > 0)
+        while (true)
         {
-            await profiles.RestoreAsync(ct);
-        }
-
-        health.Report("host", "endpoints", publisher.Refused.IsEmpty, string.Join("; ", publisher.Refused));
-        if (isRegistered && ipam.IsSettled)
-        {
-            health.Report("host", Check, true, "");
+            await _wake.WaitAsync(Interval, ct);
+            await _round.RunAsync("store upkeep", ct, () => _profiles.ReplayAsync(ct), () => KeepAsync(ct), () => _profiles.CollectAsync(ct));
         }
     }
 
-    private bool IsNodeMissing => view.Sync.Status == SyncStatus.InSync && view.Find(Kinds.Node.Key(nodeName)) is null;
-
-    private async Task<bool> TryRegisterAsync(CancellationToken ct)
+    /// <summary>Once. What fails is tried again at the next call.</summary>
+    public async Task KeepAsync(CancellationToken ct)
     {
-        try
+        var losses = _membership.Losses;
+        var isRegistered = await _membership.KeepAsync(ct);
+        await _ipam.MaintainAsync(ct);
+        _addresses.Say(await _connector.RetakeAsync(ct));
+        if (await _publisher.RepairAsync(ct) > 0)
         {
-            var isDone = await register(ct);
-            if (isDone)
-            {
-                addresses.Accept();
-            }
-
-            return isDone;
+            await _profiles.RestoreAsync(ct);
         }
-        catch (CalicoException e)
+
+        if (isRegistered && _ipam.IsSettled && losses == _membership.Losses)
         {
-            // Addresses and endpoints of this node are kept true all the same.
-            health.Report("host", Check, false, e.Message, neededForReady: true);
-            return false;
+            _membership.Settle();
         }
     }
 
-    private void Report(string check, ImmutableArray<string> troubles) => health.Report("ipam", check, troubles.IsEmpty, string.Join("; ", troubles));
+    private static string? Joined(ImmutableArray<string> troubles) => troubles.IsEmpty ? null : string.Join("; ", troubles);
 }

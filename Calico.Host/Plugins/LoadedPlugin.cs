@@ -19,6 +19,9 @@ public sealed class LoadedPlugin : IAsyncDisposable
         typeof(IOrchestratorPlugin), typeof(IServiceCollection), typeof(ILogger), typeof(IHostedService), typeof(IOptions<>),
     ];
 
+    /// <summary>For calls that were cut: an undo has a deadline of its own.</summary>
+    private static readonly TimeSpan UndoTime = TimeSpan.FromSeconds(10);
+
     private readonly PluginLifetime _lifetime;
     private readonly ServiceProvider _services;
     private readonly List<Task> _watching = [];
@@ -88,8 +91,9 @@ public sealed class LoadedPlugin : IAsyncDisposable
         }
     }
 
-    /// <summary>Drains, stops what was started backwards, closes the sockets; goes on over errors and returns them.</summary>
-    public async Task<ImmutableArray<Exception>> StopAsync(CancellationToken ct)
+    /// <summary>Tells it to drain and stops what was started, backwards, while all that it stands on still works. Goes on over errors and
+    /// returns them.</summary>
+    public async Task<ImmutableArray<Exception>> DrainAsync(CancellationToken ct)
     {
         var errors = ImmutableArray.CreateBuilder<Exception>();
         await TryAsync(_lifetime.DrainAsync, errors);
@@ -101,11 +105,15 @@ public sealed class LoadedPlugin : IAsyncDisposable
         }
 
         _started = [];
-        // Ended with their services, or left to them when those did not end in time.
-        await Task.WhenAny(Task.WhenAll(_watching), Task.Delay(_lifetime.DrainTime, CancellationToken.None));
-        _lifetime.Close();
+        // Calls that were cut undo what they made; those that do not end in time are left to themselves.
+        using var undo = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        undo.CancelAfter(UndoTime);
+        await TryAsync(() => Task.WhenAll(_watching).WaitAsync(undo.Token), errors);
         return errors.ToImmutable();
     }
+
+    /// <summary>Closes its sockets; after <see cref="DrainAsync"/>.</summary>
+    public void Close() => _lifetime.Close();
 
     public async ValueTask DisposeAsync()
     {
@@ -136,7 +144,7 @@ public sealed class LoadedPlugin : IAsyncDisposable
         {
             if (!_lifetime.Draining.IsCancellationRequested)
             {
-                _lifetime.Report(service, false, $"ended by {e.GetType().Name}: {e.Message}; start calico-host again");
+                _lifetime.Report(service, false, $"ended by an error: {e.Message}; start calico-host again");
             }
         }
     }
@@ -173,7 +181,7 @@ public sealed class LoadedPlugin : IAsyncDisposable
         catch (Exception e) when (e is not CalicoException)
         {
             var cause = e is System.Reflection.TargetInvocationException { InnerException: { } inner } ? inner : e;
-            throw new CalicoException(Problem.Refused, $"adapter '{folder.Name}' {folder.Version}: {what} threw {cause.GetType().Name}: {cause.Message}", "plugin", cause);
+            throw new CalicoException(Problem.Refused, $"adapter '{folder.Name}' {folder.Version}: {what} threw an error: {cause.Message}", "plugin", cause);
         }
     }
 

@@ -58,23 +58,23 @@ public sealed partial class PluginRoster(string root, string enabled, string dat
         }
     }
 
-    public async Task StopAsync(CancellationToken ct)
+    /// <summary>All at once: one that takes its time takes none of another's.</summary>
+    public Task DrainAsync(CancellationToken ct) => Task.WhenAll(_plugins.Select(async plugin =>
+    {
+        foreach (var error in await plugin.DrainAsync(ct))
+        {
+            Log.StopFailed(_logger, plugin.Folder.Name, error is OperationCanceledException ? "some of its calls did not end in time" : error.Message);
+        }
+    }));
+
+    /// <summary>Closes their sockets and ends them; after <see cref="DrainAsync"/>.</summary>
+    public async ValueTask DisposeAsync()
     {
         foreach (var plugin in _plugins.Reverse())
         {
-            foreach (var error in await plugin.StopAsync(ct))
-            {
-                Log.StopFailed(_logger, plugin.Folder.Name, error.Message);
-            }
-        }
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var plugin in _plugins)
-        {
             try
             {
+                plugin.Close();
                 await plugin.DisposeAsync();
             }
             catch (Exception e)
@@ -83,6 +83,8 @@ public sealed partial class PluginRoster(string root, string enabled, string dat
                 Log.StopFailed(_logger, plugin.Folder.Name, e.Message);
             }
         }
+
+        _plugins = [];
     }
 
     private List<PluginFolder> Find(List<(string Name, string? Version, string Reason)> refused)

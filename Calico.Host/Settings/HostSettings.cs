@@ -84,6 +84,15 @@ public sealed class HostSettings
     [Setting("CALICO_MTU", "dataplane.mtu", "MTU of workload interfaces in bytes; 0: that of the interface with the node's address.")]
     public int Mtu { get; set; }
 
+    [Setting("FELIX_PROMETHEUSMETRICSENABLED", "metrics.enabled", "Serves /metrics over TCP, too; on the control socket it always is.")]
+    public bool MetricsEnabled { get; set; }
+
+    [Setting("FELIX_PROMETHEUSMETRICSHOST", "metrics.host", "Address on which it is; whoever reaches it may read.")]
+    public string MetricsHost { get; set; } = "127.0.0.1";
+
+    [Setting("FELIX_PROMETHEUSMETRICSPORT", "metrics.port", "TCP port on which it is.")]
+    public int MetricsPort { get; set; } = 9091;
+
     [Setting("CALICO_LOG_LEVEL", "log.level", "What is logged to standard error.", Choices = "debug|info|warning|error")]
     public string LogLevel { get; set; } = "info";
 
@@ -92,6 +101,9 @@ public sealed class HostSettings
 
     /// <summary>The bits of <see cref="MarkMask"/>.</summary>
     public uint MarkBits() => SettingRules.TryMask(MarkMask, out var mask) ? mask : throw new InvalidOperationException("the settings were not checked");
+
+    /// <summary>Where /metrics is served besides the control socket, or null.</summary>
+    public IPEndPoint? MetricsEndpoint() => MetricsEnabled ? new(IPAddress.Parse(MetricsHost), MetricsPort) : null;
 
     /// <summary>Where the embedded store listens besides its socket, or null.</summary>
     public IPEndPoint? StoreEndpoint() => StoreListen.Length > 0 && SettingRules.TryLoopback(StoreListen, out var endpoint) ? endpoint : null;

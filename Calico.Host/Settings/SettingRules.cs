@@ -25,6 +25,8 @@ internal static partial class SettingRules
         (nameof(HostSettings.InterfacePrefix), s => Prefix().IsMatch(s.InterfacePrefix), "1 to 4 of a-z, A-Z, 0-9, '_', '-' and '.', the first a letter"),
         (nameof(HostSettings.MarkMask), s => TryMask(s.MarkMask, out _), "a hexadecimal mask of at least two bits, such as 0xffff0000"),
         (nameof(HostSettings.StoreListen), s => s.StoreListen.Length == 0 || TryLoopback(s.StoreListen, out _), "a loopback address and port such as 127.0.0.1:2379, or empty"),
+        (nameof(HostSettings.MetricsHost), s => IPAddress.TryParse(s.MetricsHost, out _), "an IP address of this node, such as 127.0.0.1; 0.0.0.0 or :: for all"),
+        (nameof(HostSettings.MetricsPort), s => s.MetricsPort is >= 1 and <= 65535, "a number from 1 to 65535"),
         (nameof(HostSettings.Ipv4), s => AddressDetection.IsSetting(s.Ipv4, AddressFamily.InterNetwork), "an IPv4 address with or without /length, autodetect, or none"),
         (nameof(HostSettings.Ipv6), s => AddressDetection.IsSetting(s.Ipv6, AddressFamily.InterNetworkV6), "an IPv6 address with or without /length, autodetect, or none"),
         (nameof(HostSettings.Ipv4PoolCidr), s => IsPool(s.Ipv4PoolCidr, AddressFamily.InterNetwork, s.Ipv4PoolBlockSize), "an IPv4 CIDR such as 192.168.0.0/16 that holds a block, 'none', or empty"),

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
-using Calico.Host.Lifecycle;
+using Calico.Host.Stages;
 using Calico.Ipam;
 
 namespace Calico.Host.Workloads;
@@ -10,7 +10,7 @@ public sealed class AdapterIpam(string adapter, NodeIpam ipam, StartGate gate) :
 {
     public async Task<ImmutableArray<AddressLease>> ClaimAsync(AddressClaim claim, CancellationToken ct)
     {
-        await gate.PassAsync(ct);
+        await gate.PassNewAsync(ct);
         return await ipam.ClaimAsync(adapter, claim, null, null, ct);
     }
 

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Calico.Host.Lifecycle;
+using Calico.Host.Stages;
 using Calico.Host.Node;
 
 namespace Calico.Host.Workloads;
@@ -9,7 +9,7 @@ public sealed class AdapterWorkloads(string adapter, WorkloadConnector connector
 {
     public async Task<Attachment> ConnectAsync(EndpointSpec spec, Placement place, CancellationToken ct)
     {
-        await gate.PassAsync(ct);
+        await gate.PassNewAsync(ct);
         Own(spec.Id);
         NotLocked();
         return await connector.ConnectAsync(adapter, spec, place, ct);
@@ -47,7 +47,7 @@ public sealed class AdapterWorkloads(string adapter, WorkloadConnector connector
 
     public async Task<Attachment> PrepareAsync(EndpointSpec spec, CancellationToken ct)
     {
-        await gate.PassAsync(ct);
+        await gate.PassNewAsync(ct);
         Own(spec.Id);
         NotLocked();
         return await connector.PrepareAsync(adapter, spec, ct);
@@ -55,7 +55,7 @@ public sealed class AdapterWorkloads(string adapter, WorkloadConnector connector
 
     public async Task<Attachment> AttachAsync(WorkloadEndpointId id, string instance, Placement place, TimeSpan wait, CancellationToken ct)
     {
-        await gate.PassAsync(ct);
+        await gate.PassNewAsync(ct);
         Own(id);
         return await connector.AttachAsync(id, instance, place, wait, ct);
     }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using NUnit.Framework;
 using static Calico.UnitTests.Felix.FelixState;
 
@@ -15,7 +16,7 @@ public sealed class UnusableRuleTests
     [Test]
     public void D_an_unknown_field_of_a_profile_denies_in_both_directions()
     {
-        var profile = (Resource<ProfileSpec>)Profile("net", [Allow()], [Allow()]);
+        var profile = Profile("net", [Allow()], [Allow()]);
         var text = Lists(profile with { Spec = profile.Spec with { Unknown = Quantum } });
         Assert.That(text, Is.EqualTo("""
             list profile/net/egress

@@ -6,6 +6,8 @@ using Calico.Host.Node;
 using Calico.Host.Workloads;
 using Calico.TestKit.Store;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Host;
@@ -58,10 +60,7 @@ public sealed class HostEdgeTests
     {
         var folder = Directory.CreateTempSubdirectory("calico-api-");
         var path = Path.Combine(folder.FullName, "host.sock");
-        var sources = new ControlSources(_ => throw new InvalidOperationException("a part that fails"), () => [], () => [], _ => Task.FromResult<ImmutableArray<LeaseReport>>([]),
-            _ => Task.FromResult(ImmutableSortedDictionary<string, long>.Empty), _ => Task.FromResult(""), _ => Task.FromResult<ImmutableArray<string>>([]),
-            (name, _) => Task.FromResult<string?>(name));
-        await using (var api = await ControlApi.StartAsync(path, sources, NullLoggerFactory.Instance, CancellationToken.None))
+        await using (var api = await ControlApi.StartAsync(path, [new FailingRoutes()], NullLoggerFactory.Instance, CancellationToken.None))
         {
             string[] seeds = ["GET /live HTTP/1.1\r\nHost: x\r\n\r\n", "GET /status HTTP/1.1\r\nHost: x\r\n\r\n", "GET /program?interface=%00%ff%u1 HTTP/1.1\r\nHost: x\r\n\r\n", "POST /live HTTP/1.1\r\nContent-Length: 99\r\n\r\n"];
             var random = new Random(Seed());
@@ -116,5 +115,15 @@ public sealed class HostEdgeTests
         var seed = Environment.TickCount;
         TestContext.Out.WriteLine($"seed {seed}");
         return seed;
+    }
+
+    private sealed class FailingRoutes : IControlRoutes
+    {
+        public void Map(IEndpointRouteBuilder routes)
+        {
+            routes.MapGet("/live", context => ControlApi.SayAsync(context, 200, "ok"));
+            routes.MapGet("/status", _ => throw new InvalidOperationException("a part that fails"));
+            routes.MapGet("/program", context => ControlApi.SayAsync(context, 200, context.Request.Query["interface"].ToString()));
+        }
     }
 }

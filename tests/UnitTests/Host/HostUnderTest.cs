@@ -4,7 +4,7 @@ using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.Host.Health;
-using Calico.Host.Lifecycle;
+using Calico.Host.Stages;
 using Calico.Host.Node;
 using Calico.Host.Settings;
 using Calico.Host.Workloads;
@@ -216,12 +216,12 @@ internal sealed class HostUnderTest(string adapter, int parked, TimeProvider tim
         var seen = await SeeAsync();
         var settings = new HostSettings { Ipv4 = "none", Ipv6 = "none", Ipv4PoolCidr = Pool };
         var publisher = new EndpointPublisher(Connector.Book, Store, seen, Facts, TimeProvider.System, NullLogger<EndpointPublisher>.Instance);
-        var upkeep = new StoreUpkeep("node1", async ct =>
-        {
-            await new NodeRegistration(Store, settings, "node1", "machine1", TimeProvider.System, NullLogger<NodeRegistration>.Instance).RunAsync(isStart: false, ct);
-            return true;
-        }, seen, HostProfiles, _ipam, Connector, publisher, new(() => (null, null), _ => true, TimeProvider.System), Health);
-        await upkeep.RunAsync(CancellationToken.None);
+        using var meters = new HostMeters(NullLogger<HostMeters>.Instance);
+        var membership = new NodeMembership(new(Store, settings, "node1", "machine1", TimeProvider.System, NullLogger<NodeRegistration>.Instance),
+            new(() => (null, null), _ => true, TimeProvider.System), seen, "node1", isEmbedded: true, Health, NullLogger<NodeMembership>.Instance);
+        var upkeep = new StoreUpkeep(membership, new("node1", Connector.Book, _ipam), HostProfiles, _ipam, Connector, publisher,
+            new(Health, meters, TimeProvider.System, NullLoggerFactory.Instance));
+        await upkeep.KeepAsync(CancellationToken.None);
         return Health.Lines;
     }
 

@@ -3,8 +3,10 @@ using System.Text;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
+using Calico.Dataplane;
 using Calico.Host.Health;
 using Calico.Host.Node;
+using Calico.Host.Stages;
 using Calico.Host.Settings;
 using Calico.TestKit.Store;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -84,8 +86,34 @@ public sealed class NodeFactsTests
         var view = new DatastoreView("node1", TimeProvider.System);
         var cluster = new Resource<ClusterInformationSpec> { Kind = "ClusterInformation", Metadata = new() { Name = "default" }, Spec = new() { DatastoreReady = isReady } };
         view.Accept(new(SyncStatus.InSync, 1, [new(Kinds.ClusterInformation.Key("default"), cluster)]));
-        var status = new HostStatus("node1", view, new HealthBoard(), () => (1, isInSync));
+        var gate = new StartGate();
+        gate.Open();
+        var status = new HostStatus("node1", view, new HealthBoard(), gate, () => Dataplane(isInSync, null));
         Assert.That((status.CanConnect.Ready, string.Join('\n', status.CanConnect.Reasons)), Is.EqualTo((reason.Length == 0, reason)));
+    }
+
+    [Test]
+    public void B15_a_host_that_starts_or_stops_says_so_to_adapters_too()
+    {
+        var gate = new StartGate { Reason = "addresses are being loaded" };
+        var status = new HostStatus("node1", View(), new HealthBoard(), gate, () => Dataplane(true, null));
+        Assert.That(status.CanConnect.Reasons, Is.EqualTo(new[] { "host: addresses are being loaded" }));
+        gate.Open();
+        Assert.That(status.CanConnect.Ready, Is.True);
+        gate.Drain();
+        Assert.That(status.CanConnect.Reasons, Is.EqualTo(new[] { "host: calico-host is stopping" }));
+    }
+
+    [Test]
+    public void S4_a_node_whose_kernel_refuses_says_what_it_refused()
+    {
+        var gate = new StartGate();
+        gate.Open();
+        var status = new HostStatus("node1", View(), new HealthBoard(), gate, () => Dataplane(false, "add rule inet calico forward: Operation not permitted (errno 1)\n   at x"));
+        Assert.That(status.CanConnect.Reasons, Is.EqualTo(new[]
+        {
+            "dataplane: the kernel does not hold what is desired, tried again: add rule inet calico forward: Operation not permitted (errno 1)",
+        }));
     }
 
     [Test]
@@ -135,4 +163,14 @@ public sealed class NodeFactsTests
         new Resource<IpPoolSpec> { Kind = "IPPool", Metadata = new() { Name = name }, Spec = new() { Cidr = "10.0.0.0/16" } });
 
     private string Text(string key) => Encoding.UTF8.GetString(_store.Snapshot(key).Single().Value.Span);
+
+    private static DataplaneStatus Dataplane(bool isInSync, string? error) => new(isInSync, 1, DateTimeOffset.UnixEpoch, error, 0, 0, "", TimeSpan.Zero);
+
+    private static DatastoreView View()
+    {
+        var view = new DatastoreView("node1", TimeProvider.System);
+        var cluster = new Resource<ClusterInformationSpec> { Kind = "ClusterInformation", Metadata = new() { Name = "default" }, Spec = new() { DatastoreReady = true } };
+        view.Accept(new(SyncStatus.InSync, 1, [new(Kinds.ClusterInformation.Key("default"), cluster)]));
+        return view;
+    }
 }

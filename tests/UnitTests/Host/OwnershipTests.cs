@@ -1,4 +1,4 @@
-using Calico.Host.Lifecycle;
+using Calico.Host.Stages;
 using Calico.Host.Workloads;
 using NUnit.Framework;
 

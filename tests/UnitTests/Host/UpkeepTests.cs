@@ -1,6 +1,6 @@
 using System.Net;
 using Calico.Host.Health;
-using Calico.Host.Lifecycle;
+using Calico.Host.Stages;
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using Calico.Host.Health;
 using Microsoft.Extensions.Logging;
 
-namespace Calico.Host.Lifecycle;
+namespace Calico.Host.Stages;
 
 /// <summary>One round of a loop that keeps something true: each step has its turn whatever the others met, and what they met is said.</summary>
 /// <remarks>A cancellation that is not the owner's is a failure like any other: somebody's own time ended below. So only

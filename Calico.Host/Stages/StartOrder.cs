@@ -1,0 +1,102 @@
+using Calico.Datastore.Etcd;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Sync;
+using Calico.Dataplane;
+using Calico.Host.Health;
+using Calico.Host.Node;
+using Calico.Host.Plugins;
+using Calico.Host.Settings;
+using Calico.Host.Workloads;
+using Calico.Ipam;
+using Microsoft.Extensions.Logging;
+
+namespace Calico.Host.Stages;
+
+/// <summary>The parts, made in the order data flows, and the order in which they start. Nothing is read and nothing runs before its stage.</summary>
+internal static class StartOrder
+{
+    // A distant store that is well confirms every five seconds.
+    private static readonly TimeSpan ViewLifetime = TimeSpan.FromMinutes(1);
+
+    /// <summary>What comes after the node log, which everything stands on.</summary>
+    public static IReadOnlyList<IHostStage> After(NodeLogStage node, HostSettings settings, SettingsReader reader, StartGate gate, HostBasis basis)
+    {
+        var (health, meters, time, loggers) = basis;
+        var datastore = settings.IsEmbedded() ? new DatastoreKind(DatastoreChoice.Embedded, IsEmbedded: true) : new(DatastoreChoice.Etcd, IsEmbedded: false);
+        var (name, log) = (node.NodeName, node.Engine.Log);
+        var store = new StoreStage(settings, node.Engine, time, loggers);
+        var options = new DataplaneOptions
+        {
+            NodeName = name, InterfacePrefix = settings.InterfacePrefix, RouteProtocol = settings.RouteProtocol, MarkMask = settings.MarkBits(),
+        };
+        var kernel = new NodeKernel(options, basis);
+        var mtu = settings.Mtu != 0 ? null : new UplinkMtu(() => AddressDetection.FindUplink(settings.Ipv4), kernel.Side.MtuOf, time);
+        var facts = new NodeFacts(name, node.Machine.BootId, settings.InterfacePrefix, mtu?.Begin() ?? settings.Mtu);
+
+        // What the store says, to those who act on it.
+        var view = new DatastoreView(name, time);
+        var census = new StoreCensus();
+        var feed = new StoreFeed(view, Enforce);
+        var snapshot = datastore.IsEmbedded ? null : new PolicySnapshot(log, time, loggers.CreateLogger<PolicySnapshot>());
+
+        // Workloads.
+        var ipam = new NodeIpam(store.Store, log, new()
+        {
+            NodeName = name,
+            // The embedded store is this process's own: slow is not away, and there is nothing else to serve from.
+            ParkedAddresses = datastore.IsEmbedded ? 0 : 8,
+            StorePatience = TimeSpan.FromMilliseconds(datastore.IsEmbedded ? 2000 : 50),
+            Facts = new HostIpamFacts(view, new StoreIpamFacts(store.Store), name, time),
+        }, time, loggers.CreateLogger<NodeIpam>());
+        var book = new EndpointBook();
+        var connector = new WorkloadConnector(book, ipam, log, store.Store, kernel.Side, facts, time, loggers.CreateLogger<WorkloadConnector>());
+        // An embedded store tells this process at once, and says nothing while nothing changes.
+        var profiles = new HostProfiles(log, store.Store, feed, book, datastore.IsEmbedded ? TimeSpan.MaxValue : ViewLifetime, time, loggers.CreateLogger<HostProfiles>());
+        var endpoints = new EndpointUpkeep(connector, kernel.Side, mtu, basis);
+        kernel.Loop.LinkGone += (_, _) => endpoints.NoteLinkGone();
+
+        // This node in the store.
+        var membership = new NodeMembership(new(store.Store, settings, name, node.Machine.MachineId, time, loggers.CreateLogger<NodeRegistration>()),
+            AddressFollower.Of(settings, time), view, name, datastore.IsEmbedded, health, loggers.CreateLogger<NodeMembership>());
+        var heartbeat = new HostHeartbeat(store.Store, name, node.Machine.MachineId, time, loggers.CreateLogger<HostHeartbeat>());
+        var ownFacts = new OwnFacts(name, book, ipam);
+        var upkeep = new StoreUpkeep(membership, ownFacts, profiles, ipam, connector,
+            new(book, store.Store, view, facts, time, loggers.CreateLogger<EndpointPublisher>()), basis);
+        // Losses are seen before anybody acts on the batch, and made good after all have.
+        var follower = new DatastoreFollower(new(store.Store, ResourceKinds.All, Syncer.DefaultPrefixes, time, loggers.CreateLogger<Syncer>()), datastore, view,
+            [ownFacts, feed, new BlockCensus(health), .. snapshot is null ? [] : (IStoreFollower[])[snapshot], new PolicyGap(kernel.Loop), upkeep], basis);
+
+        // Who may ask what.
+        var status = new HostStatus(name, view, health, gate, () => kernel.Loop.Status);
+        var contracts = new AdapterContracts
+        {
+            Connector = connector, Ipam = ipam, Profiles = profiles, Status = status, View = view, Gate = gate, Log = log, Store = store.Store, Meters = meters,
+        };
+        var adapters = new AdapterStage(new(settings.PluginDirectory, settings.EnabledPlugins, settings.DataDirectory, reader, new(contracts.AddTo), health, loggers), gate);
+        var readiness = new ReadinessRoutes(status, health, meters, time);
+        var kernelHealth = new KernelHealth(() => kernel.Loop.Status, kernel.Loop.ReadDropsAsync, health, meters, time);
+        kernelHealth.Follow(kernel.Loop, kernel.Forward, health);
+        var endpointReports = new EndpointReports(book, census, kernel.Loop, meters);
+        var leases = new LeaseReports(ipam, view, book, () => kernel.Side.Links());
+        var statusRoutes = new StatusRoutes([readiness, follower, endpointReports, leases, adapters, kernelHealth.Warnings, kernelHealth], time);
+
+        return
+        [
+            adapters,
+            store,
+            new ControlStage(Path.Combine(settings.RunDirectory, "host.sock"), [readiness, statusRoutes, endpointReports, leases, kernelHealth],
+                new(meters, health, loggers), settings.MetricsEndpoint(), loggers),
+            new DataplaneStage(kernel, connector, new(snapshot, feed, profiles, Enforce), node.Machine.BootId, basis),
+            new SyncStage(follower, snapshot, datastore, basis),
+            new RegistrationStage(membership, heartbeat, datastore, basis),
+            new WorkloadStage(ipam, connector, upkeep, endpoints, basis),
+            new ReadyStage(gate, name, datastore, book, basis),
+        ];
+
+        void Enforce(SyncBatch batch)
+        {
+            census.Accept(batch);
+            kernel.Loop.Accept(batch);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+using Calico.Datastore.Etcd;
+using Calico.Datastore.Store;
+using Calico.EmbeddedStore;
+using Calico.Host.Settings;
+using Microsoft.Extensions.Logging;
+
+namespace Calico.Host.Stages;
+
+/// <summary>The datastore: etcd, or this node's own, which then is served to others on this machine.</summary>
+internal sealed class StoreStage : IHostStage
+{
+    private readonly HostSettings _settings;
+    private readonly EmbeddedEngine _engine;
+    private readonly ILoggerFactory _loggers;
+    private readonly EtcdStore? _etcd;
+    private EtcdApiServer? _server;
+
+    public StoreStage(HostSettings settings, EmbeddedEngine engine, TimeProvider time, ILoggerFactory loggers)
+    {
+        (_settings, _engine, _loggers) = (settings, engine, loggers);
+        _etcd = settings.IsEmbedded() ? null : new(new EtcdOptions
+        {
+            Endpoints = EtcdOptions.ParseEndpoints(settings.EtcdEndpoints, "ETCD_ENDPOINTS"),
+            CaFile = Optional(settings.EtcdCaCertFile),
+            CertFile = Optional(settings.EtcdCertFile),
+            KeyFile = Optional(settings.EtcdKeyFile),
+            Username = Optional(settings.EtcdUsername),
+            Password = settings.EtcdPassword,
+        }, time, loggers.CreateLogger<EtcdStore>());
+    }
+
+    public string Name => "datastore";
+
+    public string Doing => "the store's socket is being bound";
+
+    /// <summary>Where resources live. etcd is not reached before somebody asks it.</summary>
+    public IKeyValueStore Store => _etcd ?? _engine.Store;
+
+    public async Task StartAsync(CancellationToken ct)
+    {
+        if (_etcd is null)
+        {
+            _server = await EtcdApiServer.StartAsync(_engine, new()
+            {
+                SocketPath = Path.Combine(_settings.RunDirectory, "store.sock"),
+                Loopback = _settings.StoreEndpoint(),
+            }, _loggers, ct);
+        }
+    }
+
+    public async Task StopAsync(CancellationToken ct)
+    {
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+
+        if (_etcd is not null)
+        {
+            await _etcd.DisposeAsync();
+        }
+    }
+
+    private static string? Optional(string text) => text.Length == 0 ? null : text;
+}
