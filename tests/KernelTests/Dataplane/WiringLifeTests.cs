@@ -24,6 +24,17 @@ public sealed class WiringLifeTests
     }
 
     [Test]
+    public async Task A_publication_that_is_withdrawn_before_the_store_was_read_is_answered()
+    {
+        await using var node = new PretendNode();
+        await node.StartAsync();
+        await node.WireAsync("a", "10.65.0.2/32");
+        var published = node.PublishAsync("a", "10.65.0.2/32", "open");
+        await node.Loop.WithdrawAsync(Id("a"), Deadline());
+        Assert.That(await published, Is.EqualTo(Calico.EndpointState.Gone));
+    }
+
+    [Test]
     public async Task A_link_that_a_former_process_left_to_be_deleted_counts_as_gone()
     {
         await using var node = new PretendNode();

@@ -63,6 +63,23 @@ public sealed class OwnershipTests
         await AssertUntouchedAsync();
     }
 
+    [Test]
+    public async Task D_before_the_host_is_ready_no_address_is_leased_and_none_is_released()
+    {
+        using var gone = new CancellationTokenSource();
+        await gone.CancelAsync();
+        var before = await _host.Addresses.ListAsync(null, null, CancellationToken.None);
+        var closed = new AdapterIpam("docker", _host.Addresses, new StartGate());
+        var claim = new AddressClaim { Handle = "early", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 };
+        foreach (var call in (Func<Task>[])[() => closed.ClaimAsync(claim, gone.Token), () => closed.ReleaseAsync(before[0], gone.Token)])
+        {
+            var refusal = (await Assert.ThrowsAsync<CalicoException>(() => call()))!;
+            Assert.That((refusal.Problem, refusal.Message), Is.EqualTo((Problem.Unavailable, "calico-host is not ready yet: the host is starting")));
+        }
+
+        Assert.That(await _host.Addresses.ListAsync(null, null, CancellationToken.None), Is.EqualTo(before));
+    }
+
     private AdapterWorkloads Adapter(string name, bool isOpen)
     {
         var gate = new StartGate();

@@ -124,6 +124,8 @@ public sealed class UnmanagedAddressTests
         await ConnectAsync("first", "10.99.0.1");
         Tell(ready: false);
         Assert.That((await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync("second", "10.99.0.2")))!.Message, Does.StartWith("Calico is currently not ready"));
+        Assert.That((await Assert.ThrowsAsync<CalicoException>(() => _host.Dataplane.PrepareAsync(Spec("third", "10.99.0.3"), CancellationToken.None)))!.Message,
+            Does.StartWith("Calico is currently not ready"));
         // What is there may go.
         await _host.Network.DisconnectAsync(new("cni", "first", "eth0"), null, CancellationToken.None);
         Assert.That(await _host.LeftNowAsync(), Is.Empty);
