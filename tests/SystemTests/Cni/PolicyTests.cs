@@ -9,6 +9,17 @@ public sealed class PolicyTests
 {
     private const string Conf = """{"cniVersion":"1.0.0","name":"pods","type":"calico","ipam":{"type":"calico-ipam"}}""";
 
+    /// <summary>Lets the namespace x in, and nobody else.</summary>
+    private const string Own = """
+        apiVersion: projectcalico.org/v3
+        kind: NetworkPolicy
+        metadata: {name: own, namespace: x}
+        spec:
+          selector: all()
+          types: [Ingress]
+          ingress: [{action: Allow, source: {selector: all()}}]
+        """;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
     private readonly Dictionary<string, string> _addresses = [];
@@ -41,20 +52,20 @@ public sealed class PolicyTests
         }
     }
 
+    [TearDown]
+    public Task OpenAsync() => Node.Host.ShellAsync("""
+        calicoctl delete networkpolicy own -n x --skip-not-exists
+        calicoctl delete gnp security.y --skip-not-exists
+        calicoctl delete tier security --skip-not-exists
+        calicoctl delete gnp blocked --skip-not-exists
+        calicoctl delete globalnetworkset blocked --skip-not-exists
+        """);
+
     [Test]
-    [Order(1)]
     public async Task A_network_policy_lets_in_its_own_namespace_and_nobody_else()
     {
         await ExpectAsync("c", "a", true);
-        await ApplyAsync("""
-            apiVersion: projectcalico.org/v3
-            kind: NetworkPolicy
-            metadata: {name: own, namespace: x}
-            spec:
-              selector: all()
-              types: [Ingress]
-              ingress: [{action: Allow, source: {selector: all()}}]
-            """);
+        await ApplyAsync(Own);
 
         await ExpectAsync("c", "a", false);
         await ExpectAsync("b", "a", true);
@@ -64,9 +75,9 @@ public sealed class PolicyTests
     }
 
     [Test]
-    [Order(2)]
     public async Task An_earlier_tier_decides_first_and_passes_the_rest()
     {
+        await ApplyAsync(Own);
         await ApplyAsync("""
             apiVersion: projectcalico.org/v3
             kind: Tier
@@ -106,7 +117,6 @@ public sealed class PolicyTests
     }
 
     [Test]
-    [Order(3)]
     public async Task Members_of_a_network_set_come_and_go()
     {
         await ApplyAsync("""
@@ -131,13 +141,12 @@ public sealed class PolicyTests
         await ExpectAsync("a", "b", false);
         await Node.Host.ShellAsync("calicoctl delete globalnetworkset blocked");
         await ExpectAsync("a", "b", true);
-        await Node.Host.ShellAsync("calicoctl delete gnp blocked");
     }
 
     [Test]
-    [Order(4)]
     public async Task A_policy_is_kept_over_a_restart_and_its_end_opens_again()
     {
+        await ApplyAsync(Own);
         await ExpectAsync("c", "a", false);
         await Node.Host.StopCalicoAsync();
         await ExpectAsync("c", "a", false);
@@ -146,15 +155,18 @@ public sealed class PolicyTests
         await ExpectAsync("b", "a", true);
         await Node.Host.ShellAsync("calicoctl delete networkpolicy own -n x");
         await ExpectAsync("c", "a", true);
-        Assert.That(await Node.Host.ShellAsync("nft list table inet calico | grep -c 'chain list/tier' || true"), Is.EqualTo("0"), "no list is left");
+        Assert.That(await Node.Host.ShellAsync("nft list table inet calico | grep -c 'chain list/tier' || true"), Is.EqualTo("0\n"), "no list is left");
     }
 
-    private static string Set(params string[] nets) => $$"""
+    private static string Set(params string[] nets) => $"""
         apiVersion: projectcalico.org/v3
         kind: GlobalNetworkSet
-        metadata: {name: blocked, labels: {blocked: ""}}
-        spec: {nets: [{{string.Join(", ", nets.Select(n => $"\"{n}\""))}}]}
-        """;
+        metadata:
+          name: blocked
+          labels: [BLOCKED]
+        spec:
+          nets: [{string.Join(", ", nets)}]
+        """.Replace("[BLOCKED]", "{blocked: \"\"}", StringComparison.Ordinal);
 
     private Task ApplyAsync(string manifest) => Node.Host.ShellAsync("calicoctl apply -f -", manifest);
 

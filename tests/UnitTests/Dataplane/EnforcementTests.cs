@@ -4,6 +4,7 @@ using Calico.Dataplane;
 using Calico.Dataplane.Reconciliation;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Felix;
 using Calico.Felix.Output;
