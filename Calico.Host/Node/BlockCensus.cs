@@ -19,9 +19,9 @@ internal sealed class BlockCensus : IStoreFollower
 
     public void Accept(SyncBatch batch, SyncStatus before)
     {
-        foreach (var update in batch.Updates.Where(u => u.Key.Kind == "IPAMBlock"))
+        foreach (var update in batch.Updates.Where(u => Kinds.IpamBlock.Owns(u.Key)))
         {
-            var fault = update.Value is Resource<IpamBlockSpec> block ? FaultOf(update.Key.Name, block.Spec) : null;
+            var fault = Kinds.IpamBlock.TryRead(update, out var block) ? FaultOf(update.Key.Name, block.Spec) : null;
             lock (_guard)
             {
                 _damaged = fault is null ? _damaged.Remove(update.Key.Name) : _damaged.SetItem(update.Key.Name, fault);
