@@ -40,13 +40,19 @@ public sealed class EnforcementTests
     {
         (_broker, _time, _nftables, _connections) = (new(), new(), new(), new());
         (_settings, _routes, _inbox, _status) = (new(isPolicyFree: true), new(isPolicyFree: false), new(), new());
-        _table = new(_nftables, new HostNetwork(_broker), Options, NullLogger.Instance);
+        _table = Table();
         _inside = new(_inbox, _status, new(_table, [_settings, _table, _routes], _connections, () => null), (new(), new()), Options,
             isInitial: true, _time, NullLogger.Instance);
     }
 
     [TearDown]
-    public void TearDown() => _broker.Dispose();
+    public void TearDown()
+    {
+        _table.Dispose();
+        _broker.Dispose();
+    }
+
+    private PolicyTable Table() => new(_nftables, new HostNetwork(_broker), Options, NullLogger.Instance);
 
     private LoopRequest.Publish Publish(string name = "a", int last = 2)
     {
