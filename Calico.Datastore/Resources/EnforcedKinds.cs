@@ -1,4 +1,6 @@
 using System.Collections.Frozen;
+using System.Collections.Immutable;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 
 namespace Calico.Datastore.Resources;
@@ -30,6 +32,19 @@ public static class EnforcedKinds
         return Kinds.GlobalNetworkPolicy.TryRead(value, out var policy) && (policy.Spec.DoNotTrack == true || policy.Spec.PreDnat == true)
             ? "with doNotTrack or preDNAT it applies to host endpoints alone, which this version does not enforce"
             : null;
+    }
+
+    /// <summary>What of a policy or profile is not enforced as it is written, although the rest is; null: nothing.</summary>
+    public static string? WhyPartly(Resource? value)
+    {
+        var rules = value?.As<IPolicySpec>() is { } policy ? [.. policy.Ingress ?? [], .. policy.Egress ?? []]
+            : Kinds.Profile.TryRead(value, out var profile) ? [.. profile.Spec.Ingress ?? [], .. profile.Spec.Egress ?? []]
+            : ImmutableArray<Rule>.Empty;
+        return rules.Any(rule => rule.Source?.Services is not null || rule.Destination?.Services is not null)
+            ? "services in rules are not followed by this version: it denies everything where it applies"
+            : rules.Any(rule => rule.Http is not null)
+                ? "http in rules is not enforced: such a rule decides about all connections that its other fields match"
+                : null;
     }
 
     /// <summary>What obeys instead, or the empty text.</summary>

@@ -13,6 +13,7 @@ public sealed class StoreCensus
     private readonly Dictionary<string, SyncUpdate> _profiles = new(StringComparer.Ordinal);
     private readonly Dictionary<ResourceKey, string> _idle = [];
     private readonly Dictionary<ResourceKey, string> _unusable = [];
+    private readonly Dictionary<ResourceKey, string> _partly = [];
 
     public void Accept(SyncBatch batch)
     {
@@ -21,6 +22,7 @@ public sealed class StoreCensus
             foreach (var update in batch.Updates)
             {
                 var isThere = update.Value is not null || update.Error is not null;
+                Note(_partly, update.Key, EnforcedKinds.WhyPartly(update.Value));
                 if (Kinds.Profile.Owns(update.Key))
                 {
                     _profiles.Remove(update.Key.Name);
@@ -66,6 +68,19 @@ public sealed class StoreCensus
             lock (_guard)
             {
                 return [.. _unusable.Select(u => (u.Key, u.Value)).OrderBy(u => u.Key.ToString(), StringComparer.Ordinal)];
+            }
+        }
+    }
+
+    /// <summary>Policies and profiles of which something is not enforced as it is written; with what.</summary>
+    public ImmutableArray<(ResourceKey Key, string Reason)> Partly
+    {
+        get
+        {
+            lock (_guard)
+            {
+                // Those that cannot be used at all are said to be.
+                return [.. _partly.Where(p => !_unusable.ContainsKey(p.Key)).Select(p => (p.Key, p.Value)).OrderBy(p => p.Key.ToString(), StringComparer.Ordinal)];
             }
         }
     }

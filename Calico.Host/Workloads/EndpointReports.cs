@@ -80,6 +80,7 @@ internal sealed class EndpointReports : IControlRoutes, IStatusPart
             .OrderBy(group => group.Key.Profile, StringComparer.Ordinal)
             .Select(group => new WarningReport("profile", $"'{group.Key.Profile}' cannot be used ({group.Key.Reason}); {string.Join(", ", group.Order(StringComparer.Ordinal))} "
                 + "drop what it should allow", $"calicoctl get profile {group.Key.Profile} -o yaml")),
+        .. _census.Partly.Select(policy => new WarningReport("policy", $"{policy.Key}: {policy.Reason}", "")),
         .. _census.Unusable.Select(policy => new WarningReport("policy", $"{policy.Key} cannot be used ({policy.Reason}); it denies everything where it applies",
             $"calicoctl get {policy.Key.Kind.ToLowerInvariant()} {policy.Key.Name}{(policy.Key.Namespace.Length > 0 ? $" -n {policy.Key.Namespace}" : "")} -o yaml")),
     ];

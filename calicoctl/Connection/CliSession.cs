@@ -83,6 +83,11 @@ internal sealed class CliSession : IAsyncDisposable
     /// <summary>Says once for each kind that what was written is obeyed by nothing.</summary>
     internal void WarnIfIdle(ResourceKey key, Resource value)
     {
+        if (EnforcedKinds.WhyPartly(value) is { } partly)
+        {
+            _environment.Error.WriteLine($"Warning: {key}: {partly}");
+        }
+
         if (EnforcedKinds.WhyIdle(key, value) is { } reason && _idleKinds.Add(key.Kind))
         {
             var instead = EnforcedKinds.Instead(key.Kind);

@@ -38,6 +38,10 @@ public sealed class MannersTests
         Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: p}\n", "apply", "-f", "-"), Is.Zero, cli.Error);
         Assert.That(cli.Error, Is.Empty, "a profile is enforced");
         Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: raw}\nspec: {doNotTrack: true, applyOnForward: true}\n", "apply", "-f", "-"), Is.Zero, cli.Error);
+        Assert.That(cli.Error, Does.Not.Contain("http"));
+        Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata: {name: w, namespace: x}\nspec: {types: [Ingress], ingress: [{action: Allow, protocol: TCP, http: {methods: [GET]}}]}\n", "apply", "-f", "-", "--dry-run"), Is.Zero, cli.Error);
+        Assert.That(cli.Error, Does.StartWith("Warning: NetworkPolicy(x/w): http in rules is not enforced"));
+        Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: raw}\nspec: {doNotTrack: true, applyOnForward: true}\n", "apply", "-f", "-"), Is.Zero, cli.Error);
         Assert.That(cli.Error, Does.StartWith("Warning: GlobalNetworkPolicy is stored and not enforced: with doNotTrack or preDNAT it applies to host endpoints alone"));
     }
 

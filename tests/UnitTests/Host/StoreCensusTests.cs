@@ -73,6 +73,20 @@ public sealed class StoreCensusTests
 
     private static SyncUpdate Stored(string kind, string name) => new(ResourceKinds.All.Named(kind).Key(name), ResourceKinds.All.Named(kind).Create(new() { Name = name }));
 
+    [Test]
+    public void What_of_a_policy_is_not_enforced_is_named()
+    {
+        var census = new StoreCensus();
+        census.Accept(Batch(
+            Policy("http", new() { Ingress = [new() { Action = "Allow", Http = new() }] }),
+            Policy("services", new() { Egress = [new() { Action = "Allow", Destination = new() { Services = new() { Name = "web" } } }] }),
+            Policy("plain", new() { Ingress = [new() { Action = "Allow" }] })));
+        Assert.That(census.Partly.Select(p => p.Key.Name), Is.EqualTo(new[] { "http" }));
+        Assert.That(census.Unusable.Select(p => p.Key.Name), Is.EqualTo(new[] { "services" }));
+        census.Accept(Batch(Policy("http", new())));
+        Assert.That(census.Partly, Is.Empty);
+    }
+
     private static SyncUpdate Policy(string name, GlobalNetworkPolicySpec spec) =>
         new(Kinds.GlobalNetworkPolicy.Key(name), Kinds.GlobalNetworkPolicy.New(name, spec));
 
