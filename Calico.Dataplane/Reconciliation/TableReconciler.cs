@@ -27,16 +27,18 @@ internal sealed class TableReconciler(INftables socket, DataplaneOptions options
     /// <summary>Commits what is pending; does nothing when nothing is.</summary>
     /// <param name="ruleset">What is desired.</param>
     /// <param name="generation">Commit only on this one: what was read must still be so.</param>
-    public void Commit(Ruleset ruleset, uint? generation = null)
+    /// <returns>Whether there was something that need not wait.</returns>
+    public bool Commit(Ruleset ruleset, uint? generation = null)
     {
         if (!ruleset.IsPending)
         {
-            return;
+            return false;
         }
         _batch.Clear();
         ruleset.Write(_batch);
         Commit(generation);
         ruleset.Settle();
+        return _batch.Count > 0;
     }
 
     /// <summary>Removes an interface from the maps that a former process left, while what is desired is not known yet.</summary>

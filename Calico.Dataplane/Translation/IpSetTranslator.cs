@@ -64,6 +64,16 @@ internal sealed class IpSetTranslator(Ruleset ruleset)
         ruleset.RemoveSet(Names.IpSet(id, formerType, isIpv6: true));
     }
 
+    /// <summary>Says how rules ask a set.</summary>
+    public void SetAbsence(string id, bool asksAbsence)
+    {
+        if (_types.TryGetValue(id, out var type))
+        {
+            ruleset.Sets[Names.IpSet(id, type, isIpv6: false)].AsksAbsence = asksAbsence;
+            ruleset.Sets[Names.IpSet(id, type, isIpv6: true)].AsksAbsence = asksAbsence;
+        }
+    }
+
     /// <summary>The type of a set that is there; null: it is not.</summary>
     public IpSetType? Find(string id) => _types.TryGetValue(id, out var type) ? type : null;
 

@@ -11,6 +11,7 @@ internal sealed class RulesetTranslator
     private readonly DataplaneOptions _options;
     private readonly Skeleton _skeleton;
     private readonly IpSetTranslator _sets;
+    private readonly SetUses _uses = new();
     private readonly ProgramChains _programs;
     private readonly Dictionary<string, (RuleList List, List<string> Sets)> _lists = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _contentSetUsers = new(StringComparer.Ordinal);
@@ -99,6 +100,7 @@ internal sealed class RulesetTranslator
     {
         var former = _sets.Find(update.Id);
         _sets.Apply(update);
+        _sets.SetAbsence(update.Id, _uses.AsksAbsence(update.Id));
         if (former is not { } type || type == update.Type)
         {
             return;
@@ -131,6 +133,7 @@ internal sealed class RulesetTranslator
             }
         }
         var former = _lists.TryGetValue(list.Id, out var known) ? known.Sets : [];
+        NoteUses(known.List, list);
         _lists[list.Id] = (list, [.. renderer.Sets.Keys]);
         Ruleset.SetChain(Names.ListChain(list.Id), rules);
         ReleaseContentSets(former);
@@ -140,8 +143,18 @@ internal sealed class RulesetTranslator
     {
         if (_lists.Remove(id, out var list))
         {
+            NoteUses(list.List, null);
             Ruleset.RemoveChain(Names.ListChain(id));
             ReleaseContentSets(list.Sets);
+        }
+    }
+
+    private void NoteUses(RuleList? former, RuleList? list)
+    {
+        List<string> asked = [.. former is null ? [] : _uses.Remove(former), .. list is null ? [] : _uses.Add(list)];
+        foreach (var set in asked)
+        {
+            _sets.SetAbsence(set, _uses.AsksAbsence(set));
         }
     }
 

@@ -26,11 +26,18 @@ internal sealed partial class Skeleton(Ruleset ruleset, DataplaneOptions options
         {
             ruleset.DefineCounter(Names.Drop(reason));
         }
-        ruleset.DefineSet(NftSet.Of(Names.Workloads, NftDataType.LinkName));
-        ruleset.DefineSet(NftSet.Map(Names.EgressPrograms, NftDataType.Mark, NftDataType.LinkName));
-        ruleset.DefineSet(NftSet.Map(Names.IngressPrograms, NftDataType.Mark, NftDataType.LinkName));
+        foreach (var dispatch in new[]
+        {
+            NftSet.Of(Names.Workloads, NftDataType.LinkName),
+            NftSet.Map(Names.EgressPrograms, NftDataType.Mark, NftDataType.LinkName),
+            NftSet.Map(Names.IngressPrograms, NftDataType.Mark, NftDataType.LinkName),
+            NftSet.VerdictMap(Names.Established, NftDataType.ConntrackState),
+        })
+        {
+            // An endpoint that goes stops at once.
+            ruleset.DefineSet(dispatch).LeavesAtOnce = true;
+        }
         ruleset.DefineSet(NftSet.VerdictMap(Names.Programs, NftDataType.Mark));
-        ruleset.DefineSet(NftSet.VerdictMap(Names.Established, NftDataType.ConntrackState));
         ruleset.SetChain(Names.Invalid, [new RuleBuilder().Drop(DropReason.Invalid)]);
         ruleset.ReplaceElements(Names.Established, Established(settings));
         ruleset.SetChain(Names.NotLabelled, [new RuleBuilder().Drop(DropReason.NotLabelled)]);

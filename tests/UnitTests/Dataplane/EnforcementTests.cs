@@ -34,6 +34,7 @@ public sealed class EnforcementTests
     private LoopInbox _inbox = null!;
     private LoopStatus _status = null!;
     private Enforcement _inside = null!;
+    private TaskCompletionSource _grace = new();
 
     [SetUp]
     public void SetUp()
@@ -52,7 +53,7 @@ public sealed class EnforcementTests
         _broker.Dispose();
     }
 
-    private PolicyTable Table() => new(_nftables, new HostNetwork(_broker), Options, NullLogger.Instance);
+    private PolicyTable Table() => new(_nftables, new HostNetwork(_broker), new(_ => (_grace = new()).Task, _inbox.Wake), Options, NullLogger.Instance);
 
     private LoopRequest.Publish Publish(string name = "a", int last = 2)
     {
