@@ -3,6 +3,7 @@ using System.Text;
 using Calico.Dataplane.Translation;
 using Calico.Datastore.Addresses;
 using Calico.Felix.Output;
+using Calico.Linux.Nftables;
 
 namespace Calico.Dataplane;
 
@@ -21,13 +22,12 @@ internal sealed partial class Enforcement
             return;
         }
         var ruleset = _kernel.Table.Policy.Ruleset;
-        var waits = ruleset.HoldsBackAdditions;
         foreach (var publish in _publishing.ToList())
         {
             publish.Commit ??= ruleset.Commits;
-            if (waits && publish.Commit > ruleset.GraceOver)
+            if (publish.Commit > ruleset.GraceOver && publish.Endpoint.Addresses.Any(a => ruleset.HoldsBackOf(NftValue.Address(Cidr.From(a).FirstAddress()))))
             {
-                // Its own address may be among what is to come to a set: answered when the grace period is over.
+                // A set still has it for its former owner, or has it not yet: answered when the grace period is over.
                 continue;
             }
             // Null: withdrawn or superseded meanwhile.

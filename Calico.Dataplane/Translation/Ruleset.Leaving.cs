@@ -1,3 +1,5 @@
+using Calico.Linux.Nftables;
+
 namespace Calico.Dataplane.Translation;
 
 /// <content>What nothing leads to any more, and when it may be deleted.</content>
@@ -12,8 +14,8 @@ internal sealed partial class Ruleset
     /// <summary>Whether members of sets wait: policy is not wholly in force yet.</summary>
     public bool HoldsBack => _touchedSets.Any(s => _sets[s].HoldsBack);
 
-    /// <summary>Whether members wait that are to come, of sets that rules ask for absence.</summary>
-    public bool HoldsBackAdditions => _touchedSets.Any(s => _sets[s].HoldsBackAdditions);
+    /// <summary>The same of one address: its former owner's membership has not ended, or its own has not begun.</summary>
+    public bool HoldsBackOf(NftValue address) => _touchedSets.Any(s => _sets[s].HoldsBackOf(address));
 
     /// <summary>Every packet that began before that commit, or with it, has ended: what it led nobody to may be deleted.</summary>
     public void EndGrace(long through) => _clock.End(through);

@@ -35,8 +35,8 @@ internal sealed class SetContent(NftSet definition, GraceClock clock)
     /// <summary>Whether something waits for the end of a grace period.</summary>
     public bool HoldsBack => _elements.Changes.Any(Waits);
 
-    /// <summary>The same of what is to come.</summary>
-    public bool HoldsBackAdditions => AsksAbsence && _elements.Changes.Any(c => c.Is && Waits(c));
+    /// <summary>The same of one address.</summary>
+    public bool HoldsBackOf(NftValue address) => _elements.Changes.Any(c => Waits(c) && c.Key.Key.Bytes.StartsWith(address.Bytes));
 
     public bool InKernel { get; set; }
 
