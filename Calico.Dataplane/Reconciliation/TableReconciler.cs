@@ -24,7 +24,7 @@ internal sealed class TableReconciler(INftables socket, DataplaneOptions options
 
     public NftTableState? Read(NftTable table, bool withElements = true) => socket.ReadTable(table, withElements);
 
-    /// <summary>Commits what is pending; does nothing when nothing is.</summary>
+    /// <summary>Commits what is pending and need not wait, new chains in a transaction before the rest; does nothing when nothing is.</summary>
     /// <param name="ruleset">What is desired.</param>
     /// <param name="generation">Commit only on this one: what was read must still be so.</param>
     /// <returns>Whether there was something that need not wait.</returns>
@@ -33,6 +33,15 @@ internal sealed class TableReconciler(INftables socket, DataplaneOptions options
         if (!ruleset.IsPending)
         {
             return false;
+        }
+        if (ruleset.HasAhead)
+        {
+            _batch.Clear();
+            ruleset.WriteAhead(_batch);
+            Commit(generation);
+            ruleset.SettleAhead();
+            // Ours was one more. The kernel leaves 0 out.
+            generation = generation == uint.MaxValue ? 1 : generation + 1;
         }
         _batch.Clear();
         ruleset.Write(_batch);

@@ -127,17 +127,7 @@ internal sealed partial class Ruleset(NftTable table)
         {
             batch.AddTable(table);
         }
-        foreach (var (counter, inKernel) in _counters)
-        {
-            if (!inKernel)
-            {
-                batch.AddCounter(table, counter);
-            }
-        }
-        foreach (var set in _touchedSets.Select(s => _sets[s]).Where(s => !s.InKernel))
-        {
-            batch.AddSet(table, set.Definition);
-        }
+        WriteNewObjects(batch);
         WriteChains(batch);
         var differences = _touchedSets.Select(s => (Name: s, Difference: _sets[s].Difference())).ToList();
         foreach (var (name, (deleted, _)) in differences.Where(d => d.Difference.Deleted.Count > 0))
@@ -175,10 +165,7 @@ internal sealed partial class Ruleset(NftTable table)
                 _touchedSets.Remove(name);
             }
         }
-        foreach (var name in _counters.Where(c => !c.Value).Select(c => c.Key).ToList())
-        {
-            _counters[name] = true;
-        }
+        SettleCounters();
         _touchedChains.Clear();
         ForgetDeleted(_doomedChains);
         ForgetDeleted(_doomedSets);
