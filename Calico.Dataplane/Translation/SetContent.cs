@@ -7,8 +7,8 @@ namespace Calico.Dataplane.Translation;
 /// <remarks>
 /// Rules are asked as of one generation, sets as they are at each lookup. So of an address that moves between two sets which one packet
 /// asks, the packet could find neither. What makes a rule match comes first, and what ends a match waits for the grace period: an element
-/// that leaves, or, where rules ask for what is not in the set, one that comes. Ranges do not wait: the kernel takes a range that overlaps
-/// only after the former one has gone.
+/// that leaves, or, where rules ask for what is not in the set, one that comes. Ranges do not wait: where packets are judged by them, they are
+/// other sets when they change.
 /// </remarks>
 /// <param name="definition">Its name for ever.</param>
 /// <param name="clock">Of the table.</param>

@@ -65,9 +65,8 @@ public sealed class UnderTrafficTests
     [Test, Explicit("long")]
     public void The_former_order_of_deletions_is_caught() => Assert.That(() => Run(10_000, withGrace: false), Throws.InstanceOf<AssertionException>());
 
-    /// <summary>How far from it sets of ranges are, whose elements do not wait.</summary>
-    [Test, Explicit("measures what is not safe: sets of ranges")]
-    public void Sets_of_ranges() => Assert.That(() => Run(2_000, withGrace: true, IpSetType.Nets), Throws.InstanceOf<AssertionException>());
+    [Test]
+    public void Sets_of_ranges_too() => Run(1_000, withGrace: true, IpSetType.Nets);
 
     private static void Run(int updates, bool withGrace, IpSetType type = IpSetType.Hosts)
     {
