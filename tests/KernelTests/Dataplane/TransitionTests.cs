@@ -23,7 +23,7 @@ public sealed class TransitionTests
     private static readonly Provenance Where = new(Kinds.Profile.Key("net"), "", 0, "7");
 
     [Test]
-    public void B10_any_former_table_becomes_any_other_in_one_transaction_without_a_refusal()
+    public void B10_any_former_table_becomes_any_other_at_one_attempt_without_a_refusal()
     {
         var seed = Random.Shared.Next();
         TestContext.Out.WriteLine($"seed {seed}");

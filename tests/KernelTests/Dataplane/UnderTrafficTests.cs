@@ -58,7 +58,7 @@ public sealed class UnderTrafficTests
     [Test]
     public void Not_one_packet_passes_that_old_and_new_policy_deny_nor_is_lost_that_both_allow() => Run(2_000, withGrace: true);
 
-    [Test, Explicit("long")]
+    [Test, Explicit("long: a minute or two")]
     public void The_same_ten_thousand_times() => Run(10_000, withGrace: true);
 
     /// <summary>The test can fail: as it was before, what leaves in the transaction that ends its use.</summary>
