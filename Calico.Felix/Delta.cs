@@ -81,6 +81,12 @@ public sealed class Delta<TKey, TValue> where TKey : notnull
     /// <param name="waits">Which of it was held back: it differs still.</param>
     public void Settle(Func<Change, bool> waits)
     {
+        if (!Changes.Any(waits))
+        {
+            // Emptied one by one it would be as long to walk as it ever was.
+            _told.Clear();
+            return;
+        }
         foreach (var change in Changes.Where(c => !waits(c)).ToList())
         {
             _told.Remove(change.Key);

@@ -188,6 +188,11 @@ internal sealed class SetContent(NftSet definition, GraceClock clock)
 
     private void ForgetDates()
     {
+        if (!_elements.IsPending)
+        {
+            _since.Clear();
+            return;
+        }
         foreach (var key in _since.Keys.Where(k => !_elements.Differs(k)).ToList())
         {
             _since.Remove(key);
