@@ -3,6 +3,7 @@ using System.Text;
 using Calico.Dataplane.Translation;
 using Calico.Datastore.Addresses;
 using Calico.Felix.Output;
+using Calico.Linux.Nftables;
 
 namespace Calico.Dataplane;
 
@@ -20,8 +21,15 @@ internal sealed partial class Enforcement
         {
             return;
         }
-        foreach (var publish in _publishing)
+        var ruleset = _kernel.Table.Policy.Ruleset;
+        foreach (var publish in _publishing.ToList())
         {
+            publish.Commit ??= ruleset.Commits;
+            if (publish.Commit > ruleset.GraceOver && publish.Endpoint.Addresses.Any(a => ruleset.HoldsBackOf(NftValue.Address(Cidr.From(a).FirstAddress()))))
+            {
+                // A set still has it for its former owner, or has it not yet: answered when the grace period is over.
+                continue;
+            }
             // Null: withdrawn or superseded meanwhile.
             publish.Done.TrySetResult(_kernel.Table.Policy.Find(publish.Endpoint.Id)?.Gate switch
             {
@@ -29,8 +37,8 @@ internal sealed partial class Enforcement
                 EndpointGate.NotLabelled => EndpointState.Closed,
                 _ => EndpointState.Gone,
             });
+            _publishing.Remove(publish);
         }
-        _publishing.Clear();
     }
 
     /// <summary>Addresses of the endpoints that are enforced.</summary>
@@ -66,11 +74,28 @@ internal sealed partial class Enforcement
         _status.Say(now with
         {
             InSync = isWell,
-            EnforcedRevision = isWell ? _graph.Revision : now.EnforcedRevision,
+            EnforcedRevision = isWell ? RevisionInForce(now.EnforcedRevision) : now.EnforcedRevision,
             ConfirmedAt = isWell ? _confirmedAt : now.ConfirmedAt,
             LastError = error,
             Endpoints = _isReconciled ? _kernel.Table.Policy.Endpoints.Count : 0,
         });
+    }
+
+    /// <summary>A revision is in force when what it takes out of sets is out: a grace period after its commit.</summary>
+    private long RevisionInForce(long former)
+    {
+        var ruleset = _kernel.Table.Policy.Ruleset;
+        if (!ruleset.HoldsBack)
+        {
+            _committed.Clear();
+            return _graph.Revision;
+        }
+        _committed.Enqueue((ruleset.Commits, _graph.Revision));
+        while (_committed.TryPeek(out var oldest) && oldest.Commit <= ruleset.GraceOver)
+        {
+            former = _committed.Dequeue().Revision;
+        }
+        return former;
     }
 
     /// <summary>Nobody will answer any more.</summary>

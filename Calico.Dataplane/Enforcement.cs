@@ -37,6 +37,9 @@ internal sealed partial class Enforcement
     private readonly List<LoopRequest.Withdraw> _withdrawing = [];
     private readonly HashSet<Cidr> _freed = [];
 
+    /// <summary>Revisions of which something may wait, by the commit of the table.</summary>
+    private readonly Queue<(long Commit, long Revision)> _committed = [];
+
     /// <summary>Kept up to the first comparison only.</summary>
     private readonly FreeAddresses _freeAddresses;
 

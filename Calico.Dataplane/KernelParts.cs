@@ -20,11 +20,11 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
     /// <param name="network">Where.</param>
     /// <param name="options">Of the dataplane.</param>
     /// <param name="shared">What the wiring of pairs and the loop both know.</param>
-    /// <param name="onLoop">Runs a question there.</param>
+    /// <param name="loop">Runs a question there, and wakes it.</param>
     /// <param name="time">For pauses.</param>
     /// <param name="logger">Of the loop.</param>
     public static (KernelParts Parts, PolicyTable Table, RouteReconciler Routes) Open(HostNetwork network, DataplaneOptions options,
-        (KeptLinks Links, LinkLedger Ledger) shared, Func<Func<object>, CancellationToken, Task<object>> onLoop, TimeProvider time, ILogger logger)
+        (KeptLinks Links, LinkLedger Ledger) shared, (Func<Func<object>, CancellationToken, Task<object>> Ask, Action Wake) loop, TimeProvider time, ILogger logger)
     {
         var opened = new Stack<IDisposable>();
         T Keep<T>(T part) where T : IDisposable
@@ -37,10 +37,10 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
         {
             var forwarding = new ForwardingSettings(network);
             forwarding.Assert();
-            var table = Keep(new PolicyTable(Keep(network.Run(() => NftSocket.Open())), network, options, logger));
+            var table = Keep(new PolicyTable(Keep(network.Run(() => NftSocket.Open())), network, new(ct => GracePeriod.WaitAsync(time, ct), loop.Wake), options, logger));
             var routes = Keep(new RouteReconciler(Keep(network.Run(() => RouteSocket.Open())), options, shared.Ledger, shared.Links));
             var keeper = Keep(new LinkKeeper(Keep(network.Run(() => RouteSocket.Open())), shared.Links, network, options, logger));
-            var connections = new Connections(Keep(network.Run(() => ConntrackSocket.Open())), Keep(network.Run(() => RouteSocket.Open())), table.Policy, onLoop, time, logger);
+            var connections = new Connections(Keep(network.Run(() => ConntrackSocket.Open())), Keep(network.Run(() => RouteSocket.Open())), table.Policy, loop.Ask, time, logger);
             // A new kind of kernel object is a line here.
             ImmutableArray<IReconciler> reconcilers =
             [

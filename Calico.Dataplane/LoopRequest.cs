@@ -11,6 +11,9 @@ internal abstract record LoopRequest
     /// <summary>An endpoint of the host; done when the kernel enforces it.</summary>
     public sealed record Publish(LocalEndpoint Endpoint) : LoopRequest
     {
+        /// <summary>The commit of the table with which it came; null: none yet.</summary>
+        public long? Commit { get; set; }
+
         public TaskCompletionSource<EndpointState> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 

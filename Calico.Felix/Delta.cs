@@ -77,6 +77,25 @@ public sealed class Delta<TKey, TValue> where TKey : notnull
     /// <summary>All that differs was told.</summary>
     public void Settle() => _told.Clear();
 
+    /// <summary>What differs was told, apart from some.</summary>
+    /// <param name="waits">Which of it was held back: it differs still.</param>
+    public void Settle(Func<Change, bool> waits)
+    {
+        if (!Changes.Any(waits))
+        {
+            // Emptied one by one it would be as long to walk as it ever was.
+            _told.Clear();
+            return;
+        }
+        foreach (var change in Changes.Where(c => !waits(c)).ToList())
+        {
+            _told.Remove(change.Key);
+        }
+    }
+
+    /// <summary>Whether a key is not as it was told.</summary>
+    public bool Differs(TKey key) => _told.ContainsKey(key);
+
     /// <summary>Takes this for what was told, whatever was thought.</summary>
     public void Rebase(IReadOnlyDictionary<TKey, TValue> told)
     {

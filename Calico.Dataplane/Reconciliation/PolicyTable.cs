@@ -21,15 +21,16 @@ internal sealed partial class PolicyTable : IPolicyTable
 
     private readonly TableReconciler _table;
     private readonly HostNetwork _network;
+    private readonly GracePeriod _grace;
     private readonly ILogger _logger;
     private NftTableState? _actual;
     private bool _isDoubted = true;
     private bool _isRead;
     private bool _isCompared;
 
-    public PolicyTable(INftables nftables, HostNetwork network, DataplaneOptions options, ILogger logger)
+    public PolicyTable(INftables nftables, HostNetwork network, GracePeriod grace, DataplaneOptions options, ILogger logger)
     {
-        (_network, _logger) = (network, logger);
+        (_network, _grace, _logger) = (network, grace, logger);
         _table = new(nftables, options);
         Policy = new(options);
     }
@@ -110,8 +111,14 @@ internal sealed partial class PolicyTable : IPolicyTable
         {
             ruleset.Recreate();
         }
-        var wasGap = reads && ruleset.IsPending;
-        _table.Commit(ruleset, actual?.Generation);
+        _grace.Take(ruleset);
+        if (refusals > 0)
+        {
+            // What stands may be in the way of what is to come.
+            ruleset.Hurry();
+        }
+        var wasGap = _table.Commit(ruleset, actual?.Generation) && reads;
+        _grace.Begin(ruleset);
         _table.Closing.Open();
         _isDoubted &= !reads;
         (IsAdopted, FormerInterfaces) = (false, null);
@@ -149,7 +156,11 @@ internal sealed partial class PolicyTable : IPolicyTable
 
     public IEnumerable<NftCounterState> ListCounters() => _table.ListCounters(Table);
 
-    public void Dispose() => _table.Dispose();
+    public void Dispose()
+    {
+        _grace.Dispose();
+        _table.Dispose();
+    }
 
     /// <summary>A whole table that is gone has hundreds of differences.</summary>
     private static string Summary(ImmutableArray<string> differences) => "nftables: " + string.Join("; ", differences.Take(SaidDifferences))

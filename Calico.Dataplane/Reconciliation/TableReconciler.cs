@@ -24,19 +24,30 @@ internal sealed class TableReconciler(INftables socket, DataplaneOptions options
 
     public NftTableState? Read(NftTable table, bool withElements = true) => socket.ReadTable(table, withElements);
 
-    /// <summary>Commits what is pending; does nothing when nothing is.</summary>
+    /// <summary>Commits what is pending and need not wait, new chains in a transaction before the rest; does nothing when nothing is.</summary>
     /// <param name="ruleset">What is desired.</param>
     /// <param name="generation">Commit only on this one: what was read must still be so.</param>
-    public void Commit(Ruleset ruleset, uint? generation = null)
+    /// <returns>Whether there was something that need not wait.</returns>
+    public bool Commit(Ruleset ruleset, uint? generation = null)
     {
         if (!ruleset.IsPending)
         {
-            return;
+            return false;
+        }
+        if (ruleset.HasAhead)
+        {
+            _batch.Clear();
+            ruleset.WriteAhead(_batch);
+            Commit(generation);
+            ruleset.SettleAhead();
+            // Ours was one more. The kernel leaves 0 out.
+            generation = generation == uint.MaxValue ? 1 : generation + 1;
         }
         _batch.Clear();
         ruleset.Write(_batch);
         Commit(generation);
         ruleset.Settle();
+        return _batch.Count > 0;
     }
 
     /// <summary>Removes an interface from the maps that a former process left, while what is desired is not known yet.</summary>

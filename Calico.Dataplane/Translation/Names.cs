@@ -54,6 +54,9 @@ internal static class Names
         _ => "p",
     }) + (isIpv6 ? "6-" : "4-") + Fit(setId.StartsWith("s:", StringComparison.Ordinal) || setId.StartsWith("n:", StringComparison.Ordinal) ? setId[2..] : setId);
 
+    /// <summary>IP set of ranges of one family, as long as it holds these.</summary>
+    public static string IpSet(string setId, bool isIpv6, string cover) => IpSet(setId, IpSetType.Nets, isIpv6) + "." + Hash(cover);
+
     /// <summary>A set that rules hold themselves, named by its content.</summary>
     public static string OfContent(string prefix, string content) => prefix + Hash(content);
 

@@ -9,11 +9,14 @@ namespace Calico.Dataplane.Translation;
 
 /// <summary>The chain of each program that endpoints have, once, with a number.</summary>
 /// <remarks>The number is a hash of the program's identity, so a restarted process gives the same ones and finds its endpoints' elements in
-/// the kernel as they should be.</remarks>
+/// the kernel as they should be. While packets may be on their way to a program that nobody has any more, its number is no other's.</remarks>
 internal sealed class ProgramChains(Ruleset ruleset)
 {
     private readonly Dictionary<string, Program> _programs = new(StringComparer.Ordinal);
     private readonly Dictionary<uint, Program> _byNumber = [];
+
+    /// <summary>Whose the numbers were that are still in the kernel.</summary>
+    private readonly Dictionary<uint, string> _leaving = [];
 
     /// <summary>The number of a program; one more endpoint uses it.</summary>
     public uint Acquire(PolicyProgram program) => Acquire(program.Identity, () => Render(program));
@@ -30,6 +33,7 @@ internal sealed class ProgramChains(Ruleset ruleset)
         }
         _byNumber.Remove(number);
         _programs.Remove(program.Identity);
+        _leaving[number] = program.Identity;
         ruleset.RemoveElement(Names.Programs, Element(number));
         ruleset.RemoveChain(Names.ProgramChain(number));
     }
@@ -59,11 +63,21 @@ internal sealed class ProgramChains(Ruleset ruleset)
     private uint Number(string identity)
     {
         var number = BinaryPrimitives.ReadUInt32BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(identity)));
-        while (_byNumber.ContainsKey(number))
+        while (_byNumber.ContainsKey(number) || IsOthers(number, identity))
         {
             number++;
         }
+        _leaving.Remove(number);
         return number;
+    }
+
+    private bool IsOthers(uint number, string identity)
+    {
+        foreach (var gone in _leaving.Keys.Where(n => !ruleset.IsLeaving(Names.ProgramChain(n))).ToList())
+        {
+            _leaving.Remove(gone);
+        }
+        return _leaving.TryGetValue(number, out var former) && former != identity;
     }
 
     private sealed class Program(string identity, uint number)

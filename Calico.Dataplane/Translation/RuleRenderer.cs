@@ -10,7 +10,9 @@ namespace Calico.Dataplane.Translation;
 /// <summary>Renders compiled rules for the kernel.</summary>
 /// <remarks>A rule that asks addresses becomes one rule a family; one that does not is one rule for both. Several ranges become a set
 /// named by its content: two rules with the same ranges share it.</remarks>
-internal sealed class RuleRenderer(Func<string, IpSetType> typeOf, ushort logGroup)
+/// <param name="nameOf">The set of the table that stands for an IP set, of IPv6 or not.</param>
+/// <param name="logGroup">Of nflog.</param>
+internal sealed class RuleRenderer(Func<string, bool, string> nameOf, ushort logGroup)
 {
     private const byte Icmp = 1;
     private const byte IcmpV6 = 58;
@@ -113,11 +115,11 @@ internal sealed class RuleRenderer(Func<string, IpSetType> typeOf, ushort logGro
         }
         if (side.Set is { } set)
         {
-            builder.AddressIn(isSource, isIpv6, Names.IpSet(set, typeOf(set), isIpv6));
+            builder.AddressIn(isSource, isIpv6, nameOf(set, isIpv6));
         }
         if (side.NotSet is { } notSet)
         {
-            builder.AddressNotIn(isSource, isIpv6, Names.IpSet(notSet, typeOf(notSet), isIpv6));
+            builder.AddressNotIn(isSource, isIpv6, nameOf(notSet, isIpv6));
         }
         RenderPorts(builder, side, isSource, isIpv6);
     }
@@ -137,11 +139,11 @@ internal sealed class RuleRenderer(Func<string, IpSetType> typeOf, ushort logGro
         }
         if (side.PortSet is { } portSet)
         {
-            builder.AddressPortIn(isSource, isIpv6, Names.IpSet(portSet, typeOf(portSet), isIpv6), inverted: false);
+            builder.AddressPortIn(isSource, isIpv6, nameOf(portSet, isIpv6), inverted: false);
         }
         foreach (var notPortSet in side.NotPortSets)
         {
-            builder.AddressPortIn(isSource, isIpv6, Names.IpSet(notPortSet, typeOf(notPortSet), isIpv6), inverted: true);
+            builder.AddressPortIn(isSource, isIpv6, nameOf(notPortSet, isIpv6), inverted: true);
         }
     }
 

@@ -53,7 +53,7 @@ internal sealed partial class Ruleset
     private void RebaseChains(NftTableState actual, List<string> differences)
     {
         var rules = actual.Rules.ToLookup(r => r.Chain);
-        var (leaving, found) = (_doomedChains.ToHashSet(), actual.Chains.ToDictionary(c => c.Name));
+        var (leaving, found) = (_doomedChains.ToDictionary(), actual.Chains.ToDictionary(c => c.Name));
         _doomedChains.Clear();
         foreach (var (name, content) in _chains)
         {
@@ -88,14 +88,14 @@ internal sealed partial class Ruleset
         }
         foreach (var stranger in found.Keys.Where(c => !_chains.ContainsKey(c)))
         {
-            _doomedChains.Add(stranger);
+            _doomedChains.Add(stranger, new(null, leaving.GetValueOrDefault(stranger).Since));
         }
-        differences.AddRange(_doomedChains.Except(leaving).Select(c => $"chain {c} is not ours"));
+        differences.AddRange(_doomedChains.Keys.Except(leaving.Keys).Select(c => $"chain {c} is not ours"));
     }
 
     private void RebaseSets(NftTableState actual, List<string> differences)
     {
-        var (leaving, found) = (_doomedSets.Keys.ToHashSet(), actual.Sets.ToDictionary(s => s.Name));
+        var (leaving, found) = (_doomedSets.ToDictionary(), actual.Sets.ToDictionary(s => s.Name));
         _doomedSets.Clear();
         foreach (var (name, content) in _sets)
         {
@@ -122,9 +122,9 @@ internal sealed partial class Ruleset
         // A set without a name lives and dies with the rule that holds it.
         foreach (var stranger in found.Values.Where(s => !_sets.ContainsKey(s.Name) && (s.Flags & NftSetFlags.Anonymous) == 0))
         {
-            _doomedSets.Add(stranger.Name, null);
+            _doomedSets.Add(stranger.Name, new(null, leaving.GetValueOrDefault(stranger.Name).Since));
         }
-        differences.AddRange(_doomedSets.Keys.Except(leaving).Select(s => $"set {s} is not ours"));
+        differences.AddRange(_doomedSets.Keys.Except(leaving.Keys).Select(s => $"set {s} is not ours"));
     }
 
     private void RebaseCounters(NftTableState actual, List<string> differences)

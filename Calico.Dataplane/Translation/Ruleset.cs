@@ -7,6 +7,7 @@ namespace Calico.Dataplane.Translation;
 /// <remarks>
 /// Nobody adds a rule to the kernel; they change what is desired here, and <see cref="Write"/> turns the difference into one
 /// transaction. The kernel is compared by what acts (<see cref="Rebase"/>): names and comments are what a stranger's change leaves as it was.
+/// What a packet under way may still be led to is deleted in a later one, when <see cref="EndGrace"/> says that it may.
 /// </remarks>
 internal sealed partial class Ruleset(NftTable table)
 {
@@ -15,10 +16,9 @@ internal sealed partial class Ruleset(NftTable table)
     private readonly Dictionary<string, bool> _counters = new(StringComparer.Ordinal);
     private readonly HashSet<string> _touchedChains = new(StringComparer.Ordinal);
     private readonly HashSet<string> _touchedSets = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _doomedChains = new(StringComparer.Ordinal);
-
-    /// <summary>With their last content, should one be wanted again before it is deleted; null: only the kernel knows it.</summary>
-    private readonly Dictionary<string, SetContent?> _doomedSets = new(StringComparer.Ordinal);
+    private readonly GraceClock _clock = new();
+    private readonly Dictionary<string, Doomed<ChainContent>> _doomedChains = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Doomed<SetContent>> _doomedSets = new(StringComparer.Ordinal);
     private readonly HashSet<string> _doomedCounters = new(StringComparer.Ordinal);
     private bool _tableInKernel;
     private bool _recreates;
@@ -37,12 +37,12 @@ internal sealed partial class Ruleset(NftTable table)
     {
         if (!_chains.TryGetValue(name, out var chain))
         {
-            _chains.Add(name, chain = new(hook));
-            if (_doomedChains.Remove(name))
+            if (_doomedChains.Remove(name, out var doomed))
             {
-                // It was to be deleted and is wanted again: its rules in the kernel are not worth comparing.
-                chain.InKernel = [default];
+                // It was to be deleted and is wanted again. Where only the kernel knows its rules, they are not worth comparing.
+                chain = doomed.Content ?? new(hook) { InKernel = [default] };
             }
+            _chains.Add(name, chain ??= new(hook));
         }
         chain.Rules = [.. rules.Select(RuleIdentity.Mark)];
         if (chain.IsSettled)
@@ -62,7 +62,8 @@ internal sealed partial class Ruleset(NftTable table)
             _touchedChains.Remove(name);
             if (chain.InKernel is not null)
             {
-                _doomedChains.Add(name);
+                // A base chain is entered from nowhere in the table: it goes at once.
+                _doomedChains.Add(name, new(chain, chain.Hook is null ? _clock.Next : 0));
             }
         }
     }
@@ -73,8 +74,8 @@ internal sealed partial class Ruleset(NftTable table)
         if (!_sets.TryGetValue(definition.Name, out var set))
         {
             // Where only the kernel knows its content, a refusal stood between, and the kernel is compared before anything is written.
-            _doomedSets.Remove(definition.Name, out set);
-            _sets.Add(definition.Name, set ??= new(definition));
+            _doomedSets.Remove(definition.Name, out var doomed);
+            _sets.Add(definition.Name, set = doomed.Content ?? new(definition, _clock));
             _touchedSets.Add(definition.Name);
         }
         return set;
@@ -106,7 +107,7 @@ internal sealed partial class Ruleset(NftTable table)
             if (set.InKernel)
             {
                 set.Replace([]);
-                _doomedSets.Add(name, set);
+                _doomedSets.Add(name, new(set, _clock.Next));
             }
         }
     }
@@ -126,17 +127,7 @@ internal sealed partial class Ruleset(NftTable table)
         {
             batch.AddTable(table);
         }
-        foreach (var (counter, inKernel) in _counters)
-        {
-            if (!inKernel)
-            {
-                batch.AddCounter(table, counter);
-            }
-        }
-        foreach (var set in _touchedSets.Select(s => _sets[s]).Where(s => !s.InKernel))
-        {
-            batch.AddSet(table, set.Definition);
-        }
+        WriteNewObjects(batch);
         WriteChains(batch);
         var differences = _touchedSets.Select(s => (Name: s, Difference: _sets[s].Difference())).ToList();
         foreach (var (name, (deleted, _)) in differences.Where(d => d.Difference.Deleted.Count > 0))
@@ -157,7 +148,7 @@ internal sealed partial class Ruleset(NftTable table)
         WriteDeletions(batch);
     }
 
-    /// <summary>What was written stands in the kernel.</summary>
+    /// <summary>What was written stands in the kernel; what waits, waits on.</summary>
     public void Settle()
     {
         _tableInKernel = true;
@@ -166,19 +157,20 @@ internal sealed partial class Ruleset(NftTable table)
         {
             _chains[name].InKernel = _chains[name].Identities;
         }
-        foreach (var name in _touchedSets)
+        foreach (var name in _touchedSets.ToList())
         {
             _sets[name].Settle();
+            if (_sets[name].IsSettled)
+            {
+                _touchedSets.Remove(name);
+            }
         }
-        foreach (var name in _counters.Where(c => !c.Value).Select(c => c.Key).ToList())
-        {
-            _counters[name] = true;
-        }
+        SettleCounters();
         _touchedChains.Clear();
-        _touchedSets.Clear();
-        _doomedChains.Clear();
-        _doomedSets.Clear();
+        ForgetDeleted(_doomedChains);
+        ForgetDeleted(_doomedSets);
         _doomedCounters.Clear();
+        _clock.Commit();
     }
 
     private void WriteChains(NftBatch batch)
@@ -198,7 +190,7 @@ internal sealed partial class Ruleset(NftTable table)
         {
             batch.FlushChain(table, name);
         }
-        foreach (var name in _doomedChains)
+        foreach (var name in Deletable(_doomedChains))
         {
             batch.FlushChain(table, name);
         }
@@ -207,11 +199,11 @@ internal sealed partial class Ruleset(NftTable table)
     private void WriteDeletions(NftBatch batch)
     {
         // Sets first: the elements of a verdict map hold on to chains.
-        foreach (var name in _doomedSets.Keys)
+        foreach (var name in Deletable(_doomedSets))
         {
             batch.DeleteSet(table, name);
         }
-        foreach (var name in _doomedChains)
+        foreach (var name in Deletable(_doomedChains))
         {
             batch.DeleteChain(table, name);
         }

@@ -11,6 +11,7 @@ internal sealed class RulesetTranslator
     private readonly DataplaneOptions _options;
     private readonly Skeleton _skeleton;
     private readonly IpSetTranslator _sets;
+    private readonly SetUses _uses = new();
     private readonly ProgramChains _programs;
     private readonly Dictionary<string, (RuleList List, List<string> Sets)> _lists = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _contentSetUsers = new(StringComparer.Ordinal);
@@ -22,8 +23,8 @@ internal sealed class RulesetTranslator
     {
         _options = options;
         Ruleset = new(new(NftFamily.Inet, options.TableName));
-        _skeleton = new(Ruleset, options);
         _sets = new(Ruleset);
+        _skeleton = new(Ruleset, _sets.NameOf, options);
         _programs = new(Ruleset);
         DefineSkeleton();
     }
@@ -93,13 +94,15 @@ internal sealed class RulesetTranslator
 
     private void DefineMasquerade() => _skeleton.DefineMasquerade(_settings, _sets.HasMembers(WellKnownSets.MasqueradePools));
 
-    /// <summary>A set's first range makes it a set of ranges, which is another set: the lists that ask it are rendered anew before the
-    /// former one goes.</summary>
+    /// <summary>A set of other ranges, or whose first range makes it one, is another set of the table: the lists that ask it are rendered anew
+    /// before the former one goes.</summary>
     private void SetIpSet(IpSetUpdate update)
     {
-        var former = _sets.Find(update.Id);
+        var former = _sets.NamesOf(update.Id);
         _sets.Apply(update);
-        if (former is not { } type || type == update.Type)
+        _sets.SetAbsence(update.Id, _uses.AsksAbsence(update.Id));
+        var gone = former.Except(_sets.NamesOf(update.Id)).ToList();
+        if (gone.Count == 0)
         {
             return;
         }
@@ -109,12 +112,12 @@ internal sealed class RulesetTranslator
             SetList(list);
         }
 
-        _sets.RemoveSets(update.Id, type);
+        _sets.RemoveSets(gone);
     }
 
     private void SetList(RuleList list)
     {
-        var renderer = new RuleRenderer(_sets.TypeOf, _options.LogGroup);
+        var renderer = new RuleRenderer(_sets.NameOf, _options.LogGroup);
         var rules = renderer.Render(list);
         // What the new rules share with the old ones must not be let go in between.
         foreach (var (name, (definition, elements)) in renderer.Sets)
@@ -131,6 +134,7 @@ internal sealed class RulesetTranslator
             }
         }
         var former = _lists.TryGetValue(list.Id, out var known) ? known.Sets : [];
+        NoteUses(known.List, list);
         _lists[list.Id] = (list, [.. renderer.Sets.Keys]);
         Ruleset.SetChain(Names.ListChain(list.Id), rules);
         ReleaseContentSets(former);
@@ -140,8 +144,18 @@ internal sealed class RulesetTranslator
     {
         if (_lists.Remove(id, out var list))
         {
+            NoteUses(list.List, null);
             Ruleset.RemoveChain(Names.ListChain(id));
             ReleaseContentSets(list.Sets);
+        }
+    }
+
+    private void NoteUses(RuleList? former, RuleList? list)
+    {
+        List<string> asked = [.. former is null ? [] : _uses.Remove(former), .. list is null ? [] : _uses.Add(list)];
+        foreach (var set in asked)
+        {
+            _sets.SetAbsence(set, _uses.AsksAbsence(set));
         }
     }
 

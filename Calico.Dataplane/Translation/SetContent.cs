@@ -4,7 +4,15 @@ using Calico.Linux.Nftables;
 namespace Calico.Dataplane.Translation;
 
 /// <summary>What a set or map should hold. The difference to the kernel is kept by touched element, so that a large set is held once.</summary>
-internal sealed class SetContent(NftSet definition)
+/// <remarks>
+/// Rules are asked as of one generation, sets as they are at each lookup. So of an address that moves between two sets which one packet
+/// asks, the packet could find neither. What makes a rule match comes first, and what ends a match waits for the grace period: an element
+/// that leaves, or, where rules ask for what is not in the set, one that comes. Ranges do not wait: where packets are judged by them, they are
+/// other sets when they change.
+/// </remarks>
+/// <param name="definition">Its name for ever.</param>
+/// <param name="clock">Of the table.</param>
+internal sealed class SetContent(NftSet definition, GraceClock clock)
 {
     /// <summary>Where one range ends and the next begins, the end comes first.</summary>
     private static readonly Comparer<NftElement> ByKey = Comparer<NftElement>.Create((a, b) =>
@@ -13,7 +21,22 @@ internal sealed class SetContent(NftSet definition)
     /// <summary>By key, without what it leads to.</summary>
     private readonly Delta<NftElement, NftElement> _elements = new();
 
+    /// <summary>With which commit a key that differs was changed.</summary>
+    private readonly Dictionary<NftElement, long> _since = [];
+
     public NftSet Definition => definition;
+
+    /// <summary>What leaves it is to stop at once: the dispatch of endpoints.</summary>
+    public bool LeavesAtOnce { get; set; }
+
+    /// <summary>Rules ask for what is not in it, and only so.</summary>
+    public bool AsksAbsence { get; set; }
+
+    /// <summary>Whether something waits for the end of a grace period.</summary>
+    public bool HoldsBack => _elements.Changes.Any(Waits);
+
+    /// <summary>The same of one address.</summary>
+    public bool HoldsBackOf(NftValue address) => _elements.Changes.Any(c => Waits(c) && c.Key.Key.Bytes.StartsWith(address.Bytes));
 
     public bool InKernel { get; set; }
 
@@ -22,14 +45,42 @@ internal sealed class SetContent(NftSet definition)
     public int Count => _elements.Desired.Count;
 
     /// <summary>Adds an element, or changes its data.</summary>
-    public void Add(NftElement element) => _elements.Set(KeyOf(element), element);
+    public void Add(NftElement element)
+    {
+        var key = KeyOf(element);
+        if (_elements.Desired.TryGetValue(key, out var former) && former == element)
+        {
+            return;
+        }
+        _elements.Set(key, element);
+        Date(key);
+    }
 
-    public void Remove(NftElement element) => _elements.Remove(KeyOf(element));
+    public void Remove(NftElement element)
+    {
+        var key = KeyOf(element);
+        if (_elements.Desired.ContainsKey(key))
+        {
+            _elements.Remove(key);
+            Date(key);
+        }
+    }
 
     public bool Contains(NftElement element) => _elements.Desired.ContainsKey(KeyOf(element));
 
     /// <summary>Makes the elements these and no others.</summary>
-    public void Replace(IEnumerable<NftElement> elements) => _elements.Replace(elements.ToDictionary(KeyOf));
+    public void Replace(IEnumerable<NftElement> elements)
+    {
+        var desired = elements.ToDictionary(KeyOf);
+        foreach (var gone in _elements.Desired.Values.Where(e => !desired.ContainsKey(KeyOf(e))).ToList())
+        {
+            Remove(gone);
+        }
+        foreach (var element in desired.Values)
+        {
+            Add(element);
+        }
+    }
 
     /// <summary>What the kernel has to lose and to gain. Changed data is both: the kernel refuses an element that is there with other
     /// data.</summary>
@@ -40,7 +91,7 @@ internal sealed class SetContent(NftSet definition)
             return DifferenceOfRanges();
         }
         var (deleted, added) = (new List<NftElement>(), new List<NftElement>());
-        foreach (var change in _elements.Changes)
+        foreach (var change in _elements.Changes.Where(c => !Waits(c)))
         {
             if (change.Was)
             {
@@ -88,11 +139,12 @@ internal sealed class SetContent(NftSet definition)
 
     private static bool IsEnd(NftElement element) => (element.Flags & NftElementFlags.IntervalEnd) != 0;
 
-    /// <summary>The kernel holds it now.</summary>
+    /// <summary>The kernel holds it now, apart from what waits.</summary>
     public void Settle()
     {
+        _elements.Settle(Waits);
         InKernel = true;
-        _elements.Settle();
+        ForgetDates();
     }
 
     /// <summary>Takes what the kernel really holds as the base of the difference.</summary>
@@ -113,7 +165,38 @@ internal sealed class SetContent(NftSet definition)
         differing += _elements.ToldCount - found;
         InKernel = inKernel is not null;
         _elements.Rebase(actual);
+        ForgetDates();
         return differing;
+    }
+
+    /// <summary>What nobody dated, a stranger's or a former process's, does not wait.</summary>
+    private bool Waits(Delta<NftElement, NftElement>.Change change) => InKernel && !LeavesAtOnce && !definition.Interval
+        && (AsksAbsence ? change is { Was: false, Is: true } : change is { Was: true, Is: false })
+        && _since.TryGetValue(change.Key, out var commit) && !clock.IsOver(commit);
+
+    private void Date(NftElement key)
+    {
+        if (_elements.Differs(key) && !definition.Interval)
+        {
+            _since[key] = clock.Next;
+        }
+        else
+        {
+            _since.Remove(key);
+        }
+    }
+
+    private void ForgetDates()
+    {
+        if (!_elements.IsPending)
+        {
+            _since.Clear();
+            return;
+        }
+        foreach (var key in _since.Keys.Where(k => !_elements.Differs(k)).ToList())
+        {
+            _since.Remove(key);
+        }
     }
 
     private static NftElement KeyOf(NftElement element) => element with { Data = null, Verdict = null, Object = null, IsUnusual = false };

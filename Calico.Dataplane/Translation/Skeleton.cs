@@ -11,7 +11,7 @@ namespace Calico.Dataplane.Translation;
 /// connection it belongs to. Accept ends only its base chain, so the sender's policy (filter - 1) and the receiver's (filter) both
 /// judge local traffic. An unknown name with our prefix drops. docs/design/dataplane.md has the picture.
 /// </remarks>
-internal sealed partial class Skeleton(Ruleset ruleset, DataplaneOptions options)
+internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, string> nameOf, DataplaneOptions options)
 {
     private const int RawPriority = -300;
     private const int FilterPriority = 0;
@@ -26,11 +26,18 @@ internal sealed partial class Skeleton(Ruleset ruleset, DataplaneOptions options
         {
             ruleset.DefineCounter(Names.Drop(reason));
         }
-        ruleset.DefineSet(NftSet.Of(Names.Workloads, NftDataType.LinkName));
-        ruleset.DefineSet(NftSet.Map(Names.EgressPrograms, NftDataType.Mark, NftDataType.LinkName));
-        ruleset.DefineSet(NftSet.Map(Names.IngressPrograms, NftDataType.Mark, NftDataType.LinkName));
+        foreach (var dispatch in new[]
+        {
+            NftSet.Of(Names.Workloads, NftDataType.LinkName),
+            NftSet.Map(Names.EgressPrograms, NftDataType.Mark, NftDataType.LinkName),
+            NftSet.Map(Names.IngressPrograms, NftDataType.Mark, NftDataType.LinkName),
+            NftSet.VerdictMap(Names.Established, NftDataType.ConntrackState),
+        })
+        {
+            // An endpoint that goes stops at once.
+            ruleset.DefineSet(dispatch).LeavesAtOnce = true;
+        }
         ruleset.DefineSet(NftSet.VerdictMap(Names.Programs, NftDataType.Mark));
-        ruleset.DefineSet(NftSet.VerdictMap(Names.Established, NftDataType.ConntrackState));
         ruleset.SetChain(Names.Invalid, [new RuleBuilder().Drop(DropReason.Invalid)]);
         ruleset.ReplaceElements(Names.Established, Established(settings));
         ruleset.SetChain(Names.NotLabelled, [new RuleBuilder().Drop(DropReason.NotLabelled)]);
@@ -162,9 +169,9 @@ internal sealed partial class Skeleton(Ruleset ruleset, DataplaneOptions options
         yield return new RuleBuilder().IcmpV6Types(135, 136).Accept();
     }
 
-    private static IEnumerable<NftRule> Masquerade(NodeSettings settings, bool isIpv6)
+    private IEnumerable<NftRule> Masquerade(NodeSettings settings, bool isIpv6)
     {
-        var (pools, all) = (Names.IpSet(WellKnownSets.MasqueradePools, IpSetType.Nets, isIpv6), Names.IpSet(WellKnownSets.AllPools, IpSetType.Nets, isIpv6));
+        var (pools, all) = (nameOf(WellKnownSets.MasqueradePools, isIpv6), nameOf(WellKnownSets.AllPools, isIpv6));
         RuleBuilder Leaving() => new RuleBuilder().Family(isIpv6).AddressIn(isSource: true, isIpv6, pools).AddressNotIn(isSource: false, isIpv6, all);
         if (settings.NatPorts is { } ports)
         {

@@ -46,6 +46,9 @@ public enum Errno
     /// <summary>EMLINK: the chains are nested too deep, or in a loop.</summary>
     TooManyLinks = 31,
 
+    /// <summary>ENOSYS: this kernel has no such call, or a sandbox says so.</summary>
+    NoSystemCall = 38,
+
     /// <summary>ENODATA.</summary>
     NoData = 61,
 

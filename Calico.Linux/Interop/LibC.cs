@@ -45,6 +45,13 @@ internal static unsafe partial class LibC
     public const uint NS_GET_NSTYPE = 0xb703;
     public const long NSFS_MAGIC = 0x6e736673;
 
+    // <linux/membarrier.h>
+    public const int MEMBARRIER_CMD_QUERY = 0;
+    public const int MEMBARRIER_CMD_GLOBAL = 1;
+
+    /// <summary>The C library has no wrapper. asm/unistd_64.h; asm-generic/unistd.h.</summary>
+    public static readonly nint SYS_membarrier = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 283 : 324;
+
     /// <summary>Differs by architecture: arch/arm64/include/uapi/asm/fcntl.h.</summary>
     public static readonly int O_NOFOLLOW = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
 
@@ -134,6 +141,9 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, EntryPoint = "getsockopt", SetLastError = true)]
     public static partial int GetSocketOption(SafeHandle descriptor, int level, int option, void* value, uint* length);
+
+    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
+    public static partial nint SystemCall(nint number, nint command, nint flags, nint cpu);
 
     [LibraryImport(Library, EntryPoint = "setns", SetLastError = true)]
     public static partial int SetNamespace(SafeHandle descriptor, int type);

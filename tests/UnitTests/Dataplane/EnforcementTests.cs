@@ -34,6 +34,8 @@ public sealed class EnforcementTests
     private LoopInbox _inbox = null!;
     private LoopStatus _status = null!;
     private Enforcement _inside = null!;
+    private TaskCompletionSource _grace = new();
+    private long _revision = 7;
 
     [SetUp]
     public void SetUp()
@@ -52,7 +54,7 @@ public sealed class EnforcementTests
         _broker.Dispose();
     }
 
-    private PolicyTable Table() => new(_nftables, new HostNetwork(_broker), Options, NullLogger.Instance);
+    private PolicyTable Table() => new(_nftables, new HostNetwork(_broker), new(_ => (_grace = new()).Task, _inbox.Wake), Options, NullLogger.Instance);
 
     private LoopRequest.Publish Publish(string name = "a", int last = 2)
     {
@@ -60,12 +62,56 @@ public sealed class EnforcementTests
         {
             Kind = "Profile", Metadata = new() { Name = "open" }, Spec = new() { Ingress = [new() { Action = "Allow" }], Egress = [new() { Action = "Allow" }] },
         })]));
-        var publish = new LoopRequest.Publish(new()
-        {
-            Id = new("cni", name, "eth0"), InterfaceName = "cali" + name, Addresses = [IPNetwork.Parse($"10.65.0.{last}/32")], Profiles = ["open"],
-        });
+        var publish = PublishOnly(name, last);
         _inbox.Post(publish);
         return publish;
+    }
+
+    private static LoopRequest.Publish PublishOnly(string name, int last) => new(new()
+    {
+        Id = new("cni", name, "eth0"), InterfaceName = "cali" + name, Addresses = [IPNetwork.Parse($"10.65.0.{last}/32")], Profiles = ["open"],
+    });
+
+    private SyncBatch Policies(string selector, params string[] labels) => new(SyncStatus.InSync, ++_revision, [new(Kinds.Profile.Key("open"), new Resource<ProfileSpec>
+    {
+        Kind = "Profile",
+        Metadata = new() { Name = "open" },
+        Spec = new()
+        {
+            Ingress = [new() { Action = "Deny", Source = new() { Selector = selector } }, new() { Action = "Deny", Source = new() { NotSelector = "has(known)" } }],
+            Egress = [new() { Action = "Allow" }],
+            LabelsToApply = labels.ToImmutableSortedDictionary(l => l, _ => ""),
+        },
+    })]);
+
+    [Test]
+    public async Task A_revision_is_in_force_when_what_it_takes_away_has_left_and_an_endpoint_when_its_address_waits_for_nothing()
+    {
+        _inbox.Accept(Policies("has(red)", "red"));
+        _inbox.Post(PublishOnly("a", 2));
+        _inside.Turn();
+        Assert.That(_status.Current.EnforcedRevision, Is.EqualTo(8));
+
+        // Its label goes: it leaves a set.
+        _inbox.Accept(Policies("has(red)"));
+        _inside.Turn();
+        Assert.That((_status.Current.InSync, _status.Current.EnforcedRevision), Is.EqualTo((true, 8L)));
+        _grace.SetResult();
+        _inside.Turn();
+        Assert.That(_nftables.Commits[^1], Has.One.Contains("delete elements of set s4-"));
+        Assert.That(_status.Current.EnforcedRevision, Is.EqualTo(9));
+
+        // One that comes to a set which is asked for absence.
+        _inbox.Accept(Policies("has(red)", "known"));
+        var publish = PublishOnly("b", 3);
+        _inbox.Post(publish);
+        _inside.Turn();
+        Assert.That((publish.Done.Task.IsCompleted, _status.Current.EnforcedRevision), Is.EqualTo((false, 9L)));
+        _grace.SetResult();
+        _inside.Turn();
+        Assert.That(_nftables.Commits[^1], Has.One.Contains("add elements of set s4-"));
+        Assert.That(await publish.Done.Task, Is.EqualTo(EndpointState.Enforced));
+        Assert.That(_status.Current.EnforcedRevision, Is.EqualTo(10));
     }
 
     [Test]

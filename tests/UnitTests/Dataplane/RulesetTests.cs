@@ -108,6 +108,15 @@ public sealed class RulesetTests
         translator.Ruleset.Settle();
         translator.Apply(new EndpointRemove(new("cni", "a", "eth0")));
         translator.Apply(new RuleListRemove("profile/net/ingress"));
+        using var first = new NftBatch();
+        translator.Ruleset.Write(first);
+        Assert.That(Requests(first), Is.EquivalentTo(new[]
+        {
+            "delete elements of set workloads in table inet calico", "delete elements of set ingress-programs in table inet calico",
+            "delete elements of set egress-programs in table inet calico",
+        }), "the endpoint stops at once, a packet that is past them finds its way to the end");
+        translator.Ruleset.Settle();
+        translator.Ruleset.EndGrace(translator.Ruleset.Commits);
         using var batch = new NftBatch();
         translator.Ruleset.Write(batch);
         var requests = Requests(batch);

@@ -30,6 +30,21 @@ public sealed class DeltaTests
     }
 
     [Test]
+    public void What_is_held_back_differs_still()
+    {
+        var delta = new Delta<string, int>();
+        delta.Replace(new Dictionary<string, int> { ["a"] = 1, ["b"] = 2 });
+        delta.Settle();
+        delta.Remove("a");
+        delta.Set("c", 3);
+        delta.Settle(c => !c.Is);
+        Assert.That(Text(delta), Is.EqualTo("a:1>-"));
+        Assert.That((delta.Differs("a"), delta.Differs("c")), Is.EqualTo((true, false)));
+        delta.Settle(_ => false);
+        Assert.That(delta.IsPending, Is.False);
+    }
+
+    [Test]
     public void What_the_kernel_really_holds_becomes_what_was_told()
     {
         var delta = new Delta<string, int>();
