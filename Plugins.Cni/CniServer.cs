@@ -10,7 +10,7 @@ namespace Calico.Plugins.Cni;
 /// <remarks>While this adapter is replaced the host keeps the listening socket, so shims that connect meanwhile wait in its backlog for
 /// the next version instead of failing.</remarks>
 internal sealed partial class CniServer(CniSettings settings, IListeners listeners, IPluginLifetime lifetime, CniDispatcher dispatcher,
-    DelSpool spool, TimeProvider time, ILogger<CniServer> log) : BackgroundService
+    DelSpool spool, ICallTimings timings, TimeProvider time, ILogger<CniServer> log) : BackgroundService
 {
     public const string ListenerName = "cni";
 
@@ -133,6 +133,7 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
     private async Task ServeAsync(ShimConnection connection, ShimRequest request, SafeFileHandle? networkNamespace, CancellationToken ct)
     {
         var (verb, container) = (request["CNI_COMMAND"] ?? "", request["CNI_CONTAINERID"] ?? "");
+        using var timed = Begin(request, verb, container);
         using var caller = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var answered = new CancellationTokenSource();
         var watching = CancelWithoutPeerAsync(connection, caller, answered.Token);
@@ -145,18 +146,23 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
                 return;
             }
 
-            var outcome = await dispatcher.HandleAsync(request, networkNamespace, connection, caller.Token);
+            var outcome = await dispatcher.HandleAsync(request, networkNamespace, connection, timed, caller.Token);
+            timed?.Enter("answer");
             await answered.CancelAsync();
             await watching;
             if (outcome.Undo is not { } undo)
             {
                 // Not under the cut: the call is over, its answer is a few hundred bytes, and the shim waits for it.
                 await connection.ReplyAsync(outcome.Reply, CancellationToken.None);
+                if (outcome.Reply.ExitCode == 0)
+                    timed?.Complete();
                 return;
             }
 
             using var patience = new CancellationTokenSource(RequestTime, time);
-            if (!await connection.TryReplyAsync(outcome.Reply, patience.Token))
+            if (await connection.TryReplyAsync(outcome.Reply, patience.Token))
+                timed?.Complete();
+            else
                 await UndoAsync(undo, container);
         }
         catch (OperationCanceledException) when (caller.IsCancellationRequested && !ct.IsCancellationRequested)
@@ -168,6 +174,23 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
             await answered.CancelAsync();
             await watching;
         }
+    }
+
+    /// <summary>ADD and DEL are timed: what a container's start and end wait for.</summary>
+    private ITimedCall? Begin(ShimRequest request, string verb, string container)
+    {
+        if (verb is not ("ADD" or "DEL"))
+            return null;
+        var timed = timings.Begin(request.Role == ShimRole.Ipam ? $"ipam {verb}" : verb, container, "wait");
+        var now = (long)(time.GetTimestamp() * (1e9 / time.TimestampFrequency));
+        if (ShimTimes.TryRead(request[ShimTimes.Variable], now, out var shim))
+        {
+            timed.AddBefore("shim-start", shim.Start);
+            timed.AddBefore("shim", shim.Own);
+            timed.AddBefore("hand-over", shim.HandOver);
+        }
+
+        return timed;
     }
 
     private async Task CancelWithoutPeerAsync(ShimConnection connection, CancellationTokenSource caller, CancellationToken answered)

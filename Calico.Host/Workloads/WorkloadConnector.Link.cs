@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Host.Timings;
 
 namespace Calico.Host.Workloads;
 
@@ -40,10 +41,11 @@ public sealed partial class WorkloadConnector
         using var patience = new CancellationTokenSource(wait, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, patience.Token);
         // Both at once: the rules may stand before the interface, and an interface without rules is closed.
-        var publish = kernel.PublishAsync(LocalEndpoints.From(life.Record), either.Token);
+        TimedCall.Current?.Enter("kernel");
+        var publish = TimedCall.BesideAsync("rules", () => kernel.PublishAsync(LocalEndpoints.From(life.Record), either.Token));
         try
         {
-            await kernel.WireAsync(life.Record, place.Namespace, ct);
+            await TimedCall.BesideAsync("wiring", () => kernel.WireAsync(life.Record, place.Namespace, ct));
         }
         catch
         {
