@@ -148,8 +148,6 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
 
             var outcome = await dispatcher.HandleAsync(request, networkNamespace, connection, timed, caller.Token);
             timed?.Enter("answer");
-            await answered.CancelAsync();
-            await watching;
             if (outcome.Undo is not { } undo)
             {
                 // Not under the cut: the call is over, its answer is a few hundred bytes, and the shim waits for it.
@@ -159,8 +157,7 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
                 return;
             }
 
-            using var patience = new CancellationTokenSource(RequestTime, time);
-            if (await connection.TryReplyAsync(outcome.Reply, patience.Token))
+            if (await IsReadAsync(connection, outcome.Reply, watching))
                 timed?.Complete();
             else
                 await UndoAsync(undo, container);
@@ -193,16 +190,41 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
         return timed;
     }
 
-    private async Task CancelWithoutPeerAsync(ShimConnection connection, CancellationTokenSource caller, CancellationToken answered)
+    /// <returns>As <see cref="ShimConnection.UntilPeerIsGoneAsync"/>.</returns>
+    private async Task<bool> CancelWithoutPeerAsync(ShimConnection connection, CancellationTokenSource caller, CancellationToken answered)
     {
         try
         {
-            await connection.UntilPeerIsGoneAsync(time, answered);
+            var isAllRead = await connection.UntilPeerIsGoneAsync(time, answered);
             await caller.CancelAsync();
+            return isAllRead;
         }
         catch (OperationCanceledException) when (answered.IsCancellationRequested)
         {
-            // The usual end: the call was over first.
+            // The call was over first.
+            return false;
+        }
+    }
+
+    /// <summary>Sends a reply and waits until the other end has read it: it closes then.</summary>
+    /// <param name="connection">The shim's.</param>
+    /// <param name="reply">What it waits for.</param>
+    /// <param name="watching">Goes on while the reply is sent: to end it first is a cancelled receive and an exception, for which every ADD would wait.</param>
+    /// <returns>False: it was not read. One that neither reads nor closes in time may still read it.</returns>
+    private async Task<bool> IsReadAsync(ShimConnection connection, ShimReply reply, Task<bool> watching)
+    {
+        try
+        {
+            await connection.ReplyAsync(reply, CancellationToken.None);
+            return await watching.WaitAsync(RequestTime, time);
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+        catch (TimeoutException)
+        {
+            return true;
         }
     }
 

@@ -72,7 +72,10 @@ public sealed partial class WorkloadConnector
         var complete = life.Record with { Complete = true };
         life.Replace(complete);
         Judge(life, state);
-        Later(NoteCompleteAsync(complete));
+        if (Notes.Add(complete) is { } writing)
+        {
+            Later(writing);
+        }
     }
 
     private async Task DetachHeldAsync(EndpointLife life)
@@ -129,24 +132,6 @@ public sealed partial class WorkloadConnector
         }
 
         return left.ToImmutable();
-    }
-
-    private async Task NoteCompleteAsync(EndpointRecord record)
-    {
-        try
-        {
-            // Under the lock, and only if it is still this life's record: else a removal that overtook us would be written over.
-            using var hold = await book.Locks.EnterAsync(record.Id, CancellationToken.None);
-            if (book.TryFind(record.Id, out var life) && ReferenceEquals(life.Record, record))
-            {
-                await log.CommitAsync([record.ToWrite()], CancellationToken.None);
-            }
-        }
-        catch (CalicoException e)
-        {
-            // Not lost: without the note the next start looks at the pair itself.
-            Log.NoteLost(logger, record.Id, e.Message);
-        }
     }
 
     private async Task FinishLaterAsync(EndpointLife life)
