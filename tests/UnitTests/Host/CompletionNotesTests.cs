@@ -7,6 +7,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Host;
 
 /// <summary>When the node log learns that an endpoint is complete.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class CompletionNotesTests
 {
     private readonly FakeTimeProvider _time = new();
