@@ -91,6 +91,7 @@ internal static class StartOrder
             new RegistrationStage(membership, heartbeat, datastore, basis),
             new WorkloadStage(ipam, connector, upkeep, endpoints, basis),
             new ReadyStage(gate, name, datastore, book, basis),
+            new RehearsalStage(settings.RunDirectory, basis),
         ];
 
         void Enforce(SyncBatch batch)
