@@ -32,4 +32,7 @@ public sealed record EmbeddedStoreOptions
 
     /// <summary>The same bound in bytes of keys and values; whichever is reached first.</summary>
     public long KeptBytes { get; init; } = 8 << 20;
+
+    /// <summary>Is told what each batch took to reach the disk. Called by the writer: nothing that waits.</summary>
+    public Action<TimeSpan>? Written { get; init; }
 }

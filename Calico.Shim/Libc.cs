@@ -27,6 +27,8 @@ internal static unsafe partial class Libc
     public const int SEEK_SET = 0;
     public const int MFD_CLOEXEC = 1;
     public const int WNOHANG = 1;
+    public const int CLOCK_MONOTONIC = 1;
+    public const int CLOCK_PROCESS_CPUTIME_ID = 2;
     public const int EINTR = 4;
     public const int ENOENT = 2;
     public const int EAGAIN = 11;
@@ -63,6 +65,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Access(string path, int mode);
+
+    [LibraryImport(Library, EntryPoint = "clock_gettime")]
+    public static partial int GetClock(int clock, long* time);
 
     [LibraryImport(Library, EntryPoint = "getpid")]
     public static partial int GetProcessId();
@@ -114,6 +119,14 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "kill")]
     public static partial int Kill(int process, int signal);
+
+    /// <summary>Nanoseconds.</summary>
+    public static long ReadClock(int clock)
+    {
+        // struct timespec.
+        var time = stackalloc long[2];
+        return GetClock(clock, time) == 0 ? (time[0] * 1_000_000_000) + time[1] : 0;
+    }
 
     public static int LastError => Marshal.GetLastPInvokeError();
 

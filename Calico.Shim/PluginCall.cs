@@ -13,6 +13,9 @@ internal sealed class PluginCall(ShimRole role, bool test)
     /// <summary>What a delegate's DEL may take once ours is promised.</summary>
     private static readonly TimeSpan PromiseTime = TimeSpan.FromSeconds(10);
 
+    private readonly TimeSpan _start = TimeSpan.FromTicks(Libc.ReadClock(Libc.CLOCK_PROCESS_CPUTIME_ID) / 100);
+    private readonly long _begun = Libc.ReadClock(Libc.CLOCK_MONOTONIC);
+
     private readonly Deadline _deadline = new(TimeSpan.FromSeconds(
         int.TryParse(Variable("CALICO_CNI_TIMEOUT"), out var seconds) && seconds is > 0 and <= 600 ? seconds : DefaultSeconds));
 
@@ -111,6 +114,7 @@ internal sealed class PluginCall(ShimRole role, bool test)
                 variables.Add(new(key, (string?)variable.Value ?? ""));
         }
 
+        variables.Add(new(ShimTimes.Variable, new ShimTimes(_start, _begun, Libc.ReadClock(Libc.CLOCK_MONOTONIC)).Text));
         return variables;
     }
 

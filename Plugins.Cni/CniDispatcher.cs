@@ -16,9 +16,12 @@ internal sealed partial class CniDispatcher(CniSettings settings, AddVerb add, D
     /// <param name="shim">What the shim sent.</param>
     /// <param name="networkNamespace">The caller's; disposed by whoever adopts it, and by the caller.</param>
     /// <param name="delegates">The way to other plugins.</param>
+    /// <param name="timed">Counts where its time goes; null: nobody does.</param>
     /// <param name="ct">The server's end, or the caller's; the call's own budget is set here.</param>
-    public async Task<CallOutcome> HandleAsync(ShimRequest shim, SafeFileHandle? networkNamespace, IDelegateRunner delegates, CancellationToken ct)
+    public async Task<CallOutcome> HandleAsync(ShimRequest shim, SafeFileHandle? networkNamespace, IDelegateRunner delegates, ITimedCall? timed,
+        CancellationToken ct)
     {
+        timed?.Enter("parse");
         var version = NetworkConfiguration.VersionIn(shim.Input);
         var verb = shim["CNI_COMMAND"] ?? "";
         using var budget = new CancellationTokenSource(settings.CallBudget, time);
@@ -33,7 +36,7 @@ internal sealed partial class CniDispatcher(CniSettings settings, AddVerb add, D
             }
 
             var configuration = verb == "DEL" ? NetworkConfiguration.ParseForDelete(shim.Input) : NetworkConfiguration.Parse(shim.Input);
-            var request = new CniRequest(call, configuration, shim.Input, networkNamespace, delegates);
+            var request = new CniRequest(call, configuration, shim.Input, networkNamespace, delegates, timed);
             return await RunAsync(request, either.Token);
         }
         catch (OperationCanceledException) when (budget.IsCancellationRequested && !ct.IsCancellationRequested)

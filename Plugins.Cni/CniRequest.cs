@@ -9,5 +9,6 @@ namespace Calico.Plugins.Cni;
 /// <param name="Input">Standard input, verbatim: what a delegate gets.</param>
 /// <param name="Namespace">The descriptor that came along, or null.</param>
 /// <param name="Delegates">The way to other plugins.</param>
+/// <param name="Timed">Counts where its time goes; null: nobody does.</param>
 internal sealed record CniRequest(CniCall Call, NetworkConfiguration Configuration, ReadOnlyMemory<byte> Input, SafeFileHandle? Namespace,
-    IDelegateRunner Delegates);
+    IDelegateRunner Delegates, ITimedCall? Timed = null);

@@ -10,7 +10,7 @@ namespace Calico.Plugins.Cni;
 /// <remarks>While this adapter is replaced the host keeps the listening socket, so shims that connect meanwhile wait in its backlog for
 /// the next version instead of failing.</remarks>
 internal sealed partial class CniServer(CniSettings settings, IListeners listeners, IPluginLifetime lifetime, CniDispatcher dispatcher,
-    DelSpool spool, TimeProvider time, ILogger<CniServer> log) : BackgroundService
+    DelSpool spool, ICallTimings timings, TimeProvider time, ILogger<CniServer> log) : BackgroundService
 {
     public const string ListenerName = "cni";
 
@@ -133,6 +133,7 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
     private async Task ServeAsync(ShimConnection connection, ShimRequest request, SafeFileHandle? networkNamespace, CancellationToken ct)
     {
         var (verb, container) = (request["CNI_COMMAND"] ?? "", request["CNI_CONTAINERID"] ?? "");
+        using var timed = Begin(request, verb, container);
         using var caller = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var answered = new CancellationTokenSource();
         var watching = CancelWithoutPeerAsync(connection, caller, answered.Token);
@@ -145,18 +146,20 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
                 return;
             }
 
-            var outcome = await dispatcher.HandleAsync(request, networkNamespace, connection, caller.Token);
-            await answered.CancelAsync();
-            await watching;
+            var outcome = await dispatcher.HandleAsync(request, networkNamespace, connection, timed, caller.Token);
+            timed?.Enter("answer");
             if (outcome.Undo is not { } undo)
             {
                 // Not under the cut: the call is over, its answer is a few hundred bytes, and the shim waits for it.
                 await connection.ReplyAsync(outcome.Reply, CancellationToken.None);
+                if (outcome.Reply.ExitCode == 0)
+                    timed?.Complete();
                 return;
             }
 
-            using var patience = new CancellationTokenSource(RequestTime, time);
-            if (!await connection.TryReplyAsync(outcome.Reply, patience.Token))
+            if (await IsReadAsync(connection, outcome.Reply, watching))
+                timed?.Complete();
+            else
                 await UndoAsync(undo, container);
         }
         catch (OperationCanceledException) when (caller.IsCancellationRequested && !ct.IsCancellationRequested)
@@ -170,16 +173,58 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
         }
     }
 
-    private async Task CancelWithoutPeerAsync(ShimConnection connection, CancellationTokenSource caller, CancellationToken answered)
+    /// <summary>ADD and DEL are timed: what a container's start and end wait for.</summary>
+    private ITimedCall? Begin(ShimRequest request, string verb, string container)
+    {
+        if (verb is not ("ADD" or "DEL"))
+            return null;
+        var timed = timings.Begin(request.Role == ShimRole.Ipam ? $"ipam {verb}" : verb, container, "wait");
+        var now = (long)(time.GetTimestamp() * (1e9 / time.TimestampFrequency));
+        if (ShimTimes.TryRead(request[ShimTimes.Variable], now, out var shim))
+        {
+            timed.AddBefore("shim-start", shim.Start);
+            timed.AddBefore("shim", shim.Own);
+            timed.AddBefore("hand-over", shim.HandOver);
+        }
+
+        return timed;
+    }
+
+    /// <returns>As <see cref="ShimConnection.UntilPeerIsGoneAsync"/>.</returns>
+    private async Task<bool> CancelWithoutPeerAsync(ShimConnection connection, CancellationTokenSource caller, CancellationToken answered)
     {
         try
         {
-            await connection.UntilPeerIsGoneAsync(time, answered);
+            var isAllRead = await connection.UntilPeerIsGoneAsync(time, answered);
             await caller.CancelAsync();
+            return isAllRead;
         }
         catch (OperationCanceledException) when (answered.IsCancellationRequested)
         {
-            // The usual end: the call was over first.
+            // The call was over first.
+            return false;
+        }
+    }
+
+    /// <summary>Sends a reply and waits until the other end has read it: it closes then.</summary>
+    /// <param name="connection">The shim's.</param>
+    /// <param name="reply">What it waits for.</param>
+    /// <param name="watching">Goes on while the reply is sent: to end it first is a cancelled receive and an exception, for which every ADD would wait.</param>
+    /// <returns>False: it was not read. One that neither reads nor closes in time may still read it.</returns>
+    private async Task<bool> IsReadAsync(ShimConnection connection, ShimReply reply, Task<bool> watching)
+    {
+        try
+        {
+            await connection.ReplyAsync(reply, CancellationToken.None);
+            return await watching.WaitAsync(RequestTime, time);
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+        catch (TimeoutException)
+        {
+            return true;
         }
     }
 

@@ -67,8 +67,10 @@ internal sealed class ShimConnection(Socket socket) : IDelegateRunner, IDisposab
         }
     }
 
-    /// <summary>Returns when the other end is closed. May run beside a delegate's call: it takes no bytes.</summary>
-    public async Task UntilPeerIsGoneAsync(TimeProvider time, CancellationToken ct)
+    /// <summary>Returns when the other end is closed. May run beside a delegate's call, and beside the reply: it takes no bytes.</summary>
+    /// <returns>Whether it had read all that was sent to it: a close with bytes unread is a reset (unix_release_sock in
+    /// net/unix/af_unix.c).</returns>
+    public async Task<bool> UntilPeerIsGoneAsync(TimeProvider time, CancellationToken ct)
     {
         var one = new byte[1];
         try
@@ -78,30 +80,12 @@ internal sealed class ShimConnection(Socket socket) : IDelegateRunner, IDisposab
                 // A delegate's outcome, which its reader takes in a moment.
                 await Task.Delay(LookAgain, time, ct);
             }
-        }
-        catch (SocketException)
-        {
-            // A reset is a close too.
-        }
-    }
 
-    /// <summary>Sends the reply and waits until the other end has read it: it closes then, and a close with bytes unread is a reset
-    /// (unix_release_sock in net/unix/af_unix.c).</summary>
-    /// <returns>False: it was not read. One that neither reads nor closes within the token's time may still read it.</returns>
-    public async Task<bool> TryReplyAsync(ShimReply reply, CancellationToken ct)
-    {
-        try
-        {
-            await SendAsync(reply.ToFrame(), CancellationToken.None);
-            return await socket.ReceiveAsync(new byte[1], ct) >= 0;
+            return true;
         }
         catch (SocketException)
         {
             return false;
-        }
-        catch (OperationCanceledException)
-        {
-            return true;
         }
     }
 

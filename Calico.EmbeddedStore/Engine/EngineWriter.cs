@@ -140,6 +140,7 @@ internal sealed partial class EngineWriter : IAsyncDisposable
     private void CommitTogether(List<PendingWrite> writes)
     {
         var batch = new WriteBatch(_state);
+        TimeSpan? written = null;
         var applied = writes.FindAll(w => w.Apply(batch));
         if (!batch.IsEmpty)
         {
@@ -148,16 +149,24 @@ internal sealed partial class EngineWriter : IAsyncDisposable
                 throw _broken;
             }
 
+            var began = _time.GetTimestamp();
             _file.Write(batch);
             History.Append(batch.Changes);
             Volatile.Write(ref _state, batch.State);
             History.Pulse();
             _lastCommit = _time.GetTimestamp();
+            written = _time.GetElapsedTime(began, _lastCommit);
         }
 
         foreach (var write in applied)
         {
             write.Complete();
+        }
+
+        // After the answers: they do not wait for it.
+        if (written is { } took)
+        {
+            _options.Written?.Invoke(took);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
+using Calico.Host.Timings;
 
 namespace Calico.Host.Health;
 
@@ -38,6 +39,9 @@ public sealed record StatusReport
 
     /// <summary>Packets dropped, by reason.</summary>
     public ImmutableSortedDictionary<string, long> Drops { get; init; } = ImmutableSortedDictionary<string, long>.Empty;
+
+    /// <summary>Where the time of adapters' calls goes.</summary>
+    public ImmutableArray<TimingReport> Timings { get; init; } = [];
 }
 
 /// <summary>Where the node is against its datastore.</summary>

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Calico.Datastore.Store;
 using Calico.Host.Node;
 using Calico.Host.Stages;
+using Calico.Host.Timings;
 using Calico.Host.Workloads;
 using Calico.Ipam;
 using Microsoft.Extensions.DependencyInjection;
@@ -22,6 +23,7 @@ internal sealed record AdapterContracts
     public required INodeLog Log { get; init; }
     public required IKeyValueStore Store { get; init; }
     public required IMeterFactory Meters { get; init; }
+    public required CallTimings Timings { get; init; }
 
     /// <summary>Adds them for one adapter: it sees what is its own.</summary>
     public void AddTo(string adapter, IServiceCollection services)
@@ -36,5 +38,6 @@ internal sealed record AdapterContracts
         services.AddSingleton<IHostStatus>(Status);
         // Its meters are collected with the host's.
         services.AddSingleton(Meters);
+        services.AddSingleton(Timings.Of(adapter));
     }
 }

@@ -1,4 +1,5 @@
 using Calico.Host.Health;
+using Calico.Host.Timings;
 using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Stages;
@@ -8,4 +9,7 @@ internal sealed record HostBasis(HealthBoard Health, HostMeters Meters, TimeProv
 {
     /// <summary>When this process's start began, by the monotonic clock.</summary>
     public long StartedAt { get; } = Time.GetTimestamp();
+
+    /// <summary>Where the time of calls goes.</summary>
+    public CallTimings Timings { get; } = new(Meters, Time, Loggers.CreateLogger<CallTimings>());
 }

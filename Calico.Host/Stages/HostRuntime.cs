@@ -22,7 +22,7 @@ public sealed class HostRuntime(HostSettings settings, SettingsReader reader, IL
     public async Task StartAsync(CancellationToken ct)
     {
         var basis = new HostBasis(new(), _meters, _time, loggers);
-        var log = new NodeLogStage(settings, MachineIdentity.Read(), _time, loggers);
+        var log = new NodeLogStage(settings, MachineIdentity.Read(), basis);
         _stages = new(stage => _gate.Reason = stage.Doing, _time, _logger);
         await _stages.StartAsync([log], ct);
         await _stages.StartAsync(StartOrder.After(log, settings, reader, _gate, basis), ct);

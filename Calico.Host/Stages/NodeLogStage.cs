@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Stages;
 
 /// <summary>The host's folders, this node's name, and the engine on its disk with the node log.</summary>
-internal sealed class NodeLogStage(HostSettings settings, MachineIdentity machine, TimeProvider time, ILoggerFactory loggers) : IHostStage
+internal sealed class NodeLogStage(HostSettings settings, MachineIdentity machine, HostBasis basis) : IHostStage
 {
     private EmbeddedEngine? _engine;
 
@@ -41,7 +41,8 @@ internal sealed class NodeLogStage(HostSettings settings, MachineIdentity machin
             Adopt = settings.AdoptStore,
             BoundToName = [EndpointRecord.Section, .. NodeIpam.BoundToName],
             HowToAdopt = "start once with CALICO_ADOPT_STORE=true",
-        }, time, loggers.CreateLogger<EmbeddedEngine>(), ct);
+            Written = basis.Timings.CountWrite,
+        }, basis.Time, basis.Loggers.CreateLogger<EmbeddedEngine>(), ct);
         if (!File.Exists(nodeFile) || await File.ReadAllTextAsync(nodeFile, ct) != NodeName)
         {
             AtomicFile.Write(nodeFile, Encoding.UTF8.GetBytes(NodeName), AtomicFile.Readable);

@@ -70,7 +70,7 @@ internal static class StartOrder
         var status = new HostStatus(name, view, health, gate, () => kernel.Loop.Status);
         var contracts = new AdapterContracts
         {
-            Connector = connector, Ipam = ipam, Profiles = profiles, Status = status, View = view, Gate = gate, Log = log, Store = store.Store, Meters = meters,
+            Connector = connector, Ipam = ipam, Profiles = profiles, Status = status, View = view, Gate = gate, Log = log, Store = store.Store, Meters = meters, Timings = basis.Timings,
         };
         var adapters = new AdapterStage(new(settings.PluginDirectory, settings.EnabledPlugins, settings.DataDirectory, reader, new(contracts.AddTo), health, loggers), gate);
         var readiness = new ReadinessRoutes(status, health, meters, time);
@@ -78,7 +78,7 @@ internal static class StartOrder
         kernelHealth.Follow(kernel.Loop, kernel.Forward, health);
         var endpointReports = new EndpointReports(book, census, kernel.Loop, meters);
         var leases = new LeaseReports(ipam, view, book, () => kernel.Side.Links());
-        var statusRoutes = new StatusRoutes([readiness, follower, endpointReports, leases, adapters, kernelHealth.Warnings, kernelHealth], time);
+        var statusRoutes = new StatusRoutes([readiness, follower, endpointReports, leases, adapters, kernelHealth.Warnings, kernelHealth, basis.Timings], time);
 
         return
         [
@@ -91,6 +91,7 @@ internal static class StartOrder
             new RegistrationStage(membership, heartbeat, datastore, basis),
             new WorkloadStage(ipam, connector, upkeep, endpoints, basis),
             new ReadyStage(gate, name, datastore, book, basis),
+            new RehearsalStage(settings.RunDirectory, basis),
         ];
 
         void Enforce(SyncBatch batch)

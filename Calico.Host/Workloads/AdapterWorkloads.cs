@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Calico.Host.Stages;
 using Calico.Host.Node;
+using Calico.Host.Timings;
 
 namespace Calico.Host.Workloads;
 
@@ -9,7 +10,9 @@ public sealed class AdapterWorkloads(string adapter, WorkloadConnector connector
 {
     public async Task<Attachment> ConnectAsync(EndpointSpec spec, Placement place, CancellationToken ct)
     {
+        TimedCall.Current?.Enter("wait");
         await gate.PassNewAsync(ct);
+        TimedCall.Current?.Enter("plan");
         Own(spec.Id);
         NotLocked();
         return await connector.ConnectAsync(adapter, spec, place, ct);
@@ -17,7 +20,9 @@ public sealed class AdapterWorkloads(string adapter, WorkloadConnector connector
 
     public async Task DisconnectAsync(WorkloadEndpointId id, string? instance, CancellationToken ct)
     {
+        TimedCall.Current?.Enter("wait");
         await gate.PassAsync(ct);
+        TimedCall.Current?.Enter("plan");
         if (IsOurs(id))
         {
             await connector.DisconnectAsync(id, instance, ct);

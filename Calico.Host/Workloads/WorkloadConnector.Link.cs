@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Host.Timings;
 
 namespace Calico.Host.Workloads;
 
@@ -40,10 +41,11 @@ public sealed partial class WorkloadConnector
         using var patience = new CancellationTokenSource(wait, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, patience.Token);
         // Both at once: the rules may stand before the interface, and an interface without rules is closed.
-        var publish = kernel.PublishAsync(LocalEndpoints.From(life.Record), either.Token);
+        TimedCall.Current?.Enter("kernel");
+        var publish = TimedCall.BesideAsync("rules", () => kernel.PublishAsync(LocalEndpoints.From(life.Record), either.Token));
         try
         {
-            await kernel.WireAsync(life.Record, place.Namespace, ct);
+            await TimedCall.BesideAsync("wiring", () => kernel.WireAsync(life.Record, place.Namespace, ct));
         }
         catch
         {
@@ -70,7 +72,10 @@ public sealed partial class WorkloadConnector
         var complete = life.Record with { Complete = true };
         life.Replace(complete);
         Judge(life, state);
-        Later(NoteCompleteAsync(complete));
+        if (Notes.Add(complete) is { } writing)
+        {
+            Later(writing);
+        }
     }
 
     private async Task DetachHeldAsync(EndpointLife life)
@@ -127,24 +132,6 @@ public sealed partial class WorkloadConnector
         }
 
         return left.ToImmutable();
-    }
-
-    private async Task NoteCompleteAsync(EndpointRecord record)
-    {
-        try
-        {
-            // Under the lock, and only if it is still this life's record: else a removal that overtook us would be written over.
-            using var hold = await book.Locks.EnterAsync(record.Id, CancellationToken.None);
-            if (book.TryFind(record.Id, out var life) && ReferenceEquals(life.Record, record))
-            {
-                await log.CommitAsync([record.ToWrite()], CancellationToken.None);
-            }
-        }
-        catch (CalicoException e)
-        {
-            // Not lost: without the note the next start looks at the pair itself.
-            Log.NoteLost(logger, record.Id, e.Message);
-        }
     }
 
     private async Task FinishLaterAsync(EndpointLife life)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Calico.Datastore.Store;
+using Calico.Host.Timings;
 using Calico.Ipam;
 
 namespace Calico.Host.Workloads;
@@ -110,6 +111,7 @@ public sealed partial class WorkloadConnector
     {
         var mac = InterfaceNames.Mac(spec.Id, m => book.HasMac(EndpointRecord.Format(m), spec.Id));
         var draft = new EndpointDraft(adapter, spec, OthersInGroup(spec, place), await ipam.ListPoolsAsync(ct), node with { Mtu = _mtu }, hostInterface, mac);
+        var call = TimedCall.Current;
         // One for each plan: the addresses may be planned more than once, and not always is the last plan the one that was done.
         var drafts = new ConcurrentQueue<(ImmutableArray<AddressLease> Leases, EndpointRecord Record)>();
         EndpointRecord record;
@@ -128,6 +130,8 @@ public sealed partial class WorkloadConnector
         {
             var planned = Make(leases);
             drafts.Enqueue((leases, planned));
+            // The writer goes on from here, for all that wait.
+            call?.Enter("commit");
             return new([PutResource(planned)], [planned.ToWrite()]);
         }
 
@@ -167,6 +171,7 @@ public sealed partial class WorkloadConnector
             }
 
             var record = make();
+            TimedCall.Current?.Enter("commit");
             await CommitNewRecordAsync(record, ct);
             return Enter(record, place);
         }

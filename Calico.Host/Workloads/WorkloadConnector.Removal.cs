@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Host.Timings;
 using Calico.Ipam;
 
 namespace Calico.Host.Workloads;
@@ -142,11 +143,14 @@ public sealed partial class WorkloadConnector
         life.IsEnding = true;
         try
         {
-            await kernel.WithdrawAsync(record.Id, limit.Token);
+            TimedCall.Current?.Enter("kernel");
+            await TimedCall.BesideAsync("rules", () => kernel.WithdrawAsync(record.Id, limit.Token));
             if (record.Placed)
             {
-                await kernel.UnwireAsync(record, limit.Token);
+                await TimedCall.BesideAsync("wiring", () => kernel.UnwireAsync(record, limit.Token));
             }
+
+            TimedCall.Current?.Enter("commit");
 
             await ipam.UnbindAsync(record.Adapter, record.Id, [.. record.Leases.Select(l => l.ToLease(record.Adapter, record.Id))],
                 new LeaseCompanion([DeleteResource(record)], [new(record.Key, null)]), limit.Token);

@@ -24,9 +24,12 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _laterGuard = new();
     private Task _later = Task.CompletedTask;
+    private CompletionNotes? _completion;
     private volatile int _mtu = node.Mtu;
 
     public EndpointBook Book => book;
+
+    private CompletionNotes Notes => LazyInitializer.EnsureInitialized(ref _completion, () => new(book, log, time, logger, _stopping.Token));
 
     /// <summary>Takes the endpoints from the node log into the book, before anything else is asked. What was complete is closed until
     /// the kernel is known to enforce it.</summary>
@@ -272,9 +275,6 @@ public sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, 
     {
         [LoggerMessage(1101, LogLevel.Warning, "{Endpoint}: the store does not answer ({Reason}); its WorkloadEndpoint is written later")]
         public static partial void StoreLater(ILogger logger, WorkloadEndpointId endpoint, string reason);
-
-        [LoggerMessage(1102, LogLevel.Warning, "{Endpoint}: the log did not take the note that it is complete: {Reason}")]
-        public static partial void NoteLost(ILogger logger, WorkloadEndpointId endpoint, string reason);
 
         [LoggerMessage(1103, LogLevel.Error, "{Endpoint}: stays closed: {Reason}")]
         public static partial void PublishFailed(ILogger logger, WorkloadEndpointId endpoint, string reason);

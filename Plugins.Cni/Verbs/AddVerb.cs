@@ -26,6 +26,7 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
         if (configuration.Ipam.UsesPodCidr)
             throw new CniException(CniCode.UnsupportedField, "ipam: usePodCidr needs the Kubernetes API, which this host does not ask",
                 "ipam.subnet");
+        request.Timed?.Enter("lookup");
         await pools.CheckAsync(call, configuration, ct);
         await spool.SettleAsync(call, ct);
         using var networkNamespace = Open(request);
@@ -42,6 +43,7 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
 
         var sameLife = existing is not null && existing.Instance == call.ContainerId;
 
+        request.Timed?.Enter("profile");
         var (name, defaults) = EndpointPlanner.ProfileOf(call, configuration);
         var profile = await profiles.EnsureAsync(name, defaults, ct);
         // The network's first: what it denies by name, a published port does not open.
@@ -49,12 +51,14 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
             ? [profile, await profiles.EnsureAsync(ports.Name, ports.Defaults, ct)]
             : [profile];
 
+        request.Timed?.Enter(configuration.Ipam.IsDelegated ? "delegate" : "plan");
         var delegated = !configuration.Ipam.IsDelegated ? null
             // A retry: the delegate has given these already and would refuse to give them again.
             : sameLife ? ResultOf(existing!, call, configuration)
             : await DelegatedIpam.AddAsync(request, ct);
         try
         {
+            request.Timed?.Enter("plan");
             // A second network's ADD of the same life adds to what it is in.
             var spec = planner.Plan(request, id, delegated, networkNamespace.Identity,
                 sameLife ? [.. existing!.Profiles.Union(memberships)] : memberships);

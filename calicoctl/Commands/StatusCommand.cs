@@ -17,10 +17,10 @@ internal static class StatusCommand
     {
         var output = new Option<string>("--output", "-o")
         {
-            Description = "text, json, yaml, drops, endpoints or leases.",
+            Description = "text, json, yaml, drops, endpoints, leases or timings (where the time of ADD and DEL goes).",
             DefaultValueFactory = _ => "text",
         };
-        output.AcceptOnlyFromAmong("text", "json", "yaml", "drops", "endpoints", "leases");
+        output.AcceptOnlyFromAmong("text", "json", "yaml", "drops", "endpoints", "leases", "timings");
         var wait = new Option<string?>("--wait") { Description = "Wait until the host is ready, at most this long, e.g. 10s.", HelpName = "DURATION" };
         var verbose = new Option<bool>("--verbose") { Description = "Every health check, too." };
         var command = new Command("status", "Show how the Calico host on this machine is.") { output, wait, verbose };
@@ -57,6 +57,12 @@ internal static class StatusCommand
                 var leases = await HostClient.GetAsync(environment.HostSocket, "/leases", HostJson.Default.HostLeaseArray, ct);
                 Table(environment, ["ADDRESS", "PURPOSE", "ADAPTER", "BOUND-TO", "OWNER", "HANDLE", "SINCE"], leases, lease =>
                     [lease.Address, lease.Purpose, lease.Adapter, Short(lease.BoundTo ?? ""), lease.Owner, lease.Handle, Since(lease)]);
+                return true;
+            case "timings":
+                var asked = await HostClient.GetAsync(environment.HostSocket, "/status", HostJson.Default.HostStatus, ct);
+                Table(environment, ["ADAPTER", "CALL", "STAGE", "COUNT", "FIRST-MS", "P50-MS", "P99-MS", "MAX-MS"], asked.Timings, timing =>
+                    [timing.Adapter, timing.Call, timing.Stage, Number(timing.Count, "0"), Number(timing.FirstMs, "0.00"), Number(timing.P50Ms, "0.00"),
+                        Number(timing.P99Ms, "0.00"), Number(timing.MaxMs, "0.00")]);
                 return true;
         }
 
@@ -132,6 +138,8 @@ internal static class StatusCommand
 
         table.Write(environment.Output, environment.Width);
     }
+
+    private static string Number(double value, string form) => value.ToString(form, CultureInfo.InvariantCulture);
 
     private static string Short(string id) => string.Join('/', id.Split('/').Select(Endpoints.EndpointName.Shorten));
 

@@ -18,6 +18,7 @@ internal sealed record HostStatus
     public IReadOnlyList<HostCheck> Health { get; set; } = [];
     public IReadOnlyList<HostAdapter> Plugins { get; set; } = [];
     public SortedDictionary<string, long> Drops { get; set; } = [];
+    public IReadOnlyList<HostTiming> Timings { get; set; } = [];
 }
 
 /// <summary>Where the node is against its datastore.</summary>
@@ -28,6 +29,9 @@ internal sealed record HostCheck(string Part, string Check, bool Ok, string Reas
 
 /// <summary>Something to see to, and what shows more or mends it.</summary>
 internal sealed record HostWarning(string Subject, string Text, string Command);
+
+/// <summary>What calls spend in a stage, milliseconds.</summary>
+internal sealed record HostTiming(string Adapter, string Call, string Stage, long Count, double FirstMs, double P50Ms, double P99Ms, double MaxMs);
 
 /// <summary>A loaded adapter.</summary>
 internal sealed record HostAdapter(string Name, string Version);

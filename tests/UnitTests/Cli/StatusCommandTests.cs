@@ -147,6 +147,32 @@ public sealed class StatusCommandTests
     }
 
     [Test]
+    public async Task S12_timings_are_a_table_in_milliseconds()
+    {
+        await using var host = new FakeHost().With("/status", """
+            {"ready":false,"timings":[{"adapter":"cni","call":"ADD","stage":"commit","count":1200,"firstMs":9.876,"p50Ms":0.9,"p99Ms":2.004,"maxMs":31.5},
+              {"adapter":"cni","call":"ADD failed","stage":"total","count":1,"firstMs":1,"p50Ms":1,"p99Ms":1,"maxMs":1}]}
+            """).Start();
+        var cli = new CliRun { HostSocket = host.Socket };
+
+        Assert.That(await cli.RunAsync("", "status", "-o", "timings"), Is.Zero, cli.Error);
+        Assert.That(cli.Output, Is.EqualTo(
+            "ADAPTER   CALL         STAGE    COUNT   FIRST-MS   P50-MS   P99-MS   MAX-MS   \n" +
+            "cni       ADD          commit   1200    9.88       0.90     2.00     31.50    \n" +
+            "cni       ADD failed   total    1       1.00       1.00     1.00     1.00     \n"));
+    }
+
+    [Test]
+    public async Task S12_timings_of_a_host_that_does_not_know_them_are_an_empty_table()
+    {
+        await using var host = new FakeHost().With("/status", """{"ready":true}""").Start();
+        var cli = new CliRun { HostSocket = host.Socket };
+
+        Assert.That(await cli.RunAsync("", "status", "-o", "timings"), Is.Zero, cli.Error);
+        Assert.That(cli.Output, Is.EqualTo("ADAPTER   CALL   STAGE   COUNT   FIRST-MS   P50-MS   P99-MS   MAX-MS   \n"));
+    }
+
+    [Test]
     public async Task No_host_is_said_with_the_socket()
     {
         var cli = new CliRun();

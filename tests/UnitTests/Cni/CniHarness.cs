@@ -36,6 +36,7 @@ internal sealed class CniHarness : IAsyncDisposable
             .AddSingleton(time ?? TimeProvider.System)
             .AddSingleton<IListeners>(_listeners)
             .AddSingleton<IPluginLifetime>(Lifetime)
+            .AddSingleton<ICallTimings>(Timings)
             .AddSingleton<IHostStatus>(Node.Status)
             .AddSingleton<INetworkNamespaces>(Node.Namespaces)
             .AddSingleton(Node.Network)
@@ -51,6 +52,8 @@ internal sealed class CniHarness : IAsyncDisposable
     public FakeNode Node { get; }
 
     public FakeLifetime Lifetime { get; } = new();
+
+    public FakeTimings Timings { get; } = new();
 
     public CniSettings Settings { get; }
 

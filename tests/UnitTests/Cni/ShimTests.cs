@@ -72,6 +72,24 @@ public sealed class ShimTests
     }
 
     [Test]
+    public async Task S12_a_call_tells_what_it_took_before_the_host_had_it()
+    {
+        await using var cni = new CniHarness();
+        await cni.StartAsync();
+        await RunAsync("calico", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/proc/self/ns/net");
+        await RunAsync("calico", cni.Settings.Socket, "DEL", Ours, "c1");
+        await cni.StopAsync();
+
+        foreach (var call in cni.Timings.Ended)
+        {
+            Assert.That(call.Before.Select(b => b.Stage), Is.EqualTo(new[] { "shim-start", "shim", "hand-over" }), call.Of.Verb);
+            Assert.That(call.Before.Select(b => b.Took), Is.All.GreaterThan(TimeSpan.Zero).And.All.LessThan(TimeSpan.FromMinutes(1)), call.Of.Verb);
+        }
+
+        Assert.That(cni.Timings.Ended, Has.Count.EqualTo(2));
+    }
+
+    [Test]
     public async Task A_path_that_cannot_be_opened_is_the_hosts_to_judge()
     {
         await using var cni = new CniHarness();

@@ -49,7 +49,7 @@ internal sealed class CniUnderTest : IDelegateRunner, IDisposable
         foreach (var (name, value) in environment)
             variables[name] = value;
         var request = new ShimRequest(ipam ? ShimRole.Ipam : ShimRole.Network, false, [.. variables], Encoding.UTF8.GetBytes(configuration.ToJsonString()));
-        var reply = _dispatcher.HandleAsync(request, null, this, CancellationToken.None).GetAwaiter().GetResult().Reply;
+        var reply = _dispatcher.HandleAsync(request, null, this, null, CancellationToken.None).GetAwaiter().GetResult().Reply;
         return (reply.ExitCode, Encoding.UTF8.GetString(reply.Output.Span));
     }
 
