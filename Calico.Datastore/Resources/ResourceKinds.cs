@@ -74,6 +74,14 @@ public sealed class ResourceKinds : IResourceDecoder
         return true;
     }
 
+    /// <inheritdoc/>
+    public bool TryName(string key, out ResourceKey resource) => IpamValues.TryName(key, out resource) || TryParsePath(key, out _, out resource);
+
+    /// <inheritdoc/>
+    public string? KeyOf(ResourceKey resource) => TryFind(resource.Kind, out var kind) ? kind.Path(resource)
+        : Kinds.IpamBlock.Owns(resource) ? IpamKeys.Block(resource.Name)
+        : null;
+
     private static SyncUpdate Decode(ResourceKind kind, ResourceKey key, ReadOnlyMemory<byte> value)
     {
         try
