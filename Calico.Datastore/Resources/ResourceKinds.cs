@@ -70,7 +70,7 @@ public sealed class ResourceKinds : IResourceDecoder
             return false;
         }
 
-        update = Decode(kind, resourceKey, value);
+        update = Decode(kind, resourceKey, value) with { Stored = value };
         return true;
     }
 

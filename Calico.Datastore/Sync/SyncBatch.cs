@@ -20,7 +20,11 @@ public enum SyncStatus
 /// <param name="Key">Which one.</param>
 /// <param name="Value">Null: it is gone, or cannot be read (<paramref name="Error"/> says why; a policy then denies).</param>
 /// <param name="Error">Why a stored value is not usable; null otherwise.</param>
-public sealed record SyncUpdate(ResourceKey Key, Resource? Value, string? Error = null);
+public sealed record SyncUpdate(ResourceKey Key, Resource? Value, string? Error = null)
+{
+    /// <summary>What it was read from; empty where it came from nobody's store. For whoever keeps it as it stands.</summary>
+    public ReadOnlyMemory<byte> Stored { get; init; }
+}
 
 /// <summary>Ordered changes and the status after them.</summary>
 public sealed record SyncBatch(SyncStatus Status, long Revision, ImmutableArray<SyncUpdate> Updates);

@@ -37,7 +37,7 @@ internal static class StartOrder
         var view = new DatastoreView(name, time);
         var census = new StoreCensus();
         var feed = new StoreFeed(view, Enforce);
-        var snapshot = datastore.IsEmbedded ? null : new PolicySnapshot(log, time, loggers.CreateLogger<PolicySnapshot>());
+        var snapshot = datastore.IsEmbedded ? null : new PolicySnapshot(Path.Combine(settings.DataDirectory, PolicySnapshot.FileName), log, time, loggers.CreateLogger<PolicySnapshot>());
 
         // Workloads.
         var ipam = new NodeIpam(store.Store, log, new()

@@ -113,7 +113,7 @@ public static class ScaleScenario
     /// <summary>A member with the endpoints in its folder; it is started again beside the host.</summary>
     private static async Task FillEtcdAsync(string folder, int count)
     {
-        var port = 20000 + Environment.ProcessId % 20000;
+        var port = 20000 + (Environment.ProcessId * 2 % 20000);
         var (client, peer) = ($"http://127.0.0.1:{port}", $"http://127.0.0.1:{port + 1}");
         using var etcd = Process.Start(new ProcessStartInfo("etcd",
             ["--data-dir", folder, "--log-level=error", "--unsafe-no-fsync", "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
