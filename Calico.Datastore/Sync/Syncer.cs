@@ -24,7 +24,7 @@ public sealed partial class Syncer
     public static readonly ImmutableArray<string> DefaultPrefixes = [ResourceKind.Root, IpamKeys.Assignments];
 
     /// <summary>What is handed out of the first list at once.</summary>
-    private const int BatchSize = 1000;
+    private const int BatchSize = 500;
 
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(10);

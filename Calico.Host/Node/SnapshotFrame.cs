@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.IO.Compression;
@@ -32,29 +33,49 @@ internal sealed record SnapshotFrame(long Revision, bool EndsList, ImmutableArra
     /// <summary>The frame as it stands in the file.</summary>
     public byte[] Encode()
     {
-        using var plain = new MemoryStream();
-        using (var writer = new BinaryWriter(plain, Encoding.UTF8, leaveOpen: true))
+        // Borrowed: a portion is larger than what the collector moves, and there are as many as the list has.
+        var length = sizeof(long) + Entries.Sum(e => (2 * sizeof(int)) + Encoding.UTF8.GetByteCount(e.Key) + (e.Value?.Length ?? 0));
+        var most = BrotliEncoder.GetMaxCompressedLength(length);
+        var plain = ArrayPool<byte>.Shared.Rent(length);
+        var packed = ArrayPool<byte>.Shared.Rent(most);
+        try
         {
-            writer.Write(Revision);
-            foreach (var (key, value) in Entries)
+            Write(plain);
+            return BrotliEncoder.TryCompress(plain.AsSpan(0, length), packed, out var written, quality: 1, Window)
+                ? Frame(packed.AsSpan(0, written), length)
+                : throw new InvalidOperationException($"{length} bytes were not compressed into {most}");
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(plain);
+            ArrayPool<byte>.Shared.Return(packed);
+        }
+    }
+
+    private void Write(byte[] plain)
+    {
+        BinaryPrimitives.WriteInt64LittleEndian(plain, Revision);
+        var at = sizeof(long);
+        foreach (var (key, value) in Entries)
+        {
+            var length = Encoding.UTF8.GetBytes(key, plain.AsSpan(at + sizeof(int)));
+            BinaryPrimitives.WriteInt32LittleEndian(plain.AsSpan(at), length);
+            at += sizeof(int) + length;
+            BinaryPrimitives.WriteInt32LittleEndian(plain.AsSpan(at), value?.Length ?? -1);
+            at += sizeof(int);
+            if (value is { } bytes)
             {
-                var text = Encoding.UTF8.GetBytes(key);
-                writer.Write(text.Length);
-                writer.Write(text);
-                writer.Write(value?.Length ?? -1);
-                writer.Write(value is { } bytes ? bytes.Span : default);
+                bytes.Span.CopyTo(plain.AsSpan(at));
+                at += bytes.Length;
             }
         }
+    }
 
-        var length = (int)plain.Length;
-        var frame = new byte[HeaderLength + BrotliEncoder.GetMaxCompressedLength(length)];
-        if (!BrotliEncoder.TryCompress(plain.GetBuffer().AsSpan(0, length), frame.AsSpan(HeaderLength), out var written, quality: 1, Window))
-        {
-            throw new InvalidOperationException($"{length} bytes were not compressed into {frame.Length}");
-        }
-
-        Array.Resize(ref frame, HeaderLength + written);
-        BinaryPrimitives.WriteInt32LittleEndian(frame, written);
+    private byte[] Frame(ReadOnlySpan<byte> packed, int length)
+    {
+        var frame = new byte[HeaderLength + packed.Length];
+        packed.CopyTo(frame.AsSpan(HeaderLength));
+        BinaryPrimitives.WriteInt32LittleEndian(frame, packed.Length);
         BinaryPrimitives.WriteInt32LittleEndian(frame.AsSpan(4), length);
         BinaryPrimitives.WriteInt32LittleEndian(frame.AsSpan(FlagsAt), EndsList ? 1 : 0);
         BinaryPrimitives.WriteUInt64LittleEndian(frame.AsSpan(CheckAt), Check(frame));

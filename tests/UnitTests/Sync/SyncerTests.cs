@@ -158,7 +158,8 @@ public sealed class SyncerTests : IAsyncDisposable
             .List(9, [.. many.Skip(1), Item("/c/r/new", "1", 9)]).List(9);
         await NextAsync();
         Assert.That(await _batches.MoveNextAsync());
-        Assert.That((_batches.Current.Status, _batches.Current.Updates.Length), Is.EqualTo((SyncStatus.Resync, 1000)));
+        Assert.That((_batches.Current.Status, _batches.Current.Updates.Length), Is.EqualTo((SyncStatus.Resync, 500)));
+        Assert.That(await _batches.MoveNextAsync());
         var next = _batches.MoveNextAsync().AsTask();
         await UntilAsync(() => _syncer.Health.Failures == 1);
         _time.Advance(TimeSpan.FromSeconds(1));
