@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Diagnostics.CodeAnalysis;
 
 namespace Calico.Felix.Labels;
 
@@ -35,7 +34,9 @@ internal sealed class LabelSet : IReadOnlyDictionary<string, string>, IEquatable
 
     public bool ContainsKey(string key) => TryGetValue(key, out _);
 
-    public bool TryGetValue(string key, [MaybeNullWhen(false)] out string value)
+    /// <param name="key">Which label.</param>
+    /// <param name="value">Empty where there is none.</param>
+    public bool TryGetValue(string key, out string value)
     {
         var (low, high) = (0, Count - 1);
         while (low <= high)
@@ -51,7 +52,7 @@ internal sealed class LabelSet : IReadOnlyDictionary<string, string>, IEquatable
             (low, high) = order < 0 ? (middle + 1, high) : (low, middle - 1);
         }
 
-        value = null;
+        value = "";
         return false;
     }
 
