@@ -8,6 +8,8 @@ namespace Calico.EmbeddedStore;
 /// <summary>The engine as Calico's store: text keys over the engine's bytes.</summary>
 internal sealed class EmbeddedKeyValueStore(EmbeddedEngine engine) : IKeyValueStore
 {
+    private const int PageKeys = 500;
+
     public Task<KeyValue?> GetAsync(string key, long revision, CancellationToken ct) => Now(() =>
         engine.Read(new RangeQuery(KeyInterval.Single(Bytes(key)), revision), out _).Versions is [var found] ? ToKeyValue(found) : null, ct);
 
@@ -16,6 +18,20 @@ internal sealed class EmbeddedKeyValueStore(EmbeddedEngine engine) : IKeyValueSt
         var result = engine.Read(new RangeQuery(KeyInterval.Prefix(KeyText.Bytes(prefix)), revision), out var now);
         return new KeyRange([.. result.Versions.Select(ToKeyValue)], revision <= 0 ? now : revision);
     }, ct);
+
+    public async IAsyncEnumerable<KeyRange> PagesAsync(string prefix, long revision, [EnumeratorCancellation] CancellationToken ct)
+    {
+        // The versions are the tree's own; only a portion at a time becomes what the caller sees.
+        var result = engine.Read(new RangeQuery(KeyInterval.Prefix(KeyText.Bytes(prefix)), revision), out var now);
+        var at = revision <= 0 ? now : revision;
+        for (var first = 0; first == 0 || first < result.Versions.Count; first += PageKeys)
+        {
+            ct.ThrowIfCancellationRequested();
+            yield return new KeyRange([.. result.Versions.Skip(first).Take(PageKeys).Select(ToKeyValue)], at);
+        }
+
+        await Task.CompletedTask;
+    }
 
     public async Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct)
     {

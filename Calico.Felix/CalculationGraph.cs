@@ -105,21 +105,21 @@ public sealed class CalculationGraph
     }
 
     /// <summary>Whatever has labels can be named by a rule; a policy applies to endpoints of this node.</summary>
-    private void SetItem(LabeledItem item)
+    private void SetItem(LabeledItem? before, LabeledItem item)
     {
-        _sets.Index.Set(item);
+        _sets.Index.Set(before, item);
         if (item.Key.IsLocal)
         {
-            _policies.Set(item);
+            _policies.Set(before, item);
         }
     }
 
-    private void RemoveItem(ItemKey key)
+    private void RemoveItem(LabeledItem item)
     {
-        _sets.Index.Remove(key);
-        if (key.IsLocal)
+        _sets.Index.Remove(item);
+        if (item.Key.IsLocal)
         {
-            _policies.Remove(key);
+            _policies.Remove(item);
         }
     }
 

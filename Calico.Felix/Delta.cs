@@ -7,6 +7,8 @@ namespace Calico.Felix;
 /// </remarks>
 public sealed class Delta<TKey, TValue> where TKey : notnull
 {
+    private const int LargestKept = 1024;
+
     private readonly Dictionary<TKey, TValue> _desired;
     private readonly Dictionary<TKey, (bool Was, TValue? Value)> _told;
 
@@ -75,7 +77,15 @@ public sealed class Delta<TKey, TValue> where TKey : notnull
     }
 
     /// <summary>All that differs was told.</summary>
-    public void Settle() => _told.Clear();
+    public void Settle()
+    {
+        _told.Clear();
+        if (_told.Capacity > LargestKept)
+        {
+            // The first list of a large store is not held twice for ever.
+            _told.TrimExcess();
+        }
+    }
 
     /// <summary>What differs was told, apart from some.</summary>
     /// <param name="waits">Which of it was held back: it differs still.</param>

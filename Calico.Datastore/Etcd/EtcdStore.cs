@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Calico.Datastore.Etcd.Wire;
 using Calico.Datastore.Store;
@@ -38,22 +39,33 @@ public sealed partial class EtcdStore : IKeyValueStore
 
     public async Task<KeyRange> ListAsync(string prefix, long revision, CancellationToken ct)
     {
+        var items = ImmutableArray.CreateBuilder<KeyValue>();
+        await foreach (var page in PagesAsync(prefix, revision, ct))
+        {
+            items.AddRange(page.Items);
+            revision = page.Revision;
+        }
+
+        return new KeyRange(items.ToImmutable(), revision);
+    }
+
+    public async IAsyncEnumerable<KeyRange> PagesAsync(string prefix, long revision, [EnumeratorCancellation] CancellationToken ct)
+    {
         var (start, end) = Interval(prefix);
         var request = new RangeRequest { Key = start, RangeEnd = end, Limit = PageKeys, Revision = Math.Max(0, revision) };
-        var items = ImmutableArray.CreateBuilder<KeyValue>();
         while (true)
         {
             var page = await RangeAsync($"list {prefix}", request, ct);
-            items.AddRange(page.Kvs.Select(ToKeyValue));
             if (request.Revision == 0)
             {
                 // Every further page is of the first one's revision.
                 request.Revision = page.Header.Revision;
             }
 
+            yield return new KeyRange([.. page.Kvs.Select(ToKeyValue)], request.Revision);
             if (!page.More || page.Kvs.Count == 0)
             {
-                return new KeyRange(items.ToImmutable(), request.Revision);
+                yield break;
             }
 
             // The key right behind the last one.

@@ -19,6 +19,18 @@ internal static class IpamValues
         return update is not null;
     }
 
+    /// <summary>Which of them a key is of.</summary>
+    internal static bool TryName(string key, out ResourceKey resource)
+    {
+        resource = !key.StartsWith(IpamKeys.Root, StringComparison.Ordinal) ? default
+            : IpamKeys.TryParseBlock(key, out var cidr) ? Kinds.IpamBlock.Key(cidr)
+            : IpamKeys.TryParseAffinity(key, out var owner, out cidr) ? Kinds.BlockAffinity.Key(IpamKeys.AffinityName(owner, cidr))
+            : key.StartsWith(IpamKeys.Handles, StringComparison.Ordinal) ? Kinds.IpamHandle.Key(key[IpamKeys.Handles.Length..])
+            : key == IpamKeys.Config ? Kinds.IpamConfig.Key("default")
+            : default;
+        return resource != default;
+    }
+
     private static SyncUpdate Decode<TSpec>(IpamKind<TSpec> kind, string name, ReadOnlyMemory<byte> value) where TSpec : class, new()
     {
         var key = kind.Key(name);

@@ -71,9 +71,17 @@ public sealed class ResourceKinds : IResourceDecoder
             return false;
         }
 
-        update = Decode(kind, resourceKey, value);
+        update = Decode(kind, resourceKey, value) with { Stored = value };
         return true;
     }
+
+    /// <inheritdoc/>
+    public bool TryName(string key, out ResourceKey resource) => IpamValues.TryName(key, out resource) || TryParsePath(key, out _, out resource);
+
+    /// <inheritdoc/>
+    public string? KeyOf(ResourceKey resource) => TryFind(resource.Kind, out var kind) ? kind.Path(resource)
+        : Kinds.IpamBlock.Owns(resource) ? IpamKeys.Block(resource.Name)
+        : null;
 
     private static SyncUpdate Decode(ResourceKind kind, ResourceKey key, ReadOnlyMemory<byte> value)
     {

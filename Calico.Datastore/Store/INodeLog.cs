@@ -5,8 +5,8 @@ namespace Calico.Datastore.Store;
 /// <summary>A write of the node log; a null value deletes.</summary>
 public readonly record struct NodeLogWrite(string Key, ReadOnlyMemory<byte>? Value);
 
-/// <summary>What runs on this node, durable on its own disk: endpoint intents, leases, journalled releases, adapters' documents, the
-/// last policy snapshot. Only the host writes it.</summary>
+/// <summary>What runs on this node, durable on its own disk: endpoint intents, leases, journalled releases, adapters' documents.
+/// Only the host writes it.</summary>
 /// <remarks>Keys are <c>&lt;section&gt;/…</c>. Reads come from memory. Safe to call concurrently; commits take effect in the order
 /// in which they were begun, so a caller that begins them under its lock has them in the order of its own state.
 /// Opening throws <see cref="CalicoException"/>: <see cref="Problem.Refused"/> the log of another machine or node, or of a newer

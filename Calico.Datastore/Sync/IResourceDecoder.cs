@@ -11,4 +11,11 @@ public interface IResourceDecoder
     /// <param name="update">The resource; or, when the value cannot be used, no value and the error that says why.</param>
     /// <returns>False: the key is none of a resource that the follower knows.</returns>
     bool TryDecode(string key, ReadOnlyMemory<byte> value, [NotNullWhen(true)] out SyncUpdate? update);
+
+    /// <summary>Which resource a key is of, whatever its value.</summary>
+    /// <returns>As <see cref="TryDecode"/>.</returns>
+    bool TryName(string key, out ResourceKey resource);
+
+    /// <summary>The key at which a resource usually stands; null: the decoder cannot tell.</summary>
+    string? KeyOf(ResourceKey resource);
 }

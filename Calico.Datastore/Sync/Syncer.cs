@@ -23,6 +23,9 @@ public sealed partial class Syncer
     /// <summary>What the dataplane needs: resources, and the blocks that become routes.</summary>
     public static readonly ImmutableArray<string> DefaultPrefixes = [ResourceKind.Root, IpamKeys.Assignments];
 
+    /// <summary>What is handed out of the first list at once.</summary>
+    private const int BatchSize = 500;
+
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(10);
 
@@ -52,7 +55,7 @@ public sealed partial class Syncer
     public SyncHealth Health => Volatile.Read(ref _health);
 
     /// <summary>Batches for ever, until the token fires. The first has status <see cref="SyncStatus.WaitForStore"/> and nothing in it.</summary>
-    /// <remarks>The list comes as <see cref="SyncStatus.Resync"/> and is followed by an empty <see cref="SyncStatus.InSync"/>. Once in sync
+    /// <remarks>The list comes as <see cref="SyncStatus.Resync"/>, in as many batches as it needs so that it is never held whole, and is followed by an empty <see cref="SyncStatus.InSync"/>. Once in sync
     /// the status stays so: a later list is the difference to what was there, in one batch. Batches without updates only
     /// say that the revision is complete.</remarks>
     public async IAsyncEnumerable<SyncBatch> RunAsync([EnumeratorCancellation] CancellationToken ct)
@@ -62,61 +65,103 @@ public sealed partial class Syncer
         yield return new SyncBatch(SyncStatus.WaitForStore, 0, []);
         while (true)
         {
-            var (listed, revision) = await ListUntilItWorksAsync(ct);
-            var updates = _picture.Replace(listed);
+            var updates = ImmutableArray.CreateBuilder<SyncUpdate>();
+            var (isWhole, revision) = (false, 0L);
+            await foreach (var page in ListUntilItWorksAsync(updates, ct))
+            {
+                (isWhole, revision) = page;
+                if (Health.Status != SyncStatus.InSync && (isWhole || updates.Count >= BatchSize))
+                {
+                    Confirm(SyncStatus.Resync, revision);
+                    yield return new SyncBatch(SyncStatus.Resync, revision, updates.ToImmutable());
+                    updates.Clear();
+                }
+            }
+
             if (Health.Status == SyncStatus.InSync)
             {
-                Log.ListedAgain(_logger, revision, updates.Length);
-            }
-            else
-            {
-                Confirm(SyncStatus.Resync, revision);
-                yield return new SyncBatch(SyncStatus.Resync, revision, updates);
-                updates = [];
+                Log.ListedAgain(_logger, revision, updates.Count);
             }
 
             Confirm(SyncStatus.InSync, revision);
-            yield return new SyncBatch(SyncStatus.InSync, revision, updates);
+            yield return new SyncBatch(SyncStatus.InSync, revision, updates.ToImmutable());
 
             await using var watch = _store.WatchAsync(_common, revision + 1, ct).GetAsyncEnumerator(ct);
             while (await NextAsync(watch, ct) is { } batch)
             {
                 _watchFailures = 0;
-                updates = _picture.Apply(batch.Events.Where(e => IsOurs(e.Key)));
+                var changes = _picture.Apply(batch.Events.Where(e => IsOurs(e.Key)));
                 Confirm(SyncStatus.InSync, Math.Max(batch.Revision, Health.Revision));
-                yield return new SyncBatch(SyncStatus.InSync, Health.Revision, updates);
+                yield return new SyncBatch(SyncStatus.InSync, Health.Revision, changes);
             }
         }
     }
 
-    private async Task<(List<KeyValue> Items, long Revision)> ListUntilItWorksAsync(CancellationToken ct)
+    /// <summary>Reads a list to its end, from its beginning again when it fails, and adds to the updates how it differs from what was handed out.</summary>
+    /// <returns>A word after each portion; the last one says that the list is whole.</returns>
+    private async IAsyncEnumerable<(bool IsWhole, long Revision)> ListUntilItWorksAsync(ImmutableArray<SyncUpdate>.Builder updates,
+        [EnumeratorCancellation] CancellationToken ct)
     {
+        var handedOut = Health.Status == SyncStatus.InSync;
         for (var failures = 0; ; failures++)
         {
-            try
+            _picture.BeginList();
+            var (revision, first) = (0L, updates.Count);
+            await using var pages = PagesAsync(ct).GetAsyncEnumerator(ct);
+            CalicoException? failure = null;
+            while (failure is null)
             {
-                return await ListAsync(ct);
+                try
+                {
+                    if (!await pages.MoveNextAsync())
+                    {
+                        break;
+                    }
+                }
+                catch (CalicoException error)
+                {
+                    failure = error;
+                    continue;
+                }
+
+                revision = pages.Current.Revision;
+                _picture.Take(pages.Current.Items, updates);
+                var waiting = updates.Count;
+                yield return (false, revision);
+                handedOut |= updates.Count < waiting;
             }
-            catch (CalicoException error)
+
+            if (failure is null)
             {
-                // Whatever it is (silence, no permission, a revision compacted between two prefixes), only time can mend it from here.
-                await WaitAsync(failures, error, ct);
+                // Behind what a failed try has left, which may be of the same resource, and before what this one found.
+                updates.InsertRange(Math.Min(first, updates.Count), _picture.EndList());
+                yield return (true, revision);
+                yield break;
             }
+
+            if (!handedOut)
+            {
+                // Nobody was told anything of this list: it counts as not begun.
+                _picture.Clear();
+                updates.Clear();
+            }
+
+            // Whatever it is (silence, no permission, a revision compacted between two prefixes), only time can mend it from here.
+            await WaitAsync(failures, failure, ct);
         }
     }
 
-    private async Task<(List<KeyValue> Items, long Revision)> ListAsync(CancellationToken ct)
+    private async IAsyncEnumerable<KeyRange> PagesAsync([EnumeratorCancellation] CancellationToken ct)
     {
-        var items = new List<KeyValue>();
         var revision = 0L;
         foreach (var prefix in _prefixes)
         {
-            var range = await _store.ListAsync(prefix, revision, ct);
-            items.AddRange(range.Items);
-            revision = range.Revision;
+            await foreach (var page in _store.PagesAsync(prefix, revision, ct))
+            {
+                revision = page.Revision;
+                yield return page;
+            }
         }
-
-        return (items, revision);
     }
 
     /// <summary>The next batch of the watch; null: it is of no use any more, list again.</summary>

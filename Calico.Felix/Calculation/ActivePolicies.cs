@@ -37,12 +37,13 @@ internal sealed class ActivePolicies
     public IEnumerable<Selector> Selectors => _index.Selectors;
 
     /// <summary>Adds an endpoint of this node, or replaces its labels.</summary>
-    public void Set(LabeledItem endpoint) => _index.Set(endpoint);
+    public void Set(LabeledItem? before, LabeledItem endpoint) => _index.Set(before, endpoint);
 
-    public void Remove(ItemKey endpoint)
+    /// <summary>Removes an endpoint; its last state.</summary>
+    public void Remove(LabeledItem endpoint)
     {
         _index.Remove(endpoint);
-        _byEndpoint.Remove(endpoint);
+        _byEndpoint.Remove(endpoint.Key);
     }
 
     /// <summary>Adds a policy, or replaces where it applies.</summary>

@@ -120,7 +120,7 @@ internal sealed class LocalEndpoints(EndpointPrograms programs, EndpointLabels l
         }
     }
 
-    private static ItemKey Key(WorkloadEndpointId id) => new(true, id.ToString());
+    private static ItemKey Key(WorkloadEndpointId id) => new(true, "", id.ToString());
 
     private static ImmutableArray<string> Profiles(LocalEndpoint endpoint) => [.. endpoint.Profiles.Distinct(StringComparer.Ordinal)];
 

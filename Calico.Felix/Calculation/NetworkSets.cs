@@ -45,6 +45,6 @@ internal sealed class NetworkSets(EndpointLabels labels)
             []);
     }
 
-    /// <summary>No endpoint of another node has a name like it: theirs begin with their namespace.</summary>
-    private static ItemKey Item(ResourceKey key) => new(false, key.ToString());
+    /// <summary>No endpoint of another node has a scope like it: theirs is a namespace.</summary>
+    private static ItemKey Item(ResourceKey key) => new(false, $"{key.Kind}:{key.Namespace}", key.Name);
 }

@@ -13,7 +13,7 @@ internal sealed class RemoteEndpoints(string nodeName, EndpointLabels labels)
 {
     public void Apply(SyncUpdate update)
     {
-        var key = new ItemKey(false, $"{update.Key.Namespace}/{update.Key.Name}");
+        var key = new ItemKey(false, update.Key.Namespace, update.Key.Name);
         if (!Kinds.WorkloadEndpoint.TryRead(update, out var resource) || resource.Spec is not { } spec || spec.Node == nodeName)
         {
             labels.Remove(key);

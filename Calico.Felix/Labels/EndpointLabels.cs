@@ -10,42 +10,39 @@ namespace Calico.Felix.Labels;
 ///                                      +--> LabeledItem --> index
 ///   profiles (labelsToApply) ----------+
 /// </code>
-/// The endpoint's own label wins; between profiles the first in its list that has it.
+/// The endpoint's own label wins; between profiles the first in its list that has it. Endpoints that are alike share one source, and
+/// with it one set of labels: an endpoint costs its name, its addresses and a few references.
 /// </remarks>
-internal sealed class EndpointLabels(Action<LabeledItem> set, Action<ItemKey> remove)
+/// <param name="set">Gets an item's state before (null: it is new) and now.</param>
+/// <param name="remove">Gets the last state of an item that is gone.</param>
+internal sealed class EndpointLabels(Action<LabeledItem?, LabeledItem> set, Action<LabeledItem> remove)
 {
     private static readonly ImmutableSortedDictionary<string, string> NoLabels = ImmutableSortedDictionary<string, string>.Empty;
 
-    private readonly Dictionary<ItemKey, Endpoint> _endpoints = [];
-    private readonly Dictionary<string, HashSet<ItemKey>> _byProfile = new(StringComparer.Ordinal);
+    private readonly SharedTexts _texts = new();
+    private readonly Dictionary<ItemKey, (LabeledItem Item, LabelSource Source)> _endpoints = [];
+    private readonly Dictionary<LabelSource, LabelSource> _sources = [];
+    private readonly Dictionary<string, HashSet<LabelSource>> _byProfile = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ImmutableSortedDictionary<string, string>> _profiles = new(StringComparer.Ordinal);
 
     public void Set(ItemKey key, ImmutableSortedDictionary<string, string> own, ImmutableArray<string> profiles, ImmutableArray<Cidr> addresses,
         ImmutableArray<EndpointPort> ports)
     {
-        if (_endpoints.TryGetValue(key, out var before))
-        {
-            Detach(key, before.Profiles);
-        }
-        var endpoint = new Endpoint(own, profiles, addresses, ports);
-        _endpoints[key] = endpoint;
-        foreach (var profile in profiles)
-        {
-            if (!_byProfile.TryGetValue(profile, out var members))
-            {
-                _byProfile.Add(profile, members = []);
-            }
-            members.Add(key);
-        }
-        set(Merge(key, endpoint));
+        var former = _endpoints.TryGetValue(key, out var found) ? found : ((LabeledItem Item, LabelSource Source)?)null;
+        var source = Source(own, profiles, ports);
+        var item = new LabeledItem(former?.Item.Key ?? key, source.Labels, addresses, source.Ports);
+        _endpoints[item.Key] = (item, source);
+        source.Items.Add(item);
+        set(former?.Item, item);
+        Leave(former);
     }
 
     public void Remove(ItemKey key)
     {
         if (_endpoints.Remove(key, out var endpoint))
         {
-            Detach(key, endpoint.Profiles);
-            remove(key);
+            remove(endpoint.Item);
+            Leave(endpoint);
         }
     }
 
@@ -58,6 +55,7 @@ internal sealed class EndpointLabels(Action<LabeledItem> set, Action<ItemKey> re
         {
             return;
         }
+
         if (labels.IsEmpty)
         {
             _profiles.Remove(name);
@@ -66,41 +64,83 @@ internal sealed class EndpointLabels(Action<LabeledItem> set, Action<ItemKey> re
         {
             _profiles[name] = labels;
         }
-        foreach (var key in _byProfile.GetValueOrDefault(name, []))
+
+        foreach (var source in _byProfile.GetValueOrDefault(name, []))
         {
-            set(Merge(key, _endpoints[key]));
+            source.Labels = Merge(source);
+            foreach (var item in source.Items.ToList())
+            {
+                var now = item with { Labels = source.Labels };
+                source.Items.Remove(item);
+                source.Items.Add(now);
+                _endpoints[item.Key] = (now, source);
+                set(item, now);
+            }
         }
     }
 
     /// <summary>What the endpoint's labels are now.</summary>
-    public IReadOnlyDictionary<string, string> LabelsOf(ItemKey key) => Merge(key, _endpoints[key]).Labels;
+    public IReadOnlyDictionary<string, string> LabelsOf(ItemKey key) => _endpoints[key].Item.Labels;
 
-    private LabeledItem Merge(ItemKey key, Endpoint endpoint)
+    private LabelSource Source(ImmutableSortedDictionary<string, string> own, ImmutableArray<string> profiles, ImmutableArray<EndpointPort> ports)
+    {
+        var source = new LabelSource(new(own, _texts.Share), [.. profiles.Select(_texts.Share)], ports);
+        if (_sources.TryGetValue(source, out var known))
+        {
+            return known;
+        }
+
+        _sources.Add(source, source);
+        foreach (var profile in source.Profiles)
+        {
+            if (!_byProfile.TryGetValue(profile, out var sources))
+            {
+                _byProfile.Add(profile, sources = []);
+            }
+
+            sources.Add(source);
+        }
+
+        source.Labels = Merge(source);
+        return source;
+    }
+
+    private LabelSet Merge(LabelSource source)
     {
         Dictionary<string, string>? merged = null;
-        foreach (var profile in endpoint.Profiles)
+        foreach (var profile in source.Profiles)
         {
             foreach (var (label, value) in _profiles.GetValueOrDefault(profile, NoLabels))
             {
-                merged ??= new(endpoint.Own, StringComparer.Ordinal);
+                merged ??= new(source.Own, StringComparer.Ordinal);
                 merged.TryAdd(label, value);
             }
         }
-        return new(key, merged is null ? endpoint.Own : merged, endpoint.Addresses, endpoint.Ports);
+
+        return merged is null ? source.Own : new(merged, _texts.Share);
     }
 
-    private void Detach(ItemKey key, ImmutableArray<string> profiles)
+    private void Leave((LabeledItem Item, LabelSource Source)? former)
     {
-        foreach (var profile in profiles)
+        if (former is not var (item, source))
+        {
+            return;
+        }
+
+        source.Items.Remove(item);
+        if (source.Items.Count > 0)
+        {
+            return;
+        }
+
+        _sources.Remove(source);
+        foreach (var profile in source.Profiles)
         {
             // A list may name a profile twice; the second time it is gone already.
-            if (_byProfile.TryGetValue(profile, out var members) && members.Remove(key) && members.Count == 0)
+            if (_byProfile.TryGetValue(profile, out var sources) && sources.Remove(source) && sources.Count == 0)
             {
                 _byProfile.Remove(profile);
             }
         }
     }
-
-    private sealed record Endpoint(ImmutableSortedDictionary<string, string> Own, ImmutableArray<string> Profiles,
-        ImmutableArray<Cidr> Addresses, ImmutableArray<EndpointPort> Ports);
 }

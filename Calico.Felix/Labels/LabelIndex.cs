@@ -9,13 +9,14 @@ namespace Calico.Felix.Labels;
 ///                       +--> matches --changed(query, before, after)-->
 ///   queries --Add/Remove+
 /// </code>
-/// A query is filed under one necessary condition of its selector (a value of a label, or that a label is there), so a changed item
-/// meets only the queries that its labels call for, and a new query only the items that can match.
+/// Items that hold one instance of labels are one group, and a selector is asked once for all of it. A query is filed under one
+/// necessary condition of its selector (a value of a label, or that a label is there), so a new group meets only the queries that its labels
+/// call for, and a new query only the groups that can match.
 /// </remarks>
 internal sealed class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, LabeledItem?> changed) where TQuery : class
 {
-    private readonly Dictionary<ItemKey, Item> _items = [];
-    private readonly Dictionary<string, Dictionary<string, HashSet<Item>>> _itemsByLabel = new(StringComparer.Ordinal);
+    private readonly Dictionary<LabelSet, Group> _groups = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<string, Dictionary<string, HashSet<Group>>> _groupsByLabel = new(StringComparer.Ordinal);
     private readonly Dictionary<TQuery, Query> _queries = [];
     private readonly Dictionary<(string Label, string Value), HashSet<Query>> _queriesByValue = [];
     private readonly Dictionary<string, HashSet<Query>> _queriesByLabel = new(StringComparer.Ordinal);
@@ -25,50 +26,45 @@ internal sealed class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, LabeledIte
     public IEnumerable<Selector> Selectors => _queries.Values.Select(q => q.Selector);
 
     /// <summary>Adds an item, or replaces its state.</summary>
-    public void Set(LabeledItem state)
+    /// <param name="before">The state that was set last; null: there was none.</param>
+    /// <param name="after">The state now.</param>
+    public void Set(LabeledItem? before, LabeledItem after)
     {
-        var isNew = !_items.TryGetValue(state.Key, out var item);
-        if (isNew)
+        var old = before is null ? null : _groups[before.Labels];
+        var group = GroupOf(after.Labels);
+        old?.Items.Remove(before!);
+        group.Items.Add(after);
+        foreach (var query in group.Matches)
         {
-            _items.Add(state.Key, item = new Item(state));
+            changed(query.Key, old is not null && query.Groups.Contains(old) ? before : null, after);
         }
-        var before = item!.State;
-        if (isNew || !ReferenceEquals(before.Labels, state.Labels))
+
+        foreach (var query in old?.Matches ?? [])
         {
-            if (!isNew)
+            if (!query.Groups.Contains(group))
             {
-                Unfile(item);
+                changed(query.Key, before, null);
             }
-            item.State = state;
-            File(item);
         }
-        item.State = state;
-        var old = item.Matches;
-        item.Matches = [.. Candidates(state).Where(q => q.Selector.Matches(state.Labels))];
-        foreach (var query in item.Matches)
-        {
-            var had = !query.Items.Add(item);
-            changed(query.Key, had ? before : null, state);
-        }
-        foreach (var query in old.Except(item.Matches))
-        {
-            query.Items.Remove(item);
-            changed(query.Key, before, null);
-        }
+
+        RemoveIfEmpty(old);
     }
 
-    public void Remove(ItemKey key)
+    /// <summary>Removes an item.</summary>
+    /// <param name="item">The state that was set last.</param>
+    public void Remove(LabeledItem item)
     {
-        if (!_items.Remove(key, out var item))
+        if (!_groups.TryGetValue(item.Labels, out var group) || !group.Items.Remove(item))
         {
             return;
         }
-        Unfile(item);
-        foreach (var query in item.Matches)
+
+        foreach (var query in group.Matches)
         {
-            query.Items.Remove(item);
-            changed(query.Key, item.State, null);
+            changed(query.Key, item, null);
         }
+
+        RemoveIfEmpty(group);
     }
 
     /// <summary>Adds a query; what matches is told at once.</summary>
@@ -80,11 +76,14 @@ internal sealed class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, LabeledIte
         {
             shelf.Add(query);
         }
-        foreach (var item in Candidates(query).Where(i => selector.Matches(i.State.Labels)))
+        foreach (var group in Candidates(query).Where(g => selector.Matches(g.Labels)))
         {
-            query.Items.Add(item);
-            item.Matches.Add(query);
-            changed(key, null, item.State);
+            query.Groups.Add(group);
+            group.Matches.Add(query);
+            foreach (var item in group.Items)
+            {
+                changed(key, null, item);
+            }
         }
     }
 
@@ -99,16 +98,52 @@ internal sealed class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, LabeledIte
             shelf.Remove(query);
         }
         RemoveEmptyShelves(query);
-        foreach (var item in query.Items)
+        foreach (var group in query.Groups)
         {
-            item.Matches.Remove(query);
-            changed(key, item.State, null);
+            group.Matches.Remove(query);
+            foreach (var item in group.Items)
+            {
+                changed(key, item, null);
+            }
         }
     }
 
-    private IEnumerable<Query> Candidates(LabeledItem state)
+    private Group GroupOf(LabelSet labels)
     {
-        foreach (var (label, value) in state.Labels)
+        if (_groups.TryGetValue(labels, out var group))
+        {
+            return group;
+        }
+
+        _groups.Add(labels, group = new(labels));
+        File(group);
+        group.Matches.AddRange(Candidates(labels).Where(q => q.Selector.Matches(labels)));
+        foreach (var query in group.Matches)
+        {
+            query.Groups.Add(group);
+        }
+
+        return group;
+    }
+
+    private void RemoveIfEmpty(Group? group)
+    {
+        if (group is not { Items.Count: 0 })
+        {
+            return;
+        }
+
+        _groups.Remove(group.Labels);
+        Unfile(group);
+        foreach (var query in group.Matches)
+        {
+            query.Groups.Remove(group);
+        }
+    }
+
+    private IEnumerable<Query> Candidates(LabelSet labels)
+    {
+        foreach (var (label, value) in labels)
         {
             if (_queriesByValue.TryGetValue((label, value), out var byValue))
             {
@@ -131,19 +166,19 @@ internal sealed class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, LabeledIte
         }
     }
 
-    private IEnumerable<Item> Candidates(Query query)
+    private IEnumerable<Group> Candidates(Query query)
     {
         if (query.Label is null)
         {
-            return _items.Values;
+            return _groups.Values;
         }
-        if (!_itemsByLabel.TryGetValue(query.Label, out var byValue))
+        if (!_groupsByLabel.TryGetValue(query.Label, out var byValue))
         {
             return [];
         }
         return query.Values is { } values
-            ? values.SelectMany(v => byValue.TryGetValue(v, out var items) ? items : [])
-            : byValue.Values.SelectMany(items => items);
+            ? values.SelectMany(v => byValue.TryGetValue(v, out var groups) ? groups : [])
+            : byValue.Values.SelectMany(groups => groups);
     }
 
     private List<HashSet<Query>> Shelves(Query query, bool create)
@@ -183,44 +218,49 @@ internal sealed class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, LabeledIte
         }
     }
 
-    private void File(Item item)
+    private void File(Group group)
     {
-        foreach (var (label, value) in item.State.Labels)
+        foreach (var (label, value) in group.Labels)
         {
-            if (!_itemsByLabel.TryGetValue(label, out var byValue))
+            if (!_groupsByLabel.TryGetValue(label, out var byValue))
             {
-                _itemsByLabel.Add(label, byValue = new(StringComparer.Ordinal));
+                _groupsByLabel.Add(label, byValue = new(StringComparer.Ordinal));
             }
-            if (!byValue.TryGetValue(value, out var items))
+
+            if (!byValue.TryGetValue(value, out var groups))
             {
-                byValue.Add(value, items = []);
+                byValue.Add(value, groups = []);
             }
-            items.Add(item);
+
+            groups.Add(group);
         }
     }
 
-    private void Unfile(Item item)
+    private void Unfile(Group group)
     {
-        foreach (var (label, value) in item.State.Labels)
+        foreach (var (label, value) in group.Labels)
         {
-            var byValue = _itemsByLabel[label];
-            byValue[value].Remove(item);
+            var byValue = _groupsByLabel[label];
+            byValue[value].Remove(group);
             if (byValue[value].Count == 0)
             {
                 byValue.Remove(value);
             }
+
             if (byValue.Count == 0)
             {
-                _itemsByLabel.Remove(label);
+                _groupsByLabel.Remove(label);
             }
         }
     }
 
-    private sealed class Item(LabeledItem state)
+    private sealed class Group(LabelSet labels)
     {
-        public LabeledItem State { get; set; } = state;
+        public LabelSet Labels => labels;
 
-        public List<Query> Matches { get; set; } = [];
+        public HashSet<LabeledItem> Items { get; } = new(ReferenceEqualityComparer.Instance);
+
+        public List<Query> Matches { get; } = [];
     }
 
     private sealed class Query
@@ -246,6 +286,6 @@ internal sealed class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, LabeledIte
         /// <summary>With one of these values; null: any.</summary>
         public string[]? Values { get; }
 
-        public HashSet<Item> Items { get; } = [];
+        public HashSet<Group> Groups { get; } = [];
     }
 }

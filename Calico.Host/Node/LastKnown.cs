@@ -13,9 +13,9 @@ internal sealed class LastKnown(PolicySnapshot? snapshot, StoreFeed feed, HostPr
     /// <summary>Once, before sync begins.</summary>
     public void Enforce()
     {
-        if (snapshot?.Read() is { } known)
+        foreach (var portion in snapshot?.Read() ?? [])
         {
-            feed.Remember(known);
+            feed.Remember(portion);
         }
 
         if (profiles.Pending() is { IsEmpty: false } pending)

@@ -1,4 +1,4 @@
-using System.Text;
+using System.Collections.Immutable;
 using System.Threading.Channels;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
@@ -7,45 +7,60 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Node;
 
-/// <summary>The last policy that a distant store told, kept in the node log: what this node enforces when it starts while the store is
+/// <summary>The last policy that a distant store told, in a file of its own: what this node enforces when it starts while the store is
 /// away. With the embedded store there is none: the store is on this disk itself.</summary>
-/// <remarks>Written behind the dataplane, which never waits for it. A snapshot that is a moment old is as good as a store that is.</remarks>
-public sealed partial class PolicySnapshot(INodeLog log, TimeProvider time, ILogger<PolicySnapshot> logger) : IStoreFollower
+/// <remarks>
+/// Written behind the dataplane, which never waits for it. A snapshot that is a moment old is as good as a store that is.
+/// Values are kept as they stand in the store and read by the reader of sync, so a value means the same from here as from there: what cannot
+/// be used is not absent.
+/// </remarks>
+public sealed partial class PolicySnapshot : IStoreFollower
 {
-    private const string Section = "snapshot/";
-    private const string RevisionKey = "snapshot-revision";
+    /// <summary>Of the file, beside the node log.</summary>
+    public const string FileName = "policy-snapshot";
 
-    /// <summary>Before the reason why a value cannot be used: no JSON begins so, and a former version takes it for unusable too.</summary>
-    private const byte Unusable = 0;
+    /// <summary>Where former versions kept it in the node log, whose entries stay in memory.</summary>
+    private static readonly ImmutableArray<string> FormerSections = ["snapshot/", "snapshot-revision"];
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
-    // Unbounded in number but not in time: the writer takes all that waits into one commit.
-    private readonly Channel<SyncBatch> _waiting = Channel.CreateUnbounded<SyncBatch>(new() { SingleReader = true });
-    private readonly HashSet<string> _seen = [];
-    private bool _listed;
+    private readonly SnapshotFile _file;
+    private readonly INodeLog _log;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
 
-    /// <summary>The snapshot as one batch, or null when there is none.</summary>
-    public SyncBatch? Read()
+    // Unbounded in number but not in time: the writer takes all that waits at once. Stored bytes wait, not what was read from them.
+    private readonly Channel<Told> _waiting = Channel.CreateUnbounded<Told>(new() { SingleReader = true });
+
+    /// <summary>The first list, packed, until it is whole and on the disk; null afterwards.</summary>
+    private List<byte[]>? _list = [];
+
+    private bool _isWhole;
+
+    /// <param name="path">The file.</param>
+    /// <param name="log">Rid of what a former version kept there.</param>
+    /// <param name="time">For the wait between two tries.</param>
+    /// <param name="logger">Gets what could not be read or written.</param>
+    public PolicySnapshot(string path, INodeLog log, TimeProvider time, ILogger<PolicySnapshot> logger) =>
+        (_file, _log, _time, _logger) = (new(path), log, time, logger);
+
+    /// <summary>The snapshot in portions, as sync would tell it: all but the last say that more is to come. None when there is no snapshot.</summary>
+    public IEnumerable<SyncBatch> Read()
     {
-        if (log.Get(RevisionKey) is not { Length: sizeof(long) } revision)
+        using var frames = _file.Read().GetEnumerator();
+        var revision = 0L;
+        while (Next(frames, ref revision) is { } frame)
         {
-            return null;
+            yield return new(SyncStatus.Resync, revision, [.. frame.Entries.Select(Decode).OfType<SyncUpdate>()]);
         }
 
-        var updates = new List<SyncUpdate>();
-        foreach (var (key, value) in log.List(Section))
+        if (revision > 0)
         {
-            if (ResourceKinds.All.TryDecode(key[Section.Length..], value, out var update))
-            {
-                updates.Add(value.Span is [Unusable, .. var reason] ? update with { Error = Encoding.UTF8.GetString(reason) } : update);
-            }
+            yield return new(SyncStatus.InSync, revision, []);
         }
-
-        return new(SyncStatus.InSync, BitConverter.ToInt64(revision.Span), [.. updates]);
     }
 
-    public void Accept(SyncBatch batch) => _waiting.Writer.TryWrite(batch);
+    public void Accept(SyncBatch batch) => _waiting.Writer.TryWrite(new(batch.Status, batch.Revision, [.. batch.Updates.SelectMany(Entry)]));
 
     void IStoreFollower.Accept(SyncBatch batch, SyncStatus before) => Accept(batch);
 
@@ -53,74 +68,111 @@ public sealed partial class PolicySnapshot(INodeLog log, TimeProvider time, ILog
     public async Task RunAsync(CancellationToken ct)
     {
         // What could not be written stays here for the next round: sync does not repeat it.
-        var writes = new Dictionary<string, NodeLogWrite>();
+        var changes = new Dictionary<string, SnapshotEntry>(StringComparer.Ordinal);
         var revision = 0L;
         while (await _waiting.Reader.WaitToReadAsync(ct))
         {
-            while (_waiting.Reader.TryRead(out var batch))
+            while (_waiting.Reader.TryRead(out var told))
             {
-                revision = batch.Revision > 0 ? batch.Revision : revision;
-                foreach (var update in batch.Updates)
+                revision = told.Revision > 0 ? told.Revision : revision;
+                if (!_isWhole)
                 {
-                    Add(update, writes);
+                    _isWhole = told.Status == SyncStatus.InSync;
+                    _list!.Add(new SnapshotFrame(revision, _isWhole, told.Entries).Encode());
+                    continue;
                 }
 
-                if (batch.Status == SyncStatus.InSync && !_listed)
+                foreach (var entry in told.Entries)
                 {
-                    // The first list is complete: what it did not have is gone.
-                    _listed = true;
-                    foreach (var (key, _) in log.List(Section).Where(e => !_seen.Contains(e.Key)))
-                    {
-                        writes[key] = new(key, null);
-                    }
-
-                    _seen.Clear();
+                    changes[entry.Key] = entry;
                 }
             }
 
-            if (!_listed)
+            if (!_isWhole)
             {
                 continue;
             }
 
-            writes[RevisionKey] = new(RevisionKey, BitConverter.GetBytes(revision));
             try
             {
-                await log.CommitAsync([.. writes.Values], ct);
-                writes.Clear();
+                await WriteListAsync(ct);
+                if (changes.Count > 0)
+                {
+                    _file.Append(new SnapshotFrame(revision, EndsList: false, [.. changes.Values]).Encode());
+                    changes.Clear();
+                }
+
+                if (_file.IsWorn)
+                {
+                    _file.Renew();
+                }
             }
-            catch (CalicoException e)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or CalicoException)
             {
-                Log.NotWritten(logger, e.Message);
+                Log.NotWritten(_logger, e.Message);
                 _waiting.Writer.TryWrite(new(SyncStatus.Resync, 0, []));
-                await Task.Delay(RetryDelay, time, ct);
+                await Task.Delay(RetryDelay, _time, ct);
             }
         }
     }
 
-    private void Add(SyncUpdate update, Dictionary<string, NodeLogWrite> writes)
+    private async Task WriteListAsync(CancellationToken ct)
     {
-        if (!ResourceKinds.All.TryFind(update.Key.Kind, out var kind))
+        if (_list is not null)
         {
-            return;
-        }
-
-        var key = Section + kind.Path(update.Key);
-        // What cannot be used is not absent: a profile that nobody can read denies, one that is not there an adapter may make.
-        byte[]? value = update.Error is { } error ? [Unusable, .. Encoding.UTF8.GetBytes(error)]
-            : update.Value is { } resource ? kind.Encode(resource)
-            : null;
-        // The cast keeps "gone" null: a plain null would become an empty value, which is one that cannot be used.
-        writes[key] = new(key, value is null ? (ReadOnlyMemory<byte>?)null : value);
-        if (!_listed && value is not null)
-        {
-            _seen.Add(key);
+            _file.Replace(_list);
+            _list = null;
+            await ForgetFormerAsync(ct);
         }
     }
+
+    private async Task ForgetFormerAsync(CancellationToken ct)
+    {
+        ImmutableArray<NodeLogWrite> former = [.. FormerSections.SelectMany(section => _log.List(section)).Select(e => new NodeLogWrite(e.Key, null))];
+        if (!former.IsEmpty)
+        {
+            await _log.CommitAsync(former, ct);
+        }
+    }
+
+    /// <summary>The next frame. A file that cannot be read to its end is none: half of what was in force must not be taken for all.</summary>
+    private SnapshotFrame? Next(IEnumerator<SnapshotFrame> frames, ref long revision)
+    {
+        try
+        {
+            if (!frames.MoveNext())
+            {
+                return null;
+            }
+
+            revision = frames.Current.Revision;
+            return frames.Current;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CalicoException)
+        {
+            Log.NotRead(_logger, e.Message);
+            revision = 0;
+            return null;
+        }
+    }
+
+    /// <summary>Kinds that are no resources (blocks) are the store's alone.</summary>
+    private static IEnumerable<SnapshotEntry> Entry(SyncUpdate update) => ResourceKinds.All.TryFind(update.Key.Kind, out var kind)
+        ? [new(kind.Path(update.Key), update.Value is null && update.Error is null ? (ReadOnlyMemory<byte>?)null : update.Stored)]
+        : [];
+
+    private static SyncUpdate? Decode(SnapshotEntry entry) => entry.Value is { } value
+        ? ResourceKinds.All.TryDecode(entry.Key, value, out var update) ? update : null
+        : ResourceKinds.All.TryName(entry.Key, out var resource) ? new(resource, null) : null;
+
+    private readonly record struct Told(SyncStatus Status, long Revision, ImmutableArray<SnapshotEntry> Entries);
 
     private static partial class Log
     {
         [LoggerMessage(1301, LogLevel.Warning, "the policy snapshot was not written: {Reason}")]
         public static partial void NotWritten(ILogger logger, string reason);
+
+        [LoggerMessage(1302, LogLevel.Error, "the policy snapshot cannot be read: {Reason}; without the datastore workloads stay closed")]
+        public static partial void NotRead(ILogger logger, string reason);
     }
 }

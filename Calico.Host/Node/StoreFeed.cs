@@ -17,12 +17,17 @@ public sealed class StoreFeed(DatastoreView view, Action<SyncBatch> next) : ISto
 
     public DatastoreView View => view;
 
-    /// <summary>What a former process was told last, in force until sync tells more. Before sync begins.</summary>
+    /// <summary>What a former process was told last, a portion of it, in force until sync tells more. Before sync begins.</summary>
     public void Remember(SyncBatch snapshot)
     {
         lock (_order)
         {
-            _remembered = [.. snapshot.Updates.Select(u => u.Key)];
+            _remembered ??= [];
+            foreach (var update in snapshot.Updates)
+            {
+                _ = update.Value is null && update.Error is null ? _remembered.Remove(update.Key) : _remembered.Add(update.Key);
+            }
+
             view.Accept(snapshot);
             next(snapshot);
         }

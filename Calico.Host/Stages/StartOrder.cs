@@ -37,7 +37,7 @@ internal static class StartOrder
         var view = new DatastoreView(name, time);
         var census = new StoreCensus();
         var feed = new StoreFeed(view, Enforce);
-        var snapshot = datastore.IsEmbedded ? null : new PolicySnapshot(log, time, loggers.CreateLogger<PolicySnapshot>());
+        var snapshot = datastore.IsEmbedded ? null : new PolicySnapshot(Path.Combine(settings.DataDirectory, PolicySnapshot.FileName), log, time, loggers.CreateLogger<PolicySnapshot>());
 
         // Workloads.
         var ipam = new NodeIpam(store.Store, log, new()
@@ -62,9 +62,10 @@ internal static class StartOrder
         var ownFacts = new OwnFacts(name, book, ipam);
         var upkeep = new StoreUpkeep(membership, ownFacts, profiles, ipam, connector,
             new(book, store.Store, view, facts, time, loggers.CreateLogger<EndpointPublisher>()), basis);
+        var trim = new HeapTrim(time);
         // Losses are seen before anybody acts on the batch, and made good after all have.
         var follower = new DatastoreFollower(new(store.Store, ResourceKinds.All, Syncer.DefaultPrefixes, time, loggers.CreateLogger<Syncer>()), datastore, view,
-            [ownFacts, feed, new BlockCensus(health), .. snapshot is null ? [] : (IStoreFollower[])[snapshot], new PolicyGap(kernel.Loop), upkeep], basis);
+            [ownFacts, feed, new BlockCensus(health), .. snapshot is null ? [] : (IStoreFollower[])[snapshot], new PolicyGap(kernel.Loop), upkeep, trim], basis);
 
         // Who may ask what.
         var status = new HostStatus(name, view, health, gate, () => kernel.Loop.Status);
@@ -87,7 +88,7 @@ internal static class StartOrder
             new ControlStage(Path.Combine(settings.RunDirectory, "host.sock"), [readiness, statusRoutes, endpointReports, leases, kernelHealth],
                 new(meters, health, loggers), settings.MetricsEndpoint(), loggers),
             new DataplaneStage(kernel, connector, new(snapshot, feed, profiles, Enforce), node.Machine.BootId, basis),
-            new SyncStage(follower, snapshot, datastore, basis),
+            new SyncStage(follower, snapshot, trim, datastore, basis),
             new RegistrationStage(membership, heartbeat, datastore, basis),
             new WorkloadStage(ipam, connector, upkeep, endpoints, basis),
             new ReadyStage(gate, name, datastore, book, basis),

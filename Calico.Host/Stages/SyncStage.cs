@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Stages;
 
 /// <summary>Follows the datastore, and keeps what it said for a start without it.</summary>
-internal sealed class SyncStage(DatastoreFollower follower, PolicySnapshot? snapshot, DatastoreKind datastore, HostBasis basis) : IHostStage
+internal sealed class SyncStage(DatastoreFollower follower, PolicySnapshot? snapshot, HeapTrim trim, DatastoreKind datastore, HostBasis basis) : IHostStage
 {
     private readonly HostLoops _loops = new(basis.Health, basis.Loggers.CreateLogger<SyncStage>());
 
@@ -16,6 +16,7 @@ internal sealed class SyncStage(DatastoreFollower follower, PolicySnapshot? snap
     {
         _loops.Run("sync", follower.RunAsync);
         _loops.Run("silence", follower.WatchSilenceAsync);
+        _loops.Run("memory", trim.RunAsync);
         if (snapshot is not null)
         {
             _loops.Run("snapshot", snapshot.RunAsync);

@@ -39,6 +39,11 @@ public sealed partial class HostProfiles
         var made = (await store.ListAsync(AdapterProfile.Kind.Prefix, 0, ct)).Items
             .Select(i => (Item: i, State: AdapterProfile.Read(i.Key[AdapterProfile.Kind.Prefix.Length..], i.Value)))
             .Where(p => AdapterProfile.IsMade(p.State)).ToList();
+        if (made.Count == 0)
+        {
+            return 0;
+        }
+
         // Read after the profiles: who came before their revision is seen.
         var used = await UsedAsync([.. made.Select(p => p.State.Key.Name)], ct);
         var collected = 0;
@@ -113,7 +118,8 @@ public sealed partial class HostProfiles
         var used = new HashSet<string>(names.Where(IsUsedHere));
         foreach (var kind in UserKinds)
         {
-            foreach (var item in (await store.ListAsync(kind.Prefix, 0, ct)).Items)
+            // In portions: these are the endpoints of all nodes.
+            await foreach (var item in store.PagesAsync(kind.Prefix, 0, ct).SelectMany(page => page.Items))
             {
                 var named = NamedBy(item.Value);
                 var text = named is null ? Encoding.UTF8.GetString(item.Value.Span) : "";

@@ -3,7 +3,9 @@ using Calico.Benchmarks;
 using Calico.Benchmarks.Scenarios;
 using Calico.TestKit.Hosts;
 
-// Calico.Benchmarks [RUNS] [SCENARIO ...]: ratios of one run; the whole table goes to bench/RESULTS.md.
+// Calico.Benchmarks [RUNS] [SCENARIO ...]: ratios of one run; the whole table goes to bench/RESULTS.md. "scale" takes the numbers of endpoints of
+// other nodes: scale=10000,100000.
+const string Scale = "scale";
 var runs = args.Length > 0 && int.TryParse(args[0], NumberStyles.None, CultureInfo.InvariantCulture, out var asked) ? asked : 5;
 var wanted = args.Skip(args.Length > 0 && int.TryParse(args[0], NumberStyles.None, CultureInfo.InvariantCulture, out _) ? 1 : 0).ToHashSet();
 if (TestHost.WhyNot is { } reason)
@@ -12,6 +14,7 @@ if (TestHost.WhyNot is { } reason)
     return 1;
 }
 
+var counts = wanted.FirstOrDefault(w => w.StartsWith(Scale + "=", StringComparison.Ordinal))?[(Scale.Length + 1)..] ?? "10000,100000,250000";
 var table = new ResultTable();
 var tools = await NativeTools.BuildAsync();
 (string Name, Func<Task> Run)[] scenarios =
@@ -21,8 +24,9 @@ var tools = await NativeTools.BuildAsync();
     ("dataplane", () => DataplaneScenario.RunAsync(tools, table, runs)),
     ("ipam", () => IpamScenario.RunAsync(table, runs)),
     ("host", () => HostScenario.RunAsync(table, runs)),
+    (Scale, () => ScaleScenario.RunAsync(table, counts.Split(',').Select(c => int.Parse(c, NumberStyles.None, CultureInfo.InvariantCulture)))),
 ];
-foreach (var (name, run) in scenarios.Where(s => wanted.Count == 0 || wanted.Contains(s.Name)))
+foreach (var (name, run) in scenarios.Where(s => wanted.Count == 0 || wanted.Contains(s.Name) || wanted.Any(w => w.StartsWith(s.Name + "=", StringComparison.Ordinal))))
 {
     Console.WriteLine(name);
     await run();

@@ -74,6 +74,34 @@ public abstract partial class KeyValueStoreConformance
     }
 
     [Test]
+    public async Task A_list_in_portions_is_the_list_whatever_is_written_meanwhile()
+    {
+        await using (var none = Store.PagesAsync(Prefix, 0, Ct).GetAsyncEnumerator(Ct))
+        {
+            Assert.That(await none.MoveNextAsync(), "one portion also where there is nothing");
+            Assert.That(none.Current.Items, Is.Empty);
+            Assert.That(none.Current.Revision, Is.GreaterThan(0));
+        }
+
+        for (var i = 0; i < 1200; i += 100)
+        {
+            await Store.CommitAsync(new StoreTransaction([.. Enumerable.Range(i, 100).Select(n => new StoreOperation.Put($"{Prefix}{n:0000}", "1"u8.ToArray()))]), Ct);
+        }
+
+        var whole = await Store.ListAsync(Prefix, 0, Ct);
+        var keys = new List<string>();
+        await foreach (var page in Store.PagesAsync(Prefix, 0, Ct))
+        {
+            keys.AddRange(Keys(page));
+            Assert.That(page.Revision, Is.EqualTo(whole.Revision));
+            await PutAsync("9999", "later");
+            await DeleteAsync("1199");
+        }
+
+        Assert.That(keys, Is.EqualTo(Keys(whole)));
+    }
+
+    [Test]
     public async Task A_list_of_many_pages_is_of_one_revision()
     {
         for (var i = 0; i < 1300; i += 100)

@@ -48,14 +48,6 @@ public sealed class HostEdgeTests
     }
 
     [Test]
-    public async Task C1_a_snapshot_revision_that_is_no_number_is_no_snapshot()
-    {
-        var log = new InMemoryNodeLog();
-        await log.CommitAsync([new("snapshot-revision", new byte[] { 1, 2 })], CancellationToken.None);
-        Assert.That(new PolicySnapshot(log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance).Read(), Is.Null);
-    }
-
-    [Test]
     public async Task C1_whatever_is_sent_to_the_control_socket_the_next_one_is_answered()
     {
         var folder = Directory.CreateTempSubdirectory("calico-api-");

@@ -128,7 +128,7 @@ public sealed class HostProfilesTests
         await _host.Profiles.RemoveAsync("net", CancellationToken.None);
 
         // The last known state has the profile: the dataplane is told that it is gone.
-        Assert.That(Restarted(lastKnown).Pending(), Is.EqualTo(new[] { new SyncUpdate(Kinds.Profile.Key("net"), null) }));
+        Assert.That(Restarted(lastKnown).Pending().Select(u => (u.Key, u.Value, u.Error)), Is.EqualTo(new[] { (Kinds.Profile.Key("net"), (Resource?)null, (string?)null) }));
         Assert.That(Restarted(new("node1", TimeProvider.System)).Pending(), Is.Empty);
     }
 

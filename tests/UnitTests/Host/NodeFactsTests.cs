@@ -116,52 +116,6 @@ public sealed class NodeFactsTests
         }));
     }
 
-    [Test]
-    public async Task The_snapshot_holds_the_last_whole_list_and_nothing_of_a_half_one()
-    {
-        var log = new InMemoryNodeLog();
-        await FollowAsync(log, new(SyncStatus.Resync, 1, [Pool("a"), Pool("b")]), new(SyncStatus.InSync, 2, []));
-        Assert.That(Names(log), Is.EqualTo(new[] { "a", "b" }));
-
-        // The next process: half a list, and then it dies; then one that gets a whole list without b.
-        await FollowAsync(log, new SyncBatch(SyncStatus.Resync, 3, [Pool("c")]));
-        Assert.That(Names(log), Is.EqualTo(new[] { "a", "b" }));
-        await FollowAsync(log, new(SyncStatus.Resync, 3, [Pool("a")]), new(SyncStatus.InSync, 4, [Pool("c")]));
-        Assert.That(Names(log), Is.EqualTo(new[] { "a", "c" }));
-    }
-
-    [Test]
-    public async Task A2_what_was_deleted_is_absent_from_the_snapshot_and_not_unusable()
-    {
-        var log = new InMemoryNodeLog();
-        await FollowAsync(log, new(SyncStatus.Resync, 1, [Pool("a"), Pool("b")]), new(SyncStatus.InSync, 2, []),
-            new(SyncStatus.InSync, 3, [new(Pool("b").Key, null)]));
-        var read = new PolicySnapshot(log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance).Read()!;
-        Assert.That(read.Updates.Select(u => (u.Key.Name, u.Error)), Is.EqualTo(new[] { ("a", (string?)null) }));
-    }
-
-    private static string[] Names(InMemoryNodeLog log) =>
-        [.. new PolicySnapshot(log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance).Read()!.Updates.Select(u => u.Key.Name).Order(StringComparer.Ordinal)];
-
-    /// <summary>A process that hears these batches and ends.</summary>
-    private static async Task FollowAsync(InMemoryNodeLog log, params SyncBatch[] batches)
-    {
-        var snapshot = new PolicySnapshot(log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance);
-        foreach (var batch in batches)
-        {
-            snapshot.Accept(batch);
-        }
-
-        // Runs on this thread until it has taken what waits.
-        using var end = new CancellationTokenSource();
-        var running = snapshot.RunAsync(end.Token);
-        await end.CancelAsync();
-        Assert.That(async () => await running, Throws.InstanceOf<OperationCanceledException>());
-    }
-
-    private static SyncUpdate Pool(string name) => new(Kinds.IpPool.Key(name),
-        new Resource<IpPoolSpec> { Kind = "IPPool", Metadata = new() { Name = name }, Spec = new() { Cidr = "10.0.0.0/16" } });
-
     private string Text(string key) => Encoding.UTF8.GetString(_store.Snapshot(key).Single().Value.Span);
 
     private static DataplaneStatus Dataplane(bool isInSync, string? error) => new(isInSync, 1, DateTimeOffset.UnixEpoch, error, 0, 0, "", TimeSpan.Zero);

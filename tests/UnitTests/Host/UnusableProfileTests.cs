@@ -5,6 +5,7 @@ using Calico.Datastore.Sync;
 using Calico.Host.Node;
 using Calico.Host.Workloads;
 using Calico.TestKit.Store;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 
@@ -26,12 +27,19 @@ public sealed class UnusableProfileTests
     private readonly List<SyncUpdate> _told = [];
     private InMemoryStore _store = null!;
     private InMemoryNodeLog _log = null!;
+    private string _root = "";
+    private string _folder = "";
+    private RefusalLog _refusals = null!;
+
+    [TearDown]
+    public void End() => Directory.Delete(_root, recursive: true);
 
     [SetUp]
     public void Clear()
     {
         _told.Clear();
-        (_store, _log) = (new(), new());
+        (_store, _log, _refusals) = (new(), new(), new());
+        _root = _folder = Directory.CreateTempSubdirectory("calico-test-snapshot-").FullName;
     }
 
     [Test]
@@ -65,7 +73,7 @@ public sealed class UnusableProfileTests
     {
         _store.Set(Key, UnknownAction);
         await SnapshotAsync(await BatchAsync());
-        var read = new PolicySnapshot(_log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance).Read();
+        var read = PolicySnapshots.Whole(Snapshot());
         Assert.That(read!.Updates.Single(u => u.Key == Profile) is { Value: null, Error.Length: > 0 }, Is.True);
 
         var view = new DatastoreView("node1", TimeProvider.System);
@@ -79,19 +87,20 @@ public sealed class UnusableProfileTests
     }
 
     [Test]
-    public async Task A2_a_snapshot_that_the_log_refused_is_written_with_the_next_round()
+    public async Task A2_a_snapshot_that_the_disk_refused_is_written_with_the_next_round()
     {
         _store.Set(Key, Persons);
-        _log.Full = true;
-        var snapshot = new PolicySnapshot(_log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance);
+        // No folder, no file.
+        _folder = Path.Combine(_folder, "later");
+        var snapshot = new PolicySnapshot(Path.Combine(_folder, "snapshot"), _log, TimeProvider.System, _refusals);
         using var stop = new CancellationTokenSource();
         snapshot.Accept(await BatchAsync());
         var running = snapshot.RunAsync(stop.Token);
-        await UntilAsync(() => _log.Refused > 0, "it was not tried while the log was full");
-        _log.Full = false;
-        await UntilAsync(() => snapshot.Read() is not null, "it was not tried again");
+        await UntilAsync(() => _refusals.Count > 0, "it was not tried while there was no folder");
+        Directory.CreateDirectory(_folder);
+        await UntilAsync(() => PolicySnapshots.Whole(snapshot) is not null, "it was not tried again");
 
-        Assert.That(snapshot.Read()?.Updates.Select(u => u.Key), Does.Contain(Profile));
+        Assert.That(PolicySnapshots.Whole(snapshot)?.Updates.Select(u => u.Key), Does.Contain(Profile));
         await stop.CancelAsync();
         Assert.That(async () => await running, Throws.InstanceOf<OperationCanceledException>());
     }
@@ -160,6 +169,8 @@ public sealed class UnusableProfileTests
         _store.Remove(Cluster);
     }
 
+    private PolicySnapshot Snapshot() => new(Path.Combine(_folder, "snapshot"), _log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance);
+
     private HostProfiles Profiles(DatastoreView view) => new(_log, _store, new(view, b => _told.AddRange(b.Updates)), new(), TimeSpan.MaxValue,
         new PatientTime(), NullLogger<HostProfiles>.Instance);
 
@@ -188,11 +199,11 @@ public sealed class UnusableProfileTests
 
     private async Task SnapshotAsync(SyncBatch batch)
     {
-        var snapshot = new PolicySnapshot(_log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance);
+        var snapshot = Snapshot();
         using var stop = new CancellationTokenSource();
         snapshot.Accept(batch);
         var running = snapshot.RunAsync(stop.Token);
-        await UntilAsync(() => snapshot.Read() is not null, "it was not written");
+        await UntilAsync(() => PolicySnapshots.Whole(snapshot) is not null, "it was not written");
 
         await stop.CancelAsync();
         Assert.That(async () => await running, Throws.InstanceOf<OperationCanceledException>());
@@ -208,4 +219,19 @@ public sealed class UnusableProfileTests
     }
 
     private string Stored() => Encoding.UTF8.GetString(_store.Snapshot(Key).Single().Value.Span);
+
+    /// <summary>How often it was said that the snapshot was not written.</summary>
+    private sealed class RefusalLog : ILogger<PolicySnapshot>
+    {
+        private int _count;
+
+        public int Count => Volatile.Read(ref _count);
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Interlocked.Increment(ref _count);
+    }
 }

@@ -12,6 +12,8 @@ internal sealed class ScriptedStore : IKeyValueStore
     private readonly Queue<Func<string, long, KeyRange>> _lists = new();
     private readonly Channel<Func<WatchBatch>> _watch = Channel.CreateUnbounded<Func<WatchBatch>>();
 
+    private (long Revision, KeyValue[] Items, Exception Failure, int FailsAfter)? _pages;
+
     /// <summary>Every call made, e.g. <c>list /a/ at 0</c>, <c>watch / from 8</c>.</summary>
     public List<string> Calls { get; } = [];
 
@@ -19,6 +21,31 @@ internal sealed class ScriptedStore : IKeyValueStore
     {
         _lists.Enqueue((prefix, at) => new KeyRange([.. items.Where(i => i.Key.StartsWith(prefix, StringComparison.Ordinal))], at == 0 ? revision : at));
         return this;
+    }
+
+    /// <summary>The next list of a prefix: pages of 500, and a failure in place of the one that begins behind so many items.</summary>
+    public ScriptedStore Pages(long revision, KeyValue[] items, Exception failure, int failsAfter)
+    {
+        _pages = (revision, items, failure, failsAfter);
+        return this;
+    }
+
+    public async IAsyncEnumerable<KeyRange> PagesAsync(string prefix, long revision, [EnumeratorCancellation] CancellationToken ct)
+    {
+        if (_pages is not { } script)
+        {
+            yield return await ListAsync(prefix, revision, ct);
+            yield break;
+        }
+
+        _pages = null;
+        Calls.Add($"list {prefix} at {revision}");
+        foreach (var page in script.Items.Take(script.FailsAfter).Chunk(500))
+        {
+            yield return new([.. page], script.Revision);
+        }
+
+        throw script.Failure;
     }
 
     public ScriptedStore ListFails(Exception error)

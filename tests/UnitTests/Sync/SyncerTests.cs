@@ -151,6 +151,45 @@ public sealed class SyncerTests : IAsyncDisposable
     }
 
     [Test]
+    public async Task A_long_list_comes_in_portions_and_what_a_broken_one_had_is_taken_back()
+    {
+        var many = Enumerable.Range(0, 2500).Select(i => Item($"/c/r/n{i:0000}", "1", 3)).ToArray();
+        _store.Pages(7, many, new CalicoException(Problem.Unavailable, "cut"), 1200)
+            .List(9, [.. many.Skip(1), Item("/c/r/new", "1", 9)]).List(9);
+        await NextAsync();
+        Assert.That(await _batches.MoveNextAsync());
+        Assert.That((_batches.Current.Status, _batches.Current.Updates.Length), Is.EqualTo((SyncStatus.Resync, 500)));
+        Assert.That(await _batches.MoveNextAsync());
+        var next = _batches.MoveNextAsync().AsTask();
+        await UntilAsync(() => _syncer.Health.Failures == 1);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.That(await next);
+        List<SyncUpdate> updates = [];
+        for (; _batches.Current.Status == SyncStatus.Resync; await _batches.MoveNextAsync())
+        {
+            updates.AddRange(_batches.Current.Updates);
+        }
+
+        Assert.That(_batches.Current.Updates, Is.Empty);
+        Assert.That(updates.Where(u => u.Value is null).Select(u => u.Key.Name), Is.EqualTo(["n0000"]));
+        Assert.That(updates.Where(u => u.Value is not null).Select(u => u.Key.Name), Is.EquivalentTo(many.Skip(1000).Select(i => i.Key[5..]).Append("new")),
+            "nothing twice, nothing left out");
+    }
+
+    [Test]
+    public async Task A_list_that_breaks_while_in_sync_never_ends_with_what_is_gone()
+    {
+        await SyncAsync(7, Item("/c/r/a", "1", 3));
+        _store.WatchFails(new CompactedException(20));
+        _store.Pages(30, [Item("/c/r/a", "1", 3), Item("/c/r/b", "1", 25)], new CalicoException(Problem.Unavailable, "cut"), 2)
+            .List(40, Item("/c/r/c", "1", 35)).List(40);
+        var next = NextAsync();
+        await UntilAsync(() => _syncer.Health.Failures == 1);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.That(await next, Is.EqualTo("InSync 40: NetworkSet(b)=1 NetworkSet(a) gone NetworkSet(b) gone NetworkSet(c)=1"));
+    }
+
+    [Test]
     public async Task A_failing_watch_keeps_the_picture_and_the_status()
     {
         await SyncAsync(7, Item("/c/r/a", "1", 3));
@@ -264,14 +303,22 @@ public sealed class SyncerTests : IAsyncDisposable
     /// <summary>The last part of the key is the name, the value becomes the metadata's name; keys named "skip" are no resources.</summary>
     private sealed class TextDecoder : IResourceDecoder
     {
-        public bool TryDecode(string key, ReadOnlyMemory<byte> value, out SyncUpdate update)
+        public bool TryName(string key, out ResourceKey resource)
         {
             var name = key[(key.LastIndexOf('/') + 1)..].Replace("default.", "", StringComparison.Ordinal);
+            resource = Kinds.NetworkSet.Key(key.StartsWith("/c/b/", StringComparison.Ordinal) && char.IsDigit(name[0]) ? "b" : "", name);
+            return name != "skip";
+        }
+
+        public string? KeyOf(ResourceKey resource) => resource.Namespace == "b" ? $"/c/b/{resource.Name}" : null;
+
+        public bool TryDecode(string key, ReadOnlyMemory<byte> value, out SyncUpdate update)
+        {
+            var isOurs = TryName(key, out var resource);
             var text = Encoding.UTF8.GetString(value.Span);
-            var resource = Kinds.NetworkSet.Key(key.StartsWith("/c/b/", StringComparison.Ordinal) && char.IsDigit(name[0]) ? "b" : "", name);
             update = text == "bad" ? new SyncUpdate(resource, null, "unreadable")
                 : new SyncUpdate(resource, new Resource<IpPoolSpec> { Metadata = new ObjectMeta { Name = text } });
-            return name != "skip";
+            return isOurs;
         }
     }
 
