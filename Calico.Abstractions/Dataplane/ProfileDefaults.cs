@@ -7,7 +7,8 @@ namespace Calico;
 /// <param name="LabelsToApply">Labels each member inherits.</param>
 public sealed record ProfileDefaults(bool Internal, ImmutableSortedDictionary<string, string> LabelsToApply)
 {
-    /// <summary>Anybody may talk to members (upstream's CNI default under Kubernetes).</summary>
+    /// <summary>Anybody may talk to members (upstream's CNI default under Kubernetes). Decides when the profile is made; one that stands stays
+    /// as open or closed as it is.</summary>
     public bool OpenIngress { get; init; }
 
     /// <summary>Not empty: it only lets anybody in to these container ports (host ports do not count), and its members have a network's

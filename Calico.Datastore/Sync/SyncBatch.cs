@@ -20,7 +20,11 @@ public enum SyncStatus
 /// <param name="Key">Which one.</param>
 /// <param name="Value">Null: it is gone, or cannot be read (<paramref name="Error"/> says why; a policy then denies).</param>
 /// <param name="Error">Why a stored value is not usable; null otherwise.</param>
-public sealed record SyncUpdate(ResourceKey Key, Resource? Value, string? Error = null);
+public sealed record SyncUpdate(ResourceKey Key, Resource? Value, string? Error = null)
+{
+    /// <summary>Of a policy that is not usable: what of it says where it applies, without rules. Null: nothing can be read of it.</summary>
+    public Resource? Fragment { get; init; }
+}
 
 /// <summary>Ordered changes and the status after them.</summary>
 public sealed record SyncBatch(SyncStatus Status, long Revision, ImmutableArray<SyncUpdate> Updates);

@@ -75,6 +75,11 @@ public static class AdapterProfile
     /// <summary>Whether an adapter made it, and made the same.</summary>
     public static bool IsSame(SyncUpdate? stored, Resource<ProfileSpec> made) => IsMade(stored) && MarkOf(stored!.Value!) == MarkOf(made);
 
+    /// <summary>Whether it lets everybody in; null: it is not there, or no adapter made it.</summary>
+    public static bool? IsOpen(SyncUpdate? stored) => IsMade(stored) && Kind.TryRead(stored, out var profile)
+        ? profile.Spec.Ingress is [{ Action: "Allow", Source: null, Destination: null, Protocol: null }]
+        : null;
+
     /// <summary>When it was found unused; null: it counts as used.</summary>
     public static DateTimeOffset? UnusedSinceOf(SyncUpdate? stored) => stored?.Value?.Metadata.Annotations?.GetValueOrDefault(UnusedSince) is { } text
         ? DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var since) ? since : DateTimeOffset.MaxValue

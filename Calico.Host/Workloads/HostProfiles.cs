@@ -60,7 +60,8 @@ public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, Sto
             return;
         }
 
-        var profile = AdapterProfile.Make(name, defaults, time.GetUtcNow());
+        // Who comes to a network that stands is let in to it and opens it to nobody: what was decided when it was made is kept.
+        var profile = AdapterProfile.Make(name, defaults with { OpenIngress = AdapterProfile.IsOpen(found) ?? defaults.OpenIngress }, time.GetUtcNow());
         if (AdapterProfile.Kind.Validate(profile) is { IsEmpty: false } errors)
         {
             throw new CalicoException(Problem.Invalid, $"the network's name '{name}' cannot be a profile: {errors[0].Message}", "name");

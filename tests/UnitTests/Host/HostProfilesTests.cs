@@ -51,6 +51,17 @@ public sealed class HostProfilesTests
         Assert.That(rules, Does.Contain("has(net)"));
     }
 
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task Who_comes_to_a_network_that_stands_neither_opens_nor_closes_it(bool isOpen)
+    {
+        await _host.Profiles.EnsureAsync("net", Open with { OpenIngress = isOpen }, CancellationToken.None);
+        var before = Stored();
+        await _host.Profiles.EnsureAsync("net", Open with { OpenIngress = !isOpen }, CancellationToken.None);
+        Assert.That(Stored(), Is.EqualTo(before));
+        Assert.That(before[..before.IndexOf("\"egress\"", StringComparison.Ordinal)].Contains("has(net)", StringComparison.Ordinal), Is.Not.EqualTo(isOpen));
+    }
+
     [Test]
     public async Task A_persons_profile_is_left_alone_also_by_what_was_journalled()
     {

@@ -16,7 +16,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Calico.UnitTests.Host;
 
 /// <summary>The host's own parts over a store, a log and a kernel in memory. A crash makes the parts anew; the three stay.</summary>
-internal sealed class HostUnderTest(string adapter, int parked, TimeProvider time) : ConformanceNode
+internal sealed class HostUnderTest(string adapter, int parked, PatientTime time) : ConformanceNode
 {
     private readonly FakeNamespaces _namespaces = new(new FaultPlan());
     private int _made;
@@ -32,6 +32,8 @@ internal sealed class HostUnderTest(string adapter, int parked, TimeProvider tim
     public WorkloadConnector Connector { get; private set; } = null!;
 
     public NodeIpam Addresses => _ipam;
+
+    public PatientTime Time => time;
 
     public HealthBoard Health { get; private set; } = null!;
 
@@ -62,9 +64,9 @@ internal sealed class HostUnderTest(string adapter, int parked, TimeProvider tim
     public static Task<HostUnderTest> StartAsync(string adapter, int parked = 8, params string[] more) => StartAsync(new PatientTime(), adapter, parked, more);
 
     /// <summary>One for tests of a store that hangs: half a second ends a wait for it.</summary>
-    public static Task<HostUnderTest> StartImpatientAsync(string adapter, int parked = 8) => StartAsync(TimeProvider.System, adapter, parked, []);
+    public static Task<HostUnderTest> StartImpatientAsync(string adapter, int parked = 8) => StartAsync(new PatientTime { IsPatient = false }, adapter, parked, []);
 
-    private static async Task<HostUnderTest> StartAsync(TimeProvider time, string adapter, int parked, string[] more)
+    private static async Task<HostUnderTest> StartAsync(PatientTime time, string adapter, int parked, string[] more)
     {
         var host = new HostUnderTest(adapter, parked, time);
         await host.PutAsync(new Resource<NodeSpec> { Kind = "Node", Metadata = new() { Name = "node1" } });

@@ -7,6 +7,9 @@ internal sealed class PatientTime : TimeProvider
     private const int Times = 40;
     private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>From now on; false: as the system's.</summary>
+    public bool IsPatient { get; set; } = true;
+
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-        base.CreateTimer(callback, state, dueTime > TimeSpan.Zero && dueTime <= Short ? dueTime * Times : dueTime, period);
+        base.CreateTimer(callback, state, IsPatient && dueTime > TimeSpan.Zero && dueTime <= Short ? dueTime * Times : dueTime, period);
 }
