@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Stages;
 
 /// <summary>Beside the first calls: what they will run is compiled before they come.</summary>
-internal sealed partial class RehearsalStage(string folder, HostBasis basis) : IHostStage
+internal sealed partial class RehearsalStage(string folder, HostBasis basis) : IHostStage, IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
     private readonly ILogger _logger = basis.Loggers.CreateLogger<RehearsalStage>();
@@ -24,8 +24,10 @@ internal sealed partial class RehearsalStage(string folder, HostBasis basis) : I
     {
         await _stopping.CancelAsync();
         await _running;
-        _stopping.Dispose();
+        Dispose();
     }
+
+    public void Dispose() => _stopping.Dispose();
 
     private async Task RunAsync()
     {

@@ -11,47 +11,39 @@ public sealed class CniTimingsTests
 {
     private const string Ours = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""";
 
-    private CniHarness _cni = null!;
-
-    [SetUp]
-    public async Task MakeAsync()
-    {
-        _cni = new CniHarness();
-        await _cni.StartAsync();
-    }
-
-    [TearDown]
-    public async Task EndAsync() => await _cni.DisposeAsync();
-
     [Test]
     public async Task S12_add_and_del_tell_their_stages_and_other_verbs_none()
     {
-        await _cni.CallAsync("ADD", Ours);
-        await _cni.CallAsync("CHECK", Ours);
-        await _cni.CallAsync("DEL", Ours);
-        await _cni.StopAsync();
+        await using var cni = new CniHarness();
+        await cni.StartAsync();
+        await cni.CallAsync("ADD", Ours);
+        await cni.CallAsync("CHECK", Ours);
+        await cni.CallAsync("DEL", Ours);
+        await cni.StopAsync();
 
-        Assert.That(_cni.Timings.Ended.Select(c => (c.Of, c.IsDone)), Is.EqualTo(new[] { (("ADD", "c1"), true), (("DEL", "c1"), true) }));
-        Assert.That(_cni.Timings.Ended[0].Stages, Is.EqualTo(new[] { "wait", "parse", "lookup", "profile", "plan", "plan", "answer" }));
-        Assert.That(_cni.Timings.Ended[1].Stages, Is.EqualTo(new[] { "wait", "parse", "lookup", "answer" }));
+        Assert.That(cni.Timings.Ended.Select(c => (c.Of, c.IsDone)), Is.EqualTo(new[] { (("ADD", "c1"), true), (("DEL", "c1"), true) }));
+        Assert.That(cni.Timings.Ended[0].Stages, Is.EqualTo(new[] { "wait", "parse", "lookup", "profile", "plan", "plan", "answer" }));
+        Assert.That(cni.Timings.Ended[1].Stages, Is.EqualTo(new[] { "wait", "parse", "lookup", "answer" }));
     }
 
     [Test]
     public async Task S12_a_call_that_is_refused_or_whose_caller_goes_is_not_done()
     {
-        await _cni.CallAsync("ADD", "{");
+        await using var cni = new CniHarness();
+        await cni.StartAsync();
+        await cni.CallAsync("ADD", "{");
         var reached = new TaskCompletionSource();
-        _cni.Node.Faults.Waiting = ct =>
+        cni.Node.Faults.Waiting = ct =>
         {
             reached.SetResult();
             return Task.Delay(Timeout.Infinite, ct);
         };
-        var gone = await _cni.SendAsync("ADD", Ours);
+        var gone = await cni.SendAsync("ADD", Ours);
         await reached.Task;
         gone.Dispose();
-        await _cni.StopAsync();
+        await cni.StopAsync();
 
-        Assert.That(_cni.Timings.Ended.Select(c => c.IsDone), Is.EqualTo(new[] { false, false }));
+        Assert.That(cni.Timings.Ended.Select(c => c.IsDone), Is.EqualTo(new[] { false, false }));
     }
 
     [TestCase("1500000 1000000000 1002000000", true)]
