@@ -153,6 +153,9 @@ public sealed class CalculationGraph
     /// <summary>Removes an endpoint of this node. Unknown: nothing happens.</summary>
     public void Remove(WorkloadEndpointId id) => _local.Remove(id);
 
+    /// <summary>Whose addresses an IP set in force holds: the selector, and the named port; null: there is no such set.</summary>
+    public string? DescribeSet(string id) => _sets.Describe(id);
+
     /// <summary>What has changed since the last call, in an order in which each can be applied: settings, IP sets, lists that ask them,
     /// endpoints that name those, routes; then what is gone, the other way round.</summary>
     public ImmutableArray<DataplaneUpdate> Flush()

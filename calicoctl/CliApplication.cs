@@ -74,6 +74,7 @@ public static class CliApplication
             IpamCommand.Create(environment),
             StatusCommand.Create(environment),
             DropsCommand.Create(environment),
+            ExplainCommand.Create(environment),
             VersionCommand.Create(environment),
             CompletionCommand.Create(environment),
             CompletionCommand.CreateNames(environment),

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 
 namespace Calico.Datastore.Resources;
@@ -87,11 +88,13 @@ public sealed class ResourceKinds : IResourceDecoder
         try
         {
             var resource = kind.DecodeStored(value, out var errors);
-            return new(key, resource, errors.IsEmpty ? null : ValidationError.Describe(errors));
+            return errors.IsEmpty
+                ? new(key, resource)
+                : new(key, null, ValidationError.Describe(errors)) { Fragment = PolicyFragment.Read(key, value) };
         }
         catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
-            return new(key, null, e.Message);
+            return new(key, null, e.Message) { Fragment = PolicyFragment.Read(key, value) };
         }
     }
 }

@@ -45,6 +45,10 @@ internal sealed class IpSetMembers
         }
     }
 
+    /// <summary>The selector of a set and its named port; null: there is no such set.</summary>
+    public string? Describe(string id) => !_sets.TryGetValue(id, out var set) ? null
+        : set.Definition.Port is { } port ? $"port {port} of {set.Definition.Selector}" : set.Definition.Selector.Canonical;
+
     public (List<DataplaneUpdate> Updates, List<DataplaneUpdate> Removals) Take()
     {
         var (updates, removals) = (new List<DataplaneUpdate>(), new List<DataplaneUpdate>());

@@ -17,16 +17,17 @@ internal static class ReadPolicy
     /// <returns>Null: it is gone, or applies to host endpoints alone.</returns>
     public static (PolicyText Text, PolicyPlace Place)? Read(SyncUpdate update)
     {
-        if (Kinds.NetworkPolicy.TryRead(update.Value, out var policy))
+        var readable = update.Value ?? update.Fragment;
+        if (Kinds.NetworkPolicy.TryRead(readable, out var policy))
         {
-            return Read(update.Key, policy.Metadata.ResourceVersion ?? "", policy.Spec, null, PolicyText.FaultOf(policy.Spec.Unknown));
+            return Read(update.Key, policy.Metadata.ResourceVersion ?? "", policy.Spec, null, update.Error ?? PolicyText.FaultOf(policy.Spec.Unknown));
         }
 
-        if (Kinds.GlobalNetworkPolicy.TryRead(update.Value, out var global))
+        if (Kinds.GlobalNetworkPolicy.TryRead(readable, out var global))
         {
             return global.Spec.DoNotTrack == true || global.Spec.PreDnat == true
                 ? null
-                : Read(update.Key, global.Metadata.ResourceVersion ?? "", global.Spec, global.Spec.NamespaceSelector, PolicyText.FaultOf(global.Spec.Unknown));
+                : Read(update.Key, global.Metadata.ResourceVersion ?? "", global.Spec, global.Spec.NamespaceSelector, update.Error ?? PolicyText.FaultOf(global.Spec.Unknown));
         }
 
         return update.Error is { } error ? Unreadable(update.Key, error) : null;

@@ -45,32 +45,44 @@ public sealed class PolicyOracle(Func<string, RuleList?> listOf, Func<string, Ip
         return null;
     }
 
-    private bool Matches(RuleMatch match, in FirstPacket packet)
+    private bool Matches(RuleMatch match, in FirstPacket packet) => FindMismatch(match, packet).Field == MatchField.None;
+
+    /// <summary>What of a rule the packet does not meet first, and of which side of it.</summary>
+    public (MatchField Field, bool IsSource) FindMismatch(RuleMatch match, in FirstPacket packet)
     {
         var isIpv6 = packet.Source.IsIpv6;
         var protocol = match.Protocol ?? ((match.Icmp ?? match.NotIcmp) is null ? null : isIpv6 ? IcmpV6 : Icmp);
-        return (match.IpVersion is null || match.IpVersion == (isIpv6 ? 6 : 4))
-            && (protocol is null || protocol == packet.Protocol)
-            && (match.NotProtocol is null || match.NotProtocol != packet.Protocol)
-            && (match.Icmp is not { } only || IsOf(only, packet.Icmp))
-            && (match.NotIcmp is not { } not || !IsOf(not, packet.Icmp))
-            && Matches(match.Source, packet.Source, packet.Protocol, packet.SourcePort)
-            && Matches(match.Destination, packet.Destination, packet.Protocol, packet.DestinationPort);
+        var field = match.IpVersion is { } version && version != (isIpv6 ? 6 : 4) ? MatchField.IpVersion
+            : protocol is { } only && only != packet.Protocol ? MatchField.Protocol
+            : match.NotProtocol is { } not && not == packet.Protocol ? MatchField.NotProtocol
+            : match.Icmp is { } type && !IsOf(type, packet.Icmp) ? MatchField.Icmp
+            : match.NotIcmp is { } notType && IsOf(notType, packet.Icmp) ? MatchField.NotIcmp
+            : MatchField.None;
+        if (field != MatchField.None)
+        {
+            return (field, false);
+        }
+
+        field = FindMismatch(match.Source, packet.Source, packet.Protocol, packet.SourcePort);
+        return field != MatchField.None
+            ? (field, true)
+            : (FindMismatch(match.Destination, packet.Destination, packet.Protocol, packet.DestinationPort), false);
     }
 
     private static bool IsOf(IcmpTypeCode asked, IcmpTypeCode? packet) =>
         packet is { } there && there.Type == asked.Type && (asked.Code is null || asked.Code == there.Code);
 
-    private bool Matches(SideMatch side, Cidr address, byte protocol, ushort port)
+    private MatchField FindMismatch(SideMatch side, Cidr address, byte protocol, ushort port)
     {
         var (host, service) = (new IpSetMember(address), new IpSetMember(address, protocol, port));
-        return (side.Nets.IsEmpty || side.Nets.Items.Any(n => n.Contains(address)))
-            && !side.NotNets.Items.Any(n => n.Contains(address))
-            && (side.Set is null || isMember(side.Set, host))
-            && (side.NotSet is null || !isMember(side.NotSet, host))
-            && (side.Ports.IsEmpty || side.Ports.Items.Any(p => p.First <= port && port <= p.Last))
-            && !side.NotPorts.Items.Any(p => p.First <= port && port <= p.Last)
-            && (side.PortSet is null || isMember(side.PortSet, service))
-            && !side.NotPortSets.Items.Any(s => isMember(s, service));
+        return !side.Nets.IsEmpty && !side.Nets.Items.Any(n => n.Contains(address)) ? MatchField.Nets
+            : side.NotNets.Items.Any(n => n.Contains(address)) ? MatchField.NotNets
+            : side.Set is { } set && !isMember(set, host) ? MatchField.Selector
+            : side.NotSet is { } notSet && isMember(notSet, host) ? MatchField.NotSelector
+            : !side.Ports.IsEmpty && !side.Ports.Items.Any(p => p.First <= port && port <= p.Last) ? MatchField.Ports
+            : side.NotPorts.Items.Any(p => p.First <= port && port <= p.Last) ? MatchField.NotPorts
+            : side.PortSet is { } portSet && !isMember(portSet, service) ? MatchField.NamedPort
+            : side.NotPortSets.Items.Any(s => isMember(s, service)) ? MatchField.NotNamedPort
+            : MatchField.None;
     }
 }

@@ -100,12 +100,30 @@ ask shop may
 ask other not
 [ $failed = 0 ] || { echo "    that is not what the policy says" >&2; exit 1; }
 
-step "6  What stands in the kernel"
+step "6  A policy turns it round: on blue's port 80, green may and blue may not"
+settle() { # container expected: a change of the store is in force some milliseconds later
+  local try
+  for try in 1 2 3 4 5 6 7 8 9 10; do
+    failed=0
+    ask "$@" >"$dir/answer"
+    [ $failed = 0 ] && break
+  done
+  cat "$dir/answer"
+  [ $failed = 0 ] || { echo "    that is not what the policy says" >&2; exit 1; }
+}
+sed 's/^/    /' "$here/policy.yaml"
+in_host tee /etc/calico/policy.yaml <"$here/policy.yaml" >/dev/null
+show calicoctl apply -f /etc/calico/policy.yaml
+settle other may
+settle shop not
+show calicoctl explain --from shop --to web --port 80
+
+step "7  What stands in the kernel"
 show ip route show proto 80
 printf '\n    packets dropped, by reason\n'
 in_host calicoctl drops | sed 's/^/    /'
 
-step "7  Gone again"
+step "8  Gone again"
 in_host podman rm -f -t 0 web shop other >/dev/null
 in_host calicoctl ipam check | head -n 1 | sed 's/^/    calicoctl ipam check: /'
 in_host ip -brief link show type veth | grep cali | sed 's/^/    /' || echo "    no interface, no route, no address is left"

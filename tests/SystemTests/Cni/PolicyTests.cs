@@ -70,6 +70,8 @@ public sealed class PolicyTests
         await ExpectAsync("c", "a", false);
         await ExpectAsync("b", "a", true);
         await ExpectAsync("a", "c", true);
+        await ExplainAsync("c", "a", "DENIED at x/a");
+        await ExplainAsync("b", "a", "ALLOWED");
         Assert.That(await Node.Host.ShellAsync("nft list counter inet calico drop-tier-default | grep -o 'packets [0-9]*'"), Does.Not.Contain("packets 0"),
             "the end of the tier counts what it drops");
     }
@@ -157,6 +159,10 @@ public sealed class PolicyTests
         await ExpectAsync("c", "a", true);
         Assert.That(await Node.Host.ShellAsync("nft list table inet calico | grep -c 'chain list/tier' || true"), Is.EqualTo("0\n"), "no list is left");
     }
+
+    /// <summary>What calicoctl says is what the packets met.</summary>
+    private async Task ExplainAsync(string from, string to, string verdict) =>
+        Assert.That(await Node.Host.ShellAsync($"calicoctl explain --from {from} --to {to} --proto icmp"), Does.StartWith(verdict).And.Contain("NetworkPolicy(x/own)"));
 
     private static string Set(params string[] nets) => $"""
         apiVersion: projectcalico.org/v3

@@ -62,7 +62,7 @@ public sealed class SaidTests
             setsid nft -i </run/nft.in >/run/nft.out 2>&1 &
             echo $! > /run/nft.pid
             exec 9>/run/nft.in
-            printf 'delete table inet calico\nadd table inet calico { flags owner; }\n' >&9
+            printf 'delete table inet calico; add table inet calico { flags owner; }\n' >&9
             for i in $(seq 200); do nft list table inet calico 2>/dev/null | grep -q owner && break; sleep 0.05; done
             setsid sleep 600 >&9 2>/dev/null </dev/null & echo $! > /run/sleep.pid
             """);
