@@ -22,11 +22,11 @@ public enum SyncStatus
 /// <param name="Error">Why a stored value is not usable; null otherwise.</param>
 public sealed record SyncUpdate(ResourceKey Key, Resource? Value, string? Error = null)
 {
-    /// <summary>Of a policy that is not usable: what of it says where it applies, without rules. Null: nothing can be read of it.</summary>
-    public Resource? Fragment { get; init; }
-
     /// <summary>What it was read from; empty where it came from nobody's store. For whoever keeps it as it stands.</summary>
     public ReadOnlyMemory<byte> Stored { get; init; }
+
+    /// <summary>Of a policy that is not usable: what of it says where it applies, without rules. Null: nothing can be read of it.</summary>
+    public Resource? Fragment { get; init; }
 }
 
 /// <summary>Ordered changes and the status after them.</summary>

@@ -55,8 +55,8 @@ public sealed partial class Syncer
     public SyncHealth Health => Volatile.Read(ref _health);
 
     /// <summary>Batches for ever, until the token fires. The first has status <see cref="SyncStatus.WaitForStore"/> and nothing in it.</summary>
-    /// <remarks>The list comes as <see cref="SyncStatus.Resync"/>, in as many batches as it needs so that it is never held whole, and is followed by an empty <see cref="SyncStatus.InSync"/>. Once in sync
-    /// the status stays so: a later list is the difference to what was there, in one batch. Batches without updates only
+    /// <remarks>The list comes as <see cref="SyncStatus.Resync"/>, in as many batches as it takes not to hold it whole, and is
+    /// followed by an empty <see cref="SyncStatus.InSync"/>. Once in sync the status stays so: a later list is the difference to what was there, in one batch. Batches without updates only
     /// say that the revision is complete.</remarks>
     public async IAsyncEnumerable<SyncBatch> RunAsync([EnumeratorCancellation] CancellationToken ct)
     {

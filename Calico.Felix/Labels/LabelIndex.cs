@@ -13,7 +13,7 @@ namespace Calico.Felix.Labels;
 /// necessary condition of its selector (a value of a label, or that a label is there), so a new group meets only the queries that its labels
 /// call for, and a new query only the groups that can match.
 /// </remarks>
-internal sealed class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, LabeledItem?> changed) where TQuery : class
+internal sealed partial class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, LabeledItem?> changed) where TQuery : class
 {
     private readonly Dictionary<LabelSet, Group> _groups = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, Dictionary<string, HashSet<Group>>> _groupsByLabel = new(StringComparer.Ordinal);
@@ -179,79 +179,6 @@ internal sealed class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, LabeledIte
         return query.Values is { } values
             ? values.SelectMany(v => byValue.TryGetValue(v, out var groups) ? groups : [])
             : byValue.Values.SelectMany(groups => groups);
-    }
-
-    private List<HashSet<Query>> Shelves(Query query, bool create)
-    {
-        if (query.Label is null)
-        {
-            return [_unfiled];
-        }
-        if (query.Values is null)
-        {
-            return Shelf(_queriesByLabel, query.Label, create) is { } shelf ? [shelf] : [];
-        }
-        return [.. query.Values.Select(v => Shelf(_queriesByValue, (query.Label, v), create)).OfType<HashSet<Query>>()];
-    }
-
-    private static HashSet<Query>? Shelf<TKey>(Dictionary<TKey, HashSet<Query>> shelves, TKey key, bool create) where TKey : notnull
-    {
-        if (!shelves.TryGetValue(key, out var shelf) && create)
-        {
-            shelves.Add(key, shelf = []);
-        }
-        return shelf;
-    }
-
-    private void RemoveEmptyShelves(Query query)
-    {
-        if (query.Label is { } label && query.Values is null && _queriesByLabel.TryGetValue(label, out var byLabel) && byLabel.Count == 0)
-        {
-            _queriesByLabel.Remove(label);
-        }
-        foreach (var key in query.Values?.Select(v => (query.Label!, v)) ?? [])
-        {
-            if (_queriesByValue.TryGetValue(key, out var byValue) && byValue.Count == 0)
-            {
-                _queriesByValue.Remove(key);
-            }
-        }
-    }
-
-    private void File(Group group)
-    {
-        foreach (var (label, value) in group.Labels)
-        {
-            if (!_groupsByLabel.TryGetValue(label, out var byValue))
-            {
-                _groupsByLabel.Add(label, byValue = new(StringComparer.Ordinal));
-            }
-
-            if (!byValue.TryGetValue(value, out var groups))
-            {
-                byValue.Add(value, groups = []);
-            }
-
-            groups.Add(group);
-        }
-    }
-
-    private void Unfile(Group group)
-    {
-        foreach (var (label, value) in group.Labels)
-        {
-            var byValue = _groupsByLabel[label];
-            byValue[value].Remove(group);
-            if (byValue[value].Count == 0)
-            {
-                byValue.Remove(value);
-            }
-
-            if (byValue.Count == 0)
-            {
-                _groupsByLabel.Remove(label);
-            }
-        }
     }
 
     private sealed class Group(LabelSet labels)

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Calico.Host.Node;
 using Calico.Host.Settings;
 
 namespace Calico.Host.Commands;
@@ -12,7 +13,7 @@ public sealed class HostUninstall(HostSettings settings, IKernelLeftovers kernel
     private static readonly string[] Sockets = ["host.sock", "store.sock", "cni.sock"];
 
     // Of the data directory: what the host makes there. A person's files stay.
-    private static readonly string[] DataFiles = ["calico.db*", "nodename"];
+    private static readonly string[] DataFiles = ["calico.db*", "nodename", $"{PolicySnapshot.FileName}*"];
     private static readonly string[] DataFolders = ["loading", "loaded", "spool"];
 
     /// <summary>Does it and says what it did, a line each.</summary>

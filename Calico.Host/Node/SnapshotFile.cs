@@ -139,7 +139,8 @@ internal sealed class SnapshotFile(string path)
 
         using var file = File.OpenRead(path);
         var header = new byte[SnapshotFrame.HeaderLength];
-        if (file.ReadAtLeast(header.AsSpan(0, Magic.Length), Magic.Length, throwOnEndOfStream: false) < Magic.Length || !Magic.SequenceEqual(header.AsSpan(0, Magic.Length)))
+        if (file.ReadAtLeast(header.AsSpan(0, Magic.Length), Magic.Length, throwOnEndOfStream: false) < Magic.Length
+            || !Magic.SequenceEqual(header.AsSpan(0, Magic.Length)))
         {
             yield break;
         }
