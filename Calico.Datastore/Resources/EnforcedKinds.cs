@@ -35,17 +35,18 @@ public static class EnforcedKinds
     }
 
     /// <summary>What of a policy or profile is not enforced as it is written, although the rest is; null: nothing.</summary>
-    public static string? WhyPartly(Resource? value)
-    {
-        var rules = value?.As<IPolicySpec>() is { } policy ? [.. policy.Ingress ?? [], .. policy.Egress ?? []]
-            : Kinds.Profile.TryRead(value, out var profile) ? [.. profile.Spec.Ingress ?? [], .. profile.Spec.Egress ?? []]
-            : ImmutableArray<Rule>.Empty;
-        return rules.Any(rule => rule.Source?.Services is not null || rule.Destination?.Services is not null)
-            ? "services in rules are not followed by this version: it denies everything where it applies"
-            : rules.Any(rule => rule.Http is not null)
-                ? "http in rules is not enforced: such a rule decides about all connections that its other fields match"
-                : null;
-    }
+    public static string? WhyPartly(Resource? value) => RulesOf(value).Any(rule => rule.Http is not null)
+        ? "http in rules is not enforced: such a rule decides about all connections that its other fields match"
+        : null;
+
+    /// <summary>Why a policy or profile that is valid denies everything all the same; null: it does not.</summary>
+    public static string? WhyDenying(Resource? value) => RulesOf(value).Any(rule => rule.Source?.Services is not null || rule.Destination?.Services is not null)
+        ? "services in rules are not followed by this version: it denies everything where it applies"
+        : null;
+
+    private static ImmutableArray<Rule> RulesOf(Resource? value) => value?.As<IPolicySpec>() is { } policy ? [.. policy.Ingress ?? [], .. policy.Egress ?? []]
+        : Kinds.Profile.TryRead(value, out var profile) ? [.. profile.Spec.Ingress ?? [], .. profile.Spec.Egress ?? []]
+        : [];
 
     /// <summary>What obeys instead, or the empty text.</summary>
     public static string Instead(string kind) => kind == Kinds.IpamConfiguration.Name ? "calicoctl ipam configure sets what IPAM obeys" : "";
