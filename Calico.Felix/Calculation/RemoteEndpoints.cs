@@ -33,7 +33,7 @@ internal sealed class RemoteEndpoints(string nodeName, EndpointLabels labels)
     }
 
     /// <summary>The store's reader has validated the resource; what is no address all the same stands for nobody.</summary>
-    private static ImmutableArray<Cidr> ParseAddresses(WorkloadEndpointSpec spec)
+    internal static ImmutableArray<Cidr> ParseAddresses(WorkloadEndpointSpec spec)
     {
         var addresses = ImmutableArray.CreateBuilder<Cidr>();
         foreach (var text in spec.IpNetworks ?? [])
@@ -46,7 +46,8 @@ internal sealed class RemoteEndpoints(string nodeName, EndpointLabels labels)
         return addresses.ToImmutable();
     }
 
-    private static IEnumerable<EndpointPort> ParsePorts(WorkloadEndpointSpec spec)
+    /// <summary>The named ports of an endpoint of the store; what is no port stands for none.</summary>
+    internal static IEnumerable<EndpointPort> ParsePorts(WorkloadEndpointSpec spec)
     {
         foreach (var port in spec.Ports ?? [])
         {

@@ -1,10 +1,10 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
+using Calico.Felix.Calculation;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
 
@@ -165,27 +165,12 @@ public sealed class ClusterPolicy
         Id = id,
         Namespace = endpoint.Metadata.Namespace ?? "",
         InterfaceName = endpoint.Spec.InterfaceName ?? id.Workload,
-        Addresses = [.. (endpoint.Spec.IpNetworks ?? []).Select(text => Cidr.TryParse(text, out var cidr) && cidr.IsHost ? cidr : (Cidr?)null).OfType<Cidr>()
-            .Select(cidr => new IPNetwork(cidr.FirstAddress(), cidr.IsIpv6 ? 128 : 32))],
+        Addresses = [.. RemoteEndpoints.ParseAddresses(endpoint.Spec).Select(cidr => new IPNetwork(cidr.FirstAddress(), cidr.IsIpv6 ? 128 : 32))],
         Profiles = endpoint.Spec.Profiles ?? [],
         Labels = endpoint.Metadata.Labels ?? ImmutableSortedDictionary<string, string>.Empty,
-        NamedPorts = [.. (endpoint.Spec.Ports ?? []).Select(PortOf).OfType<NamedPort>()],
+#pragma warning disable RS0030 // The contract's type of a protocol number; nothing is opened.
+        NamedPorts = [.. RemoteEndpoints.ParsePorts(endpoint.Spec).Select(port => new NamedPort(port.Name, (System.Net.Sockets.ProtocolType)port.Protocol, port.Port))],
+#pragma warning restore RS0030
         ServiceAccount = endpoint.Spec.ServiceAccountName ?? "",
     };
-
-    private static NamedPort? PortOf(WorkloadEndpointPort port)
-    {
-        byte? protocol = port.Protocol?.ToString().ToLowerInvariant() switch
-        {
-            "tcp" => 6,
-            "udp" => 17,
-            "sctp" => 132,
-            { } text when byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) => number,
-            _ => null,
-        };
-#pragma warning disable RS0030 // The contract's type of a protocol number; nothing is opened.
-        return protocol is { } known && port is { Name.Length: > 0, Port: > 0 and <= ushort.MaxValue }
-            ? new(port.Name, (System.Net.Sockets.ProtocolType)known, port.Port) : null;
-#pragma warning restore RS0030
-    }
 }
