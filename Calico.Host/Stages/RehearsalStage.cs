@@ -1,4 +1,6 @@
 using Calico.Host.Rehearsal;
+using Calico.Linux.Namespaces;
+using Calico.Linux.Netlink;
 using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Stages;
@@ -34,14 +36,16 @@ internal sealed partial class RehearsalStage(string folder, HostBasis basis) : I
         var since = basis.Time.GetTimestamp();
         try
         {
-            await ConnectRehearsal.RunAsync(folder, basis.Time, _stopping.Token);
+            await using var kernel = new RehearsedKernel(Name, basis.Time);
+            await kernel.StartAsync(_stopping.Token);
+            await ConnectRehearsal.RunAsync(folder, kernel, basis.Time, _stopping.Token);
             Log.Done(_logger, (long)basis.Time.GetElapsedTime(since).TotalMilliseconds);
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
             // Nobody will come any more.
         }
-        catch (Exception e) when (e is CalicoException or IOException or UnauthorizedAccessException or OperationCanceledException)
+        catch (Exception e) when (e is CalicoException or NamespaceException or NetlinkException or IOException or UnauthorizedAccessException or OperationCanceledException)
         {
             // The top frame: workloads are served all the same, the first one slower.
             Log.Failed(_logger, e.Message);

@@ -16,7 +16,7 @@ public sealed class ConnectRehearsalTests : IDisposable
     {
         var left = Directory.CreateDirectory(Path.Combine(_folder.FullName, "rehearsal"));
         await File.WriteAllTextAsync(Path.Combine(left.FullName, "store.db"), "half a file");
-        await ConnectRehearsal.RunAsync(_folder.FullName, TimeProvider.System, CancellationToken.None);
+        await ConnectRehearsal.RunAsync(_folder.FullName, null, TimeProvider.System, CancellationToken.None);
 
         Assert.That(_folder.EnumerateFileSystemInfos(), Is.Empty);
     }
@@ -26,7 +26,7 @@ public sealed class ConnectRehearsalTests : IDisposable
     {
         using var stopped = new CancellationTokenSource();
         await stopped.CancelAsync();
-        await Assert.ThrowsAsync(Is.InstanceOf<OperationCanceledException>(), () => ConnectRehearsal.RunAsync(_folder.FullName, TimeProvider.System, stopped.Token));
+        await Assert.ThrowsAsync(Is.InstanceOf<OperationCanceledException>(), () => ConnectRehearsal.RunAsync(_folder.FullName, null, TimeProvider.System, stopped.Token));
 
         Assert.That(_folder.EnumerateFileSystemInfos(), Is.Empty);
     }
