@@ -83,6 +83,8 @@ internal static class StartOrder
 
         return
         [
+            // First, on another core: what it has compiled the others need not wait for.
+            new RehearsalStage(settings.RunDirectory, basis),
             adapters,
             store,
             new ControlStage(Path.Combine(settings.RunDirectory, "host.sock"), [readiness, statusRoutes, endpointReports, leases, kernelHealth],
@@ -92,7 +94,6 @@ internal static class StartOrder
             new RegistrationStage(membership, heartbeat, datastore, basis),
             new WorkloadStage(ipam, connector, upkeep, endpoints, basis),
             new ReadyStage(gate, name, datastore, book, basis),
-            new RehearsalStage(settings.RunDirectory, basis),
         ];
 
         void Enforce(SyncBatch batch)
