@@ -5,6 +5,7 @@ using NUnit.Framework;
 namespace Acme.Tests;
 
 /// <summary>The calls over a host in memory.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class CallsTests
 {
     private readonly FakeNode _node = new("acme");
