@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Calico.Host.Stages;
+using Calico.Datastore.Settings;
 using Calico.Host.Settings;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -96,7 +97,7 @@ public static class HostCommands
     private static async Task<int> RunHostAsync(CommandArguments words)
     {
         var reader = Reader(words.ValueOf("--config"));
-        var settings = reader.ReadHost();
+        var settings = HostSettings.Read(reader);
         using var loggers = LoggerFactory.Create(builder => builder
             .SetMinimumLevel(settings.LogLevel switch
             {
@@ -176,7 +177,7 @@ public static class HostCommands
         return Task.FromResult(0);
     }
 
-    private static HostSettings Settings() => Reader(null).ReadHost();
+    private static HostSettings Settings() => HostSettings.Read(Reader(null));
 
     private static InstallLedger Ledger() => InstallLedger.Open(Path.Combine(Settings().DataDirectory, "installed.json"));
 
@@ -185,20 +186,19 @@ public static class HostCommands
 
     private static Task<int> Plugin(Action<PluginCommands> action)
     {
-        action(new(Reader(null).ReadHost().PluginDirectory, Console.Out));
+        action(new(Settings().PluginDirectory, Console.Out));
         return Task.FromResult(0);
     }
 
     private static SettingsReader Reader(string? file) =>
-        new(Environment.GetEnvironmentVariable, SettingsReader.ReadFile(file ?? SettingsReader.DefaultFile, mustExist: file is not null));
+        new(Environment.GetEnvironmentVariable, SettingsFile.Read(file ?? SettingsFile.DefaultPath, mustExist: file is not null));
 
     private static Task<int> Help()
     {
         Console.WriteLine(Usage);
-        var defaults = new HostSettings();
-        foreach (var (property, setting) in SettingsReader.Describe())
+        foreach (var (setting, preset) in HostSettings.Describe())
         {
-            Console.WriteLine($"  {setting.Environment,-30} {setting.Path,-26} default '{property.GetValue(defaults)}'");
+            Console.WriteLine($"  {setting.Environment,-30} {setting.Path,-26} default '{preset}'");
             Console.WriteLine($"  {"",-30} {setting.Text}{(setting.Choices.Length > 0 ? $" One of {setting.Choices.Replace("|", ", ", StringComparison.Ordinal)}." : "")}");
         }
 

@@ -6,6 +6,7 @@ using Calico.Cli.Endpoints;
 using Calico.Cli.Input;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.Shapes;
+using Calico.Datastore.Yaml;
 
 namespace Calico.Cli.Commands;
 

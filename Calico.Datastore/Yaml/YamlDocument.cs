@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Calico.Cli.Input;
+namespace Calico.Datastore.Yaml;
 
 /// <summary>One document of a YAML text.</summary>
 /// <param name="Root">Its value as JSON; null: empty.</param>
@@ -8,4 +8,4 @@ namespace Calico.Cli.Input;
 /// <param name="Flags">Plain <c>yes</c>, <c>no</c>, <c>on</c> and <c>off</c>, by path: text to YAML 1.2, true and false to YAML 1.1, which
 /// upstream reads. Which is meant the field knows.</param>
 /// <param name="Line">Where it begins.</param>
-internal sealed record YamlDocument(JsonNode? Root, IReadOnlyDictionary<string, int> Lines, IReadOnlyDictionary<string, bool> Flags, int Line);
+public sealed record YamlDocument(JsonNode? Root, IReadOnlyDictionary<string, int> Lines, IReadOnlyDictionary<string, bool> Flags, int Line);

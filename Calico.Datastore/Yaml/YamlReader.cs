@@ -4,29 +4,27 @@ using System.Text.RegularExpressions;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
-namespace Calico.Cli.Input;
+namespace Calico.Datastore.Yaml;
 
 /// <summary>Reads YAML, of which JSON is a part, into JSON nodes, through the event parser: nothing here knows any type, so nothing
 /// needs reflection.</summary>
 /// <remarks>Facts: plain scalars are read by YAML 1.2's core schema. Duplicate keys are refused, since whoever wrote them meant both.
 /// Depth and the number of values that aliases expand to are bounded.</remarks>
-internal static partial class YamlReader
+public static partial class YamlReader
 {
     private const int MaxDepth = 64;
     private const int MaxAliasedValues = 10_000;
 
-    /// <summary>All documents of a text; an empty document is null.</summary>
-    /// <exception cref="CliException">The text is not YAML.</exception>
-    internal static IReadOnlyList<JsonNode?> Parse(string text) => [.. Read(text).Select(document => document.Root)];
-
     /// <summary>All documents of a text, with the places of their members.</summary>
+    /// <param name="text">YAML or JSON.</param>
+    /// <param name="asWritten">Scalars are texts as they are written, but for null: whoever knows what each is reads them.</param>
     /// <exception cref="YamlFaultException">The text is not YAML.</exception>
-    internal static IReadOnlyList<YamlDocument> Read(string text)
+    public static IReadOnlyList<YamlDocument> Read(string text, bool asWritten = false)
     {
         try
         {
             // A byte-order mark that came through a pipe is still there.
-            return ReadDocuments(new Parser(new Scanner(new StringReader(text.TrimStart('\uFEFF')), skipComments: true)));
+            return ReadDocuments(new Parser(new Scanner(new StringReader(text.TrimStart('\uFEFF')), skipComments: true)), asWritten);
         }
         catch (YamlException e)
         {
@@ -35,11 +33,11 @@ internal static partial class YamlReader
         catch (Exception e) when (e is InvalidOperationException or ArgumentException or FormatException or OverflowException or IndexOutOfRangeException)
         {
             // The scanner's own stumbling over some texts, e.g. a flow sequence that does not end.
-            throw new CliException($"error converting YAML to JSON: yaml: the text cannot be read: {e.Message}");
+            throw new YamlFaultException(null, $"the text cannot be read: {e.Message}");
         }
     }
 
-    private static List<YamlDocument> ReadDocuments(Parser parser)
+    private static List<YamlDocument> ReadDocuments(Parser parser, bool asWritten)
     {
         var documents = new List<YamlDocument>();
         parser.Consume<StreamStart>();
@@ -47,7 +45,7 @@ internal static partial class YamlReader
         {
             parser.Consume<DocumentStart>();
             var line = (int)parser.Current!.Start.Line;
-            var document = new Document(parser);
+            var document = new Document(parser, asWritten);
             documents.Add(new(document.Read(0, ""), document.Lines, document.Flags, line));
             parser.Consume<DocumentEnd>();
         }
@@ -82,7 +80,7 @@ internal static partial class YamlReader
     private static partial Regex FloatPattern();
 
     /// <summary>One document; its anchors end with it.</summary>
-    private sealed class Document(Parser parser)
+    private sealed class Document(Parser parser, bool asWritten)
     {
         private readonly Dictionary<string, JsonNode?> _anchors = new(StringComparer.Ordinal);
         private int _aliasedValues;
@@ -111,7 +109,7 @@ internal static partial class YamlReader
                         Flags[path] = flag;
                     }
 
-                    return Anchored(scalar, isPlain ? Plain(scalar.Value) : scalar.Value);
+                    return Anchored(scalar, isPlain && (!asWritten || Plain(scalar.Value) is null) ? Plain(scalar.Value) : scalar.Value);
                 case SequenceStart sequence:
                     return Anchored(sequence, ReadSequence(depth, path));
                 case MappingStart mapping:
