@@ -1,7 +1,7 @@
 namespace Calico.Host.Commands;
 
 /// <summary>The words after a command: its options and names, and nothing else. All of them are looked at before anything is done.</summary>
-public sealed class CommandArguments
+internal sealed class CommandArguments
 {
     private readonly List<(string Option, string Value)> _options = [];
     private readonly List<string> _names = [];

@@ -6,5 +6,5 @@ namespace Calico.Host.Commands;
 /// <param name="Valued">Options with one.</param>
 /// <param name="Names">What its names are called in the usage; in brackets: may be left out.</param>
 /// <param name="Run">Does it.</param>
-public sealed record HostCommand(string Path, IReadOnlyList<string> Flags, IReadOnlyList<string> Valued, IReadOnlyList<string> Names,
+internal sealed record HostCommand(string Path, IReadOnlyList<string> Flags, IReadOnlyList<string> Valued, IReadOnlyList<string> Names,
     Func<CommandArguments, Task<int>> Run);

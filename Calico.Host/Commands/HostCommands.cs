@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging.Console;
 namespace Calico.Host.Commands;
 
 /// <summary>The command line of <c>calico-host</c>.</summary>
-public static class HostCommands
+internal static class HostCommands
 {
     private const string Usage = """
         calico-host: gives this machine's workloads their network

@@ -4,7 +4,7 @@ using Calico.Datastore.Settings;
 namespace Calico.Host.Settings;
 
 /// <summary>Everything that can be set on the host. A new setting is one property here.</summary>
-public sealed class HostSettings
+internal sealed class HostSettings
 {
     /// <summary>Prefix length of the blocks of the IPv6 pool that is made on a datastore without any.</summary>
     public const int Ipv6PoolBlockSize = 122;
