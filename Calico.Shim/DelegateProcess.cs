@@ -1,7 +1,7 @@
 using System.Collections;
 using System.Runtime.InteropServices;
 using System.Text;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 
 namespace Calico.Shim;
 

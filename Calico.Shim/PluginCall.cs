@@ -1,6 +1,6 @@
 using System.Collections;
 using System.Text;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 
 namespace Calico.Shim;
 

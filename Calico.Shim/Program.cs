@@ -1,6 +1,6 @@
 using System.Reflection;
-using Calico.Plugins.Cni.Wire;
 using Calico.Shim;
+using Calico.Shim.Wire;
 
 var name = Environment.GetCommandLineArgs()[0];
 name = name[(name.LastIndexOf('/') + 1)..];

@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using Calico.Plugins.Cni.Protocol;
 using Calico.Plugins.Cni.Verbs;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 

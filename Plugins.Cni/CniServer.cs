@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Calico.Plugins.Cni.Protocol;
 using Calico.Plugins.Cni.Verbs;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 using Microsoft.Extensions.Logging;
 
 namespace Calico.Plugins.Cni;

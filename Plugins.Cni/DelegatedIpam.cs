@@ -2,7 +2,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Calico.Plugins.Cni.Protocol;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 
 namespace Calico.Plugins.Cni;
 

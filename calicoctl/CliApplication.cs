@@ -2,9 +2,14 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Calico.Cli.Commands;
+using Calico.Cli.Commands.Client;
 using Calico.Cli.Commands.Ipam;
+using Calico.Cli.Commands.Node;
+using Calico.Cli.Commands.Policy;
+using Calico.Cli.Commands.Resources;
 using Calico.Cli.Input;
 using Calico.Datastore.Output;
+using Calico.Datastore.Yaml;
 
 namespace Calico.Cli;
 
@@ -38,12 +43,7 @@ public static class CliApplication
                 ProcessTerminationTimeout = null,
             }, ct);
         }
-        catch (CliException e)
-        {
-            await environment.Error.WriteLineAsync(e.Message);
-            return 1;
-        }
-        catch (CalicoException e)
+        catch (Exception e) when (e is CliException or CalicoException or YamlFaultException)
         {
             await environment.Error.WriteLineAsync(e.Message);
             return 1;

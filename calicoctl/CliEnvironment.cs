@@ -1,4 +1,5 @@
 using Calico.Cli.Connection;
+using Calico.Datastore.Settings;
 using Calico.Datastore.Store;
 
 namespace Calico.Cli;
@@ -17,6 +18,9 @@ public sealed record CliEnvironment
     /// <summary>Reads an environment variable.</summary>
     public required Func<string, string?> Variable { get; init; }
 
+    /// <summary>Names of all environment variables.</summary>
+    public Func<IEnumerable<string>> VariableNames { get; init; } = () => [];
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>Opens the store; called only by commands that need one, so that help and versions cost nothing.</summary>
@@ -24,6 +28,12 @@ public sealed record CliEnvironment
 
     /// <summary>Where the host process serves the embedded store.</summary>
     public string StoreSocket { get; init; } = StoreSettings.EmbeddedEndpoint;
+
+    /// <summary>Upstream's file of settings.</summary>
+    public string ClientsFile { get; init; } = StoreSettings.ClientsFile;
+
+    /// <summary>The host's file of settings, for where upstream's is not there.</summary>
+    public string HostsFile { get; init; } = SettingsFile.DefaultPath;
 
     /// <summary>The control socket of the host process.</summary>
     public string HostSocket { get; init; } = "/run/calico/host.sock";

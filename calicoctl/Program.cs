@@ -1,6 +1,5 @@
 using System.Text;
 using Calico.Cli;
-using Calico.Cli.Connection;
 using Calico.Datastore.Etcd;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -16,16 +15,7 @@ return await CliApplication.RunAsync(args, new CliEnvironment
     Error = error,
     Input = new StreamReader(Console.OpenStandardInput(), utf8),
     Variable = Environment.GetEnvironmentVariable,
-    OpenStore = Open,
+    VariableNames = () => Environment.GetEnvironmentVariables().Keys.Cast<string>(),
+    OpenStore = settings => new EtcdStore(settings.Etcd, TimeProvider.System, NullLogger.Instance),
     Width = () => Console.IsOutputRedirected ? null : Console.WindowWidth,
 }, CancellationToken.None);
-
-static EtcdStore Open(StoreSettings settings) => new(new()
-{
-    Endpoints = [.. settings.Endpoints],
-    CaFile = settings.CaFile,
-    CertFile = settings.CertFile,
-    KeyFile = settings.KeyFile,
-    Username = settings.Username,
-    Password = settings.Password,
-}, TimeProvider.System, NullLogger.Instance);

@@ -3,7 +3,8 @@ namespace Calico;
 /// <summary>The one exception that crosses these contracts.</summary>
 /// <param name="problem">Decides the answer's code.</param>
 /// <param name="message">What was being done, to which object, what came back.</param>
-/// <param name="path">Path of the offending input field (<c>ipam.ipv4_pools[1]</c>), or null.</param>
+/// <param name="path">Path of the offending field of these contracts (<c>placement.interfaceName</c>), or null; an adapter says it in its
+/// protocol's words.</param>
 /// <param name="inner">The evidence, if there is any.</param>
 public sealed class CalicoException(Problem problem, string message, string? path = null, Exception? inner = null)
     : Exception(message, inner)

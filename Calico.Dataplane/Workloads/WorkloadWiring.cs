@@ -354,7 +354,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             return false;
         }
         return attempt == 1 ? true : throw new CalicoException(Problem.AlreadyExists,
-            $"interface {request.PeerInterface} exists in the workload's namespace already and is not ours to replace", "CNI_IFNAME");
+            $"interface {request.PeerInterface} exists in the workload's namespace already and is not ours to replace", "placement.interfaceName");
     }
 
     /// <summary>Makes the settings of the workload's namespace, and a socket in it; null: there is no namespace yet.</summary>

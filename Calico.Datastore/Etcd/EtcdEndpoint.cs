@@ -10,18 +10,21 @@ internal sealed record EtcdEndpoint(string Text, Uri Address, string? SocketPath
     public bool IsTls => Address.Scheme == Uri.UriSchemeHttps;
 
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>.</exception>
-    public static EtcdEndpoint Parse(string text)
+    public static EtcdEndpoint Parse(string text) => TryParse(text) ?? throw new CalicoException(Problem.Invalid,
+        $"etcd endpoint \"{Secret.Mask(text)}\": write http://host:port, https://host:port or unix:///path", "etcdEndpoints");
+
+    public static EtcdEndpoint? TryParse(string text)
     {
         var trimmed = text.Trim();
         if (trimmed.StartsWith("unix:", StringComparison.Ordinal))
         {
             var path = "/" + trimmed["unix:".Length..].TrimStart('/');
-            return path.Length > 1 ? new EtcdEndpoint(trimmed, new Uri("http://localhost"), path) : throw Bad(text);
+            return path.Length > 1 ? new EtcdEndpoint(trimmed, new Uri("http://localhost"), path) : null;
         }
 
         // etcdctl takes a bare host:port as plain HTTP.
         var address = trimmed.Contains("://", StringComparison.Ordinal) ? trimmed : $"http://{trimmed}";
-        return TryHttp(address, out var uri) ? new EtcdEndpoint(trimmed, uri, null) : throw Bad(text);
+        return TryHttp(address, out var uri) ? new EtcdEndpoint(trimmed, uri, null) : null;
     }
 
     /// <summary>A connected socket.</summary>
@@ -47,7 +50,4 @@ internal sealed record EtcdEndpoint(string Text, Uri Address, string? SocketPath
         Uri.TryCreate(text, UriKind.Absolute, out uri)
         && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps)
         && uri.Host.Length > 0 && uri.UserInfo.Length == 0 && uri.PathAndQuery == "/";
-
-    private static CalicoException Bad(string text) =>
-        new(Problem.Invalid, $"etcd endpoint \"{Secret.Mask(text)}\": write http://host:port, https://host:port or unix:///path", "etcdEndpoints");
 }

@@ -24,6 +24,9 @@ public sealed record EtcdOptions
     /// <summary>Whether a setting's text is there and no endpoint is in it.</summary>
     public static bool NamesNone(string list) => list.Length > 0 && Split(list).IsEmpty;
 
+    /// <summary>Whether each of them is one that can be called.</summary>
+    public static bool AreEndpoints(string list) => Split(list).All(text => EtcdEndpoint.TryParse(text) is not null);
+
     /// <summary>PEM file of the authorities that may have signed the server's certificate; null: the system's.</summary>
     public string? CaFile { get; init; }
 

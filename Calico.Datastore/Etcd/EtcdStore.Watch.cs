@@ -1,8 +1,9 @@
 using System.Runtime.CompilerServices;
-using Calico.Datastore.Etcd.Wire;
 using Calico.Datastore.Store;
+using Etcdserverpb;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
+using Mvccpb;
 
 namespace Calico.Datastore.Etcd;
 

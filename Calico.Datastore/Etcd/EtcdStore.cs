@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using System.Text;
-using Calico.Datastore.Etcd.Wire;
 using Calico.Datastore.Store;
+using Etcdserverpb;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
@@ -205,7 +205,7 @@ public sealed partial class EtcdStore : IKeyValueStore
         _ => [],
     };
 
-    private static KeyValue ToKeyValue(Wire.KeyValue item) =>
+    private static KeyValue ToKeyValue(Mvccpb.KeyValue item) =>
         new(item.Key.ToStringUtf8(), item.Value.Memory, item.CreateRevision, item.ModRevision, item.Version, item.Lease);
 
     private static string Describe(StoreTransaction transaction) => string.Join(", ", transaction.Success.Take(3).Select(o => o switch

@@ -1,4 +1,4 @@
-using Calico.Datastore.Etcd.Wire;
+using Etcdserverpb;
 using Grpc.Core;
 
 namespace Calico.Datastore.Etcd;

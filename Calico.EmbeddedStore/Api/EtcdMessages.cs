@@ -2,7 +2,7 @@ using Calico.Datastore.Store;
 using Calico.EmbeddedStore.Engine;
 using Google.Protobuf;
 using Grpc.Core;
-using Wire = Calico.Datastore.Etcd.Wire;
+using Wire = Calico.EmbeddedStore.Api.Wire;
 
 namespace Calico.EmbeddedStore.Api;
 

@@ -1,4 +1,4 @@
-using Calico.Datastore.Etcd.Wire;
+using Calico.EmbeddedStore.Api.Wire;
 using Calico.EmbeddedStore.Engine;
 using Grpc.Core;
 

@@ -1,4 +1,4 @@
-using Calico.Datastore.Etcd.Wire;
+using Calico.EmbeddedStore.Api.Wire;
 using Grpc.Core;
 
 namespace Calico.EmbeddedStore.Api;

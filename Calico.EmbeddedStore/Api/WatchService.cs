@@ -1,5 +1,5 @@
 using System.Threading.Channels;
-using Calico.Datastore.Etcd.Wire;
+using Calico.EmbeddedStore.Api.Wire;
 using Grpc.Core;
 
 namespace Calico.EmbeddedStore.Api;

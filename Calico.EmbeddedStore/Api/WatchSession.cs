@@ -1,5 +1,5 @@
 using System.Threading.Channels;
-using Calico.Datastore.Etcd.Wire;
+using Calico.EmbeddedStore.Api.Wire;
 using Calico.Datastore.Store;
 using Calico.EmbeddedStore.Engine;
 using Grpc.Core;

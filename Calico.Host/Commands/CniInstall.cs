@@ -7,7 +7,7 @@ namespace Calico.Host.Commands;
 /// <summary><c>calico-host cni install</c>: lays the CNI binary and a network's conflist down, each atomically.</summary>
 /// <remarks>A runtime may execute the binary or read the folder at any moment: every file is written beside its place, synced, and
 /// renamed over. The binary comes before the conflist, so that a network is never there without its plugin.</remarks>
-public sealed partial record CniInstall
+internal sealed partial record CniInstall
 {
     // Its conflist's name holds it, and a file, while it is written, has a name of at most 255 bytes.
     private const int MaxName = 220;

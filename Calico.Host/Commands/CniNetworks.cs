@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Calico.Host.Commands;
 
 /// <summary><c>calico-host cni list|uninstall</c>: the networks of this machine whose first plugin is ours.</summary>
-public sealed record CniNetworks(string BinDirectory, string ConfDirectory, InstallLedger Ledger)
+internal sealed record CniNetworks(string BinDirectory, string ConfDirectory, InstallLedger Ledger)
 {
     /// <summary>One line for each, with whose it is.</summary>
     public IReadOnlyList<string> List()

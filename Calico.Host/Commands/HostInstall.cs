@@ -7,7 +7,7 @@ namespace Calico.Host.Commands;
 /// <param name="Source">With <c>host/</c>, <c>bin/</c> and <c>plugins/</c>, as <c>./build.sh publish</c> lays them out.</param>
 /// <param name="Target">Where they go; programs of a system are below /usr/lib.</param>
 /// <param name="Settings">For the adapters' folder and the data.</param>
-public sealed record HostInstall(string Source, string Target, HostSettings Settings)
+internal sealed record HostInstall(string Source, string Target, HostSettings Settings)
 {
     /// <summary>Where systemd looks for an administrator's units.</summary>
     public string UnitPath { get; init; } = "/etc/systemd/system/calico-host.service";

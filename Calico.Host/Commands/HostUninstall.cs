@@ -8,7 +8,7 @@ namespace Calico.Host.Commands;
 /// <param name="settings">Where things are.</param>
 /// <param name="kernel">What of it is in the kernel.</param>
 /// <param name="cni">Networks and plugins.</param>
-public sealed class HostUninstall(HostSettings settings, IKernelLeftovers kernel, CniNetworks cni)
+internal sealed class HostUninstall(HostSettings settings, IKernelLeftovers kernel, CniNetworks cni)
 {
     private static readonly string[] Sockets = ["host.sock", "store.sock", "cni.sock"];
 

@@ -1,7 +1,7 @@
 namespace Calico.Host.Commands;
 
 /// <summary>What the host leaves in the kernel when it stops.</summary>
-public interface IKernelLeftovers
+internal interface IKernelLeftovers
 {
     /// <summary>Host sides of workloads' pairs.</summary>
     IReadOnlyList<string> Interfaces(string prefix);

@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 namespace Calico.Host.Commands;
 
 /// <summary>What stands at a path, against what this program laid there.</summary>
-public enum InstalledState
+internal enum InstalledState
 {
     Absent,
 
@@ -20,13 +20,13 @@ public enum InstalledState
 }
 
 /// <summary>One thing to lay down: a file's content, or the target of a symbolic link.</summary>
-public sealed record InstallItem(string Path, Func<byte[]> Content, UnixFileMode Mode, string? LinkTarget = null);
+internal sealed record InstallItem(string Path, Func<byte[]> Content, UnixFileMode Mode, string? LinkTarget = null);
 
 /// <summary>What this program has laid down on the machine, each path with a fingerprint of its content: what others made or edited is not
 /// written over and not taken away without a word.</summary>
 /// <remarks>The new fingerprint is recorded beside the old one before a file is written, so that a crash in between leaves no file that
 /// looks edited. Folders that had to be made are recorded too and go when they are empty.</remarks>
-public sealed class InstallLedger
+internal sealed class InstallLedger
 {
     private const string Folder = "folder";
     private const int MaxShown = 10;

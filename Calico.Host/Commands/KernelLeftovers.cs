@@ -11,7 +11,7 @@ namespace Calico.Host.Commands;
 
 /// <summary>By what makes each ours: the interfaces' prefix, the routes' protocol number, the table's family and name, the
 /// comment of rules in others' chains.</summary>
-public sealed class KernelLeftovers : IKernelLeftovers
+internal sealed class KernelLeftovers : IKernelLeftovers
 {
     private static readonly DataplaneOptions Options = new() { NodeName = "" };
     private static readonly NftTable[] Tables = [new(NftFamily.Inet, Options.TableName), new(NftFamily.Inet, Options.ClosingTableName)];

@@ -9,7 +9,7 @@ namespace Calico.Host.Commands;
 /// <summary><c>calico-host plugin install|list|remove</c>.</summary>
 /// <param name="root">Folder of installed adapters.</param>
 /// <param name="output">Where lines go.</param>
-public sealed partial class PluginCommands(string root, TextWriter output)
+internal sealed partial class PluginCommands(string root, TextWriter output)
 {
     /// <summary>Lays an adapter down beside its older versions; a restart of the host loads it.</summary>
     /// <param name="source">A <c>.nupkg</c> with a <c>plugin/</c> folder, or a folder as <c>dotnet publish</c> makes it.</param>

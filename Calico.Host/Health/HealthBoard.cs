@@ -9,11 +9,11 @@ namespace Calico.Host.Health;
 /// <param name="Ok">Whether it is well.</param>
 /// <param name="Reason">For people; empty when well.</param>
 /// <param name="NeededForReady">Whether a failure turns the node unready.</param>
-public sealed record HealthLine(string Part, string Check, bool Ok, string Reason, bool NeededForReady);
+internal sealed record HealthLine(string Part, string Check, bool Ok, string Reason, bool NeededForReady);
 
 /// <summary>What each part says of itself, for people and probes: <c>/ready</c>, <c>status</c> and metrics read it, no part acts on it.</summary>
 /// <remarks>A part tells (<see cref="Report"/>, <see cref="Check"/>) or is asked (<see cref="Ask"/>). Safe from any thread.</remarks>
-public sealed class HealthBoard
+internal sealed class HealthBoard
 {
     private readonly ConcurrentDictionary<(string Part, string Check), Func<HealthLine>> _lines = new();
 

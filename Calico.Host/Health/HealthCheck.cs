@@ -1,7 +1,7 @@
 namespace Calico.Host.Health;
 
 /// <summary>One part's own line on the <see cref="HealthBoard"/>. Shown from the first word on.</summary>
-public sealed class HealthCheck(HealthBoard board, string part, string name)
+internal sealed class HealthCheck(HealthBoard board, string part, string name)
 {
     public void Well() => board.Report(part, name, true, "");
 

@@ -5,7 +5,7 @@ using Calico.Host.Timings;
 namespace Calico.Host.Health;
 
 /// <summary>What <c>GET /status</c> answers; <c>calicoctl status</c> prints it. Each part adds its own members (<see cref="IStatusPart"/>).</summary>
-public sealed record StatusReport
+internal sealed record StatusReport
 {
     /// <summary>Version of this shape: members are added within one, never taken away or given another meaning.</summary>
     public string ApiVersion { get; } = "net.calico/v1";
@@ -47,25 +47,25 @@ public sealed record StatusReport
 /// <summary>Where the node is against its datastore.</summary>
 /// <param name="Revision">Store revision that the kernel enforces.</param>
 /// <param name="AgeSeconds">Since the store last confirmed it.</param>
-public sealed record DatastoreReport(string Type, string Status, long Revision, double AgeSeconds);
+internal sealed record DatastoreReport(string Type, string Status, long Revision, double AgeSeconds);
 
 /// <summary>A loaded adapter.</summary>
-public sealed record PluginReport(string Name, string Version);
+internal sealed record PluginReport(string Name, string Version);
 
 /// <summary>Something to see to.</summary>
 /// <param name="Subject">A word for the kind of thing, e.g. <c>profile</c>.</param>
 /// <param name="Text">What is wrong and whom it hits.</param>
 /// <param name="Command">What shows more or mends it; empty: nothing does.</param>
-public sealed record WarningReport(string Subject, string Text, string Command);
+internal sealed record WarningReport(string Subject, string Text, string Command);
 
 /// <summary>An endpoint of this node.</summary>
 /// <param name="Name">What the runtime calls it; empty: it did not say.</param>
 /// <param name="State">Where it is in its life; <c>ProfileUnusable</c>: enforced, and what is enforced drops everything.</param>
-public sealed record EndpointReport(string Id, string Name, string Instance, string Adapter, string Network, string HostInterface, ImmutableArray<string> Addresses,
+internal sealed record EndpointReport(string Id, string Name, string Instance, string Adapter, string Network, string HostInterface, ImmutableArray<string> Addresses,
     ImmutableArray<string> Profiles, string State, string Reason);
 
 /// <summary>A lease of this node.</summary>
-public sealed record LeaseReport(string Address, string Handle, string Purpose, string Adapter, string Owner, string? BoundTo, DateTimeOffset Since);
+internal sealed record LeaseReport(string Address, string Handle, string Purpose, string Adapter, string Owner, string? BoundTo, DateTimeOffset Since);
 
 [JsonSerializable(typeof(StatusReport))]
 [JsonSerializable(typeof(ImmutableArray<EndpointReport>))]

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 namespace Calico.Host.Node;
 
 /// <summary>Finds the node's address and the MTU that goes with it, as upstream's <c>first-found</c>.</summary>
-public static class AddressDetection
+internal static class AddressDetection
 {
     // Interfaces that never carry a node's own address (upstream's autodetection leaves these out).
     private static readonly string[] Skipped = ["docker", "cbr", "dummy", "virbr", "lxcbr", "veth", "lo", "cali", "tunl", "flannel", "kube-ipvs", "cni", "podman", "vxlan.calico", "wireguard"];

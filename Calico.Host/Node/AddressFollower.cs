@@ -8,7 +8,7 @@ namespace Calico.Host.Node;
 /// <param name="detect">The addresses with their lengths as they would be registered now; null: none found.</param>
 /// <param name="isPresent">Whether an interface has such an address.</param>
 /// <param name="time">Clock of the looks.</param>
-public sealed class AddressFollower(Func<(string? Ipv4, string? Ipv6)> detect, Func<string, bool> isPresent, TimeProvider time)
+internal sealed class AddressFollower(Func<(string? Ipv4, string? Ipv6)> detect, Func<string, bool> isPresent, TimeProvider time)
 {
     private const int Looks = 3;
 

@@ -7,7 +7,7 @@ namespace Calico.Host.Node;
 
 /// <summary>The few resources that the host itself looks at, kept from sync so that no answer waits for the store.</summary>
 /// <remarks>One writer (the sync loop), any number of readers.</remarks>
-public sealed class DatastoreView(string nodeName, TimeProvider time)
+internal sealed class DatastoreView(string nodeName, TimeProvider time)
 {
     /// <summary>The kinds that the host itself looks at.</summary>
     public static ImmutableHashSet<string> KeptKinds { get; } =

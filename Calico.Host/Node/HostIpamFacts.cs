@@ -11,7 +11,7 @@ namespace Calico.Host.Node;
 /// <param name="source">The store: until the view is in sync, and for the configuration.</param>
 /// <param name="nodeName">This node.</param>
 /// <param name="time">Clock of the configuration's age.</param>
-public sealed class HostIpamFacts(DatastoreView view, IIpamFacts source, string nodeName, TimeProvider time) : IIpamFacts
+internal sealed class HostIpamFacts(DatastoreView view, IIpamFacts source, string nodeName, TimeProvider time) : IIpamFacts
 {
     // The configuration is not among the resources that are followed; a change of it may take this long to be seen here.
     private static readonly TimeSpan ConfigLifetime = TimeSpan.FromSeconds(5);

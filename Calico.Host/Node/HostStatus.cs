@@ -13,7 +13,7 @@ namespace Calico.Host.Node;
 /// <param name="health">What turns the node unready.</param>
 /// <param name="gate">Whether the start is done, and no stop has begun.</param>
 /// <param name="dataplane">Where the dataplane is.</param>
-public sealed class HostStatus(string nodeName, DatastoreView view, HealthBoard health, StartGate gate, Func<DataplaneStatus> dataplane) : IHostStatus
+internal sealed class HostStatus(string nodeName, DatastoreView view, HealthBoard health, StartGate gate, Func<DataplaneStatus> dataplane) : IHostStatus
 {
     public string NodeName => nodeName;
 

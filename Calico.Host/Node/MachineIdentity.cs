@@ -3,7 +3,7 @@ namespace Calico.Host.Node;
 /// <summary>What tells this machine and this boot from others.</summary>
 /// <param name="MachineId">machine-id(5); a cloned image that kept it shares it, so the node's name is compared too.</param>
 /// <param name="BootId">Changes with each boot: kernel objects of another boot are gone.</param>
-public sealed record MachineIdentity(string MachineId, string BootId)
+internal sealed record MachineIdentity(string MachineId, string BootId)
 {
     /// <summary>Reads it from this machine.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Unavailable"/>: /proc is not readable.</exception>

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace Calico.Host.Node;
 
 /// <summary>Finds this node's name: setting, then the name it had before, then the host name in lower case (upstream's order).</summary>
-public static partial class NodeName
+internal static partial class NodeName
 {
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with path <c>NODENAME</c>.</exception>
     public static string Determine(string setting, string file, Func<string> hostName)

@@ -12,7 +12,7 @@ namespace Calico.Host.Node;
 
 /// <summary>Makes the datastore know this node: ClusterInformation, the first pools, the Node resource with its addresses.</summary>
 /// <remarks>Idempotent. Labels, annotations and fields that people set on the Node survive.</remarks>
-public sealed partial class NodeRegistration(IKeyValueStore store, HostSettings settings, string nodeName, string machineId, TimeProvider time,
+internal sealed partial class NodeRegistration(IKeyValueStore store, HostSettings settings, string nodeName, string machineId, TimeProvider time,
     ILogger<NodeRegistration> logger)
 {
     private const string MachineAnnotation = "net.calico/machine-id";

@@ -14,7 +14,7 @@ namespace Calico.Host.Node;
 /// Values are kept as they stand in the store and read by the reader of sync, so a value means the same from here as from there: what cannot
 /// be used is not absent.
 /// </remarks>
-public sealed partial class PolicySnapshot : IStoreFollower
+internal sealed partial class PolicySnapshot : IStoreFollower
 {
     /// <summary>Of the file, beside the node log.</summary>
     public const string FileName = "policy-snapshot";

@@ -7,7 +7,7 @@ namespace Calico.Host.Node;
 
 /// <summary>What of the store's content is not in force here: profiles and policies that cannot be used, and what nothing obeys.</summary>
 /// <remarks>Fed with what the dataplane is fed with. One writer at a time, any number of readers.</remarks>
-public sealed class StoreCensus
+internal sealed class StoreCensus
 {
     private readonly Lock _guard = new();
     private readonly Dictionary<string, SyncUpdate> _profiles = new(StringComparer.Ordinal);

@@ -8,7 +8,7 @@ namespace Calico.Host.Node;
 /// round; what sync has told of it meanwhile is newer and is not told over. Safe from any thread.</remarks>
 /// <param name="view">Holds what sync told.</param>
 /// <param name="next">The dataplane; called under a lock, so it returns at once.</param>
-public sealed class StoreFeed(DatastoreView view, Action<SyncBatch> next) : IStoreFollower
+internal sealed class StoreFeed(DatastoreView view, Action<SyncBatch> next) : IStoreFollower
 {
     private readonly Lock _order = new();
 

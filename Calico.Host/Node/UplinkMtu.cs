@@ -5,7 +5,7 @@ namespace Calico.Host.Node;
 /// <param name="findUplink">Name of the interface that has the node's address; null: none now.</param>
 /// <param name="mtuOf">Its MTU; null: there is no such interface.</param>
 /// <param name="time">Clock of the looks.</param>
-public sealed class UplinkMtu(Func<string?> findUplink, Func<string, int?> mtuOf, TimeProvider time)
+internal sealed class UplinkMtu(Func<string?> findUplink, Func<string, int?> mtuOf, TimeProvider time)
 {
     /// <summary>A machine without an uplink.</summary>
     public const int Default = 1500;

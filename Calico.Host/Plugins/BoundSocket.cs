@@ -5,7 +5,7 @@ using Calico.Linux;
 namespace Calico.Host.Plugins;
 
 /// <summary>A listening unix socket that the host keeps for an adapter.</summary>
-public sealed class BoundSocket : IDisposable
+internal sealed class BoundSocket : IDisposable
 {
     private const int MaxPath = 107;
 

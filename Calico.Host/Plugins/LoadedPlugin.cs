@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using Calico.Host.Health;
-using Calico.Host.Settings;
+using Calico.Datastore.Settings;
 using McMaster.NETCore.Plugins;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -11,7 +11,7 @@ using Microsoft.Extensions.Options;
 namespace Calico.Host.Plugins;
 
 /// <summary>An adapter in this process: its load context, its container, its sockets.</summary>
-public sealed class LoadedPlugin : IAsyncDisposable
+internal sealed class LoadedPlugin : IAsyncDisposable
 {
     // Named, never PreferSharedTypes: that would also take Grpc and Protobuf from the host (docs/design/host.md).
     private static readonly Type[] Shared =

@@ -1,4 +1,4 @@
-using Calico.Host.Settings;
+using Calico.Datastore.Settings;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Calico.Host.Plugins;

@@ -11,7 +11,7 @@ namespace Calico.Host.Plugins;
 /// <param name="Name">Folder name: the adapter's.</param>
 /// <param name="Version">Folder name.</param>
 /// <param name="Assembly">Full path of the main assembly.</param>
-public sealed record PluginFolder(string Name, string Version, string Assembly)
+internal sealed record PluginFolder(string Name, string Version, string Assembly)
 {
     private const string DependenciesSuffix = ".deps.json";
 

@@ -1,13 +1,13 @@
 using System.Collections.Immutable;
 using Calico.Host.Health;
-using Calico.Host.Settings;
+using Calico.Datastore.Settings;
 using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Plugins;
 
 /// <summary>All adapters of this host. One that cannot be loaded is named in <c>status</c>; the others work.</summary>
 /// <param name="data">The host's own folder: for the marks that survive a crash while an adapter loads, and for the copies that run.</param>
-public sealed partial class PluginRoster(string root, string enabled, string data, SettingsReader settings, PluginContracts contracts,
+internal sealed partial class PluginRoster(string root, string enabled, string data, SettingsReader settings, PluginContracts contracts,
     HealthBoard health, ILoggerFactory loggers) : IAsyncDisposable
 {
     private readonly ILogger _logger = loggers.CreateLogger<PluginRoster>();

@@ -7,7 +7,7 @@ namespace Calico.Host.Plugins;
 
 /// <summary>An adapter's documents: <c>state/&lt;adapter&gt;/…</c> of the node log, <c>/calico/net/v1/plugin/&lt;adapter&gt;/…</c> of
 /// the store.</summary>
-public sealed partial class PluginState(string adapter, INodeLog log, IKeyValueStore store) : IPluginState
+internal sealed partial class PluginState(string adapter, INodeLog log, IKeyValueStore store) : IPluginState
 {
     private const int MaxValue = 64 * 1024;
 

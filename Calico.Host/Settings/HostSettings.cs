@@ -1,34 +1,16 @@
 using System.Net;
-using Calico.Datastore.Etcd;
+using Calico.Datastore.Settings;
 
 namespace Calico.Host.Settings;
 
 /// <summary>Everything that can be set on the host. A new setting is one property here.</summary>
-public sealed class HostSettings
+internal sealed class HostSettings
 {
     /// <summary>Prefix length of the blocks of the IPv6 pool that is made on a datastore without any.</summary>
     public const int Ipv6PoolBlockSize = 122;
 
-    [Setting("DATASTORE_TYPE", "datastore.type", "Where resources live; empty: etcdv3 if etcd's endpoints are given, else embedded.", Choices = "embedded|etcdv3")]
-    public string DatastoreType { get; set; } = "";
-
-    [Setting("ETCD_ENDPOINTS", "datastore.etcd.endpoints", "Comma list of etcd URLs.")]
-    public string EtcdEndpoints { get; set; } = "";
-
-    [Setting("ETCD_CA_CERT_FILE", "datastore.etcd.caCertFile", "Certificate authority of etcd, PEM.")]
-    public string EtcdCaCertFile { get; set; } = "";
-
-    [Setting("ETCD_CERT_FILE", "datastore.etcd.certFile", "Client certificate for etcd, PEM.")]
-    public string EtcdCertFile { get; set; } = "";
-
-    [Setting("ETCD_KEY_FILE", "datastore.etcd.keyFile", "Key of the client certificate, PEM.")]
-    public string EtcdKeyFile { get; set; } = "";
-
-    [Setting("ETCD_USERNAME", "datastore.etcd.username", "User of etcd.")]
-    public string EtcdUsername { get; set; } = "";
-
-    [Setting("ETCD_PASSWORD", "datastore.etcd.password", "Password of that user.")]
-    public Secret? EtcdPassword { get; set; }
+    /// <summary>Which datastore; its settings are every program's.</summary>
+    public DatastoreSettings Datastore { get; set; } = new();
 
     [Setting("CALICO_STORE_LISTEN", "datastore.listen", "Loopback address:port on which the embedded store serves the etcd v3 API; empty: unix socket only.")]
     public string StoreListen { get; set; } = "";
@@ -79,7 +61,7 @@ public sealed class HostSettings
     public int RouteProtocol { get; set; } = 80;
 
     [Setting("FELIX_NFTABLESMARKMASK", "dataplane.markMask", "Packet mark bits that are ours alone.")]
-    public string MarkMask { get; set; } = "0xffff0000";
+    public uint MarkMask { get; set; } = 0xffff0000;
 
     [Setting("CALICO_MTU", "dataplane.mtu", "MTU of workload interfaces in bytes; 0: that of the interface with the node's address.")]
     public int Mtu { get; set; }
@@ -96,15 +78,31 @@ public sealed class HostSettings
     [Setting("CALICO_LOG_LEVEL", "log.level", "What is logged to standard error.", Choices = "debug|info|warning|error")]
     public string LogLevel { get; set; } = "info";
 
-    /// <summary>Whether resources live in this node's own store; see <see cref="DatastoreChoice"/>.</summary>
-    public bool IsEmbedded() => DatastoreChoice.Resolve(DatastoreType, EtcdEndpoints.Length > 0) == DatastoreChoice.Embedded;
-
-    /// <summary>The bits of <see cref="MarkMask"/>.</summary>
-    public uint MarkBits() => SettingRules.TryMask(MarkMask, out var mask) ? mask : throw new InvalidOperationException("the settings were not checked");
-
     /// <summary>Where /metrics is served besides the control socket, or null.</summary>
     public IPEndPoint? MetricsEndpoint() => MetricsEnabled ? new(IPAddress.Parse(MetricsHost), MetricsPort) : null;
 
     /// <summary>Where the embedded store listens besides its socket, or null.</summary>
     public IPEndPoint? StoreEndpoint() => StoreListen.Length > 0 && SettingRules.TryLoopback(StoreListen, out var endpoint) ? endpoint : null;
+
+    /// <summary>Reads them all.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: everything that is wrong with them, each by its name.</exception>
+    public static HostSettings Read(SettingsReader reader)
+    {
+        var datastore = DatastoreSettings.Read(reader);
+        var settings = reader.Read(SettingRules.All);
+        settings.Datastore = datastore;
+        reader.AddUnknown(name => !name.StartsWith("plugins.", StringComparison.OrdinalIgnoreCase) || name.Equals("plugins.enabled", StringComparison.OrdinalIgnoreCase));
+        reader.ThrowIfWrong();
+        return settings;
+    }
+
+    /// <summary>Every setting, in the order it is listed by <c>--help</c>, with its default.</summary>
+    public static IEnumerable<(SettingAttribute Setting, string Default)> Describe()
+    {
+        var (datastore, host) = (new DatastoreSettings(), new HostSettings());
+        return [.. SettingsReader.Describe<DatastoreSettings>().Select(s => (s.Setting, Text(s.Property.GetValue(datastore)))),
+            .. SettingsReader.Describe<HostSettings>().Select(s => (s.Setting, Text(s.Property.GetValue(host))))];
+    }
+
+    private static string Text(object? value) => value is uint mask ? $"0x{mask:x8}" : $"{value}";
 }

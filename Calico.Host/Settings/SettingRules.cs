@@ -1,53 +1,34 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Numerics;
 using System.Text.RegularExpressions;
 using Calico.Datastore.Addresses;
-using Calico.Datastore.Etcd;
+using Calico.Datastore.Settings;
 using Calico.Host.Node;
 
 namespace Calico.Host.Settings;
 
-/// <summary>What the host's settings may be beyond their types. A rule is one line here.</summary>
+/// <summary>What the host's settings may be beyond their types. A rule is one line here; what a parameter of FelixConfiguration may be is said
+/// there for both (<see cref="FelixParameters"/>), and narrowed here at most.</summary>
 /// <remarks>A value that passes is used as it is: nothing casts, clamps or ignores it later.</remarks>
 internal static partial class SettingRules
 {
-    /// <summary>linux/rtnetlink.h: 0 to 4 are RTPROT_UNSPEC, REDIRECT, KERNEL, BOOT and STATIC, whose routes are not ours to delete; the
-    /// field is a byte.</summary>
-    private const int FirstRouteProtocol = 5;
-
-    private static readonly (string Property, Func<HostSettings, bool> Holds, string Wanted)[] All =
+    public static IReadOnlyList<SettingRule<HostSettings>> All { get; } =
     [
-        (nameof(HostSettings.RouteProtocol), s => s.RouteProtocol is >= FirstRouteProtocol and <= byte.MaxValue, "a number from 5 to 255 that no other program on this machine uses (0 to 4 are the kernel's own)"),
-        (nameof(HostSettings.Mtu), s => s.Mtu is 0 or (>= 68 and <= 65535), "0 (that of the node's interface) or a number from 68 to 65535"),
-        (nameof(HostSettings.Ipv4PoolBlockSize), s => s.Ipv4PoolBlockSize is >= 20 and <= 32, "a number from 20 to 32"),
+        new(nameof(HostSettings.Mtu), s => s.Mtu is 0 or (>= 68 and <= 65535), "0 (that of the node's interface) or a number from 68 to 65535"),
+        new(nameof(HostSettings.Ipv4PoolBlockSize), s => s.Ipv4PoolBlockSize is >= 20 and <= 32, "a number from 20 to 32"),
         // Names of interfaces have 15 characters, 11 of them tell ours apart.
-        (nameof(HostSettings.InterfacePrefix), s => Prefix().IsMatch(s.InterfacePrefix), "1 to 4 of a-z, A-Z, 0-9, '_', '-' and '.', the first a letter"),
-        (nameof(HostSettings.MarkMask), s => TryMask(s.MarkMask, out _), "a hexadecimal mask of at least two bits, such as 0xffff0000"),
-        (nameof(HostSettings.StoreListen), s => s.StoreListen.Length == 0 || TryLoopback(s.StoreListen, out _), "a loopback address and port such as 127.0.0.1:2379, or empty"),
-        (nameof(HostSettings.MetricsHost), s => IPAddress.TryParse(s.MetricsHost, out _), "an IP address of this node, such as 127.0.0.1; 0.0.0.0 or :: for all"),
-        (nameof(HostSettings.MetricsPort), s => s.MetricsPort is >= 1 and <= 65535, "a number from 1 to 65535"),
-        (nameof(HostSettings.Ipv4), s => AddressDetection.IsSetting(s.Ipv4, AddressFamily.InterNetwork), "an IPv4 address with or without /length, autodetect, or none"),
-        (nameof(HostSettings.Ipv6), s => AddressDetection.IsSetting(s.Ipv6, AddressFamily.InterNetworkV6), "an IPv6 address with or without /length, autodetect, or none"),
-        (nameof(HostSettings.Ipv4PoolCidr), s => IsPool(s.Ipv4PoolCidr, AddressFamily.InterNetwork, s.Ipv4PoolBlockSize), "an IPv4 CIDR such as 192.168.0.0/16 that holds a block, 'none', or empty"),
-        (nameof(HostSettings.Ipv6PoolCidr), s => IsPool(s.Ipv6PoolCidr, AddressFamily.InterNetworkV6, HostSettings.Ipv6PoolBlockSize), "an IPv6 CIDR such as fd00:65::/64 that holds a block, 'none', or empty"),
-        (nameof(HostSettings.NodeName), s => s.NodeName.Length == 0 || Node.NodeName.IsValid(s.NodeName), "at most 253 of a-z, 0-9, '-' and '.', starting and ending with a letter or digit"),
-        (nameof(HostSettings.DataDirectory), s => Path.IsPathFullyQualified(s.DataDirectory), "an absolute path"),
-        (nameof(HostSettings.RunDirectory), s => Path.IsPathFullyQualified(s.RunDirectory), "an absolute path"),
-        (nameof(HostSettings.PluginDirectory), s => Path.IsPathFullyQualified(s.PluginDirectory), "an absolute path"),
-        (nameof(HostSettings.EtcdEndpoints), s => !EtcdOptions.NamesNone(s.EtcdEndpoints), "a comma list of etcd URLs, or not set"),
-        (nameof(HostSettings.EtcdEndpoints), s => s.IsEmbedded() || s.EtcdEndpoints.Length > 0, "a comma list of etcd URLs, since DATASTORE_TYPE is etcdv3"),
-        (nameof(HostSettings.EtcdKeyFile), s => s.EtcdKeyFile.Length > 0 == s.EtcdCertFile.Length > 0, "set together with ETCD_CERT_FILE"),
+        new(nameof(HostSettings.InterfacePrefix), s => Prefix().IsMatch(s.InterfacePrefix), "1 to 4 of a-z, A-Z, 0-9, '_', '-' and '.', the first a letter"),
+        new(nameof(HostSettings.StoreListen), s => s.StoreListen.Length == 0 || TryLoopback(s.StoreListen, out _), "a loopback address and port such as 127.0.0.1:2379, or empty"),
+        new(nameof(HostSettings.MetricsHost), s => IPAddress.TryParse(s.MetricsHost, out _), "an IP address of this node, such as 127.0.0.1; 0.0.0.0 or :: for all"),
+        new(nameof(HostSettings.Ipv4), s => AddressDetection.IsSetting(s.Ipv4, AddressFamily.InterNetwork), "an IPv4 address with or without /length, autodetect, or none"),
+        new(nameof(HostSettings.Ipv6), s => AddressDetection.IsSetting(s.Ipv6, AddressFamily.InterNetworkV6), "an IPv6 address with or without /length, autodetect, or none"),
+        new(nameof(HostSettings.Ipv4PoolCidr), s => IsPool(s.Ipv4PoolCidr, AddressFamily.InterNetwork, s.Ipv4PoolBlockSize), "an IPv4 CIDR such as 192.168.0.0/16 that holds a block, 'none', or empty"),
+        new(nameof(HostSettings.Ipv6PoolCidr), s => IsPool(s.Ipv6PoolCidr, AddressFamily.InterNetworkV6, HostSettings.Ipv6PoolBlockSize), "an IPv6 CIDR such as fd00:65::/64 that holds a block, 'none', or empty"),
+        new(nameof(HostSettings.NodeName), s => s.NodeName.Length == 0 || Node.NodeName.IsValid(s.NodeName), "at most 253 of a-z, 0-9, '-' and '.', starting and ending with a letter or digit"),
+        new(nameof(HostSettings.DataDirectory), s => Path.IsPathFullyQualified(s.DataDirectory), "an absolute path"),
+        new(nameof(HostSettings.RunDirectory), s => Path.IsPathFullyQualified(s.RunDirectory), "an absolute path"),
+        new(nameof(HostSettings.PluginDirectory), s => Path.IsPathFullyQualified(s.PluginDirectory), "an absolute path"),
     ];
-
-    /// <summary>The properties whose value cannot be used, with what it has to be.</summary>
-    public static IEnumerable<(string Property, string Wanted)> Broken(HostSettings settings) =>
-        All.Where(rule => !rule.Holds(settings)).Select(rule => (rule.Property, rule.Wanted));
-
-    public static bool TryMask(string text, out uint mask) => uint.TryParse(
-        text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? text[2..] : text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out mask)
-        && BitOperations.PopCount(mask) >= 2;
 
     public static bool TryLoopback(string text, out IPEndPoint? endpoint) =>
         IPEndPoint.TryParse(text, out endpoint) && IPAddress.IsLoopback(endpoint.Address) && endpoint.Port > 0;

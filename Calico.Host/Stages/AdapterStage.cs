@@ -1,12 +1,14 @@
 using System.Collections.Immutable;
+using Calico.Datastore.Settings;
 using Calico.Host.Health;
 using Calico.Host.Plugins;
+using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Stages;
 
 /// <summary>Adapters: their sockets are bound before anything that may take its time, so that callers wait instead of failing.</summary>
 /// <remarks>Drained while the whole host still works: streams end, calls in flight end, what was cut is undone. The sockets close later, with the stop: who connects meanwhile waits in the backlog for this process's successor, or is cut.</remarks>
-internal sealed class AdapterStage(PluginRoster roster, StartGate gate) : IHostStage, IStatusPart
+internal sealed partial class AdapterStage(PluginRoster roster, SettingsReader settings, StartGate gate, ILogger<AdapterStage> logger) : IHostStage, IStatusPart
 {
     public string Name => "adapters";
 
@@ -17,6 +19,12 @@ internal sealed class AdapterStage(PluginRoster roster, StartGate gate) : IHostS
     public Task StartAsync(CancellationToken ct)
     {
         roster.Load();
+        // Adapters have read theirs by now: what nobody has asked for is nobody's.
+        foreach (var line in settings.DescribeUnknown(Environment.GetEnvironmentVariables().Keys.Cast<string>()))
+        {
+            Log.NoSetting(logger, line);
+        }
+
         return roster.StartAsync(ct);
     }
 
@@ -39,5 +47,11 @@ internal sealed class AdapterStage(PluginRoster roster, StartGate gate) : IHostS
     {
         var plugins = roster.Plugins.Select(p => new PluginReport(p.Folder.Name, p.Folder.Version)).ToImmutableArray();
         return Task.FromResult<Func<StatusReport, StatusReport>>(report => report with { Plugins = plugins });
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1091, LogLevel.Warning, "{Line}; calico-host --help lists the settings")]
+        public static partial void NoSetting(ILogger logger, string line);
     }
 }

@@ -1,5 +1,6 @@
 using Calico.Host.Health;
 using Calico.Host.Node;
+using Calico.Datastore.Settings;
 using Calico.Host.Settings;
 using Microsoft.Extensions.Logging;
 
@@ -8,7 +9,7 @@ namespace Calico.Host.Stages;
 /// <summary>The daemon: takes its stages (<see cref="StartOrder"/>) through their life.</summary>
 /// <remarks>A stop drains adapters first, on a host that still works, then goes backwards, goes on over errors, and leaves the kernel as it
 /// is: forwarding and enforcing.</remarks>
-public sealed class HostRuntime(HostSettings settings, SettingsReader reader, ILoggerFactory loggers) : IAsyncDisposable
+internal sealed class HostRuntime(HostSettings settings, SettingsReader reader, ILoggerFactory loggers) : IAsyncDisposable
 {
     private readonly ILogger _logger = loggers.CreateLogger<HostRuntime>();
     private readonly TimeProvider _time = TimeProvider.System;

@@ -2,7 +2,7 @@ namespace Calico.Host.Stages;
 
 /// <summary>Closed until the host can connect workloads, and again for what is new when it stops; calls that come before wait for it within
 /// their own time.</summary>
-public sealed class StartGate
+internal sealed class StartGate
 {
     private const string Stopping = "calico-host is stopping; try again later";
 

@@ -1,10 +1,10 @@
-using Calico.Datastore.Etcd;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Dataplane;
 using Calico.Host.Health;
 using Calico.Host.Node;
 using Calico.Host.Plugins;
+using Calico.Datastore.Settings;
 using Calico.Host.Settings;
 using Calico.Host.Workloads;
 using Calico.Ipam;
@@ -22,12 +22,12 @@ internal static class StartOrder
     public static IReadOnlyList<IHostStage> After(NodeLogStage node, HostSettings settings, SettingsReader reader, StartGate gate, HostBasis basis)
     {
         var (health, meters, time, loggers) = basis;
-        var datastore = settings.IsEmbedded() ? new DatastoreKind(DatastoreChoice.Embedded, IsEmbedded: true) : new(DatastoreChoice.Etcd, IsEmbedded: false);
+        var datastore = settings.Datastore.IsEmbedded ? new DatastoreKind(DatastoreType.Embedded, IsEmbedded: true) : new(DatastoreType.Etcd, IsEmbedded: false);
         var (name, log) = (node.NodeName, node.Engine.Log);
         var store = new StoreStage(settings, node.Engine, time, loggers);
         var options = new DataplaneOptions
         {
-            NodeName = name, InterfacePrefix = settings.InterfacePrefix, RouteProtocol = settings.RouteProtocol, MarkMask = settings.MarkBits(),
+            NodeName = name, InterfacePrefix = settings.InterfacePrefix, RouteProtocol = settings.RouteProtocol, MarkMask = settings.MarkMask,
         };
         var kernel = new NodeKernel(options, basis);
         var mtu = settings.Mtu != 0 ? null : new UplinkMtu(() => AddressDetection.FindUplink(settings.Ipv4), kernel.Side.MtuOf, time);
@@ -73,7 +73,7 @@ internal static class StartOrder
         {
             Connector = connector, Ipam = ipam, Profiles = profiles, Status = status, View = view, Gate = gate, Log = log, Store = store.Store, Meters = meters, Timings = basis.Timings,
         };
-        var adapters = new AdapterStage(new(settings.PluginDirectory, settings.EnabledPlugins, settings.DataDirectory, reader, new(contracts.AddTo), health, loggers), gate);
+        var adapters = new AdapterStage(new(settings.PluginDirectory, settings.EnabledPlugins, settings.DataDirectory, reader, new(contracts.AddTo), health, loggers), reader, gate, loggers.CreateLogger<AdapterStage>());
         var readiness = new ReadinessRoutes(status, health, meters, time);
         var kernelHealth = new KernelHealth(() => kernel.Loop.Status, kernel.Loop.ReadDropsAsync, health, meters, time);
         kernelHealth.Follow(kernel.Loop, kernel.Forward, health);

@@ -18,15 +18,7 @@ internal sealed class StoreStage : IHostStage
     public StoreStage(HostSettings settings, EmbeddedEngine engine, TimeProvider time, ILoggerFactory loggers)
     {
         (_settings, _engine, _loggers) = (settings, engine, loggers);
-        _etcd = settings.IsEmbedded() ? null : new(new EtcdOptions
-        {
-            Endpoints = EtcdOptions.ParseEndpoints(settings.EtcdEndpoints, "ETCD_ENDPOINTS"),
-            CaFile = Optional(settings.EtcdCaCertFile),
-            CertFile = Optional(settings.EtcdCertFile),
-            KeyFile = Optional(settings.EtcdKeyFile),
-            Username = Optional(settings.EtcdUsername),
-            Password = settings.EtcdPassword,
-        }, time, loggers.CreateLogger<EtcdStore>());
+        _etcd = settings.Datastore.IsEmbedded ? null : new(settings.Datastore.ToEtcd(), time, loggers.CreateLogger<EtcdStore>());
     }
 
     public string Name => "datastore";
@@ -60,6 +52,4 @@ internal sealed class StoreStage : IHostStage
             await _etcd.DisposeAsync();
         }
     }
-
-    private static string? Optional(string text) => text.Length == 0 ? null : text;
 }

@@ -7,7 +7,7 @@ namespace Calico.Host.Stages;
 /// <summary>One round of a loop that keeps something true: each step has its turn whatever the others met, and what they met is said.</summary>
 /// <remarks>A cancellation that is not the owner's is a failure like any other: somebody's own time ended below. So only
 /// the owner's token ends a loop of rounds.</remarks>
-public sealed partial class UpkeepRound(HealthBoard health, ILogger logger)
+internal sealed partial class UpkeepRound(HealthBoard health, ILogger logger)
 {
     private readonly ConcurrentDictionary<string, string> _said = new();
 

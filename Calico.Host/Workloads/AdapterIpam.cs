@@ -6,7 +6,7 @@ using Calico.Ipam;
 namespace Calico.Host.Workloads;
 
 /// <summary>One adapter's leases.</summary>
-public sealed class AdapterIpam(string adapter, NodeIpam ipam, StartGate gate) : IIpam
+internal sealed class AdapterIpam(string adapter, NodeIpam ipam, StartGate gate) : IIpam
 {
     public async Task<ImmutableArray<AddressLease>> ClaimAsync(AddressClaim claim, CancellationToken ct)
     {

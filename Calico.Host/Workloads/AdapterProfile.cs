@@ -11,7 +11,7 @@ namespace Calico.Host.Workloads;
 /// <summary>A profile as adapters make it, and how one is told from a person's.</summary>
 /// <remarks>Facts: whoever edits a profile keeps its annotations, so the name of the maker alone says nothing; the fingerprint of what was
 /// made does. What this version cannot read is a person's: they wrote it, and it denies until they mend it.</remarks>
-public static class AdapterProfile
+internal static class AdapterProfile
 {
     /// <summary>Who made it, and a fingerprint of what: a profile whose spec is another now was edited, and is a person's from then on.</summary>
     private const string MadeBy = "net.calico/made-by";

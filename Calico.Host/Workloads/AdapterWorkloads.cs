@@ -6,7 +6,7 @@ using Calico.Host.Timings;
 namespace Calico.Host.Workloads;
 
 /// <summary>One adapter's view of the connect transaction: it sees and changes its own endpoints only.</summary>
-public sealed class AdapterWorkloads(string adapter, WorkloadConnector connector, StartGate gate, DatastoreView view) : IWorkloadNetwork, IWorkloadDataplane
+internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connector, StartGate gate, DatastoreView view) : IWorkloadNetwork, IWorkloadDataplane
 {
     public async Task<Attachment> ConnectAsync(EndpointSpec spec, Placement place, CancellationToken ct)
     {

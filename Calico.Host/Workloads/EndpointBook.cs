@@ -7,7 +7,7 @@ namespace Calico.Host.Workloads;
 
 /// <summary>The endpoints of this node, and the locks that order what happens to each.</summary>
 /// <remarks>Lock order: an endpoint's lock, then its namespace group's, then its addresses' in their order. Nobody holds two endpoints' locks.</remarks>
-public sealed class EndpointBook
+internal sealed class EndpointBook
 {
     private readonly ConcurrentDictionary<WorkloadEndpointId, EndpointLife> _lives = new();
     private readonly ConcurrentDictionary<string, WorkloadEndpointId> _interfaces = new();

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Calico.Host.Workloads;
 
 /// <summary>An endpoint in memory: its record and where it is in its life. Changed under the endpoint's lock only; read by anybody.</summary>
-public sealed class EndpointLife(EndpointRecord record, EndpointState state)
+internal sealed class EndpointLife(EndpointRecord record, EndpointState state)
 {
     private readonly Lock _guard = new();
     private EndpointRecord _record = record;

@@ -12,7 +12,7 @@ namespace Calico.Host.Workloads;
 /// crash left over.</summary>
 /// <remarks>The view lags behind our own commits: it only says where to look. What is written is decided under the endpoint's lock, by its
 /// record and by what the store has then, and compares with that.</remarks>
-public sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore store, DatastoreView view, NodeFacts node, TimeProvider time,
+internal sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore store, DatastoreView view, NodeFacts node, TimeProvider time,
     ILogger<EndpointPublisher> logger)
 {
     /// <summary>Records that others are to see: not those whose address is another's.</summary>

@@ -12,7 +12,7 @@ namespace Calico.Host.Workloads;
 /// <summary>What the node log holds of an endpoint: enough to answer, to remove and to enforce it after a restart with a dead store.</summary>
 /// <remarks>Key <c>endpoints/&lt;orchestrator&gt;/&lt;workload&gt;/&lt;endpoint&gt;</c>, parts escaped. Written before the first kernel
 /// object; unknown members of a newer minor version are ignored.</remarks>
-public sealed record EndpointRecord
+internal sealed record EndpointRecord
 {
     public const string Section = "endpoints/";
 
@@ -130,7 +130,7 @@ public sealed record EndpointRecord
 }
 
 /// <summary>A lease bound to the endpoint.</summary>
-public sealed record LeaseRecord(string Address, string Handle, LeasePurpose Purpose, string Owner, ulong Sequence, DateTimeOffset Since)
+internal sealed record LeaseRecord(string Address, string Handle, LeasePurpose Purpose, string Owner, ulong Sequence, DateTimeOffset Since)
 {
     public static LeaseRecord From(AddressLease lease) =>
         new(lease.Address.ToString(), lease.Handle, lease.Purpose, lease.Owner, lease.Sequence, lease.Since);
@@ -140,7 +140,7 @@ public sealed record LeaseRecord(string Address, string Handle, LeasePurpose Pur
 }
 
 /// <summary>A route inside the workload's namespace.</summary>
-public sealed record RouteRecord(string Destination, string? Via)
+internal sealed record RouteRecord(string Destination, string? Via)
 {
     public static RouteRecord From(Route route) => new(route.Destination.ToString(), route.Via?.ToString());
 
@@ -148,13 +148,13 @@ public sealed record RouteRecord(string Destination, string? Via)
 }
 
 /// <summary>A named port.</summary>
-public sealed record PortRecord(string Name, int Protocol, int Port)
+internal sealed record PortRecord(string Name, int Protocol, int Port)
 {
     public NamedPort ToPort() => new(Name, (ProtocolType)Protocol, Port);
 }
 
 /// <summary>A published port.</summary>
-public sealed record PublishedPortRecord(int Protocol, string? HostIp, int HostPort, int HostPortEnd, int ContainerPort)
+internal sealed record PublishedPortRecord(int Protocol, string? HostIp, int HostPort, int HostPortEnd, int ContainerPort)
 {
     public static PublishedPortRecord From(PublishedPort p) => new((int)p.Protocol, p.HostIp?.ToString(), p.HostPort, p.HostPortEnd, p.ContainerPort);
 }

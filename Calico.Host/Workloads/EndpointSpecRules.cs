@@ -8,7 +8,7 @@ namespace Calico.Host.Workloads;
 
 /// <summary>What the host asks of an adapter's input, whichever adapter it is. Adapters check their own protocol; this is the last gate
 /// before names reach the kernel and the store.</summary>
-public static class EndpointSpecRules
+internal static class EndpointSpecRules
 {
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the field's path.</exception>
     public static void Check(EndpointSpec spec, Placement? place)
@@ -62,12 +62,12 @@ public static class EndpointSpecRules
         var name = place.InterfaceName;
         if (name.Length == 0 || Encoding.UTF8.GetByteCount(name) > 15 || name is "." or ".." || name.Any(c => c is '/' or ':' or '%' || char.IsWhiteSpace(c) || char.IsControl(c)))
         {
-            throw new CalicoException(Problem.Invalid, $"'{name}' is not an interface name: 1 to 15 bytes without '/', ':', '%' or spaces", "CNI_IFNAME");
+            throw new CalicoException(Problem.Invalid, $"'{name}' is not an interface name: 1 to 15 bytes without '/', ':', '%' or spaces", "placement.interfaceName");
         }
 
         if (place.Namespace is not null && name == "lo")
         {
-            throw new CalicoException(Problem.Invalid, "interface 'lo' is the namespace's loopback", "CNI_IFNAME");
+            throw new CalicoException(Problem.Invalid, "interface 'lo' is the namespace's loopback", "placement.interfaceName");
         }
     }
 
@@ -83,24 +83,24 @@ public static class EndpointSpecRules
         {
             if (unmanaged.Count(n => n.BaseAddress.Equals(address)) > 1)
             {
-                throw new CalicoException(Problem.Invalid, $"address {address} is given twice to one interface", "ipam");
+                throw new CalicoException(Problem.Invalid, $"address {address} is given twice to one interface", "unmanaged");
             }
 
             if (WhyNotHost(address) is { } reason)
             {
-                throw new CalicoException(Problem.Invalid, $"address {address} {reason} and cannot be a workload's", "ipam");
+                throw new CalicoException(Problem.Invalid, $"address {address} {reason} and cannot be a workload's", "unmanaged");
             }
 
             if (others(address) is { } owner && owner != id)
             {
-                throw new CalicoException(Problem.AlreadyExists, $"address {address} comes from another IPAM but {owner} on this node has it", "ipam");
+                throw new CalicoException(Problem.AlreadyExists, $"address {address} comes from another IPAM but {owner} on this node has it", "unmanaged");
             }
 
             var pool = pools.FirstOrDefault(p => p.Cidr.BaseAddress.AddressFamily == address.AddressFamily && p.Cidr.Contains(address));
             if (pool is not null)
             {
                 throw new CalicoException(Problem.Invalid,
-                    $"address {address} comes from another IPAM but lies in IP pool '{pool.Name}' ({pool.Cidr}): use calico-ipam for it, or a range outside the pools", "ipam.type");
+                    $"address {address} comes from another IPAM but lies in IP pool '{pool.Name}' ({pool.Cidr}): let Calico assign it, or take a range outside the pools", "unmanaged");
             }
 
         }

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Calico.Host.Workloads;
 
 /// <summary>Opens and checks namespaces; the host's own is refused, whatever name it is given by.</summary>
-public sealed class HostNamespaces : INetworkNamespaces
+internal sealed class HostNamespaces : INetworkNamespaces
 {
     private readonly NamespaceIdentity _home = Home();
 
@@ -23,14 +23,14 @@ public sealed class HostNamespaces : INetworkNamespaces
             if (file.Identity == _home)
             {
                 file.Dispose();
-                throw new CalicoException(Problem.Invalid, $"{text} is the host's own network namespace; a workload needs one of its own", "CNI_NETNS");
+                throw new CalicoException(Problem.Invalid, $"{text} is the host's own network namespace; a workload needs one of its own", "placement.namespace");
             }
 
             return new(file.Descriptor, file.Identity.Inode, text);
         }
         catch (NamespaceException e)
         {
-            throw new CalicoException(e.Errno is Errno.NoEntry or Errno.NoProcess ? Problem.NotFound : Problem.Invalid, e.Message, "CNI_NETNS", e);
+            throw new CalicoException(e.Errno is Errno.NoEntry or Errno.NoProcess ? Problem.NotFound : Problem.Invalid, e.Message, "placement.namespace", e);
         }
     }
 

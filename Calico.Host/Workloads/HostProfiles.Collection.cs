@@ -16,7 +16,7 @@ namespace Calico.Host.Workloads;
 /// makes the deletion fail; one whose view is older than <c>viewLifetime</c>, and may not have the note yet, journals the profile, so that
 /// the upkeep makes it again. An endpoint that reaches the store late restores its profiles then.
 /// </remarks>
-public sealed partial class HostProfiles
+internal sealed partial class HostProfiles
 {
     /// <summary>Between note and deletion; many times what a view may be behind, and what clocks of nodes may differ.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromMinutes(10);

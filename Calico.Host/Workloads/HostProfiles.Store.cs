@@ -7,7 +7,7 @@ using Calico.Datastore.Sync;
 namespace Calico.Host.Workloads;
 
 /// <content>Profiles in the store, and in the node log while it is away.</content>
-public sealed partial class HostProfiles
+internal sealed partial class HostProfiles
 {
     private const string Section = "profiles/";
 

@@ -12,7 +12,7 @@ namespace Calico.Host.Workloads;
 /// <remarks>What is enforced is what stands in the store; an adapter's own stands there only where nothing did, or an adapter's.</remarks>
 /// <param name="feed">Hands a profile to the dataplane without the way round through the store's watch.</param>
 /// <param name="viewLifetime">How old the view may be for its word that a profile still stands; see the collection.</param>
-public sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, StoreFeed feed, EndpointBook book, TimeSpan viewLifetime,
+internal sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, StoreFeed feed, EndpointBook book, TimeSpan viewLifetime,
     TimeProvider time, ILogger<HostProfiles> logger) : IProfiles
 {
     private static readonly TimeSpan StorePatience = TimeSpan.FromMilliseconds(50);

@@ -4,7 +4,7 @@ using Calico.Felix;
 namespace Calico.Host.Workloads;
 
 /// <summary>What the connect transaction needs of the kernel: the dataplane, or a fake that fails where a test wants it to.</summary>
-public interface IKernelSide
+internal interface IKernelSide
 {
     /// <summary>Makes the pair, configures the workload's end, adds the host's routes. Idempotent.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/> the interface exists in the namespace and is not ours,

@@ -6,7 +6,7 @@ using System.Text;
 namespace Calico.Host.Workloads;
 
 /// <summary>Names and addresses that follow from an endpoint's id, so that a restarted process finds the same ones.</summary>
-public static class InterfaceNames
+internal static class InterfaceNames
 {
     /// <summary>MAC of every host side, as upstream's.</summary>
     public static readonly PhysicalAddress HostMac = new([0xee, 0xee, 0xee, 0xee, 0xee, 0xee]);

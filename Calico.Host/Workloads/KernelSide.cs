@@ -7,7 +7,7 @@ using Calico.Felix;
 namespace Calico.Host.Workloads;
 
 /// <summary>The kernel, through the dataplane's loop and its wiring.</summary>
-public sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring) : IKernelSide
+internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring) : IKernelSide
 {
     public Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct) => wiring.WireAsync(Request(record, place), ct);
 

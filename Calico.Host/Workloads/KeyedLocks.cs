@@ -1,7 +1,7 @@
 namespace Calico.Host.Workloads;
 
 /// <summary>One asynchronous lock per key; a key without holder or waiter costs nothing.</summary>
-public sealed class KeyedLocks<TKey> where TKey : notnull
+internal sealed class KeyedLocks<TKey> where TKey : notnull
 {
     private readonly Lock _guard = new();
     private readonly Dictionary<TKey, Entry> _entries = [];

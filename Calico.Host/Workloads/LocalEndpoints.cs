@@ -4,7 +4,7 @@ using Calico.Felix;
 namespace Calico.Host.Workloads;
 
 /// <summary>Records as Felix takes them.</summary>
-public static class LocalEndpoints
+internal static class LocalEndpoints
 {
     public static LocalEndpoint From(EndpointRecord record) => new()
     {

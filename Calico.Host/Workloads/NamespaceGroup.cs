@@ -5,7 +5,7 @@ using System.Net;
 namespace Calico.Host.Workloads;
 
 /// <summary>How interfaces of one namespace get along: a gateway each, one default route, and routes to their own pools for the others.</summary>
-public static class NamespaceGroup
+internal static class NamespaceGroup
 {
     /// <summary>Gateways 169.254.1.1 to .8: more than eight interfaces in one namespace are refused by name.</summary>
     public const int MaxInterfaces = 8;
@@ -24,7 +24,7 @@ public static class NamespaceGroup
             .Select(n => string.Create(CultureInfo.InvariantCulture, $"169.254.1.{n}"))
             .FirstOrDefault(g => !used.Contains(g))
             ?? throw new CalicoException(Problem.Invalid,
-                $"the namespace has {MaxInterfaces} Calico interfaces already, {spec.Id.Endpoint} would be one more: detach one first", "CNI_IFNAME");
+                $"the namespace has {MaxInterfaces} Calico interfaces already, {spec.Id.Endpoint} would be one more: detach one first", "placement.interfaceName");
         var ours = PoolsOf(addresses, pools);
         foreach (var other in others)
         {
@@ -32,7 +32,7 @@ public static class NamespaceGroup
             {
                 throw new CalicoException(Problem.Invalid,
                     $"network '{spec.Network}' and network '{other.Network}' ({other.PeerInterface}) both use IP pool '{shared.Name}': two interfaces of "
-                    + "one namespace need pools of their own, or replies would leave with the wrong address", "ipam");
+                    + "one namespace need pools of their own, or replies would leave with the wrong address", "claim.pools");
             }
         }
 

@@ -5,4 +5,4 @@ namespace Calico.Host.Workloads;
 /// <param name="BootId">This boot.</param>
 /// <param name="InterfacePrefix">At most 4 characters.</param>
 /// <param name="Mtu">Bytes, for endpoints that name none.</param>
-public sealed record NodeFacts(string NodeName, string BootId, string InterfacePrefix, int Mtu);
+internal sealed record NodeFacts(string NodeName, string BootId, string InterfacePrefix, int Mtu);

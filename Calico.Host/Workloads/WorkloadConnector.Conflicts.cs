@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Calico.Host.Workloads;
 
 /// <content>Endpoints whose addresses the store does not show as theirs any more.</content>
-public sealed partial class WorkloadConnector
+internal sealed partial class WorkloadConnector
 {
     /// <summary>Takes addresses again that this node has lost: its containers use them. An endpoint whose address is another's by now is
     /// closed, and stays so until the other gives it up or the endpoint is removed: there are never two silent holders.</summary>

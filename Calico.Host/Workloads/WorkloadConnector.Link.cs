@@ -4,7 +4,7 @@ using Calico.Host.Timings;
 namespace Calico.Host.Workloads;
 
 /// <content>What of an endpoint is in the kernel: its pair and its policy.</content>
-public sealed partial class WorkloadConnector
+internal sealed partial class WorkloadConnector
 {
     /// <summary>How long an endpoint that was answered closed may take to be enforced before it counts as failed.</summary>
     private static readonly TimeSpan PublishTime = TimeSpan.FromMinutes(1);

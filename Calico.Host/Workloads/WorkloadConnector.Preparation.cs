@@ -7,7 +7,7 @@ using Calico.Ipam;
 namespace Calico.Host.Workloads;
 
 /// <content>Addresses and record of an endpoint, and what becomes of the life that had its id before.</content>
-public sealed partial class WorkloadConnector
+internal sealed partial class WorkloadConnector
 {
     /// <summary>How long the store may keep a record of foreign addresses waiting before it goes to the log alone.</summary>
     private static readonly TimeSpan StorePatience = TimeSpan.FromMilliseconds(50);
@@ -167,7 +167,7 @@ public sealed partial class WorkloadConnector
             EndpointSpecRules.CheckUnmanaged(spec.Id, spec.Unmanaged, pools, book.WhoHas);
             if (spec.Unmanaged.Select(n => n.BaseAddress).FirstOrDefault(kernel.IsOwnAddress) is { } own)
             {
-                throw new CalicoException(Problem.AlreadyExists, $"address {own} comes from another IPAM but is the host's own", "ipam");
+                throw new CalicoException(Problem.AlreadyExists, $"address {own} comes from another IPAM but is the host's own", "unmanaged");
             }
 
             var record = make();

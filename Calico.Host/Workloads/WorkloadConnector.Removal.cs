@@ -5,7 +5,7 @@ using Calico.Ipam;
 namespace Calico.Host.Workloads;
 
 /// <content>Removal, undo and collection: the same steps backwards.</content>
-public sealed partial class WorkloadConnector
+internal sealed partial class WorkloadConnector
 {
     /// <summary>Removes an endpoint whatever its caller does meanwhile. Unknown, or another life: success.</summary>
     public async Task RemoveAsync(WorkloadEndpointId id, string? instance)

@@ -6,7 +6,7 @@ using Calico.Datastore.Resources.V3;
 namespace Calico.Host.Workloads;
 
 /// <summary>A record as the WorkloadEndpoint resource that other nodes read.</summary>
-public static class WorkloadEndpointResource
+internal static class WorkloadEndpointResource
 {
     /// <summary>The resource, with a uid and creation time that follow from the record, so that writing it twice is the same.</summary>
     public static Resource<WorkloadEndpointSpec> From(EndpointRecord record, string nodeName, DateTimeOffset created)

@@ -1,4 +1,4 @@
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 
 namespace Calico.Plugins.Cni.Protocol;
 

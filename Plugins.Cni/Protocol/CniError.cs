@@ -11,7 +11,7 @@ internal sealed record CniError(int Code, string Message, string Details)
     public static CniError From(Exception error, string verb) => error switch
     {
         CniException e => new(e.Code, e.Message, e.Details),
-        CalicoException e => new(CodeOf(e, verb), TextOf(e), e.InnerException?.Message ?? ""),
+        CalicoException e => new(CodeOf(e, FieldOf(e.Path), verb), TextOf(e, FieldOf(e.Path)), e.InnerException?.Message ?? ""),
         OperationCanceledException => new(CniCode.TryAgainLater, "the call was ended before it was done: the host is stopping, or who called has gone; try again later", ""),
         // Not one of ours: a bug. The server logs it under this text; the runtime gets something to look for.
         _ => new(CniCode.Calico, $"internal error: {error.GetType().Name}", error.Message),
@@ -54,23 +54,34 @@ internal sealed record CniError(int Code, string Message, string Details)
         return buffer.ToArray();
     }
 
-    private static int CodeOf(CalicoException e, string verb) => e.Problem switch
+    /// <summary>The host names the fields of its contracts; whoever reads this knows CNI's.</summary>
+    private static string? FieldOf(string? path) => path switch
     {
-        Problem.Invalid when e.Path?.StartsWith("CNI_", StringComparison.Ordinal) == true => CniCode.InvalidEnvironment,
+        "placement.interfaceName" or "id.endpoint" => "CNI_IFNAME",
+        "placement.namespace" => "CNI_NETNS",
+        "instance" => "CNI_CONTAINERID",
+        "unmanaged" or "leased" or "claim" => "ipam",
+        _ when path?.StartsWith("claim.", StringComparison.Ordinal) == true => "ipam",
+        _ => path,
+    };
+
+    private static int CodeOf(CalicoException e, string? field, string verb) => e.Problem switch
+    {
+        Problem.Invalid when field?.StartsWith("CNI_", StringComparison.Ordinal) == true => CniCode.InvalidEnvironment,
         Problem.Invalid => CniCode.InvalidConfiguration,
         Problem.NotFound when verb == "CHECK" => CniCode.UnknownContainer,
         // A pool that does not exist is a wrong field, not a missing container.
-        Problem.NotFound when e.Path is not null => CniCode.InvalidConfiguration,
+        Problem.NotFound when field is not null => CniCode.InvalidConfiguration,
         Problem.Conflict or Problem.Unavailable => CniCode.TryAgainLater,
-        Problem.Unsupported when e.Path is not null => CniCode.UnsupportedField,
+        Problem.Unsupported when field is not null => CniCode.UnsupportedField,
         _ => CniCode.Calico,
     };
 
-    private static string TextOf(CalicoException e)
+    private static string TextOf(CalicoException e, string? field)
     {
         var text = new StringBuilder();
-        if (e.Path is not null)
-            text.Append(e.Path).Append(": ");
+        if (field is not null)
+            text.Append(field).Append(": ");
         // Upstream's prefix; scripts look for it. A disk can be exhausted too, so it has to be addresses that ran out.
         if (e.Problem == Problem.Exhausted && FamilyOf(e.Message) is { } family)
             text.Append("failed to request ").Append(family).Append(" addresses: ");

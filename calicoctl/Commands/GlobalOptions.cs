@@ -28,7 +28,7 @@ internal static class GlobalOptions
         root.Options.Add(logLevel);
         root.Options.Add(new Option<string?>(Config, "-c")
         {
-            Description = "File that says how to reach the datastore [default: /etc/calico/calicoctl.cfg].",
+            Description = "File that says how to reach the datastore [default: /etc/calico/calicoctl.cfg, else /etc/calico/calico.cfg].",
             HelpName = "FILE",
             Recursive = true,
         });

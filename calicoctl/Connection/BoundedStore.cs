@@ -55,11 +55,11 @@ internal sealed class BoundedStore(IKeyValueStore store, StoreSettings settings,
         var unsure = isWrite && !NeverLeft(inner) ? "\nwhether the change was made is not known: look with calicoctl get before doing it again" : "";
         if (!settings.Embedded)
         {
-            return new(Problem.Unavailable, $"no datastore: etcd at {string.Join(", ", settings.Endpoints)}: {reason}; is it running, and are "
+            return new(Problem.Unavailable, $"no datastore: etcd at {string.Join(", ", settings.Etcd.Endpoints)}: {reason}; is it running, and are "
                 + $"{settings.Origin} right?{unsure}", inner: inner);
         }
 
-        var socket = settings.Endpoints[0]["unix://".Length..];
+        var socket = settings.Etcd.Endpoints[0]["unix://".Length..];
         return new(Problem.Unavailable, (File.Exists(socket)
             ? $"no datastore: calico-host does not answer on {socket} ({reason}); see calicoctl status"
             : $"no datastore: calico-host is not running ({socket}: no such socket); start it, or set ETCD_ENDPOINTS for etcd") + unsure, inner: inner);

@@ -44,7 +44,7 @@ internal sealed class CliSession : IAsyncDisposable
             environment.Error.WriteLine("Warning: --context has no effect: there is no Kubernetes datastore");
         }
 
-        var settings = StoreSettingsReader.Read(GlobalOptions.ConfigOf(result), environment);
+        var settings = StoreSettings.Read(GlobalOptions.ConfigOf(result), environment);
         return new(environment, new BoundedStore(environment.OpenStore(settings), settings, environment.Time), dryRun, asJson);
     }
 

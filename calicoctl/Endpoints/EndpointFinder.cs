@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Calico.Cli.Commands;
+using Calico.Cli.Commands.Resources;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;

@@ -1,4 +1,5 @@
 using Calico.Datastore.Resources;
+using Calico.Datastore.Yaml;
 
 namespace Calico.Cli.Input;
 

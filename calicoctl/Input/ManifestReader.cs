@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.Shapes;
+using Calico.Datastore.Yaml;
 
 namespace Calico.Cli.Input;
 
@@ -52,9 +53,9 @@ internal sealed class ManifestReader(ResourceKinds kinds, TextReader input)
         {
             return YamlReader.Read(text);
         }
-        catch (YamlFaultException e)
+        catch (YamlFaultException e) when (e.Line is { } line)
         {
-            _faults.Add(new(source, e.Line, "", $"error converting YAML to JSON: yaml: {e.Reason}"));
+            _faults.Add(new(source, line, "", $"error converting YAML to JSON: yaml: {e.Reason}"));
             return [];
         }
     }

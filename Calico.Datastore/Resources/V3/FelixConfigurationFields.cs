@@ -51,7 +51,7 @@ internal static partial class FelixConfigurationFields
         // Process: Go runtime
         Number("goGCThreshold", -1), Number("goMaxProcs", -1), Number("goMemoryLimitMB", -1),
         // Process: Health port and timeouts
-        Flag("healthEnabled"), Text("healthHost", NameFormats.MetricsHost), Number("healthPort", 0, 65535), List("healthTimeoutOverrides", HealthTimeout),
+        Flag("healthEnabled"), Text("healthHost", NameFormats.MetricsHost), PortNumber("healthPort"), List("healthTimeoutOverrides", HealthTimeout),
         // Process: Logging
         Text("logActionRateLimit", RateLimitPattern()), Number("logActionRateLimitBurst", 0, 9999),
         Text("logDebugFilenameRegex", TextFormats.RegularExpression), Text("logFilePath"), Text("logPrefix", LogPrefixPattern()),
@@ -62,7 +62,7 @@ internal static partial class FelixConfigurationFields
         Flag("prometheusGoMetricsEnabled"), Text("prometheusMetricsCAFile"), Text("prometheusMetricsCertFile"),
         Choice("prometheusMetricsClientAuth", "NoClientCert", "RequireAndVerifyClientCert", "RequireAnyClientCert", "VerifyClientCertIfGiven"),
         Flag("prometheusMetricsEnabled"), Text("prometheusMetricsHost", NameFormats.MetricsHost),
-        Text("prometheusMetricsKeyFile"), Number("prometheusMetricsPort", 0, 65535), Flag("prometheusProcessMetricsEnabled"),
+        Text("prometheusMetricsKeyFile"), PortNumber("prometheusMetricsPort"), Flag("prometheusProcessMetricsEnabled"),
         Flag("prometheusWireGuardMetricsEnabled"),
         // Flow logs: file reports
         Flag("flowLogsCollectorDebugTrace"), Duration("flowLogsFlushInterval"), Text("flowLogsGoldmaneServer"),
@@ -70,7 +70,7 @@ internal static partial class FelixConfigurationFields
         // AWS integration
         Choice("awsSrcDstCheck", "Disable", "DoNothing", "Enable"),
         // Debug/test-only (generally unsupported)
-        Flag("debugDisableLogDropping"), Text("debugHost", NameFormats.MetricsHost), Text("debugMemoryProfilePath"), Number("debugPort", 0, 65535),
+        Flag("debugDisableLogDropping"), Text("debugHost", NameFormats.MetricsHost), Text("debugMemoryProfilePath"), PortNumber("debugPort"),
         Duration("debugSimulateCalcGraphHangAfter"), Duration("debugSimulateDataplaneApplyDelay"),
         Duration("debugSimulateDataplaneHangAfter"),
         // Usage reporting
@@ -82,7 +82,7 @@ internal static partial class FelixConfigurationFields
         // Dataplane: Common
         Flag("allowIPIPPacketsFromWorkloads"), Flag("allowVXLANPacketsFromWorkloads"), Text("cgroupV2Path"),
         ChoiceAnyCase("chainInsertMode", "Append", "Insert"), Text("dataplaneDriver"), Duration("dataplaneWatchdogTimeout"),
-        ChoiceAnyCase("defaultEndpointToHostAction", "Accept", "Drop", "Return"), Number("deviceRouteProtocol", 0, 255),
+        ChoiceAnyCase("defaultEndpointToHostAction", "Accept", "Drop", "Return"), RouteProtocol("deviceRouteProtocol"),
         AddressV4("deviceRouteSourceAddress"), AddressV6("deviceRouteSourceAddressIPv6"), Flag("disableConntrackInvalidCheck"),
         Text("endpointStatusPathPrefix"), Texts("externalNodesList", NetFormats.CidrV4),
         List("failsafeInboundHostPorts", ProtoPort), List("failsafeOutboundHostPorts", ProtoPort),
@@ -145,7 +145,7 @@ internal static partial class FelixConfigurationFields
         Choice("windowsManageFirewallRules", "Disabled", "Enabled"),
         // Dataplane: OpenStack support
         Duration("endpointReportingDelay"), Flag("endpointReportingEnabled"), Text("metadataAddr", NameFormats.MetricsHost),
-        Number("metadataPort", 0, 65535), Text("openstackRegion", OpenstackRegion), Duration("reportingInterval"),
+        PortNumber("metadataPort"), Text("openstackRegion", OpenstackRegion), Duration("reportingInterval"),
         Duration("reportingTTL"),
         // Dataplane: XDP acceleration for iptables dataplane
         Flag("genericXDPEnabled"), Flag("xdpEnabled"), Duration("xdpRefreshInterval"),
@@ -179,7 +179,14 @@ internal static partial class FelixConfigurationFields
 
     private static Field MarkMask(string name) => new(name, new NumberShape(0, uint.MaxValue)
     {
-        Format = number => BitOperations.PopCount((ulong)number) >= 2 ? null : "must have at least two bits set",
+        Format = number => BitOperations.PopCount((ulong)number) >= 2 ? null : "",
+        Wanted = "must be a mask of at least two bits, such as 0xffff0000",
+    });
+
+    // linux/rtnetlink.h: 0 to 4 are RTPROT_UNSPEC, REDIRECT, KERNEL, BOOT and STATIC, whose routes are not ours to delete; the field is a byte.
+    private static Field RouteProtocol(string name) => new(name, new NumberShape(5, byte.MaxValue)
+    {
+        Wanted = "must be from 5 to 255, and no other program's on the machine (0 to 4 are the kernel's own)",
     });
 
     [GeneratedRegex(@"\A[a-zA-Z0-9_ -]+\z")]

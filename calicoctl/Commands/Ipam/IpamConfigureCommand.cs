@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Calico.Cli.Commands.Resources;
 using Calico.Cli.Connection;
 using Calico.Ipam;
 

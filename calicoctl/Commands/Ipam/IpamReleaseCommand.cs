@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Calico.Cli.Commands.Resources;
 using Calico.Cli.Connection;
 using Calico.Ipam;
 

@@ -1,10 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Calico.Datastore.Etcd.Wire;
 using Calico.Datastore.Store;
 using Calico.EmbeddedStore;
 using Calico.TestKit.Store;
+using Etcdserverpb;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;

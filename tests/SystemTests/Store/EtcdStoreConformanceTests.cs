@@ -1,7 +1,7 @@
 using Calico.Datastore.Etcd;
-using Calico.Datastore.Etcd.Wire;
 using Calico.Datastore.Store;
 using Calico.TestKit.Store;
+using Etcdserverpb;
 using Grpc.Net.Client;
 using NUnit.Framework;
 

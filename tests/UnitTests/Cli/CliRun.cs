@@ -20,6 +20,10 @@ internal sealed class CliRun
 
     internal string HostSocket { get; init; } = "/nonexistent/host.sock";
 
+    internal string HostsFile { get; init; } = "/nonexistent/calico.cfg";
+
+    internal string ClientsFile { get; init; } = "/nonexistent/calicoctl.cfg";
+
     internal string Output { get; private set; } = "";
 
     internal string Error { get; private set; } = "";
@@ -41,6 +45,9 @@ internal sealed class CliRun
         Error = error,
         Input = input,
         Variable = Environment.GetValueOrDefault,
+        VariableNames = () => Environment.Keys,
+        HostsFile = HostsFile,
+        ClientsFile = ClientsFile,
         OpenStore = settings =>
         {
             Settings = settings;

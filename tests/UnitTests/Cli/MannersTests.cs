@@ -236,7 +236,7 @@ public sealed class MannersTests
             {
                 Output = said, Error = said, Input = new StringReader("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: p}\n"),
                 Variable = name => Variables.GetValueOrDefault(name), HostSocket = "/nonexistent/host.sock", Time = Time, StoreSocket = Socket ?? StoreSettings.EmbeddedEndpoint,
-                OpenStore = settings => new EtcdStore(new() { Endpoints = [.. settings.Endpoints] }, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance),
+                OpenStore = settings => new EtcdStore(settings.Etcd, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance),
             }, CancellationToken.None);
             Said = said.ToString();
             return code;

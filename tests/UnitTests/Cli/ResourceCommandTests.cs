@@ -258,13 +258,13 @@ public sealed class ResourceCommandTests
     {
         var cli = new CliRun();
         await cli.RunAsync("", "get", "nodes");
-        Assert.That(cli.Settings!.Endpoints, Is.EqualTo(new[] { "unix:///run/calico/store.sock" }));
+        Assert.That(cli.Settings!.Etcd.Endpoints, Is.EqualTo(new[] { "unix:///run/calico/store.sock" }));
 
         cli.Environment["ETCD_ENDPOINTS"] = "http://a:1, http://b:2";
         cli.Environment["CALICO_ETCD_USERNAME"] = "u";
         cli.Environment["ETCD_PASSWORD"] = "s3cret";
         await cli.RunAsync("", "get", "nodes");
-        Assert.That(cli.Settings.Endpoints, Is.EqualTo(new[] { "http://a:1", "http://b:2" }));
+        Assert.That(cli.Settings.Etcd.Endpoints, Is.EqualTo(new[] { "http://a:1", "http://b:2" }));
         Assert.That(cli.Settings.ToString(), Does.Not.Contain("s3cret"));
 
         cli.Environment["DATASTORE_TYPE"] = "kubernetes";

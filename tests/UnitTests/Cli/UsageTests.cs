@@ -91,7 +91,7 @@ public sealed class UsageTests
         var cli = new CliRun();
 
         Assert.That(await cli.RunAsync("", "-c", file, "get", "pools"), Is.Zero, cli.Error);
-        Assert.That(cli.Settings!.Endpoints, Is.EqualTo(new[] { "http://a:1" }));
+        Assert.That(cli.Settings!.Etcd.Endpoints, Is.EqualTo(new[] { "http://a:1" }));
         Assert.That(await cli.RunAsync("", "get", "pools", $"--config={file}"), Is.Zero, cli.Error);
         File.Delete(file);
     }

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Cni;

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using System.Text;
 using Calico.Plugins.Cni;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 using Calico.TestKit.Workloads;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.Versioning;
 using Calico.Plugins.Cni.Protocol;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 using NUnit.Framework;
 using static Calico.UnitTests.Cni.CniAnswer;
 

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using System.Runtime.Versioning;
 using System.Text;
 using Calico.Plugins.Cni.Protocol;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 using static Calico.UnitTests.Cni.CniAnswer;
@@ -380,6 +380,18 @@ public sealed class CniServerTests
     {
         _cni.Node.Faults.FailAt("network.connect", new CalicoException(problem, "what happened", path));
         AssertError(await _cni.CallAsync("ADD", Ours), code, "what happened");
+    }
+
+    [TestCase("placement.interfaceName", "CNI_IFNAME", CniCode.InvalidEnvironment)]
+    [TestCase("placement.namespace", "CNI_NETNS", CniCode.InvalidEnvironment)]
+    [TestCase("instance", "CNI_CONTAINERID", CniCode.InvalidEnvironment)]
+    [TestCase("unmanaged", "ipam", CniCode.InvalidConfiguration)]
+    [TestCase("claim.pools", "ipam", CniCode.InvalidConfiguration)]
+    [TestCase("mtu", "mtu", CniCode.InvalidConfiguration)]
+    public async Task S8_a_field_of_the_contract_is_named_in_CNIs_words(string path, string field, int code)
+    {
+        _cni.Node.Faults.FailAt("network.connect", new CalicoException(Problem.Invalid, "what happened", path));
+        AssertError(await _cni.CallAsync("ADD", Ours), code, $"{field}: what happened");
     }
 
     [Test]

@@ -1,5 +1,5 @@
 using System.Runtime.Versioning;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Cni;

@@ -1,7 +1,7 @@
 using System.Runtime.Versioning;
 using System.Text;
 using Calico.Plugins.Cni;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Cni;

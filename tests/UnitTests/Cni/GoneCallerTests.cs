@@ -1,6 +1,6 @@
 using System.Runtime.Versioning;
 using Calico.Plugins.Cni;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 using NUnit.Framework;
 using static Calico.UnitTests.Cni.CniAnswer;
 

@@ -2,7 +2,7 @@ using System.Net.Sockets;
 using System.Runtime.Versioning;
 using System.Text;
 using Calico.Plugins.Cni;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 
 namespace Calico.UnitTests.Cni;
 

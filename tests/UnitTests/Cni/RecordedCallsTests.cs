@@ -3,7 +3,7 @@ using System.Runtime.Versioning;
 using System.Text;
 using System.Text.Json;
 using Calico.Plugins.Cni.Protocol;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Cni;

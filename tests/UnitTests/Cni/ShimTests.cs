@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Runtime.Versioning;
 using System.Text;
 using System.Text.Json;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 using Calico.TestKit.Hosts;
 using NUnit.Framework;
 

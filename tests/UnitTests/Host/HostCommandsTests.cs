@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Calico.Host.Commands;
 using NUnit.Framework;
 
@@ -6,7 +7,7 @@ namespace Calico.UnitTests.Host;
 [TestFixture]
 public sealed class HostCommandsTests
 {
-    private static IEnumerable<string> Paths() => HostCommands.All.Select(command => command.Path);
+    private static IEnumerable<string> Paths() => Walk(HostCommands.Create(), "").Where(path => path.Length > 0);
 
     [TestCaseSource(nameof(Paths))]
     public async Task A15_no_command_takes_an_option_that_it_does_not_have(string path)
@@ -33,7 +34,14 @@ public sealed class HostCommandsTests
     [TestCase("plugin remove", "NAME is missing")]
     [TestCase("cni install --network --pool x", "--network needs a value")]
     [TestCase("cni install --no-portmap=false", "--no-portmap takes no value")]
-    [TestCase("cni instal", "there is no command 'cni instal'")]
+    [TestCase("cni instal", "there is no command 'cni instal' (did you mean install?)")]
+    [TestCase("cni install --mtu 67", "--mtu is a number from 68 to 65535")]
+    [TestCase("cni install --network a --network b", "--network is given more than once")]
+    [TestCase("cni install --network -x", "unknown option '-x'")]
+    [TestCase("frobnicate", "there is no command 'frobnicate'")]
+    [TestCase("--config /nonexistent install", "'install' is one word too many")]
+    [TestCase("install --dry-run=false", "--dry-run takes no value")]
+    [TestCase("uninstall --purg", "unknown option '--purg' (did you mean --purge?)")]
     public async Task A15_words_that_do_not_fit_are_refused(string line, string said) =>
         Assert.That((await RefusedAsync(line.Split(' '))).Message, Does.StartWith(said));
 
@@ -42,6 +50,13 @@ public sealed class HostCommandsTests
     [TestCase("cni")]
     [TestCase("plugin")]
     [TestCase("cni --help")]
+    [TestCase("--help")]
+    [TestCase("-h")]
+    [TestCase("help")]
+    [TestCase("run --help")]
+    [TestCase("uninstall --purge --help")]
+    [TestCase("version")]
+    [TestCase("--version")]
     public async Task C5_help_is_shown_where_it_is_asked_for(string line) =>
         Assert.That(await HostCommands.RunAsync(line.Split(' ')), Is.Zero);
 
@@ -61,6 +76,9 @@ public sealed class HostCommandsTests
         Assert.That(Directory.EnumerateFileSystemEntries(folder), Is.EqualTo(new[] { shim }));
         Directory.Delete(folder, recursive: true);
     }
+
+    private static IEnumerable<string> Walk(Command command, string path) =>
+        command.Subcommands.SelectMany(sub => Walk(sub, $"{path} {sub.Name}".TrimStart())).Prepend(path);
 
     private static async Task<CalicoException> RefusedAsync(string[] words)
     {

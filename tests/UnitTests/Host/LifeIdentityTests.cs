@@ -95,7 +95,7 @@ public sealed class LifeIdentityTests
         using var place = _host.CreateNamespace();
         var spec = Spec() with { Mac = mac is null ? null : PhysicalAddress.Parse(mac) };
         var refusal = Assert.Throws<CalicoException>(() => EndpointSpecRules.Check(spec, Placement.In(place, interfaceName)))!;
-        Assert.That((refusal.Problem, refusal.Path), Is.EqualTo((Problem.Invalid, mac is null ? "CNI_IFNAME" : "mac")));
+        Assert.That((refusal.Problem, refusal.Path), Is.EqualTo((Problem.Invalid, mac is null ? "placement.interfaceName" : "mac")));
     }
 
     private EndpointLife Restored(bool isComplete, bool isPending)

@@ -30,7 +30,7 @@ public sealed class NamespaceGroupTests
         Assert.That((await ForeignAsync("", 22)).Gateway4, Is.EqualTo(IPAddress.Parse("169.254.1.1")));
 
         var error = await Assert.ThrowsAsync<CalicoException>(() => ForeignAsync("g", 8));
-        Assert.That((error!.Problem, error.Path), Is.EqualTo((Problem.Invalid, "CNI_IFNAME")));
+        Assert.That((error!.Problem, error.Path), Is.EqualTo((Problem.Invalid, "placement.interfaceName")));
         Assert.That(error.Message, Does.Contain("8 Calico interfaces").And.Contain("eth8"));
         Assert.That(await _host.Network.ListAsync(null, CancellationToken.None), Has.Length.EqualTo(11));
     }

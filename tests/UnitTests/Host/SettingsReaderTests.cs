@@ -1,3 +1,4 @@
+using Calico.Datastore.Settings;
 using Calico.Host.Settings;
 using NUnit.Framework;
 
@@ -7,7 +8,7 @@ namespace Calico.UnitTests.Host;
 [TestFixture]
 public sealed class SettingsReaderTests
 {
-    private static readonly IReadOnlyDictionary<string, string> NoFile = new Dictionary<string, string>();
+    private static readonly SettingsFile NoFile = SettingsFile.None;
 
     private string _folder = "";
 
@@ -20,10 +21,10 @@ public sealed class SettingsReaderTests
     [Test]
     public void C3_a_password_is_a_secret_from_the_setting_on()
     {
-        var settings = new SettingsReader(name => name == "ETCD_PASSWORD" ? "s3cr3tCanary" : null, new Dictionary<string, string>()).ReadHost();
+        var settings = Read(Reader(NoFile, ("ETCD_PASSWORD", "s3cr3tCanary"))).Datastore;
 
         Assert.That(settings.EtcdPassword!.Reveal(), Is.EqualTo("s3cr3tCanary"));
-        foreach (var (property, _) in SettingsReader.Describe())
+        foreach (var (property, _) in SettingsReader.Describe<DatastoreSettings>())
         {
             Assert.That($"{property.GetValue(settings)}", Does.Not.Contain("Canary"), property.Name);
         }
@@ -39,7 +40,7 @@ public sealed class SettingsReaderTests
             dataplane:
               mtu: 1400
             """);
-        var settings = Reader(file, ("NODENAME", "from-environment"), ("CALICO_LOG_LEVEL", "debug")).ReadHost();
+        var settings = Read(Reader(file, ("NODENAME", "from-environment"), ("CALICO_LOG_LEVEL", "debug")));
         Assert.That((settings.NodeName, settings.Ipv4, settings.Mtu, settings.LogLevel, settings.Ipv6),
             Is.EqualTo(("from-environment", "192.0.2.1/24", 1400, "debug", "none")));
     }
@@ -47,40 +48,40 @@ public sealed class SettingsReaderTests
     [Test]
     public void Upstreams_names_work_with_our_prefix_too_which_is_first_as_in_calicoctl()
     {
-        Assert.That(Reader(NoFile, ("CALICO_NODENAME", "b")).ReadHost().NodeName, Is.EqualTo("b"));
-        Assert.That(Reader(NoFile, ("CALICO_NODENAME", "b"), ("NODENAME", "a")).ReadHost().NodeName, Is.EqualTo("b"));
+        Assert.That(Read(Reader(NoFile, ("CALICO_NODENAME", "b"))).NodeName, Is.EqualTo("b"));
+        Assert.That(Read(Reader(NoFile, ("CALICO_NODENAME", "b"), ("NODENAME", "a"))).NodeName, Is.EqualTo("b"));
     }
 
     [Test]
     public void An_empty_variable_is_as_none() =>
-        Assert.That(Reader(File("node: {name: f}"), ("NODENAME", "")).ReadHost().NodeName, Is.EqualTo("f"));
+        Assert.That(Read(Reader(File("node: {name: f}"), ("NODENAME", ""))).NodeName, Is.EqualTo("f"));
 
     [Test]
     public void A_list_in_the_file_is_a_comma_list() =>
-        Assert.That(Reader(File("datastore: {etcd: {endpoints: ['http://a:2379', 'http://b:2379']}}")).ReadHost().EtcdEndpoints,
+        Assert.That(Read(Reader(File("datastore: {etcd: {endpoints: ['http://a:2379', 'http://b:2379']}}"))).Datastore.EtcdEndpoints,
             Is.EqualTo("http://a:2379,http://b:2379"));
 
-    [TestCase("CALICO_MTU", "large", "CALICO_MTU is 'large'; it has to be a number")]
-    [TestCase("NO_DEFAULT_POOLS", "perhaps", "NO_DEFAULT_POOLS is 'perhaps'; it has to be true or false")]
-    [TestCase("CALICO_NO_DEFAULT_POOLS", "perhaps", "CALICO_NO_DEFAULT_POOLS is 'perhaps'; it has to be true or false")]
-    [TestCase("DATASTORE_TYPE", "kubernetes", "DATASTORE_TYPE is 'kubernetes'; it can be embedded, etcdv3")]
+    [TestCase("CALICO_MTU", "large", "CALICO_MTU (environment) is 'large'; it has to be a number")]
+    [TestCase("NO_DEFAULT_POOLS", "perhaps", "NO_DEFAULT_POOLS (environment) is 'perhaps'; it has to be true or false")]
+    [TestCase("CALICO_NO_DEFAULT_POOLS", "perhaps", "CALICO_NO_DEFAULT_POOLS (environment) is 'perhaps'; it has to be true or false")]
+    [TestCase("DATASTORE_TYPE", "kubernetes", "DATASTORE_TYPE (environment) is 'kubernetes'; it can be embedded, etcdv3")]
     public void A_wrong_value_names_its_variable(string variable, string value, string message)
     {
-        var error = Assert.Throws<CalicoException>(() => Reader(NoFile, (variable, value)).ReadHost());
+        var error = Assert.Throws<CalicoException>(() => Read(Reader(NoFile, (variable, value))));
         Assert.That((error!.Problem, error.Path, error.Message), Is.EqualTo((Problem.Invalid, variable, message)));
     }
 
     [Test]
     public void A_wrong_value_of_the_file_names_its_path()
     {
-        var error = Assert.Throws<CalicoException>(() => Reader(File("dataplane: {mtu: large}")).ReadHost());
+        var error = Assert.Throws<CalicoException>(() => Read(Reader(File("dataplane: {mtu: large}"))));
         Assert.That((error!.Problem, error.Path), Is.EqualTo((Problem.Invalid, "dataplane.mtu")));
     }
 
     [Test]
     public void A_path_that_is_no_setting_is_refused_by_name()
     {
-        var error = Assert.Throws<CalicoException>(() => Reader(File("node: {nmae: x}")).ReadHost());
+        var error = Assert.Throws<CalicoException>(() => Read(Reader(File("node: {nmae: x}"))));
         Assert.That((error!.Problem, error.Path), Is.EqualTo((Problem.Invalid, "node.nmae")));
     }
 
@@ -88,7 +89,7 @@ public sealed class SettingsReaderTests
     public void An_adapters_settings_are_its_own_and_the_host_does_not_mind_them()
     {
         var reader = Reader(File("plugins: {hello: {greeting: hi, times: 3, pause: 00:00:02}}"), ("CALICO_HELLO_TIMES", "4"));
-        Assert.That(reader.ReadHost().IsEmbedded(), Is.True);
+        Assert.That(Read(reader).Datastore.IsEmbedded, Is.True);
         var settings = reader.ReadPlugin<HelloSettings>("hello");
         Assert.That((settings.Greeting, settings.Times, settings.Pause, settings.Loud), Is.EqualTo(("hi", 4, TimeSpan.FromSeconds(2), false)));
         var error = Assert.Throws<CalicoException>(() => Reader(NoFile, ("CALICO_HELLO_LOUD", "very")).ReadPlugin<HelloSettings>("hello"));
@@ -99,8 +100,8 @@ public sealed class SettingsReaderTests
     public void A_file_that_is_not_there_is_empty_unless_it_was_asked_for()
     {
         var path = Path.Combine(_folder, "none.cfg");
-        Assert.That(SettingsReader.ReadFile(path, mustExist: false), Is.Empty);
-        Assert.That(Assert.Throws<CalicoException>(() => SettingsReader.ReadFile(path, mustExist: true))!.Path, Is.EqualTo(path));
+        Assert.That(SettingsFile.Read(path, mustExist: false), Is.SameAs(NoFile));
+        Assert.That(Assert.Throws<CalicoException>(() => SettingsFile.Read(path, mustExist: true))!.Path, Is.EqualTo(path));
     }
 
     [Test]
@@ -114,9 +115,9 @@ public sealed class SettingsReaderTests
     [Test]
     public void No_two_settings_share_a_name() => Assert.Multiple(() =>
     {
-        Assert.That(SettingsReader.Describe().Select(s => s.Setting.Environment), Is.Unique);
-        Assert.That(SettingsReader.Describe().Select(s => s.Setting.Path), Is.Unique);
-        Assert.That(typeof(HostSettings).GetProperties(), Has.Length.EqualTo(SettingsReader.Describe().Count()));
+        Assert.That(HostSettings.Describe().Select(s => s.Setting.Environment), Is.Unique);
+        Assert.That(HostSettings.Describe().Select(s => s.Setting.Path), Is.Unique);
+        Assert.That(typeof(HostSettings).GetProperties().Select(p => p.Name).Except([nameof(HostSettings.Datastore)]), Is.EqualTo(SettingsReader.Describe<HostSettings>().Select(s => s.Property.Name)));
     });
 
     [TestCase("", "", true)]
@@ -126,7 +127,7 @@ public sealed class SettingsReaderTests
     public async Task B12_the_host_means_the_datastore_that_calicoctl_means(string type, string endpoints, bool embedded)
     {
         (string, string)[] variables = [("DATASTORE_TYPE", type), ("ETCD_ENDPOINTS", endpoints)];
-        Assert.That(Reader(NoFile, variables).ReadHost().IsEmbedded(), Is.EqualTo(embedded));
+        Assert.That(Read(Reader(NoFile, variables)).Datastore.IsEmbedded, Is.EqualTo(embedded));
         Assert.That((await CalicoctlAsync(variables)).Embedded, Is.EqualTo(embedded));
     }
 
@@ -138,10 +139,10 @@ public sealed class SettingsReaderTests
         foreach (var type in (string[])["", "etcdv3", "embedded"])
         {
             (string, string)[] variables = [("DATASTORE_TYPE", type), ("ETCD_ENDPOINTS", endpoints)];
-            Assert.That(Assert.Throws<CalicoException>(() => Reader(NoFile, variables).ReadHost())!.Message, Is.EqualTo($"ETCD_ENDPOINTS is '{endpoints}'; {Wanted}"));
+            Assert.That(Assert.Throws<CalicoException>(() => Read(Reader(NoFile, variables)))!.Message, Is.EqualTo($"ETCD_ENDPOINTS (environment) is '{endpoints}'; {Wanted}"));
             var run = new Cli.CliRun { Environment = { ["DATASTORE_TYPE"] = type, ["ETCD_ENDPOINTS"] = endpoints } };
             Assert.That(await run.RunAsync("", "get", "profiles"), Is.EqualTo(1));
-            Assert.That(run.Error, Does.Contain($"ETCD_ENDPOINTS is '{endpoints}'; {Wanted}"));
+            Assert.That(run.Error, Does.Contain($"ETCD_ENDPOINTS (environment) is '{endpoints}'; {Wanted}"));
             Assert.That(run.Settings, Is.Null);
         }
     }
@@ -150,8 +151,8 @@ public sealed class SettingsReaderTests
     public async Task B12_where_both_names_are_set_the_host_and_calicoctl_take_the_same()
     {
         (string Name, string Value)[] variables = [("ETCD_ENDPOINTS", "http://a:2379"), ("CALICO_ETCD_ENDPOINTS", "http://b:2379")];
-        Assert.That(Reader(NoFile, variables).ReadHost().EtcdEndpoints, Is.EqualTo("http://b:2379"));
-        Assert.That((await CalicoctlAsync(variables)).Endpoints, Is.EqualTo(new[] { "http://b:2379" }));
+        Assert.That(Read(Reader(NoFile, variables)).Datastore.EtcdEndpoints, Is.EqualTo("http://b:2379"));
+        Assert.That((await CalicoctlAsync(variables)).Etcd.Endpoints, Is.EqualTo(new[] { "http://b:2379" }));
     }
 
     [TestCase("FELIX_PROMETHEUSMETRICSPORT", "0", "1 to 65535")]
@@ -188,7 +189,7 @@ public sealed class SettingsReaderTests
     [TestCase("ETCD_CERT_FILE", "/cert", "ETCD_KEY_FILE is not set")]
     public void B12_a_setting_out_of_range_is_refused_with_the_range(string variable, string value, string says)
     {
-        var error = Assert.Throws<CalicoException>(() => Reader(NoFile, (variable, value)).ReadHost());
+        var error = Assert.Throws<CalicoException>(() => Read(Reader(NoFile, (variable, value))));
         Assert.That(error!.Message, Does.Contain(says).And.Contain(variable.Replace("DATASTORE_TYPE", "ETCD_ENDPOINTS", StringComparison.Ordinal)
             .Replace("ETCD_CERT", "ETCD_KEY", StringComparison.Ordinal)));
     }
@@ -196,8 +197,8 @@ public sealed class SettingsReaderTests
     [Test]
     public void B12_all_that_is_wrong_is_said_at_once()
     {
-        var error = Assert.Throws<CalicoException>(() => Reader(File("dataplane: {mtu: 1, routeProtocol: 300}\nnope: 1"), ("NODENAME", "A"), ("NO_DEFAULT_POOLS", "x")).ReadHost());
-        Assert.That(error!.Message.Split('\n')[1..].Select(l => l.Trim().Split(' ')[0]), Is.EquivalentTo(new[] { "dataplane.mtu", "dataplane.routeProtocol", "NODENAME", "NO_DEFAULT_POOLS", "the" }));
+        var error = Assert.Throws<CalicoException>(() => Read(Reader(File("dataplane: {mtu: 1, routeProtocol: 300}\nnope: 1"), ("NODENAME", "A"), ("NO_DEFAULT_POOLS", "x"))));
+        Assert.That(error!.Message.Split('\n')[1..].Select(l => l.Trim().Split(' ')[0]), Is.EquivalentTo(new[] { "dataplane.mtu", "dataplane.routeProtocol", "NODENAME", "NO_DEFAULT_POOLS", "nope" }));
         Assert.That(error.Message, Does.StartWith("5 settings cannot be used:").And.Contain("nope"));
     }
 
@@ -219,7 +220,7 @@ public sealed class SettingsReaderTests
 
             try
             {
-                Reader(File(text.ToString())).ReadHost();
+                Read(Reader(File(text.ToString())));
             }
             catch (CalicoException)
             {
@@ -243,14 +244,16 @@ public sealed class SettingsReaderTests
         return run.Settings!;
     }
 
-    private static SettingsReader Reader(IReadOnlyDictionary<string, string> file, params (string Name, string Value)[] environment) =>
+    private static HostSettings Read(SettingsReader reader) => HostSettings.Read(reader);
+
+    private static SettingsReader Reader(SettingsFile file, params (string Name, string Value)[] environment) =>
         new(name => environment.FirstOrDefault(e => e.Name == name).Value, file);
 
-    private IReadOnlyDictionary<string, string> File(string yaml)
+    private SettingsFile File(string yaml)
     {
         var path = Path.Combine(_folder, "calico.cfg");
         System.IO.File.WriteAllText(path, yaml);
-        return SettingsReader.ReadFile(path, mustExist: true);
+        return SettingsFile.Read(path, mustExist: true);
     }
 
     private sealed class HelloSettings

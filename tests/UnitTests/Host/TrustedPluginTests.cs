@@ -1,6 +1,6 @@
 using Calico.Host.Health;
 using Calico.Host.Plugins;
-using Calico.Host.Settings;
+using Calico.Datastore.Settings;
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 
@@ -257,7 +257,7 @@ public sealed class TrustedPluginTests
     }
 
     private PluginRoster Roster(string root, string enabled, HealthBoard health) => new(root, enabled, Path.Combine(_work, "data"),
-        new SettingsReader(_ => null, new Dictionary<string, string>()), new((_, _) => { }), health, NullLoggerFactory.Instance);
+        new SettingsReader(_ => null, SettingsFile.None), new((_, _) => { }), health, NullLoggerFactory.Instance);
 
     private string Adapter(string name, string version) => PluginPackage.WriteFolder(Path.Combine(Root, name, version), name, (1, 0));
 

@@ -28,7 +28,7 @@ internal sealed record FieldTable(string Fields, string Good, string Bad)
             + "bpfIPFragmentReassemblyEnabled bpfKubeProxyIptablesCleanupEnabled bpfPolicyDebugEnabled endpointReportingEnabled genericXDPEnabled "
             + "xdpEnabled vxlanEnabled ipipEnabled wireguardEnabled wireguardEnabledV6 wireguardHostEncryptionEnabled wireguardThreadingEnabled"),
         new("healthHost debugHost prometheusMetricsHost metadataAddr", "\"localhost\" ; \"10.0.0.1\" ; \"fe80::1\"", "\"a b\" ; \"a\\nb\" ; \"a/b\" ; 7"),
-        new("healthPort debugPort prometheusMetricsPort metadataPort", "0 ; 1 ; 65535", "-1 ; 65536 ; \"80\" ; 1.5"),
+        new("healthPort debugPort prometheusMetricsPort metadataPort", "1 ; 65535", "0 ; -1 ; 65536 ; \"80\" ; 1.5"),
         new("healthTimeoutOverrides[].name", "\"a b_1-c\"", "\"\" ; \"a.b\" ; 7"),
         new("logActionRateLimit", "\"1/second\" ; \"9999/day\"", "\"0/second\" ; \"10000/day\" ; \"1/week\" ; \"1 /day\""),
         new("logActionRateLimitBurst", "0 ; 9999", "-1 ; 10000"),
@@ -50,7 +50,7 @@ internal sealed record FieldTable(string Fields, string Good, string Bad)
         Choice("awsSrcDstCheck", "Disable DoNothing Enable"),
         AnyCase("chainInsertMode", "Append Insert"),
         AnyCase("defaultEndpointToHostAction", "Accept Drop Return"),
-        new("deviceRouteProtocol", "0 ; 3 ; 255", "-1 ; 256"),
+        new("deviceRouteProtocol", "5 ; 80 ; 255", "-1 ; 0 ; 2 ; 3 ; 4 ; 256"),
         new("deviceRouteSourceAddress natOutgoingAddress", "\"10.0.0.1\"", "\"fd00::1\" ; \"10.0.0.1/24\" ; \"10.0.0\" ; \"a\""),
         new("deviceRouteSourceAddressIPv6", "\"fd00::1\"", "\"10.0.0.1\" ; \"fd00::/64\""),
         new("externalNodesList[]", "\"10.0.0.1\" ; \"10.0.0.0/8\"", "\"fd00::1\" ; \"10.0.0.0/33\" ; \"a\""),

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using Calico.Plugins.Cni;
 using Calico.Plugins.Cni.Protocol;
 using Calico.Plugins.Cni.Verbs;
-using Calico.Plugins.Cni.Wire;
+using Calico.Shim.Wire;
 using Calico.TestKit.Workloads;
 using Microsoft.Extensions.Logging.Abstractions;
 

@@ -1,4 +1,0 @@
-namespace Calico.Plugins.Cni.Wire;
-
-/// <summary>The other side sent what this protocol does not allow.</summary>
-internal sealed class WireFormatException(string message) : Exception(message);
