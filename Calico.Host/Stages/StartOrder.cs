@@ -51,7 +51,7 @@ internal static class StartOrder
         var book = new EndpointBook();
         var connector = new WorkloadConnector(book, ipam, log, store.Store, kernel.Side, facts, time, loggers.CreateLogger<WorkloadConnector>());
         // An embedded store tells this process at once, and says nothing while nothing changes.
-        var profiles = new HostProfiles(log, store.Store, feed, book, datastore.IsEmbedded ? TimeSpan.MaxValue : ViewLifetime, time, loggers.CreateLogger<HostProfiles>());
+        var profiles = new HostProfiles(store.Outbox, store.Store, feed, book, datastore.IsEmbedded ? TimeSpan.MaxValue : ViewLifetime, time, loggers.CreateLogger<HostProfiles>());
         var endpoints = new EndpointUpkeep(connector, kernel.Side, mtu, basis);
         kernel.Loop.LinkGone += (_, _) => endpoints.NoteLinkGone();
 

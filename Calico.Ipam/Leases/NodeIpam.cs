@@ -20,6 +20,9 @@ namespace Calico.Ipam;
 /// </remarks>
 public sealed partial class NodeIpam : IAsyncDisposable
 {
+    /// <summary>Whose entries of the outbox are this part's.</summary>
+    public const string OutboxOwner = "ipam";
+
     private static readonly LedgerEdit NoEdit = new();
 
     private readonly IKeyValueStore _store;

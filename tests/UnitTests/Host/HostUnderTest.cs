@@ -33,6 +33,8 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
 
     public NodeIpam Addresses => _ipam;
 
+    public Outbox Outbox { get; private set; } = null!;
+
     public PatientTime Time => time;
 
     public HealthBoard Health { get; private set; } = null!;
@@ -230,6 +232,7 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
     private async Task MakeAsync()
     {
         Health = new();
+        Outbox = new(Log, Store, time, NullLogger<Outbox>.Instance);
         var book = new EndpointBook();
         var gate = new StartGate();
         var view = new DatastoreView("node1", TimeProvider.System);
@@ -242,7 +245,7 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
         Workloads = new(adapter, Connector, gate, view);
         View = view;
         AdapterIpam = new(adapter, _ipam, gate);
-        HostProfiles = new(Log, Store, new(view, view.Accept), book, TimeSpan.MaxValue, time, NullLogger<HostProfiles>.Instance);
+        HostProfiles = new(Outbox, Store, new(view, view.Accept), book, TimeSpan.MaxValue, time, NullLogger<HostProfiles>.Instance);
         Connector.Restore(e => throw e);
         await _ipam.LoadAsync(CancellationToken.None);
         await Connector.CollectDeadAsync(CancellationToken.None);
