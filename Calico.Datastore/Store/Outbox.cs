@@ -95,14 +95,14 @@ public sealed partial class Outbox(INodeLog log, IKeyValueStore store, TimeProvi
         }
     }
 
-    /// <summary>Journals entries together with log writes of the caller's: one commit, on disk when it ends. It is begun, and what waits is
+    /// <summary>Journals entries (of each key the last) together with log writes of the caller's: one commit, on disk when it ends. It is begun, and what waits is
     /// seen, before this returns: a caller that calls it under its lock has it in the order of its own state.</summary>
     public Task JournalAsync(ImmutableArray<OutboxEntry> entries, ImmutableArray<NodeLogWrite> with, CancellationToken ct)
     {
         lock (_gate)
         {
             _ = Waiting;
-            return ChangeAsync([.. entries.Select(e => (e.Key, (OutboxEntry?)(e with { Number = ++_last })))], with, ct);
+            return ChangeAsync([.. entries.GroupBy(e => e.Key).Select(g => (g.Key, (OutboxEntry?)(g.Last() with { Number = ++_last })))], with, ct);
         }
     }
 

@@ -32,8 +32,7 @@ internal static class FormerJournals
 
         if (done.Count > 0)
         {
-            // One for each key, the last: as they were brought to the store.
-            await outbox.JournalAsync([.. entries.GroupBy(e => e.Key).Select(g => g.Last())], done.ToImmutable(), ct);
+            await outbox.JournalAsync(entries.ToImmutable(), done.ToImmutable(), ct);
         }
     }
 

@@ -40,7 +40,7 @@ internal static class StartOrder
         var snapshot = datastore.IsEmbedded ? null : new PolicySnapshot(Path.Combine(settings.DataDirectory, PolicySnapshot.FileName), log, time, loggers.CreateLogger<PolicySnapshot>());
 
         // Workloads.
-        var ipam = new NodeIpam(store.Store, log, new()
+        var ipam = new NodeIpam(store.Store, log, store.Outbox, new()
         {
             NodeName = name,
             // The embedded store is this process's own: slow is not away, and there is nothing else to serve from.

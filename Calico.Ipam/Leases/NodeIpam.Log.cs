@@ -18,8 +18,8 @@ public sealed partial class NodeIpam
         [LoggerMessage(3003, LogLevel.Information, "the store answers again; {Journal} answers are to be replayed")]
         public static partial void StoreBack(ILogger logger, int journal);
 
-        [LoggerMessage(3004, LogLevel.Information, "replayed {Releases} releases, {Leases} leases and {Writes} writes")]
-        public static partial void Replayed(ILogger logger, int releases, int leases, int writes);
+        [LoggerMessage(3004, LogLevel.Information, "replayed {Releases} releases and {Leases} leases")]
+        public static partial void Replayed(ILogger logger, int releases, int leases);
 
         [LoggerMessage(3005, LogLevel.Error, "address {Address} of handle {Handle}, bound to {Endpoint}, is held by {Holder} in the store; its lease has ended")]
         public static partial void LeaseLost(ILogger logger, string address, string handle, string? endpoint, string holder);

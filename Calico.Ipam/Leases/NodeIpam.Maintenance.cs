@@ -49,17 +49,16 @@ public sealed partial class NodeIpam
             ledger = _ledger;
         }
 
-        if (ledger.Releases.Values.Any(r => r is { IsDoubtful: true, IsAside: false }) || (ledger.Offline > 0 && ledger.Leases.Values.Any(l => l.IsAttempted)))
+        if (ledger.Releases.Values.Any(r => r is { IsDoubtful: true, IsAside: false }) || (ledger.Offline > 0 && ledger.Leases.Values.Any(l => l.IsAttempted))
+            || _outbox.PendingOf(_outgoing).Any(e => e.Guard != OutboxGuard.None))
         {
             // The fence: every transaction compares this key, so one that is still under way cannot take after this.
             await _store.CommitAsync(new(new StoreOperation.Put(_marker, Encoding.UTF8.GetBytes("{}"))), ct);
             _cache.Clear();
-            foreach (var undo in ledger.Releases.Values.SelectMany(r => r.Undo))
-            {
-                await _store.CommitAsync(new([new(undo.Key, CompareTarget.Value, CompareResult.Equal, 0, undo.Value)],
-                    [new StoreOperation.Delete(undo.Key)], []), ct);
-            }
         }
+
+        // Before the addresses: none is free while the store shows an endpoint with it.
+        await _outbox.SendAsync(_outgoing, ct);
 
         for (var attempt = 0; ledger.HasJournal; attempt++)
         {
@@ -80,7 +79,6 @@ public sealed partial class NodeIpam
     {
         var releases = ledger.Releases.Values.Where(r => !r.IsAside).Take(ReplayBatch).ToImmutableArray();
         var leases = releases.Length == ReplayBatch ? [] : ledger.Leases.Values.Where(l => l.IsPending).Take(ReplayBatch - releases.Length).ToImmutableArray();
-        var writes = releases.Length + leases.Length == ReplayBatch ? [] : FirstOf(ledger.Writes.Values);
         var change = new IpamChange(_store, _cache);
         await change.GuardAsync(_marker, ct);
         var plan = new OnlinePlan(_options.NodeName, change, _facts, _time, ledger, IsRecentlyFreed);
@@ -116,11 +114,6 @@ public sealed partial class NodeIpam
             }
         }
 
-        foreach (var entry in writes)
-        {
-            plan.Edit.RemoveWrites(entry.Number);
-        }
-
         // What is freed here may be somebody else's before the answer comes: from now on it is doubtful.
         var marks = new LedgerEdit();
         foreach (var release in releases.Where(r => !r.IsDoubtful))
@@ -136,7 +129,7 @@ public sealed partial class NodeIpam
         LedgerEdit unmark;
         LeaseLedger marked;
         Task<StoreOutcome?> committing;
-        var transaction = change.Build(Coalesce(writes));
+        var transaction = change.Build([]);
         lock (_gate)
         {
             if (!ReferenceEquals(ledger, _ledger))
@@ -178,7 +171,7 @@ public sealed partial class NodeIpam
 
         plan.Freed.ForEach(a => _freedAt[a] = _time.GetTimestamp());
         lost.ForEach(l => Log.LeaseLost(_logger, l.Lease.Address, l.Lease.Handle, l.Lease.Bound, l.Holder));
-        Log.Replayed(_logger, releases.Length, leases.Length - lost.Count, writes.Length);
+        Log.Replayed(_logger, releases.Length, leases.Length - lost.Count);
     }
 
     /// <summary>The store did not take a replay: what was marked as doubtful for it is not.</summary>
@@ -234,19 +227,6 @@ public sealed partial class NodeIpam
         plan.Edit.Set(over with { Sequence = lease.Sequence });
         return null;
     }
-
-    private static ImmutableArray<JournalledWrites> FirstOf(IEnumerable<JournalledWrites> journal)
-    {
-        var count = 0;
-        return [.. journal.TakeWhile(j => (count += j.Writes.Length) <= ReplayBatch || count == j.Writes.Length)];
-    }
-
-    /// <summary>One write of each key, the last.</summary>
-    private static ImmutableArray<StoreOperation> Coalesce(ImmutableArray<JournalledWrites> journal) =>
-        [.. journal.SelectMany(j => j.Writes).GroupBy(w => (w.Key, w.IsPrefix)).Select(g => g.Last()).Select(w =>
-            w.IsPrefix ? new StoreOperation.DeletePrefix(w.Key)
-            : w.Value is { } value ? new StoreOperation.Put(w.Key, value)
-            : (StoreOperation)new StoreOperation.Delete(w.Key))];
 
     private async Task RefillAsync(KnownFacts known, CancellationToken ct)
     {

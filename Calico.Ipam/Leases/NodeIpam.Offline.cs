@@ -35,17 +35,14 @@ public sealed partial class NodeIpam
                 return false;
             }
 
-            if (isAmbiguous)
-            {
-                AddDoubts(operation, plan.Edit);
-            }
+            ImmutableArray<OutboxEntry> undo = isAmbiguous ? AddDoubts(operation, plan.Edit) : [];
 
             _lastSequence = plan.LastSequence;
             _ledger = plan.Edit.ApplyTo(_ledger, out inverse);
             answer = plan.Answer;
             operation.State = OperationState.Abandoned;
             _queue.Remove(operation);
-            logged = _log.CommitAsync(LogOf(operation, plan.Edit, plan.Log), CancellationToken.None);
+            logged = _outbox.JournalAsync([.. undo, .. plan.Outgoing], LogOf(operation, plan.Edit, plan.Log), CancellationToken.None);
         }
 
         try
@@ -155,21 +152,22 @@ public sealed partial class NodeIpam
     private Task DoubtAsync(NodeOperation operation)
     {
         var edit = new LedgerEdit();
-        AddDoubts(operation, edit);
+        var undo = AddDoubts(operation, edit);
         _ledger = edit.ApplyTo(_ledger, out _);
-        return _log.CommitAsync(LogOf(operation, edit, []), CancellationToken.None);
+        return _outbox.JournalAsync(undo, LogOf(operation, edit, []), CancellationToken.None);
     }
 
     /// <summary>Journals as doubtful what an unanswered transaction may have taken or freed for the operation. Guarded by the lock.</summary>
-    private void AddDoubts(NodeOperation operation, LedgerEdit edit)
+    /// <returns>What takes back the keys that it may have put for an answer that nobody got.</returns>
+    private ImmutableArray<OutboxEntry> AddDoubts(NodeOperation operation, LedgerEdit edit)
     {
         var plan = operation.Plan!;
         if (plan.IsRefused)
         {
-            return;
+            return [];
         }
 
-        ImmutableArray<JournalledWrite> undo = [.. plan.Store.OfType<StoreOperation.Put>().Select(p => new JournalledWrite(p.Key, p.Value.ToArray()))];
+        var mayBeTaken = false;
         foreach (var acquired in plan.Acquired)
         {
             var lease = _ledger.Leases.GetValueOrDefault(acquired.Address);
@@ -203,9 +201,8 @@ public sealed partial class NodeIpam
             {
                 IsDoubtful = true,
                 OrHandles = [.. release.OrHandles, acquired.Handle],
-                Undo = [.. release.Undo, .. undo],
             });
-            undo = [];
+            mayBeTaken = true;
         }
 
         foreach (var address in plan.Edit.ParkedRemoved.Where(a => plan.Acquired.TrueForAll(q => !q.Address.Equals(a))))
@@ -217,6 +214,8 @@ public sealed partial class NodeIpam
                 edit.SetRelease(surplus with { IsDoubtful = true });
             }
         }
+
+        return mayBeTaken ? [.. plan.Store.OfType<StoreOperation.Put>().Select(p => CompanionWrites.Undo(p, _outbox.Pending(p.Key))).OfType<OutboxEntry>()] : [];
     }
 
     /// <summary>What the log has to say of the operation in the end: the ledger's entries, and the other sections as they were before, or

@@ -209,7 +209,7 @@ public sealed partial class NodeIpam
             }
 
             await EnsureMarkerAsync(ledger, ct);
-            if (ledger.HasJournal)
+            if (ledger.HasJournal || (attempt == 0 && !_outbox.PendingOf(_outgoing).IsEmpty))
             {
                 await ReplayAsync(ct);
                 continue;
@@ -277,6 +277,7 @@ public sealed partial class NodeIpam
             }
 
             weight += plan.Store.Count;
+            plan.Log.AddRange(_outbox.Replacing(plan.Store));
             plan.LogBefore = [.. plan.Log.Select(w => w with { Value = _log.Get(w.Key) })];
             operation.Plan = plan;
             givenUp = givenUp.Union(plan.Edit.Removed);
@@ -375,6 +376,7 @@ public sealed partial class NodeIpam
             {
                 _ledger = operation.Plan!.Edit.Since(ledger, _ledger).ApplyTo(_ledger, out _);
                 operation.State = OperationState.Finished;
+                _outbox.Replaced(operation.Plan.Log);
             }
 
             _busy = [];
@@ -440,13 +442,11 @@ public sealed partial class NodeIpam
         }
 
         await (isRefused ? RewriteMarkerAsync(ct) : _store.GetAsync(_marker, 0, ct));
-        int journal;
         lock (_gate)
         {
             (_downSince, _whyDown) = (null, null);
-            journal = _ledger.Releases.Count + _ledger.Writes.Count + _ledger.Offline;
         }
 
-        Log.StoreBack(_logger, journal);
+        Log.StoreBack(_logger, JournalLength);
     }
 }

@@ -27,6 +27,7 @@ public sealed partial class NodeIpam : IAsyncDisposable
 
     private readonly IKeyValueStore _store;
     private readonly INodeLog _log;
+    private readonly Outbox _outbox;
     private readonly NodeIpamOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<NodeIpam> _logger;
@@ -37,6 +38,7 @@ public sealed partial class NodeIpam : IAsyncDisposable
     private readonly ConcurrentDictionary<(IPAddress Address, ulong Sequence), long> _unboundSince = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly string _marker;
+    private readonly CompanionWrites _outgoing = new();
 
     private readonly Lock _gate = new();
     private readonly LinkedList<NodeOperation> _queue = [];
@@ -57,10 +59,11 @@ public sealed partial class NodeIpam : IAsyncDisposable
     private bool _isRefused;
     private ulong _lastSequence;
 
-    public NodeIpam(IKeyValueStore store, INodeLog log, NodeIpamOptions options, TimeProvider time, ILogger<NodeIpam> logger)
+    public NodeIpam(IKeyValueStore store, INodeLog log, Outbox outbox, NodeIpamOptions options, TimeProvider time, ILogger<NodeIpam> logger)
     {
         _store = store;
         _log = log;
+        _outbox = outbox;
         _options = options;
         _time = time;
         _logger = logger;
@@ -74,7 +77,7 @@ public sealed partial class NodeIpam : IAsyncDisposable
 
     /// <summary>Prefixes of the log's entries that the store has under this node's name.</summary>
     public static ImmutableArray<string> BoundToName { get; } =
-        [LeaseLedger.Section + "lease/", LeaseLedger.Section + "release/", LeaseLedger.Section + "writes/"];
+        [LeaseLedger.Section + "lease/", LeaseLedger.Section + "release/", LeaseLedger.Section + "writes/", Outbox.Section + Kinds.WorkloadEndpoint.Prefix];
 
     /// <summary>Whether the store answered last time.</summary>
     public bool IsStoreReachable
@@ -119,7 +122,7 @@ public sealed partial class NodeIpam : IAsyncDisposable
         {
             lock (_gate)
             {
-                return _ledger.Releases.Count + _ledger.Writes.Count + _ledger.Offline;
+                return _ledger.Releases.Count + _ledger.Offline + _outbox.PendingOf(_outgoing).Length;
             }
         }
     }
@@ -149,7 +152,7 @@ public sealed partial class NodeIpam : IAsyncDisposable
             _start = VerifyAsync(_stop.Token);
         }
 
-        Log.Loaded(_logger, ledger.Leases.Count, ledger.Parked.Count, ledger.Releases.Count + ledger.Writes.Count + ledger.Offline);
+        Log.Loaded(_logger, ledger.Leases.Count, ledger.Parked.Count, JournalLength);
         await Task.WhenAny(_start, Task.Delay(_options.StorePatience, _time, ct));
         ct.ThrowIfCancellationRequested();
     }

@@ -23,6 +23,9 @@ internal sealed class OfflinePlan(string node, LeaseLedger ledger, KnownFacts kn
 
     public List<NodeLogWrite> Log { get; } = [];
 
+    /// <summary>What the store is to be told later.</summary>
+    public List<OutboxEntry> Outgoing { get; } = [];
+
     /// <summary>Whether a transaction with the same operation in it has not been answered: what it frees may be free already.</summary>
     public bool IsAmbiguous => isAmbiguous;
 
@@ -34,10 +37,7 @@ internal sealed class OfflinePlan(string node, LeaseLedger ledger, KnownFacts kn
     public void Add(LeaseCompanion companion)
     {
         Log.AddRange(companion.Log);
-        if (companion.Store.Any(o => o is not StoreOperation.Get))
-        {
-            Edit.Set(new JournalledWrites(ledger.NextNumber, [.. companion.Store.Select(ToWrite).OfType<JournalledWrite>()]));
-        }
+        Outgoing.AddRange(companion.Store.Select(CompanionWrites.Later));
     }
 
     /// <summary>Gives a reserve address that the caller names to a lease.</summary>
@@ -108,12 +108,4 @@ internal sealed class OfflinePlan(string node, LeaseLedger ledger, KnownFacts kn
         var ofFamily = named.Where(p => p is null || p.Cidr.Version == Cidr.From(address).Version).ToImmutableArray();
         return ofFamily.IsEmpty || ofFamily.Any(p => p?.Cidr.Contains(address) == true);
     }
-
-    private static JournalledWrite? ToWrite(StoreOperation operation) => operation switch
-    {
-        StoreOperation.Put put => new(put.Key, put.Value.ToArray()),
-        StoreOperation.Delete delete => new(delete.Key, null),
-        StoreOperation.DeletePrefix delete => new(delete.Prefix, null, IsPrefix: true),
-        _ => null,
-    };
 }

@@ -236,7 +236,7 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
         var book = new EndpointBook();
         var gate = new StartGate();
         var view = new DatastoreView("node1", TimeProvider.System);
-        _ipam = new(Store, Log, new()
+        _ipam = new(Store, Log, Outbox, new()
         {
             NodeName = "node1", ParkedAddresses = parked, StorePatience = TimeSpan.FromMilliseconds(250), StoreDeadline = TimeSpan.FromMilliseconds(500),
             VerifyInterval = TimeSpan.Zero,
