@@ -73,9 +73,7 @@ public sealed partial class Outbox
         var over = 0;
         foreach (var entry in batch)
         {
-            using var hold = owner.IsAlone ? null : await owner.HoldAsync(entry, ct);
-            // What has taken its place meanwhile has its own turn.
-            over += IsCurrent(entry) && await TrySendAsync(owner, entry, ct) ? 1 : 0;
+            over += await TrySendAsync(owner, entry, ct) ? 1 : 0;
         }
 
         return over;
@@ -83,28 +81,39 @@ public sealed partial class Outbox
 
     private async Task<bool> TrySendAsync(IOutboxOwner owner, OutboxEntry entry, CancellationToken ct)
     {
-        OutboxResult result;
         try
         {
-            result = await CommitAsync(owner, entry, [], ct);
-        }
-        catch (CalicoException e) when (e.Problem == Problem.Invalid)
-        {
-            Log.Refused(logger, entry.Key, e.Message);
-            result = new(OutboxOutcome.Refused, Reason: e.Message);
+            using var hold = owner.IsAlone ? null : await owner.HoldAsync(entry, ct);
+            // What has taken its place meanwhile has its own turn.
+            if (!ReferenceEquals(Pending(entry.Key), entry))
+            {
+                return false;
+            }
+
+            var result = await CommitOrRefuseAsync(owner, entry, ct);
+            await SettleAsync([entry], ct);
+            owner.Settle(entry, result);
+            return true;
         }
         catch (CalicoException e) when (e.Problem != Problem.Unavailable)
         {
             Log.Later(logger, entry.Key, e.Message);
             return false;
         }
-
-        await SettleAsync([entry], ct);
-        owner.Settle(entry, result);
-        return true;
     }
 
-    private bool IsCurrent(OutboxEntry entry) => ReferenceEquals(Pending(entry.Key), entry);
+    private async Task<OutboxResult> CommitOrRefuseAsync(IOutboxOwner owner, OutboxEntry entry, CancellationToken ct)
+    {
+        try
+        {
+            return await CommitAsync(owner, entry, [], ct);
+        }
+        catch (CalicoException e) when (e.Problem == Problem.Invalid)
+        {
+            Log.Refused(logger, entry.Key, e.Message);
+            return new(OutboxOutcome.Refused, Reason: e.Message);
+        }
+    }
 
     private Task SettleAsync(ImmutableArray<OutboxEntry> entries, CancellationToken ct)
     {

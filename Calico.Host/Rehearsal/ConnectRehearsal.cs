@@ -47,7 +47,8 @@ internal static class ConnectRehearsal
         var (book, outbox) = (new EndpointBook(), new Outbox(engine.Log, engine.Store, time, NullLogger<Outbox>.Instance));
         await using var ipam = new NodeIpam(engine.Store, engine.Log, outbox, new() { NodeName = Name, ParkedAddresses = 0 }, time, NullLogger<NodeIpam>.Instance);
         await ipam.LoadAsync(ct);
-        await using var connector = new WorkloadConnector(book, ipam, engine.Log, engine.Store, new NoKernel(), new(Name, Name, "cali", 1500), time, NullLogger<WorkloadConnector>.Instance);
+        var node = new NodeFacts(Name, Name, "cali", 1500);
+        await using var connector = new WorkloadConnector(book, ipam, engine.Log, new(outbox, book, node, time), new NoKernel(), node, time, NullLogger<WorkloadConnector>.Instance);
         var profiles = new HostProfiles(outbox, engine.Store, new(new DatastoreView(Name, time), _ => { }), book, TimeSpan.MaxValue, time, NullLogger<HostProfiles>.Instance);
         var profile = await profiles.EnsureAsync(Name, new(false, ImmutableSortedDictionary<string, string>.Empty), ct);
         var spec = new EndpointSpec

@@ -9,9 +9,6 @@ namespace Calico.Host.Workloads;
 /// <content>Addresses and record of an endpoint, and what becomes of the life that had its id before.</content>
 public sealed partial class WorkloadConnector
 {
-    /// <summary>How long the store may keep a record of foreign addresses waiting before it goes to the log alone.</summary>
-    private static readonly TimeSpan StorePatience = TimeSpan.FromMilliseconds(50);
-
     /// <summary>Claims or binds the addresses and records the endpoint; a former life of the id goes first.</summary>
     /// <remarks>Two lives cannot stand side by side: both have the same names in the kernel and the same key in the log. So what can refuse
     /// the new one is asked while the old one is whole; from its removal on a failure leaves neither.</remarks>
@@ -132,7 +129,7 @@ public sealed partial class WorkloadConnector
             drafts.Enqueue((leases, planned));
             // The writer goes on from here, for all that wait.
             call?.Enter("commit");
-            return new([PutResource(planned)], [planned.ToWrite()]);
+            return new([publication.Put(planned)], [planned.ToWrite()]);
         }
 
         EndpointRecord Recorded(ImmutableArray<AddressLease> leases) => drafts.Last(d => d.Leases == leases).Record;
@@ -212,28 +209,12 @@ public sealed partial class WorkloadConnector
         }
     }
 
-    /// <summary>Record and resource together; with a dead or slow store the record alone, and the publisher brings the resource later.</summary>
+    /// <summary>Record and resource together; with a dead or slow store the resource comes later.</summary>
     private async Task CommitRecordAsync(EndpointRecord record, CancellationToken ct)
     {
-        using var timeUp = new CancellationTokenSource(StorePatience, time);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, ct);
-        try
+        if (await publication.WriteAsync(record, ct) is { } reason)
         {
-            await log.CommitAsync(store, new StoreTransaction(PutResource(record)), [record.ToWrite()], patience.Token);
-        }
-        catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
-        {
-            await log.CommitAsync([record.ToWrite()], ct);
-            Log.StoreLater(logger, record.Id, e.Message);
+            Log.StoreLater(logger, record.Id, reason);
         }
     }
-
-    private StoreOperation.Put PutResource(EndpointRecord record)
-    {
-        var resource = WorkloadEndpointResource.From(record, node.NodeName, time.GetUtcNow());
-        return new(WorkloadEndpointResource.KeyOf(record.Namespace, resource.Metadata.Name), WorkloadEndpointResource.Encode(resource));
-    }
-
-    private StoreOperation.Delete DeleteResource(EndpointRecord record) =>
-        new(WorkloadEndpointResource.KeyOf(record.Namespace, WorkloadEndpointResource.Name(record, node.NodeName)));
 }

@@ -54,6 +54,8 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
     /// <summary>What the host has seen of the store.</summary>
     public DatastoreView View { get; private set; } = null!;
 
+    private EndpointPublication Publication { get; set; } = null!;
+
     private AdapterWorkloads Workloads { get; set; } = null!;
 
     private AdapterIpam AdapterIpam { get; set; } = null!;
@@ -212,14 +214,14 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
 
     /// <summary>One round of the publisher with what it sees.</summary>
     public Task<int> PublishAsync(DatastoreView seen) =>
-        new EndpointPublisher(Connector.Book, Store, seen, Facts, TimeProvider.System, NullLogger<EndpointPublisher>.Instance).RepairAsync(CancellationToken.None);
+        new EndpointPublisher(Publication, Connector.Book, Store, seen, Facts, NullLogger<EndpointPublisher>.Instance).RepairAsync(CancellationToken.None);
 
     /// <summary>What of the endpoints' addresses is another's, after one round of the host's upkeep.</summary>
     public async Task<ImmutableArray<HealthLine>> KeepAsync()
     {
         var seen = await SeeAsync();
         var settings = new HostSettings { Ipv4 = "none", Ipv6 = "none", Ipv4PoolCidr = Pool };
-        var publisher = new EndpointPublisher(Connector.Book, Store, seen, Facts, TimeProvider.System, NullLogger<EndpointPublisher>.Instance);
+        var publisher = new EndpointPublisher(Publication, Connector.Book, Store, seen, Facts, NullLogger<EndpointPublisher>.Instance);
         using var meters = new HostMeters(NullLogger<HostMeters>.Instance);
         var membership = new NodeMembership(new(Store, settings, "node1", "machine1", TimeProvider.System, NullLogger<NodeRegistration>.Instance),
             new(() => (null, null), _ => true, TimeProvider.System), seen, "node1", isEmbedded: true, Health, NullLogger<NodeMembership>.Instance);
@@ -241,7 +243,8 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
             NodeName = "node1", ParkedAddresses = parked, StorePatience = TimeSpan.FromMilliseconds(250), StoreDeadline = TimeSpan.FromMilliseconds(500),
             VerifyInterval = TimeSpan.Zero,
         }, time, NullLogger<NodeIpam>.Instance);
-        Connector = new(book, _ipam, Log, Store, Kernel, Facts, time, NullLogger<WorkloadConnector>.Instance);
+        Publication = new(Outbox, book, Facts, time);
+        Connector = new(book, _ipam, Log, Publication, Kernel, Facts, time, NullLogger<WorkloadConnector>.Instance);
         Workloads = new(adapter, Connector, gate, view);
         View = view;
         AdapterIpam = new(adapter, _ipam, gate);

@@ -206,6 +206,20 @@ public sealed class OutboxTests
     }
 
     [Test]
+    public async Task One_whose_owner_cannot_hold_it_stops_no_other()
+    {
+        _owner.IsAlone = false;
+        _owner.OnHold = () =>
+        {
+            _owner.OnHold = () => Task.CompletedTask;
+            throw new CalicoException(Problem.Damaged, "no (scripted)");
+        };
+        await _outbox.JournalAsync([Put("/a", "1"), Put("/b", "1")], [], default);
+        await _outbox.SendAsync(_owner, default);
+        Assert.That((Waits(_outbox), Stored("/b")), Is.EqualTo(("/a=1", "1")));
+    }
+
+    [Test]
     public async Task What_was_replaced_before_its_turn_is_not_sent()
     {
         _owner.IsAlone = false;
