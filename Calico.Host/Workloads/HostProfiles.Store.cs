@@ -115,7 +115,7 @@ public sealed partial class HostProfiles
         return (result.Standing is { } standing ? AdapterProfile.Read(name, standing.Value) : new(AdapterProfile.KeyOf(name), profile), result.Revision);
     }
 
-    private OutboxEntry EntryOf(string name) => new() { Owner = OutboxOwner, Key = PathOf(name), Guard = OutboxGuard.Owner };
+    private static OutboxEntry EntryOf(string name) => new() { Owner = OutboxOwner, Key = PathOf(name), Guard = OutboxGuard.Owner };
 
     private static string PathOf(string name) => AdapterProfile.Kind.Path(AdapterProfile.KeyOf(name));
 

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Calico.Datastore.Store;
 using Calico.Host.Timings;
@@ -109,9 +108,6 @@ public sealed partial class WorkloadConnector
         var mac = InterfaceNames.Mac(spec.Id, m => book.HasMac(EndpointRecord.Format(m), spec.Id));
         var draft = new EndpointDraft(adapter, spec, OthersInGroup(spec, place), await ipam.ListPoolsAsync(ct), node with { Mtu = _mtu }, hostInterface, mac);
         var call = TimedCall.Current;
-        // One for each plan: the addresses may be planned more than once, and not always is the last plan the one that was done.
-        var drafts = new ConcurrentQueue<(ImmutableArray<AddressLease> Leases, EndpointRecord Record)>();
-        EndpointRecord record;
         EndpointRecord Make(ImmutableArray<AddressLease> leases)
         {
             if (leases.Select(l => (l.Address, Owner: book.WhoHas(l.Address))).FirstOrDefault(l => l.Owner is { } owner && owner != spec.Id) is (var address, { } other))
@@ -123,31 +119,17 @@ public sealed partial class WorkloadConnector
             return place is null ? made with { SplitLife = true } : WithPlace(made, place);
         }
 
-        LeaseCompanion Record(ImmutableArray<AddressLease> leases)
+        LeaseCompanion<EndpointRecord> Record(ImmutableArray<AddressLease> leases)
         {
             var planned = Make(leases);
-            drafts.Enqueue((leases, planned));
             // The writer goes on from here, for all that wait.
             call?.Enter("commit");
-            return new([publication.Put(planned)], [planned.ToWrite()]);
+            return new(planned, new([publication.Put(planned)], [planned.ToWrite()]));
         }
 
-        EndpointRecord Recorded(ImmutableArray<AddressLease> leases) => drafts.Last(d => d.Leases == leases).Record;
-
-        if (spec.Claim is { } claim)
-        {
-            record = Recorded(await ipam.ClaimAsync(adapter, claim, spec.Id, Record, ct));
-        }
-        else if (spec.Leased.Length > 0)
-        {
-            record = Recorded(await ipam.BindAsync(adapter, spec.Leased, $"{spec.Id.Workload}.{spec.Instance}", spec.Id, Record, ct));
-        }
-        else
-        {
-            return await RecordUnmanagedAsync(spec, place, draft.Pools, () => Make([]), ct);
-        }
-
-        return Enter(record, place);
+        return spec.Claim is { } claim ? Enter((await ipam.ClaimAsync(adapter, claim, spec.Id, Record, ct)).Made, place)
+            : spec.Leased.Length > 0 ? Enter((await ipam.BindAsync(adapter, spec.Leased, $"{spec.Id.Workload}.{spec.Instance}", spec.Id, Record, ct)).Made, place)
+            : await RecordUnmanagedAsync(spec, place, draft.Pools, () => Make([]), ct);
     }
 
     /// <summary>No lease says whose another IPAM's address is, so until it is in the book a lock does.</summary>

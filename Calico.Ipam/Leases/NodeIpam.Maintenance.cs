@@ -325,12 +325,10 @@ public sealed partial class NodeIpam
     }
 
     /// <summary>Makes the writer run once, so that it replays.</summary>
-    private sealed class ReplayOperation : NodeOperation<bool>
+    private sealed class ReplayOperation : StoreOnlyOperation<bool>
     {
         public override IEnumerable<string> Scopes => [];
 
-        public override Task PlanAsync(OnlinePlan plan, CancellationToken ct) => Task.CompletedTask;
-
-        public override bool TryPlanOffline(OfflinePlan plan) => false;
+        protected override Task PlanAsync(OnlinePlan plan, CancellationToken ct) => Task.CompletedTask;
     }
 }

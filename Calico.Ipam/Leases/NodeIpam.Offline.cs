@@ -23,7 +23,7 @@ public sealed partial class NodeIpam
             var plan = new OfflinePlan(_options.NodeName, _ledger, known, namespaceLabels, _busy, _time, _lastSequence, isAmbiguous);
             try
             {
-                if (!operation.TryPlanOffline(plan))
+                if (!IsPlanned(operation, plan))
                 {
                     return false;
                 }
@@ -62,6 +62,14 @@ public sealed partial class NodeIpam
 
         operation.Complete(answer);
         return true;
+    }
+
+    /// <summary>Made under the lock, so an offline plan waits for nothing.</summary>
+    private static bool IsPlanned(NodeOperation operation, OfflinePlan plan)
+    {
+        var planning = operation.PlanAsync(plan, CancellationToken.None);
+        return planning.IsCompleted ? planning.GetAwaiter().GetResult()
+            : throw new InvalidOperationException($"{operation.GetType().Name} waits for something without the store");
     }
 
     /// <summary>The caller has stopped waiting: nothing is to remain of the operation. False: it has been answered already.</summary>

@@ -162,10 +162,20 @@ public sealed partial class NodeIpam : IAsyncDisposable
     /// <returns>IPv4 first, ascending.</returns>
     /// <exception cref="CalicoException">As <see cref="IIpam.ClaimAsync"/>.</exception>
     public async Task<ImmutableArray<AddressLease>> ClaimAsync(string adapter, AddressClaim claim, WorkloadEndpointId? bindTo,
-        Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion, CancellationToken ct)
+        Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion, CancellationToken ct) =>
+        (await ClaimAsync(adapter, claim, bindTo, Plain(companion), ct)).Leases;
+
+    /// <summary>As above, with a companion that makes something: what is returned is of the plan that was done.</summary>
+    /// <param name="adapter">Whose.</param>
+    /// <param name="claim">What is asked.</param>
+    /// <param name="bindTo">Null: nobody's yet.</param>
+    /// <param name="companion">Called for each plan that is made, with its leases; it has no effect of its own.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task<Leased<T>> ClaimAsync<T>(string adapter, AddressClaim claim, WorkloadEndpointId? bindTo,
+        Func<ImmutableArray<AddressLease>, LeaseCompanion<T>> companion, CancellationToken ct)
     {
         Refuse(claim);
-        var operation = new ClaimOperation(adapter, claim, bindTo, companion);
+        var operation = new ClaimOperation<T>(adapter, claim, bindTo, companion);
         await SubmitAsync(operation, ct);
         return await operation.Answer;
     }
@@ -173,9 +183,14 @@ public sealed partial class NodeIpam : IAsyncDisposable
     /// <summary>Binds addresses that were leased before. One that is free is claimed again for <paramref name="handle"/>.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>: one is another's, or bound elsewhere.</exception>
     public async Task<ImmutableArray<AddressLease>> BindAsync(string adapter, ImmutableArray<IPAddress> addresses, string handle,
-        WorkloadEndpointId endpoint, Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion, CancellationToken ct)
+        WorkloadEndpointId endpoint, Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion, CancellationToken ct) =>
+        (await BindAsync(adapter, addresses, handle, endpoint, Plain(companion), ct)).Leases;
+
+    /// <summary>As above, with a companion that makes something.</summary>
+    public async Task<Leased<T>> BindAsync<T>(string adapter, ImmutableArray<IPAddress> addresses, string handle, WorkloadEndpointId endpoint,
+        Func<ImmutableArray<AddressLease>, LeaseCompanion<T>> companion, CancellationToken ct)
     {
-        var operation = new BindOperation(adapter, addresses, handle, endpoint, companion);
+        var operation = new BindOperation<T>(adapter, addresses, handle, endpoint, companion);
         await SubmitAsync(operation, ct);
         return await operation.Answer;
     }
@@ -295,6 +310,9 @@ public sealed partial class NodeIpam : IAsyncDisposable
         await _start;
         _stop.Dispose();
     }
+
+    private static Func<ImmutableArray<AddressLease>, LeaseCompanion<bool>> Plain(Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion) =>
+        leases => new(true, companion?.Invoke(leases) ?? LeaseCompanion.None);
 
     private static bool IsAnyMissing(ImmutableArray<LeaseRecord> leases, IpamBlockSpec seen)
     {
