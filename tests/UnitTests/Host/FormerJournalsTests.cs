@@ -17,7 +17,6 @@ public sealed class FormerJournalsTests
     private const string Profiles = "/calico/resources/v3/projectcalico.org/profiles/";
 
     private readonly InMemoryNodeLog _log = new();
-    private readonly InMemoryStore _store = new();
 
     [Test]
     public async Task What_a_former_version_had_journalled_is_taken_over_once_and_in_order()
@@ -48,7 +47,7 @@ public sealed class FormerJournalsTests
 
     private static NodeLogWrite Entry(string key, string text) => new(key, Encoding.UTF8.GetBytes(text));
 
-    private Outbox New() => new(_log, _store, TimeProvider.System, NullLogger<Outbox>.Instance);
+    private Outbox New() => new(_log, new InMemoryStore(), TimeProvider.System, NullLogger<Outbox>.Instance);
 
     private sealed record Owner(string Name) : IOutboxOwner
     {

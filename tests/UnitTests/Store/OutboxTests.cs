@@ -11,15 +11,17 @@ namespace Calico.UnitTests.Store;
 
 /// <summary>What this node knows before the store does.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase), Parallelizable(ParallelScope.All)]
-public sealed class OutboxTests
+public sealed class OutboxTests : IAsyncDisposable
 {
     private readonly FakeTimeProvider _time = new();
-    private readonly InMemoryStore _store = new();
     private readonly InMemoryNodeLog _log = new();
     private readonly FakeOwner _owner = new();
+    private readonly InMemoryStore _store = new();
     private readonly Outbox _outbox;
 
     public OutboxTests() => _outbox = New();
+
+    public ValueTask DisposeAsync() => _store.DisposeAsync();
 
     [Test]
     public async Task What_the_store_takes_is_one_commit_and_leaves_nothing_behind()
