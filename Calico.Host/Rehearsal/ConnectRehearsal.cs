@@ -46,11 +46,12 @@ internal static class ConnectRehearsal
 
     private static async Task ConnectAsync(EmbeddedEngine engine, RehearsedKernel? kernel, TimeProvider time, CancellationToken ct)
     {
-        var book = new EndpointBook();
-        await using var ipam = new NodeIpam(engine.Store, engine.Log, new() { NodeName = Name, ParkedAddresses = 0 }, time, NullLogger<NodeIpam>.Instance);
+        var (book, outbox) = (new EndpointBook(), new Outbox(engine.Log, engine.Store, time, NullLogger<Outbox>.Instance));
+        await using var ipam = new NodeIpam(engine.Store, engine.Log, outbox, new() { NodeName = Name, ParkedAddresses = 0 }, time, NullLogger<NodeIpam>.Instance);
         await ipam.LoadAsync(ct);
-        await using var connector = new WorkloadConnector(book, ipam, engine.Log, engine.Store, kernel is null ? new NoKernel() : kernel.Side, new(Name, Name, "cali", 1500), time, NullLogger<WorkloadConnector>.Instance);
-        var profiles = new HostProfiles(engine.Log, engine.Store, new(new DatastoreView(Name, time), batch => kernel?.Loop.Accept(batch)), book, TimeSpan.MaxValue, time, NullLogger<HostProfiles>.Instance);
+        var node = new NodeFacts(Name, Name, "cali", 1500);
+        await using var connector = new WorkloadConnector(book, ipam, engine.Log, new(outbox, book, node, time), kernel is null ? new NoKernel() : kernel.Side, node, time, NullLogger<WorkloadConnector>.Instance);
+        var profiles = new HostProfiles(outbox, engine.Store, new(new DatastoreView(Name, time), batch => kernel?.Loop.Accept(batch)), book, TimeSpan.MaxValue, time, NullLogger<HostProfiles>.Instance);
         var profile = await profiles.EnsureAsync(Name, new(false, ImmutableSortedDictionary<string, string>.Empty), ct);
         var spec = new EndpointSpec
         {

@@ -40,7 +40,7 @@ internal static class StartOrder
         var snapshot = datastore.IsEmbedded ? null : new PolicySnapshot(Path.Combine(settings.DataDirectory, PolicySnapshot.FileName), log, time, loggers.CreateLogger<PolicySnapshot>());
 
         // Workloads.
-        var ipam = new NodeIpam(store.Store, log, new()
+        var ipam = new NodeIpam(store.Store, log, store.Outbox, new()
         {
             NodeName = name,
             // The embedded store is this process's own: slow is not away, and there is nothing else to serve from.
@@ -49,9 +49,10 @@ internal static class StartOrder
             Facts = new HostIpamFacts(view, new StoreIpamFacts(store.Store), name, time),
         }, time, loggers.CreateLogger<NodeIpam>());
         var book = new EndpointBook();
-        var connector = new WorkloadConnector(book, ipam, log, store.Store, kernel.Side, facts, time, loggers.CreateLogger<WorkloadConnector>());
+        var publication = new EndpointPublication(store.Outbox, book, facts, time);
+        var connector = new WorkloadConnector(book, ipam, log, publication, kernel.Side, facts, time, loggers.CreateLogger<WorkloadConnector>());
         // An embedded store tells this process at once, and says nothing while nothing changes.
-        var profiles = new HostProfiles(log, store.Store, feed, book, datastore.IsEmbedded ? TimeSpan.MaxValue : ViewLifetime, time, loggers.CreateLogger<HostProfiles>());
+        var profiles = new HostProfiles(store.Outbox, store.Store, feed, book, datastore.IsEmbedded ? TimeSpan.MaxValue : ViewLifetime, time, loggers.CreateLogger<HostProfiles>());
         var endpoints = new EndpointUpkeep(connector, kernel.Side, mtu, basis);
         kernel.Loop.LinkGone += (_, _) => endpoints.NoteLinkGone();
 
@@ -61,7 +62,7 @@ internal static class StartOrder
         var heartbeat = new HostHeartbeat(store.Store, name, node.Machine.MachineId, time, loggers.CreateLogger<HostHeartbeat>());
         var ownFacts = new OwnFacts(name, book, ipam);
         var upkeep = new StoreUpkeep(membership, ownFacts, profiles, ipam, connector,
-            new(book, store.Store, view, facts, time, loggers.CreateLogger<EndpointPublisher>()), basis);
+            new(publication, book, store.Store, view, facts, loggers.CreateLogger<EndpointPublisher>()), basis);
         var trim = new HeapTrim(time);
         // Losses are seen before anybody acts on the batch, and made good after all have.
         var follower = new DatastoreFollower(new(store.Store, ResourceKinds.All, Syncer.DefaultPrefixes, time, loggers.CreateLogger<Syncer>()), datastore, view,

@@ -1,6 +1,7 @@
 using Calico.Datastore.Etcd;
 using Calico.Datastore.Store;
 using Calico.EmbeddedStore;
+using Calico.Host.Node;
 using Calico.Host.Settings;
 using Microsoft.Extensions.Logging;
 
@@ -19,6 +20,7 @@ internal sealed class StoreStage : IHostStage
     {
         (_settings, _engine, _loggers) = (settings, engine, loggers);
         _etcd = settings.Datastore.IsEmbedded ? null : new(settings.Datastore.ToEtcd(), time, loggers.CreateLogger<EtcdStore>());
+        Outbox = new(engine.Log, Store, time, loggers.CreateLogger<Outbox>());
     }
 
     public string Name => "datastore";
@@ -28,8 +30,12 @@ internal sealed class StoreStage : IHostStage
     /// <summary>Where resources live. etcd is not reached before somebody asks it.</summary>
     public IKeyValueStore Store => _etcd ?? _engine.Store;
 
+    /// <summary>What this node knows before the store does.</summary>
+    public Outbox Outbox { get; }
+
     public async Task StartAsync(CancellationToken ct)
     {
+        await FormerJournals.TakeOverAsync(_engine.Log, Outbox, ct);
         if (_etcd is null)
         {
             _server = await EtcdApiServer.StartAsync(_engine, new()

@@ -12,7 +12,7 @@ namespace Calico.Host.Workloads;
 /// crash left over.</summary>
 /// <remarks>The view lags behind our own commits: it only says where to look. What is written is decided under the endpoint's lock, by its
 /// record and by what the store has then, and compares with that.</remarks>
-internal sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStore store, DatastoreView view, NodeFacts node, TimeProvider time,
+internal sealed partial class EndpointPublisher(EndpointPublication publication, EndpointBook book, IKeyValueStore store, DatastoreView view, NodeFacts node,
     ILogger<EndpointPublisher> logger)
 {
     /// <summary>Records that others are to see: not those whose address is another's.</summary>
@@ -23,20 +23,22 @@ internal sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStor
     /// <summary>Endpoints that the store cannot have, of records of another version, each with the reason; as of the last repair.</summary>
     public ImmutableArray<string> Refused { get; private set; } = [];
 
-    /// <summary>Once through all; cheap when nothing differs.</summary>
+    /// <summary>What waits first, then once through all; cheap when nothing differs.</summary>
     /// <returns>How many resources were written or deleted.</returns>
     public async Task<int> RepairAsync(CancellationToken ct)
     {
-        if (view.Sync.Status != SyncStatus.InSync)
-        {
-            return 0;
-        }
+        var sent = await publication.SendAsync(ct);
+        return view.Sync.Status == SyncStatus.InSync ? sent + await RepairAllAsync(ct) : sent;
+    }
 
+    private async Task<int> RepairAllAsync(CancellationToken ct)
+    {
         var stored = view.OwnEndpoints.ToDictionary(e => WorkloadEndpointResource.KeyOf(e.Key.Namespace, e.Key.Name), e => e.Value);
-        var records = Published.ToLookup(KeyOf);
+        var records = Published.ToLookup(publication.KeyOf);
         var repaired = 0;
         // Two records of one name (an adapter's odd facts) would write each other over for ever: the first has it.
-        foreach (var record in records.Select(r => r.First()).Where(r => !IsCurrent(stored.GetValueOrDefault(KeyOf(r)), r)))
+        foreach (var record in records.Select(r => r.First()).Where(r => !IsCurrent(stored.GetValueOrDefault(publication.KeyOf(r)), r)
+            && !publication.IsWaiting(publication.KeyOf(r))))
         {
             repaired += await TryPutAsync(record, ct) ? 1 : 0;
         }
@@ -84,9 +86,9 @@ internal sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStor
     private async Task<bool> PutAsync(EndpointRecord seen, CancellationToken ct)
     {
         using var hold = await book.Locks.EnterAsync(seen.Id, ct);
-        var key = KeyOf(seen);
+        var key = publication.KeyOf(seen);
         // A removal takes the resource away before the record: without the lock it would be put back.
-        if (!book.TryFind(seen.Id, out var life) || KeyOf(life.Record) != key || life.Record.Conflict is not null)
+        if (!book.TryFind(seen.Id, out var life) || publication.KeyOf(life.Record) != key || life.Record.Conflict is not null)
         {
             return false;
         }
@@ -98,15 +100,14 @@ internal sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStor
         }
 
         var expected = stored is null ? StoreCompare.Absent(key) : StoreCompare.At(key, stored.ModRevision);
-        var put = new StoreOperation.Put(key, WorkloadEndpointResource.Encode(WorkloadEndpointResource.From(life.Record, node.NodeName, time.GetUtcNow())));
-        return (await store.CommitAsync(new([expected], [put], []), ct)).Succeeded;
+        return (await store.CommitAsync(new([expected], [publication.Put(life.Record)], []), ct)).Succeeded;
     }
 
     private async Task<bool> DeleteAsync(string key, WorkloadEndpointId id, CancellationToken ct)
     {
         // An endpoint that is being prepared has its resource a moment before its record is in the book; it holds its lock meanwhile.
         using var hold = await book.Locks.EnterAsync(id, ct);
-        if (Published.Any(r => KeyOf(r) == key) || await store.GetAsync(key, 0, ct) is not { } stored || Decode(stored)?.Spec.Node != node.NodeName)
+        if (Published.Any(r => publication.KeyOf(r) == key) || await store.GetAsync(key, 0, ct) is not { } stored || Decode(stored)?.Spec.Node != node.NodeName)
         {
             return false;
         }
@@ -133,8 +134,6 @@ internal sealed partial class EndpointPublisher(EndpointBook book, IKeyValueStor
             return null;
         }
     }
-
-    private string KeyOf(EndpointRecord record) => WorkloadEndpointResource.KeyOf(record.Namespace, WorkloadEndpointResource.Name(record, node.NodeName));
 
     private static partial class Log
     {

@@ -62,7 +62,7 @@ internal sealed partial class HostProfiles
         {
             using var hold = await _locks.EnterAsync(name, ct);
             var found = View.Find(AdapterProfile.KeyOf(name));
-            var (standing, revision) = await WriteAsync(name, AdapterProfile.Make(name, made.Defaults, time.GetUtcNow()), ct);
+            var (standing, revision) = await PutAsync(name, AdapterProfile.Make(name, made.Defaults, time.GetUtcNow()), ct);
             feed.Ahead(standing, found, revision);
         }
     }

@@ -9,33 +9,34 @@ namespace Calico.Host.Workloads;
 /// <content>Profiles in the store, and in the node log while it is away.</content>
 internal sealed partial class HostProfiles
 {
-    private const string Section = "profiles/";
+    /// <summary>Whose entries of the outbox are this part's.</summary>
+    public const string OutboxOwner = "profiles";
 
-    // Whoever loses as often has a rival that never stops.
-    private const int MaxAttempts = 10;
+    string IOutboxOwner.Name => OutboxOwner;
+
+    bool IOutboxOwner.IsAlone => false;
 
     /// <summary>What the store has not taken yet, for the dataplane after a restart with a dead store: profiles, and removals of profiles
     /// that the last known state of the store still has. A person's that it has stays.</summary>
     public ImmutableArray<SyncUpdate> Pending()
     {
         var updates = ImmutableArray.CreateBuilder<SyncUpdate>();
-        foreach (var (entry, value) in log.List(Section))
+        foreach (var entry in outbox.PendingOf(this))
         {
-            var name = entry[Section.Length..];
-            var known = View.Find(AdapterProfile.KeyOf(name));
+            var known = View.Find(AdapterProfile.KeyOf(NameOf(entry)));
             if (known is not null && !AdapterProfile.IsMade(known))
             {
                 continue;
             }
 
-            if (ProfileRemoval.Read(value) is { } removal)
+            if (entry.Value is null)
             {
-                if (known is not null && removal.Covers(known.Value!.Metadata.Uid))
+                if (known is not null && Covers(entry, known))
                 {
                     updates.Add(known with { Value = null });
                 }
             }
-            else if (AdapterProfile.Read(name, value) is { Value: not null } profile)
+            else if (AdapterProfile.Read(NameOf(entry), entry.Value) is { Value: not null } profile)
             {
                 updates.Add(profile);
             }
@@ -45,149 +46,96 @@ internal sealed partial class HostProfiles
     }
 
     /// <summary>Brings what the store missed. Throws while it is away.</summary>
-    public async Task ReplayAsync(CancellationToken ct)
+    public Task ReplayAsync(CancellationToken ct) => outbox.SendAsync(this, ct);
+
+    Task<IDisposable> IOutboxOwner.HoldAsync(OutboxEntry entry, CancellationToken ct) => _locks.EnterAsync(NameOf(entry), ct);
+
+    async ValueTask<bool> IOutboxOwner.MayWriteAsync(OutboxEntry entry, KeyValue? standing, CancellationToken ct)
     {
-        foreach (var name in log.List(Section).Select(e => e.Key[Section.Length..]))
+        var name = NameOf(entry);
+        return entry.Value is null ? standing is not null && await MayDeleteAsync(entry, name, standing, ct)
+            : Kinds.Profile.TryRead(AdapterProfile.Read(name, entry.Value), out var profile) && MayPut(name, profile, standing);
+    }
+
+    void IOutboxOwner.Settle(OutboxEntry entry, OutboxResult result)
+    {
+        var name = NameOf(entry);
+        if (entry.Value is not null)
         {
-            using var hold = await _locks.EnterAsync(name, ct);
-            if (log.Get(Section + name) is { } value)
+            if (AdapterProfile.Read(name, entry.Value).Error is { } error)
             {
-                await ReplayAsync(name, value, ct);
-                await ForgetAsync(name, ct);
+                Log.Dropped(logger, name, error);
             }
+        }
+        else if (result is { Outcome: OutboxOutcome.Left, Standing: not null } && View.Find(AdapterProfile.KeyOf(name)) is { } stays)
+        {
+            // It was out of force here since the removal was asked for, and sync does not repeat what has not changed.
+            feed.Ahead(stays, stays, 0);
         }
     }
 
-    private async Task ReplayAsync(string name, ReadOnlyMemory<byte> value, CancellationToken ct)
+    /// <summary>Where nothing is, or over what an adapter made otherwise: a person's profile stays, and so does what cannot be read.</summary>
+    private bool MayPut(string name, Resource<ProfileSpec> profile, KeyValue? standing)
     {
-        if (ProfileRemoval.Read(value) is { } removal)
+        if (standing is null)
         {
-            if ((IsUsedHere(name) || !(await DeleteAsync(name, removal, ct)).IsGone) && View.Find(AdapterProfile.KeyOf(name)) is { } stays)
-            {
-                // It was out of force here since the removal was asked for, and sync does not repeat what has not changed.
-                feed.Ahead(stays, stays, 0);
-            }
+            return true;
         }
-        else if (Kinds.Profile.TryRead(AdapterProfile.Read(name, value), out var profile))
+
+        var there = AdapterProfile.Read(name, standing.Value);
+        if (there.Error is { } reason)
         {
-            await WriteAsync(name, profile, ct);
+            Log.Unusable(logger, name, reason);
         }
-        else
-        {
-            Log.Dropped(logger, name, AdapterProfile.Read(name, value).Error ?? "not a profile");
-        }
+
+        return AdapterProfile.IsMade(there) && !(AdapterProfile.IsSame(there, profile) && AdapterProfile.UnusedSinceOf(there) is null);
     }
+
+    /// <summary>What an adapter made: not a person's profile, nor one that an endpoint names, of whatever node. A removal that comes late is of
+    /// the profile that this node knew: one with another uid was made again since.</summary>
+    private async Task<bool> MayDeleteAsync(OutboxEntry entry, string name, KeyValue standing, CancellationToken ct)
+    {
+        var there = AdapterProfile.Read(name, standing.Value);
+        return AdapterProfile.IsMade(there) && (entry.Number == 0 || Covers(entry, there)) && !(await UsedAsync([name], ct)).Contains(name);
+    }
+
+    /// <summary>Whether a removal is of this profile. Without remarks nothing was known of it, then it is whatever an adapter made.</summary>
+    private static bool Covers(OutboxEntry removal, SyncUpdate there) =>
+        removal.Remarks.IsEmpty || (there.Value?.Metadata.Uid is { } uid && removal.Remarks.Contains(uid));
 
     /// <returns>What stands now, or is journalled, and the store's revision then; 0: it was not asked.</returns>
     private async Task<(SyncUpdate Standing, long Revision)> PutAsync(string name, Resource<ProfileSpec> profile, CancellationToken ct)
     {
-        var value = AdapterProfile.Kind.Encode(profile);
-        var isJournalled = IsJournalled(name);
-        if (isJournalled)
+        var result = await outbox.WriteAsync(this, EntryOf(name) with { Value = AdapterProfile.Kind.Encode(profile) }, [], ct);
+        if (result.Outcome == OutboxOutcome.Journalled)
         {
-            // First: a crash after the write must not bring what waits there, a removal even, over it.
-            await log.CommitAsync([new(Section + name, value)], ct);
+            Log.Later(logger, name, result.Reason);
         }
 
-        using var timeUp = new CancellationTokenSource(StorePatience, time);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, ct);
-        try
-        {
-            var written = await WriteAsync(name, profile, patience.Token);
-            await ForgetAsync(name, ct);
-            return written;
-        }
-        catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
-        {
-            if (!isJournalled)
-            {
-                await log.CommitAsync([new(Section + name, value)], ct);
-            }
-
-            Log.Later(logger, name, e.Message);
-            return (new(AdapterProfile.KeyOf(name), profile), 0);
-        }
+        return (result.Standing is { } standing ? AdapterProfile.Read(name, standing.Value) : new(AdapterProfile.KeyOf(name), profile), result.Revision);
     }
 
-    /// <summary>Writes where nothing is, or over what an adapter made otherwise: a person's profile stays, and so does what cannot be read.</summary>
-    /// <returns>What stands then, ours or not: that is what counts.</returns>
-    private async Task<(SyncUpdate Standing, long Revision)> WriteAsync(string name, Resource<ProfileSpec> profile, CancellationToken ct)
+    private static OutboxEntry EntryOf(string name) => new() { Owner = OutboxOwner, Key = PathOf(name), Guard = OutboxGuard.Owner };
+
+    private static string PathOf(string name) => AdapterProfile.Kind.Path(AdapterProfile.KeyOf(name));
+
+    private static string NameOf(OutboxEntry entry) => entry.Key[AdapterProfile.Kind.Prefix.Length..];
+
+    private bool IsJournalled(string name) => outbox.Pending(PathOf(name)) is not null;
+
+    private Task ForgetAsync(string name, CancellationToken ct) => outbox.ForgetAsync(PathOf(name), ct);
+
+    private ImmutableArray<string> KnownUids(string name)
     {
-        var put = new StoreOperation.Put(AdapterProfile.Kind.Path(AdapterProfile.KeyOf(name)), AdapterProfile.Kind.Encode(profile));
-        var expected = StoreCompare.Absent(put.Key);
-        for (var attempt = 0; attempt < MaxAttempts; attempt++)
-        {
-            var outcome = await store.CommitAsync(new([expected], [put], [new StoreOperation.Get(put.Key)]), ct);
-            if (outcome.Succeeded)
-            {
-                return (new(AdapterProfile.KeyOf(name), profile), outcome.Revision);
-            }
-
-            if (outcome.Results[0] is not [var stored])
-            {
-                expected = StoreCompare.Absent(put.Key);
-                continue;
-            }
-
-            var there = AdapterProfile.Read(name, stored.Value);
-            if (there.Error is { } reason)
-            {
-                Log.Unusable(logger, name, reason);
-            }
-
-            if (!AdapterProfile.IsMade(there) || (AdapterProfile.IsSame(there, profile) && AdapterProfile.UnusedSinceOf(there) is null))
-            {
-                return (there, outcome.Revision);
-            }
-
-            expected = StoreCompare.At(put.Key, stored.ModRevision);
-        }
-
-        throw new CalicoException(Problem.Conflict, $"profile '{name}' was changed by others {MaxAttempts} times while it was being written");
-    }
-
-    /// <summary>Deletes what an adapter made, as it was read: a person's profile stays, one that changes meanwhile, and one that an endpoint
-    /// of another node names.</summary>
-    /// <returns>Whether there is none now, and since which revision; 0: there was none.</returns>
-    private async Task<(bool IsGone, long Revision)> DeleteAsync(string name, ProfileRemoval removal, CancellationToken ct)
-    {
-        var key = AdapterProfile.Kind.Path(AdapterProfile.KeyOf(name));
-        if (await store.GetAsync(key, 0, ct) is not { } stored)
-        {
-            return (true, 0);
-        }
-
-        var there = AdapterProfile.Read(name, stored.Value);
-        if (!AdapterProfile.IsMade(there) || !removal.Covers(there.Value!.Metadata.Uid) || (await UsedAsync([name], ct)).Contains(name))
-        {
-            return (false, 0);
-        }
-
-        var outcome = await store.CommitAsync(new([StoreCompare.At(key, stored.ModRevision)], [new StoreOperation.Delete(key)], []), ct);
-        return (outcome.Succeeded, outcome.Revision);
-    }
-
-    private bool IsJournalled(string name) => log.Get(Section + name) is not null;
-
-    private async Task ForgetAsync(string name, CancellationToken ct)
-    {
-        if (IsJournalled(name))
-        {
-            await log.CommitAsync([new(Section + name, null)], ct);
-        }
-    }
-
-    private IEnumerable<string> KnownUids(string name)
-    {
-        var journalled = log.Get(Section + name);
-        var removed = journalled is null ? null : ProfileRemoval.Read(journalled.Value);
-        return
+        var waits = outbox.Pending(PathOf(name));
+        IEnumerable<string> uids =
         [
             View.Find(AdapterProfile.KeyOf(name))?.Value?.Metadata.Uid ?? "",
             _ensured.TryGetValue(name, out var made) ? made.Uid : "",
             // It may have reached the store although the answer was lost.
-            journalled is null || removed is not null ? "" : AdapterProfile.Read(name, journalled.Value).Value?.Metadata.Uid ?? "",
-            .. removed?.Uids ?? [],
+            waits?.Value is { } value ? AdapterProfile.Read(name, value).Value?.Metadata.Uid ?? "" : "",
+            .. waits?.Remarks ?? [],
         ];
+        return [.. uids.Where(u => u.Length > 0).Distinct()];
     }
 }

@@ -12,11 +12,9 @@ namespace Calico.Host.Workloads;
 /// <remarks>What is enforced is what stands in the store; an adapter's own stands there only where nothing did, or an adapter's.</remarks>
 /// <param name="feed">Hands a profile to the dataplane without the way round through the store's watch.</param>
 /// <param name="viewLifetime">How old the view may be for its word that a profile still stands; see the collection.</param>
-internal sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, StoreFeed feed, EndpointBook book, TimeSpan viewLifetime,
-    TimeProvider time, ILogger<HostProfiles> logger) : IProfiles
+internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, StoreFeed feed, EndpointBook book, TimeSpan viewLifetime,
+    TimeProvider time, ILogger<HostProfiles> logger) : IProfiles, IOutboxOwner
 {
-    private static readonly TimeSpan StorePatience = TimeSpan.FromMilliseconds(50);
-
     private readonly ConcurrentDictionary<string, (ProfileDefaults Defaults, string Uid)> _ensured = new();
 
     /// <summary>One change of a profile at a time: what is journalled would otherwise be brought over what was written since.</summary>
@@ -91,32 +89,23 @@ internal sealed partial class HostProfiles(INodeLog log, IKeyValueStore store, S
         }
 
         var found = View.Find(AdapterProfile.KeyOf(name));
-        var (isGone, revision) = (true, 0L);
-        using var timeUp = new CancellationTokenSource(StorePatience, time);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, ct);
-        try
+        var result = await outbox.TryAsync(this, EntryOf(name), [], ct);
+        if (result.Outcome == OutboxOutcome.Unanswered && (found is null || AdapterProfile.IsMade(found)))
         {
-            (isGone, revision) = await DeleteAsync(name, new(), patience.Token);
+            await outbox.JournalAsync([EntryOf(name) with { Remarks = KnownUids(name) }], [], ct);
+            Log.RemovedLater(logger, name, result.Reason);
+        }
+        else
+        {
             await ForgetAsync(name, ct);
         }
-        catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
-        {
-            if (found is not null && !AdapterProfile.IsMade(found))
-            {
-                isGone = false;
-                await ForgetAsync(name, ct);
-            }
-            else
-            {
-                await log.CommitAsync([new(Section + name, ProfileRemoval.Write(KnownUids(name)))], ct);
-                Log.RemovedLater(logger, name, e.Message);
-            }
-        }
 
+        var isGone = result.Outcome == OutboxOutcome.Unanswered ? found is null || AdapterProfile.IsMade(found)
+            : result.Outcome == OutboxOutcome.Written || result.Standing is null;
         if (isGone)
         {
             // The store tells nothing of a profile that it never had.
-            feed.Ahead(new(AdapterProfile.KeyOf(name), null), found, revision);
+            feed.Ahead(new(AdapterProfile.KeyOf(name), null), found, result.Revision);
         }
 
         _ensured.TryRemove(name, out _);

@@ -62,6 +62,7 @@ internal sealed partial class WorkloadConnector
 
         var closed = life.Record with { Conflict = reason };
         await log.CommitAsync([closed.ToWrite()], ct);
+        await publication.ForgetAsync(closed, ct);
         life.Replace(closed);
         await kernel.WithdrawAsync(closed.Id, ct);
         life.Move(EndpointState.Failed, reason);

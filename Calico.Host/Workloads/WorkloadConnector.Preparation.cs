@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Calico.Datastore.Store;
 using Calico.Host.Timings;
@@ -9,9 +8,6 @@ namespace Calico.Host.Workloads;
 /// <content>Addresses and record of an endpoint, and what becomes of the life that had its id before.</content>
 internal sealed partial class WorkloadConnector
 {
-    /// <summary>How long the store may keep a record of foreign addresses waiting before it goes to the log alone.</summary>
-    private static readonly TimeSpan StorePatience = TimeSpan.FromMilliseconds(50);
-
     /// <summary>Claims or binds the addresses and records the endpoint; a former life of the id goes first.</summary>
     /// <remarks>Two lives cannot stand side by side: both have the same names in the kernel and the same key in the log. So what can refuse
     /// the new one is asked while the old one is whole; from its removal on a failure leaves neither.</remarks>
@@ -112,9 +108,6 @@ internal sealed partial class WorkloadConnector
         var mac = InterfaceNames.Mac(spec.Id, m => book.HasMac(EndpointRecord.Format(m), spec.Id));
         var draft = new EndpointDraft(adapter, spec, OthersInGroup(spec, place), await ipam.ListPoolsAsync(ct), node with { Mtu = _mtu }, hostInterface, mac);
         var call = TimedCall.Current;
-        // One for each plan: the addresses may be planned more than once, and not always is the last plan the one that was done.
-        var drafts = new ConcurrentQueue<(ImmutableArray<AddressLease> Leases, EndpointRecord Record)>();
-        EndpointRecord record;
         EndpointRecord Make(ImmutableArray<AddressLease> leases)
         {
             if (leases.Select(l => (l.Address, Owner: book.WhoHas(l.Address))).FirstOrDefault(l => l.Owner is { } owner && owner != spec.Id) is (var address, { } other))
@@ -126,31 +119,17 @@ internal sealed partial class WorkloadConnector
             return place is null ? made with { SplitLife = true } : WithPlace(made, place);
         }
 
-        LeaseCompanion Record(ImmutableArray<AddressLease> leases)
+        LeaseCompanion<EndpointRecord> Record(ImmutableArray<AddressLease> leases)
         {
             var planned = Make(leases);
-            drafts.Enqueue((leases, planned));
             // The writer goes on from here, for all that wait.
             call?.Enter("commit");
-            return new([PutResource(planned)], [planned.ToWrite()]);
+            return new(planned, new([publication.Put(planned)], [planned.ToWrite()]));
         }
 
-        EndpointRecord Recorded(ImmutableArray<AddressLease> leases) => drafts.Last(d => d.Leases == leases).Record;
-
-        if (spec.Claim is { } claim)
-        {
-            record = Recorded(await ipam.ClaimAsync(adapter, claim, spec.Id, Record, ct));
-        }
-        else if (spec.Leased.Length > 0)
-        {
-            record = Recorded(await ipam.BindAsync(adapter, spec.Leased, $"{spec.Id.Workload}.{spec.Instance}", spec.Id, Record, ct));
-        }
-        else
-        {
-            return await RecordUnmanagedAsync(spec, place, draft.Pools, () => Make([]), ct);
-        }
-
-        return Enter(record, place);
+        return spec.Claim is { } claim ? Enter((await ipam.ClaimAsync(adapter, claim, spec.Id, Record, ct)).Made, place)
+            : spec.Leased.Length > 0 ? Enter((await ipam.BindAsync(adapter, spec.Leased, $"{spec.Id.Workload}.{spec.Instance}", spec.Id, Record, ct)).Made, place)
+            : await RecordUnmanagedAsync(spec, place, draft.Pools, () => Make([]), ct);
     }
 
     /// <summary>No lease says whose another IPAM's address is, so until it is in the book a lock does.</summary>
@@ -212,28 +191,12 @@ internal sealed partial class WorkloadConnector
         }
     }
 
-    /// <summary>Record and resource together; with a dead or slow store the record alone, and the publisher brings the resource later.</summary>
+    /// <summary>Record and resource together; with a dead or slow store the resource comes later.</summary>
     private async Task CommitRecordAsync(EndpointRecord record, CancellationToken ct)
     {
-        using var timeUp = new CancellationTokenSource(StorePatience, time);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, ct);
-        try
+        if (await publication.WriteAsync(record, ct) is { } reason)
         {
-            await log.CommitAsync(store, new StoreTransaction(PutResource(record)), [record.ToWrite()], patience.Token);
-        }
-        catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
-        {
-            await log.CommitAsync([record.ToWrite()], ct);
-            Log.StoreLater(logger, record.Id, e.Message);
+            Log.StoreLater(logger, record.Id, reason);
         }
     }
-
-    private StoreOperation.Put PutResource(EndpointRecord record)
-    {
-        var resource = WorkloadEndpointResource.From(record, node.NodeName, time.GetUtcNow());
-        return new(WorkloadEndpointResource.KeyOf(record.Namespace, resource.Metadata.Name), WorkloadEndpointResource.Encode(resource));
-    }
-
-    private StoreOperation.Delete DeleteResource(EndpointRecord record) =>
-        new(WorkloadEndpointResource.KeyOf(record.Namespace, WorkloadEndpointResource.Name(record, node.NodeName)));
 }

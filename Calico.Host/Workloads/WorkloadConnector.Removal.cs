@@ -153,7 +153,7 @@ internal sealed partial class WorkloadConnector
             TimedCall.Current?.Enter("commit");
 
             await ipam.UnbindAsync(record.Adapter, record.Id, [.. record.Leases.Select(l => l.ToLease(record.Adapter, record.Id))],
-                new LeaseCompanion([DeleteResource(record)], [new(record.Key, null)]), limit.Token);
+                new LeaseCompanion([publication.Delete(record)], [new(record.Key, null)]), limit.Token);
         }
         catch (OperationCanceledException e)
         {

@@ -15,7 +15,7 @@ namespace Calico.Host.Workloads;
 /// next start finishes or removes it.
 /// Preparation.cs has addresses and record, Link.cs what is in the kernel, Removal.cs the same backwards.
 /// </remarks>
-internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, INodeLog log, IKeyValueStore store, IKernelSide kernel,
+internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, INodeLog log, EndpointPublication publication, IKernelSide kernel,
     NodeFacts node, TimeProvider time, ILogger<WorkloadConnector> logger) : IAsyncDisposable
 {
     /// <summary>How long an undo or a removal may take after its caller has gone.</summary>

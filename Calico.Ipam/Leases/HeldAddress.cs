@@ -25,9 +25,6 @@ internal sealed record HeldAddress
     /// <summary>Its block cannot be read: it waits, and stops nothing else, until a person has mended the block.</summary>
     public bool IsAside { get; init; }
 
-    /// <summary>Keys that the same transaction may have put for an answer that nobody got: deleted if they still have that value.</summary>
-    public ImmutableArray<JournalledWrite> Undo { get; init; } = [];
-
     [JsonIgnore] public IPAddress Ip => IPAddress.Parse(Address);
 
     /// <summary>A release of what this node does not know: whether it ever was, the store decides by handle and sequence number.</summary>

@@ -11,3 +11,8 @@ public sealed record LeaseCompanion(ImmutableArray<StoreOperation> Store, Immuta
     /// <summary>Nothing.</summary>
     public static LeaseCompanion None { get; } = new([], []);
 }
+
+/// <summary>A companion, and what it was made of: the caller gets it back with the leases that it was made for.</summary>
+/// <param name="Made">The caller's, such as the record that is among the writes.</param>
+/// <param name="Writes">What is written along.</param>
+public sealed record LeaseCompanion<T>(T Made, LeaseCompanion Writes);

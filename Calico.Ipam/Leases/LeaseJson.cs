@@ -8,6 +8,5 @@ namespace Calico.Ipam;
     UseStringEnumConverter = true)]
 [JsonSerializable(typeof(LeaseRecord))]
 [JsonSerializable(typeof(HeldAddress))]
-[JsonSerializable(typeof(JournalledWrites))]
 [JsonSerializable(typeof(LoggedFacts))]
 internal sealed partial class LeaseJson : JsonSerializerContext;

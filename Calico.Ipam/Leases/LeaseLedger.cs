@@ -19,16 +19,11 @@ internal sealed record LeaseLedger
 
     public ImmutableDictionary<IPAddress, HeldAddress> Parked { get; init; } = ImmutableDictionary<IPAddress, HeldAddress>.Empty;
 
-    /// <summary>Writes that wait for the store.</summary>
-    public ImmutableSortedDictionary<long, JournalledWrites> Writes { get; init; } = ImmutableSortedDictionary<long, JournalledWrites>.Empty;
-
     /// <summary>How many leases the store does not show as they are.</summary>
     public int Offline { get; init; }
 
     /// <summary>Whether the store lacks something that was answered already.</summary>
-    public bool HasJournal => Offline > 0 || Releases.Any(r => !r.Value.IsAside) || !Writes.IsEmpty;
-
-    public long NextNumber => Writes.IsEmpty ? 1 : Writes.Keys.Last() + 1;
+    public bool HasJournal => Offline > 0 || Releases.Any(r => !r.Value.IsAside);
 
     /// <summary>Reads the log. An entry that cannot be read is reported and left alone.</summary>
     public static LeaseLedger Load(INodeLog log, Action<string, string> report)
@@ -49,11 +44,6 @@ internal sealed record LeaseLedger
             // Both are there only in a log of a version whose writes could overtake each other.
             edit.RemoveLease(release.Ip);
             edit.SetRelease(release);
-        }
-
-        foreach (var writes in Read(log, "writes/", LeaseJson.Default.JournalledWrites, report))
-        {
-            edit.Set(writes);
         }
 
         return edit.ApplyTo(new(), out _);

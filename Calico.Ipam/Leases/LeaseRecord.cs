@@ -61,6 +61,10 @@ internal sealed record LeaseRecord
     /// <summary>What an adapter sees.</summary>
     public AddressLease ToLease() => new(Ip, Handle, Purpose, Adapter, Owner, Sequence, ParseEndpoint(Bound), Since);
 
+    /// <summary>Why another cannot have it.</summary>
+    public CalicoException AsHeld() => new(Problem.AlreadyExists,
+        $"{Address} is held by handle \"{Handle}\" of {(Adapter.Length == 0 ? "another IPAM" : Adapter)}" + (Bound is null ? "" : $" and bound to {Bound}"));
+
     /// <summary>What the block keeps with the address.</summary>
     public IpamAttribute ToAttribute(string node)
     {

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -13,7 +12,6 @@ internal sealed class LedgerEdit
     private readonly Dictionary<IPAddress, LeaseRecord?> _leases = [];
     private readonly Dictionary<IPAddress, HeldAddress?> _releases = [];
     private readonly Dictionary<IPAddress, HeldAddress?> _parked = [];
-    private readonly Dictionary<long, JournalledWrites?> _writes = [];
 
     public IEnumerable<IPAddress> ParkedRemoved => _parked.Where(p => p.Value is null).Select(p => p.Key);
 
@@ -35,10 +33,6 @@ internal sealed class LedgerEdit
 
     public void RemoveParked(IPAddress address) => _parked[address] = null;
 
-    public void Set(JournalledWrites writes) => _writes[writes.Number] = writes;
-
-    public void RemoveWrites(long number) => _writes[number] = null;
-
     /// <summary>The lease as this edit leaves it.</summary>
     public LeaseRecord? Lease(LeaseLedger ledger, IPAddress address) =>
         _leases.TryGetValue(address, out var lease) ? lease : ledger.Leases.GetValueOrDefault(address);
@@ -50,19 +44,12 @@ internal sealed class LedgerEdit
     public LeaseLedger ApplyTo(LeaseLedger ledger, out LedgerEdit inverse)
     {
         inverse = new LedgerEdit();
-        foreach (var number in _writes.Keys)
-        {
-            inverse._writes[number] = ledger.Writes.GetValueOrDefault(number);
-        }
-
         var leases = Apply(_leases, ledger.Leases, inverse._leases);
         return new()
         {
             Leases = leases,
             Releases = Apply(_releases, ledger.Releases, inverse._releases),
             Parked = Apply(_parked, ledger.Parked, inverse._parked),
-            Writes = ledger.Writes.RemoveRange(_writes.Keys)
-                .AddRange(_writes.Where(w => w.Value is not null).Select(w => KeyValuePair.Create(w.Key, w.Value!))),
             Offline = ledger.Offline + _leases.Values.Count(l => l?.IsPending == true) - inverse._leases.Values.Count(l => l?.IsPending == true),
         };
     }
@@ -86,19 +73,13 @@ internal sealed class LedgerEdit
             rest._parked[address] = parked;
         }
 
-        foreach (var (number, writes) in _writes)
-        {
-            rest._writes[number] = writes;
-        }
-
         return rest;
     }
 
     /// <summary>The same changes in the log.</summary>
     public ImmutableArray<NodeLogWrite> ToLog() =>
         [.. Log(_leases, "lease/", LeaseJson.Default.LeaseRecord), .. Log(_releases, "release/", LeaseJson.Default.HeldAddress),
-            .. Log(_parked, "parked/", LeaseJson.Default.HeldAddress),
-            .. _writes.Select(w => Log($"writes/{w.Key.ToString("D19", CultureInfo.InvariantCulture)}", w.Value, LeaseJson.Default.JournalledWrites))];
+            .. Log(_parked, "parked/", LeaseJson.Default.HeldAddress)];
 
     /// <summary>An edit that writes again, for every entry this one touches, what the ledger has: after it was written and not done.</summary>
     public LedgerEdit AsIn(LeaseLedger ledger)
@@ -117,11 +98,6 @@ internal sealed class LedgerEdit
         foreach (var address in _parked.Keys)
         {
             same._parked[address] = ledger.Parked.GetValueOrDefault(address);
-        }
-
-        foreach (var number in _writes.Keys)
-        {
-            same._writes[number] = ledger.Writes.GetValueOrDefault(number);
         }
 
         return same;

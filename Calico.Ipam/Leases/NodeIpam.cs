@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Net;
 using Calico.Datastore.Addresses;
@@ -20,157 +19,103 @@ namespace Calico.Ipam;
 /// </remarks>
 public sealed partial class NodeIpam : IAsyncDisposable
 {
-    private static readonly LedgerEdit NoEdit = new();
+    /// <summary>Whose entries of the outbox are this part's.</summary>
+    public const string OutboxOwner = "ipam";
 
-    private readonly IKeyValueStore _store;
-    private readonly INodeLog _log;
-    private readonly NodeIpamOptions _options;
-    private readonly TimeProvider _time;
-    private readonly ILogger<NodeIpam> _logger;
-    private readonly IIpamFacts _facts;
-    private readonly CachedIpamFacts? _ownFacts;
-    private readonly IpamCache _cache = new();
-    private readonly ConcurrentDictionary<IPAddress, long> _freedAt = [];
-    private readonly ConcurrentDictionary<(IPAddress Address, ulong Sequence), long> _unboundSince = [];
+    private readonly LeaseBasis _basis;
+    private readonly LeaseTable _table;
+    private readonly StoreReach _reach;
+    private readonly LeaseFacts _facts;
+    private readonly LeaseComparison _comparison;
+    private readonly LeaseWriter _writer;
+    private readonly LeaseUpkeep _upkeep;
     private readonly CancellationTokenSource _stop = new();
-    private readonly string _marker;
-
-    private readonly Lock _gate = new();
-    private readonly LinkedList<NodeOperation> _queue = [];
-    private LeaseLedger _ledger = new();
-    private ImmutableHashSet<IPAddress> _busy = [];
-    private KnownFacts _known = new();
-    private Task _writer = Task.CompletedTask;
     private Task _start = Task.CompletedTask;
-    private bool _isWriting;
-    private long? _verifiedAt;
-    private long _doubts;
-    private long _settledDoubts;
-    private bool _retakesUnbound;
-    private long? _sweptAt;
-    private ImmutableSortedDictionary<string, string> _damaged = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
-    private long? _downSince;
-    private string? _whyDown;
-    private bool _isRefused;
-    private ulong _lastSequence;
 
-    public NodeIpam(IKeyValueStore store, INodeLog log, NodeIpamOptions options, TimeProvider time, ILogger<NodeIpam> logger)
+    public NodeIpam(IKeyValueStore store, INodeLog log, Outbox outbox, NodeIpamOptions options, TimeProvider time, ILogger<NodeIpam> logger)
     {
-        _store = store;
-        _log = log;
-        _options = options;
-        _time = time;
-        _logger = logger;
-        _ownFacts = options.Facts is null ? new(new StoreIpamFacts(store), options.FactsLifetime, time) : null;
-        _facts = options.Facts ?? _ownFacts!;
-        _marker = IpamKeys.Host(options.NodeName);
-
-        // Above every number that a block of this node can have reached, so that a lease served offline differs from the one before.
-        _lastSequence = (ulong)(time.GetUtcNow().UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks) * 100;
+        _basis = new(store, log, outbox, options, time, logger);
+        (_table, _facts, _comparison) = (new(_basis), new(_basis), new(_basis));
+        var marker = new HostMarker(_basis);
+        _reach = new(_basis, marker);
+        _writer = new(_basis, _table, _reach, marker, _facts, _comparison, _stop.Token);
+        _upkeep = new(_basis, _table, _writer, _reach, _facts, _comparison, _stop.Token);
     }
 
     /// <summary>Prefixes of the log's entries that the store has under this node's name.</summary>
     public static ImmutableArray<string> BoundToName { get; } =
-        [LeaseLedger.Section + "lease/", LeaseLedger.Section + "release/", LeaseLedger.Section + "writes/"];
+        [LeaseLedger.Section + "lease/", LeaseLedger.Section + "release/", LeaseLedger.Section + "writes/", Outbox.Section + Kinds.WorkloadEndpoint.Prefix];
 
     /// <summary>Whether the store answered last time.</summary>
-    public bool IsStoreReachable
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _downSince is null;
-            }
-        }
-    }
+    public bool IsStoreReachable => _reach.IsReachable;
 
     /// <summary>Why the store is not used, in its own words; null: it answers.</summary>
-    public string? WhyDown
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _whyDown;
-            }
-        }
-    }
+    public string? WhyDown => _reach.WhyDown;
+
+    /// <summary>Whether the store is not known to have lost anything of this node.</summary>
+    public bool IsSettled => _comparison.IsSettled;
 
     /// <summary>Blocks of this node that cannot be read, with the reason: their addresses are kept, and nothing else waits for them.</summary>
-    public ImmutableSortedDictionary<string, string> DamagedBlocks
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _damaged;
-            }
-        }
-    }
+    public ImmutableSortedDictionary<string, string> DamagedBlocks => _comparison.Damaged;
 
     /// <summary>How many answers the store does not know yet.</summary>
-    public int JournalLength
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _ledger.Releases.Count + _ledger.Writes.Count + _ledger.Offline;
-            }
-        }
-    }
+    public int JournalLength => _writer.JournalLength;
 
     /// <summary>Addresses held ready for a dead store.</summary>
-    public int ParkedCount
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _ledger.Parked.Count;
-            }
-        }
-    }
+    public int ParkedCount => _table.Ledger.Parked.Count;
 
     /// <summary>Reads the log, and compares it with the store. Returns after <see cref="NodeIpamOptions.StorePatience"/> even if the store
     /// does not answer; the comparison is then made by <see cref="MaintainAsync"/>.</summary>
     public async Task LoadAsync(CancellationToken ct)
     {
-        var ledger = LeaseLedger.Load(_log, (key, reason) => Log.DamagedEntry(_logger, key, reason));
-        lock (_gate)
-        {
-            _ledger = ledger;
-            _known = ReadFacts();
-            _doubts++;
-            _start = VerifyAsync(_stop.Token);
-        }
-
-        Log.Loaded(_logger, ledger.Leases.Count, ledger.Parked.Count, ledger.Releases.Count + ledger.Writes.Count + ledger.Offline);
-        await Task.WhenAny(_start, Task.Delay(_options.StorePatience, _time, ct));
+        var ledger = _table.Load();
+        _facts.Load();
+        _comparison.Doubt();
+        _start = _upkeep.CompareAsync(_stop.Token);
+        Log.Loaded(_basis.Logger, ledger.Leases.Count, ledger.Parked.Count, JournalLength);
+        await Task.WhenAny(_start, Task.Delay(_basis.Options.StorePatience, _basis.Time, ct));
         ct.ThrowIfCancellationRequested();
     }
+
+    /// <summary>Replays what the store missed, compares the log with it once, keeps the reserve full, and collects unbound leases that
+    /// nobody uses. Called every so often and when the store returns; with a dead store it does nothing.</summary>
+    public Task MaintainAsync(CancellationToken ct) => _upkeep.RunAsync(ct);
 
     /// <summary>Claims addresses, binds them if an endpoint is named, and writes what goes with them: all in one transaction. The same handle
     /// again gives the same addresses.</summary>
     /// <returns>IPv4 first, ascending.</returns>
     /// <exception cref="CalicoException">As <see cref="IIpam.ClaimAsync"/>.</exception>
     public async Task<ImmutableArray<AddressLease>> ClaimAsync(string adapter, AddressClaim claim, WorkloadEndpointId? bindTo,
-        Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion, CancellationToken ct)
+        Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion, CancellationToken ct) =>
+        (await ClaimAsync(adapter, claim, bindTo, Plain(companion), ct)).Leases;
+
+    /// <summary>As above, with a companion that makes something: what is returned is of the plan that was done.</summary>
+    /// <param name="adapter">Whose.</param>
+    /// <param name="claim">What is asked.</param>
+    /// <param name="bindTo">Null: nobody's yet.</param>
+    /// <param name="companion">Called for each plan that is made, with its leases; it has no effect of its own.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task<Leased<T>> ClaimAsync<T>(string adapter, AddressClaim claim, WorkloadEndpointId? bindTo,
+        Func<ImmutableArray<AddressLease>, LeaseCompanion<T>> companion, CancellationToken ct)
     {
         Refuse(claim);
-        var operation = new ClaimOperation(adapter, claim, bindTo, companion);
-        await SubmitAsync(operation, ct);
+        var operation = new ClaimOperation<T>(adapter, claim, bindTo, companion);
+        await _writer.SubmitAsync(operation, ct);
         return await operation.Answer;
     }
 
     /// <summary>Binds addresses that were leased before. One that is free is claimed again for <paramref name="handle"/>.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>: one is another's, or bound elsewhere.</exception>
     public async Task<ImmutableArray<AddressLease>> BindAsync(string adapter, ImmutableArray<IPAddress> addresses, string handle,
-        WorkloadEndpointId endpoint, Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion, CancellationToken ct)
+        WorkloadEndpointId endpoint, Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion, CancellationToken ct) =>
+        (await BindAsync(adapter, addresses, handle, endpoint, Plain(companion), ct)).Leases;
+
+    /// <summary>As above, with a companion that makes something.</summary>
+    public async Task<Leased<T>> BindAsync<T>(string adapter, ImmutableArray<IPAddress> addresses, string handle, WorkloadEndpointId endpoint,
+        Func<ImmutableArray<AddressLease>, LeaseCompanion<T>> companion, CancellationToken ct)
     {
-        var operation = new BindOperation(adapter, addresses, handle, endpoint, companion);
-        await SubmitAsync(operation, ct);
+        var operation = new BindOperation<T>(adapter, addresses, handle, endpoint, companion);
+        await _writer.SubmitAsync(operation, ct);
         return await operation.Answer;
     }
 
@@ -178,71 +123,54 @@ public sealed partial class NodeIpam : IAsyncDisposable
     /// gone already is no error.</summary>
     public async Task UnbindAsync(string adapter, WorkloadEndpointId endpoint, ImmutableArray<AddressLease> leases, LeaseCompanion companion,
         CancellationToken ct) =>
-        await SubmitAsync(new UnbindOperation(adapter, endpoint, leases, companion), ct);
+        await _writer.SubmitAsync(new UnbindOperation(adapter, endpoint, leases, companion), ct);
 
     /// <summary>Frees one bound lease that its endpoint does not use (it has others, or is unknown), if it is still that allocation. For
     /// audits; an adapter's release of a bound lease waits for the endpoint.</summary>
     public async Task FreeAsync(AddressLease lease, CancellationToken ct) =>
-        await SubmitAsync(new UnbindOperation(lease.Adapter, lease.BoundTo ?? default, [lease], LeaseCompanion.None, onlyNamed: true), ct);
+        await _writer.SubmitAsync(new UnbindOperation(lease.Adapter, lease.BoundTo ?? default, [lease], LeaseCompanion.None, onlyNamed: true), ct);
 
     /// <summary>Frees a lease, or says why not.</summary>
     public async Task<ReleaseOutcome> ReleaseAsync(string adapter, AddressLease lease, CancellationToken ct)
     {
         var operation = new ReleaseOperation(adapter, lease);
-        await SubmitAsync(operation, ct);
+        await _writer.SubmitAsync(operation, ct);
         return await operation.Answer;
     }
 
     /// <summary>Takes leases of an endpoint again that <see cref="MissingOf"/> named.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>: an address is another's; who has it.</exception>
     public async Task RetakeAsync(WorkloadEndpointId endpoint, ImmutableArray<AddressLease> leases, CancellationToken ct) =>
-        await SubmitAsync(new RetakeOperation(endpoint, leases), ct);
+        await _writer.SubmitAsync(new RetakeOperation(endpoint, leases), ct);
 
     /// <summary>Those leases of an endpoint that this node has not any more.</summary>
     public ImmutableArray<AddressLease> MissingOf(ImmutableArray<AddressLease> leases)
     {
-        lock (_gate)
-        {
-            return [.. leases.Where(l => _ledger.Leases.GetValueOrDefault(l.Address)?.Handle != l.Handle)];
-        }
+        var ledger = _table.Ledger;
+        return [.. leases.Where(l => ledger.Leases.GetValueOrDefault(l.Address)?.Handle != l.Handle)];
     }
 
     /// <summary>Takes notice of what the store's watch shows of a block (null: it was deleted). If a lease of this node is not in it, log and
     /// store are compared before anything else is done.</summary>
     /// <returns>Whether one is missing.</returns>
-    public bool Observe(string cidr, IpamBlockSpec? seen)
-    {
-        lock (_gate)
-        {
-            var here = _ledger.Leases.Values.Where(l => l.Block == cidr && !l.IsOffline && !_busy.Contains(l.Ip)).ToImmutableArray();
-            if (here.IsEmpty || (seen is not null && !IsAnyMissing(here, seen)))
-            {
-                return false;
-            }
-
-            _doubts++;
-            return true;
-        }
-    }
+    public bool Observe(string cidr, IpamBlockSpec? seen) => _comparison.Observe(_table.SettledIn(cidr), seen);
 
     /// <summary>The lease of an address, whoever holds it, or null. This node's own are answered from memory.</summary>
     public async Task<AddressLease?> FindAsync(IPAddress address, CancellationToken ct)
     {
-        lock (_gate)
+        var ledger = _table.Ledger;
+        if (ledger.Leases.TryGetValue(address, out var held))
         {
-            if (_ledger.Leases.TryGetValue(address, out var held))
-            {
-                return held.ToLease();
-            }
-
-            if (_ledger.Releases.ContainsKey(address))
-            {
-                return null;
-            }
+            return held.ToLease();
         }
 
-        var change = new IpamChange(_store, new());
-        var exact = new ExactAssignment(change, _facts, _time);
+        if (ledger.Releases.ContainsKey(address))
+        {
+            return null;
+        }
+
+        var change = new IpamChange(_basis.Store, new());
+        var exact = new ExactAssignment(change, _facts.Source, _basis.Time);
         return await exact.FindBlockAsync(address, ct) is { } cidr && await change.BlockAsync(cidr, ct) is { } block
             && block.AttributeOf(block.OrdinalOf(address)!.Value) is { ReleasedAt: null }
             ? LeaseRecord.From(block, block.OrdinalOf(address)!.Value).ToLease()
@@ -250,15 +178,10 @@ public sealed partial class NodeIpam : IAsyncDisposable
     }
 
     /// <summary>Leases of this node, from memory; null: of any adapter, of any handle.</summary>
-    public Task<ImmutableArray<AddressLease>> ListAsync(string? adapter, string? handle, CancellationToken ct)
-    {
-        lock (_gate)
-        {
-            return Task.FromResult<ImmutableArray<AddressLease>>([.. _ledger.Leases.Values
-                .Where(l => (adapter is null || l.Adapter == adapter) && (handle is null || l.Handle == handle))
-                .OrderBy(l => Cidr.From(l.Ip)).Select(l => l.ToLease())]);
-        }
-    }
+    public Task<ImmutableArray<AddressLease>> ListAsync(string? adapter, string? handle, CancellationToken ct) =>
+        Task.FromResult<ImmutableArray<AddressLease>>([.. _table.Ledger.Leases.Values
+            .Where(l => (adapter is null || l.Adapter == adapter) && (handle is null || l.Handle == handle))
+            .OrderBy(l => Cidr.From(l.Ip)).Select(l => l.ToLease())]);
 
     /// <summary>All pools, in name order; with a dead store, as they were last seen.</summary>
     public async Task<ImmutableArray<AddressPool>> ListPoolsAsync(CancellationToken ct)
@@ -266,11 +189,11 @@ public sealed partial class NodeIpam : IAsyncDisposable
         ImmutableArray<IpamPool> pools;
         try
         {
-            pools = await _facts.PoolsAsync(ct).AsTask().WaitAsync(_options.StorePatience, _time, ct);
+            pools = await _facts.Source.PoolsAsync(ct).AsTask().WaitAsync(_basis.Options.StorePatience, _basis.Time, ct);
         }
         catch (Exception e) when (e is TimeoutException or CalicoException { Problem: Problem.Unavailable })
         {
-            pools = (await RecallAsync("")).Known.Pools;
+            pools = (await _facts.RecallAsync("")).Known.Pools;
         }
 
         return [.. pools.Select(p => new AddressPool(p.Name, p.Cidr.ToNetwork(), p.BlockSize, p.Disabled))];
@@ -279,33 +202,13 @@ public sealed partial class NodeIpam : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        Task writer;
-        lock (_gate)
-        {
-            writer = _writer;
-        }
-
-        await writer;
+        await _writer.Writing;
         await _start;
         _stop.Dispose();
     }
 
-    private static bool IsAnyMissing(ImmutableArray<LeaseRecord> leases, IpamBlockSpec seen)
-    {
-        try
-        {
-            var block = AllocationBlock.FromSpec(seen);
-
-            // A number that the block has passed is in it; a lease with a later one was made after this state of it.
-            return leases.Any(l => l.StoreSequence < block.Sequence && block.OrdinalOf(l.Ip) is { } ordinal
-                && !(block.AttributeOf(ordinal) is { ReleasedAt: null } attribute && attribute.HandleId == l.StoreHandle));
-        }
-        catch (CalicoException)
-        {
-            // Damaged: said where blocks are read.
-            return false;
-        }
-    }
+    private static Func<ImmutableArray<AddressLease>, LeaseCompanion<bool>> Plain(Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion) =>
+        leases => new(true, companion?.Invoke(leases) ?? LeaseCompanion.None);
 
     private static void Refuse(AddressClaim claim)
     {
@@ -325,6 +228,9 @@ public sealed partial class NodeIpam : IAsyncDisposable
         }
     }
 
-    private bool IsRecentlyFreed(IPAddress address) =>
-        _freedAt.TryGetValue(address, out var at) && _time.GetElapsedTime(at) < _options.CoolDownPreference;
+    private static partial class Log
+    {
+        [LoggerMessage(3000, LogLevel.Information, "IPAM has {Leases} leases and {Parked} parked addresses; {Journal} answers are not in the store yet")]
+        public static partial void Loaded(ILogger logger, int leases, int parked, int journal);
+    }
 }

@@ -1,9 +1,7 @@
-using Calico.Datastore.Store;
-
 namespace Calico.Ipam;
 
-/// <summary>A wish of a caller. It can be planned as part of a store transaction, and some also without the store.</summary>
-/// <remarks>Planning is repeated when a transaction is refused, so it has no effect but on its plan.</remarks>
+/// <summary>A wish of a caller.</summary>
+/// <remarks>Planning is repeated when a transaction is refused, and when the store keeps it waiting, so it has no effect but on its plan.</remarks>
 internal abstract class NodeOperation
 {
     /// <summary>Handles, endpoints and addresses it is about; two operations that share one are not in one transaction.</summary>
@@ -28,12 +26,10 @@ internal abstract class NodeOperation
 
     public abstract Task Completion { get; }
 
-    /// <summary>Plans it on the store's data.</summary>
+    /// <summary>Plans it, by what the plan can ask: the store, or what this node holds. The rules are the same.</summary>
+    /// <returns>False: this plan cannot say, the store is needed. Never of an <see cref="OnlinePlan"/>.</returns>
     /// <exception cref="CalicoException">It cannot be done.</exception>
-    public abstract Task PlanAsync(OnlinePlan plan, CancellationToken ct);
-
-    /// <summary>Plans it on what this node holds. False: it needs the store.</summary>
-    public abstract bool TryPlanOffline(OfflinePlan plan);
+    public abstract ValueTask<bool> PlanAsync(LeasePlan plan, CancellationToken ct);
 
     /// <summary>Tells the caller that a plan was done.</summary>
     /// <param name="answer">That plan's, and no later one's: the writer may still be planning what was answered without the store.</param>

@@ -6,39 +6,26 @@ using Calico.Datastore.Store;
 namespace Calico.Ipam;
 
 /// <summary>One operation's part of a transaction.</summary>
-internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts facts, TimeProvider time, LeaseLedger ledger, Func<IPAddress, bool> isBetterLeft)
+internal sealed partial class OnlinePlan(string node, IpamChange change, IIpamFacts facts, TimeProvider time, LeaseLedger ledger, Func<IPAddress, bool> isBetterLeft)
+    : LeasePlan(node, ledger, time)
 {
     /// <summary>Addresses that operations of the same transaction have given up.</summary>
     public ImmutableHashSet<IPAddress> GivenUp { get; init; } = [];
-
-    public string Node => node;
 
     public IpamChange Change => change;
 
     public IIpamFacts Facts => facts;
 
-    public TimeProvider Time => time;
+    public AutoAssignment Auto => new(change, facts, Time);
 
-    public LeaseLedger Ledger => ledger;
-
-    public LedgerEdit Edit { get; } = new();
-
-    /// <summary>What the caller is told if this is done.</summary>
-    public object? Answer { get; set; }
-
-    public AutoAssignment Auto => new(change, facts, time);
-
-    public ExactAssignment Exact => new(change, facts, time);
+    public ExactAssignment Exact => new(change, facts, Time);
 
     public Func<IPAddress, bool> IsBetterLeft => isBetterLeft;
 
     /// <summary>Writes of other keys.</summary>
     public List<StoreOperation> Store { get; } = [];
 
-    /// <summary>Writes of the log's other sections.</summary>
-    public List<NodeLogWrite> Log { get; } = [];
-
-    /// <summary>What those were before.</summary>
+    /// <summary>What the log's other sections were before.</summary>
     public ImmutableArray<NodeLogWrite> LogBefore { get; set; } = [];
 
     /// <summary>Addresses that were not ours before.</summary>
@@ -54,22 +41,19 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
 
     /// <summary>Whether this node has an address, whatever its block says: the log is the truth about what is in use here.</summary>
     public bool IsHeld(IPAddress address) =>
-        (ledger.Leases.ContainsKey(address) || ledger.Parked.ContainsKey(address)) && !GivenUp.Contains(address);
+        (Ledger.Leases.ContainsKey(address) || Ledger.Parked.ContainsKey(address)) && !GivenUp.Contains(address);
 
-    public void Add(LeaseCompanion companion)
+    public override void Add(LeaseCompanion companion)
     {
         Store.AddRange(companion.Store);
         Log.AddRange(companion.Log);
     }
 
-    /// <summary>The lease as this plan leaves it.</summary>
-    public LeaseRecord? Lease(IPAddress address) => Edit.Lease(ledger, address);
-
     /// <summary>Takes the address of a lease of the log again, whatever pools say now: workloads use it.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>: another has it.</exception>
     public async Task<LeaseRecord> RetakeAsync(LeaseRecord lease, CancellationToken ct)
     {
-        var block = await Exact.RetakeAsync(lease.Ip, lease.Cidr, new(node), lease.ToAttribute(node), ct);
+        var block = await Exact.RetakeAsync(lease.Ip, lease.Cidr, new(Node), lease.ToAttribute(Node), ct);
         var retaken = Acquire(lease, block, block.OrdinalOf(lease.Ip)!.Value) with { Sequence = lease.Sequence };
         Edit.Set(retaken);
         return retaken;
@@ -77,7 +61,7 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
 
     /// <summary>Whether the store shows an allocation as this lease of this node.</summary>
     public bool IsOurs(AllocationBlock block, int ordinal, LeaseRecord lease) =>
-        block.AttributeOf(ordinal) is { ReleasedAt: null } attribute && attribute.HandleId == lease.Handle && LeaseRecord.NodeOf(attribute) == node;
+        block.AttributeOf(ordinal) is { ReleasedAt: null } attribute && attribute.HandleId == lease.Handle && LeaseRecord.NodeOf(attribute) == Node;
 
     /// <summary>The block and ordinal of an address, if the block exists.</summary>
     public async Task<(AllocationBlock Block, int Ordinal)?> FindAsync(IPAddress address, CancellationToken ct) =>
@@ -88,7 +72,7 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
     /// <summary>Takes a free address.</summary>
     public async Task<LeaseRecord> TakeFreeAsync(LeaseRecord wanted, CancellationToken ct)
     {
-        var request = new AssignRequest(wanted.Ip, node, wanted.Handle, IntendedUse.Workload) { Attributes = wanted.ToAttribute(node).Secondary! };
+        var request = new AssignRequest(wanted.Ip, Node, wanted.Handle, IntendedUse.Workload) { Attributes = wanted.ToAttribute(Node).Secondary! };
         var block = await Exact.AssignAsync(request, ct);
         return Acquire(wanted, block, block.OrdinalOf(wanted.Ip)!.Value);
     }
@@ -97,7 +81,7 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
     public async Task<LeaseRecord> TakeOverAsync(AllocationBlock block, int ordinal, LeaseRecord wanted, CancellationToken ct)
     {
         var before = block.AttributeOf(ordinal)!;
-        var after = block.Reassign(ordinal, wanted.ToAttribute(node), isNewOwner: true);
+        var after = block.Reassign(ordinal, wanted.ToAttribute(Node), isNewOwner: true);
         change.Put(after);
         if (before.HandleId is { } former)
         {
@@ -125,44 +109,6 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
         return lease;
     }
 
-    /// <summary>Changes what is kept with a lease; its owner and sequence number stay.</summary>
-    /// <exception cref="CalicoException"><see cref="Problem.Conflict"/>: the store shows the address as another's.</exception>
-    public async Task<LeaseRecord> RewriteAsync(LeaseRecord lease, CancellationToken ct)
-    {
-        var block = await change.BlockAsync(lease.Cidr, ct);
-        var ordinal = block?.OrdinalOf(lease.Ip) ?? 0;
-        if (block?.AttributeOf(ordinal) is not { ReleasedAt: null } held || held.HandleId != lease.StoreHandle || block.SequenceOf(ordinal) != lease.StoreSequence)
-        {
-            throw new CalicoException(Problem.Conflict, $"{lease.Address} is not held by handle \"{lease.Handle}\" any more");
-        }
-
-        change.Put(block.Reassign(ordinal, lease.ToAttribute(node), isNewOwner: false));
-        Edit.Set(lease);
-        return lease;
-    }
-
-    /// <summary>Ends a lease. If its block cannot be read the release is journalled, for when it can: its holder is gone all the same.</summary>
-    public async Task EndAsync(LeaseRecord lease, CancellationToken ct)
-    {
-        Edit.RemoveLease(lease.Ip);
-        try
-        {
-            await ReleaseAsync(lease.Ip, lease.StoreHandle, lease.StoreSequence, ct);
-        }
-        catch (CalicoException e) when (e.Problem == Problem.Damaged)
-        {
-            Edit.SetRelease(new()
-            {
-                Address = lease.Address,
-                Block = lease.Block,
-                Handle = lease.StoreHandle,
-                Sequence = lease.StoreSequence,
-                IsDoubtful = true,
-                IsAside = true,
-            });
-        }
-    }
-
     /// <summary>Frees an address if it is still that allocation.</summary>
     /// <returns>Null: another has it; false: it was free.</returns>
     public async Task<bool?> ReleaseAsync(IPAddress address, string handle, ulong sequence, CancellationToken ct)
@@ -173,7 +119,7 @@ internal sealed class OnlinePlan(string node, IpamChange change, IIpamFacts fact
             return false;
         }
 
-        DateTimeOffset? cooling = (await facts.ConfigAsync(ct)).IpCooldownSeconds > 0 ? time.GetUtcNow() : null;
+        DateTimeOffset? cooling = (await facts.ConfigAsync(ct)).IpCooldownSeconds > 0 ? Time.GetUtcNow() : null;
         var release = found.Block.Release([new(address, handle, sequence)], cooling);
         if (release.Refusal is not null)
         {

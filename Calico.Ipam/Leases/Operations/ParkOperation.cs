@@ -7,11 +7,11 @@ namespace Calico.Ipam;
 /// <param name="ipVersion">4 or 6.</param>
 /// <param name="target">How many.</param>
 /// <param name="isFit">Which of those held may be kept: not those of a pool that is gone or serves this node no more.</param>
-internal sealed class ParkOperation(int ipVersion, int target, Func<HeldAddress, bool> isFit) : NodeOperation<int>
+internal sealed class ParkOperation(int ipVersion, int target, Func<HeldAddress, bool> isFit) : StoreOnlyOperation<int>
 {
     public override IEnumerable<string> Scopes => ["parked"];
 
-    public override async Task PlanAsync(OnlinePlan plan, CancellationToken ct)
+    protected override async Task PlanAsync(OnlinePlan plan, CancellationToken ct)
     {
         var parked = plan.Ledger.Parked.Values.Where(p => Cidr.From(p.Ip).Version == ipVersion).ToLookup(isFit);
         var missing = target - parked[true].Count();
@@ -29,8 +29,6 @@ internal sealed class ParkOperation(int ipVersion, int target, Func<HeldAddress,
             await ParkAsync(plan, missing, ct);
         }
     }
-
-    public override bool TryPlanOffline(OfflinePlan plan) => false;
 
     private async Task ParkAsync(OnlinePlan plan, int missing, CancellationToken ct)
     {

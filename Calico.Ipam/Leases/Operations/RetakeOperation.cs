@@ -6,14 +6,14 @@ using Calico.Datastore.Resources.V3;
 namespace Calico.Ipam;
 
 /// <summary>Takes the leases of an endpoint again that this node's ledger has not any more: a person freed them, or another had them for a while.</summary>
-internal sealed class RetakeOperation(WorkloadEndpointId endpoint, ImmutableArray<AddressLease> leases) : NodeOperation<bool>
+internal sealed class RetakeOperation(WorkloadEndpointId endpoint, ImmutableArray<AddressLease> leases) : StoreOnlyOperation<bool>
 {
     private readonly string _endpoint = LeaseRecord.FormatEndpoint(endpoint);
 
     public override IEnumerable<string> Scopes =>
         [$"endpoint/{_endpoint}", .. leases.SelectMany(l => new[] { $"address/{l.Address}", $"handle/{l.Handle}" })];
 
-    public override async Task PlanAsync(OnlinePlan plan, CancellationToken ct)
+    protected override async Task PlanAsync(OnlinePlan plan, CancellationToken ct)
     {
         foreach (var lease in leases)
         {
@@ -30,8 +30,6 @@ internal sealed class RetakeOperation(WorkloadEndpointId endpoint, ImmutableArra
             await RetakeAsync(plan, lease, ct);
         }
     }
-
-    public override bool TryPlanOffline(OfflinePlan plan) => false;
 
     private async Task RetakeAsync(OnlinePlan plan, AddressLease lease, CancellationToken ct)
     {

@@ -18,7 +18,7 @@ internal sealed class UnbindOperation(string adapter, WorkloadEndpointId endpoin
 
     public override bool OutlivesCaller => true;
 
-    public override async Task PlanAsync(OnlinePlan plan, CancellationToken ct)
+    public override async ValueTask<bool> PlanAsync(LeasePlan plan, CancellationToken ct)
     {
         foreach (var lease in Held(plan.Ledger))
         {
@@ -28,43 +28,13 @@ internal sealed class UnbindOperation(string adapter, WorkloadEndpointId endpoin
             }
             else
             {
-                await UnbindAsync(plan, lease, ct);
+                await plan.UnbindAsync(lease, ct);
             }
         }
 
         foreach (var lease in Unknown(plan.Ledger))
         {
-            try
-            {
-                await plan.ReleaseAsync(lease.Address, lease.Handle, lease.Sequence, ct);
-            }
-            catch (CalicoException e) when (e.Problem == Problem.Damaged)
-            {
-                plan.Edit.SetRelease(HeldAddress.Unknown(lease) with { IsAside = true });
-            }
-        }
-
-        plan.Add(companion);
-    }
-
-    public override bool TryPlanOffline(OfflinePlan plan)
-    {
-        foreach (var lease in Held(plan.Ledger))
-        {
-            if (IsFreed(lease))
-            {
-                plan.Release(lease);
-            }
-            else
-            {
-                plan.Edit.Set(lease with { Bound = null, IsOffline = true });
-            }
-        }
-
-        foreach (var lease in Unknown(plan.Ledger))
-        {
-            // Never given out again from here: nobody on this node knows whether the store ever had it.
-            plan.Edit.SetRelease(HeldAddress.Unknown(lease));
+            await plan.EndUnknownAsync(lease, ct);
         }
 
         plan.Add(companion);
@@ -72,23 +42,6 @@ internal sealed class UnbindOperation(string adapter, WorkloadEndpointId endpoin
     }
 
     private static bool IsFreed(LeaseRecord lease) => lease.IsDeferred || lease.Purpose is LeasePurpose.Endpoint or LeasePurpose.Foreign;
-
-    private static async Task UnbindAsync(OnlinePlan plan, LeaseRecord lease, CancellationToken ct)
-    {
-        try
-        {
-            await plan.RewriteAsync(lease with { Bound = null }, ct);
-        }
-        catch (CalicoException e) when (e.Problem == Problem.Conflict)
-        {
-            // The scheduler released it meanwhile, on its own node: there is nothing left to unbind.
-            plan.Edit.RemoveLease(lease.Ip);
-        }
-        catch (CalicoException e) when (e.Problem == Problem.Damaged)
-        {
-            plan.Edit.Set(lease with { Bound = null, IsOffline = true, IsAside = true });
-        }
-    }
 
     private ImmutableArray<LeaseRecord> Held(LeaseLedger ledger) =>
         [.. (onlyNamed ? [] : ledger.OfEndpoint(_endpoint).Where(l => l.Adapter == adapter))

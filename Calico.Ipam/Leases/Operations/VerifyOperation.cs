@@ -9,7 +9,7 @@ namespace Calico.Ipam;
 /// allocations, handles, affinities) is written again, what a crash left half done is finished or forgotten, and what the log lost is found.</summary>
 /// <param name="retakesUnbound">Whether leases without an endpoint were surely in the store once. In the log of a process that died they
 /// may be of a transaction that never took.</param>
-internal sealed class VerifyOperation(Func<bool> retakesUnbound) : NodeOperation<VerifyOutcome>
+internal sealed class VerifyOperation(Func<bool> retakesUnbound) : StoreOnlyOperation<VerifyOutcome>
 {
     /// <summary>Keys that a comparison writes at most; the rest is for the next one.</summary>
     private const int MostWrites = 60;
@@ -22,7 +22,7 @@ internal sealed class VerifyOperation(Func<bool> retakesUnbound) : NodeOperation
 
     public override bool IsExclusive => true;
 
-    public override async Task PlanAsync(OnlinePlan plan, CancellationToken ct)
+    protected override async Task PlanAsync(OnlinePlan plan, CancellationToken ct)
     {
         _lost = ImmutableArray.CreateBuilder<(LeaseRecord, string)>();
         _retaken = 0;
@@ -57,8 +57,6 @@ internal sealed class VerifyOperation(Func<bool> retakesUnbound) : NodeOperation
         await ReviewAsideAsync(plan, ct);
         plan.Answer = Outcome(await AdoptAsync(plan, ct), isPartial: false);
     }
-
-    public override bool TryPlanOffline(OfflinePlan plan) => false;
 
     private VerifyOutcome Outcome(int adopted, bool isPartial) =>
         new(_lost.ToImmutable(), _damaged.ToImmutableSortedDictionary(StringComparer.Ordinal), _retaken, adopted, isPartial);

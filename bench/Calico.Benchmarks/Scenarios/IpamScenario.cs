@@ -58,7 +58,7 @@ public static class IpamScenario
         var node = "bench-" + name.Replace(' ', '-');
         await PutAsync(store, Kinds.Node, Kinds.Node.New(node, new NodeSpec()));
         await PutAsync(store, Kinds.IpPool, Kinds.IpPool.New("bench", new IpPoolSpec { Cidr = "10.77.0.0/16" }));
-        await using var ipam = new NodeIpam(store, log, new() { NodeName = node, StorePatience = TimeSpan.FromSeconds(2) }, TimeProvider.System, NullLogger<NodeIpam>.Instance);
+        await using var ipam = new NodeIpam(store, log, new(log, store, TimeProvider.System, NullLogger<Outbox>.Instance), new() { NodeName = node, StorePatience = TimeSpan.FromSeconds(2) }, TimeProvider.System, NullLogger<NodeIpam>.Instance);
         await ipam.LoadAsync(CancellationToken.None);
         foreach (var workers in (int[])[1, 64])
         {

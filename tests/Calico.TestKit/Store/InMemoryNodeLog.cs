@@ -92,7 +92,7 @@ public sealed class InMemoryNodeLog : INodeLog
 
         lock (_gate)
         {
-            Commits++;
+            Commits += writes.IsEmpty ? 0 : 1;
             ImmutableArray<NodeLogWrite> before = [.. writes.Select(w => w with
             {
                 Value = _entries.TryGetValue(w.Key, out var old) ? (ReadOnlyMemory<byte>?)old : null,

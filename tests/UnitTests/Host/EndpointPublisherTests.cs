@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.TestKit.Store;
 using NUnit.Framework;
@@ -63,6 +64,51 @@ public sealed class EndpointPublisherTests
         Assert.That(Stored().Text, Does.Not.Contain("\"app\""));
         await _host.ReviveStoreAsync();
         Assert.That(Stored().Text, Does.Contain("\"app\":\"web\""));
+    }
+
+    [Test]
+    public async Task What_waits_reaches_the_store_before_its_view_is_whole_and_after_a_crash()
+    {
+        await _host.KillStoreAsync();
+        await _host.Dataplane.UpdateAsync(Id, new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), CancellationToken.None);
+        Assert.That(_host.Outbox.Pending(Stored().Key), Is.Not.Null);
+        await _host.CrashAsync();
+        _host.Store.Faults.Dead = false;
+        Assert.That(await _host.PublishAsync(new("node1", TimeProvider.System)), Is.EqualTo(1));
+        Assert.That(Stored().Text, Does.Contain("\"app\":\"web\""));
+        Assert.That(_host.Log.List(Outbox.Section), Is.Empty);
+    }
+
+    [Test]
+    public async Task What_waits_for_an_endpoint_goes_with_it([Values] bool storeIsBack, [Values] bool crashes)
+    {
+        var key = Stored().Key;
+        await _host.KillStoreAsync();
+        await _host.Dataplane.UpdateAsync(Id, new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), CancellationToken.None);
+        _host.Store.Faults.Dead = !storeIsBack;
+        await _host.Network.DisconnectAsync(Id, "c1", CancellationToken.None);
+        Assert.That(_host.Outbox.Pending(key) is { Value: null }, Is.EqualTo(!storeIsBack), "the deletion took its place");
+        if (crashes)
+        {
+            await _host.CrashAsync();
+        }
+
+        await _host.ReviveStoreAsync();
+        Assert.That(_host.Store.Snapshot(Resources), Is.Empty);
+        Assert.That(_host.Log.List(Outbox.Section), Is.Empty);
+    }
+
+    [Test]
+    public async Task What_waits_is_newer_than_what_the_repair_sees()
+    {
+        await _host.KillStoreAsync();
+        await _host.Dataplane.UpdateAsync(Id, new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), CancellationToken.None);
+        var removal = await _host.Connector.Book.Locks.EnterAsync(Id, CancellationToken.None);
+        _host.Store.Faults.Dead = false;
+        var repair = _host.PublishAsync(await _host.SeeAsync());
+        Assert.That(repair.IsCompleted, Is.False, "late writes take the endpoint's lock");
+        removal.Dispose();
+        Assert.That(await repair, Is.EqualTo(1), "written once");
     }
 
     [Test]

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Text;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.Host.Node;
 using Calico.Host.Workloads;
@@ -35,7 +36,7 @@ public sealed class HostProfilesTests
         await _host.CrashAsync();
         await _host.ReviveStoreAsync();
         Assert.That(Stored(), Does.Contain("net.calico/made-by"));
-        Assert.That(_host.Log.List("profiles/"), Is.Empty);
+        Assert.That(_host.Log.List(Outbox.Section), Is.Empty);
     }
 
     [Test]
@@ -116,7 +117,7 @@ public sealed class HostProfilesTests
 
         await _host.ReviveStoreAsync();
         Assert.That(_host.Store.Snapshot(Key), Is.Empty);
-        Assert.That(_host.Log.List("profiles/"), Is.Empty);
+        Assert.That(_host.Log.List(Outbox.Section), Is.Empty);
     }
 
     [Test]
@@ -159,7 +160,7 @@ public sealed class HostProfilesTests
 
         await _host.ReviveStoreAsync();
         Assert.That(Stored(), Does.Contain("has(net)"));
-        Assert.That(_host.Log.List("profiles/"), Is.Empty);
+        Assert.That(_host.Log.List(Outbox.Section), Is.Empty);
     }
 
     [Test]
@@ -185,7 +186,7 @@ public sealed class HostProfilesTests
         _host.Store.Set(Key, theirs);
         await _host.ReviveStoreAsync();
         Assert.That(Stored(), Is.EqualTo(theirs));
-        Assert.That(_host.Log.List("profiles/"), Is.Empty);
+        Assert.That(_host.Log.List(Outbox.Section), Is.Empty);
     }
 
     [Test]
@@ -236,7 +237,7 @@ public sealed class HostProfilesTests
     }
 
     private HostProfiles Restarted(DatastoreView lastKnown, Action<SyncBatch>? enforce = null) =>
-        new(_host.Log, _host.Store, new(lastKnown, enforce ?? (_ => { })), new(), TimeSpan.MaxValue, TimeProvider.System, NullLogger<HostProfiles>.Instance);
+        new(new(_host.Log, _host.Store, TimeProvider.System, NullLogger<Outbox>.Instance), _host.Store, new(lastKnown, enforce ?? (_ => { })), new(), TimeSpan.MaxValue, TimeProvider.System, NullLogger<HostProfiles>.Instance);
 
     private string Stored() => Encoding.UTF8.GetString(_host.Store.Snapshot(Key).Single().Value.Span);
 }

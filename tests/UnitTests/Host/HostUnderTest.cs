@@ -33,6 +33,8 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
 
     public NodeIpam Addresses => _ipam;
 
+    public Outbox Outbox { get; private set; } = null!;
+
     public PatientTime Time => time;
 
     public HealthBoard Health { get; private set; } = null!;
@@ -51,6 +53,8 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
 
     /// <summary>What the host has seen of the store.</summary>
     public DatastoreView View { get; private set; } = null!;
+
+    private EndpointPublication Publication { get; set; } = null!;
 
     private AdapterWorkloads Workloads { get; set; } = null!;
 
@@ -210,14 +214,14 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
 
     /// <summary>One round of the publisher with what it sees.</summary>
     public Task<int> PublishAsync(DatastoreView seen) =>
-        new EndpointPublisher(Connector.Book, Store, seen, Facts, TimeProvider.System, NullLogger<EndpointPublisher>.Instance).RepairAsync(CancellationToken.None);
+        new EndpointPublisher(Publication, Connector.Book, Store, seen, Facts, NullLogger<EndpointPublisher>.Instance).RepairAsync(CancellationToken.None);
 
     /// <summary>What of the endpoints' addresses is another's, after one round of the host's upkeep.</summary>
     public async Task<ImmutableArray<HealthLine>> KeepAsync()
     {
         var seen = await SeeAsync();
         var settings = new HostSettings { Ipv4 = "none", Ipv6 = "none", Ipv4PoolCidr = Pool };
-        var publisher = new EndpointPublisher(Connector.Book, Store, seen, Facts, TimeProvider.System, NullLogger<EndpointPublisher>.Instance);
+        var publisher = new EndpointPublisher(Publication, Connector.Book, Store, seen, Facts, NullLogger<EndpointPublisher>.Instance);
         using var meters = new HostMeters(NullLogger<HostMeters>.Instance);
         var membership = new NodeMembership(new(Store, settings, "node1", "machine1", TimeProvider.System, NullLogger<NodeRegistration>.Instance),
             new(() => (null, null), _ => true, TimeProvider.System), seen, "node1", isEmbedded: true, Health, NullLogger<NodeMembership>.Instance);
@@ -230,19 +234,21 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
     private async Task MakeAsync()
     {
         Health = new();
+        Outbox = new(Log, Store, time, NullLogger<Outbox>.Instance);
         var book = new EndpointBook();
         var gate = new StartGate();
         var view = new DatastoreView("node1", TimeProvider.System);
-        _ipam = new(Store, Log, new()
+        _ipam = new(Store, Log, Outbox, new()
         {
             NodeName = "node1", ParkedAddresses = parked, StorePatience = TimeSpan.FromMilliseconds(250), StoreDeadline = TimeSpan.FromMilliseconds(500),
             VerifyInterval = TimeSpan.Zero,
         }, time, NullLogger<NodeIpam>.Instance);
-        Connector = new(book, _ipam, Log, Store, Kernel, Facts, time, NullLogger<WorkloadConnector>.Instance);
+        Publication = new(Outbox, book, Facts, time);
+        Connector = new(book, _ipam, Log, Publication, Kernel, Facts, time, NullLogger<WorkloadConnector>.Instance);
         Workloads = new(adapter, Connector, gate, view);
         View = view;
         AdapterIpam = new(adapter, _ipam, gate);
-        HostProfiles = new(Log, Store, new(view, view.Accept), book, TimeSpan.MaxValue, time, NullLogger<HostProfiles>.Instance);
+        HostProfiles = new(Outbox, Store, new(view, view.Accept), book, TimeSpan.MaxValue, time, NullLogger<HostProfiles>.Instance);
         Connector.Restore(e => throw e);
         await _ipam.LoadAsync(CancellationToken.None);
         await Connector.CollectDeadAsync(CancellationToken.None);

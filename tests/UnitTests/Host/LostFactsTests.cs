@@ -251,7 +251,8 @@ public sealed class LostFactsTests
     private static NodeIpam Other(HostUnderTest host)
     {
         host.Store.Set(Nodes + "node2", """{"kind":"Node","apiVersion":"projectcalico.org/v3","metadata":{"name":"node2"},"spec":{}}""");
-        return new(host.Store, new InMemoryNodeLog(), new() { NodeName = "node2", StorePatience = TimeSpan.FromSeconds(20), StoreDeadline = TimeSpan.FromSeconds(20) },
+        var log = new InMemoryNodeLog();
+        return new(host.Store, log, new(log, host.Store, TimeProvider.System, NullLogger<Outbox>.Instance), new() { NodeName = "node2", StorePatience = TimeSpan.FromSeconds(20), StoreDeadline = TimeSpan.FromSeconds(20) },
             TimeProvider.System, NullLogger<NodeIpam>.Instance);
     }
 

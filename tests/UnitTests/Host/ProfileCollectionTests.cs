@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.Host.Node;
 using Calico.Host.Workloads;
@@ -113,7 +114,7 @@ public sealed class ProfileCollectionTests
 
         _store.Faults.Dead = true;
         await other.EnsureAsync(Name, Open, CancellationToken.None);
-        Assert.That(log.List("profiles/"), Has.Length.EqualTo(1), "what its view shows may be gone by now");
+        Assert.That(log.List(Outbox.Section), Has.Length.EqualTo(1), "what its view shows may be gone by now");
         _store.Faults.Dead = false;
         await other.ReplayAsync(CancellationToken.None);
         Assert.That(_store.Snapshot(Profiles), Has.Length.EqualTo(1));
@@ -139,7 +140,7 @@ public sealed class ProfileCollectionTests
     private async Task<HostProfiles> NodeAsync() => Make(await SeeAsync(), new(), new());
 
     private HostProfiles Make(DatastoreView view, InMemoryNodeLog log, EndpointBook book) =>
-        new(log, _store, new(view, _ => { }), book, TimeSpan.FromMinutes(1), _time, NullLogger<HostProfiles>.Instance);
+        new(new(log, _store, _time, NullLogger<Outbox>.Instance), _store, new(view, _ => { }), book, TimeSpan.FromMinutes(1), _time, NullLogger<HostProfiles>.Instance);
 
     private async Task<DatastoreView> SeeAsync()
     {

@@ -23,7 +23,7 @@ public sealed class ProfileOwnershipTests
         host.Store.Set(Key, """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net"},"spec":{}}""");
         var told = new List<SyncBatch>();
         var view = await host.SeeAsync();
-        var profiles = new HostProfiles(host.Log, host.Store, new(view, told.Add), host.Connector.Book, TimeSpan.MaxValue, TimeProvider.System, NullLogger<HostProfiles>.Instance);
+        var profiles = new HostProfiles(host.Outbox, host.Store, new(view, told.Add), host.Connector.Book, TimeSpan.MaxValue, TimeProvider.System, NullLogger<HostProfiles>.Instance);
 
         await profiles.EnsureAsync("net", Open, CancellationToken.None);
         await profiles.EnsureAsync("net", Open with { Internal = true }, CancellationToken.None);

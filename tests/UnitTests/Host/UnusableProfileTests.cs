@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.Host.Node;
 using Calico.Host.Workloads;
@@ -83,7 +84,7 @@ public sealed class UnusableProfileTests
         await profiles.EnsureAsync("net", Open, CancellationToken.None);
         Assert.That(_told, Is.Empty);
         Assert.That(profiles.Pending(), Is.Empty);
-        Assert.That(_log.List("profiles/"), Is.Empty, "nothing waits to be written over it");
+        Assert.That(_log.List(Outbox.Section), Is.Empty, "nothing waits to be written over it");
     }
 
     [Test]
@@ -149,12 +150,14 @@ public sealed class UnusableProfileTests
     [Test]
     public async Task A2_a_journal_entry_that_cannot_be_read_stops_neither_the_start_nor_the_others()
     {
-        await _log.CommitAsync([new("profiles/net", "{"u8.ToArray()), new("profiles/zz", AdapterProfile.Kind.Encode(AdapterProfile.Make("zz", Open, default)))], CancellationToken.None);
         var profiles = Profiles(new("node1", TimeProvider.System));
+        OutboxEntry Entry(string name, byte[] text) => new() { Owner = HostProfiles.OutboxOwner, Key = Key[..^3] + name, Guard = OutboxGuard.Owner, Value = text };
+        var former = new Outbox(_log, _store, TimeProvider.System, NullLogger<Outbox>.Instance);
+        await former.JournalAsync([Entry("net", "{"u8.ToArray()), Entry("zz", AdapterProfile.Kind.Encode(AdapterProfile.Make("zz", Open, default)))], [], CancellationToken.None);
         Assert.That(profiles.Pending().Select(u => u.Key.Name), Is.EqualTo(new[] { "zz" }));
         await profiles.ReplayAsync(CancellationToken.None);
         Assert.That(_store.Snapshot(Key[..^3] + "zz"), Has.Length.EqualTo(1));
-        Assert.That(_log.List("profiles/"), Is.Empty);
+        Assert.That(_log.List(Outbox.Section), Is.Empty);
         _store.Remove(Key[..^3] + "zz");
     }
 
@@ -171,7 +174,7 @@ public sealed class UnusableProfileTests
 
     private PolicySnapshot Snapshot() => new(Path.Combine(_folder, "snapshot"), _log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance);
 
-    private HostProfiles Profiles(DatastoreView view) => new(_log, _store, new(view, b => _told.AddRange(b.Updates)), new(), TimeSpan.MaxValue,
+    private HostProfiles Profiles(DatastoreView view) => new(new(_log, _store, new PatientTime(), NullLogger<Outbox>.Instance), _store, new(view, b => _told.AddRange(b.Updates)), new(), TimeSpan.MaxValue,
         new PatientTime(), NullLogger<HostProfiles>.Instance);
 
     private async Task<DatastoreView> SeeAsync()

@@ -56,7 +56,7 @@ internal sealed class IpamCluster
             StorePatience = TimeSpan.FromSeconds(20),
             StoreDeadline = TimeSpan.FromSeconds(20),
         };
-        return new(store ?? Store, log, with?.Invoke(options) ?? options, Time, NullLogger<NodeIpam>.Instance);
+        return new(store ?? Store, log, new(log, store ?? Store, Time, NullLogger<Outbox>.Instance), with?.Invoke(options) ?? options, Time, NullLogger<NodeIpam>.Instance);
     }
 
     public static AddressClaim Claim(string handle, int ipv4 = 1, int ipv6 = 0, LeasePurpose purpose = LeasePurpose.Endpoint) =>

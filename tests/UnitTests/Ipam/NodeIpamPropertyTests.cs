@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using System.Text;
+using Calico.Datastore.Store;
 using Calico.Ipam;
 using Calico.TestKit.Store;
 using CsCheck;
@@ -11,10 +13,12 @@ using static Calico.UnitTests.Ipam.IpamCluster;
 namespace Calico.UnitTests.Ipam;
 
 /// <summary>Random lives of two nodes over one store, with crashes and lost answers at every call: no address is given twice, and once
-/// everybody is well again nothing is leaked and nothing is lost.</summary>
+/// everybody is well again nothing is leaked and nothing is lost, and the store shows the endpoints that there are.</summary>
 [TestFixture, Parallelizable]
 public sealed class NodeIpamPropertyTests
 {
+    private const string Companions = "/wep/";
+
     private enum Act
     {
         Claim,
@@ -82,6 +86,8 @@ public sealed class NodeIpamPropertyTests
         var wanted = hosts.SelectMany(h => h.Held.SelectMany(l => l.Value.Select(a => (Address: a.Address.ToString(), a.Handle))))
             .ToImmutableSortedDictionary(l => l.Address, l => l.Handle, StringComparer.Ordinal);
         Equal(allocated.Where(a => !a.Value.StartsWith("parked.", StringComparison.Ordinal)), wanted);
+        Equal(cluster.Store.Snapshot(Companions).Select(k => KeyValuePair.Create(k.Key, Text(k.Value))),
+            hosts.SelectMany(h => h.Held.Select(l => KeyValuePair.Create(h.KeyOf(l.Key), Host.TextOf(l.Value)))));
         Require(cluster.Disagreements().IsEmpty, string.Join('\n', cluster.Disagreements()));
         foreach (var host in hosts)
         {
@@ -182,6 +188,7 @@ public sealed class NodeIpamPropertyTests
             });
             await Ipam.LoadAsync(default);
             await ReconcileAsync();
+            Publish();
         }
 
         public async Task StopAsync()
@@ -201,7 +208,8 @@ public sealed class NodeIpamPropertyTests
             try
             {
                 var handle = string.Create(CultureInfo.InvariantCulture, $"{name}.{endpoint}.{Interlocked.Increment(ref _life)}");
-                Held[endpoint] = await Ipam.ClaimAsync("cni", Claim(handle, count), Endpoint(endpoint), null, default);
+                Held[endpoint] = await Ipam.ClaimAsync("cni", Claim(handle, count), Endpoint(endpoint),
+                    leases => new([new StoreOperation.Put(KeyOf(endpoint), Encoding.UTF8.GetBytes(TextOf(leases)))], []), default);
             }
             catch (CalicoException e) when (e.Problem is Problem.Unavailable or Problem.Exhausted or Problem.Conflict)
             {
@@ -219,7 +227,7 @@ public sealed class NodeIpamPropertyTests
 
             try
             {
-                await Ipam.UnbindAsync("cni", Endpoint(endpoint), leases, LeaseCompanion.None, default);
+                await Ipam.UnbindAsync("cni", Endpoint(endpoint), leases, Removal(endpoint), default);
             }
             catch (CalicoException) when (Mortal.IsDead)
             {
@@ -256,15 +264,36 @@ public sealed class NodeIpamPropertyTests
             Require(Ipam.JournalLength == 0, $"{name} has a journal of {Ipam.JournalLength}");
         }
 
+        public string KeyOf(string endpoint) => $"{Companions}{name}/{endpoint}";
+
+        public static string TextOf(ImmutableArray<AddressLease> leases) => string.Join(' ', leases.Select(l => $"{l.Address} {l.Handle}"));
+
+        private LeaseCompanion Removal(string endpoint) => new([new StoreOperation.Delete(KeyOf(endpoint))], []);
+
+        /// <summary>As a host's publisher does after a restart: what a process that died was doing, nobody is told.</summary>
+        private void Publish()
+        {
+            foreach (var stray in cluster.Store.Snapshot($"{Companions}{name}/").Where(k => !Held.ContainsKey(k.Key.Split('/')[^1])))
+            {
+                cluster.Store.Remove(stray.Key);
+            }
+
+            foreach (var (endpoint, leases) in Held)
+            {
+                cluster.Store.Set(KeyOf(endpoint), TextOf(leases));
+            }
+        }
+
         /// <summary>As a host does after a restart: leases of endpoints that it does not know are freed.</summary>
         private async Task ReconcileAsync()
         {
             foreach (var lease in await Ipam.ListAsync(null, null, default))
             {
                 var isHeld = Held.Values.Any(h => h.Any(l => l.Address.Equals(lease.Address) && l.Handle == lease.Handle));
-                if (!isHeld && lease.BoundTo is not null)
+                if (!isHeld && lease.BoundTo is { } endpoint)
                 {
-                    await Ipam.FreeAsync(lease, default);
+                    await (Held.ContainsKey(endpoint.Workload) ? Ipam.FreeAsync(lease, default)
+                        : Ipam.UnbindAsync("cni", endpoint, [lease], Removal(endpoint.Workload), default));
                 }
                 else if (!isHeld)
                 {

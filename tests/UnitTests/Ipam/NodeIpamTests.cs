@@ -55,10 +55,10 @@ public sealed class NodeIpamTests
                 // The store's plan is nearly made when patience ends.
                 isPlanning.SetResult();
                 mayGoOn.Wait();
-                return new([], [new NodeLogWrite("intent/overtaken", "yes"u8.ToArray())]);
+                return new LeaseCompanion<IPAddress>(leases[0].Address, new([], [new NodeLogWrite("intent/overtaken", "yes"u8.ToArray())]));
             }
 
-            return LeaseCompanion.None;
+            return new(leases[0].Address, LeaseCompanion.None);
         }, default);
         await isPlanning.Task;
         log.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -75,7 +75,8 @@ public sealed class NodeIpamTests
 
         log.Gate.SetResult();
 
-        var answer = (await claim)[0].Address;
+        var answer = (await claim).Leases[0].Address;
+        Assert.That((await claim).Made, Is.EqualTo(answer), "what the caller keeps is of the plan that was done");
         Assert.That(plans, Has.Count.EqualTo(2));
         Assert.That(log.Get("intent/overtaken"), Is.Null);
         Assert.That(answer, Is.EqualTo(plans.Last()).And.Not.EqualTo(plans.First()));
