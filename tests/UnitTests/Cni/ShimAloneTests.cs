@@ -7,12 +7,15 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Cni;
 
 /// <summary>What the binary does by itself: with a host that a test plays, or with none.</summary>
-[Parallelizable]
+[Parallelizable(ParallelScope.All), FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 [UnsupportedOSPlatform("windows")]
 public sealed class ShimAloneTests
 {
     private const string Ours = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""";
     private const string Foreign = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"ranges":[[{"type":"nowhere"}]],"type":"other"}}""";
+
+    /// <summary>That a host takes to answer: more than a shim waits that has no time left.</summary>
+    private static readonly TimeSpan AMoment = TimeSpan.FromMilliseconds(150);
 
     private ShimBinary _shim = null!;
 
@@ -33,13 +36,15 @@ public sealed class ShimAloneTests
     {
         var spool = _shim.PathOf("a/b/c/spool");
         _shim.AddPlugin("other", $"cat > {Seen}");
-        var answers = await Task.WhenAll(DeleteAsync(Ours, spool), DeleteAsync(Ours, spool, "calico-ipam"));
+        var alone = _shim.PathOf("alone");
+        var answers = await Task.WhenAll(DeleteAsync(Ours, spool), DeleteAsync(Ours, spool, "calico-ipam"), DeleteAsync(Ours, alone));
         // IPAM's own DEL runs nobody's.
         var ipam = await DeleteAsync(Foreign, spool, "calico-ipam");
 
         Assert.That(answers.Append(ipam), Is.All.EqualTo((0, "")));
         Assert.That(Directory.GetFiles(spool).Select(Path.GetFileName).Order(StringComparer.Ordinal), Is.EqualTo(new[] { "i@c1@eth0.del", "n@c1@eth0.del" }));
         Assert.That(File.GetUnixFileMode(spool), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
+        Assert.That(Directory.GetFiles(alone), Has.Length.EqualTo(1), "what IPAM of ours has is in the same promise");
         Assert.That(File.Exists(Seen), Is.False);
         var (kind, _) = Frame.ReadHeader(await File.ReadAllBytesAsync(Path.Combine(spool, "n@c1@eth0.del")));
         Assert.That(kind, Is.EqualTo(FrameKind.Request));
@@ -177,6 +182,7 @@ public sealed class ShimAloneTests
         // It is ended early enough for the host to answer what came of it.
         outcome = await call.DelegateAsync(new("hangs", [], default));
         Assert.That(System.Text.Encoding.UTF8.GetString(outcome.Output.Span), Does.Contain("was killed"));
+        await Task.Delay(AMoment);
         await call.SendAsync(new ShimReply(1, "told"u8.ToArray()).ToFrame());
         Assert.That(await add, Is.EqualTo((1, "told")));
     }
@@ -190,6 +196,7 @@ public sealed class ShimAloneTests
         var add = _shim.RunAsync("calico", host.Path, "ADD", Ours, "c1", timeout: limit);
         using var call = await host.AcceptAsync();
         await call.ReceiveAsync();
+        await Task.Delay(AMoment);
         await call.SendAsync(new ShimReply(0, default).ToFrame());
         Assert.That(await add, Is.EqualTo((0, "")));
     }
