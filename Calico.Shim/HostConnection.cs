@@ -49,7 +49,8 @@ internal static unsafe class HostConnection
         {
             if (!Connect(socket, path, deadline))
             {
-                trouble = deadline.IsOver ? Stuck(deadline) : $"cannot connect to {path} (errno {Libc.LastError})";
+                // EAGAIN: it waited in the backlog of one that takes no connections. Whatever else: there is none.
+                trouble = deadline.IsOver && Libc.LastError == Libc.EAGAIN ? Stuck(deadline) : $"cannot connect to {path} (errno {Libc.LastError})";
                 return null;
             }
 

@@ -33,7 +33,7 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var draining = CancellationTokenSource.CreateLinkedTokenSource(lifetime.Draining, stoppingToken);
-        using var cut = new CancellationTokenSource();
+        using var cut = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         using var places = new SemaphoreSlim(settings.MaxCalls, settings.MaxCalls);
         var sweeping = SweepAsync(draining.Token);
         try

@@ -6,7 +6,7 @@ namespace Calico.Host.Workloads;
 
 /// <summary>An endpoint's record in the node log and its WorkloadEndpoint in the store: together, or the log now and the store later.</summary>
 /// <remarks>Writes are made under the endpoint's lock, which the late ones take too: what was removed meanwhile is not put back.</remarks>
-public sealed class EndpointPublication(Outbox outbox, EndpointBook book, NodeFacts node, TimeProvider time) : IOutboxOwner
+internal sealed class EndpointPublication(Outbox outbox, EndpointBook book, NodeFacts node, TimeProvider time) : IOutboxOwner
 {
     string IOutboxOwner.Name => "endpoints";
 

@@ -31,7 +31,10 @@ public sealed class NetlinkSocket : IDisposable
     private readonly TimeSpan _timeout;
     private uint _sequence;
 
-    private NetlinkSocket(SafeFileHandle handle, TimeSpan timeout, int receiveLength)
+    /// <param name="handle">Owned from now on.</param>
+    /// <param name="timeout">That the handle has, for messages.</param>
+    /// <param name="receiveLength">Bytes of the largest datagram that is expected.</param>
+    internal NetlinkSocket(SafeFileHandle handle, TimeSpan timeout, int receiveLength)
     {
         _received = GC.AllocateUninitializedArray<byte>(receiveLength);
         _handle = handle;

@@ -76,7 +76,7 @@ public sealed partial class NftSocket : INftables
     }
 
     /// <summary>Returns whether the last change was answered.</summary>
-    private static bool ReadAnswers(ReadOnlySpan<byte> datagram, NftBatch batch, uint begin, ImmutableArray<NftFailure>.Builder failures)
+    internal static bool ReadAnswers(ReadOnlySpan<byte> datagram, NftBatch batch, uint begin, ImmutableArray<NftFailure>.Builder failures)
     {
         bool last = false;
         var reader = new NetlinkReader(datagram);

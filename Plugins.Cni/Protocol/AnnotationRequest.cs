@@ -138,8 +138,9 @@ internal sealed record AnnotationRequest
                 ? [.. root.EnumerateArray().Select(v => v.GetString()!)]
                 : null;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // InvalidOperationException: an escape that is half a character.
             return null;
         }
     }

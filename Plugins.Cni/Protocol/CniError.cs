@@ -25,12 +25,14 @@ internal sealed record CniError(int Code, string Message, string Details)
         {
             using var document = JsonDocument.Parse(output);
             var root = document.RootElement;
-            return root.ValueKind == JsonValueKind.Object && root.TryGetProperty("code"u8, out var code) && code.TryGetInt32(out var number)
+            return root.ValueKind == JsonValueKind.Object && root.TryGetProperty("code"u8, out var code)
+                && code.ValueKind == JsonValueKind.Number && code.TryGetInt32(out var number)
                 ? new CniError(number, TextAt(root, "msg"u8), TextAt(root, "details"u8))
                 : null;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // InvalidOperationException: a text that is not UTF-8.
             return null;
         }
     }

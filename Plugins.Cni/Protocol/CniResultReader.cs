@@ -22,8 +22,9 @@ internal static class CniResultReader
                 ? result
                 : throw new CniException(CniCode.Undecodable, $"{writtenBy} answered with a broken result: {faults[0]}", string.Join("; ", faults));
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // InvalidOperationException: a text that is not UTF-8.
             throw new CniException(CniCode.Undecodable, $"{writtenBy} answered with something that is not JSON", e.Message);
         }
     }

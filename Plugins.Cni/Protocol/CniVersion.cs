@@ -15,8 +15,6 @@ internal readonly record struct CniVersion
     /// <summary>What a configuration without <c>cniVersion</c> means: the old shape. Upstream answers 0.2.0.</summary>
     public static CniVersion Unstated { get; } = new(1);
 
-    public static CniVersion Newest { get; } = new(Supported.Length - 1);
-
     /// <summary>CHECK exists since 0.4.0.</summary>
     public bool HasCheck => _index >= 4;
 

@@ -104,6 +104,22 @@ public sealed class DelSpoolTests
         Assert.That(Files(cni), Is.EquivalentTo(new[] { "a.del.broken", "b.del.77.tmp" }));
     }
 
+    /// <summary>Larger than an array can be: whoever tried to read it would fail, and try again for ever.</summary>
+    [Test]
+    public async Task A_file_that_is_larger_than_any_request_is_set_aside_unread()
+    {
+        await using var cni = new CniHarness();
+        Directory.CreateDirectory(cni.Settings.SpoolDir);
+        using (var file = File.Create(Path.Combine(cni.Settings.SpoolDir, "a.del")))
+        {
+            // Sparse: nothing of it is on the disk.
+            file.SetLength(3L << 30);
+        }
+
+        Assert.That(await cni.Get<DelSpool>().DrainAsync(default), Is.Zero);
+        Assert.That(Files(cni), Is.EquivalentTo(new[] { "a.del.broken" }));
+    }
+
     [Test]
     public async Task Calico_ipams_del_waits_under_a_name_of_its_own()
     {

@@ -3,6 +3,7 @@ using System.Runtime.Versioning;
 using System.Text;
 using Calico.Plugins.Cni;
 using Calico.Shim.Wire;
+using Calico.TestKit;
 using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 
@@ -30,6 +31,40 @@ public sealed class PatienceTests
         }
 
         Assert.That(await closed, Is.Zero);
+    }
+
+    [Test]
+    public async Task A_call_that_is_being_served_when_the_adapter_drains_is_cut_when_its_time_is_over_and_not_before()
+    {
+        const string Delegated = """{"cniVersion":"0.4.0","name":"net1","type":"calico","ipam":{"type":"host-local","subnet":"10.88.1.0/24"}}""";
+        var time = new ManualTime();
+        await using var cni = new CniHarness(time);
+        await cni.StartAsync();
+        var (inDelegate, goOn) = (new TaskCompletionSource(), new TaskCompletionSource());
+        cni.Delegate = _ =>
+        {
+            inDelegate.SetResult();
+            goOn.Task.Wait();
+            return new DelegateOutcome(0, Encoding.UTF8.GetBytes("{}"));
+        };
+        var call = Task.Run(() => cni.CallAsync("ADD", Delegated));
+        await inDelegate.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        var stopping = cni.StopAsync();
+        for (var left = 1000; !time.Waiting.Contains(cni.Lifetime.DrainTime); left--)
+        {
+            Assert.That(left, Is.GreaterThan(0), "nothing is to be cut after the time for draining");
+            await Task.Delay(5);
+        }
+
+        time.Advance(cni.Lifetime.DrainTime - TimeSpan.FromMilliseconds(1));
+        Assert.That(stopping.IsCompleted, Is.False);
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        await stopping.WaitAsync(TimeSpan.FromSeconds(10));
+        goOn.SetResult();
+        var reply = await call;
+        Assert.That(reply.ExitCode, Is.EqualTo(1));
+        Assert.That(Encoding.UTF8.GetString(reply.Output.Span), Does.Contain("\"code\":11"), "to be tried again");
+        Assert.That(cni.Node.Endpoints, Is.Empty);
     }
 
     [Test]

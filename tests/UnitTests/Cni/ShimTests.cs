@@ -9,34 +9,23 @@ using NUnit.Framework;
 
 namespace Calico.UnitTests.Cni;
 
-/// <summary>The binary that CALICO_SHIM names against the adapter. <c>./build.sh unit</c> makes it anew before; nothing is searched for, so
-/// that no older one is tested unawares.</summary>
+/// <summary>The binary against the adapter.</summary>
 [Parallelizable]
 [UnsupportedOSPlatform("windows")]
 public sealed class ShimTests
 {
     private const string Ours = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""";
-    private const string HostLocalFolder = "/usr/lib/cni";
+    private const string HostLocalFolder = ShimBinary.PluginsFolder;
+
+    private ShimBinary _shim = null!;
 
     private DirectoryInfo _folder = null!;
 
     [SetUp]
-    public void LayOut()
-    {
-        _folder = Directory.CreateTempSubdirectory("calico-shim-");
-        if (Environment.GetEnvironmentVariable("CALICO_SHIM") is not { Length: > 0 } shim)
-        {
-            Assert.Ignore("CALICO_SHIM names no plugin binary; ./build.sh unit makes one");
-            return;
-        }
-
-        Assert.That(shim, Does.Exist, "CALICO_SHIM");
-        foreach (var name in (string[])["calico", "calico-ipam", "calico_mesos"])
-            File.CreateSymbolicLink(Path.Combine(_folder.FullName, name), shim);
-    }
+    public void LayOut() => _folder = (_shim = new()).Folder;
 
     [TearDown]
-    public void CleanUp() => _folder.Delete(recursive: true);
+    public void CleanUp() => _shim?.Dispose();
 
     [TestCase("0.4.0", "0.4.0")]
     [TestCase("1.1.0", "1.1.0")]
@@ -44,7 +33,7 @@ public sealed class ShimTests
     [TestCase("", "1.1.0")]
     public async Task Version_needs_no_host(string asked, string answered)
     {
-        var (exitCode, output) = await RunAsync("calico", "/nonexistent", "VERSION", $$"""{"cniVersion":"{{asked}}"}""", "dummy");
+        var (exitCode, output) = await _shim.RunAsync("calico", "/nonexistent", "VERSION", $$"""{"cniVersion":"{{asked}}"}""", "dummy");
 
         Assert.That(exitCode, Is.Zero);
         using var document = JsonDocument.Parse(output);
@@ -58,9 +47,9 @@ public sealed class ShimTests
     {
         await using var cni = new CniHarness();
         await cni.StartAsync();
-        var add = await RunAsync("calico", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/proc/self/ns/net");
-        var bad = await RunAsync("calico", cni.Settings.Socket, "ADD", "{", "c2", netns: "/proc/self/ns/net");
-        var del = await RunAsync("calico", cni.Settings.Socket, "DEL", Ours, "c1");
+        var add = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/proc/self/ns/net");
+        var bad = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", "{", "c2", netns: "/proc/self/ns/net");
+        var del = await _shim.RunAsync("calico", cni.Settings.Socket, "DEL", Ours, "c1");
 
         Assert.That(add.ExitCode, Is.Zero, add.Output);
         Assert.That(add.Output, Does.Contain("10.65.0.0/32"));
@@ -76,8 +65,8 @@ public sealed class ShimTests
     {
         await using var cni = new CniHarness();
         await cni.StartAsync();
-        await RunAsync("calico", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/proc/self/ns/net");
-        await RunAsync("calico", cni.Settings.Socket, "DEL", Ours, "c1");
+        await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/proc/self/ns/net");
+        await _shim.RunAsync("calico", cni.Settings.Socket, "DEL", Ours, "c1");
         await cni.StopAsync();
 
         foreach (var call in cni.Timings.Ended)
@@ -95,7 +84,7 @@ public sealed class ShimTests
         await using var cni = new CniHarness();
         cni.Node.Namespaces.Destroy("/run/netns/none");
         await cni.StartAsync();
-        var add = await RunAsync("calico", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/run/netns/none");
+        var add = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/run/netns/none");
 
         Assert.That(add.ExitCode, Is.EqualTo(1));
         Assert.That(add.Output, Does.Contain("\"code\":4").And.Contain("/run/netns/none"));
@@ -106,8 +95,8 @@ public sealed class ShimTests
     {
         await using var cni = new CniHarness();
         await cni.StartAsync();
-        var add = await RunAsync("calico-ipam", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/proc/self/ns/net");
-        var mesos = await RunAsync("calico_mesos", cni.Settings.Socket, "ADD", "{}", "c1");
+        var add = await _shim.RunAsync("calico-ipam", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/proc/self/ns/net");
+        var mesos = await _shim.RunAsync("calico_mesos", cni.Settings.Socket, "ADD", "{}", "c1");
 
         Assert.That(add.Output, Does.Contain("10.65.0.0/26"));
         Assert.That(cni.Node.Leases.Single().Purpose, Is.EqualTo(LeasePurpose.Foreign));
@@ -119,9 +108,9 @@ public sealed class ShimTests
     {
         await using var cni = new CniHarness();
         await cni.StartAsync();
-        var good = await RunAsync("calico", cni.Settings.Socket, "", "", "", arguments: "-t");
+        var good = await _shim.RunAsync("calico", cni.Settings.Socket, "", "", "", arguments: "-t");
         cni.Node.Status.CanConnect = (false, ["no sync"]);
-        var bad = await RunAsync("calico", cni.Settings.Socket, "", "", "", arguments: "-t");
+        var bad = await _shim.RunAsync("calico", cni.Settings.Socket, "", "", "", arguments: "-t");
 
         Assert.That(good.ExitCode, Is.Zero);
         Assert.That(bad.ExitCode, Is.EqualTo(1));
@@ -132,7 +121,7 @@ public sealed class ShimTests
     public async Task A_host_that_comes_back_in_time_is_waited_for()
     {
         await using var cni = new CniHarness();
-        using var shim = Start("calico", cni.Settings.Socket, "ADD", "c1", netns: "/proc/self/ns/net");
+        using var shim = _shim.Start("calico", cni.Settings.Socket, "ADD", "c1", netns: "/proc/self/ns/net");
         await shim.GiveAsync(Ours);
         // It has looked for the host and slept, more than once: with its whole input nothing else makes it sleep.
         var (before, clock) = (Sleeps(shim), Stopwatch.StartNew());
@@ -164,9 +153,9 @@ public sealed class ShimTests
             },
             Placement.In(cni.Node.Namespaces.Open("/run/netns/n1"), "eth0"), default);
         var started = Stopwatch.GetTimestamp();
-        var add = RunAsync("calico", cni.Settings.Socket, "ADD", Ours, "c2");
-        var status = RunAsync("calico", cni.Settings.Socket, "STATUS", Ours, "");
-        var del = RunAsync("calico", cni.Settings.Socket, "DEL", Ours, "c1", spool: cni.Settings.SpoolDir);
+        var add = _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours, "c2");
+        var status = _shim.RunAsync("calico", cni.Settings.Socket, "STATUS", Ours, "");
+        var del = _shim.RunAsync("calico", cni.Settings.Socket, "DEL", Ours, "c1", spool: cni.Settings.SpoolDir);
         await Task.WhenAll(add, status, del);
 
         Assert.That(Stopwatch.GetElapsedTime(started), Is.InRange(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(9)));
@@ -193,9 +182,9 @@ public sealed class ShimTests
         var conf = $$$"""{"cniVersion":"0.4.0","name":"net1","type":"calico","ipam":{"type":"host-local","dataDir":"{{{books}}}","subnet":"10.88.9.0/24","routes":[{"dst":"0.0.0.0/0"}]}}""";
         await using var cni = new CniHarness();
         await cni.StartAsync();
-        var add = await RunAsync("calico", cni.Settings.Socket, "ADD", conf, "c1", netns: "/proc/self/ns/net");
+        var add = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", conf, "c1", netns: "/proc/self/ns/net");
         var held = Directory.GetFiles(Path.Combine(books, "net1")).Select(Path.GetFileName).ToArray();
-        var del = await RunAsync("calico", cni.Settings.Socket, "DEL", conf, "c1");
+        var del = await _shim.RunAsync("calico", cni.Settings.Socket, "DEL", conf, "c1");
         var left = Directory.GetFiles(Path.Combine(books, "net1")).Select(Path.GetFileName).ToArray();
 
         Assert.That(add.ExitCode, Is.Zero, add.Output);
@@ -212,8 +201,8 @@ public sealed class ShimTests
         File.SetUnixFileMode(Path.Combine(_folder.FullName, "dies"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
         await using var cni = new CniHarness();
         await cni.StartAsync();
-        var missing = await RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "nowhere", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
-        var dead = await RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "dies", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
+        var missing = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "nowhere", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
+        var dead = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "dies", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
 
         Assert.That(missing.Output, Does.Contain("failed to find plugin \\u0022nowhere\\u0022").Or.Contain("failed to find plugin \\\"nowhere\\\""));
         Assert.That(dead.Output, Does.Contain("exit code 137"));
@@ -232,9 +221,9 @@ public sealed class ShimTests
         {
             await using var cni = new CniHarness();
             await cni.StartAsync();
-            var add = await RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
+            var add = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
             // Without a host the shim runs the delegate's DEL by itself.
-            var del = await RunAsync("calico", "/nonexistent", "DEL", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", spool: cni.Settings.SpoolDir, timeout: "1");
+            var del = await _shim.RunAsync("calico", "/nonexistent", "DEL", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", spool: cni.Settings.SpoolDir, timeout: "1");
 
             Assert.That((add.ExitCode, del.ExitCode), Is.EqualTo((1, 1)));
             Assert.That(del.Output, Does.Contain("failed to find plugin"));
@@ -255,13 +244,14 @@ public sealed class ShimTests
         if (!File.Exists(Tracer))
             Assert.Ignore($"{Tracer} is not installed: nothing else sees whether a file was synced");
         var (trace, spool) = (Path.Combine(_folder.FullName, "trace"), Path.Combine(_folder.FullName, "spool"));
-        var del = await RunAsync("calico", "/nonexistent", "DEL", Ours, "c1", spool: spool, timeout: "1", tracer: [Tracer, "-f", "-y", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2", "-o", trace]);
+        var del = await _shim.RunAsync("calico", "/nonexistent", "DEL", Ours, "c1", spool: spool, timeout: "1", tracer: [Tracer, "-f", "-y", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2", "-o", trace]);
 
         Assert.That(del, Is.EqualTo((0, "")));
         var calls = (await File.ReadAllLinesAsync(trace)).Where(l => l.Contains(spool, StringComparison.Ordinal)).ToList();
         var (file, rename, folder) = (calls.FindIndex(c => Syncs(c, $"{spool}/")), calls.FindIndex(c => c.Contains("rename", StringComparison.Ordinal)),
             calls.FindIndex(c => Syncs(c, $"{spool}>")));
         Assert.That(file, Is.GreaterThanOrEqualTo(0), "its content");
+        Assert.That(calls[file], Does.Contain(".tmp>"), "under a name that the host leaves alone");
         Assert.That(rename, Is.GreaterThan(file), "its name, which has whole content then");
         Assert.That(folder, Is.GreaterThan(rename), "the folder that holds the name");
 
@@ -272,7 +262,7 @@ public sealed class ShimTests
     [Test]
     public async Task A_DEL_that_cannot_be_kept_fails()
     {
-        var del = await RunAsync("calico", "/nonexistent", "DEL", Ours, "c1", spool: "/proc/no/spool", timeout: "1");
+        var del = await _shim.RunAsync("calico", "/nonexistent", "DEL", Ours, "c1", spool: "/proc/no/spool", timeout: "1");
         Assert.That(del.ExitCode, Is.EqualTo(1));
         Assert.That(del.Output, Does.Contain("\"code\":5").And.Contain("cannot be kept"));
     }
@@ -284,7 +274,7 @@ public sealed class ShimTests
         using var listening = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listening.Bind(new UnixDomainSocketEndPoint(path));
         listening.Listen(4);
-        var add = RunAsync("calico", path, "ADD", Ours, "c1");
+        var add = _shim.RunAsync("calico", path, "ADD", Ours, "c1");
         using (var host = await listening.AcceptAsync())
         {
             await host.ReceiveAsync(new byte[65536]);
@@ -304,7 +294,7 @@ public sealed class ShimTests
         File.SetUnixFileMode(Path.Combine(_folder.FullName, name), UnixFileMode.UserRead | UnixFileMode.UserExecute);
         await using var cni = new CniHarness();
         await cni.StartAsync();
-        await RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
+        await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
 
         // SIGPIPE is 13, the mask's bit 12.
         var ignored = Convert.ToUInt64((await File.ReadAllTextAsync(seen)).Split(':')[1].Trim(), 16);
@@ -318,7 +308,7 @@ public sealed class ShimTests
         using var listening = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listening.Bind(new UnixDomainSocketEndPoint(path));
         listening.Listen(4);
-        var add = RunAsync("calico", path, "ADD", Ours, "c1");
+        var add = _shim.RunAsync("calico", path, "ADD", Ours, "c1");
         (await listening.AcceptAsync()).Dispose();
         using var second = await listening.AcceptAsync();
         await second.ReceiveAsync(new byte[65536]);
@@ -339,9 +329,9 @@ public sealed class ShimTests
         await first.ConnectAsync(new UnixDomainSocketEndPoint(path));
         var spool = Path.Combine(_folder.FullName, "spool");
         var started = Stopwatch.GetTimestamp();
-        var add = RunAsync("calico", path, "ADD", Ours, "c1", timeout: "2");
-        var status = RunAsync("calico", path, "STATUS", Ours, "", timeout: "2");
-        var del = RunAsync("calico", path, "DEL", Ours, "c1", spool: spool, timeout: "2");
+        var add = _shim.RunAsync("calico", path, "ADD", Ours, "c1", timeout: "2");
+        var status = _shim.RunAsync("calico", path, "STATUS", Ours, "", timeout: "2");
+        var del = _shim.RunAsync("calico", path, "DEL", Ours, "c1", spool: spool, timeout: "2");
         await Task.WhenAll(add, status, del);
 
         Assert.That(Stopwatch.GetElapsedTime(started), Is.InRange(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(6)));
@@ -359,7 +349,7 @@ public sealed class ShimTests
         await using var cni = new CniHarness();
         await cni.StartAsync();
         var started = Stopwatch.GetTimestamp();
-        var add = await RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "hangs", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net", timeout: "3");
+        var add = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "hangs", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net", timeout: "3");
 
         Assert.That(Stopwatch.GetElapsedTime(started), Is.LessThan(TimeSpan.FromSeconds(8)));
         Assert.That(add.ExitCode, Is.EqualTo(1));
@@ -378,31 +368,6 @@ public sealed class ShimTests
 
         Assert.That((process.ExitCode, output), Is.EqualTo((0, "")));
         Assert.That(error, Does.Contain("Calico CNI plugin").And.Contain("0.1.0").And.Contain("1.1.0"));
-    }
-
-    private async Task<(int ExitCode, string Output)> RunAsync(string name, string socket, string verb, string input, string containerId,
-        string netns = "", string spool = "", string arguments = "", string timeout = "", params string[] tracer)
-    {
-        using var process = Start(name, socket, verb, containerId, netns, spool, arguments, timeout, tracer);
-        await process.GiveAsync(input);
-        var output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return (process.ExitCode, output);
-    }
-
-    private Process Start(string name, string socket, string verb, string containerId, string netns = "", string spool = "", string arguments = "",
-        string timeout = "", params string[] tracer)
-    {
-        string[] command = [.. tracer, Path.Combine(_folder.FullName, name), .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
-        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true };
-        start.Environment.Clear();
-        foreach (var (key, value) in CniHarness.Variables(verb, containerId, "eth0", netns, ""))
-            start.Environment[key] = value;
-        start.Environment["CNI_PATH"] = $"{HostLocalFolder}:{_folder.FullName}";
-        start.Environment["CALICO_CNI_SOCKET"] = socket;
-        start.Environment["CALICO_SPOOL_DIR"] = spool;
-        start.Environment["CALICO_CNI_TIMEOUT"] = timeout;
-        return Process.Start(start)!;
     }
 
     /// <summary>How often the process has gone to sleep, as the kernel counts it.</summary>

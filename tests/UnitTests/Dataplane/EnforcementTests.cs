@@ -192,6 +192,19 @@ public sealed class EnforcementTests
         Assert.That(_nftables.Commits.Skip(closed).Select(c => c.Any(r => r.Contains("calico-closed", StringComparison.Ordinal))), Is.EqualTo(new[] { false, true }), "opened after ours stands");
     }
 
+    /// <summary>A stranger's change between reading and commit is not written over by a difference that does not know it.</summary>
+    [Test]
+    public void A_commit_after_a_reading_insists_on_the_generation_that_was_read_and_others_on_none()
+    {
+        _nftables.Holds = new() { Table = _table.Policy.Ruleset.Table, Generation = 41 };
+        Publish();
+        _inside.Turn();
+        Assert.That(_nftables.Generations, Is.EqualTo(new uint?[] { 41, 42 }), "new chains, then what leads there");
+        Publish("b", 3);
+        _inside.Turn();
+        Assert.That(_nftables.Generations.Skip(2), Is.Not.Empty.And.All.Null);
+    }
+
     /// <summary>Nothing else tells what was in them.</summary>
     [Test]
     public void B6_lost_notices_lead_to_a_reading_at_once()
@@ -231,142 +244,5 @@ public sealed class EnforcementTests
         _inside.Turn();
         Assert.That(_nftables.Reads, Is.EqualTo(reads + 1));
         Assert.That(_routes.Doubts, Is.EqualTo(1));
-    }
-
-    /// <summary>A kernel that forgets all it is told: each reading finds no table.</summary>
-    private sealed class FakeNftables : INftables
-    {
-        private readonly Queue<Errno> _refusals = [];
-
-        public List<ImmutableArray<string>> Commits { get; } = [];
-
-        public int Reads { get; private set; }
-
-        public bool RefuseReading { get; set; }
-
-        public uint? Owner { get; set; }
-
-        public uint PortId => 1;
-
-        public void Refuse(Errno errno, int times)
-        {
-            for (var i = 0; i < times; i++)
-            {
-                _refusals.Enqueue(errno);
-            }
-        }
-
-        public void Commit(NftBatch batch, uint? generation = null)
-        {
-            Commits.Add([.. Enumerable.Range(0, batch.Count).Select(i => batch[i].ToString())]);
-            if (_refusals.TryDequeue(out var errno))
-            {
-                throw new NftCommitException([new(0, batch[0], errno, null)]);
-            }
-        }
-
-        public NftTableState? ReadTable(NftTable table, bool withElements = true)
-        {
-            Reads++;
-            if (RefuseReading)
-            {
-                RefuseReading = false;
-                throw new NetlinkInterruptedException("read table");
-            }
-            return null;
-        }
-
-        public ImmutableArray<NftTable> ListTables() => [];
-
-        public uint? FindOwner(NftTable table) => Owner;
-
-        public ImmutableArray<NftCounterState> ListCounters(NftTable table) => [];
-
-        public void Dispose()
-        {
-        }
-    }
-
-    private sealed class FakeReconciler(bool isPolicyFree) : IReconciler
-    {
-        public bool IsPolicyFree => isPolicyFree;
-
-        public string? Refused { get; set; }
-
-        public bool IsDoubted { get; private set; }
-
-        public int Doubts { get; private set; }
-
-        public List<DataplaneUpdate> Applied { get; } = [];
-
-        public List<RouteEvent> Noticed { get; } = [];
-
-        public void Apply(DataplaneUpdate update) => Applied.Add(update);
-
-        public void Doubt() => (IsDoubted, Doubts) = (true, Doubts + 1);
-
-        public void Read() => RefuseIf("read");
-
-        public Reconciled Commit(int refusals)
-        {
-            RefuseIf("commit");
-            IsDoubted = false;
-            return Reconciled.Nothing;
-        }
-
-        public Reconciled Notice(RouteEvent change)
-        {
-            Noticed.Add(change);
-            return Reconciled.Nothing;
-        }
-
-        public void Withdraw(LocalEndpoint endpoint)
-        {
-        }
-
-        public void Dispose()
-        {
-        }
-
-        private void RefuseIf(string step)
-        {
-            if (Refused == step)
-            {
-                Refused = null;
-                throw new IOException($"{step} refused");
-            }
-        }
-    }
-
-    private sealed class FakeConnections : IConnections
-    {
-        public int Judged { get; private set; }
-
-        public bool IsRefused { get; set; }
-
-        public void Begin(IEnumerable<Cidr> living)
-        {
-        }
-
-        public void Sweep(IEnumerable<Cidr> free)
-        {
-        }
-
-        public void Cut(IReadOnlyCollection<Cidr> addresses)
-        {
-        }
-
-        public void Finish(IEnumerable<Cidr> addresses)
-        {
-            if (IsRefused)
-            {
-                IsRefused = false;
-                throw new IOException("connections refused");
-            }
-        }
-
-        public void JudgeAgain() => Judged++;
-
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }

@@ -5,6 +5,7 @@ using Calico.Datastore.Sync;
 using Calico.Felix;
 using Calico.Felix.Output;
 using CsCheck;
+using Calico.TestKit;
 using NUnit.Framework;
 using static Calico.UnitTests.Felix.FelixState;
 
@@ -211,7 +212,7 @@ public sealed class CalculationGraphTests
             var state = new FelixState("start");
             var states = changes.Select(c => state = c(state)).ToArray();
             StateExpander.Replay(states, Delivery.Split);
-        }, iter: 300);
+        }, iter: Effort.Of(300));
     }
 
     [Test]

@@ -8,6 +8,7 @@ using Calico.Felix;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
 using CsCheck;
+using Calico.TestKit;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Felix;
@@ -81,7 +82,7 @@ public sealed class PolicyJudgesTests
                     }
                 }
             }
-        }, iter: 500);
+        }, iter: Effort.Of(500));
 
     private static Gen<T> Pick<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
 

@@ -119,6 +119,25 @@ public sealed class RuleCompilerTests
     }
 
     [Test]
+    public void A_named_port_that_is_not_to_be_asks_the_endpoints_that_the_selector_matches_too()
+    {
+        var updates = Updates([new() { Action = "Allow", Protocol = new("TCP"), Destination = new() { Selector = "a == 'x'", NotPorts = [new("web")] } }]);
+        var rule = updates.OfType<RuleListUpdate>().Single(u => u.List.Id.EndsWith("/ingress", StringComparison.Ordinal)).List.Rules.Items.Single();
+        Assert.That(rule.Match.Destination.Set, Is.EqualTo(Id("a == 'x'")));
+        var members = updates.OfType<IpSetUpdate>().Single(u => u.Id == rule.Match.Destination.NotPortSets[0]).Added;
+        Assert.That(members.Items.Select(m => m.ToString()), Is.EqualTo(new[] { "10.0.0.1,6,8080" }));
+    }
+
+    [TestCase("web-1")]
+    [TestCase("8080-alt")]
+    [TestCase("w")]
+    public void A_port_with_a_letter_anywhere_is_a_name(string port)
+    {
+        var match = List([new() { Action = "Allow", Protocol = new("TCP"), Destination = new() { Ports = [new(port)] } }]).Single().Match.Destination;
+        Assert.That((match.PortSet is not null, match.Ports.IsEmpty), Is.EqualTo((true, true)));
+    }
+
+    [Test]
     public void Sets_of_a_list_that_denies_are_not_asked() =>
         Assert.That(Updates([new() { Action = "Allow", Source = new() { Selector = "a == 'x'" } }, new() { Action = "Explode" }]).OfType<IpSetUpdate>().Select(u => u.Id), Does.Not.Contain(Id("a == 'x'")));
 

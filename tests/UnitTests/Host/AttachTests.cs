@@ -97,6 +97,20 @@ public sealed class AttachTests
     }
 
     [Test]
+    public async Task A_publication_that_is_still_to_come_is_not_made_when_the_endpoint_is_gone()
+    {
+        _host.Kernel.Stuck = true;
+        await AttachAsync(TimeSpan.FromMilliseconds(20));
+        await _host.Dataplane.RemoveAsync(Id, "e1", CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(10));
+        _host.Kernel.Stuck = false;
+        // Whoever waited for the endpoint's lock has had it by then: those who come take it in turn.
+        using (await _host.Connector.Book.Locks.EnterAsync(Id, CancellationToken.None))
+        {
+            Assert.That(_host.Kernel.Published, Is.Empty);
+        }
+    }
+
+    [Test]
     public async Task An_attachment_in_another_place_takes_the_first_link_away()
     {
         using var place = _host.CreateNamespace();

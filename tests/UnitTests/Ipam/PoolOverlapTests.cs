@@ -7,6 +7,7 @@ using Calico.Datastore.Resources.V3;
 using Calico.Ipam;
 using Calico.TestKit.Store;
 using Microsoft.Extensions.Time.Testing;
+using Calico.TestKit;
 using NUnit.Framework;
 using static Calico.UnitTests.Ipam.IpamCluster;
 
@@ -16,7 +17,7 @@ namespace Calico.UnitTests.Ipam;
 [TestFixture, Parallelizable]
 public sealed class PoolOverlapTests
 {
-    private const int Edits = 10_000;
+    private static readonly int Edits = Effort.Of(10_000);
     private const string Pools = "/calico/resources/v3/projectcalico.org/ippools/";
 
     [Test]
