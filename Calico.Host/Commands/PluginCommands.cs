@@ -1,97 +1,99 @@
-using System.IO.Compression;
-using System.Text.RegularExpressions;
-using System.Xml;
-using System.Xml.Linq;
+using System.Globalization;
 using Calico.Host.Plugins;
+using Calico.Host.Plugins.Packages;
+using Calico.Linux;
+using NuGet.Versioning;
 
 namespace Calico.Host.Commands;
 
-/// <summary><c>calico-host plugin install|list|remove</c>.</summary>
+/// <summary><c>calico-host plugin install|upgrade|list|remove</c>.</summary>
 /// <param name="root">Folder of installed adapters.</param>
 /// <param name="output">Where lines go.</param>
-internal sealed partial class PluginCommands(string root, TextWriter output)
+internal sealed class PluginCommands(string root, TextWriter output)
 {
+    private const string StagingPrefix = ".staging";
+
+    /// <summary>Feeds to look in; empty: those of NuGet.Config.</summary>
+    public IReadOnlyList<string> Feeds { get; init; } = [];
+
+    /// <summary>Packages without a signature that this machine trusts are refused.</summary>
+    public bool RequireSignatures { get; init; }
+
+    /// <summary>Everything is fetched, unpacked and checked, and nothing stays.</summary>
+    public bool DryRun { get; init; }
+
     /// <summary>Lays an adapter down beside its older versions; a restart of the host loads it.</summary>
-    /// <param name="source">A <c>.nupkg</c> with a <c>plugin/</c> folder, or a folder as <c>dotnet publish</c> makes it.</param>
-    /// <param name="dryRun">Unpacked and checked beside, and nothing stays.</param>
-    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>, <see cref="Problem.Invalid"/>, <see cref="Problem.Unsupported"/>.</exception>
-    public void Install(string source, bool dryRun = false)
+    /// <param name="source">A <c>.nupkg</c>, a folder as <c>dotnet publish</c> makes it, or a package id with or without <c>@version</c>.</param>
+    /// <param name="ct">Ends it; nothing is left.</param>
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>, <see cref="Problem.Invalid"/>, <see cref="Problem.Unsupported"/>,
+    /// <see cref="Problem.AlreadyExists"/> the version is there with other bytes, <see cref="Problem.Unavailable"/> a feed is away.</exception>
+    public Task InstallAsync(string source, CancellationToken ct) => StageAsync(source, async staging =>
     {
-        var staging = Path.Combine(root, $".staging-{Environment.ProcessId}");
-        var isNewRoot = !Directory.Exists(root);
-        try
+        var files = Directory.CreateDirectory(Path.Combine(staging, "files"), AtomicFile.Folder).FullName;
+        var note = await FillAsync(source, staging, files, ct);
+        return Settle(source, files, note);
+    });
+
+    /// <summary>Installs the newest version of each adapter that came from a package, where it is newer than what is there.</summary>
+    /// <param name="name">Null: of all.</param>
+    /// <param name="ct">Ends it between two adapters, or in the middle of one that is not there yet.</param>
+    public async Task UpgradeAsync(string? name, CancellationToken ct)
+    {
+        var installed = PluginFolder.Scan(root, (_, _, _) => { }).GroupBy(p => p.Name).Select(g => g.First()).Where(p => name is null || p.Name == name).ToList();
+        if (installed.Count == 0)
         {
-            Directory.CreateDirectory(root, AtomicFile.Folder);
-            Delete(staging);
-            Directory.CreateDirectory(staging, AtomicFile.Folder);
-            var (name, version) = File.Exists(source) ? Unpack(source, staging) : Directory.Exists(source) ? Copy(source, staging)
-                : throw new CalicoException(Problem.NotFound, $"there is no package or folder '{source}'", "source");
-            if (!Name().IsMatch(name) || !Version().IsMatch(version))
-            {
-                throw new CalicoException(Problem.Invalid, $"'{source}' calls itself '{name}' {version}; both become folder names: letters, digits, '-', and '.' or '+' in a version", "source");
-            }
-
-            foreach (var file in Directory.EnumerateFiles(staging, "*", SearchOption.AllDirectories))
-            {
-                File.SetUnixFileMode(file, AtomicFile.Readable);
-            }
-
-            // Checked before it is where the host looks.
-            PluginFolder.Open(name, staging);
-            var target = Path.Combine(root, name, version);
-            if (Directory.Exists(target))
-            {
-                throw new CalicoException(Problem.AlreadyExists, $"adapter '{name}' {version} is installed already: calico-host plugin remove {name} {version}", "source");
-            }
-
-            if (dryRun)
-            {
-                output.WriteLine($"would install adapter '{name}' {version} in {target}");
-                return;
-            }
-
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!, AtomicFile.Folder);
-            Directory.Move(staging, target);
-            output.WriteLine($"installed adapter '{name}' {version} in {target}; it is loaded when the host starts again");
+            throw new CalicoException(Problem.NotFound, name is null ? $"no adapter is installed in {root}" : $"adapter '{name}' is not installed in {root}", "name");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or XmlException)
+
+        foreach (var adapter in installed)
         {
-            throw new CalicoException(Problem.Refused, $"'{source}' cannot be installed: {e.Message}", "source", e);
-        }
-        finally
-        {
-            Delete(staging);
-            if (dryRun && isNewRoot && Directory.Exists(root) && !Directory.EnumerateFileSystemEntries(root).Any())
+            if (PackageNote.Read(adapter.Directory) is not { Id.Length: > 0 } note)
             {
-                Directory.Delete(root);
+                output.WriteLine($"adapter '{adapter.Name}' {adapter.Version} was installed from a folder: where newer ones are is not known; install it again");
+                continue;
             }
+
+            await StageAsync(note.Id, async staging =>
+            {
+                var (file, feed) = await new PackageFeeds(Feeds, Environment.CurrentDirectory).FetchAsync(note.Id, null, staging, ct);
+                var files = Directory.CreateDirectory(Path.Combine(staging, "files"), AtomicFile.Folder).FullName;
+                var (identity, hash) = await AdapterPackage.UnpackAsync(file, files, RequireSignatures, ct);
+                return identity.Version <= NuGetVersion.Parse(note.Version) ? $"adapter '{adapter.Name}' {adapter.Version} is the newest in {feed}"
+                    : Settle(note.Id, files, new(identity.Id, identity.Version.ToNormalizedString(), feed, hash));
+            });
         }
     }
 
-    public void List()
+    /// <summary>Shows them, with what a running host says of each.</summary>
+    public async Task ListAsync(LoadedAdapters loaded, CancellationToken ct)
     {
         var refused = new List<string>();
-        var found = PluginFolder.Scan(root, (name, version, problem) => refused.Add($"{name,-16} {version ?? "-",-10} not usable: {problem}"));
+        var found = PluginFolder.Scan(root, (name, version, problem) => refused.Add($"{name,-16} {version ?? "-",-12} not usable: {problem}"));
         if (found.Count + refused.Count == 0)
         {
             output.WriteLine($"no adapter is installed in {root}: calico-host plugin install <package or folder>");
             return;
         }
 
-        output.WriteLine($"{"NAME",-16} {"VERSION",-10} FOLDER");
-        var seen = new HashSet<string>();
+        var says = await loaded.AskAsync(ct);
+        output.WriteLine($"{"NAME",-16} {"VERSION",-12} {"CONTRACT",-9} {"STATE",-12} SOURCE");
         foreach (var plugin in found)
         {
-            output.WriteLine($"{plugin.Name,-16} {plugin.Version,-10} {plugin.Directory}{(seen.Add(plugin.Name) ? "" : "  (kept for going back)")}");
+            var note = PackageNote.Read(plugin.Directory);
+            output.WriteLine($"{plugin.Name,-16} {plugin.Version,-12} {plugin.ContractText,-9} {says.StateOf(plugin.Name, plugin.Version),-12} {note?.Source ?? plugin.Directory}");
         }
 
         refused.ForEach(output.WriteLine);
+        foreach (var line in says.Troubles)
+        {
+            output.WriteLine(line);
+        }
     }
 
     /// <summary>Removes a version, or the adapter with all of them.</summary>
-    public void Remove(string name, string? version, bool dryRun = false)
+    public void Remove(string name, string? version)
     {
-        if (!Name().IsMatch(name) || (version is not null && !Version().IsMatch(version)))
+        if (!AdapterBuild.AdapterRules.IsName(name) || (version is not null && !AdapterBuild.AdapterRules.IsVersion(version)))
         {
             throw new CalicoException(Problem.Invalid, $"'{name}'{(version is null ? "" : $" '{version}'")} is not an adapter's name and version", "name");
         }
@@ -102,84 +104,131 @@ internal sealed partial class PluginCommands(string root, TextWriter output)
             throw new CalicoException(Problem.NotFound, $"adapter '{name}'{(version is null ? "" : " " + version)} is not installed in {root}", "name");
         }
 
-        if (dryRun)
+        if (DryRun)
         {
             output.WriteLine($"would remove {folder}");
             return;
         }
 
-        Directory.Delete(folder, recursive: true);
+        using var turn = Lock();
+        // Out of the host's sight in one step, then file by file.
+        var gone = Path.Combine(root, $"{StagingPrefix}-removed-{Guid.NewGuid():N}");
+        Directory.Move(folder, gone);
+        Directory.Delete(gone, recursive: true);
+        var adapter = Path.Combine(root, name);
+        if (Directory.Exists(adapter) && !Directory.EnumerateFileSystemEntries(adapter).Any())
+        {
+            Directory.Delete(adapter);
+        }
+
         output.WriteLine($"removed {folder}; a running host keeps what it has loaded until it is started again");
     }
 
-    private static (string Name, string Version) Unpack(string package, string staging)
+    private async Task<PackageNote> FillAsync(string source, string staging, string files, CancellationToken ct)
     {
-        using var archive = ZipFile.OpenRead(package);
-        var nuspec = archive.Entries.FirstOrDefault(e => e.FullName.EndsWith(".nuspec", StringComparison.Ordinal) && !e.FullName.Contains('/', StringComparison.Ordinal))
-            ?? throw new CalicoException(Problem.Invalid, $"{package} is no NuGet package: it has no .nuspec", "source");
-        XDocument document;
-        using (var stream = nuspec.Open())
+        if (Directory.Exists(source))
         {
-            document = XDocument.Load(stream);
+            Copy(source, files);
+            return new("", "", Path.GetFullPath(source), "");
         }
 
-        string Field(string name) => document.Descendants().FirstOrDefault(e => e.Name.LocalName == name)?.Value
-            ?? throw new CalicoException(Problem.Invalid, $"{package}: the .nuspec has no <{name}>", "source");
-        var files = archive.Entries.Where(e => e.FullName.StartsWith("plugin/", StringComparison.Ordinal) && !e.FullName.EndsWith('/')).ToList();
-        if (files.Count == 0)
-        {
-            throw new CalicoException(Problem.Invalid, $"{package} has no plugin/ folder: an adapter's package holds its published files there", "source");
-        }
-
-        foreach (var entry in files)
-        {
-            var path = Path.GetFullPath(Path.Combine(staging, entry.FullName["plugin/".Length..]));
-            if (!path.StartsWith(staging + "/", StringComparison.Ordinal))
-            {
-                throw new CalicoException(Problem.Invalid, $"{package}: the entry '{entry.FullName}' points outside the package", "source");
-            }
-
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!, AtomicFile.Folder);
-            entry.ExtractToFile(path, overwrite: false);
-        }
-
-        return (NameOf(Field("id")), Field("version"));
+        var (file, feed) = File.Exists(source) ? (source, Path.GetFullPath(source)) : await FetchAsync(source, staging, ct);
+        var (identity, hash) = await AdapterPackage.UnpackAsync(file, files, RequireSignatures, ct);
+        return new(identity.Id, identity.Version.ToNormalizedString(), feed, hash);
     }
 
-    private static (string Name, string Version) Copy(string folder, string staging)
+    private Task<(string File, string Feed)> FetchAsync(string source, string staging, CancellationToken ct)
+    {
+        if (source.Contains('/', StringComparison.Ordinal) || source.EndsWith(".nupkg", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new CalicoException(Problem.NotFound, $"there is no package or folder '{source}'", "source");
+        }
+
+        var (id, version) = source.Split('@', 2) is [var name, var text]
+            ? (name, NuGetVersion.TryParse(text, out var parsed) ? parsed : throw new CalicoException(Problem.Invalid, $"'{text}' in '{source}' is no version such as 1.2.3", "source"))
+            : (source, null);
+        return NuGet.Packaging.PackageIdValidator.IsValidPackageId(id) ? new PackageFeeds(Feeds, Environment.CurrentDirectory).FetchAsync(id, version, staging, ct)
+            : throw new CalicoException(Problem.Invalid, $"'{source}' is no file, no folder, and '{id}' is no package id", "source");
+    }
+
+    /// <summary>Checked before it is where the host looks, there in one step.</summary>
+    private string Settle(string source, string files, PackageNote note)
+    {
+        foreach (var file in Directory.EnumerateFiles(files, "*", SearchOption.AllDirectories))
+        {
+            File.SetUnixFileMode(file, AtomicFile.Readable);
+        }
+
+        var (name, version) = AdapterIdentity.Read(files, source);
+        PluginFolder.Open(name, files);
+        var target = Path.Combine(root, name, version);
+        if (Directory.Exists(target))
+        {
+            return PluginFolder.HasSameFiles(files, target, except: PackageNote.FileName) ? $"adapter '{name}' {version} is installed already"
+                : throw new CalicoException(Problem.AlreadyExists, $"adapter '{name}' {version} is installed with other contents: a version's bytes do not change; give the new one another version, or calico-host plugin remove {name} {version}", "source");
+        }
+
+        if (DryRun)
+        {
+            return $"would install adapter '{name}' {version} in {target}";
+        }
+
+        note.WriteTo(files);
+        File.SetUnixFileMode(Path.Combine(files, PackageNote.FileName), AtomicFile.Readable);
+        Directory.CreateDirectory(Path.GetDirectoryName(target)!, AtomicFile.Folder);
+        Directory.Move(files, target);
+        return $"installed adapter '{name}' {version} in {target}; it is loaded when the host starts again";
+    }
+
+    private async Task StageAsync(string source, Func<string, Task<string>> work)
+    {
+        var isNewRoot = !Directory.Exists(root);
+        try
+        {
+            Directory.CreateDirectory(root, AtomicFile.Folder);
+            using (Lock())
+            {
+                // Of one that was interrupted: nobody else works here now.
+                foreach (var left in Directory.GetDirectories(root, StagingPrefix + "*"))
+                {
+                    Directory.Delete(left, recursive: true);
+                }
+
+                var staging = Path.Combine(root, string.Create(CultureInfo.InvariantCulture, $"{StagingPrefix}-{Environment.ProcessId}"));
+                try
+                {
+                    Directory.CreateDirectory(staging, AtomicFile.Folder);
+                    output.WriteLine(await work(staging));
+                }
+                finally
+                {
+                    Directory.Delete(staging, recursive: true);
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CalicoException(Problem.Refused, $"'{source}' cannot be installed: {e.Message}", "source", e);
+        }
+        finally
+        {
+            if (isNewRoot && Directory.Exists(root) && Directory.GetDirectories(root).Length == 0)
+            {
+                Directory.Delete(root, recursive: true);
+            }
+        }
+    }
+
+    private FileLock Lock() => FileLock.TryAcquireFolder(root)
+        ?? throw new CalicoException(Problem.Unavailable, $"another calico-host plugin command is working in {root}; try again when it has ended", "plugin");
+
+    private static void Copy(string folder, string to)
     {
         foreach (var file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
         {
-            var path = Path.Combine(staging, Path.GetRelativePath(folder, file));
+            var path = Path.Combine(to, Path.GetRelativePath(folder, file));
             Directory.CreateDirectory(Path.GetDirectoryName(path)!, AtomicFile.Folder);
             File.Copy(file, path);
         }
-
-        var main = Directory.GetFiles(staging, "*.deps.json") is [var only] ? only
-            : throw new CalicoException(Problem.Invalid, $"{folder} has not exactly one .deps.json: give the folder that dotnet publish made", "source");
-        var assembly = main[..^".deps.json".Length] + ".dll";
-        var version = System.Diagnostics.FileVersionInfo.GetVersionInfo(assembly).ProductVersion?.Split('+')[0] ?? "0.0.0";
-        return (NameOf(Path.GetFileNameWithoutExtension(assembly)), version);
     }
-
-    // Calico.Plugins.Cni, Plugins.Cni → cni; HelloOrchestrator → hello by its own folder name is the adapter's Name.
-    private static string NameOf(string id)
-    {
-        var name = id.Split('.')[^1].ToLowerInvariant();
-        return name.EndsWith("orchestrator", StringComparison.Ordinal) && name.Length > "orchestrator".Length ? name[..^"orchestrator".Length] : name;
-    }
-
-    private static void Delete(string folder)
-    {
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-    }
-
-    [GeneratedRegex(@"\A[a-z0-9][a-z0-9-]*\z")]
-    private static partial Regex Name();
-
-    [GeneratedRegex(@"\A[0-9A-Za-z][0-9A-Za-z+-]*(\.[0-9A-Za-z+-]+)*\z")]
-    private static partial Regex Version();
 }

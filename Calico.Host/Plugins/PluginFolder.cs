@@ -23,6 +23,12 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
 
     public string Directory => Path.GetDirectoryName(Assembly)!;
 
+    /// <summary>The contract that it was built against.</summary>
+    public (int Major, int Minor) BuiltAgainst { get; init; }
+
+    /// <summary>As people write it.</summary>
+    public string ContractText => $"{BuiltAgainst.Major}.{BuiltAgainst.Minor}";
+
     /// <summary>Finds the usable versions of all adapters, by name, the newest first. What is wrong with one goes to
     /// <paramref name="problems"/> (name, version or null, reason) and stops neither the other versions nor the other adapters.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: others than root may change the folder itself.</exception>
@@ -109,7 +115,7 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
                 $"adapter '{name}' {plugin.Version} was built against contract {contract.Major}.{contract.Minor}; this host has {Contract.Major}.{Contract.Minor}: upgrade the host or install an older adapter", "plugin");
         }
 
-        return plugin;
+        return plugin with { BuiltAgainst = contract };
     });
 
     /// <summary>Copies it to a folder of the host's own, each file as it was opened and checked: what is exchanged afterwards, dependencies and
@@ -121,7 +127,7 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
     {
         if (System.IO.Directory.Exists(folder))
         {
-            if (IsSame(folder))
+            if (HasSameFiles(Directory, folder))
             {
                 return Open(Name, folder);
             }
@@ -142,11 +148,15 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
         return Open(Name, folder);
     });
 
-    /// <summary>Whether a folder of the host's own has the same files with the same bytes.</summary>
-    private bool IsSame(string folder)
+    /// <summary>Whether two folders of root's have the same files with the same bytes.</summary>
+    /// <param name="one">A folder.</param>
+    /// <param name="other">Another.</param>
+    /// <param name="except">A file that does not count.</param>
+    public static bool HasSameFiles(string one, string other, string except = "")
     {
-        var files = Files(Directory, "", 0).ToHashSet();
-        return files.SetEquals(Files(folder, "", 0)) && files.All(f => Digest(Path.Combine(Directory, f)).SequenceEqual(Digest(Path.Combine(folder, f))));
+        var files = Files(one, "", 0).Where(f => f != except).ToHashSet();
+        return files.SetEquals(Files(other, "", 0).Where(f => f != except))
+            && files.All(f => Digest(Path.Combine(one, f)).SequenceEqual(Digest(Path.Combine(other, f))));
     }
 
     private static byte[] Digest(string path)

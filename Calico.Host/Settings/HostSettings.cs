@@ -54,6 +54,9 @@ internal sealed class HostSettings
     [Setting("CALICO_PLUGINS", "plugins.enabled", "Comma list of adapters to load; empty: every one that is installed.")]
     public string EnabledPlugins { get; set; } = "";
 
+    [Setting("CALICO_PLUGIN_SIGNATURES", "plugins.signatures", "Whether a package of an adapter has to be signed by somebody this machine trusts.", Choices = "none|required")]
+    public string PluginSignatures { get; set; } = "none";
+
     [Setting("FELIX_INTERFACEPREFIX", "dataplane.interfacePrefix", "Start of the host side's interface names; ours alone.")]
     public string InterfacePrefix { get; set; } = "cali";
 
@@ -91,7 +94,8 @@ internal sealed class HostSettings
         var datastore = DatastoreSettings.Read(reader);
         var settings = reader.Read(SettingRules.All);
         settings.Datastore = datastore;
-        reader.AddUnknown(name => !name.StartsWith("plugins.", StringComparison.OrdinalIgnoreCase) || name.Equals("plugins.enabled", StringComparison.OrdinalIgnoreCase));
+        reader.AddUnknown(name => !name.StartsWith("plugins.", StringComparison.OrdinalIgnoreCase) || name.Equals("plugins.enabled", StringComparison.OrdinalIgnoreCase)
+            || name.Equals("plugins.signatures", StringComparison.OrdinalIgnoreCase));
         reader.ThrowIfWrong();
         return settings;
     }

@@ -26,7 +26,18 @@ public sealed class FileLock : IDisposable
 
         // Not through the framework: it locks a file by itself as it opens it, and leaves the mode to the umask.
         const uint OwnerReadWrite = 0x180; // 0600
-        SafeFileHandle file = LibC.OpenReadWrite(path, OwnerReadWrite);
+        return Take(LibC.OpenReadWrite(path, OwnerReadWrite), path);
+    }
+
+    /// <summary>Takes the lock of a folder that exists; null if another holds it.</summary>
+    public static FileLock? TryAcquireFolder(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return Take(LibC.OpenReadOnly(path), path);
+    }
+
+    private static FileLock? Take(SafeFileHandle file, string path)
+    {
         if (!file.IsInvalid && LibC.FileLock(file, LibC.LOCK_EX | LibC.LOCK_NB) == 0)
             return new FileLock(file, path);
 

@@ -22,10 +22,11 @@ internal static class PluginPackage
     /// <param name="folder">Made if it is not there.</param>
     /// <param name="assembly">Name of the main assembly.</param>
     /// <param name="contract">Null: it names none.</param>
-    public static string WriteFolder(string folder, string assembly, (int Major, int Minor)? contract)
+    /// <param name="adapter">Name of the adapter in it; null: no class in it is one.</param>
+    public static string WriteFolder(string folder, string assembly, (int Major, int Minor)? contract, string? adapter = null)
     {
         Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        WriteAssembly(Path.Combine(folder, assembly + ".dll"), assembly, contract);
+        WriteAssembly(Path.Combine(folder, assembly + ".dll"), assembly, contract, adapter);
         File.WriteAllText(Path.Combine(folder, assembly + ".deps.json"), Dependencies(assembly));
         foreach (var file in Directory.GetFiles(folder))
         {
@@ -34,6 +35,12 @@ internal static class PluginPackage
 
         return folder;
     }
+
+    /// <summary>As the SDK of Calico.Abstractions writes it.</summary>
+    public static void WriteManifest(string folder, string name, string version, string assembly, string minimumHost = "0.1.0") =>
+        File.WriteAllText(Path.Combine(folder, "calico-adapter.json"), $$"""
+            {"manifestVersion":1,"name":"{{name}}","version":"{{version}}","contract":"1.0","minimumHost":"{{minimumHost}}","assembly":"{{assembly}}"}
+            """);
 
     /// <summary>As the SDK writes it for an assembly that needs nothing.</summary>
     public static string Dependencies(string assembly) => """
@@ -45,7 +52,7 @@ internal static class PluginPackage
     public static string WritePackage(string path, string id, string version, string folder, params string[] more)
     {
         using var archive = ZipFile.Open(path, ZipArchiveMode.Create);
-        Add(archive, $"{id}.nuspec", $"<package><metadata><id>{id}</id><version>{version}</version></metadata></package>");
+        Add(archive, $"{id}.nuspec", $"<package><metadata><id>{id}</id><version>{version}</version><authors>test</authors><description>test</description></metadata></package>");
         foreach (var file in Directory.GetFiles(folder))
         {
             archive.CreateEntryFromFile(file, "plugin/" + Path.GetFileName(file));
@@ -65,13 +72,30 @@ internal static class PluginPackage
         writer.Write(text);
     }
 
-    private static void WriteAssembly(string path, string name, (int Major, int Minor)? contract)
+    private static void WriteAssembly(string path, string name, (int Major, int Minor)? contract, string? adapter)
     {
         CustomAttributeBuilder[] attributes = contract is { } version
             ? [new(typeof(CalicoContractAttribute).GetConstructor([typeof(int), typeof(int)])!, [version.Major, version.Minor])]
             : [];
         var builder = new PersistedAssemblyBuilder(new AssemblyName(name) { Version = new(1, 2, 3) }, typeof(object).Assembly, attributes);
-        builder.DefineDynamicModule(name);
+        var module = builder.DefineDynamicModule(name);
+        if (adapter is not null)
+        {
+            DefineAdapter(module, adapter);
+        }
+
         builder.Save(path);
+    }
+
+    private static void DefineAdapter(ModuleBuilder module, string adapter)
+    {
+        const MethodAttributes Implementing = MethodAttributes.Public | MethodAttributes.Virtual | MethodAttributes.Final | MethodAttributes.HideBySig;
+        var type = module.DefineType("Test.Adapter", TypeAttributes.Public | TypeAttributes.Sealed, typeof(object), [typeof(IOrchestratorPlugin)]);
+        var name = type.DefineMethod("get_Name", Implementing, typeof(string), []).GetILGenerator();
+        name.Emit(OpCodes.Ldstr, adapter);
+        name.Emit(OpCodes.Ret);
+        type.DefineMethod("Configure", Implementing, typeof(void), [typeof(IPluginBuilder)]).GetILGenerator().Emit(OpCodes.Ret);
+        type.DefineDefaultConstructor(MethodAttributes.Public);
+        type.CreateType();
     }
 }
