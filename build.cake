@@ -51,6 +51,7 @@ void Run(string program, string arguments, IDictionary<string, string> environme
             ["CALICO_VECTORS"] = EnvironmentVariable("CALICO_VECTORS") ?? root.Combine("../shared/vectors").Collapse().FullPath,
             ["CALICO_REFERENCE"] = EnvironmentVariable("CALICO_REFERENCE") ?? root.Combine("../shared/reference").Collapse().FullPath,
             ["CALICO_PUBLISH"] = publish.FullPath,
+            ["CALICO_PACKAGES"] = artifacts.Combine("packages").FullPath,
             ["CALICO_SHIM"] = publish.CombineWithFilePath("bin/calico-shim").FullPath,
         },
     });
@@ -149,12 +150,12 @@ Task("kernel").IsDependentOn("build").Does(() => TestProject("KernelTests"));
 
 Task("vectors").IsDependentOn("build").Does(() => TestProject("VectorTests"));
 
-Task("system").IsDependentOn("build").IsDependentOn("publish").Does(() => TestProject("SystemTests", "TestCategory!=long"));
+Task("system").IsDependentOn("build").IsDependentOn("publish").IsDependentOn("pack").Does(() => TestProject("SystemTests", "TestCategory!=long"));
 
 Task("test").IsDependentOn("build").IsDependentOn("publish").IsDependentOn("unit").IsDependentOn("kernel").IsDependentOn("vectors").IsDependentOn("system");
 
 // A thousand random lives of nodes instead of sixty: what they look for is rare.
-Task("long").IsDependentOn("build").IsDependentOn("publish").Does(() =>
+Task("long").IsDependentOn("build").IsDependentOn("publish").IsDependentOn("pack").Does(() =>
 {
     Environment.SetEnvironmentVariable("CALICO_IPAM_LIVES", Argument("lives", "1000"));
     TestProject("UnitTests", "TestCategory=lives");
@@ -197,10 +198,13 @@ Task("bench").IsDependentOn("build").IsDependentOn("publish").Does(() =>
     Run("dotnet", $"{artifacts}/bin/Calico.Benchmarks/{configuration.ToLowerInvariant()}/Calico.Benchmarks.dll {Argument("runs", "")}",
         new Dictionary<string, string> { ["CALICO_PUBLISH"] = publish.FullPath }));
 
-Task("pack").IsDependentOn("restore").Does(() =>
+// Every package, into artifacts/packages: what was there of an earlier build goes first.
+Task("pack").IsDependentOn("build").Does(() =>
 {
     Say("packing");
-    Run("dotnet", $"pack Calico.slnx --no-restore -c {configuration} -o {artifacts.Combine("packages")} --nologo -v quiet");
+    var packages = artifacts.Combine("packages");
+    CleanDirectory(packages);
+    Run("dotnet", $"pack Calico.slnx --no-build -c {configuration} -o {packages} --nologo -v quiet");
 });
 
 // A node's programs: host/ (framework-dependent), plugins/<name>/<version>/, bin/ (native).

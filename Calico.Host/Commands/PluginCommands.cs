@@ -16,6 +16,9 @@ internal sealed class PluginCommands(string root, TextWriter output)
     /// <summary>Feeds to look in; empty: those of NuGet.Config.</summary>
     public IReadOnlyList<string> Feeds { get; init; } = [];
 
+    /// <summary>A feed that answers nothing for so long is away.</summary>
+    public TimeSpan FeedPatience { get; init; } = TimeSpan.FromSeconds(20);
+
     /// <summary>Packages without a signature that this machine trusts are refused.</summary>
     public bool RequireSignatures { get; init; }
 
@@ -55,7 +58,7 @@ internal sealed class PluginCommands(string root, TextWriter output)
 
             await StageAsync(note.Id, async staging =>
             {
-                var (file, feed) = await new PackageFeeds(Feeds, Environment.CurrentDirectory).FetchAsync(note.Id, null, staging, ct);
+                var (file, feed) = await new PackageFeeds(Feeds, Environment.CurrentDirectory, FeedPatience).FetchAsync(note.Id, null, staging, ct);
                 var files = Directory.CreateDirectory(Path.Combine(staging, "files"), AtomicFile.Folder).FullName;
                 var (identity, hash) = await AdapterPackage.UnpackAsync(file, files, RequireSignatures, ct);
                 return identity.Version <= NuGetVersion.Parse(note.Version) ? $"adapter '{adapter.Name}' {adapter.Version} is the newest in {feed}"
@@ -147,7 +150,7 @@ internal sealed class PluginCommands(string root, TextWriter output)
         var (id, version) = source.Split('@', 2) is [var name, var text]
             ? (name, NuGetVersion.TryParse(text, out var parsed) ? parsed : throw new CalicoException(Problem.Invalid, $"'{text}' in '{source}' is no version such as 1.2.3", "source"))
             : (source, null);
-        return NuGet.Packaging.PackageIdValidator.IsValidPackageId(id) ? new PackageFeeds(Feeds, Environment.CurrentDirectory).FetchAsync(id, version, staging, ct)
+        return NuGet.Packaging.PackageIdValidator.IsValidPackageId(id) ? new PackageFeeds(Feeds, Environment.CurrentDirectory, FeedPatience).FetchAsync(id, version, staging, ct)
             : throw new CalicoException(Problem.Invalid, $"'{source}' is no file, no folder, and '{id}' is no package id", "source");
     }
 

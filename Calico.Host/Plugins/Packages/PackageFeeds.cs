@@ -7,11 +7,11 @@ using NuGet.Versioning;
 namespace Calico.Host.Plugins.Packages;
 
 /// <summary>Feeds of packages: folders and HTTP, those that were given or those of the NuGet.Config files above the working folder.</summary>
-internal sealed class PackageFeeds(IReadOnlyList<string> given, string workingFolder)
+/// <param name="given">Empty: those of NuGet.Config.</param>
+/// <param name="workingFolder">Where relative folders and the search for NuGet.Config begin.</param>
+/// <param name="patience">A feed that answers nothing for so long is away.</param>
+internal sealed class PackageFeeds(IReadOnlyList<string> given, string workingFolder, TimeSpan patience)
 {
-    /// <summary>A feed that answers nothing for so long is away.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-
     /// <summary>Fetches a package into a folder.</summary>
     /// <param name="id">Package id.</param>
     /// <param name="version">Null: the highest that is no prerelease.</param>
@@ -30,7 +30,7 @@ internal sealed class PackageFeeds(IReadOnlyList<string> given, string workingFo
             try
             {
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-                limit.CancelAfter(Patience);
+                limit.CancelAfter(patience);
                 var resource = await Repository.Factory.GetCoreV3(source).GetResourceAsync<FindPackageByIdResource>(limit.Token)
                     ?? throw new IOException("it is no feed of packages");
                 var versions = await resource.GetAllVersionsAsync(id, cache, NullLogger.Instance, limit.Token);
@@ -42,7 +42,7 @@ internal sealed class PackageFeeds(IReadOnlyList<string> given, string workingFo
             }
             catch (Exception e) when (e is FatalProtocolException or IOException or HttpRequestException or UnauthorizedAccessException || (e is OperationCanceledException && !ct.IsCancellationRequested))
             {
-                var reason = e is OperationCanceledException ? $"no answer for {Patience.TotalSeconds:0} s" : (e.InnerException ?? e).Message;
+                var reason = e is OperationCanceledException ? $"no answer for {patience.TotalSeconds:0} s" : (e.InnerException ?? e).Message;
                 faults.Add($"{Shown(source.Source)}: {reason}");
             }
         }

@@ -16,6 +16,16 @@ public static class Repository
         }
     }
 
+    /// <summary>The folder of the packages that were packed last, or null.</summary>
+    public static string? Packages
+    {
+        get
+        {
+            var folder = Environment.GetEnvironmentVariable("CALICO_PACKAGES") ?? Path.Combine(Root, "artifacts", "packages");
+            return Directory.Exists(folder) && Directory.GetFiles(folder, "Calico.Abstractions.*.nupkg").Length > 0 ? folder : null;
+        }
+    }
+
     private static string FindRoot()
     {
         for (var folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))

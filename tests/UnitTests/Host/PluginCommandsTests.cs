@@ -158,7 +158,7 @@ public sealed class PluginCommandsTests
     public void A_feed_that_is_away_is_named_and_stops_no_other()
     {
         Package("feed/Acme.Hello.1.0.0.nupkg", "1.0.0");
-        var commands = new PluginCommands(Root, new StringWriter(_output)) { Feeds = ["http://127.0.0.1:9/index.json", Feed] };
+        var commands = new PluginCommands(Root, new StringWriter(_output)) { Feeds = ["http://127.0.0.1:9/index.json", Feed], FeedPatience = TimeSpan.FromMilliseconds(500) };
         commands.InstallAsync("Acme.Hello", CancellationToken.None).GetAwaiter().GetResult();
         var error = Assert.Throws<CalicoException>(() => commands.InstallAsync("Acme.Other", CancellationToken.None).GetAwaiter().GetResult())!;
         Assert.That((error.Problem, error.Message.Contains("127.0.0.1:9", StringComparison.Ordinal)), Is.EqualTo((Problem.Unavailable, true)), error.Message);
