@@ -129,7 +129,8 @@ internal sealed class PluginCommands(string root, TextWriter output)
 
     private async Task<PackageNote> FillAsync(string source, string staging, string files, CancellationToken ct)
     {
-        if (Directory.Exists(source))
+        // A folder may be called as a package is: an adapter's project beside its packages.
+        if (Directory.Exists(source) && (source.Contains('/', StringComparison.Ordinal) || source is "." || Directory.GetFiles(source, "*.deps.json").Length > 0))
         {
             Copy(source, files);
             return new("", "", Path.GetFullPath(source), "");

@@ -39,43 +39,55 @@ public sealed partial class StrangerTests
     }
 
     [Test]
-    public async Task From_an_empty_folder_to_a_workload_an_upgrade_under_load_and_away_again()
+    public async Task Each_command_of_the_page_from_an_empty_folder_to_an_upgrade_under_load_and_away_again()
     {
-        // Begin, build, test, pack.
-        await _folder.DotnetAsync("", "new", "install", Directory.GetFiles(Repository.Packages!, "Calico.Templates.*.nupkg").Single());
-        await _folder.DotnetAsync("", "new", "calico-adapter", "-n", "Acme");
-        var tested = await _folder.DotnetAsync("Acme", "test");
-        Assert.That(Passed().Match(tested).Groups[1].Value, Is.Not.EqualTo("0").And.Not.Empty, tested);
-        await _folder.DotnetAsync("Acme", "pack", "-o", "packages");
+        var folder = "";
+        var commands = Commands();
+        Assert.That(commands, Has.Count.GreaterThan(15));
+        foreach (var command in commands)
+        {
+            switch (command.Split(' '))
+            {
+                case ["$", "cd", var to]:
+                    folder = to;
+                    break;
+                case ["$", "dotnet", .. var arguments]:
+                    var output = await _folder.DotnetAsync(folder, arguments);
+                    if (arguments is ["test"])
+                    {
+                        Assert.That(Passed().Match(output).Groups[1].Value, Is.Not.EqualTo("0").And.Not.Empty, output);
+                    }
 
-        // Install, start, connect two workloads.
-        await PluginAsync($"install {_folder.Path}/Acme/packages/Acme.1.0.0.nupkg");
-        await _host.StartCalicoAsync();
-        Assert.That(await PluginAsync("list"), Does.Match(@"acme +1\.0\.0 +1\.0 +loaded +"));
-        await _host.ShellAsync("for n in w1 w2; do ip netns add $n; done");
-        var first = (await AskAsync("up w1 /run/netns/w1")).Split(' ')[1];
-        var second = (await AskAsync("up w2 /run/netns/w2")).Split(' ')[1];
-        Assert.That((await _host.CalicoctlAsync("get workloadendpoints")).OrThrow().Output, Does.Contain(first).And.Contain(second));
+                    break;
+                case ["#", "calico-host", "plugin", "list"] when _host.CalicoPid is null:
+                    Assert.That(await PluginAsync("list"), Does.Match(@"acme +1\.0\.0 +1\.0 +- +"));
+                    await _host.StartCalicoAsync();
+                    Assert.That(await PluginAsync("list"), Does.Match(@"acme +1\.0\.0 +1\.0 +loaded +"));
+                    break;
+                case ["#", "calico-host", "plugin", "list"]:
+                    await RestartUnderLoadAsync("1.1.0");
+                    Assert.That(await PluginAsync("list"), Does.Match(@"acme +1\.1\.0 +1\.0 +loaded +").And.Match(@"acme +1\.0\.0 +1\.0 +kept +"));
+                    break;
+                case ["#", "calico-host", "plugin", .. var arguments]:
+                    await PluginAsync(string.Join(' ', arguments), Path.Combine(_folder.Path, folder));
+                    break;
+                case ["#", "echo", ..]:
+                    await AskAsync(Quoted().Match(command).Groups[1].Value);
+                    break;
+                case ["#", "calicoctl", "get", ..]:
+                    Assert.That((await _host.CalicoctlAsync("get workloadendpoints")).OrThrow().Output, Does.Contain(_addresses["w1"]).And.Contain(_addresses["w2"]));
+                    await AssertPolicedAsync(_addresses["w2"]);
+                    break;
+                default:
+                    await _host.ShellAsync(command[2..]);
+                    break;
+            }
+        }
 
-        // Policed: members of a network reach each other until a policy says no.
-        Assert.That(await PingsAsync(second), Is.True);
-        (await _host.CalicoctlAsync("apply -f -", Deny)).OrThrow();
-        await EventuallyAsync(async () => !await PingsAsync(second), "the policy to deny");
-        (await _host.CalicoctlAsync("delete globalnetworkpolicy no-ping")).OrThrow();
-        await EventuallyAsync(() => PingsAsync(second), "the policy to be gone");
-
-        // Upgrade under load, and back.
-        await _folder.DotnetAsync("Acme", "pack", "-o", "packages", "-p:Version=1.1.0");
-        await PluginAsync($"install Acme --source {_folder.Path}/Acme/packages");
-        await RestartUnderLoadAsync(second, "1.1.0");
-        Assert.That(await PluginAsync("list"), Does.Match(@"acme +1\.1\.0 +1\.0 +loaded +").And.Match(@"acme +1\.0\.0 +1\.0 +kept +"));
-        await PluginAsync("remove acme 1.1.0");
-        await RestartUnderLoadAsync(second, "1.0.0");
-
-        // Away.
+        await RestartUnderLoadAsync("1.0.0");
         await AskAsync("down w1");
         await AskAsync("down w2");
-        Assert.That((await _host.CalicoctlAsync("get workloadendpoints")).OrThrow().Output, Does.Not.Contain(first).And.Not.Contain(second));
+        Assert.That((await _host.CalicoctlAsync("get workloadendpoints")).OrThrow().Output, Does.Not.Contain(_addresses["w1"]).And.Not.Contain(_addresses["w2"]));
         await PluginAsync("remove acme");
         Assert.That(await PluginAsync("list"), Does.Contain("no adapter is installed"));
     }
@@ -114,10 +126,24 @@ public sealed partial class StrangerTests
         Assert.That((await _folder.TryDotnetAsync("Acme/Acme", "publish", "-v", "quiet")).Output, Does.Contain("CALICO006").And.Contain("Calico.Abstractions.dll"));
     }
 
-    /// <summary>Pings go on while the host stops and starts; the adapter answers within a second of the start of its successor's life.</summary>
-    private async Task RestartUnderLoadAsync(string address, string version)
+    /// <summary>Lines of the page's console blocks: "$" as anybody, "#" as root on a node.</summary>
+    private static List<string> Commands() =>
+        [.. Blocks().Matches(File.ReadAllText(Path.Combine(Repository.Root, "docs", "write-an-adapter.md"))).SelectMany(m => m.Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries))];
+
+    /// <summary>Members of a network reach each other until a policy says no.</summary>
+    private async Task AssertPolicedAsync(string address)
     {
-        var pinging = _host.ShellAsync($"for i in $(seq 60); do ip netns exec w1 /bin/busybox ping -c 1 -W 1 {address} >/dev/null && echo one || echo lost; sleep 0.05; done", limit: TimeSpan.FromMinutes(2));
+        Assert.That(await PingsAsync(address), Is.True);
+        (await _host.CalicoctlAsync("apply -f -", Deny)).OrThrow();
+        await EventuallyAsync(async () => !await PingsAsync(address), "the policy to deny");
+        (await _host.CalicoctlAsync("delete globalnetworkpolicy no-ping")).OrThrow();
+        await EventuallyAsync(() => PingsAsync(address), "the policy to be gone");
+    }
+
+    /// <summary>Pings go on while the host stops and starts; the adapter answers within a second of the start of its successor's life.</summary>
+    private async Task RestartUnderLoadAsync(string version)
+    {
+        var pinging = _host.ShellAsync($"for i in $(seq 60); do ip netns exec w1 /bin/busybox ping -c 1 -W 1 {_addresses["w2"]} >/dev/null && echo one || echo lost; sleep 0.05; done", limit: TimeSpan.FromMinutes(2));
         await Task.Delay(TimeSpan.FromSeconds(1));
         await _host.StopCalicoAsync();
         var clock = Stopwatch.StartNew();
@@ -145,7 +171,7 @@ public sealed partial class StrangerTests
     private async Task<bool> PingsAsync(string address) =>
         (await _host.RunAsync(["ip", "netns", "exec", "w1", "/bin/busybox", "ping", "-c", "1", "-W", "1", address])).ExitCode == 0;
 
-    private Task<string> PluginAsync(string arguments) => _host.ShellAsync($"CALICO_PLUGIN_DIR=/usr/lib/calico/plugins {_host.Programs}/host/calico-host plugin {arguments}");
+    private Task<string> PluginAsync(string arguments, string folder = "/") => _host.ShellAsync($"cd {folder}; CALICO_PLUGIN_DIR=/usr/lib/calico/plugins {_host.Programs}/host/calico-host plugin {arguments}");
 
     private async Task<string> AskAsync(string line)
     {
@@ -185,6 +211,12 @@ public sealed partial class StrangerTests
             protocol: ICMP
           - action: Allow
         """;
+
+    [GeneratedRegex("```console\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex Blocks();
+
+    [GeneratedRegex("\"(.*)\"")]
+    private static partial Regex Quoted();
 
     [GeneratedRegex(@"succeeded: (\d+)")]
     private static partial Regex Passed();

@@ -155,6 +155,26 @@ public sealed class PluginCommandsTests
     }
 
     [Test]
+    public void A_folder_that_is_called_as_a_package_is_does_not_stand_in_its_way()
+    {
+        Package("feed/Acme.Hello.1.0.0.nupkg", "1.0.0");
+        var name = $"Calico.Unit.{Guid.NewGuid():N}";
+        File.Copy(Package("named.nupkg", "1.0.0", name), Path.Combine(Feed, $"{name}.1.0.0.nupkg"));
+        // Relative names are of the working folder, which is the process's.
+        Directory.CreateDirectory(name);
+        try
+        {
+            Install(name);
+        }
+        finally
+        {
+            Directory.Delete(name);
+        }
+
+        Assert.That(Installed().Single().Name, Is.EqualTo("hello"));
+    }
+
+    [Test]
     public void A_feed_that_is_away_is_named_and_stops_no_other()
     {
         Package("feed/Acme.Hello.1.0.0.nupkg", "1.0.0");
