@@ -5,6 +5,9 @@ namespace Calico.Datastore.Store;
 /// <content>From the log to the store.</content>
 public sealed partial class Outbox
 {
+    /// <summary>How long one entry may take that is sent under its owner's hold: an ADD or a DEL may wait for that.</summary>
+    public static readonly TimeSpan SendPatience = TimeSpan.FromSeconds(5);
+
     /// <summary>Brings what the store missed of an owner's, in order. Called by the owner's loop.</summary>
     /// <returns>How many are over, written or not.</returns>
     /// <exception cref="CalicoException"><see cref="Problem.Unavailable"/>: the store is away; the rest waits.</exception>
@@ -97,21 +100,43 @@ public sealed partial class Outbox
         }
         catch (CalicoException e) when (e.Problem != Problem.Unavailable)
         {
-            Log.Later(logger, entry.Key, e.Message);
+            NoteStuck(entry.Key, e.Message);
             return false;
         }
     }
 
+    /// <summary>Said once for each reason.</summary>
+    private void NoteStuck(string key, string reason)
+    {
+        lock (_gate)
+        {
+            if (_stuck.GetValueOrDefault(key) == reason)
+            {
+                return;
+            }
+
+            _stuck = _stuck.SetItem(key, reason);
+        }
+
+        Log.Later(logger, key, reason);
+    }
+
     private async Task<OutboxResult> CommitOrRefuseAsync(IOutboxOwner owner, OutboxEntry entry, CancellationToken ct)
     {
+        using var timeUp = new CancellationTokenSource(SendPatience, time);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, ct);
         try
         {
-            return await CommitAsync(owner, entry, [], ct);
+            return await CommitAsync(owner, entry, [], patience.Token);
         }
         catch (CalicoException e) when (e.Problem == Problem.Invalid)
         {
             Log.Refused(logger, entry.Key, e.Message);
             return new(OutboxOutcome.Refused, Reason: e.Message);
+        }
+        catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
+        {
+            throw new CalicoException(Problem.Unavailable, $"the store did not take {entry.Key} within {SendPatience.TotalSeconds:0} s", inner: e);
         }
     }
 

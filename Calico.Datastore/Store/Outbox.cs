@@ -30,7 +30,32 @@ public sealed partial class Outbox(INodeLog log, IKeyValueStore store, TimeProvi
 
     private readonly Lock _gate = new();
     private ImmutableDictionary<string, OutboxEntry>? _waiting;
+    private ImmutableSortedDictionary<string, string> _stuck = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
     private long _last;
+
+    /// <summary>How many entries wait.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return Waiting.Count;
+            }
+        }
+    }
+
+    /// <summary>Keys whose entries could not be written although the store answers, with the reason; they are tried again.</summary>
+    public ImmutableSortedDictionary<string, string> Stuck
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _stuck;
+            }
+        }
+    }
 
     /// <summary>What waits for a key, or null.</summary>
     public OutboxEntry? Pending(string key)
@@ -130,7 +155,8 @@ public sealed partial class Outbox(INodeLog log, IKeyValueStore store, TimeProvi
     {
         lock (_gate)
         {
-            _waiting = Waiting.RemoveRange(done.Where(w => w.Value is null && w.Key.StartsWith(Section + "/", StringComparison.Ordinal)).Select(w => w.Key[Section.Length..]));
+            var keys = done.Where(w => w.Value is null && w.Key.StartsWith(Section + "/", StringComparison.Ordinal)).Select(w => w.Key[Section.Length..]).ToArray();
+            (_waiting, _stuck) = (Waiting.RemoveRange(keys), _stuck.RemoveRange(keys));
         }
     }
 
@@ -141,6 +167,7 @@ public sealed partial class Outbox(INodeLog log, IKeyValueStore store, TimeProvi
     {
         var before = Waiting;
         _waiting = changes.Aggregate(before, (all, c) => c.Next is null ? all.Remove(c.Key) : all.SetItem(c.Key, c.Next));
+        _stuck = _stuck.RemoveRange(changes.Select(c => c.Key));
         try
         {
             await log.CommitAsync([.. with, .. changes.Select(c => ToLog(c.Key, c.Next))], ct);

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using System.Diagnostics.Metrics;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using Calico.Host.Health;
 using Calico.Host.Stages;
@@ -27,7 +29,7 @@ internal sealed class StoreUpkeep : IStoreFollower
     private readonly LoopSignal _wake;
 
     public StoreUpkeep(NodeMembership membership, OwnFacts facts, HostProfiles profiles, NodeIpam ipam, WorkloadConnector connector, EndpointPublisher publisher,
-        HostBasis basis)
+        Outbox outbox, HostBasis basis)
     {
         var health = basis.Health;
         (_membership, _facts, _profiles, _ipam, _connector, _publisher) = (membership, facts, profiles, ipam, connector, publisher);
@@ -35,6 +37,8 @@ internal sealed class StoreUpkeep : IStoreFollower
         health.Ask("ipam", "blocks", () => Joined([.. ipam.DamagedBlocks.Select(d => $"block {d.Key} cannot be read ({d.Value}): its addresses are kept and not given out; mend or delete the value")]));
         health.Ask("ipam", "datastore", () => ipam.WhyDown is { } why ? $"addresses are served without the datastore: {why}" : null);
         health.Ask("host", "endpoints", () => Joined(publisher.Refused));
+        health.Ask("host", "outbox", () => Joined([.. outbox.Stuck.Select(s => $"{s.Key} is not written yet, and tried again: {s.Value}")]));
+        basis.Meters.Create("Calico.Host.Outbox").CreateObservableGauge("calico_outbox_entries", () => outbox.Count, null, "Writes that the datastore does not have yet.");
     }
 
     /// <summary>After the view has been told: a round that comes earlier would find nothing to do.</summary>

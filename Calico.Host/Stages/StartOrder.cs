@@ -62,7 +62,7 @@ internal static class StartOrder
         var heartbeat = new HostHeartbeat(store.Store, name, node.Machine.MachineId, time, loggers.CreateLogger<HostHeartbeat>());
         var ownFacts = new OwnFacts(name, book, ipam);
         var upkeep = new StoreUpkeep(membership, ownFacts, profiles, ipam, connector,
-            new(publication, book, store.Store, view, facts, loggers.CreateLogger<EndpointPublisher>()), basis);
+            new(publication, book, store.Store, view, facts, loggers.CreateLogger<EndpointPublisher>()), store.Outbox, basis);
         var trim = new HeapTrim(time);
         // Losses are seen before anybody acts on the batch, and made good after all have.
         var follower = new DatastoreFollower(new(store.Store, ResourceKinds.All, Syncer.DefaultPrefixes, time, loggers.CreateLogger<Syncer>()), datastore, view,

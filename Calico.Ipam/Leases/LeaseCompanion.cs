@@ -8,6 +8,10 @@ namespace Calico.Ipam;
 /// <param name="Log">Writes of the node log, of other sections than <c>ipam/</c>.</param>
 public sealed record LeaseCompanion(ImmutableArray<StoreOperation> Store, ImmutableArray<NodeLogWrite> Log)
 {
+    /// <summary>Puts and deletes: what can be done later too.</summary>
+    public ImmutableArray<StoreOperation> Store { get; } = Store.All(o => o is StoreOperation.Put or StoreOperation.Delete) ? Store
+        : throw new ArgumentException("a companion puts or deletes keys, one by one", nameof(Store));
+
     /// <summary>Nothing.</summary>
     public static LeaseCompanion None { get; } = new([], []);
 }

@@ -225,7 +225,7 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
         using var meters = new HostMeters(NullLogger<HostMeters>.Instance);
         var membership = new NodeMembership(new(Store, settings, "node1", "machine1", TimeProvider.System, NullLogger<NodeRegistration>.Instance),
             new(() => (null, null), _ => true, TimeProvider.System), seen, "node1", isEmbedded: true, Health, NullLogger<NodeMembership>.Instance);
-        var upkeep = new StoreUpkeep(membership, new("node1", Connector.Book, _ipam), HostProfiles, _ipam, Connector, publisher,
+        var upkeep = new StoreUpkeep(membership, new("node1", Connector.Book, _ipam), HostProfiles, _ipam, Connector, publisher, Outbox,
             new(Health, meters, TimeProvider.System, NullLoggerFactory.Instance));
         await upkeep.KeepAsync(CancellationToken.None);
         return Health.Lines;

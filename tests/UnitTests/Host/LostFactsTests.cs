@@ -139,6 +139,29 @@ public sealed class LostFactsTests
     }
 
     [Test]
+    public async Task A10_what_waits_to_be_told_of_an_endpoint_that_lost_its_address_is_not_told()
+    {
+        await using var host = await HostUnderTest.StartAsync("cni");
+        using var place = host.CreateNamespace();
+        var cni = new CniShapedClient(host);
+        var address = (await cni.AddAsync("c1", place)).Addresses[0].BaseAddress;
+        await host.KillStoreAsync();
+        await host.Dataplane.UpdateAsync(new("cni", "c1", "eth0"), new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), default);
+        host.Store.Faults.Dead = false;
+        Assert.That(host.Log.List(Outbox.Section), Has.Length.EqualTo(1));
+        Delete(host.Store, "/calico/ipam/v2/");
+        Delete(host.Store, Endpoints);
+        await using var newcomer = Other(host);
+        await newcomer.ClaimAsync("cni", new() { Handle = "newcomer", Purpose = LeasePurpose.Endpoint, Exact = [address] }, null, null, default);
+
+        await host.KeepAsync();
+
+        Assert.That(host.Connector.Book.All.Single().Record.Conflict, Is.Not.Null);
+        Assert.That(host.Store.Snapshot(Endpoints), Is.Empty, "never told, not even for a moment");
+        Assert.That(host.Log.List(Outbox.Section), Is.Empty);
+    }
+
+    [Test]
     public async Task A10_the_removal_of_an_endpoint_that_lost_its_address_frees_nothing_of_the_other()
     {
         await using var host = await HostUnderTest.StartAsync("cni");

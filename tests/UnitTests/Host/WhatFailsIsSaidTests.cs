@@ -163,7 +163,8 @@ public sealed class WhatFailsIsSaidTests : IDisposable
         await UntilAsync(() => _health.Lines.Any(l => l is { Part: "datastore", Check: "sync", Ok: false }));
         Assert.That(await PrintedAsync(), Does.Contain("the datastore (etcdv3) does not answer, tried 1 times").And.Contain("waiting for the store"));
         Assert.That(await MetricsAsync(), Does.Contain("calico_datastore_failures 1\n").And.Contain("felix_resync_state 1\n").And.Contain("calico_health{part=\"datastore\",check=\"sync\"} 0"));
-        Assert.That(_log.Lines, Has.Some.StartsWith("Warning: The datastore does not answer (WaitForStore, revision 0): "));
+        // The log a moment after health.
+        await UntilAsync(() => _log.Lines.Any(l => l.StartsWith("Warning: The datastore does not answer (WaitForStore, revision 0): ", StringComparison.Ordinal)));
         _store.Faults.Dead = false;
         await UntilAsync(() =>
         {

@@ -46,7 +46,8 @@ internal sealed class IpamCluster
         return this;
     }
 
-    public NodeIpam NodeIpam(string node, INodeLog log, int parked = 0, IKeyValueStore? store = null, Func<NodeIpamOptions, NodeIpamOptions>? with = null)
+    public NodeIpam NodeIpam(string node, INodeLog log, int parked = 0, IKeyValueStore? store = null, Func<NodeIpamOptions, NodeIpamOptions>? with = null,
+        Outbox? outbox = null)
     {
         // Patient, so that a busy machine does not decide which way an operation goes.
         var options = new NodeIpamOptions
@@ -56,8 +57,10 @@ internal sealed class IpamCluster
             StorePatience = TimeSpan.FromSeconds(20),
             StoreDeadline = TimeSpan.FromSeconds(20),
         };
-        return new(store ?? Store, log, new(log, store ?? Store, Time, NullLogger<Outbox>.Instance), with?.Invoke(options) ?? options, Time, NullLogger<NodeIpam>.Instance);
+        return new(store ?? Store, log, outbox ?? Outbox(log, store), with?.Invoke(options) ?? options, Time, NullLogger<NodeIpam>.Instance);
     }
+
+    public Outbox Outbox(INodeLog log, IKeyValueStore? store = null) => new(log, store ?? Store, Time, NullLogger<Outbox>.Instance);
 
     public static AddressClaim Claim(string handle, int ipv4 = 1, int ipv6 = 0, LeasePurpose purpose = LeasePurpose.Endpoint) =>
         new() { Handle = handle, Purpose = purpose, Ipv4 = ipv4, Ipv6 = ipv6 };

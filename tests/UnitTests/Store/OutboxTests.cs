@@ -61,6 +61,18 @@ public sealed class OutboxTests : IAsyncDisposable
     }
 
     [Test]
+    public async Task A_store_that_hangs_is_not_waited_for_under_an_owners_hold()
+    {
+        _owner.IsAlone = false;
+        await _outbox.JournalAsync([Put("/a", "1")], [], default);
+        _store.Faults.Hanging = true;
+        var sending = _outbox.SendAsync(_owner, default);
+        _time.Advance(Outbox.SendPatience);
+        var problem = (await Assert.ThrowsAsync<CalicoException>(() => sending.WaitAsync(TimeSpan.FromSeconds(20))))!;
+        Assert.That((problem.Problem, Waits(_outbox)), Is.EqualTo((Problem.Unavailable, "/a=1")));
+    }
+
+    [Test]
     public async Task A_caller_that_gives_up_leaves_nothing()
     {
         using var stop = new CancellationTokenSource();
@@ -186,6 +198,9 @@ public sealed class OutboxTests : IAsyncDisposable
         await outbox.JournalAsync([Put("/a", "1") with { Guard = OutboxGuard.Owner }, Put("/c", "1")], [], default);
         await outbox.SendAsync(_owner, default);
         Assert.That((Stored("/c"), Waits(outbox)), Is.EqualTo(("1", "/a=1")));
+        Assert.That(outbox.Stuck.Single(), Is.EqualTo(KeyValuePair.Create("/a", "/a was changed by others 10 times while it was being written")));
+        await outbox.ForgetAsync("/a", default);
+        Assert.That((outbox.Stuck.Count, outbox.Count), Is.EqualTo((0, 0)));
     }
 
     [Test]
