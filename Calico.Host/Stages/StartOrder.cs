@@ -85,14 +85,14 @@ internal static class StartOrder
         [
             adapters,
             store,
-            new ControlStage(Path.Combine(settings.RunDirectory, "host.sock"), [readiness, statusRoutes, endpointReports, leases, kernelHealth],
+            new ControlStage(settings.Sockets.Control, [readiness, statusRoutes, endpointReports, leases, kernelHealth],
                 new(meters, health, loggers), settings.MetricsEndpoint(), loggers),
             new DataplaneStage(kernel, connector, new(snapshot, feed, profiles, Enforce), node.Machine.BootId, basis),
             new SyncStage(follower, snapshot, trim, datastore, basis),
             new RegistrationStage(membership, heartbeat, datastore, basis),
             new WorkloadStage(ipam, connector, upkeep, endpoints, basis),
             new ReadyStage(gate, name, datastore, book, basis),
-            new RehearsalStage(settings.RunDirectory, basis),
+            new RehearsalStage(settings.Sockets.RunDirectory, basis),
         ];
 
         void Enforce(SyncBatch batch)

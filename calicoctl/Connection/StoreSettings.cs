@@ -9,9 +9,6 @@ public sealed record StoreSettings
     /// <summary>Upstream's file.</summary>
     internal const string ClientsFile = "/etc/calico/calicoctl.cfg";
 
-    /// <summary>Where the host process serves the embedded store.</summary>
-    public const string EmbeddedEndpoint = "unix:///run/calico/store.sock";
-
     /// <summary>True: the store of the host process on this machine, which speaks etcd's protocol on a unix socket.</summary>
     public bool Embedded { get; init; }
 

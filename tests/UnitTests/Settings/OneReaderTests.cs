@@ -65,6 +65,20 @@ public sealed class OneReaderTests
         Assert.That(cli.Settings.Etcd.Password, Is.Null, "a password goes to nobody that it is not meant for");
     }
 
+    [TestCase("CALICO_RUN_DIR", "/run/other", "")]
+    [TestCase("", "", "paths: {run: /run/other}\n")]
+    public async Task S8_calicoctl_looks_for_the_sockets_where_the_host_binds_them(string variable, string value, string file)
+    {
+        var hosts = Write("calico.cfg", file);
+        var host = Host(SettingsFile.Read(hosts, mustExist: true), (variable, value)).Sockets;
+        var cli = new CliRun { Environment = { [variable] = value }, HostsFile = hosts, HostSocket = null };
+        await cli.RunAsync("", "get", "nodes");
+
+        Assert.That(cli.Settings!.Etcd.Endpoints, Is.EqualTo(new[] { "unix:///run/other/store.sock" }).And.EqualTo(new[] { $"unix://{host.Store}" }));
+        Assert.That(await cli.RunAsync("", "status"), Is.Not.Zero);
+        Assert.That(cli.Output + cli.Error, Does.Contain("/run/other/host.sock"));
+    }
+
     [Test]
     public void S8_a_fault_says_name_place_value_and_what_is_taken_and_all_at_once()
     {
