@@ -13,13 +13,26 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     private static readonly CniRoute DefaultIpv4 = new(new IPNetwork(IPAddress.Any, 0), null);
     private static readonly CniRoute DefaultIpv6 = new(new IPNetwork(IPAddress.IPv6Any, 0), null);
 
+    // Profiles of Kubernetes namespaces and service accounts, and of published ports: a network of such a name would share one with them, and
+    // be as open as it.
+    private static readonly string[] OthersPrefixes = ["kns.", "ksa.", PortsPrefix];
+
+    private const string PortsPrefix = "publish.";
+
     /// <summary>What the profile that the network's members share is called after, and what it says when it is made.</summary>
+    /// <exception cref="CniException">The network is called like somebody else's profile.</exception>
     public static (string Name, ProfileDefaults Defaults) ProfileOf(CniCall call, NetworkConfiguration configuration)
     {
         if (configuration.IsKubernetesPolicy && call.Args.IsKubernetes)
         {
             var labels = ImmutableSortedDictionary<string, string>.Empty.Add("pcns.projectcalico.org/name", call.Args.PodNamespace);
             return ($"kns.{call.Args.PodNamespace}", new ProfileDefaults(false, labels) { OpenIngress = true });
+        }
+
+        if (OthersPrefixes.FirstOrDefault(prefix => configuration.Name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)) is { } taken)
+        {
+            throw new CniException(CniCode.InvalidConfiguration,
+                $"network '{configuration.Name}': its members' profile would be one that '{taken}' begins the name of, and is not the network's; call the network otherwise", "name");
         }
 
         var own = ImmutableSortedDictionary<string, string>.Empty.Add(configuration.Name, "");
@@ -36,7 +49,7 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
             .Select(p => new PublishedPort(p.Protocol, null, 0, 0, p.ContainerPort)).ToImmutableArray();
         var list = string.Join('.', ports.Select(p => string.Create(CultureInfo.InvariantCulture,
             $"{(p.Protocol == ProtocolType.Tcp ? "tcp" : p.Protocol == ProtocolType.Udp ? "udp" : "sctp")}-{p.ContainerPort}")));
-        return ($"publish.{list}", new ProfileDefaults(false, ImmutableSortedDictionary<string, string>.Empty) { OpenPorts = ports });
+        return (PortsPrefix + list, new ProfileDefaults(false, ImmutableSortedDictionary<string, string>.Empty) { OpenPorts = ports });
     }
 
     /// <param name="request">A valid ADD.</param>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Calico.Cli.Connection;
 using Calico.Datastore.Settings;
 using Calico.Datastore.Store;
@@ -27,7 +28,8 @@ public sealed record CliEnvironment
     public required Func<StoreSettings, IKeyValueStore> OpenStore { get; init; }
 
     /// <summary>Where the host process serves the embedded store.</summary>
-    public string StoreSocket { get; init; } = StoreSettings.EmbeddedEndpoint;
+    [AllowNull]
+    public string StoreSocket { get => field ?? $"unix://{Sockets().Store}"; init; }
 
     /// <summary>Upstream's file of settings.</summary>
     public string ClientsFile { get; init; } = StoreSettings.ClientsFile;
@@ -36,5 +38,27 @@ public sealed record CliEnvironment
     public string HostsFile { get; init; } = SettingsFile.DefaultPath;
 
     /// <summary>The control socket of the host process.</summary>
-    public string HostSocket { get; init; } = "/run/calico/host.sock";
+    [AllowNull]
+    public string HostSocket { get => field ?? Sockets().Control; init; }
+
+    /// <summary>The host's file of settings. It may hold a password, and then is root's alone: who may not read it has the defaults.</summary>
+    internal SettingsFile ReadHostsFile()
+    {
+        try
+        {
+            return SettingsFile.Read(HostsFile, mustExist: false);
+        }
+        catch (CalicoException e) when (e.InnerException is UnauthorizedAccessException)
+        {
+            return SettingsFile.None;
+        }
+    }
+
+    private HostSockets Sockets()
+    {
+        var reader = new SettingsReader(Variable, ReadHostsFile());
+        var sockets = HostSockets.Read(reader);
+        reader.ThrowIfWrong();
+        return sockets;
+    }
 }

@@ -17,6 +17,8 @@ internal sealed partial record CniInstall
     /// <summary>Names of the binary: what it does follows from the one it is called by.</summary>
     internal static readonly string[] Roles = ["calico", "calico-ipam"];
 
+    private static readonly string[] OthersPrefixes = ["kns.", "ksa.", "publish."];
+
     public const string DefaultBinDirectory = "/opt/cni/bin";
     public const string DefaultConfDirectory = "/etc/cni/net.d";
 
@@ -45,6 +47,12 @@ internal sealed partial record CniInstall
         if (!NetworkName().IsMatch(Network) || Network.Length > MaxName)
         {
             throw new CalicoException(Problem.Invalid, $"'{Network}' is not a CNI network name: at most {MaxName} letters, digits, '_', '.' and '-', starting with a letter or digit", "--network");
+        }
+
+        // As the adapter, which would refuse every ADD: profiles of Kubernetes namespaces, service accounts and published ports.
+        if (OthersPrefixes.FirstOrDefault(prefix => Network.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)) is { } taken)
+        {
+            throw new CalicoException(Problem.Invalid, $"a network cannot be called '{Network}': profiles that '{taken}' begins the name of are others'", "--network");
         }
 
         if (!File.Exists(Shim))

@@ -10,9 +10,12 @@ internal sealed class HostHelp : SynchronousCommandLineAction
 {
     public override bool ClearsParseErrors => true;
 
+    /// <summary>What says what the command itself knows.</summary>
+    public HelpAction Inner { get; } = new();
+
     public override int Invoke(ParseResult parseResult)
     {
-        var code = new HelpAction().Invoke(parseResult);
+        var code = Inner.Invoke(parseResult);
         var output = parseResult.InvocationConfiguration.Output;
         var command = parseResult.CommandResult.Command;
         var isRoot = parseResult.CommandResult.Parent is null;

@@ -23,7 +23,7 @@ internal sealed class HostUninstall(HostSettings settings, IKernelLeftovers kern
     /// <exception cref="CalicoException"><see cref="Problem.Refused"/>: a host runs, or workloads are connected.</exception>
     public IReadOnlyList<string> Run(bool force, bool purge, bool dryRun)
     {
-        if (IsServed(Path.Combine(settings.RunDirectory, "host.sock")))
+        if (IsServed(settings.Sockets.Control))
         {
             throw new CalicoException(Problem.Refused, "calico-host runs: stop it first (systemctl disable --now calico-host)");
         }
@@ -38,12 +38,12 @@ internal sealed class HostUninstall(HostSettings settings, IKernelLeftovers kern
 
         // The kernel first: the files are this program's own, and what of it is not loaded by then never is.
         var said = new List<string>(kernel.Remove(settings.InterfacePrefix, settings.RouteProtocol, dryRun));
-        foreach (var socket in Sockets.Select(s => Path.Combine(settings.RunDirectory, s)).Where(File.Exists).Where(s => !IsServed(s)))
+        foreach (var socket in Sockets.Select(s => Path.Combine(settings.Sockets.RunDirectory, s)).Where(File.Exists).Where(s => !IsServed(s)))
         {
             Delete(socket, said, dryRun, File.Delete);
         }
 
-        RemoveIfEmpty(settings.RunDirectory, said, dryRun);
+        RemoveIfEmpty(settings.Sockets.RunDirectory, said, dryRun);
         if (purge)
         {
             RemoveData(said, dryRun);

@@ -45,8 +45,8 @@ internal sealed class HostSettings
     [Setting("CALICO_DATA_DIR", "paths.data", "Node log, embedded store and spool.")]
     public string DataDirectory { get; set; } = "/var/lib/calico";
 
-    [Setting("CALICO_RUN_DIR", "paths.run", "Sockets of the host.")]
-    public string RunDirectory { get; set; } = "/run/calico";
+    /// <summary>Where the host is asked; that is every program's, too.</summary>
+    public HostSockets Sockets { get; set; } = new();
 
     [Setting("CALICO_PLUGIN_DIR", "paths.plugins", "Installed adapters.")]
     public string PluginDirectory { get; set; } = "/usr/lib/calico/plugins";
@@ -93,7 +93,7 @@ internal sealed class HostSettings
     {
         var datastore = DatastoreSettings.Read(reader);
         var settings = reader.Read(SettingRules.All);
-        settings.Datastore = datastore;
+        (settings.Datastore, settings.Sockets) = (datastore, HostSockets.Read(reader));
         reader.AddUnknown(name => !name.StartsWith("plugins.", StringComparison.OrdinalIgnoreCase) || name.Equals("plugins.enabled", StringComparison.OrdinalIgnoreCase)
             || name.Equals("plugins.signatures", StringComparison.OrdinalIgnoreCase));
         reader.ThrowIfWrong();
@@ -103,8 +103,9 @@ internal sealed class HostSettings
     /// <summary>Every setting, in the order it is listed by <c>--help</c>, with its default.</summary>
     public static IEnumerable<(SettingAttribute Setting, string Default)> Describe()
     {
-        var (datastore, host) = (new DatastoreSettings(), new HostSettings());
+        var (datastore, sockets, host) = (new DatastoreSettings(), new HostSockets(), new HostSettings());
         return [.. SettingsReader.Describe<DatastoreSettings>().Select(s => (s.Setting, Text(s.Property.GetValue(datastore)))),
+            .. SettingsReader.Describe<HostSockets>().Select(s => (s.Setting, Text(s.Property.GetValue(sockets)))),
             .. SettingsReader.Describe<HostSettings>().Select(s => (s.Setting, Text(s.Property.GetValue(host))))];
     }
 

@@ -30,7 +30,7 @@ internal sealed class NodeLogStage(HostSettings settings, MachineIdentity machin
     {
         MakeDirectory(settings.DataDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, "CALICO_DATA_DIR");
         // Not left to whoever binds the first socket there: that may be nobody, or an adapter that is not installed.
-        MakeDirectory(settings.RunDirectory, AtomicFile.Folder, "CALICO_RUN_DIR");
+        MakeDirectory(settings.Sockets.RunDirectory, AtomicFile.Folder, "CALICO_RUN_DIR");
         var nodeFile = Path.Combine(settings.DataDirectory, "nodename");
         NodeName = Node.NodeName.Determine(settings.NodeName, nodeFile, () => System.Net.Dns.GetHostName());
         _engine = await EmbeddedEngine.OpenAsync(new()

@@ -85,10 +85,10 @@ internal static class StartOrder
         return
         [
             // First, on another core: what it has compiled the others need not wait for.
-            new RehearsalStage(settings.RunDirectory, basis),
+            new RehearsalStage(settings.Sockets.RunDirectory, basis),
             adapters,
             store,
-            new ControlStage(Path.Combine(settings.RunDirectory, "host.sock"), [readiness, statusRoutes, endpointReports, leases, kernelHealth],
+            new ControlStage(settings.Sockets.Control, [readiness, statusRoutes, endpointReports, leases, kernelHealth],
                 new(meters, health, loggers), settings.MetricsEndpoint(), loggers),
             new DataplaneStage(kernel, connector, new(snapshot, feed, profiles, Enforce), node.Machine.BootId, basis),
             new SyncStage(follower, snapshot, trim, datastore, basis),

@@ -40,7 +40,7 @@ internal sealed class StoreStage : IHostStage
         {
             _server = await EtcdApiServer.StartAsync(_engine, new()
             {
-                SocketPath = Path.Combine(_settings.RunDirectory, "store.sock"),
+                SocketPath = _settings.Sockets.Store,
                 Loopback = _settings.StoreEndpoint(),
             }, _loggers, ct);
         }

@@ -9,8 +9,8 @@ public sealed record StoreSettings
     /// <summary>Upstream's file.</summary>
     internal const string ClientsFile = "/etc/calico/calicoctl.cfg";
 
-    /// <summary>Where the host process serves the embedded store.</summary>
-    public const string EmbeddedEndpoint = "unix:///run/calico/store.sock";
+    // A file of upstream's may say of Kubernetes what nobody here asks; the host refuses what else is wrong in its own.
+    private static readonly string[] OwnNames = ["spec.etcd", "spec.datastore", "datastore.etcd"];
 
     /// <summary>True: the store of the host process on this machine, which speaks etcd's protocol on a unix socket.</summary>
     public bool Embedded { get; init; }
@@ -35,7 +35,7 @@ public sealed record StoreSettings
 
         var reader = new SettingsReader(named is null ? environment.Variable : _ => null, FileOf(named ?? environment.ClientsFile, environment));
         var settings = DatastoreSettings.Read(reader);
-        reader.AddUnknown(name => name.StartsWith("spec.etcd", StringComparison.OrdinalIgnoreCase) || name.StartsWith("datastore.etcd", StringComparison.OrdinalIgnoreCase));
+        reader.AddUnknown(name => OwnNames.Any(own => name.StartsWith(own, StringComparison.OrdinalIgnoreCase)));
         reader.ThrowIfWrong();
         foreach (var line in reader.DescribeMisspelt(environment.VariableNames()))
         {

@@ -20,8 +20,13 @@ internal static class UsageCheck
             return [.. strange.Select(word => UnknownOption(result, word))];
         }
 
-        return result.UnmatchedTokens is [var first, ..] ? [Unmatched(result, command, first)] : [.. result.Errors.Select(error => error.Message)];
+        return result.UnmatchedTokens is [var first, ..] ? [Unmatched(result, command, first)] : [.. result.Errors.Select(Describe)];
     }
+
+    // Which of two was meant nobody can know.
+    private static string Describe(ParseError error) => error.SymbolResult is OptionResult option && option.Tokens.Count > option.Option.Arity.MaximumNumberOfValues
+        ? $"{option.IdentifierToken?.Value ?? option.Option.Name} is given {option.Tokens.Count} times ({string.Join(", ", option.Tokens.Select(token => token.Value))}); say which one"
+        : error.Message;
 
     /// <summary>The command as a user types it.</summary>
     internal static string PathOf(CommandResult? result) =>

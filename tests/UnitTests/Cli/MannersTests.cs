@@ -235,7 +235,7 @@ public sealed class MannersTests
             var code = await CliApplication.RunAsync(line, new CliEnvironment
             {
                 Output = said, Error = said, Input = new StringReader("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: p}\n"),
-                Variable = name => Variables.GetValueOrDefault(name), HostSocket = "/nonexistent/host.sock", Time = Time, StoreSocket = Socket ?? StoreSettings.EmbeddedEndpoint,
+                Variable = name => Variables.GetValueOrDefault(name), HostSocket = "/nonexistent/host.sock", Time = Time, StoreSocket = Socket ?? "unix:///run/calico/store.sock",
                 OpenStore = settings => new EtcdStore(settings.Etcd, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance),
             }, CancellationToken.None);
             Said = said.ToString();

@@ -112,6 +112,8 @@ public sealed class UsageTests
     [TestCase("status now", "'now' is one word too many for calicoctl status; see calicoctl status --help\n")]
     [TestCase("get pools -l app=x", "unknown log level: app=x, expected one of: panic, fatal, error, warn, info, debug; -l is the log level, nothing is chosen by labels\n")]
     [TestCase("get pools --outputt json", "unknown option '--outputt'; calicoctl get --help lists the options\nDid you mean '--output'?\n")]
+    [TestCase("get pools -o wide -o json", "-o is given 2 times (wide, json); say which one\n")]
+    [TestCase("get pools -n a --namespace b", "-n is given 2 times (a, b); say which one\n")]
     [TestCase("get pro", null)]
     [TestCase("banana", "there is no command 'calicoctl banana'; calicoctl --help lists the commands\n")]
     public async Task C5_what_is_not_understood_is_said_on_standard_error_without_nonsense(string line, string? error)

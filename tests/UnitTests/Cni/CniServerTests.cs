@@ -344,6 +344,20 @@ public sealed class CniServerTests
             AssertError(reply, code, message);
     }
 
+    [TestCase("kns.web")]
+    [TestCase("KSA.web.default")]
+    [TestCase("publish.tcp-80")]
+    public async Task A_network_that_is_called_like_anothers_profile_is_refused_and_a_DEL_of_it_is_not(string name)
+    {
+        var conf = Ours.Replace("net1", name, StringComparison.Ordinal);
+        var refused = await _cni.CallAsync("ADD", conf);
+        AssertError(refused, CniCode.InvalidConfiguration, $"network '{name}'");
+        Assert.That(_cni.Node.Endpoints, Is.Empty);
+        Assert.That((await _cni.CallAsync("DEL", conf)).ExitCode, Is.Zero);
+        // There the profile is the namespace's, whatever the network is called.
+        Assert.That((await _cni.CallAsync("ADD", conf.Replace("\"type\":\"calico\",", "\"type\":\"calico\",\"policy\":{\"type\":\"k8s\"},", StringComparison.Ordinal), args: Pod)).ExitCode, Is.Zero);
+    }
+
     [Test]
     public async Task All_wrong_fields_are_named_with_their_paths()
     {

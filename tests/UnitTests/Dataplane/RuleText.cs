@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Calico.Dataplane.Translation;
 using Calico.Linux.Nftables;
 
@@ -6,7 +8,9 @@ namespace Calico.UnitTests.Dataplane;
 /// <summary>Rules as a person reads them: each step in its order.</summary>
 internal static class RuleText
 {
-    public static string Of(NftRule rule) => string.Join(" | ", rule.Expressions.Select(e => e switch
+    public static string Of(NftRule rule) => Of(rule, e => e.Name);
+
+    private static string Of(NftRule rule, Func<NftExpression, string> other) => string.Join(" | ", rule.Expressions.Select(e => e switch
     {
         Meta { Sets: false } m => $"{m.Key}->{m.Register}",
         Meta m => $"{m.Register}->{m.Key}",
@@ -18,8 +22,37 @@ internal static class RuleText
         ObjectReference o => $"count {o.Object}",
         Verdict v => $"{v.Value}",
         Log l => $"log \"{l.Prefix}\" group {l.Group}",
-        _ => e.Name,
+        _ => other(e),
     }));
 
     public static string[] Chain(RulesetTranslator translator, string name) => [.. translator.Ruleset.Chains[name].Rules.Select(Of)];
+
+    /// <summary>A whole table: sets and maps with what they hold, then chains with where packets enter them, by name.</summary>
+    public static string Table(RulesetTranslator translator)
+    {
+        var text = new StringBuilder();
+        foreach (var (name, set) in translator.Ruleset.Sets.OrderBy(s => s.Key, StringComparer.Ordinal))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"set {name}\n");
+            foreach (var element in set.Difference().Added.Select(Of).Order(StringComparer.Ordinal))
+            {
+                text.Append(CultureInfo.InvariantCulture, $"  {element}\n");
+            }
+        }
+
+        foreach (var (name, chain) in translator.Ruleset.Chains.OrderBy(c => c.Key, StringComparer.Ordinal))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"chain {name}{(chain.Hook is { } hook ? $" ({hook.Type} {hook.Hook} {hook.Priority})" : "")}\n");
+            foreach (var rule in chain.Rules)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"  {Of(rule, e => $"{e}")}\n");
+            }
+        }
+
+        return text.ToString();
+    }
+
+    private static string Of(NftElement element) => (element.Flags == NftElementFlags.None ? $"{element.Key}" : $"{element.Key} {element.Flags}".TrimStart())
+        + (element.KeyEnd is { } end ? $"-{end}" : "") + (element.Data is { } data ? $" -> {data}" : "") + (element.Verdict is { } verdict ? $" -> {verdict}" : "")
+        + (element.Object is { } counter ? $" -> count {counter}" : "");
 }

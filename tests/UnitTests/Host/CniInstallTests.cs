@@ -82,6 +82,9 @@ public sealed class CniInstallTests
         Assert.That(Files(), Is.EquivalentTo(new[] { "shim", "bin" }));
     }
 
+    [TestCase("kns.web")]
+    [TestCase("Ksa.a.b")]
+    [TestCase("publish.tcp-80")]
     [TestCase("")]
     [TestCase("../up")]
     [TestCase("-x")]

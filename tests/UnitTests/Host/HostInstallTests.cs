@@ -88,7 +88,7 @@ public sealed class HostInstallTests
 
     private HostUninstall Uninstall(FakeLeftovers kernel) => new(Settings(), kernel, new(Path.Combine(_work, "opt"), Path.Combine(_work, "net.d"), Ledger()));
 
-    private HostSettings Settings() => new() { PluginDirectory = Path.Combine(_work, "plugins"), RunDirectory = Path.Combine(_work, "run"), DataDirectory = Path.Combine(_work, "data") };
+    private HostSettings Settings() => new() { PluginDirectory = Path.Combine(_work, "plugins"), Sockets = new() { RunDirectory = Path.Combine(_work, "run") }, DataDirectory = Path.Combine(_work, "data") };
 
     private InstallLedger Ledger() => InstallLedger.Open(Path.Combine(_work, "data", "installed.json"));
 

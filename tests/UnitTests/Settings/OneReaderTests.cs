@@ -65,6 +65,31 @@ public sealed class OneReaderTests
         Assert.That(cli.Settings.Etcd.Password, Is.Null, "a password goes to nobody that it is not meant for");
     }
 
+    [TestCase("CALICO_RUN_DIR", "/run/other", "")]
+    [TestCase("", "", "paths: {run: /run/other}\n")]
+    public async Task S8_calicoctl_looks_for_the_sockets_where_the_host_binds_them(string variable, string value, string file)
+    {
+        var hosts = Write("calico.cfg", file);
+        var host = Host(SettingsFile.Read(hosts, mustExist: true), (variable, value)).Sockets;
+        var cli = new CliRun { Environment = { [variable] = value }, HostsFile = hosts, HostSocket = null };
+        await cli.RunAsync("", "get", "nodes");
+
+        Assert.That(cli.Settings!.Etcd.Endpoints, Is.EqualTo(new[] { "unix:///run/other/store.sock" }).And.EqualTo(new[] { $"unix://{host.Store}" }));
+        Assert.That(await cli.RunAsync("", "status"), Is.Not.Zero);
+        Assert.That(cli.Output + cli.Error, Does.Contain("/run/other/host.sock"));
+    }
+
+    [TestCase("kind: CalicoAPIConfig\nspec: {datastoreTyp: etcdv3, k8sAPIEndpoint: x}\n", "line 2) is no setting", "datastoreType?")]
+    [TestCase("kind: CalicoAPIConfig\nspec:\n  etcdEndpoint: http://a:1\n", "line 3) is no setting", "etcdEndpoints?")]
+    [TestCase("kind: Other\n", "expected kind 'CalicoAPIConfig', got 'Other'", "")]
+    public async Task S8_a_misspelt_name_in_upstreams_file_is_refused_instead_of_meaning_another_store(string text, string says, string meant)
+    {
+        var cli = new CliRun { ClientsFile = Write("calicoctl.cfg", text) };
+        Assert.That(await cli.RunAsync("", "get", "nodes"), Is.EqualTo(1));
+        Assert.That(cli.Error, Does.Contain(says).And.Contain(meant));
+        Assert.That(cli.Settings, Is.Null);
+    }
+
     [Test]
     public void S8_a_fault_says_name_place_value_and_what_is_taken_and_all_at_once()
     {
