@@ -304,14 +304,11 @@ public sealed class ShimTests
     [Test]
     public async Task A_connection_cut_before_the_answer_is_tried_again()
     {
-        var path = Path.Combine(_folder.FullName, "flaky.sock");
-        using var listening = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        listening.Bind(new UnixDomainSocketEndPoint(path));
-        listening.Listen(4);
-        var add = _shim.RunAsync("calico", path, "ADD", Ours, "c1");
-        (await listening.AcceptAsync()).Dispose();
-        using var second = await listening.AcceptAsync();
-        await second.ReceiveAsync(new byte[65536]);
+        using var host = new PlayedHost(Path.Combine(_folder.FullName, "flaky.sock"));
+        var add = _shim.RunAsync("calico", host.Path, "ADD", Ours, "c1");
+        (await host.AcceptAsync()).Dispose();
+        using var second = await host.AcceptAsync();
+        await second.ReceiveAsync();
         await second.SendAsync(new ShimReply(0, "{}"u8.ToArray()).ToFrame());
 
         Assert.That(await add, Is.EqualTo((0, "{}")));
