@@ -10,9 +10,9 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Cni;
 
 /// <summary>The binary against the adapter.</summary>
-[Parallelizable]
+[Parallelizable, FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 [UnsupportedOSPlatform("windows")]
-public sealed class ShimTests
+public sealed class ShimTests : IDisposable
 {
     private const string Ours = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""";
     private const string HostLocalFolder = ShimBinary.PluginsFolder;
@@ -24,8 +24,7 @@ public sealed class ShimTests
     [SetUp]
     public void LayOut() => _folder = (_shim = new()).Folder;
 
-    [TearDown]
-    public void CleanUp() => _shim?.Dispose();
+    public void Dispose() => _shim?.Dispose();
 
     [TestCase("0.4.0", "0.4.0")]
     [TestCase("1.1.0", "1.1.0")]
