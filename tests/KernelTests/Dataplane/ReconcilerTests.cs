@@ -11,7 +11,8 @@ using NUnit.Framework;
 namespace Calico.KernelTests.Dataplane;
 
 /// <summary>The reconcilers of links and routes without the loop: told one notice, what they say and what the kernel holds then.</summary>
-public sealed class ReconcilerTests
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class ReconcilerTests : IDisposable
 {
     private const string LinkLocal = "fe80::ecee:eeff:feee:eeee";
 
@@ -35,8 +36,7 @@ public sealed class ReconcilerTests
         Run("ip link set lo up");
     }
 
-    [TearDown]
-    public void TearDown()
+    public void Dispose()
     {
         _routes?.Dispose();
         _settings?.Dispose();

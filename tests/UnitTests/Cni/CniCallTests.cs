@@ -82,7 +82,7 @@ public sealed class CniCallTests
         Assert.That(InterfaceName.OfContainer("cali", "0123456789abcdef"), Is.EqualTo("cali0123456789a"));
         Assert.That(InterfaceName.OfContainer("cali", "c1"), Is.EqualTo("calic1"));
         // sha1("default.web")
-        Assert.That(InterfaceName.OfPod("cali", "default", "web"), Is.EqualTo("cali" + Convert.ToHexStringLower(System.Security.Cryptography.SHA1.HashData("default.web"u8))[..11]));
+        Assert.That(InterfaceName.OfPod("cali", "default", "web"), Is.EqualTo("cali68caf03a5f4"));
     }
 
     [Test]

@@ -138,7 +138,7 @@ internal sealed class CniHarness : IAsyncDisposable
     {
         Lifetime.Drain();
         if (_server?.ExecuteTask is { } running)
-            await running;
+            await running.WaitAsync(TimeSpan.FromSeconds(30));
         _listeners.Dispose();
         await _services.DisposeAsync();
         Lifetime.Dispose();

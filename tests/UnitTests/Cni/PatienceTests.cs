@@ -34,6 +34,25 @@ public sealed class PatienceTests
     }
 
     [Test]
+    public async Task Whoever_is_dropped_or_leaves_gives_its_place_to_the_next()
+    {
+        await using var cni = new CniHarness();
+        cni.Settings.MaxCalls = 1;
+        await cni.StartAsync();
+        foreach (var said in new[] { "GET / HTTP/1.1\r\n\r\n", "" })
+        {
+            using var rude = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await rude.ConnectAsync(new UnixDomainSocketEndPoint(cni.Settings.Socket));
+            await rude.SendAsync(Encoding.ASCII.GetBytes(said));
+            rude.Shutdown(SocketShutdown.Send);
+            Assert.That(await rude.ReceiveAsync(new byte[16]).WaitAsync(TimeSpan.FromSeconds(10)), Is.Zero, "dropped");
+        }
+
+        var reply = await cni.CallAsync("STATUS", """{"cniVersion":"1.1.0","name":"net1","type":"calico"}""").WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.That(reply.ExitCode, Is.Zero);
+    }
+
+    [Test]
     public async Task A_call_that_is_being_served_when_the_adapter_drains_is_cut_when_its_time_is_over_and_not_before()
     {
         const string Delegated = """{"cniVersion":"0.4.0","name":"net1","type":"calico","ipam":{"type":"host-local","subnet":"10.88.1.0/24"}}""";

@@ -9,7 +9,7 @@ namespace Calico.UnitTests.Cni;
 /// <summary>What the binary does by itself: with a host that a test plays, or with none.</summary>
 [Parallelizable(ParallelScope.All), FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 [UnsupportedOSPlatform("windows")]
-public sealed class ShimAloneTests
+public sealed class ShimAloneTests : IDisposable
 {
     private const string Ours = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""";
     private const string Foreign = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"ranges":[[{"type":"nowhere"}]],"type":"other"}}""";
@@ -22,8 +22,7 @@ public sealed class ShimAloneTests
     [SetUp]
     public void LayOut() => _shim = new();
 
-    [TearDown]
-    public void CleanUp() => _shim?.Dispose();
+    public void Dispose() => _shim?.Dispose();
 
     private string Seen => _shim.PathOf("seen");
 

@@ -10,9 +10,9 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Cni;
 
 /// <summary>The binary against the adapter.</summary>
-[Parallelizable]
+[Parallelizable, FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 [UnsupportedOSPlatform("windows")]
-public sealed class ShimTests
+public sealed class ShimTests : IDisposable
 {
     private const string Ours = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""";
     private const string HostLocalFolder = ShimBinary.PluginsFolder;
@@ -24,8 +24,7 @@ public sealed class ShimTests
     [SetUp]
     public void LayOut() => _folder = (_shim = new()).Folder;
 
-    [TearDown]
-    public void CleanUp() => _shim?.Dispose();
+    public void Dispose() => _shim?.Dispose();
 
     [TestCase("0.4.0", "0.4.0")]
     [TestCase("1.1.0", "1.1.0")]
@@ -304,14 +303,11 @@ public sealed class ShimTests
     [Test]
     public async Task A_connection_cut_before_the_answer_is_tried_again()
     {
-        var path = Path.Combine(_folder.FullName, "flaky.sock");
-        using var listening = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        listening.Bind(new UnixDomainSocketEndPoint(path));
-        listening.Listen(4);
-        var add = _shim.RunAsync("calico", path, "ADD", Ours, "c1");
-        (await listening.AcceptAsync()).Dispose();
-        using var second = await listening.AcceptAsync();
-        await second.ReceiveAsync(new byte[65536]);
+        using var host = new PlayedHost(Path.Combine(_folder.FullName, "flaky.sock"));
+        var add = _shim.RunAsync("calico", host.Path, "ADD", Ours, "c1");
+        (await host.AcceptAsync()).Dispose();
+        using var second = await host.AcceptAsync();
+        await second.ReceiveAsync();
         await second.SendAsync(new ShimReply(0, "{}"u8.ToArray()).ToFrame());
 
         Assert.That(await add, Is.EqualTo((0, "{}")));

@@ -8,22 +8,22 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Dataplane;
 
 /// <summary>A difference is made only on what was read: a stranger's change in between refuses the commit.</summary>
-public sealed class TableReconcilerTests
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class TableReconcilerTests : IDisposable
 {
     private static readonly DataplaneOptions Options = new() { NodeName = "node-a" };
 
-    private FakeNftables _nftables = null!;
-    private TableReconciler _table = null!;
+    private readonly FakeNftables _nftables = new();
+    private readonly TableReconciler _table;
 
-    [SetUp]
-    public void SetUp()
+    public TableReconcilerTests() => _table = new(_nftables, Options);
+
+    /// <summary>With the kernel that it was given.</summary>
+    public void Dispose()
     {
-        _nftables = new();
-        _table = new(_nftables, Options);
+        _table.Dispose();
+        _nftables.Dispose();
     }
-
-    [TearDown]
-    public void TearDown() => _table.Dispose();
 
     private Ruleset Read(uint generation)
     {

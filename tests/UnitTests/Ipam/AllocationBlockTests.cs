@@ -295,6 +295,10 @@ public sealed class AllocationBlockTests
             (spec with { Allocations = spec.Allocations.SetItem(1, 1) }, "block 10.0.0.0/29 has an allocation without attributes"),
             (spec with { Allocations = spec.Allocations.SetItem(1, -1) }, "block 10.0.0.0/29 has an allocation without attributes"),
             (spec with { Cidr = "10.0.0.0/15" }, "10.0.0.0/15 is too big for a block"),
+            (spec with { Allocations = default }, "block \"10.0.0.0/29\" has 0 allocations"),
+            (spec with { Attributes = default }, "block 10.0.0.0/29 has an attribute or a list that is null"),
+            (spec with { Unallocated = default }, "block 10.0.0.0/29 has an attribute or a list that is null"),
+            (spec with { Attributes = [null!] }, "block 10.0.0.0/29 has an attribute or a list that is null"),
         ];
         foreach (var (wrong, message) in damaged)
         {
@@ -304,6 +308,35 @@ public sealed class AllocationBlockTests
 
         Assert.That(Empty("10.0.0.0/16").Size, Is.EqualTo(65536));
     }
+
+    [Test]
+    public void A_block_that_lies_under_anothers_key_is_damaged()
+    {
+        var stored = ResourceJson.Write(With(Empty(), 1, Of("h")).ToSpec());
+        Assert.That(Text(AllocationBlock.FromStored("10.0.0.0/29", stored)), Does.StartWith("h@100 . ."));
+        var refusal = Assert.Throws<CalicoException>(() => AllocationBlock.FromStored("10.0.0.8/29", stored))!;
+        Assert.That((refusal.Problem, refusal.Message), Is.EqualTo((Problem.Damaged, "the key is that of block 10.0.0.8/29, the value that of 10.0.0.0/29")));
+    }
+
+    [Test]
+    public void The_queue_is_as_it_was_stored_and_what_its_writer_lost_comes_behind()
+    {
+        var spec = Empty().ToSpec();
+        Assert.That(AllocationBlock.FromSpec(spec).FreeOrdinals, Is.EqualTo(Enumerable.Range(0, 8)));
+        Assert.That(AllocationBlock.FromSpec(spec with { Unallocated = [3, 0, 7, 3, -1, 8] }).FreeOrdinals, Is.EqualTo(new[] { 3, 0, 7, 1, 2, 4, 5, 6 }));
+    }
+
+    /// <summary>Who releases it once more names that number still.</summary>
+    [Test]
+    public void An_address_that_cools_down_keeps_the_number_of_its_allocation()
+    {
+        var block = With(Empty(), 1, Of("h")).Counted().ReleaseByHandle("h", null, Now).Block;
+        Assert.That(Text(block), Does.StartWith("cooling@100 . ."));
+    }
+
+    [Test]
+    public void All_that_is_free_may_be_asked_for() =>
+        Assert.That(With(Empty(), int.MaxValue, Of("h")).FreeCount, Is.Zero);
 
     [Test]
     public void What_another_writer_noted_on_an_owner_is_never_shared()

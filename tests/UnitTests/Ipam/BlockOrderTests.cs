@@ -29,6 +29,44 @@ public sealed class BlockOrderTests
         Assert.That(Enumerable.Range(0, 50).Select(i => BlockOrder.Of(pool, 26, $"node-{i}").First()), Is.EqualTo(starts));
     }
 
+    /// <summary>The numbers of draft-eastlake-fnv: another start is another than upstream's.</summary>
+    [TestCase("", 0x811c9dc5u)]
+    [TestCase("a", 0x050c5d7eu)]
+    [TestCase("foobar", 0x31f0b262u)]
+    public void A_start_is_drawn_with_FNV_1_of_the_name(string name, uint hash) => Assert.That(BlockOrder.Fnv1(name), Is.EqualTo(hash));
+
+    /// <summary>A block of another size is left from an earlier pool: it spoils as many candidates as it covers.</summary>
+    [TestCase("10.0.0.0/25", 8)]
+    [TestCase("10.0.0.64/26", 12)]
+    [TestCase("10.0.0.16/29", 15)]
+    [TestCase("10.0.0.16/28", 15)]
+    [TestCase("10.0.0.0/23", 0)]
+    [TestCase("10.0.9.0/24", 16)]
+    public void A_host_finds_every_block_that_overlaps_none_wherever_it_begins(string occupied, int free)
+    {
+        var pool = new IpamPool { Name = "pool", Cidr = Cidr.Parse("10.0.0.0/24"), BlockSize = 28 };
+        var block = Cidr.Parse(occupied);
+        for (var host = 0; host < 20; host++)
+        {
+            var found = OccupiedRanges.FreeIn([block], pool, $"node-{host}").ToList();
+            Assert.That(found, Is.Unique.And.All.Matches<Cidr>(c => c.PrefixLength == 28 && pool.Cidr.Contains(c) && !c.Overlaps(block)));
+            Assert.That(found.Count, free == 0 ? Is.Zero : Is.InRange(1, free), $"node-{host}");
+        }
+
+        Assert.That(OccupiedRanges.Overlapping([Cidr.Parse("10.0.8.0/24"), block], block), Is.EqualTo(block));
+        Assert.That(OccupiedRanges.Overlapping([Cidr.Parse("10.0.8.0/24")], block), Is.Null);
+    }
+
+    /// <summary>However many blocks a pool could have: one more than can be spoilt.</summary>
+    [TestCase("fd00::/120", 5)]
+    [TestCase("fd00::/122", 2)]
+    [TestCase("fd00::/128", 2)]
+    public void A_host_looks_at_no_more_candidates_than_it_has_to(string occupied, int looked)
+    {
+        var pool = new IpamPool { Name = "pool", Cidr = Cidr.Parse("fd00::/64"), BlockSize = 122 };
+        Assert.That(OccupiedRanges.FreeIn([Cidr.Parse(occupied)], pool, "node-a").Take(100_000).Count(), Is.EqualTo(looked));
+    }
+
     [TestCase("10.0.0.0/26", 26, 1)]
     [TestCase("10.0.0.0/26", 25, 0)]
     [TestCase("10.0.0.0/26", 33, 0)]
