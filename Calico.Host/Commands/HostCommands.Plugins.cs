@@ -27,7 +27,7 @@ internal static partial class HostCommands
     }
 
     private static Command CreatePluginList() => Make("list", "Shows the installed adapters, and which of them the host has loaded.",
-        (result, ct) => Plugins(result, null, null).ListAsync(new(Path.Combine(Settings().RunDirectory, "host.sock")), ct));
+        (result, ct) => Plugins(result, null, null).ListAsync(new(Settings().Sockets.Control), ct));
 
     private static Command CreatePluginRemove()
     {
