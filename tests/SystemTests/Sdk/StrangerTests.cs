@@ -8,9 +8,9 @@ namespace Calico.SystemTests.Sdk;
 
 /// <summary>The way of docs/write-an-adapter.md, by somebody who has our packages and nothing else: from an empty folder to a workload.</summary>
 [TestFixture]
-public sealed partial class StrangerTests
+public sealed partial class StrangerTests : IDisposable
 {
-    private StrangersFolder _folder = null!;
+    private StrangersFolder? _folder;
     private readonly Dictionary<string, string> _addresses = [];
     private TestHost _host = null!;
 
@@ -35,8 +35,10 @@ public sealed partial class StrangerTests
             await _host.DisposeAsync();
         }
 
-        _folder?.Dispose();
+        Dispose();
     }
+
+    public void Dispose() => _folder?.Dispose();
 
     [Test]
     public async Task Each_command_of_the_page_from_an_empty_folder_to_an_upgrade_under_load_and_away_again()
@@ -52,7 +54,7 @@ public sealed partial class StrangerTests
                     folder = to;
                     break;
                 case ["$", "dotnet", .. var arguments]:
-                    var output = await _folder.DotnetAsync(folder, arguments);
+                    var output = await _folder!.DotnetAsync(folder, arguments);
                     if (arguments is ["test"])
                     {
                         Assert.That(Passed().Match(output).Groups[1].Value, Is.Not.EqualTo("0").And.Not.Empty, output);
@@ -69,7 +71,7 @@ public sealed partial class StrangerTests
                     Assert.That(await PluginAsync("list"), Does.Match(@"acme +1\.1\.0 +1\.0 +loaded +").And.Match(@"acme +1\.0\.0 +1\.0 +kept +"));
                     break;
                 case ["#", "calico-host", "plugin", .. var arguments]:
-                    await PluginAsync(string.Join(' ', arguments), Path.Combine(_folder.Path, folder));
+                    await PluginAsync(string.Join(' ', arguments), Path.Combine(_folder!.Path, folder));
                     break;
                 case ["#", "echo", ..]:
                     await AskAsync(Quoted().Match(command).Groups[1].Value);
@@ -95,9 +97,9 @@ public sealed partial class StrangerTests
     [Test]
     public async Task Each_mistake_is_a_build_error_with_its_code()
     {
-        await _folder.DotnetAsync("", "new", "install", Directory.GetFiles(Repository.Packages!, "Calico.Templates.*.nupkg").Single());
-        await _folder.DotnetAsync("", "new", "calico-adapter", "-n", "Acme");
-        var plugin = Path.Combine(_folder.Path, "Acme", "Acme", "OrchestratorPlugin.cs");
+        await _folder!.DotnetAsync("", "new", "install", Directory.GetFiles(Repository.Packages!, "Calico.Templates.*.nupkg").Single());
+        await _folder!.DotnetAsync("", "new", "calico-adapter", "-n", "Acme");
+        var plugin = Path.Combine(_folder!.Path, "Acme", "Acme", "OrchestratorPlugin.cs");
         var whole = await File.ReadAllTextAsync(plugin);
         foreach (var (code, text) in new (string, string)[]
         {
@@ -109,21 +111,21 @@ public sealed partial class StrangerTests
         })
         {
             await File.WriteAllTextAsync(plugin, text);
-            var result = await _folder.TryDotnetAsync("Acme/Acme", "build", "-v", "quiet");
+            var result = await _folder!.TryDotnetAsync("Acme/Acme", "build", "-v", "quiet");
             Assert.That(result.ExitCode, Is.Not.Zero, code);
             Assert.That(result.Output, Does.Contain(code).And.Contain($"docs/write-an-adapter.md#{code.ToLowerInvariant()}"));
         }
 
         await File.WriteAllTextAsync(plugin, whole);
-        var project = Path.Combine(_folder.Path, "Acme", "Acme", "Acme.csproj");
+        var project = Path.Combine(_folder!.Path, "Acme", "Acme", "Acme.csproj");
         var good = await File.ReadAllTextAsync(project);
         await File.WriteAllTextAsync(project, good.Replace("<PackageReference Include=\"Calico.Abstractions\"", "<PackageReference Include=\"Calico.Datastore\" Version=\"*\" />\n    <PackageReference Include=\"Calico.Abstractions\"", StringComparison.Ordinal));
-        await File.WriteAllTextAsync(Path.Combine(_folder.Path, "Acme", "Acme", "Inside.cs"), "namespace Acme; internal static class Inside { public static object Kind => Calico.Datastore.Resources.Kinds.IpPool; }");
-        Assert.That((await _folder.TryDotnetAsync("Acme/Acme", "build", "-v", "quiet")).Output, Does.Contain("CALICO005").And.Contain("Calico.Datastore"));
-        File.Delete(Path.Combine(_folder.Path, "Acme", "Acme", "Inside.cs"));
+        await File.WriteAllTextAsync(Path.Combine(_folder!.Path, "Acme", "Acme", "Inside.cs"), "namespace Acme; internal static class Inside { public static object Kind => Calico.Datastore.Resources.Kinds.IpPool; }");
+        Assert.That((await _folder!.TryDotnetAsync("Acme/Acme", "build", "-v", "quiet")).Output, Does.Contain("CALICO005").And.Contain("Calico.Datastore"));
+        File.Delete(Path.Combine(_folder!.Path, "Acme", "Acme", "Inside.cs"));
         await File.WriteAllTextAsync(project, good.Replace("</Project>", "  <ItemGroup><None Include=\"Calico.Abstractions.dll\" CopyToPublishDirectory=\"Always\" /></ItemGroup>\n</Project>", StringComparison.Ordinal));
-        await File.WriteAllTextAsync(Path.Combine(_folder.Path, "Acme", "Acme", "Calico.Abstractions.dll"), "another");
-        Assert.That((await _folder.TryDotnetAsync("Acme/Acme", "publish", "-v", "quiet")).Output, Does.Contain("CALICO006").And.Contain("Calico.Abstractions.dll"));
+        await File.WriteAllTextAsync(Path.Combine(_folder!.Path, "Acme", "Acme", "Calico.Abstractions.dll"), "another");
+        Assert.That((await _folder!.TryDotnetAsync("Acme/Acme", "publish", "-v", "quiet")).Output, Does.Contain("CALICO006").And.Contain("Calico.Abstractions.dll"));
     }
 
     /// <summary>Lines of the page's console blocks: "$" as anybody, "#" as root on a node.</summary>

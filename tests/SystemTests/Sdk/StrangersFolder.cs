@@ -42,5 +42,11 @@ internal sealed class StrangersFolder : IDisposable
     public Task<CommandResult> TryDotnetAsync(string folder, params string[] arguments) =>
         CommandResult.RunAsync(["env", "-C", System.IO.Path.Combine(Path, folder), "dotnet", .. arguments], environment: _environment, limit: Patience);
 
-    public void Dispose() => Directory.Delete(Path, recursive: true);
+    public void Dispose()
+    {
+        if (Directory.Exists(Path))
+        {
+            Directory.Delete(Path, recursive: true);
+        }
+    }
 }
