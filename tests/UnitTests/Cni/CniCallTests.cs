@@ -120,6 +120,7 @@ public sealed class CniCallTests
     {
         Assert.That(CniArgs.Parse($"A=1;IgnoreUnknown={value};B=2", lenient: false).Text, Does.StartWith("A=1"));
         Assert.That(CniArgs.Parse($"IgnoreUnknown={value};IgnoreUnknown=0;B=2", lenient: false).Text, Does.EndWith("B=2"));
+        Assert.That(CniArgs.Parse($"IgnoreUnknown={value};IgnoreUnknown={value};B=2", lenient: false).Text, Does.EndWith("B=2"));
     }
 
     [TestCase("10.65.3.129/25", "10.65.3.128/25")]

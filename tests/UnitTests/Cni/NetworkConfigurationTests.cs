@@ -131,6 +131,11 @@ public sealed class NetworkConfigurationTests
         Assert.That(named.Faults, Has.Length.EqualTo(faults).And.All.EqualTo("name: is longer than 255 characters"));
     }
 
+    [TestCase("my_net.a-1")]
+    [TestCase("9")]
+    public void A_name_may_hold_what_a_files_may(string name) =>
+        Assert.That((Parse($$"""{"name":"{{name}}"}""").Name, Parse($$"""{"name":"{{name}}"}""").Faults.Length), Is.EqualTo((name, 0)));
+
     [TestCase("\"mtu\":68", 68)]
     [TestCase("\"mtu\":65535", 65535)]
     public void The_bounds_of_a_number_belong_to_it(string field, int mtu) => Assert.That((Parse("{" + field + "}").Mtu, Parse("{" + field + "}").Faults.Length), Is.EqualTo((mtu, 0)));
