@@ -48,6 +48,8 @@ public sealed class EmbeddedEngine : IAsyncDisposable
     /// <summary>The datastore in this file. Disposing it does nothing; dispose the engine.</summary>
     public IKeyValueStore Store { get; }
 
+    internal TimeProvider Time => _time;
+
     /// <summary>The node log in this file. A transaction of <see cref="Store"/> together with log writes is one commit.</summary>
     public INodeLog Log { get; }
 

@@ -142,7 +142,6 @@ internal sealed class EmbeddedNodeLog(EmbeddedEngine engine) : INodeLog
                 {
                     _pending[name] = owner;
                 }
-
             }
         }
 

@@ -15,10 +15,12 @@ namespace Calico.EmbeddedStore;
 public sealed partial class EtcdApiServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
+    private readonly TimeProvider _time;
 
-    private EtcdApiServer(WebApplication app, IPEndPoint? loopback)
+    private EtcdApiServer(WebApplication app, IPEndPoint? loopback, TimeProvider time)
     {
         _app = app;
+        _time = time;
         Loopback = loopback;
     }
 
@@ -42,7 +44,7 @@ public sealed partial class EtcdApiServer : IAsyncDisposable
         {
             var app = Build(engine, options, sockets, loggers);
             await app.StartAsync(ct);
-            return new EtcdApiServer(app, sockets.Select(s => s.LocalEndPoint).OfType<IPEndPoint>().FirstOrDefault());
+            return new EtcdApiServer(app, sockets.Select(s => s.LocalEndPoint).OfType<IPEndPoint>().FirstOrDefault(), engine.Time);
         }
         catch
         {
@@ -55,7 +57,7 @@ public sealed partial class EtcdApiServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         // Watches never end by themselves: the short time is for calls in progress.
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1), _time);
         await _app.StopAsync(limit.Token);
         await _app.DisposeAsync();
     }
@@ -103,6 +105,7 @@ public sealed partial class EtcdApiServer : IAsyncDisposable
         {
             return next(connection);
         }
+
         Log.Refused(logger, $"{connection.RemoteEndPoint}", uid is { } known ? $"user {known}" : "nobody of this host's network namespace");
         connection.Abort();
         return Task.CompletedTask;

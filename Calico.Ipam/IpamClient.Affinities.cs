@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Store;
 
 namespace Calico.Ipam;

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Store;
 
 namespace Calico.Ipam;
@@ -24,11 +25,11 @@ public sealed partial class IpamClient
     /// <param name="store">Where IPAM's data stands.</param>
     /// <param name="facts">Pools and labels; null: read from the store each time.</param>
     /// <param name="time">For claim times, cool-down and retries.</param>
-    public IpamClient(IKeyValueStore store, IIpamFacts? facts = null, TimeProvider? time = null)
+    public IpamClient(IKeyValueStore store, IIpamFacts? facts, TimeProvider time)
     {
         _store = store;
         _facts = facts ?? new StoreIpamFacts(store);
-        _time = time ?? TimeProvider.System;
+        _time = time;
     }
 
     /// <summary>Assigns addresses of either family. Fewer than asked for is no error: see <see cref="AssignedAddresses.Shortfall"/>.</summary>

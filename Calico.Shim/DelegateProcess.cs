@@ -54,7 +54,7 @@ internal static unsafe class DelegateProcess
     /// <returns>Whether it ended by itself.</returns>
     private static bool Wait(int process, Deadline deadline, out int status)
     {
-        int raw = 0;
+        var raw = 0;
         // Most delegates end within some milliseconds, so the pauses begin short.
         for (var pause = 1; Libc.WaitProcess(process, &raw, Libc.WNOHANG) is var found && found != process; pause = Math.Min(pause + 1, 20))
         {
@@ -113,7 +113,7 @@ internal static unsafe class DelegateProcess
         {
             error = Libc.AddDuplicate(actions, input, 0) | Libc.AddDuplicate(actions, output, 1)
                 | Libc.SetDefaultSignals(attributes, signals) | Libc.SetFlags(attributes, POSIX_SPAWN_SETSIGDEF);
-            int started = 0;
+            var started = 0;
             if (error == 0)
                 error = Libc.Spawn(&started, path, actions, attributes, arguments, environment);
             process = started;

@@ -8,8 +8,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Calico.Plugins.Cni;
 
 /// <summary>One call from request to reply: the top frame, where every error becomes CNI's.</summary>
-internal sealed partial class CniDispatcher(CniSettings settings, AddVerb add, DelVerb del, CheckVerb check, GcVerb gc, StatusVerb status,
-    IpamVerbs ipam, TimeProvider time, ILogger<CniDispatcher> log)
+internal sealed partial class CniDispatcher(CniSettings settings, CniVerbs verbs, TimeProvider time, ILogger<CniDispatcher> log)
 {
     private static readonly CallOutcome Silence = new(new(0, ReadOnlyMemory<byte>.Empty));
 
@@ -31,7 +30,7 @@ internal sealed partial class CniDispatcher(CniSettings settings, AddVerb add, D
             var call = CniCall.From(shim);
             if (verb == ShimRequest.TestVerb)
             {
-                status.Test();
+                verbs.Status.Test();
                 return Silence;
             }
 
@@ -63,29 +62,29 @@ internal sealed partial class CniDispatcher(CniSettings settings, AddVerb add, D
         switch (request.Call.Role, request.Call.Verb)
         {
             case (ShimRole.Network, "ADD"):
-                return Printed(await add.RunAsync(request, ct), request);
+                return Printed(await verbs.Add.RunAsync(request, ct), request);
             case (ShimRole.Network, "DEL"):
-                await del.RunAsync(request, ct);
+                await verbs.Del.RunAsync(request, ct);
                 return Silence;
             case (ShimRole.Network, "CHECK"):
-                await check.RunAsync(request, ct);
+                await verbs.Check.RunAsync(request, ct);
                 return Silence;
             case (ShimRole.Network, "GC"):
-                await gc.RunAsync(request, ct);
+                await verbs.Gc.RunAsync(request, ct);
                 return Silence;
             case (ShimRole.Ipam, "ADD"):
-                return Printed(await ipam.AddAsync(request, ct), request);
+                return Printed(await verbs.Ipam.AddAsync(request, ct), request);
             case (ShimRole.Ipam, "DEL"):
-                await ipam.DeleteAsync(request, ct);
+                await verbs.Ipam.DeleteAsync(request, ct);
                 return Silence;
             case (ShimRole.Ipam, "CHECK"):
-                await ipam.CheckAsync(request, ct);
+                await verbs.Ipam.CheckAsync(request, ct);
                 return Silence;
             case (ShimRole.Ipam, "GC"):
-                await ipam.CollectAsync(request, ct);
+                await verbs.Ipam.CollectAsync(request, ct);
                 return Silence;
             case (ShimRole.Network or ShimRole.Ipam, "STATUS"):
-                await status.RunAsync(request, ct);
+                await verbs.Status.RunAsync(request, ct);
                 return Silence;
             default:
                 throw new CniException(CniCode.Calico, $"role {request.Call.Role} is not served by this adapter");

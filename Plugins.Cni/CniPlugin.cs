@@ -27,6 +27,7 @@ public sealed class CniPlugin : IOrchestratorPlugin
         .AddSingleton(settings)
         .AddHostedService<CniServer>()
         .AddSingleton<CniDispatcher>()
+        .AddSingleton<CniVerbs>()
         .AddSingleton<AddVerb>()
         .AddSingleton<DelVerb>()
         .AddSingleton<CheckVerb>()

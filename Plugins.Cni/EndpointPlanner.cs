@@ -152,7 +152,7 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
         var given = delegated?.Routes ?? configuration.Ipam.Routes;
         if (given.All(r => r.Destination.PrefixLength == 0))
             return [];
-        IEnumerable<CniRoute> defaults = configuration.IncludesDefaultRoutes ? DefaultRoutesFor(configuration, delegated) : [];
+        var defaults = configuration.IncludesDefaultRoutes ? DefaultRoutesFor(configuration, delegated) : [];
         return [.. defaults.Concat(given).Select(r => new Route(r.Destination, null)).Distinct()];
     }
 

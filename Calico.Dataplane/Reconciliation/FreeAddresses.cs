@@ -1,5 +1,6 @@
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Sync;
 
 namespace Calico.Dataplane.Reconciliation;

@@ -176,7 +176,7 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
         if (settings.NatPorts is { } ports)
         {
             var (first, last) = (NftRegister.Word(0), NftRegister.Word(1));
-            foreach (byte protocol in new byte[] { 6, 17 })
+            foreach (var protocol in new byte[] { 6, 17 })
             {
                 yield return Leaving().Protocol(protocol).End("",
                     new Immediate(first, NftValue.BigEndian(ports.First)), new Immediate(last, NftValue.BigEndian(ports.Last)),

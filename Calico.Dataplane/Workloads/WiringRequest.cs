@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.NetworkInformation;
 using Microsoft.Win32.SafeHandles;
 
-namespace Calico.Dataplane;
+namespace Calico.Dataplane.Workloads;
 
 /// <summary>A pair to be.</summary>
 public sealed record WiringRequest

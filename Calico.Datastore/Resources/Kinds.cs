@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Resources.V3;
 
 namespace Calico.Datastore.Resources;

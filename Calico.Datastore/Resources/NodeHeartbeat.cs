@@ -1,4 +1,5 @@
 using System.Text;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Store;
 
 namespace Calico.Datastore.Resources;

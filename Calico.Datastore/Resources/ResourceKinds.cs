@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 

@@ -52,6 +52,7 @@ public sealed class Selector : IEquatable<Selector>
             error = $"a selector has at most {MaxLength} characters";
             return false;
         }
+
         try
         {
             selector = new(SelectorParser.Parse(text));

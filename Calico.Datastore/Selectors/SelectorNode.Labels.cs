@@ -112,6 +112,7 @@ internal sealed class SetNode : SelectorNode
         {
             return _negated ? Truth.True : Truth.False;
         }
+
         return !known.TryGetValue(_label, out var actual) ? Truth.Unknown
             : _values.Contains(actual) != _negated ? Truth.True : Truth.False;
     }
@@ -124,6 +125,7 @@ internal sealed class SetNode : SelectorNode
             text.Append(i == 0 ? "" : ", ");
             CompareNode.FormatLiteral(text, _sorted[i]);
         }
+
         text.Append('}');
     }
 

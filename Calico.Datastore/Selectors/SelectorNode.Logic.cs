@@ -51,6 +51,7 @@ internal sealed class AndNode(ImmutableArray<SelectorNode> operands) : SelectorN
             {
                 all[label] = all.TryGetValue(label, out var other) ? other.And(restriction) : restriction;
             }
+
             return all.ToImmutable();
         }
     }
@@ -64,6 +65,7 @@ internal sealed class AndNode(ImmutableArray<SelectorNode> operands) : SelectorN
                 return false;
             }
         }
+
         return true;
     }
 
@@ -74,6 +76,7 @@ internal sealed class AndNode(ImmutableArray<SelectorNode> operands) : SelectorN
         {
             least = (Truth)Math.Min((int)least, (int)operand.Decide(known));
         }
+
         return least;
     }
 
@@ -89,6 +92,7 @@ internal sealed class AndNode(ImmutableArray<SelectorNode> operands) : SelectorN
             text.Append(i == 0 ? "" : between);
             operands[i].Format(text);
         }
+
         text.Append(')');
     }
 }
@@ -114,8 +118,10 @@ internal sealed class OrNode(ImmutableArray<SelectorNode> operands) : SelectorNo
                         next[label] = either;
                     }
                 }
+
                 common = next.ToImmutable();
             }
+
             return common;
         }
     }
@@ -129,6 +135,7 @@ internal sealed class OrNode(ImmutableArray<SelectorNode> operands) : SelectorNo
                 return true;
             }
         }
+
         return false;
     }
 
@@ -139,6 +146,7 @@ internal sealed class OrNode(ImmutableArray<SelectorNode> operands) : SelectorNo
         {
             most = (Truth)Math.Max((int)most, (int)operand.Decide(known));
         }
+
         return most;
     }
 

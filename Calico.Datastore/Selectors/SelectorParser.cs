@@ -20,6 +20,7 @@ internal sealed class SelectorParser
         {
             return AllNode.Instance;
         }
+
         var root = parser.ParseOr();
         return parser.Current.Kind == SelectorTokenKind.End
             ? root
@@ -37,6 +38,7 @@ internal sealed class SelectorParser
         {
             return false;
         }
+
         _position++;
         return true;
     }
@@ -47,6 +49,7 @@ internal sealed class SelectorParser
         {
             throw new SelectorSyntaxException($"more than {MaxDepth} nested parentheses");
         }
+
         var first = ParseAnd();
         if (Current.Kind == SelectorTokenKind.Or)
         {
@@ -55,8 +58,10 @@ internal sealed class SelectorParser
             {
                 operands.Add(ParseAnd());
             }
+
             first = new OrNode([.. operands]);
         }
+
         _depth--;
         return first;
     }
@@ -68,11 +73,13 @@ internal sealed class SelectorParser
         {
             return first;
         }
+
         var operands = new List<SelectorNode> { first };
         while (TryTake(SelectorTokenKind.And))
         {
             operands.Add(ParseUnary());
         }
+
         return new AndNode([.. operands]);
     }
 
@@ -83,6 +90,7 @@ internal sealed class SelectorParser
         {
             negated = !negated;
         }
+
         var operand = ParsePrimary();
         return negated ? NotNode.Of(operand) : operand;
     }
@@ -146,6 +154,7 @@ internal sealed class SelectorParser
         {
             throw new SelectorSyntaxException("expected set literal");
         }
+
         var values = new List<string>();
         while (Current.Kind == SelectorTokenKind.StringLiteral)
         {
@@ -155,6 +164,7 @@ internal sealed class SelectorParser
                 break;
             }
         }
+
         return TryTake(SelectorTokenKind.RightBrace) ? values : throw new SelectorSyntaxException("expected }");
     }
 }

@@ -30,6 +30,7 @@ internal static class SelectorTokenizer
                 tokens.Add(new(SelectorTokenKind.End));
                 return tokens;
             }
+
             var afterLabel = tokens.Count > 0 && tokens[^1].Kind == SelectorTokenKind.Label;
             tokens.Add(TakePunctuation(ref rest) ?? (afterLabel ? TakeWordOperator(ref rest, tokens[^1].Text) : TakeOperand(ref rest)));
         }
@@ -83,6 +84,7 @@ internal static class SelectorTokenizer
         {
             throw new SelectorSyntaxException("unterminated string");
         }
+
         var literal = rest.Slice(1, end).ToString();
         rest = rest[(end + 2)..];
         return new(SelectorTokenKind.StringLiteral, literal);
@@ -94,18 +96,22 @@ internal static class SelectorTokenizer
         {
             return new(SelectorTokenKind.Contains);
         }
+
         if (TryWords(ref rest, "startswith") || TryWords(ref rest, "starts", "with"))
         {
             return new(SelectorTokenKind.StartsWith);
         }
+
         if (TryWords(ref rest, "endswith") || TryWords(ref rest, "ends", "with"))
         {
             return new(SelectorTokenKind.EndsWith);
         }
+
         if (TryWords(ref rest, "notin") || TryWords(ref rest, "not", "in"))
         {
             return new(SelectorTokenKind.NotIn);
         }
+
         return TryWords(ref rest, "in")
             ? new(SelectorTokenKind.In)
             : throw new SelectorSyntaxException($"expected operator after label \"{label}\"");
@@ -118,6 +124,7 @@ internal static class SelectorTokenizer
         {
             return false;
         }
+
         var after = rest[first.Length..];
         if (second is not null)
         {
@@ -126,12 +133,15 @@ internal static class SelectorTokenizer
             {
                 return false;
             }
+
             after = gap[second.Length..];
         }
+
         if (!after.IsEmpty && (char.IsAsciiLetterOrDigit(after[0]) || after[0] == '_'))
         {
             return false;
         }
+
         rest = after;
         return true;
     }
@@ -145,18 +155,21 @@ internal static class SelectorTokenizer
             Close(ref rest, "has(");
             return new(SelectorTokenKind.Has, label);
         }
+
         if (rest.StartsWith("all("))
         {
             rest = rest["all(".Length..];
             Close(ref rest, "all(");
             return new(SelectorTokenKind.All);
         }
+
         if (rest.StartsWith("global("))
         {
             rest = rest["global(".Length..];
             Close(ref rest, "global(");
             return new(SelectorTokenKind.Global);
         }
+
         return new(SelectorTokenKind.Label, TakeLabel(ref rest));
     }
 
@@ -167,6 +180,7 @@ internal static class SelectorTokenizer
         {
             throw new SelectorSyntaxException($"no closing ')' after {opened}");
         }
+
         rest = rest[1..];
     }
 
@@ -178,10 +192,12 @@ internal static class SelectorTokenizer
         {
             throw new SelectorSyntaxException("expected identifier");
         }
+
         if (length > MaxLabelLength)
         {
             throw new SelectorSyntaxException($"a label name has at most {MaxLabelLength} characters");
         }
+
         var label = rest[..length].ToString();
         rest = rest[length..];
         return label;

@@ -31,6 +31,7 @@ internal static class Sha224
         {
             Compress(state, rest);
         }
+
         Span<byte> tail = stackalloc byte[2 * BlockBytes];
         tail.Clear();
         rest.CopyTo(tail);
@@ -41,11 +42,13 @@ internal static class Sha224
         {
             Compress(state, tail[block..]);
         }
+
         var digest = new byte[DigestBytes];
         for (var i = 0; i < DigestBytes / sizeof(uint); i++)
         {
             BinaryPrimitives.WriteUInt32BigEndian(digest.AsSpan(i * sizeof(uint)), state[i]);
         }
+
         return digest;
     }
 
@@ -57,12 +60,14 @@ internal static class Sha224
         {
             w[t] = BinaryPrimitives.ReadUInt32BigEndian(block[(t * sizeof(uint))..]);
         }
+
         for (var t = 16; t < w.Length; t++)
         {
             var s0 = BitOperations.RotateRight(w[t - 15], 7) ^ BitOperations.RotateRight(w[t - 15], 18) ^ (w[t - 15] >> 3);
             var s1 = BitOperations.RotateRight(w[t - 2], 17) ^ BitOperations.RotateRight(w[t - 2], 19) ^ (w[t - 2] >> 10);
             w[t] = w[t - 16] + s0 + w[t - 7] + s1;
         }
+
         var (a, b, c, d) = (state[0], state[1], state[2], state[3]);
         var (e, f, g, h) = (state[4], state[5], state[6], state[7]);
         for (var t = 0; t < w.Length; t++)
@@ -73,6 +78,7 @@ internal static class Sha224
             var second = sum0 + ((a & b) ^ (a & c) ^ (b & c));
             (h, g, f, e, d, c, b, a) = (g, f, e, d + first, c, b, a, first + second);
         }
+
         Span<uint> sums = [a, b, c, d, e, f, g, h];
         for (var i = 0; i < sums.Length; i++)
         {

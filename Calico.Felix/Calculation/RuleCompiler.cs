@@ -92,7 +92,7 @@ internal sealed class RuleCompiler(string policyNamespace)
             {
                 continue;
             }
-            byte family = nets[0].IsIpv6 ? (byte)6 : (byte)4;
+            var family = nets[0].IsIpv6 ? (byte)6 : (byte)4;
             if (version is not null && version != family)
             {
                 return null;

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Store;
 using Calico.Host.Workloads;
+using Calico.Host.Workloads.Profiles;
 using Calico.Ipam;
 
 namespace Calico.Host.Node;

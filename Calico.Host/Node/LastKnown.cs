@@ -1,5 +1,6 @@
 using Calico.Datastore.Sync;
 using Calico.Host.Workloads;
+using Calico.Host.Workloads.Profiles;
 
 namespace Calico.Host.Node;
 

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;

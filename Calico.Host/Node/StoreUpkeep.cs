@@ -6,6 +6,7 @@ using Calico.Datastore.Sync;
 using Calico.Host.Health;
 using Calico.Host.Stages;
 using Calico.Host.Workloads;
+using Calico.Host.Workloads.Profiles;
 using Calico.Ipam;
 using Microsoft.Extensions.Logging;
 

@@ -4,6 +4,7 @@ using Calico.Host.Node;
 using Calico.Host.Stages;
 using Calico.Host.Timings;
 using Calico.Host.Workloads;
+using Calico.Host.Workloads.Profiles;
 using Calico.Ipam;
 using Microsoft.Extensions.DependencyInjection;
 

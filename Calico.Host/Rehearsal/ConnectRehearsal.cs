@@ -5,6 +5,7 @@ using Calico.Datastore.Sync;
 using Calico.EmbeddedStore;
 using Calico.Host.Node;
 using Calico.Host.Workloads;
+using Calico.Host.Workloads.Profiles;
 using Calico.Ipam;
 using Microsoft.Extensions.Logging.Abstractions;
 

@@ -7,6 +7,7 @@ using Calico.Host.Plugins;
 using Calico.Datastore.Settings;
 using Calico.Host.Settings;
 using Calico.Host.Workloads;
+using Calico.Host.Workloads.Profiles;
 using Calico.Ipam;
 using Microsoft.Extensions.Logging;
 

@@ -118,7 +118,7 @@ internal sealed record EndpointRecord
     /// <summary>The default routes that this interface has, then the others.</summary>
     private ImmutableArray<Route> AllRoutes(ImmutableArray<IPNetwork> networks)
     {
-        IEnumerable<Route> defaults = DefaultRoute
+        var defaults = DefaultRoute
             ? networks.Select(n => n.BaseAddress.AddressFamily).Distinct()
                 .Select(f => new Route(new(f == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0), null))
             : [];

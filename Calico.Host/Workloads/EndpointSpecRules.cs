@@ -102,7 +102,6 @@ internal static class EndpointSpecRules
                 throw new CalicoException(Problem.Invalid,
                     $"address {address} comes from another IPAM but lies in IP pool '{pool.Name}' ({pool.Cidr}): let Calico assign it, or take a range outside the pools", "unmanaged");
             }
-
         }
     }
 

@@ -117,7 +117,7 @@ internal static class WorkloadEndpointResource
     {
         var digest = System.Security.Cryptography.SHA256.HashData(
             System.Text.Encoding.UTF8.GetBytes($"{record.Id} {record.Instance} {record.HostInterface}"));
-        Span<byte> id = digest.AsSpan(0, 16);
+        var id = digest.AsSpan(0, 16);
         id[6] = (byte)((id[6] & 0x0f) | 0x80);
         id[8] = (byte)((id[8] & 0x3f) | 0x80);
         return new Guid(id, bigEndian: true).ToString();

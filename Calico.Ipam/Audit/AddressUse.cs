@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Store;
 
 namespace Calico.Ipam;

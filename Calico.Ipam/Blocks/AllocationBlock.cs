@@ -4,6 +4,7 @@ using System.Net;
 using System.Text.Json;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 
 namespace Calico.Ipam;
 

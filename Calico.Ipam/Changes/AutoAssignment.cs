@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 
 namespace Calico.Ipam;
 

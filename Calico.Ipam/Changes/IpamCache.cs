@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 
 namespace Calico.Ipam;
 

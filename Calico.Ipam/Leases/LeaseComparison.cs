@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Microsoft.Extensions.Logging;
 
 namespace Calico.Ipam;

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Store;
 using Microsoft.Extensions.Logging;
 

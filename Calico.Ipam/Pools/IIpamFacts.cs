@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 
 namespace Calico.Ipam;
 

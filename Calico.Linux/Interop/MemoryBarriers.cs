@@ -20,6 +20,7 @@ public static class MemoryBarriers
         {
             return true;
         }
+
         var errno = Marshal.GetLastPInvokeError();
         return (Errno)errno is Errno.Invalid or Errno.NotPermitted or Errno.NoSystemCall
             ? false

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Calico.Cli.Commands;
 using Calico.Cli.Output;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Store;
 using Calico.Datastore.Sync;

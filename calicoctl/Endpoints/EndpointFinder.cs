@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Calico.Cli.Commands.Resources;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 

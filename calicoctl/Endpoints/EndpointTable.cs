@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Calico.Cli.Input;
 using Calico.Cli.Output;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.V3;
 
 namespace Calico.Cli.Endpoints;

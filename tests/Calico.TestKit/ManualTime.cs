@@ -40,9 +40,11 @@ public sealed class ManualTime : TimeProvider
                 {
                     return;
                 }
+
                 _timers.Remove(next);
                 next.Again();
             }
+
             next.Run();
         }
     }
@@ -84,10 +86,12 @@ public sealed class ManualTime : TimeProvider
                     time._timers.Add(this);
                 }
             }
+
             if (dueTime == TimeSpan.Zero)
             {
                 Run();
             }
+
             return true;
         }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Resources.V3;
 
 namespace Calico.Datastore.Resources.Json;

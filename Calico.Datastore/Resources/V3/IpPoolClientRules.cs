@@ -1,6 +1,8 @@
 using System.Text.Json;
 using Calico.Datastore.Addresses;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.Formats;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Store;
 
 namespace Calico.Datastore.Resources.V3;

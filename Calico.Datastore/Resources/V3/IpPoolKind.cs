@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Calico.Datastore.Addresses;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.Formats;
 using Calico.Datastore.Resources.Shapes;
 using static Calico.Datastore.Resources.Shapes.FieldFactory;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Calico.Datastore.Resources.Ipam;
 using static Calico.Datastore.Resources.Shapes.FieldFactory;
 
 namespace Calico.Datastore.Resources.V3;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.Shapes;
 
 namespace Calico.Datastore.Resources.V3;

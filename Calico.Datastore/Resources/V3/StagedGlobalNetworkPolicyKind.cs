@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.Formats;
 
 namespace Calico.Datastore.Resources.V3;

@@ -4,6 +4,7 @@ using Calico.Cli.Connection;
 using Calico.Cli.Input;
 using Calico.Cli.Output;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 
 namespace Calico.Cli.Commands.Client;
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Ipam;
 
 namespace Calico.Cli.Commands.Ipam;

@@ -123,7 +123,7 @@ internal static partial class IpamShowCommand
         }
     }
 
-    private static (string Type, string AllocatedTo) AllocatedTo(Datastore.Resources.IpamAttribute attribute)
+    private static (string Type, string AllocatedTo) AllocatedTo(Datastore.Resources.Ipam.IpamAttribute attribute)
     {
         var owner = attribute.Secondary!;
         return owner.GetValueOrDefault("pod") is { } pod ? ("pod", $"{owner.GetValueOrDefault("namespace")}/{pod}")

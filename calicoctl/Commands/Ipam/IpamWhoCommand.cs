@@ -6,6 +6,7 @@ using Calico.Cli.Endpoints;
 using Calico.Cli.Output;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 using Calico.Ipam;
 
 namespace Calico.Cli.Commands.Ipam;

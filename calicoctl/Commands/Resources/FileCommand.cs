@@ -4,6 +4,7 @@ using System.Text.Json;
 using Calico.Cli.Connection;
 using Calico.Cli.Input;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 
 namespace Calico.Cli.Commands.Resources;
 

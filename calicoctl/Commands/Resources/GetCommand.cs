@@ -4,6 +4,7 @@ using Calico.Cli.Connection;
 using Calico.Cli.Endpoints;
 using Calico.Cli.Output;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Sync;
 
 namespace Calico.Cli.Commands.Resources;

@@ -1,5 +1,6 @@
 using Calico.Cli.Input;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Sync;
 
 namespace Calico.Cli.Commands.Resources;

@@ -5,6 +5,7 @@ using Calico.Cli.Connection;
 using Calico.Cli.Endpoints;
 using Calico.Cli.Input;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.Shapes;
 using Calico.Datastore.Yaml;
 

@@ -1,4 +1,5 @@
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 
 namespace Calico.Cli.Commands.Resources;
 

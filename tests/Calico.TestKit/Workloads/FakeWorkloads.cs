@@ -212,7 +212,6 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
                 throw new CalicoException(Problem.Invalid, $"{foreign} is in one of our pools");
         }
 
-
         var bound = Bind(spec);
         var addresses = spec.Unmanaged.IsEmpty ? bound.Select(a => new IPNetwork(a, a.GetAddressBytes().Length * 8)) : spec.Unmanaged;
         var endpoint = new FakeEndpoint

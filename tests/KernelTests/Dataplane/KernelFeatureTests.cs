@@ -1,6 +1,7 @@
 using System.Net;
 using Calico.Dataplane;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Resources.V3;
 using Calico.KernelTests.Linux;
 using Calico.Linux.Netlink;

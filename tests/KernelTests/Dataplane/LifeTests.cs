@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Resources.V3;
 using NUnit.Framework;
 using static Calico.KernelTests.Dataplane.PretendNode;

@@ -1,4 +1,5 @@
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Resources.V3;
 using Calico.KernelTests.Linux;
 using Calico.Linux.Netlink;

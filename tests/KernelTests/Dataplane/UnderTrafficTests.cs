@@ -110,7 +110,11 @@ public sealed class UnderTrafficTests
 
         // And what left is gone.
         Assert.That(waited, withGrace ? Is.Positive : Is.Zero);
-        SpinWait.SpinUntil(() => { Commit(); return !policy.Ruleset.IsPending; }, Patience);
+        SpinWait.SpinUntil(() =>
+        {
+            Commit();
+            return !policy.Ruleset.IsPending;
+        }, Patience);
         Assert.That(policy.Ruleset.Rebase(table.Read(policy.Ruleset.Table)), Is.Empty);
         Assert.That(policy.Ruleset.IsPending, Is.False, "nothing is left behind");
 

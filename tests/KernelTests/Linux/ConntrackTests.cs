@@ -18,8 +18,8 @@ public class ConntrackTests
         ns.Inside("nft", "add", "table", family, "t");
         ns.Inside("nft", "add", "chain", family, "t", "in", "{ type filter hook input priority 0; }");
         ns.Inside("nft", "add", "rule", family, "t", "in", "ct", "state", "new", "accept");
-        using ConntrackSocket conntrack = ns.Broker.Run(ns.File, () => ConntrackSocket.Open());
-        for (int port = 1; port <= 3; port++)
+        using var conntrack = ns.Broker.Run(ns.File, () => ConntrackSocket.Open());
+        for (var port = 1; port <= 3; port++)
             Send(ns, source, other, port);
         Send(ns, other, source, 4);
 

@@ -12,16 +12,16 @@ internal static class Datagram
     /// <summary>Whether it arrives, and its answer too.</summary>
     public static bool Passes(ScratchNamespace from, ScratchNamespace to, IPEndPoint destination)
     {
-        using Socket server = to.Broker.Run(to.File, () => Bound(destination));
-        using Socket client = from.Broker.Run(from.File, () => Bound(new IPEndPoint(IPAddress.Any, 0)));
-        byte[] buffer = new byte[16];
+        using var server = to.Broker.Run(to.File, () => Bound(destination));
+        using var client = from.Broker.Run(from.File, () => Bound(new IPEndPoint(IPAddress.Any, 0)));
+        var buffer = new byte[16];
         client.SendTo("there"u8, destination);
         EndPoint peer = new IPEndPoint(IPAddress.Any, 0);
 
         // One machine: it is here at once, or when the kernel gets round to deliver it, or not at all.
         if (!server.Poll(TimeSpan.FromMilliseconds(SilenceMilliseconds), SelectMode.SelectRead))
             return false;
-        int length = server.ReceiveFrom(buffer, ref peer);
+        var length = server.ReceiveFrom(buffer, ref peer);
         server.SendTo(buffer.AsSpan(0, length), peer);
         return client.Poll(TimeSpan.FromMilliseconds(AnswerMilliseconds), SelectMode.SelectRead)
                && client.Receive(buffer) == length && buffer.AsSpan(0, length).SequenceEqual("there"u8);

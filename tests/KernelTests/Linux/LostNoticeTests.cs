@@ -14,8 +14,8 @@ public sealed class LostNoticeTests
     public async Task D_a_flood_of_transactions_that_overflows_the_buffer_is_told_as_lost_and_then_it_goes_on()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
-        using NftChangeStream stream = ns.Broker.Run(ns.File, NftChangeStream.Open);
+        using var nft = ns.OpenNft();
+        using var stream = ns.Broker.Run(ns.File, NftChangeStream.Open);
         var table = new NftTable(NftFamily.Inet, "flood");
         NftElement[] elements = [.. Enumerable.Range(0, Elements).Select(i => NftElement.Of(NftValue.Address(new IPAddress([10, 0, (byte)(i >> 8), (byte)i]))))];
         for (var round = 0; round < 40; round++)
@@ -30,7 +30,7 @@ public sealed class LostNoticeTests
 
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         var (isLost, after) = (false, new NftTable(NftFamily.Inet, "after"));
-        await foreach (NftChange change in stream.ReadAllAsync(limit.Token))
+        await foreach (var change in stream.ReadAllAsync(limit.Token))
         {
             if (change.Lost && !isLost)
             {
@@ -52,7 +52,7 @@ public sealed class LostNoticeTests
     public void Every_change_that_a_transaction_was_refused_for_is_told()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
         batch.AddTable(new NftTable(NftFamily.Inet, "new"));
         batch.DeleteTable(new NftTable(NftFamily.Inet, "none"));
@@ -74,7 +74,7 @@ public sealed class LostNoticeTests
     public void A_connection_is_found_by_its_address_in_any_place(string address)
     {
         using var ns = new ScratchNamespace();
-        using ConntrackSocket conntrack = ns.Broker.Run(ns.File, () => ConntrackSocket.Open());
+        using var conntrack = ns.Broker.Run(ns.File, () => ConntrackSocket.Open());
         ns.Inside("conntrack", "-I", "-p", "udp", "-s", "198.51.100.1", "-d", "198.51.100.2", "-r", "198.51.100.3", "-q", "198.51.100.4",
             "--sport", "1", "--dport", "2", "--reply-port-src", "3", "--reply-port-dst", "4", "--timeout", "60");
         Assert.That(conntrack.DeleteAll((HashSet<IPAddress>)[IPAddress.Parse("198.51.100.9")]), Is.Zero);

@@ -14,11 +14,11 @@ public class NamespaceTests
     public void Work_runs_inside_and_the_caller_stays_outside()
     {
         using var ns = new ScratchNamespace();
-        using NetworkNamespaceFile own = NetworkNamespaceFile.OpenOwn();
+        using var own = NetworkNamespaceFile.OpenOwn();
 
-        NamespaceIdentity inside = ns.Broker.Run(ns.File, () =>
+        var inside = ns.Broker.Run(ns.File, () =>
         {
-            using NetworkNamespaceFile here = NetworkNamespaceFile.OpenOwn();
+            using var here = NetworkNamespaceFile.OpenOwn();
             return here.Identity;
         });
 
@@ -35,10 +35,10 @@ public class NamespaceTests
         using var ns = new ScratchNamespace();
 
         Assert.Throws<DivideByZeroException>(() => ns.Broker.Run(ns.File, () => throw new DivideByZeroException()));
-        using NetworkNamespaceFile own = NetworkNamespaceFile.OpenOwn();
+        using var own = NetworkNamespaceFile.OpenOwn();
         Assert.That(ns.Broker.Run(own, () =>
         {
-            using NetworkNamespaceFile here = NetworkNamespaceFile.OpenOwn();
+            using var here = NetworkNamespaceFile.OpenOwn();
             return here.Identity;
         }), Is.EqualTo(own.Identity));
     }
@@ -47,7 +47,7 @@ public class NamespaceTests
     public void Asynchronous_work_and_a_closed_namespace_are_refused()
     {
         using var ns = new ScratchNamespace();
-        NetworkNamespaceFile closed = NetworkNamespaceFile.Open($"/run/netns/{ns.Name}");
+        var closed = NetworkNamespaceFile.Open($"/run/netns/{ns.Name}");
         closed.Dispose();
 
         Assert.Throws<ArgumentException>(() => ns.Broker.Run(ns.File, () => Task.FromResult(1)));
@@ -66,7 +66,7 @@ public class NamespaceTests
             Is.EqualTo(Errno.Invalid));
         Assert.That(Assert.Throws<NamespaceException>(() => NetworkNamespaceFile.Open("/run/netns/none-such").Dispose())!.Errno,
             Is.EqualTo(Errno.NoEntry));
-        using NetworkNamespaceFile process = NetworkNamespaceFile.OpenProcess(Environment.ProcessId);
+        using var process = NetworkNamespaceFile.OpenProcess(Environment.ProcessId);
         Assert.That(process.IsOwn(), Is.True);
     }
 
@@ -76,7 +76,7 @@ public class NamespaceTests
         if (!Environment.IsPrivilegedProcess)
             Assert.Ignore("needs root: it makes network namespaces");
         using var broker = new NamespaceBroker();
-        using NetworkNamespaceFile made = broker.Create();
+        using var made = broker.Create();
 
         Assert.That(made.Identity, Is.Not.EqualTo(broker.Home));
         Assert.That(broker.Run(made, () => File.ReadAllLines("/proc/thread-self/net/dev").Length), Is.EqualTo(3), "two headings and lo");
@@ -89,8 +89,8 @@ public class NamespaceTests
         ns.Inside("ip", "link", "add", "own0", "type", "veth");
 
         // Opened in there, used from here, for a link too that came later.
-        using SysctlFolder folder = ns.Broker.Run(ns.File, () => SysctlFolder.TryOpen("net/ipv6/conf"))!;
-        string? before = NetworkSysctls.Read("net/ipv6/conf/default/accept_ra");
+        using var folder = ns.Broker.Run(ns.File, () => SysctlFolder.TryOpen("net/ipv6/conf"))!;
+        var before = NetworkSysctls.Read("net/ipv6/conf/default/accept_ra");
         ns.Inside("ip", "link", "add", "own1", "type", "veth");
         ns.Inside("sh", "-c", "echo 2 > /proc/sys/net/ipv6/conf/default/accept_ra");
         folder.Write("own1/accept_ra", "0");
@@ -111,7 +111,7 @@ public class NamespaceTests
         using var ns = new ScratchNamespace();
         var sysctls = new NetworkSysctls(ns.Broker);
 
-        string? before = NetworkSysctls.Read("net/ipv4/conf/all/rp_filter");
+        var before = NetworkSysctls.Read("net/ipv4/conf/all/rp_filter");
         sysctls.Write(ns.File, ("net/ipv4/conf/all/rp_filter", "2"), ("net/ipv4/ip_forward", "1"));
 
         Assert.That(sysctls.Read(ns.File, "net/ipv4/conf/all/rp_filter"), Is.EqualTo("2"));
@@ -126,22 +126,22 @@ public class NamespaceTests
     public async Task A_passed_descriptor_opens_the_namespace()
     {
         using var ns = new ScratchNamespace();
-        string path = Path.Combine(Path.GetTempPath(), $"{ns.Name}.sock");
+        var path = Path.Combine(Path.GetTempPath(), $"{ns.Name}.sock");
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listener.Bind(new UnixDomainSocketEndPoint(path));
         listener.Listen();
         using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         client.Connect(new UnixDomainSocketEndPoint(path));
-        using Socket server = await listener.AcceptAsync();
+        using var server = await listener.AcceptAsync();
         File.Delete(path);
 
-        byte[] buffer = new byte[64];
-        ValueTask<UnixReceipt> waiting = UnixDescriptors.ReceiveAsync(server, buffer, CancellationToken.None);
+        var buffer = new byte[64];
+        var waiting = UnixDescriptors.ReceiveAsync(server, buffer, CancellationToken.None);
         UnixDescriptors.Send(client, "open this"u8, ns.File.Descriptor);
-        UnixReceipt receipt = await waiting;
+        var receipt = await waiting;
 
         Assert.That(buffer.AsSpan(0, receipt.Length).SequenceEqual("open this"u8), Is.True);
-        using NetworkNamespaceFile adopted = NetworkNamespaceFile.Adopt(receipt.Descriptor!, "passed");
+        using var adopted = NetworkNamespaceFile.Adopt(receipt.Descriptor!, "passed");
         Assert.That(adopted.Identity, Is.EqualTo(ns.File.Identity));
 
         client.Send("plain"u8);

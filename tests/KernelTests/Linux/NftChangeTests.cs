@@ -17,14 +17,14 @@ public class NftChangeTests
     public void Ten_thousand_elements_go_in_several_messages(bool interval)
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
         batch.AddTable(Table);
         batch.AddSet(Table, NftSet.Of("s", NftDataType.IPv4Address) with { Interval = interval });
         NftElement[] elements = [.. Enumerable.Range(0, 10_000).SelectMany(i => interval
             ? NftInterval.Prefix(new IPNetwork(new IPAddress([10, (byte)(i >> 8), (byte)i, 0]), 25))
             : [NftElement.Of(NftValue.Address(new IPAddress([10, 0, (byte)(i >> 8), (byte)i])))])];
-        int before = batch.Count;
+        var before = batch.Count;
         batch.AddElements(Table, "s", elements);
         Assert.That(batch.Count - before, Is.GreaterThan(2));
 
@@ -47,7 +47,7 @@ public class NftChangeTests
     public void Overlapping_ranges_and_other_data_are_refused()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
         batch.AddTable(Table);
         batch.AddSet(Table, NftSet.Of("s", NftDataType.IPv4Address) with { Interval = true });
@@ -76,7 +76,7 @@ public class NftChangeTests
     public void Rules_are_placed_replaced_and_deleted_by_handle()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
         batch.AddTable(Table);
         batch.AddChain(Table, "c");
@@ -115,7 +115,7 @@ public class NftChangeTests
     public void Named_counters_count_reset_and_go()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         ns.Inside("ip", "link", "set", "lo", "up");
         using var batch = new NftBatch();
         batch.AddTable(Table);
@@ -147,7 +147,7 @@ public class NftChangeTests
     public void Destroying_a_table_takes_all_of_it_and_nothing_else()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         ns.Inside("nft", "add", "table", "inet", "stranger");
         using var batch = new NftBatch();
         batch.DestroyTable(Table);
@@ -170,8 +170,8 @@ public class NftChangeTests
     public async Task A_strangers_change_is_told()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
-        using NftChangeStream stream = ns.Broker.Run(ns.File, NftChangeStream.Open);
+        using var nft = ns.OpenNft();
+        using var stream = ns.Broker.Run(ns.File, NftChangeStream.Open);
         using var batch = new NftBatch();
         batch.AddTable(Table);
         nft.Commit(batch);
@@ -179,7 +179,7 @@ public class NftChangeTests
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
         List<NftChange> changes = [];
 
-        await foreach (NftChange change in stream.ReadAllAsync(limit.Token))
+        await foreach (var change in stream.ReadAllAsync(limit.Token))
         {
             changes.Add(change);
             if (changes.Count == 2)
@@ -195,9 +195,9 @@ public class NftChangeTests
     public async Task An_ignored_sockets_transactions_are_not_told_and_a_strangers_in_between_is()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket ours = ns.OpenNft();
-        using NftSocket other = ns.OpenNft();
-        using NftChangeStream stream = ns.Broker.Run(ns.File, NftChangeStream.Open);
+        using var ours = ns.OpenNft();
+        using var other = ns.OpenNft();
+        using var stream = ns.Broker.Run(ns.File, NftChangeStream.Open);
         stream.IgnoreDoingsOf(ours.PortId);
         Add(ours, "mine1");
         Add(other, "theirs");
@@ -206,7 +206,7 @@ public class NftChangeTests
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
         List<string> told = [];
 
-        await foreach (NftChange change in stream.ReadAllAsync(limit.Token))
+        await foreach (var change in stream.ReadAllAsync(limit.Token))
         {
             told.Add(change.Tables.Single().Name);
             if (told[^1] == "last")
@@ -229,32 +229,32 @@ public class NftChangeTests
         const int Endpoints = 1000;
         const int Rounds = 500;
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
         batch.AddTable(Table);
         batch.AddBaseChain(Table, "forward", NftChainType.Filter, NftHook.Forward, 0);
         batch.AddChain(Table, "program");
-        for (int i = 0; i < 3000; i++)
+        for (var i = 0; i < 3000; i++)
             batch.AddRule(Table, "program", Payload.DestinationPort(R0), Compare.Equal(R0, NftValue.BigEndian((ushort)i)), new Counter());
         batch.AddSet(Table, NftSet.VerdictMap("from", NftDataType.LinkName));
         batch.AddSet(Table, NftSet.VerdictMap("to", NftDataType.LinkName));
         batch.AddSet(Table, NftSet.Map("list", NftDataType.Mark, NftDataType.LinkName));
         batch.AddRule(Table, "forward", Meta.Load(MetaKey.IncomingName, NftRegister.Word(4)), Lookup.Verdict("from", NftRegister.Word(4)));
         batch.AddRule(Table, "forward", Meta.Load(MetaKey.OutgoingName, NftRegister.Word(4)), Lookup.Verdict("to", NftRegister.Word(4)));
-        for (int i = 0; i < Endpoints; i++)
+        for (var i = 0; i < Endpoints; i++)
             AddEndpoint(batch, i);
         nft.Commit(batch);
 
         List<double> add = [], delete = [];
-        for (int round = 0; round < Rounds + 50; round++)
+        for (var round = 0; round < Rounds + 50; round++)
         {
             batch.Clear();
             AddEndpoint(batch, Endpoints);
-            long start = Stopwatch.GetTimestamp();
+            var start = Stopwatch.GetTimestamp();
             nft.Commit(batch);
-            double added = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            var added = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             batch.Clear();
-            foreach (string set in new[] { "from", "to", "list" })
+            foreach (var set in new[] { "from", "to", "list" })
                 batch.DeleteElement(Table, set, NftElement.Of(NftValue.LinkName($"cali{Endpoints:x8}")));
             start = Stopwatch.GetTimestamp();
             nft.Commit(batch);
@@ -272,7 +272,7 @@ public class NftChangeTests
 
         static void AddEndpoint(NftBatch batch, int i)
         {
-            NftValue name = NftValue.LinkName($"cali{i:x8}");
+            var name = NftValue.LinkName($"cali{i:x8}");
             batch.AddElement(Table, "from", NftElement.Of(name, NftVerdict.Goto("program")));
             batch.AddElement(Table, "to", NftElement.Of(name, NftVerdict.Goto("program")));
             batch.AddElement(Table, "list", NftElement.Of(name, NftValue.Native((uint)i)));
@@ -283,20 +283,20 @@ public class NftChangeTests
     public void Measure_full_load()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
-        for (int round = 0; round < 5; round++)
+        for (var round = 0; round < 5; round++)
         {
             batch.Clear();
-            long start = Stopwatch.GetTimestamp();
+            var start = Stopwatch.GetTimestamp();
             WriteFullLoad(batch);
-            double encoded = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            var encoded = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             start = Stopwatch.GetTimestamp();
             nft.Commit(batch);
-            double committed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            var committed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             start = Stopwatch.GetTimestamp();
-            NftTableState read = nft.ReadTable(Table)!;
-            double listed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            var read = nft.ReadTable(Table)!;
+            var listed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             TestContext.Out.WriteLine(
                 $"{batch.Count} messages, {batch.Length / 1024} KiB: encode {encoded:0.0} ms, commit {committed:0.0} ms, read back {listed:0.0} ms");
             Assert.That((read.Rules.Length, read.Elements.Values.Sum(e => e.Length)), Is.EqualTo((14_000, 20_000)));
@@ -307,14 +307,14 @@ public class NftChangeTests
     {
         batch.DestroyTable(Table);
         batch.AddTable(Table);
-        for (int policy = 0; policy < 200; policy++)
+        for (var policy = 0; policy < 200; policy++)
         {
             string set = $"s-{policy}", chain = $"pol-{policy}";
             batch.AddSet(Table, NftSet.Of(set, NftDataType.IPv4Address));
             batch.AddElements(Table, set, Enumerable.Range(0, 100).Select(i =>
                 NftElement.Of(NftValue.Address(new IPAddress([10, (byte)policy, 0, (byte)i])))));
             batch.AddChain(Table, chain);
-            for (int rule = 0; rule < 10; rule++)
+            for (var rule = 0; rule < 10; rule++)
             {
                 batch.AddRule(Table, chain, Meta.Load(MetaKey.NetworkFamily, R0), Compare.Equal(R0, NftValue.Byte(2)),
                     Payload.SourceIPv4(R0), Lookup.In(set, R0), Payload.DestinationPort(R0),
@@ -322,11 +322,11 @@ public class NftChangeTests
             }
         }
 
-        for (int endpoint = 0; endpoint < 1000; endpoint++)
+        for (var endpoint = 0; endpoint < 1000; endpoint++)
         {
-            for (int kind = 0; kind < 4; kind++)
+            for (var kind = 0; kind < 4; kind++)
             {
-                string chain = $"e{kind}-{endpoint}";
+                var chain = $"e{kind}-{endpoint}";
                 batch.AddChain(Table, chain);
                 batch.AddRule(Table, chain, Verdict.Jump($"pol-{endpoint % 200}"));
                 batch.AddRule(Table, chain, Verdict.Jump($"pol-{(endpoint + 1) % 200}"));

@@ -22,11 +22,11 @@ public class NftPacketTests
     {
         using var host = new ScratchNamespace();
         using var workload = new ScratchNamespace();
-        using RouteSocket route = host.OpenRoute();
+        using var route = host.OpenRoute();
         WiringTests.Wire(route, workload, 1001, 2, "cali0001", Workload);
         host.Inside("ip", "address", "add", "192.0.2.1/32", "dev", "lo");
         host.Inside("ip", "link", "set", "lo", "up");
-        using NftSocket nft = host.OpenNft();
+        using var nft = host.OpenNft();
         using var batch = new NftBatch();
         WriteClassifier(batch);
         nft.Commit(batch);
@@ -40,7 +40,7 @@ public class NftPacketTests
         }));
         Assert.That(nft.ListRules(Table, "allow")[0].Counter!.Packets, Is.EqualTo(1));
 
-        string listed = host.Inside("nft", "list", "ruleset");
+        var listed = host.Inside("nft", "list", "ruleset");
         Assert.That(listed, Does.Contain("meta mark set iifname map @list").And.Contain("vmap @decisions"));
         Assert.That(host.Inside("nft", "-j", "list", "ruleset"), Does.Contain("\"cells\""));
 
@@ -56,9 +56,9 @@ public class NftPacketTests
     {
         using var ns = new ScratchNamespace();
         ns.Inside("ip", "link", "set", "lo", "up");
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
-        NftSet ports = NftSet.Of("ports", NftDataType.Joined(NftDataType.Protocol, NftDataType.Service)) with { Interval = true };
+        var ports = NftSet.Of("ports", NftDataType.Joined(NftDataType.Protocol, NftDataType.Service)) with { Interval = true };
         batch.AddTable(Table);
         batch.AddSet(Table, ports);
         batch.AddElements(Table, "ports", NftInterval.Range(Key(6000), Key(6999)));
@@ -81,7 +81,7 @@ public class NftPacketTests
     {
         using var ns = new ScratchNamespace();
         ns.Inside("ip", "link", "set", "lo", "up");
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
         batch.AddTable(Table);
         batch.AddBaseChain(Table, "in", NftChainType.Filter, NftHook.Input, 0);
@@ -102,7 +102,7 @@ public class NftPacketTests
         NftRegister r0 = NftRegister.Word(0), r1 = NftRegister.Word(1), r2 = NftRegister.Word(2), r3 = NftRegister.Word(3);
         NftRegister key = NftRegister.Word(4), saved = NftRegister.Word(8), found = NftRegister.Word(9);
         batch.AddTable(Table);
-        foreach (string counter in new[] { "deny", "drop-default", "port-5000", "port-other" })
+        foreach (var counter in new[] { "deny", "drop-default", "port-5000", "port-other" })
             batch.AddCounter(Table, counter);
         batch.AddChain(Table, "allow");
         batch.AddRule(Table, "allow", new Counter(), Verdict.Accept);

@@ -39,7 +39,7 @@ public class NftRoundTripTests
     public void A1_a_rule_reads_back_as_what_was_sent_whatever_its_expressions(string chain, List<NftExpression> steps)
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
         batch.AddTable(Table);
         batch.AddCounter(Table, "drop-x");
@@ -52,10 +52,10 @@ public class NftRoundTripTests
         batch.AddBaseChain(Table, "in", NftChainType.Filter, NftHook.Input, 0);
         batch.AddBaseChain(Table, "pre-nat", NftChainType.Nat, NftHook.Prerouting, -100);
         batch.AddBaseChain(Table, "post-nat", NftChainType.Nat, NftHook.Postrouting, 100);
-        NftRule sent = NftRule.Of([.. steps]);
+        var sent = NftRule.Of([.. steps]);
         batch.AddRule(Table, chain, sent);
         nft.Commit(batch);
-        NftTableState read = nft.ReadTable(Table)!;
+        var read = nft.ReadTable(Table)!;
         Assert.That(read.Rules.Single().Content, Is.EqualTo(NftRuleContent.Of(sent)));
         Assert.That(read.Rules.Single().Content, Is.Not.EqualTo(NftRuleContent.Of(NftRule.Of([.. steps.SkipLast(1)]))));
         Assert.That(read.Sets.Single(s => s.Name == "counters").Matches(NftSet.CounterMap("counters", NftDataType.Mark)), Is.True);
@@ -65,7 +65,7 @@ public class NftRoundTripTests
     public void Every_expression_lists_as_its_text()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
         batch.AddTable(Table);
         batch.AddCounter(Table, "drop-x");
@@ -106,7 +106,7 @@ public class NftRoundTripTests
 
         nft.Commit(batch);
 
-        string listed = ns.Inside("nft", "-s", "list", "table", "inet", "calico");
+        var listed = ns.Inside("nft", "-s", "list", "table", "inet", "calico");
         TestContext.Out.WriteLine(listed);
         string[] expected =
         [
@@ -133,7 +133,7 @@ public class NftRoundTripTests
         ];
         Assert.Multiple(() =>
         {
-            foreach (string line in expected)
+            foreach (var line in expected)
                 Assert.That(listed, Does.Contain(line));
         });
     }
@@ -142,7 +142,7 @@ public class NftRoundTripTests
     public void Sets_and_maps_list_as_their_text()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
         batch.AddTable(Table);
         batch.AddChain(Table, "wl-a");
@@ -170,7 +170,7 @@ public class NftRoundTripTests
 
         nft.Commit(batch);
 
-        string listed = ns.Inside("nft", "list", "table", "inet", "calico");
+        var listed = ns.Inside("nft", "list", "table", "inet", "calico");
         TestContext.Out.WriteLine(listed);
         Assert.Multiple(() =>
         {
@@ -184,7 +184,7 @@ public class NftRoundTripTests
             Assert.That(listed, Does.Contain("80 : \"c1\""));
         });
 
-        NftTableState read = nft.ReadTable(Table)!;
+        var read = nft.ReadTable(Table)!;
         Assert.That(read.Sets.Single(s => s.Name == "x0").Matches(
             NftSet.Map("x0", NftDataType.Mark, NftDataType.Mark, NftDataType.Mark, NftDataType.Protocol, NftDataType.Service)), Is.True);
         Assert.That(read.Elements["from-wl"].Single(e => e.Key == NftValue.LinkName("cali-a")).Verdict, Is.EqualTo(NftVerdict.Goto("wl-a")));
@@ -200,7 +200,7 @@ public class NftRoundTripTests
     public void A_refused_change_is_named_and_nothing_is_applied()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
         batch.AddTable(Table);
         batch.AddChain(Table, "a");
@@ -226,7 +226,7 @@ public class NftRoundTripTests
     public void A_batch_may_be_mended_and_committed_again()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
         batch.AddChain(Table, "a");
         Assert.That(Assert.Throws<NftCommitException>(() => nft.Commit(batch))!.Errno, Is.EqualTo(Errno.NoEntry));
@@ -246,7 +246,7 @@ public class NftRoundTripTests
     public void A_loop_of_chains_is_refused_as_a_whole()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
         batch.AddTable(Table);
         batch.AddBaseChain(Table, "in", NftChainType.Filter, NftHook.Input, 0);
@@ -263,10 +263,10 @@ public class NftRoundTripTests
     public void A_commit_pinned_to_an_old_generation_is_refused()
     {
         using var ns = new ScratchNamespace();
-        using NftSocket nft = ns.OpenNft();
+        using var nft = ns.OpenNft();
         using var batch = new NftBatch();
         batch.AddTable(Table);
-        uint generation = nft.GetGeneration();
+        var generation = nft.GetGeneration();
         ns.Inside("nft", "add", "table", "ip", "stranger");
 
         Assert.That(Assert.Throws<NftCommitException>(() => nft.Commit(batch, generation))!.Errno, Is.EqualTo(Errno.Restart));

@@ -16,7 +16,7 @@ public class RouteRoundTripTests
     public void Links_change_and_go_by_group()
     {
         using var ns = new ScratchNamespace();
-        using RouteSocket route = ns.OpenRoute();
+        using var route = ns.OpenRoute();
         AddPair(route, "a", 10, "b", 11);
         AddPair(route, "c", 12, "d", 13);
 
@@ -31,7 +31,7 @@ public class RouteRoundTripTests
             b.ChangeLink(new LinkChange { Index = 10, Up = true });
         });
 
-        LinkState link = route.GetLink("renamed");
+        var link = route.GetLink("renamed");
         Assert.That(link, Is.EqualTo(route.FindLink(10)));
         Assert.That((link.Kind, link.Mtu, link.Group, link.Alias, link.IsUp, link.PeerIndex),
             Is.EqualTo(("veth", 1400, 77u, "an alias", true, 11)));
@@ -51,7 +51,7 @@ public class RouteRoundTripTests
     public void Ipv6_needs_no_waiting_for_duplicates()
     {
         using var ns = new ScratchNamespace();
-        using RouteSocket route = ns.OpenRoute();
+        using var route = ns.OpenRoute();
         route.Execute(b =>
         {
             b.AddVeth(new VethPair { Name = "a", Index = 10, PeerName = "b", PeerIndex = 11 });
@@ -69,11 +69,11 @@ public class RouteRoundTripTests
             });
         });
 
-        IReadOnlyList<InterfaceAddress> addresses = route.ListAddresses(10);
+        var addresses = route.ListAddresses(10);
         Assert.That(addresses, Has.Count.EqualTo(1), "no link-local address by itself");
         Assert.That((addresses[0].Address, addresses[0].SkipDuplicateDetection, addresses[0].IsTentative),
             Is.EqualTo((IPAddress.Parse("fd65::2"), true, false)));
-        IReadOnlyList<RouteEntry> routes = route.ListRoutes(new RouteFilter { Family = AddressFamily.InterNetworkV6, Protocol = Ours });
+        var routes = route.ListRoutes(new RouteFilter { Family = AddressFamily.InterNetworkV6, Protocol = Ours });
         Assert.That(routes.Select(r => r.ToString()),
             Is.EquivalentTo(new[] { "fd66::/64 dev 10 metric 1024", "::/0 via fe80::1 dev 10 metric 1024" }));
         Assert.That((string)ns.Ip("-6", "route", "show", "default")[0]!["gateway"]!, Is.EqualTo("fe80::1"));
@@ -86,7 +86,7 @@ public class RouteRoundTripTests
     public void Routes_are_added_replaced_filtered_and_deleted()
     {
         using var ns = new ScratchNamespace();
-        using RouteSocket route = ns.OpenRoute();
+        using var route = ns.OpenRoute();
         AddPair(route, "a", 10, "b", 11);
         route.Execute(b => b.ChangeLink(new LinkChange { Index = 1, Up = true }));
         var local = new RouteEntry { Destination = IPNetwork.Parse("10.65.0.2/32"), LinkIndex = 10, Protocol = Ours };
@@ -134,7 +134,7 @@ public class RouteRoundTripTests
     public void Routes_are_listed_as_announced()
     {
         using var ns = new ScratchNamespace();
-        using RouteSocket route = ns.OpenRoute();
+        using var route = ns.OpenRoute();
         AddPair(route, "a", 10, "b", 11);
         route.Execute(b => b.ChangeLink(new LinkChange { Index = 1, Up = true }));
         RouteEntry[] routes =
@@ -148,13 +148,13 @@ public class RouteRoundTripTests
             new() { Destination = IPNetwork.Parse("fd66::/122"), Gateway = IPAddress.Parse("fe80::1"), LinkIndex = 10, OnLink = true, Protocol = Ours, Metric = 5 },
         ];
 
-        using RouteBatch batch = Batch(b => Array.ForEach(routes, b.AddRoute));
+        using var batch = Batch(b => Array.ForEach(routes, b.AddRoute));
         route.Execute(batch);
 
         Assert.That(route.ListRoutes(new RouteFilter { Protocol = Ours }), Is.EquivalentTo(routes.Select(r => r.AsListed())));
-        using RouteBatch deletion = Batch(b =>
+        using var deletion = Batch(b =>
         {
-            foreach (RouteEntry listed in route.ListRoutes(new RouteFilter { Protocol = Ours }))
+            foreach (var listed in route.ListRoutes(new RouteFilter { Protocol = Ours }))
                 b.DeleteRoute(listed);
         });
         route.Execute(deletion);
@@ -165,8 +165,8 @@ public class RouteRoundTripTests
     public void One_socket_serves_many_threads_while_links_come_and_go()
     {
         using var ns = new ScratchNamespace();
-        using RouteSocket route = ns.OpenRoute();
-        for (int i = 0; i < 200; i++)
+        using var route = ns.OpenRoute();
+        for (var i = 0; i < 200; i++)
             AddPair(route, $"a{i}", 100 + (2 * i), $"b{i}", 101 + (2 * i));
 
         Parallel.For(0, 60, i =>
@@ -191,12 +191,12 @@ public class RouteRoundTripTests
     public void A_listing_is_whole_while_another_program_changes_routes()
     {
         using var ns = new ScratchNamespace();
-        using RouteSocket route = ns.OpenRoute();
-        using RouteSocket other = ns.OpenRoute();
+        using var route = ns.OpenRoute();
+        using var other = ns.OpenRoute();
         AddPair(route, "a", 10, "b", 11);
-        using RouteBatch batch = Batch(b =>
+        using var batch = Batch(b =>
         {
-            for (int i = 0; i < 3000; i++)
+            for (var i = 0; i < 3000; i++)
             {
                 b.AddRoute(new RouteEntry
                 {
@@ -206,7 +206,7 @@ public class RouteRoundTripTests
         });
         route.Execute(batch);
         using var stop = new CancellationTokenSource();
-        Task churn = Task.Run(() =>
+        var churn = Task.Run(() =>
         {
             var extra = new RouteEntry { Destination = IPNetwork.Parse("10.200.0.0/24"), LinkIndex = 10 };
             while (!stop.IsCancellationRequested)
@@ -218,7 +218,7 @@ public class RouteRoundTripTests
 
         try
         {
-            for (int i = 0; i < 50; i++)
+            for (var i = 0; i < 50; i++)
                 Assert.That(route.ListRoutes(new RouteFilter { Protocol = Ours }), Has.Count.EqualTo(3000));
         }
         finally
@@ -232,7 +232,7 @@ public class RouteRoundTripTests
     public void An_ipv4_route_may_go_through_an_ipv6_gateway()
     {
         using var ns = new ScratchNamespace();
-        using RouteSocket route = ns.OpenRoute();
+        using var route = ns.OpenRoute();
         AddPair(route, "a", 10, "b", 11);
 
         route.Execute(b => b.AddRoute(new RouteEntry
@@ -248,7 +248,7 @@ public class RouteRoundTripTests
     public void Rules_round_trip()
     {
         using var ns = new ScratchNamespace();
-        using RouteSocket route = ns.OpenRoute();
+        using var route = ns.OpenRoute();
         var rule = new RoutingRule
         {
             Family = AddressFamily.InterNetwork, Priority = 99, Table = 1000, Mark = 0, MarkMask = 0x100000, Invert = true,
@@ -281,7 +281,7 @@ public class RouteRoundTripTests
     public void Neighbours_round_trip()
     {
         using var ns = new ScratchNamespace();
-        using RouteSocket route = ns.OpenRoute();
+        using var route = ns.OpenRoute();
         AddPair(route, "a", 10, "b", 11);
         var entry = new NeighbourEntry
         {
@@ -305,7 +305,7 @@ public class RouteRoundTripTests
     public void Vxlan_and_its_forwarding_table_round_trip()
     {
         using var ns = new ScratchNamespace();
-        using RouteSocket route = ns.OpenRoute();
+        using var route = ns.OpenRoute();
         AddPair(route, "a", 10, "b", 11);
         var entry = new ForwardingEntry
         {
@@ -335,11 +335,11 @@ public class RouteRoundTripTests
     public void More_requests_than_one_send_takes_are_all_acknowledged()
     {
         using var ns = new ScratchNamespace();
-        using RouteSocket route = ns.OpenRoute();
+        using var route = ns.OpenRoute();
         AddPair(route, "a", 10, "b", 11);
-        using RouteBatch batch = Batch(b =>
+        using var batch = Batch(b =>
         {
-            for (int i = 0; i < 5000; i++)
+            for (var i = 0; i < 5000; i++)
             {
                 b.AddRoute(new RouteEntry
                 {
@@ -350,7 +350,7 @@ public class RouteRoundTripTests
             b.DeleteLink(4711);
         });
 
-        RouteOutcome outcome = route.Send(batch);
+        var outcome = route.Send(batch);
 
         Assert.That(outcome.Failures.Single(), Is.EqualTo(new RouteFailure(5000, "delete link 4711", Errno.NoDevice, null)));
         Assert.That(route.ListRoutes(new RouteFilter { Protocol = Ours }), Has.Count.EqualTo(5000));
@@ -360,8 +360,8 @@ public class RouteRoundTripTests
     public async Task Events_tell_what_changed()
     {
         using var ns = new ScratchNamespace();
-        using RouteSocket route = ns.OpenRoute();
-        using RouteEventStream stream = ns.Broker.Run(ns.File,
+        using var route = ns.OpenRoute();
+        using var stream = ns.Broker.Run(ns.File,
             () => RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Addresses | RouteEventKinds.Routes | RouteEventKinds.Rules));
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
         var link = false;
@@ -378,7 +378,7 @@ public class RouteRoundTripTests
             b.DeleteRoute(entry);
         });
 
-        await foreach (RouteEvent change in stream.ReadAllAsync(limit.Token))
+        await foreach (var change in stream.ReadAllAsync(limit.Token))
         {
             link |= change is RouteEvent.LinkChanged { Link.Name: "a", Link.Index: 10, Removed: false };
             address |= change is RouteEvent.AddressChanged { Address.LinkIndex: 10, Removed: false };
@@ -395,10 +395,10 @@ public class RouteRoundTripTests
     public async Task Routes_of_ignored_sockets_are_not_told_and_what_the_kernel_does_of_itself_is()
     {
         using var ns = new ScratchNamespace();
-        using RouteSocket first = ns.OpenRoute();
-        using RouteSocket second = ns.OpenRoute();
-        using RouteSocket other = ns.OpenRoute();
-        using RouteEventStream stream = ns.Broker.Run(ns.File, () => RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Routes));
+        using var first = ns.OpenRoute();
+        using var second = ns.OpenRoute();
+        using var other = ns.OpenRoute();
+        using var stream = ns.Broker.Run(ns.File, () => RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Routes));
         stream.IgnoreDoingsOf(first.PortId, second.PortId);
         AddPair(first, "a", 10, "b", 11);
         first.Execute(b => b.AddRoute(Route(1)));
@@ -407,9 +407,9 @@ public class RouteRoundTripTests
         other.Execute(b => b.DeleteRoute(Route(2)));
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
         List<string> told = [];
-        bool isUp = false;
+        var isUp = false;
 
-        await foreach (RouteEvent change in stream.ReadAllAsync(limit.Token))
+        await foreach (var change in stream.ReadAllAsync(limit.Token))
         {
             isUp |= change is RouteEvent.LinkChanged { Link: { Name: "a", IsUp: true }, Removed: false };
             if (change is RouteEvent.RouteChanged r && r.Route.Protocol == Ours)
@@ -428,12 +428,12 @@ public class RouteRoundTripTests
     public async Task A_flood_that_overflows_the_buffer_is_told_as_lost()
     {
         using var ns = new ScratchNamespace();
-        using RouteSocket route = ns.OpenRoute();
-        using RouteEventStream stream = ns.Broker.Run(ns.File, () => RouteEventStream.Open(RouteEventKinds.Routes, 64 * 1024));
+        using var route = ns.OpenRoute();
+        using var stream = ns.Broker.Run(ns.File, () => RouteEventStream.Open(RouteEventKinds.Routes, 64 * 1024));
         AddPair(route, "a", 10, "b", 11);
-        using RouteBatch batch = Batch(b =>
+        using var batch = Batch(b =>
         {
-            for (int i = 0; i < 1000; i++)
+            for (var i = 0; i < 1000; i++)
             {
                 b.AddRoute(new RouteEntry
                 {
@@ -444,8 +444,8 @@ public class RouteRoundTripTests
         route.Execute(batch);
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
 
-        bool lost = false;
-        await foreach (RouteEvent change in stream.ReadAllAsync(limit.Token))
+        var lost = false;
+        await foreach (var change in stream.ReadAllAsync(limit.Token))
         {
             if (change is RouteEvent.Lost)
             {

@@ -34,7 +34,7 @@ internal sealed class ScratchNamespace : IDisposable
     /// <summary>What <c>ip -j</c> says inside.</summary>
     public JsonArray Ip(params string[] arguments)
     {
-        string output = Inside("ip", ["-j", .. arguments]);
+        var output = Inside("ip", ["-j", .. arguments]);
         return output.Trim().Length == 0 ? [] : JsonNode.Parse(output)!.AsArray();
     }
 
@@ -51,9 +51,9 @@ internal sealed class ScratchNamespace : IDisposable
     private static string Execute(string program, IEnumerable<string> arguments)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        using Process process = Process.Start(start)!;
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return process.ExitCode == 0 ? output : throw new InvalidOperationException(
             $"{program} {string.Join(' ', start.ArgumentList)}: exit {process.ExitCode}: {error.GetAwaiter().GetResult()}");

@@ -19,7 +19,7 @@ public class WiringTests
     {
         using var host = new ScratchNamespace();
         using var workload = new ScratchNamespace();
-        using RouteSocket hostRoute = host.OpenRoute();
+        using var hostRoute = host.OpenRoute();
         var address = IPAddress.Parse("10.65.0.2");
 
         Wire(hostRoute, workload, 1001, 2001, "cali0001", address);
@@ -54,7 +54,7 @@ public class WiringTests
     public void A_batch_says_which_request_failed_and_which_stand()
     {
         using var host = new ScratchNamespace();
-        using RouteSocket route = host.OpenRoute();
+        using var route = host.OpenRoute();
         using var batch = new RouteBatch();
         batch.AddVeth(new VethPair { Name = "d1", Index = 50, PeerName = "d2", Up = true });
         batch.AddAddress(new InterfaceAddress { LinkIndex = 4711, Address = IPAddress.Parse("10.0.0.1"), PrefixLength = 32 });
@@ -64,7 +64,7 @@ public class WiringTests
             Destination = IPNetwork.Parse("10.1.0.0/24"), Gateway = IPAddress.Parse("10.9.9.9"), LinkIndex = 50,
         });
 
-        RouteOutcome outcome = route.Send(batch);
+        var outcome = route.Send(batch);
 
         Assert.That(outcome.IsSuccess, Is.False);
         Assert.That(outcome.Failures.Select(f => f.Index), Is.EqualTo(new[] { 1, 3 }));
@@ -83,14 +83,14 @@ public class WiringTests
     {
         const int Rounds = 200;
         using var host = new ScratchNamespace();
-        using RouteSocket hostRoute = host.OpenRoute();
+        using var hostRoute = host.OpenRoute();
         List<double> total = [];
-        for (int i = 0; i < Rounds + 20; i++)
+        for (var i = 0; i < Rounds + 20; i++)
         {
             using var workload = new ScratchNamespace();
-            long start = Stopwatch.GetTimestamp();
+            var start = Stopwatch.GetTimestamp();
             Wire(hostRoute, workload, 1000 + i, 2, $"cali{i:x4}", new IPAddress([10, 65, (byte)(i >> 8), (byte)i]));
-            double elapsed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            var elapsed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             if (i >= 20)
                 total.Add(elapsed);
         }
@@ -119,7 +119,7 @@ public class WiringTests
         });
         hostRoute.Execute(hostBatch);
 
-        using RouteSocket inside = workload.OpenRoute();
+        using var inside = workload.OpenRoute();
         using var batch = new RouteBatch();
         batch.ChangeLink(new LinkChange { Index = 1, Up = true });
         batch.ChangeLink(new LinkChange { Index = peerIndex, Up = true });

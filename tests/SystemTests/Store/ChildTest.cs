@@ -20,7 +20,7 @@ internal static class ChildTest
             ? [Environment.ProcessPath!, typeof(ChildTest).Assembly.Location]
             : [Environment.ProcessPath!];
         string[] command = [.. self, "--filter", $"FullyQualifiedName={test}", "--no-progress", "--results-directory", folder];
-        string[] arguments = shell is null ? command[1..] : ["-m", "--propagation", "private", "sh", "-ec", shell, "sh", .. command];
+        var arguments = shell is null ? command[1..] : ["-m", "--propagation", "private", "sh", "-ec", shell, "sh", .. command];
         return Process.Start(new ProcessStartInfo(shell is null ? command[0] : "unshare", arguments)
         {
             Environment = { [FolderVariable] = folder },

@@ -24,7 +24,7 @@ public sealed class RenderedTableTests
         var translator = new RulesetTranslator(new() { NodeName = "node-a" });
         IpSetMember[] clients = [new(Cidr.Parse("10.65.0.2/32")), new(Cidr.Parse("fd00:65::2/128"))];
         IpSetMember[] pools = [new(Cidr.Parse("10.65.0.0/16"))];
-        ResourceKey policy = Kinds.NetworkPolicy.Key("default", "web");
+        var policy = Kinds.NetworkPolicy.Key("default", "web");
         DataplaneUpdate[] updates =
         [
             new SettingsUpdate(new() { EndpointToHost = HostAction.Accept, NatPorts = new(20000, 30000) }),

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Felix;

@@ -3,6 +3,7 @@ using System.Text;
 using Calico.Datastore.Store;
 using Calico.Host.Node;
 using Calico.Host.Workloads;
+using Calico.Host.Workloads.Profiles;
 using Calico.Ipam;
 using Calico.TestKit.Store;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -8,6 +8,7 @@ using Calico.Host.Stages;
 using Calico.Host.Node;
 using Calico.Host.Settings;
 using Calico.Host.Workloads;
+using Calico.Host.Workloads.Profiles;
 using Calico.Ipam;
 using Calico.TestKit.Store;
 using Calico.TestKit.Workloads;

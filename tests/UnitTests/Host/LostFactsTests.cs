@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Store;
 using Calico.Host.Node;
 using Calico.Ipam;
@@ -289,7 +291,7 @@ public sealed class LostFactsTests
 
     private sealed class Cleanup(IKeyValueStore store) : IAddressCleanup
     {
-        private readonly IpamClient _ipam = new(store);
+        private readonly IpamClient _ipam = new(store, null, TimeProvider.System);
 
         public Task ReleasePoolAsync(string cidr, CancellationToken ct) => throw new NotSupportedException();
 

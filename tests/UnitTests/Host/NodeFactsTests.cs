@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Dataplane;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Sync;
 using Calico.Dataplane;
 using Calico.Host.Health;

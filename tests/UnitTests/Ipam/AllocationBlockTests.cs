@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Ipam;
 using NUnit.Framework;
 

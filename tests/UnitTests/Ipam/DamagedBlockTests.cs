@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Store;
 using Calico.Ipam;
 using Calico.TestKit.Store;

@@ -1,4 +1,5 @@
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Store;
 using Calico.Ipam;
 using Calico.TestKit.Store;

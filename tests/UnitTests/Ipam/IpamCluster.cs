@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Text;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Store;
 using Calico.Ipam;
 using Calico.TestKit.Store;
@@ -24,7 +25,7 @@ internal sealed class IpamCluster
 
     public TimeProvider Time { get; }
 
-    public IpamClient Client => new(Store, time: Time);
+    public IpamClient Client => new(Store, null, Time);
 
     public static IpamCluster Create(TimeProvider? time = null)
     {

@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Text;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Store;
 using Calico.Ipam;
 using Calico.TestKit.Store;

@@ -3,6 +3,8 @@ using System.Globalization;
 using System.Net;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Resources.V3;
 using Calico.Ipam;
 using Calico.TestKit.Store;

@@ -10,17 +10,17 @@ public class FileLockTests
     [Test]
     public void One_holder_at_a_time()
     {
-        string path = Path.Combine(Path.GetTempPath(), $"lock-{Guid.NewGuid():N}");
+        var path = Path.Combine(Path.GetTempPath(), $"lock-{Guid.NewGuid():N}");
         try
         {
-            using (FileLock? first = FileLock.TryAcquire(path))
+            using (var first = FileLock.TryAcquire(path))
             {
                 Assert.That(first, Is.Not.Null);
                 Assert.That(FileLock.TryAcquire(path), Is.Null);
                 Assert.That(File.GetUnixFileMode(path), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
             }
 
-            using FileLock? second = FileLock.TryAcquire(path);
+            using var second = FileLock.TryAcquire(path);
             Assert.That(second, Is.Not.Null);
         }
         finally

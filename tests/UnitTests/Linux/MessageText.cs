@@ -17,9 +17,9 @@ internal static class MessageText
         var text = new StringBuilder();
         while (!messages.IsEmpty)
         {
-            int length = MemoryMarshal.Read<int>(messages);
+            var length = MemoryMarshal.Read<int>(messages);
             Line(text, 0, messages[..HeaderLength], 4, 2, 2, 4, 4);
-            ReadOnlySpan<byte> body = messages[HeaderLength..length];
+            var body = messages[HeaderLength..length];
             Line(text, 0, body[..familyHeaderLength], 4, 4, 4, 4);
             Attributes(text, 1, body[familyHeaderLength..]);
             messages = messages[((length + 3) & ~3)..];
@@ -41,7 +41,7 @@ internal static class MessageText
                 continue;
             }
 
-            int padded = Math.Min((length + 3) & ~3, rest.Length);
+            var padded = Math.Min((length + 3) & ~3, rest.Length);
             if ((MemoryMarshal.Read<ushort>(rest[2..]) & NestedFlag) != 0)
             {
                 Line(text, depth, rest[..AttributeHeaderLength], 2, 2);
@@ -59,10 +59,10 @@ internal static class MessageText
     private static void Line(StringBuilder text, int depth, ReadOnlySpan<byte> bytes, params ReadOnlySpan<int> groups)
     {
         text.Append(' ', depth * 2);
-        bool first = true;
-        foreach (int group in groups)
+        var first = true;
+        foreach (var group in groups)
         {
-            int taken = Math.Min(group, bytes.Length);
+            var taken = Math.Min(group, bytes.Length);
             if (taken == 0)
                 break;
             text.Append(first ? "" : " ").Append(Convert.ToHexStringLower(bytes[..taken]));

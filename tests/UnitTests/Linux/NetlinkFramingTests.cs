@@ -13,23 +13,23 @@ public class NetlinkFramingTests
     {
         using var writer = new NetlinkWriter(capacity: 32);
         writer.BeginMessage(1, NetlinkFlags.Request, 7);
-        NestedToken outer = writer.BeginNested(2);
+        var outer = writer.BeginNested(2);
         writer.WriteBytes(3, new byte[5000]);
-        NestedToken inner = writer.BeginNested(4);
+        var inner = writer.BeginNested(4);
         writer.WriteU8(5, 6);
         writer.EndNested(inner);
         writer.EndNested(outer);
         writer.EndMessage();
 
         var messages = new NetlinkReader(writer.Written);
-        Assert.That(messages.TryRead(out NetlinkMessage message), Is.True);
+        Assert.That(messages.TryRead(out var message), Is.True);
         Assert.That((message.Type, message.Sequence, message.Payload.Length), Is.EqualTo(((ushort)1, 7u, 4 + 5004 + 4 + 8)));
         var attributes = new AttributeReader(message.Payload);
-        Assert.That(attributes.TryRead(out NetlinkAttribute first), Is.True);
+        Assert.That(attributes.TryRead(out var first), Is.True);
         Assert.That((first.Type, first.Content.Length), Is.EqualTo(((ushort)2, 5004 + 4 + 8)));
-        AttributeReader nested = first.Nested;
+        var nested = first.Nested;
         nested.TryRead(out _);
-        nested.TryRead(out NetlinkAttribute second);
+        nested.TryRead(out var second);
         Assert.That(second.Type, Is.EqualTo(4));
         Assert.That(nested.TryRead(out _), Is.False);
         Assert.That(messages.TryRead(out _), Is.False);
@@ -58,7 +58,7 @@ public class NetlinkFramingTests
         writer.BeginMessage(0, NetlinkFlags.None, 0);
         Assert.Throws<InvalidOperationException>(() => writer.BeginMessage(0, NetlinkFlags.None, 0));
         Assert.Throws<NetlinkFormatException>(() => writer.WriteBytes(1, new byte[65_532]));
-        NestedToken nested = writer.BeginNested(1);
+        var nested = writer.BeginNested(1);
         Assert.Throws<InvalidOperationException>(() => writer.EndMessage());
         writer.WriteBytes(1, new byte[40_000]);
         writer.WriteBytes(1, new byte[40_000]);
@@ -129,8 +129,8 @@ public class NetlinkFramingTests
 
     private static byte[] Message(string payloadHex)
     {
-        byte[] payload = Hex(payloadHex);
-        byte[] message = new byte[16 + payload.Length];
+        var payload = Hex(payloadHex);
+        var message = new byte[16 + payload.Length];
         MemoryMarshal.Write(message, message.Length);
         payload.CopyTo(message, 16);
         return message;
@@ -139,10 +139,10 @@ public class NetlinkFramingTests
     private static void ReadAll(ReadOnlySpan<byte> bytes)
     {
         var messages = new NetlinkReader(bytes);
-        while (messages.TryRead(out NetlinkMessage message))
+        while (messages.TryRead(out var message))
         {
             var attributes = new AttributeReader(message.Payload);
-            while (attributes.TryRead(out NetlinkAttribute attribute))
+            while (attributes.TryRead(out var attribute))
                 _ = attribute.Text;
         }
     }

@@ -70,7 +70,7 @@ public class NftExpressionTests
         writer.EndMessage();
 
         // Header, element, name attribute (padded), content's header: what is left is the content.
-        int start = 16 + 4 + 4 + ((name.Length + 1 + 3) & ~3) + 4;
+        var start = 16 + 4 + 4 + ((name.Length + 1 + 3) & ~3) + 4;
         Assert.That(expression.Name, Is.EqualTo(name));
         Assert.That(Convert.ToHexStringLower(writer.Written[start..]), Is.EqualTo(expected.Replace(" ", "", StringComparison.Ordinal)));
     }

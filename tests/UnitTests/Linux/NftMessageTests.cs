@@ -47,8 +47,8 @@ public class NftMessageTests
     {
         using var batch = new NftBatch();
         batch.AddTable(T);
-        byte[] pinned = batch.Frame(1, 42).ToArray();
-        byte[] plain = batch.Frame(1, null).ToArray();
+        var pinned = batch.Frame(1, 42).ToArray();
+        var plain = batch.Frame(1, null).ToArray();
 
         Assert.That(batch.Frame(1, 42).ToArray(), Is.EqualTo(pinned));
         Assert.That(batch.Frame(1, null).ToArray(), Is.EqualTo(plain));
@@ -65,7 +65,7 @@ public class NftMessageTests
         List<bool> acks = [];
 
         var reader = new Calico.Linux.Netlink.NetlinkReader(batch.Frame(1, null));
-        while (reader.TryRead(out Calico.Linux.Netlink.NetlinkMessage message))
+        while (reader.TryRead(out var message))
             acks.Add(message.Flags.HasFlag(Calico.Linux.Netlink.NetlinkFlags.Ack));
 
         Assert.That(acks, Is.EqualTo(new[] { false, false, true, false }));
@@ -359,7 +359,7 @@ public class NftMessageTests
         Assert.That(batch.Count, Is.GreaterThan(1));
         Assert.That(batch[0].ToString(), Is.EqualTo("add elements of set s in table inet t (from 00000000)"));
         var reader = new Calico.Linux.Netlink.NetlinkReader(batch.Frame(1, null));
-        while (reader.TryRead(out Calico.Linux.Netlink.NetlinkMessage message))
+        while (reader.TryRead(out var message))
             Assert.That(message.Payload.Length, Is.LessThan(65_000));
     }
 
@@ -368,7 +368,7 @@ public class NftMessageTests
     {
         using var batch = new NftBatch();
         batch.AddTable(T);
-        int length = batch.Length;
+        var length = batch.Length;
 
         Assert.Throws<ArgumentException>(() => batch.AddRule(T, "c", NftRule.Of() with { Comment = new string('x', 128) }));
         Assert.That((batch.Count, batch.Length), Is.EqualTo((1, length)));

@@ -59,7 +59,7 @@ public class NftValueTests
     [Test]
     public void A_key_of_parts_has_their_types_and_padded_lengths()
     {
-        NftSet set = NftSet.Of("s", NftDataType.Mark, NftDataType.Protocol, NftDataType.Service);
+        var set = NftSet.Of("s", NftDataType.Mark, NftDataType.Protocol, NftDataType.Service);
         Assert.That((set.KeyLength, set.KeyType), Is.EqualTo((12, (19u << 12) | (12u << 6) | 13u)));
         Assert.That(set.Flags, Is.EqualTo(NftSetFlags.None));
         Assert.That((set with { Interval = true }).Flags, Is.EqualTo(NftSetFlags.Interval | NftSetFlags.Concat));
@@ -69,7 +69,7 @@ public class NftValueTests
     [Test]
     public void Joined_types_are_one_key_that_ranges_as_a_whole()
     {
-        NftSet set = NftSet.Of("s", NftDataType.Joined(NftDataType.Protocol, NftDataType.Service)) with { Interval = true };
+        var set = NftSet.Of("s", NftDataType.Joined(NftDataType.Protocol, NftDataType.Service)) with { Interval = true };
         Assert.That((set.KeyLength, set.KeyType, set.Flags), Is.EqualTo((8, 19u, NftSetFlags.Interval)));
     }
 

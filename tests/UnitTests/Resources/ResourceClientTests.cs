@@ -1,5 +1,6 @@
 using System.Text;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.V3;
 using Calico.TestKit.Store;
 using Microsoft.Extensions.Time.Testing;

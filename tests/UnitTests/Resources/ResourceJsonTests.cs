@@ -1,5 +1,6 @@
 using System.Text;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Resources.V3;
 using NUnit.Framework;
 

@@ -27,8 +27,10 @@ internal sealed class CniUnderTest : IDelegateRunner, IDisposable
         var del = new DelVerb(Node.Network, lookup);
         _spool = new DelSpool(Settings, del, release, TimeProvider.System, NullLogger<DelSpool>.Instance);
         var add = new AddVerb(Node.Network, Node.Dataplane, Node.Namespaces, Node.Profiles, lookup, planner, new PoolFamilies(Node.Ipam), _spool, TimeProvider.System, NullLogger<AddVerb>.Instance);
-        _dispatcher = new CniDispatcher(Settings, add, del, new CheckVerb(Node.Network, lookup), new GcVerb(Node.Network, TimeProvider.System),
-            new StatusVerb(Settings, Node.Status, new PoolFamilies(Node.Ipam)), new IpamVerbs(Node.Ipam, release, planner, new PoolFamilies(Node.Ipam), _spool), TimeProvider.System, NullLogger<CniDispatcher>.Instance);
+        var verbs = new CniVerbs(add, del, new CheckVerb(Node.Network, lookup), new GcVerb(Node.Network, TimeProvider.System),
+            new StatusVerb(Settings, Node.Status, new PoolFamilies(Node.Ipam)),
+            new IpamVerbs(Node.Ipam, release, planner, new PoolFamilies(Node.Ipam), _spool));
+        _dispatcher = new CniDispatcher(Settings, verbs, TimeProvider.System, NullLogger<CniDispatcher>.Instance);
     }
 
     public FakeNode Node { get; } = new("cni");

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Text.Json;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Ipam;
 using Calico.TestKit.Store;
 
@@ -19,7 +20,7 @@ internal sealed class IpamDatastore
     private IpamDatastore(InMemoryStore store)
     {
         _store = store;
-        Client = new(store);
+        Client = new(store, null, TimeProvider.System);
     }
 
     public IpamClient Client { get; }

@@ -18,14 +18,17 @@ public sealed class SelectorVectorRunner : IVectorRunner
         {
             return JudgeTokens(text, valid, vector);
         }
+
         if (!Selector.TryParse(text, out var selector, out var error))
         {
             return valid ? VectorVerdict.Fail($"refused: {error}") : VectorVerdict.Pass;
         }
+
         if (!valid)
         {
             return VectorVerdict.Fail($"accepted as {selector}; upstream says {vector.GetProperty("upstreamError")}");
         }
+
         return Differences(selector, kind!, vector).FirstOrDefault() is { } difference ? VectorVerdict.Fail(difference) : VectorVerdict.Pass;
     }
 
@@ -35,15 +38,18 @@ public sealed class SelectorVectorRunner : IVectorRunner
         {
             yield return $"canonical {selector.Canonical}, not {canonical}";
         }
+
         if (Text(vector, "uid") is { } id && id != selector.Id)
         {
             yield return $"id {selector.Id}, not {id}";
         }
+
         if (Text(vector, "prefix") is { } prefix && selector.WithPrefix(prefix).Canonical is var prefixed
             && prefixed != Text(vector, "canonicalAfterPrefix"))
         {
             yield return $"prefixed {prefixed}, not {Text(vector, "canonicalAfterPrefix")}";
         }
+
         if (vector.TryGetProperty("cases", out var cases))
         {
             foreach (var given in cases.EnumerateArray())
@@ -56,6 +62,7 @@ public sealed class SelectorVectorRunner : IVectorRunner
                 }
             }
         }
+
         if (kind == "label-restrictions" && Format(selector.Restrictions) is var ours && ours != Format(vector))
         {
             yield return $"restrictions {ours}, not {Format(vector)}";
@@ -86,10 +93,12 @@ public sealed class SelectorVectorRunner : IVectorRunner
         {
             return valid ? VectorVerdict.Fail($"refused: {e.Message}") : VectorVerdict.Pass;
         }
+
         if (!valid)
         {
             return VectorVerdict.Fail($"accepted as {string.Join(' ', tokens)}");
         }
+
         var expected = vector.GetProperty("tokens").EnumerateArray().Select(t => new SelectorToken(Kind(t[0].GetString()!), t[1].GetString()!));
         return tokens.SequenceEqual(expected) ? VectorVerdict.Pass : VectorVerdict.Fail($"split into {string.Join(' ', tokens)}");
     }

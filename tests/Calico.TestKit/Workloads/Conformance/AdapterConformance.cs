@@ -33,7 +33,7 @@ public abstract partial class AdapterConformance
     [Test]
     public async Task Crash_between_any_two_calls_of_a_split_life_is_mended_by_a_retry([Range(0, 4)] int crashAfter)
     {
-        IPAddress address = IPAddress.None;
+        var address = IPAddress.None;
         // Each call is made again after the crash, as an orchestrator that saw its connection break makes it.
         Func<Task>[] life =
         [
