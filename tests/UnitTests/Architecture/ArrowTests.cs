@@ -32,7 +32,7 @@ public sealed class ArrowTests
         ["calico-shim"] = "Calico.Shim",
     };
 
-    private static IEnumerable<string> Names => Allowed.Keys;
+    internal static IEnumerable<string> Names => Allowed.Keys;
 
     [TestCaseSource(nameof(Names))]
     public void References_only_what_the_table_allows(string assembly)
@@ -62,7 +62,7 @@ public sealed class ArrowTests
         }
     }
 
-    private static T Read<T>(string assembly, Func<MetadataReader, T> read)
+    internal static T Read<T>(string assembly, Func<MetadataReader, T> read)
     {
         using var file = File.OpenRead(Find(assembly));
         using var image = new PEReader(file);

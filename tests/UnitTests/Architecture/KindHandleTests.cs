@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Sync;
 using Calico.TestKit.Hosts;
 using NUnit.Framework;
