@@ -5,8 +5,9 @@ namespace Calico.Datastore.Store;
 /// <content>From the log to the store.</content>
 public sealed partial class Outbox
 {
-    /// <summary>How long one entry may take that is sent under its owner's hold: an ADD or a DEL may wait for that.</summary>
-    public static readonly TimeSpan SendPatience = TimeSpan.FromSeconds(5);
+    /// <summary>How long one entry may take that is sent under its owner's hold: an ADD or a DEL of the same may wait for that, so it is not long;
+    /// a store that takes longer is as good as away.</summary>
+    public static readonly TimeSpan SendPatience = TimeSpan.FromSeconds(1);
 
     /// <summary>Brings what the store missed of an owner's, in order. Called by the owner's loop.</summary>
     /// <returns>How many are over, written or not.</returns>
