@@ -81,7 +81,17 @@ internal sealed class PluginCommands(string root, TextWriter output)
         await StageAsync(note.Id, async staging =>
         {
             var files = Directory.CreateDirectory(Path.Combine(staging, "files"), AtomicFile.Folder).FullName;
-            var found = await FetchAsync(note.Id, staging, files, ct);
+            PackageFeeds feeds;
+            try
+            {
+                feeds = NewFeeds().Of(note.Source);
+            }
+            catch (CalicoException e)
+            {
+                throw new CalicoException(e.Problem, $"adapter '{adapter.Name}' {adapter.Version}: {e.Message}", e.Path, e);
+            }
+
+            var found = await FetchAsync(feeds, note.Id, staging, files, ct);
             return NuGetVersion.Parse(found.Version) <= NuGetVersion.Parse(note.Version) ? $"adapter '{adapter.Name}' {adapter.Version} is the newest in {found.Source}"
                 : Settle(note.Id, files, found);
         });
@@ -181,14 +191,16 @@ internal sealed class PluginCommands(string root, TextWriter output)
 
         if (!File.Exists(source))
         {
-            return await FetchAsync(source, staging, files, ct);
+            return await FetchAsync(NewFeeds(), source, staging, files, ct);
         }
 
         var (identity, hash) = await AdapterPackage.UnpackAsync(source, source, files, RequireSignatures, ct);
         return new(identity.Id, identity.Version.ToNormalizedString(), Path.GetFullPath(source), hash);
     }
 
-    private async Task<PackageNote> FetchAsync(string source, string staging, string files, CancellationToken ct)
+    private PackageFeeds NewFeeds() => new(Feeds, Environment.CurrentDirectory, FeedPatience);
+
+    private async Task<PackageNote> FetchAsync(PackageFeeds feeds, string source, string staging, string files, CancellationToken ct)
     {
         if (source.Contains('/', StringComparison.Ordinal) || source.EndsWith(".nupkg", StringComparison.OrdinalIgnoreCase))
         {
@@ -203,7 +215,7 @@ internal sealed class PluginCommands(string root, TextWriter output)
             throw new CalicoException(Problem.Invalid, $"'{source}' is no file, no folder, and '{id}' is no package id", "source");
         }
 
-        var (file, feed, asked) = await new PackageFeeds(Feeds, Environment.CurrentDirectory, FeedPatience).FetchAsync(id, version, staging, ct);
+        var (file, feed, asked) = await feeds.FetchAsync(id, version, staging, ct);
         var (identity, hash) = await AdapterPackage.UnpackAsync(file, $"package {asked.Id} {asked.Version} of {feed}", files, RequireSignatures, ct);
         return identity.Equals(asked) ? new(identity.Id, identity.Version.ToNormalizedString(), feed, hash)
             : throw new CalicoException(Problem.Invalid, $"{feed} was asked for package {asked.Id} {asked.Version} and handed out {identity.Id} {identity.Version}", "source");

@@ -14,6 +14,21 @@ namespace Calico.Host.Plugins.Packages;
 /// <param name="patience">A feed that answers nothing for so long is away.</param>
 internal sealed class PackageFeeds(IReadOnlyList<string> given, string workingFolder, TimeSpan patience)
 {
+    /// <summary>Only the feed that a package came from: the same id on another one may be anybody's.</summary>
+    /// <param name="origin">As <see cref="FetchAsync"/> named it.</param>
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: it was no feed, or is none of NuGet.Config's any more.</exception>
+    public PackageFeeds Of(string origin)
+    {
+        if (given.Count > 0)
+        {
+            return this;
+        }
+
+        var feed = Sources().Select(s => s.Source).FirstOrDefault(s => Shown(s) == origin) ?? (Directory.Exists(origin) ? origin : null)
+            ?? throw new CalicoException(Problem.NotFound, $"it came from {origin}, which is no feed of NuGet.Config; say with --source where newer ones are", "--source");
+        return new([feed], workingFolder, patience);
+    }
+
     /// <summary>Fetches a package into a folder.</summary>
     /// <param name="id">Package id.</param>
     /// <param name="version">Null: the highest that is no prerelease.</param>

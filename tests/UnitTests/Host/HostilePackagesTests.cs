@@ -265,6 +265,23 @@ public sealed class HostilePackagesTests
     }
 
     [Test]
+    public void An_upgrade_looks_where_the_package_came_from_and_nowhere_else()
+    {
+        Install(Package("1.0.0", "1.nupkg"));
+        Package("1.0.0", "feed/Acme.Zed.1.0.0.nupkg", id: "Acme.Zed", adapter: "zed");
+        Install("Acme.Zed");
+        Package("1.1.0", "feed/Acme.Hello.1.1.0.nupkg");
+        Package("1.1.0", "feed/Acme.Zed.1.1.0.nupkg", id: "Acme.Zed", adapter: "zed");
+        // A NuGet.Config of the working folder's, or of the machine's, names other feeds; the id may be a stranger's there.
+        var e = Assert.Throws<CalicoException>(() => From().UpgradeAsync(null, CancellationToken.None).GetAwaiter().GetResult())!;
+        Assert.That((e.Problem, e.Message), Is.EqualTo((Problem.NotFound,
+            $"adapter 'hello' 1.0.0: it came from {_work}/1.nupkg, which is no feed of NuGet.Config; say with --source where newer ones are")));
+        Assert.That(Directory.GetDirectories(Root).SelectMany(Directory.GetDirectories).Select(d => Path.GetRelativePath(Root, d)), Is.EquivalentTo(new[] { "hello/1.0.0", "zed/1.0.0", "zed/1.1.0" }));
+        Commands.UpgradeAsync("hello", CancellationToken.None).GetAwaiter().GetResult();
+        Assert.That(Directory.Exists(Path.Combine(Name, "1.1.0")), Is.True);
+    }
+
+    [Test]
     public void An_upgrade_that_fails_for_one_goes_on_with_the_others()
     {
         Install(Package("1.0.0", "1.nupkg"));
