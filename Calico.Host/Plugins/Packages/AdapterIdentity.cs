@@ -34,6 +34,11 @@ internal sealed record AdapterIdentity(string Name, string Version)
             throw Bad($"'{source}' brings a {shared}.dll of its own; the host shares its own with adapters, and another one has other types: build it with the targets of the package Calico.Abstractions, which leave it out");
         }
 
+        if (File.Exists(Path.Combine(folder, "System.Private.CoreLib.dll")))
+        {
+            throw Bad($"'{source}' brings a .NET runtime of its own; an adapter runs in the host's process: publish it without --self-contained");
+        }
+
         var manifest = ReadManifest(Path.Combine(folder, AdapterRules.ManifestName), source);
         var (name, contract) = ReadAssembly(Path.Combine(folder, main), source);
         var version = manifest?.Version ?? System.Diagnostics.FileVersionInfo.GetVersionInfo(Path.Combine(folder, main)).ProductVersion?.Split('+')[0] ?? "0.0.0";

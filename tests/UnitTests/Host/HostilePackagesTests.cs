@@ -301,6 +301,14 @@ public sealed class HostilePackagesTests
     }
 
     [Test]
+    public void A_runtime_of_its_own_is_refused()
+    {
+        var source = Published("1.0.0");
+        File.WriteAllText(Path.Combine(source, "System.Private.CoreLib.dll"), "");
+        Assert.That(AssertRefused(source), Does.Contain("without --self-contained"));
+    }
+
+    [Test]
     public void A_folder_that_is_no_adapters_is_refused_before_it_is_copied()
     {
         // The folder that is installed to is in it: a copy of it would be in itself.
