@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -21,6 +22,8 @@ internal sealed record AdapterManifest(
     /// <exception cref="JsonException">It is none, or of a later format.</exception>
     public static AdapterManifest Parse(ReadOnlySpan<byte> json)
     {
+        // An editor's mark.
+        json = json.StartsWith(Encoding.UTF8.Preamble) ? json[Encoding.UTF8.Preamble.Length..] : json;
         var manifest = JsonSerializer.Deserialize(json, AdapterManifestJson.Default.AdapterManifest) ?? throw new JsonException("it is null");
         return manifest.ManifestVersion == 1 ? manifest
             : throw new JsonException($"manifestVersion is {manifest.ManifestVersion}; this version knows 1");
@@ -29,6 +32,6 @@ internal sealed record AdapterManifest(
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, AdapterManifestJson.Default.AdapterManifest);
 }
 
-[JsonSourceGenerationOptions(WriteIndented = true, NewLine = "\n", RespectNullableAnnotations = true)]
+[JsonSourceGenerationOptions(WriteIndented = true, NewLine = "\n", RespectNullableAnnotations = true, AllowDuplicateProperties = false)]
 [JsonSerializable(typeof(AdapterManifest))]
 internal sealed partial class AdapterManifestJson : JsonSerializerContext;

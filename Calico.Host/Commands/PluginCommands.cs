@@ -42,29 +42,59 @@ internal sealed class PluginCommands(string root, TextWriter output)
     /// <param name="ct">Ends it between two adapters, or in the middle of one that is not there yet.</param>
     public async Task UpgradeAsync(string? name, CancellationToken ct)
     {
-        var installed = PluginFolder.Scan(root, (_, _, _) => { }).GroupBy(p => p.Name).Select(g => g.First()).Where(p => name is null || p.Name == name).ToList();
+        var unusable = new List<string>();
+        var installed = PluginFolder.Scan(root, (adapter, _, problem) => unusable.AddRange(adapter == name ? [problem] : [])).GroupBy(p => p.Name).Select(g => g.First()).Where(p => name is null || p.Name == name).ToList();
         if (installed.Count == 0)
         {
-            throw new CalicoException(Problem.NotFound, name is null ? $"no adapter is installed in {root}" : $"adapter '{name}' is not installed in {root}", "name");
+            throw unusable.Count > 0 ? new CalicoException(Problem.Invalid, $"adapter '{name}' is installed in {root} and cannot be used: {string.Join("; ", unusable)}", "name")
+                : new CalicoException(Problem.NotFound, name is null ? $"no adapter is installed in {root}" : $"adapter '{name}' is not installed in {root}", "name");
         }
 
+        var faults = new List<CalicoException>();
         foreach (var adapter in installed)
         {
-            if (PackageNote.Read(adapter.Directory) is not { Id.Length: > 0 } note)
+            try
             {
-                output.WriteLine($"adapter '{adapter.Name}' {adapter.Version} was installed from a folder: where newer ones are is not known; install it again");
-                continue;
+                await UpgradeAsync(adapter, ct);
+            }
+            catch (CalicoException e)
+            {
+                // The others are upgraded all the same.
+                faults.Add(e);
+            }
+        }
+
+        if (faults is [var first, ..])
+        {
+            throw new CalicoException(first.Problem, string.Join("; ", faults.Select(f => f.Message)), first.Path, first);
+        }
+    }
+
+    private async Task UpgradeAsync(PluginFolder adapter, CancellationToken ct)
+    {
+        if (PackageNote.Read(adapter.Directory) is not { Id.Length: > 0 } note)
+        {
+            output.WriteLine($"adapter '{adapter.Name}' {adapter.Version} was installed from a folder: where newer ones are is not known; install it again");
+            return;
+        }
+
+        await StageAsync(note.Id, async staging =>
+        {
+            var files = Directory.CreateDirectory(Path.Combine(staging, "files"), AtomicFile.Folder).FullName;
+            PackageFeeds feeds;
+            try
+            {
+                feeds = NewFeeds().Of(note.Source);
+            }
+            catch (CalicoException e)
+            {
+                throw new CalicoException(e.Problem, $"adapter '{adapter.Name}' {adapter.Version}: {e.Message}", e.Path, e);
             }
 
-            await StageAsync(note.Id, async staging =>
-            {
-                var (file, feed) = await new PackageFeeds(Feeds, Environment.CurrentDirectory, FeedPatience).FetchAsync(note.Id, null, staging, ct);
-                var files = Directory.CreateDirectory(Path.Combine(staging, "files"), AtomicFile.Folder).FullName;
-                var (identity, hash) = await AdapterPackage.UnpackAsync(file, files, RequireSignatures, ct);
-                return identity.Version <= NuGetVersion.Parse(note.Version) ? $"adapter '{adapter.Name}' {adapter.Version} is the newest in {feed}"
-                    : Settle(note.Id, files, new(identity.Id, identity.Version.ToNormalizedString(), feed, hash));
-            });
-        }
+            var found = await FetchAsync(feeds, note.Id, staging, files, ct);
+            return NuGetVersion.Parse(found.Version) <= NuGetVersion.Parse(note.Version) ? $"adapter '{adapter.Name}' {adapter.Version} is the newest in {found.Source}"
+                : Settle(note.Id, files, found);
+        });
     }
 
     /// <summary>Shows them, with what a running host says of each.</summary>
@@ -82,8 +112,7 @@ internal sealed class PluginCommands(string root, TextWriter output)
         output.WriteLine($"{"NAME",-16} {"VERSION",-12} {"CONTRACT",-9} {"STATE",-12} SOURCE");
         foreach (var plugin in found)
         {
-            var note = PackageNote.Read(plugin.Directory);
-            output.WriteLine($"{plugin.Name,-16} {plugin.Version,-12} {plugin.ContractText,-9} {says.StateOf(plugin.Name, plugin.Version),-12} {note?.Source ?? plugin.Directory}");
+            output.WriteLine($"{plugin.Name,-16} {plugin.Version,-12} {plugin.ContractText,-9} {says.StateOf(plugin.Name, plugin.Version),-12} {SourceOf(plugin)}");
         }
 
         refused.ForEach(output.WriteLine);
@@ -93,7 +122,21 @@ internal sealed class PluginCommands(string root, TextWriter output)
         }
     }
 
+    private static string SourceOf(PluginFolder plugin)
+    {
+        try
+        {
+            return PackageNote.Read(plugin.Directory)?.Source ?? plugin.Directory;
+        }
+        catch (CalicoException e)
+        {
+            return $"not known: {e.Message}";
+        }
+    }
+
     /// <summary>Removes a version, or the adapter with all of them.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>, <see cref="Problem.Invalid"/>, <see cref="Problem.Unavailable"/> another
+    /// command is working, <see cref="Problem.Refused"/> the files cannot be removed.</exception>
     public void Remove(string name, string? version)
     {
         if (!AdapterBuild.AdapterRules.IsName(name) || (version is not null && !AdapterBuild.AdapterRules.IsVersion(version)))
@@ -113,15 +156,18 @@ internal sealed class PluginCommands(string root, TextWriter output)
             return;
         }
 
-        using var turn = Lock();
-        // Out of the host's sight in one step, then file by file.
-        var gone = Path.Combine(root, $"{StagingPrefix}-removed-{Guid.NewGuid():N}");
-        Directory.Move(folder, gone);
-        Directory.Delete(gone, recursive: true);
-        var adapter = Path.Combine(root, name);
-        if (Directory.Exists(adapter) && !Directory.EnumerateFileSystemEntries(adapter).Any())
+        try
         {
-            Directory.Delete(adapter);
+            using var turn = Lock();
+            // Out of the host's sight in one step, the last version with its adapter's folder, then file by file.
+            var adapter = Path.Combine(root, name);
+            var gone = Path.Combine(root, $"{StagingPrefix}-removed-{Guid.NewGuid():N}");
+            Directory.Move(Directory.GetFileSystemEntries(adapter) is [_] ? adapter : folder, gone);
+            Directory.Delete(gone, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CalicoException(Problem.Refused, $"{folder} cannot be removed: {e.Message}", "name", e);
         }
 
         output.WriteLine($"removed {folder}; a running host keeps what it has loaded until it is started again");
@@ -132,16 +178,29 @@ internal sealed class PluginCommands(string root, TextWriter output)
         // A folder may be called as a package is: an adapter's project beside its packages.
         if (Directory.Exists(source) && (source.Contains('/', StringComparison.Ordinal) || source is "." || Directory.GetFiles(source, "*.deps.json").Length > 0))
         {
+            if (Directory.GetFiles(source, "*.deps.json").Length != 1)
+            {
+                // Before it is copied: it may be anybody's home, or hold the folder that is installed to.
+                throw AdapterIdentity.HasNotOneMain(source);
+            }
+
+            AdapterPackage.CheckSize(source, new DirectoryInfo(source).EnumerateFiles("*", SearchOption.AllDirectories).Select(f => f.Length));
             Copy(source, files);
             return new("", "", Path.GetFullPath(source), "");
         }
 
-        var (file, feed) = File.Exists(source) ? (source, Path.GetFullPath(source)) : await FetchAsync(source, staging, ct);
-        var (identity, hash) = await AdapterPackage.UnpackAsync(file, files, RequireSignatures, ct);
-        return new(identity.Id, identity.Version.ToNormalizedString(), feed, hash);
+        if (!File.Exists(source))
+        {
+            return await FetchAsync(NewFeeds(), source, staging, files, ct);
+        }
+
+        var (identity, hash) = await AdapterPackage.UnpackAsync(source, source, files, RequireSignatures, ct);
+        return new(identity.Id, identity.Version.ToNormalizedString(), Path.GetFullPath(source), hash);
     }
 
-    private Task<(string File, string Feed)> FetchAsync(string source, string staging, CancellationToken ct)
+    private PackageFeeds NewFeeds() => new(Feeds, Environment.CurrentDirectory, FeedPatience);
+
+    private async Task<PackageNote> FetchAsync(PackageFeeds feeds, string source, string staging, string files, CancellationToken ct)
     {
         if (source.Contains('/', StringComparison.Ordinal) || source.EndsWith(".nupkg", StringComparison.OrdinalIgnoreCase))
         {
@@ -151,8 +210,15 @@ internal sealed class PluginCommands(string root, TextWriter output)
         var (id, version) = source.Split('@', 2) is [var name, var text]
             ? (name, NuGetVersion.TryParse(text, out var parsed) ? parsed : throw new CalicoException(Problem.Invalid, $"'{text}' in '{source}' is no version such as 1.2.3", "source"))
             : (source, null);
-        return NuGet.Packaging.PackageIdValidator.IsValidPackageId(id) ? new PackageFeeds(Feeds, Environment.CurrentDirectory, FeedPatience).FetchAsync(id, version, staging, ct)
-            : throw new CalicoException(Problem.Invalid, $"'{source}' is no file, no folder, and '{id}' is no package id", "source");
+        if (!NuGet.Packaging.PackageIdValidator.IsValidPackageId(id))
+        {
+            throw new CalicoException(Problem.Invalid, $"'{source}' is no file, no folder, and '{id}' is no package id", "source");
+        }
+
+        var (file, feed, asked) = await feeds.FetchAsync(id, version, staging, ct);
+        var (identity, hash) = await AdapterPackage.UnpackAsync(file, $"package {asked.Id} {asked.Version} of {feed}", files, RequireSignatures, ct);
+        return identity.Equals(asked) ? new(identity.Id, identity.Version.ToNormalizedString(), feed, hash)
+            : throw new CalicoException(Problem.Invalid, $"{feed} was asked for package {asked.Id} {asked.Version} and handed out {identity.Id} {identity.Version}", "source");
     }
 
     /// <summary>Checked before it is where the host looks, there in one step.</summary>
@@ -179,8 +245,19 @@ internal sealed class PluginCommands(string root, TextWriter output)
 
         note.WriteTo(files);
         File.SetUnixFileMode(Path.Combine(files, PackageNote.FileName), AtomicFile.Readable);
-        Directory.CreateDirectory(Path.GetDirectoryName(target)!, AtomicFile.Folder);
-        Directory.Move(files, target);
+        var adapter = Path.GetDirectoryName(target)!;
+        if (Directory.Exists(adapter))
+        {
+            Directory.Move(files, target);
+        }
+        else
+        {
+            // With its folder: one without a version would be a fault to a host that looks now, or after a crash.
+            var first = Directory.CreateDirectory(files + "-of-adapter", AtomicFile.Folder).FullName;
+            Directory.Move(files, Path.Combine(first, version));
+            Directory.Move(first, adapter);
+        }
+
         return $"installed adapter '{name}' {version} in {target}; it is loaded when the host starts again";
     }
 
@@ -206,7 +283,11 @@ internal sealed class PluginCommands(string root, TextWriter output)
                 }
                 finally
                 {
-                    Directory.Delete(staging, recursive: true);
+                    // On a full disk it was never there.
+                    if (Directory.Exists(staging))
+                    {
+                        Directory.Delete(staging, recursive: true);
+                    }
                 }
             }
         }

@@ -152,12 +152,13 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
     /// <param name="one">A folder.</param>
     /// <param name="other">Another.</param>
     /// <param name="except">A file that does not count.</param>
-    public static bool HasSameFiles(string one, string other, string except = "")
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: something that others may change, or that cannot be read.</exception>
+    public static bool HasSameFiles(string one, string other, string except = "") => Edge(other, () =>
     {
         var files = Files(one, "", 0).Where(f => f != except).ToHashSet();
         return files.SetEquals(Files(other, "", 0).Where(f => f != except))
             && files.All(f => Digest(Path.Combine(one, f)).SequenceEqual(Digest(Path.Combine(other, f))));
-    }
+    });
 
     private static byte[] Digest(string path)
     {
@@ -212,21 +213,4 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
     private static string Advice(string path) => System.IO.Directory.Exists(path) && File.GetUnixFileMode(path).HasFlag(UnixFileMode.StickyBit)
         ? $"install it in a folder that is not below {path}"
         : $"chown root:root and chmod go-w {path}";
-
-    /// <summary>By number, then a release after its candidates, then by name: an order in which any two differ.</summary>
-    private sealed class VersionOrder : IComparer<string>
-    {
-        public static readonly VersionOrder Instance = new();
-
-        public int Compare(string? x, string? y)
-        {
-            var (a, b) = (Parse(x!), Parse(y!));
-            return a.Number.CompareTo(b.Number) is var n and not 0 ? n
-                : a.IsRelease.CompareTo(b.IsRelease) is var r and not 0 ? r
-                : string.CompareOrdinal(x, y);
-        }
-
-        private static (System.Version Number, bool IsRelease) Parse(string text) =>
-            (System.Version.TryParse(text.Split('-', '+')[0], out var version) ? version : new(0, 0), !text.Contains('-', StringComparison.Ordinal));
-    }
 }

@@ -9,6 +9,9 @@ namespace Calico.Host.Plugins.Packages;
 /// <param name="Version">Its version, and its folder's.</param>
 internal sealed record AdapterIdentity(string Name, string Version)
 {
+    /// <summary>It has six short texts.</summary>
+    private const long MostManifest = 64 << 10;
+
     /// <summary>Reads it from a folder that is not installed yet.</summary>
     /// <param name="folder">Its files.</param>
     /// <param name="source">What a message names.</param>
@@ -17,7 +20,7 @@ internal sealed record AdapterIdentity(string Name, string Version)
     {
         if (Directory.GetFiles(folder, "*.deps.json") is not [var dependencies])
         {
-            throw Bad($"'{source}' has not exactly one .deps.json: give the folder that dotnet publish made, or the package that dotnet pack made");
+            throw HasNotOneMain(source);
         }
 
         var main = Path.GetFileName(dependencies)[..^".deps.json".Length] + ".dll";
@@ -31,15 +34,30 @@ internal sealed record AdapterIdentity(string Name, string Version)
             throw Bad($"'{source}' brings a {shared}.dll of its own; the host shares its own with adapters, and another one has other types: build it with the targets of the package Calico.Abstractions, which leave it out");
         }
 
+        if (File.Exists(Path.Combine(folder, "System.Private.CoreLib.dll")))
+        {
+            throw Bad($"'{source}' brings a .NET runtime of its own; an adapter runs in the host's process: publish it without --self-contained");
+        }
+
         var manifest = ReadManifest(Path.Combine(folder, AdapterRules.ManifestName), source);
-        var name = ReadName(Path.Combine(folder, main), source);
+        var (name, contract) = ReadAssembly(Path.Combine(folder, main), source);
         var version = manifest?.Version ?? System.Diagnostics.FileVersionInfo.GetVersionInfo(Path.Combine(folder, main)).ProductVersion?.Split('+')[0] ?? "0.0.0";
         if (manifest is not null && (manifest.Name, manifest.Assembly) != (name ?? manifest.Name, main))
         {
             throw Bad($"'{source}': its {AdapterRules.ManifestName} speaks of '{manifest.Name}' in {manifest.Assembly}; what is there is '{name}' in {main}");
         }
 
-        if (manifest is not null && NuGetVersion.TryParse(manifest.MinimumHost, out var least) && NuGetVersion.Parse(ThisVersion.Text) < least)
+        if (manifest is not null && contract is { } built && manifest.Contract != $"{built.Major}.{built.Minor}")
+        {
+            throw Bad($"'{source}': its {AdapterRules.ManifestName} speaks of contract {manifest.Contract}; {main} was built against {built.Major}.{built.Minor}");
+        }
+
+        if (manifest is not null && !NuGetVersion.TryParse(manifest.MinimumHost, out _))
+        {
+            throw Bad($"'{source}': {AdapterRules.ManifestName} has minimumHost '{manifest.MinimumHost}', which is no version");
+        }
+
+        if (manifest is not null && NuGetVersion.Parse(manifest.MinimumHost) is var least && NuGetVersion.Parse(ThisVersion.Text) < least)
         {
             throw new CalicoException(Problem.Unsupported, $"'{source}' needs calico-host {least} or later; this is {ThisVersion.Text}", "source");
         }
@@ -49,11 +67,20 @@ internal sealed record AdapterIdentity(string Name, string Version)
             : throw Bad($"'{source}' calls itself '{name}' {version}; both become folder names: a name has lower-case letters, digits and '-', a version also '.' and '+'");
     }
 
+    /// <summary>What is said of a folder that is no adapter's.</summary>
+    public static CalicoException HasNotOneMain(string source) =>
+        Bad($"'{source}' has not exactly one .deps.json: give the folder that dotnet publish made, or the package that dotnet pack made");
+
     private static AdapterManifest? ReadManifest(string path, string source)
     {
         if (!File.Exists(path))
         {
             return null;
+        }
+
+        if (new FileInfo(path).Length > MostManifest)
+        {
+            throw Bad($"'{source}': {AdapterRules.ManifestName} is longer than {MostManifest >> 10} KiB");
         }
 
         try
@@ -66,12 +93,13 @@ internal sealed record AdapterIdentity(string Name, string Version)
         }
     }
 
-    private static string? ReadName(string assembly, string source)
+    private static (string? Name, (int Major, int Minor)? Contract) ReadAssembly(string assembly, string source)
     {
         try
         {
             using var file = File.OpenRead(assembly);
-            return AdapterAssembly.Read(file).Name;
+            var read = AdapterAssembly.Read(file);
+            return (read.Name, read.Contract);
         }
         catch (BadImageFormatException e)
         {

@@ -16,31 +16,57 @@ internal static class AdapterPackage
     private const long MostBytes = 512L << 20;
     private const int MostFiles = 5000;
 
+    /// <summary>Of the description of a package, which is read as a whole.</summary>
+    private const long MostDescription = 1L << 20;
+
     /// <summary>Lays the adapter's files down in an empty folder and returns what the package says of itself.</summary>
-    /// <param name="package">A file.</param>
+    /// <param name="path">A file.</param>
+    /// <param name="package">What a message calls it.</param>
     /// <param name="folder">Exists, is empty.</param>
     /// <param name="requireSignature">A package without a signature that this machine trusts is refused.</param>
     /// <param name="ct">Ends it; what was laid down stays for the caller to remove.</param>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> no package, none of an adapter, or one that reaches outside its folder;
     /// <see cref="Problem.Refused"/> its signature.</exception>
-    public static async Task<(PackageIdentity Identity, string Sha512)> UnpackAsync(string package, string folder, bool requireSignature, CancellationToken ct)
+    public static async Task<(PackageIdentity Identity, string Sha512)> UnpackAsync(string path, string package, string folder, bool requireSignature, CancellationToken ct)
     {
         try
         {
-            await using var file = new FileStream(package, FileMode.Open, FileAccess.Read, FileShare.Read);
+            await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            using var archive = new ZipArchive(file, ZipArchiveMode.Read, leaveOpen: true);
+            if (archive.Entries.FirstOrDefault(e => e.FullName.EndsWith(".nuspec", StringComparison.OrdinalIgnoreCase) && e.Length > MostDescription) is { } description)
+            {
+                throw Bad($"{package}: {description.FullName} is longer than {MostDescription >> 10} KiB");
+            }
+
+            file.Position = 0;
             var hash = Convert.ToBase64String(await SHA512.HashDataAsync(file, ct));
             file.Position = 0;
             using var reader = new PackageArchiveReader(file, leaveStreamOpen: true);
             var identity = await reader.GetIdentityAsync(ct);
             await CheckSignatureAsync(reader, package, requireSignature, ct);
-            file.Position = 0;
-            using var archive = new ZipArchive(file, ZipArchiveMode.Read, leaveOpen: true);
             await ExtractAsync(archive, package, folder, ct);
             return (identity, hash);
         }
         catch (Exception e) when (e is InvalidDataException or PackagingException or System.Xml.XmlException or FormatException or ArgumentException or EndOfStreamException or NotSupportedException)
         {
             throw Bad($"{package} is no NuGet package, or a damaged one: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Before anything of an adapter is copied.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: more, or more of them, than an adapter has.</exception>
+    public static void CheckSize(string source, IEnumerable<long> lengths)
+    {
+        var (count, left) = (0, MostBytes);
+        foreach (var length in lengths)
+        {
+            // What a package says of its entries adds up to whatever somebody wished.
+            if (++count > MostFiles || length > left)
+            {
+                throw Bad($"{source} has more than {MostFiles} files or {MostBytes >> 20} MiB; no adapter has");
+            }
+
+            left -= length;
         }
     }
 
@@ -52,10 +78,7 @@ internal static class AdapterPackage
             throw Bad($"{package} has no plugin/ folder, so no adapter is in it: an adapter's package is made by dotnet pack of a project that refers to Calico.Abstractions");
         }
 
-        if (files.Count > MostFiles || files.Sum(f => f.Length) > MostBytes)
-        {
-            throw Bad($"{package} has {files.Count} files of {files.Sum(f => f.Length) >> 20} MiB; an adapter has at most {MostFiles} of {MostBytes >> 20} MiB");
-        }
+        CheckSize(package, files.Select(f => f.Length));
 
         foreach (var entry in files)
         {

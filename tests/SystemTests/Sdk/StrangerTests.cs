@@ -123,6 +123,8 @@ public sealed partial class StrangerTests : IDisposable
         await File.WriteAllTextAsync(Path.Combine(_folder!.Path, "Acme", "Acme", "Inside.cs"), "namespace Acme; internal static class Inside { public static object Kind => Calico.Datastore.Resources.Kinds.IpPool; }");
         Assert.That((await _folder!.TryDotnetAsync("Acme/Acme", "build", "-v", "quiet")).Output, Does.Contain("CALICO005").And.Contain("Calico.Datastore"));
         File.Delete(Path.Combine(_folder!.Path, "Acme", "Acme", "Inside.cs"));
+        await File.WriteAllTextAsync(project, good);
+        Assert.That((await _folder!.TryDotnetAsync("Acme/Acme", "publish", "-v", "quiet", "-p:GenerateDependencyFile=false")).Output, Does.Contain("CALICO008"));
         await File.WriteAllTextAsync(project, good.Replace("</Project>", "  <ItemGroup><None Include=\"Calico.Abstractions.dll\" CopyToPublishDirectory=\"Always\" /></ItemGroup>\n</Project>", StringComparison.Ordinal));
         await File.WriteAllTextAsync(Path.Combine(_folder!.Path, "Acme", "Acme", "Calico.Abstractions.dll"), "another");
         Assert.That((await _folder!.TryDotnetAsync("Acme/Acme", "publish", "-v", "quiet")).Output, Does.Contain("CALICO006").And.Contain("Calico.Abstractions.dll"));
