@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
-namespace Calico.UnitTests.Host;
+namespace Calico.UnitTests.Host.Plugins;
 
 /// <summary>An HTTP feed (NuGet server API, PackageBaseAddress/3.0.0) that has Acme.Hello 1.0.0.</summary>
 internal sealed class HttpFeed : IDisposable
