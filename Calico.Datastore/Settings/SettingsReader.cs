@@ -71,7 +71,7 @@ public sealed class SettingsReader(Func<string, string?> environment, SettingsFi
         var before = _faults.Count;
         foreach (var property in typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.CanWrite))
         {
-            var setting = new SettingAttribute($"{plugin}_{property.Name}".ToUpperInvariant(), $"plugins.{plugin}.{property.Name}", "");
+            var setting = OfPlugin(plugin, property);
             if (Find(setting, prefixedOnly: true) is { } found)
             {
                 TryTake(settings, property, setting, found);
@@ -82,6 +82,10 @@ public sealed class SettingsReader(Func<string, string?> environment, SettingsFi
         Throw(before);
         return settings;
     }
+
+    /// <summary>Names of an adapter's setting. A '-' of the adapter's name is '_' in the environment, where shells have none.</summary>
+    public static SettingAttribute OfPlugin(string plugin, PropertyInfo property) =>
+        new($"{plugin.Replace('-', '_')}_{property.Name}".ToUpperInvariant(), $"plugins.{plugin}.{property.Name}", "");
 
     /// <summary>Where a setting was said, for messages: its variable, or its name in the file.</summary>
     public string OriginOf(string property) => _found.GetValueOrDefault(property) is not { } found ? ""

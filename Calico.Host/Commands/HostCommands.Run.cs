@@ -21,13 +21,7 @@ internal static partial class HostCommands
         var reader = Reader(file);
         var settings = HostSettings.Read(reader);
         using var loggers = LoggerFactory.Create(builder => builder
-            .SetMinimumLevel(settings.LogLevel switch
-            {
-                "debug" => LogLevel.Debug,
-                "warning" => LogLevel.Warning,
-                "error" => LogLevel.Error,
-                _ => LogLevel.Information,
-            })
+            .SetMinimumLevel(LogLevels.Parse(settings.LogLevel))
             .AddFilter("Microsoft", LogLevel.Warning)
             .AddFilter("Grpc", LogLevel.Warning)
             .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)
@@ -37,7 +31,8 @@ internal static partial class HostCommands
                 format.UseUtcTimestamp = true;
                 format.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
                 format.ColorBehavior = LoggerColorBehavior.Disabled;
-            }));
+            })
+            .AddLevels(settings.LogLevels));
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var starting = new CancellationTokenSource();
         void End(PosixSignalContext signal)

@@ -119,7 +119,9 @@ internal static partial class HostCommands
         return Task.FromResult(0);
     }
 
-    private static HostSettings Settings() => HostSettings.Read(Reader(null));
+    /// <summary>Those of the environment and the usual file.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: everything that is wrong with them.</exception>
+    internal static HostSettings Settings() => HostSettings.Read(Reader(null));
 
     private static SettingsReader Reader(string? file) =>
         new(Environment.GetEnvironmentVariable, SettingsFile.Read(file ?? SettingsFile.DefaultPath, mustExist: file is not null));

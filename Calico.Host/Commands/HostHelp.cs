@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using Calico.Host.Plugins;
 using Calico.Host.Settings;
 
 namespace Calico.Host.Commands;
@@ -36,6 +37,35 @@ internal sealed class HostHelp : SynchronousCommandLineAction
             }
         }
 
+        if (isRoot || command.Name == "run")
+        {
+            DescribeAdapters(output);
+        }
+
         return code;
+    }
+
+    /// <summary>What the installed adapters ask for. One that cannot be asked is named; help is shown all the same.</summary>
+    private static void DescribeAdapters(TextWriter output)
+    {
+        try
+        {
+            var found = PluginFolder.Scan(HostCommands.Settings().PluginDirectory, (_, _, _) => { });
+            foreach (var adapter in found.GroupBy(p => p.Name).Select(g => g.First()))
+            {
+                output.WriteLine();
+                output.WriteLine($"Settings of the adapter {adapter.Name} {adapter.Version}:");
+                output.WriteLine();
+                foreach (var (setting, preset) in LoadedPlugin.DescribeSettings(adapter))
+                {
+                    output.WriteLine($"  {"CALICO_" + setting.Environment,-30} {setting.Path,-26} default '{preset}'");
+                }
+            }
+        }
+        catch (CalicoException e)
+        {
+            output.WriteLine();
+            output.WriteLine($"The installed adapters' settings cannot be shown: {e.Message}");
+        }
     }
 }

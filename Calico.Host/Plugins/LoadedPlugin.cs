@@ -50,7 +50,7 @@ internal sealed class LoadedPlugin : IAsyncDisposable
         try
         {
             var collection = new ServiceCollection();
-            collection.AddSingleton(loggers);
+            collection.AddSingleton<ILoggerFactory>(new AdapterLoggers(name, loggers));
             collection.TryAdd(ServiceDescriptor.Singleton(typeof(ILogger<>), typeof(Logger<>)));
             collection.AddSingleton(TimeProvider.System);
             collection.AddSingleton<IPluginLifetime>(lifetime);
@@ -66,6 +66,18 @@ internal sealed class LoadedPlugin : IAsyncDisposable
             lifetime.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The settings that an adapter asks for, with their defaults. Its <c>Configure</c> is called, and nothing of it is
+    /// started.</summary>
+    /// <exception cref="CalicoException">As <see cref="Load"/>.</exception>
+    public static ImmutableArray<(SettingAttribute Setting, string Default)> DescribeSettings(PluginFolder folder)
+    {
+        var plugin = Instantiate(folder);
+        var asked = new AskedSettings();
+        Guard(folder, "Configure", () => plugin.Configure(asked));
+        return [.. asked.Presets.SelectMany(preset => preset.GetType().GetProperties().Where(p => p.CanWrite)
+            .Select(p => (SettingsReader.OfPlugin(folder.Name, p), $"{p.GetValue(preset)}")))];
     }
 
     /// <summary>Starts its hosted services.</summary>

@@ -81,6 +81,9 @@ internal sealed class HostSettings
     [Setting("CALICO_LOG_LEVEL", "log.level", "What is logged to standard error.", Choices = "debug|info|warning|error")]
     public string LogLevel { get; set; } = "info";
 
+    [Setting("CALICO_LOG_LEVELS", "log.levels", "Levels of single adapters: cni=debug,acme=warning; the others have the level above.")]
+    public string LogLevels { get; set; } = "";
+
     /// <summary>Where /metrics is served besides the control socket, or null.</summary>
     public IPEndPoint? MetricsEndpoint() => MetricsEnabled ? new(IPAddress.Parse(MetricsHost), MetricsPort) : null;
 

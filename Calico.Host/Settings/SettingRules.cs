@@ -26,6 +26,8 @@ internal static partial class SettingRules
         new(nameof(HostSettings.Ipv6PoolCidr), s => IsPool(s.Ipv6PoolCidr, AddressFamily.InterNetworkV6, HostSettings.Ipv6PoolBlockSize), "an IPv6 CIDR such as fd00:65::/64 that holds a block, 'none', or empty"),
         new(nameof(HostSettings.NodeName), s => s.NodeName.Length == 0 || Node.NodeName.IsValid(s.NodeName), "at most 253 of a-z, 0-9, '-' and '.', starting and ending with a letter or digit"),
         new(nameof(HostSettings.DataDirectory), s => Path.IsPathFullyQualified(s.DataDirectory), "an absolute path"),
+        new(nameof(HostSettings.LogLevels), s => LogLevels.TryParse(s.LogLevels, out _),
+            "a comma list of ADAPTER=LEVEL, the level one of debug, info, warning, error"),
         new(nameof(HostSettings.PluginDirectory), s => Path.IsPathFullyQualified(s.PluginDirectory), "an absolute path"),
     ];
 
