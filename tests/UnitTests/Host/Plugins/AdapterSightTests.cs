@@ -1,3 +1,4 @@
+using Calico.AdapterBuild;
 using Calico.Host.Plugins;
 using Calico.Host.Settings;
 using Calico.TestKit.Hosts;
@@ -48,6 +49,15 @@ public sealed class AdapterSightTests
         var settings = LoadedPlugin.DescribeSettings(new("cni", "1.0.0", built));
         Assert.That(settings.Select(s => (s.Setting.Environment, s.Setting.Path, s.Default)),
             Does.Contain(("CNI_SOCKET", "plugins.cni.Socket", "/run/calico/cni.sock")));
+    }
+
+    [Test]
+    public void What_is_shared_is_the_same_for_the_build_and_for_the_host()
+    {
+        var folder = Path.Combine(Repository.Root, "Calico.Abstractions", "buildTransitive");
+        var targets = File.ReadAllText(Path.Combine(folder, "Calico.Abstractions.targets"));
+        var names = targets.Split("<_CalicoShared>")[1].Split("</_CalicoShared>")[0].Split(';', StringSplitOptions.RemoveEmptyEntries);
+        Assert.That(names, Is.EquivalentTo(AdapterRules.Shared));
     }
 
     private static void Write(ILogger logger, LogLevel level, string who) =>
