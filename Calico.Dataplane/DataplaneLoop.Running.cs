@@ -27,6 +27,7 @@ public sealed partial class DataplaneLoop
             {
                 Ignore([.. _ownPorts]);
             }
+
             try
             {
                 var closed = table.Open();
@@ -35,6 +36,7 @@ public sealed partial class DataplaneLoop
                     // The loop goes on trying.
                     _status.Say(_status.Current with { LastError = closed });
                 }
+
                 return new(new(_inbox, _status, parts, shared, _options, isInitial: !table.IsAdopted, _time, _logger), parts, notices, Ignore);
             }
             catch
@@ -92,6 +94,7 @@ public sealed partial class DataplaneLoop
                 // As such it would look like an end that was asked for.
                 throw new CalicoException(Problem.Unavailable, $"the dataplane loop was ended by another's cancellation: {e.Message}", inner: e);
             }
+
             throw;
         }
     }

@@ -88,6 +88,7 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         {
             throw new CalicoException(Problem.Refused, $"dataplane: {e.Message}", inner: e);
         }
+
         var inside = _inside;
         _running = Task.WhenAll(((Func<CancellationToken, Task>[])[ct => RunAsync(inside.Enforcement, ct), inside.Notices.FollowNftAsync, inside.Notices.FollowRoutesAsync])
             .Select(part => EndAloudAsync(inside.Enforcement, part)));
@@ -117,6 +118,7 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
             throw new CalicoException(Problem.Invalid,
                 $"interface {endpoint.InterfaceName} of {endpoint.Id} does not start with {_options.InterfacePrefix} or is longer than 15 characters");
         }
+
         var request = new LoopRequest.Publish(endpoint);
         Post(request);
         return request.Done.Task.WaitAsync(ct);
@@ -165,6 +167,7 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
             _inside.Notices.Dispose();
             _inside.Enforcement.Abandon();
         }
+
         LoopRequest.Abandon(_inbox.Take().Requests);
         _stopping.Dispose();
     }
@@ -175,6 +178,7 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         {
             throw new CalicoException(Problem.Unavailable, "the dataplane loop has ended");
         }
+
         _inbox.Post(request);
     }
 

@@ -16,11 +16,13 @@ internal sealed partial class Enforcement
         {
             withdraw.Done.TrySetResult();
         }
+
         _withdrawing.Clear();
         if (!_isReconciled)
         {
             return;
         }
+
         var ruleset = _kernel.Table.Policy.Ruleset;
         foreach (var publish in _publishing.ToList())
         {
@@ -64,6 +66,7 @@ internal sealed partial class Enforcement
                 text.AppendLine($"  {line}");
             }
         }
+
         return text.ToString();
     }
 
@@ -90,11 +93,13 @@ internal sealed partial class Enforcement
             _committed.Clear();
             return _graph.Revision;
         }
+
         _committed.Enqueue((ruleset.Commits, _graph.Revision));
         while (_committed.TryPeek(out var oldest) && oldest.Commit <= ruleset.GraceOver)
         {
             former = _committed.Dequeue().Revision;
         }
+
         return former;
     }
 

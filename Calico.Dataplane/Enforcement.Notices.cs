@@ -27,6 +27,7 @@ internal sealed partial class Enforcement
             NoticeGone(link.Link);
             return;
         }
+
         foreach (var reconciler in _kernel.Reconcilers)
         {
             try

@@ -79,6 +79,7 @@ internal sealed partial class Enforcement
             _last.Audit = _time.GetTimestamp();
             DoubtAll();
         }
+
         var (batch, requests) = _inbox.Take();
         if (batch is not null)
         {
@@ -87,12 +88,15 @@ internal sealed partial class Enforcement
             {
                 _freeAddresses.Apply(batch);
             }
+
             _confirmedAt = batch.Status == Datastore.Sync.SyncStatus.InSync ? _time.GetUtcNow() : _confirmedAt;
         }
+
         foreach (var request in requests)
         {
             Take(request);
         }
+
         try
         {
             Commit();
@@ -109,6 +113,7 @@ internal sealed partial class Enforcement
             {
                 Log.Recreating(_logger, _refusals);
             }
+
             var owned = _kernel.Table.CloseWhereOwned(e);
             Report(owned ?? e.Message);
             Log.Refused(_logger, owned ?? e.Message, _refusals);
@@ -126,10 +131,12 @@ internal sealed partial class Enforcement
                 reconciler.Doubt();
             }
         }
+
         foreach (var reconciler in _kernel.Reconcilers.Where(r => r.IsPolicyFree))
         {
             Note(reconciler.Commit(_refusals));
         }
+
         if (_graph.InSync && _isInitial)
         {
             Enforce();
@@ -180,6 +187,7 @@ internal sealed partial class Enforcement
                 {
                     SetLocal(endpoint);
                 }
+
                 _kernel.Connections.Begin(initial.Endpoints.SelectMany(e => e.Addresses.Select(Cidr.From)));
                 _isInitial = true;
                 initial.Done.TrySetResult();
@@ -219,6 +227,7 @@ internal sealed partial class Enforcement
             // Its pair may have stood before the gap ended, and what began through it was nobody's to judge.
             _kernel.Connections.Cut([.. endpoint.Addresses.Select(Cidr.From)]);
         }
+
         _local[endpoint.Id] = endpoint;
         _graph.Set(endpoint);
     }
@@ -229,6 +238,7 @@ internal sealed partial class Enforcement
         {
             superseded.Done.TrySetResult(EndpointState.Gone);
         }
+
         _publishing.RemoveAll(p => p.Endpoint.Id == withdraw.Id);
         _withdrawing.Add(withdraw);
         _graph.Remove(withdraw.Id);
@@ -257,6 +267,7 @@ internal sealed partial class Enforcement
                 reconciler.Apply(update);
             }
         }
+
         foreach (var reconciler in bound)
         {
             var found = reconciler.Commit(_refusals);
@@ -264,8 +275,10 @@ internal sealed partial class Enforcement
             {
                 _gap.NoteEnd(isStart: !_isReconciled);
             }
+
             Note(found);
         }
+
         _gap.ForgetForeign();
         if (!_isReconciled)
         {
@@ -275,6 +288,7 @@ internal sealed partial class Enforcement
             _kernel.Connections.Sweep(_freeAddresses.List());
             Log.Reconciled(_logger, _graph.Revision, _kernel.Table.Policy.Endpoints.Count);
         }
+
         CutConnections();
         if (_gap.Take())
         {
@@ -295,6 +309,7 @@ internal sealed partial class Enforcement
         {
             return [];
         }
+
         List<LocalEndpoint> never = [.. _local.Values.Where(e => !enforced.Contains(e.InterfaceName))];
         _kernel.Connections.Cut([.. never.SelectMany(e => e.Addresses.Select(Cidr.From))]);
         return never;
@@ -311,10 +326,12 @@ internal sealed partial class Enforcement
                 {
                     reconciler.Withdraw(endpoint);
                 }
+
                 _freed.UnionWith(endpoint.Addresses.Select(Cidr.From));
                 _local.Remove(withdraw.Id);
             }
         }
+
         CutConnections();
     }
 
@@ -336,6 +353,7 @@ internal sealed partial class Enforcement
         {
             return;
         }
+
         _freed.ExceptWith(_local.Values.SelectMany(e => e.Addresses.Select(Cidr.From)));
         _kernel.Connections.Cut(_freed);
         _freed.Clear();

@@ -40,6 +40,7 @@ internal static class KernelNeeds
                 missing.Add($"this kernel has no nftables expression '{expression.Name}', {option}; without it {purpose}, so nothing is enforced and no workload is connected");
             }
         }
+
         return missing.ToImmutable();
     }
 }

@@ -56,6 +56,7 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
             {
                 part.Dispose();
             }
+
             throw;
         }
     }

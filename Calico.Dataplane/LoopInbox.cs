@@ -34,6 +34,7 @@ internal sealed class LoopInbox
             _revision = Math.Max(_revision, batch.Revision);
             _hasBatch = true;
         }
+
         Wake();
     }
 
@@ -54,6 +55,7 @@ internal sealed class LoopInbox
                 _requests.Add(request);
             }
         }
+
         Wake();
     }
 

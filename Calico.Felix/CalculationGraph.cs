@@ -143,6 +143,7 @@ public sealed class CalculationGraph
                 apply(update);
             }
         }
+
         Revision = Math.Max(Revision, batch.Revision);
         InSync |= batch.Status == SyncStatus.InSync;
     }
@@ -164,6 +165,7 @@ public sealed class CalculationGraph
         {
             return [];
         }
+
         _local.Build();
         _ruleLists.Compose();
         var (setUpdates, setRemovals) = _sets.Take();
@@ -175,6 +177,7 @@ public sealed class CalculationGraph
         {
             updates.Add(settings);
         }
+
         updates.AddRange(_pools.Take());
         updates.AddRange(setUpdates);
         updates.AddRange(lists);

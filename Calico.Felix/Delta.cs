@@ -43,6 +43,7 @@ public sealed class Delta<TKey, TValue> where TKey : notnull
         {
             return;
         }
+
         Touch(key);
         _desired.Remove(key);
         if (!_told[key].Was)
@@ -59,6 +60,7 @@ public sealed class Delta<TKey, TValue> where TKey : notnull
         {
             Remove(gone);
         }
+
         foreach (var (key, value) in desired)
         {
             Set(key, value);
@@ -73,6 +75,7 @@ public sealed class Delta<TKey, TValue> where TKey : notnull
             value = told.Value;
             return told.Was;
         }
+
         return _desired.TryGetValue(key, out value);
     }
 
@@ -97,6 +100,7 @@ public sealed class Delta<TKey, TValue> where TKey : notnull
             _told.Clear();
             return;
         }
+
         foreach (var change in Changes.Where(c => !waits(c)).ToList())
         {
             _told.Remove(change.Key);
@@ -118,6 +122,7 @@ public sealed class Delta<TKey, TValue> where TKey : notnull
                 _told.Add(key, (true, value));
             }
         }
+
         foreach (var key in _desired.Keys.Where(k => !told.ContainsKey(k)))
         {
             _told.Add(key, (false, default));

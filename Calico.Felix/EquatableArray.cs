@@ -30,6 +30,7 @@ public readonly struct EquatableArray<T>(ImmutableArray<T> items) : IEquatable<E
         {
             hash.Add(item);
         }
+
         return hash.ToHashCode();
     }
 

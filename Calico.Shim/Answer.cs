@@ -63,11 +63,17 @@ internal static class Answer
         foreach (var c in value)
         {
             if (c is '"' or '\\')
+            {
                 text.Append('\\').Append(c);
+            }
             else if (c < ' ')
+            {
                 text.Append("\\u00").Append("0123456789abcdef"[c >> 4]).Append("0123456789abcdef"[c & 15]);
+            }
             else
+            {
                 text.Append(c);
+            }
         }
     }
 }

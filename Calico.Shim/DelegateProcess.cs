@@ -29,17 +29,27 @@ internal static unsafe class DelegateProcess
         try
         {
             if (input < 0 || output < 0 || Libc.WriteAll(input, request.Input.Span) != 0 || Libc.Seek(input, 0, Libc.SEEK_SET) != 0)
+            {
                 return NotRun($"no memory file for plugin \"{request.Type}\" (errno {Libc.LastError})");
+            }
+
             var error = Spawn(path, request, input, output, out var process);
             if (error != 0)
+            {
                 return NotRun($"{path} does not start (errno {error})");
+            }
 
             if (!Wait(process, deadline, out var status))
+            {
                 return NotRun($"plugin \"{request.Type}\" did not end within {deadline.Limit.TotalSeconds:0} s and was killed");
+            }
+
             Libc.Seek(output, 0, Libc.SEEK_SET);
             var bytes = Libc.ReadAll(output, Frame.MaxPayload / 2, out var length);
             if (length > Frame.MaxPayload / 2)
+            {
                 return NotRun($"plugin \"{request.Type}\" wrote more than {Frame.MaxPayload / 2} bytes");
+            }
             // wait(2): the low seven bits are the signal that ended it, or 0.
             var signal = status & 0x7f;
             return new DelegateOutcome(signal == 0 ? (status >> 8) & 0xff : 128 + signal, bytes.AsMemory(0, length));
@@ -59,7 +69,10 @@ internal static unsafe class DelegateProcess
         for (var pause = 1; Libc.WaitProcess(process, &raw, Libc.WNOHANG) is var found && found != process; pause = Math.Min(pause + 1, 20))
         {
             if (found < 0 && Libc.LastError != Libc.EINTR)
+            {
                 break;
+            }
+
             if (deadline.IsOver)
             {
                 _ = Libc.Kill(process, SIGKILL);
@@ -83,12 +96,17 @@ internal static unsafe class DelegateProcess
     {
         // A name with a slash would leave CNI_PATH.
         if (type.Length == 0 || type.Contains('/'))
+        {
             return null;
+        }
+
         foreach (var folder in (Environment.GetEnvironmentVariable("CNI_PATH") ?? "").Split(':'))
         {
             var path = folder + "/" + type;
             if (folder.Length > 0 && Libc.Access(path, Libc.X_OK) == 0)
+            {
                 return path;
+            }
         }
 
         return null;
@@ -106,7 +124,10 @@ internal static unsafe class DelegateProcess
         process = 0;
         var error = Libc.InitFileActions(actions) | Libc.InitAttributes(attributes);
         if (error != 0)
+        {
             return error;
+        }
+
         var arguments = Native([path]);
         var environment = Native(MergedEnvironment(request.Environment));
         try
@@ -115,7 +136,10 @@ internal static unsafe class DelegateProcess
                 | Libc.SetDefaultSignals(attributes, signals) | Libc.SetFlags(attributes, POSIX_SPAWN_SETSIGDEF);
             var started = 0;
             if (error == 0)
+            {
                 error = Libc.Spawn(&started, path, actions, attributes, arguments, environment);
+            }
+
             process = started;
             return error;
         }
@@ -135,11 +159,16 @@ internal static unsafe class DelegateProcess
         {
             var name = (string)variable.Key;
             if (!changes.Any(change => change.Key == name))
+            {
                 merged.Add($"{name}={variable.Value}");
+            }
         }
 
         foreach (var (name, value) in changes)
+        {
             merged.Add($"{name}={value}");
+        }
+
         return merged;
     }
 
@@ -147,14 +176,20 @@ internal static unsafe class DelegateProcess
     {
         var array = (byte**)NativeMemory.AllocZeroed((nuint)(texts.Count + 1), (nuint)sizeof(byte*));
         for (var i = 0; i < texts.Count; i++)
+        {
             array[i] = (byte*)Marshal.StringToCoTaskMemUTF8(texts[i]);
+        }
+
         return array;
     }
 
     private static void Free(byte** array)
     {
         for (var i = 0; array[i] != null; i++)
+        {
             Marshal.FreeCoTaskMem((nint)array[i]);
+        }
+
         NativeMemory.Free(array);
     }
 

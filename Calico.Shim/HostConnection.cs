@@ -30,7 +30,10 @@ internal static unsafe class HostConnection
             var delegateRan = false;
             var reply = AskOnce(path, request, networkNamespace, deadline, ref delegateRan, out trouble);
             if (reply is not null || delegateRan || deadline.IsOver || deadline.Elapsed >= Patience)
+            {
                 return reply;
+            }
+
             Libc.Poll(null, 0, PauseMilliseconds);
         }
     }
@@ -107,7 +110,9 @@ internal static unsafe class HostConnection
     private static bool Connect(int socket, string path, Deadline deadline)
     {
         if (Encoding.UTF8.GetByteCount(path) > MaxPath)
+        {
             return false;
+        }
         // struct sockaddr_un: family (u16), path (108).
         var address = stackalloc byte[110];
         *(ushort*)address = Libc.AF_UNIX;
@@ -146,9 +151,13 @@ internal static unsafe class HostConnection
 
                 var count = Libc.SendMessage(socket, &message, Libc.MSG_NOSIGNAL);
                 if (count >= 0)
+                {
                     sent += (int)count;
+                }
                 else if (Libc.LastError != Libc.EINTR)
+                {
                     return false;
+                }
             }
         }
 
@@ -159,11 +168,16 @@ internal static unsafe class HostConnection
     {
         var header = stackalloc byte[Frame.HeaderLength];
         if (!ReadExactly(socket, header, Frame.HeaderLength, deadline))
+        {
             return null;
+        }
+
         var (kind, length) = Frame.ReadHeader(new ReadOnlySpan<byte>(header, Frame.HeaderLength));
         var payload = new byte[length];
         fixed (byte* start = payload)
+        {
             return ReadExactly(socket, start, length, deadline) ? (kind, payload) : null;
+        }
     }
 
     private static bool ReadExactly(int socket, byte* buffer, int count, Deadline deadline)
@@ -174,9 +188,13 @@ internal static unsafe class HostConnection
             SetTimeout(socket, Libc.SO_RCVTIMEO, deadline);
             var got = Libc.Read(socket, buffer + read, (nuint)(count - read));
             if (got > 0)
+            {
                 read += (int)got;
+            }
             else if (got == 0 || Libc.LastError != Libc.EINTR)
+            {
                 return false;
+            }
         }
 
         return true;

@@ -141,9 +141,13 @@ internal static unsafe partial class Libc
             {
                 var count = Write(descriptor, start + written, (nuint)(bytes.Length - written));
                 if (count >= 0)
+                {
                     written += (int)count;
+                }
                 else if (LastError != EINTR)
+                {
                     return LastError;
+                }
             }
         }
 
@@ -158,14 +162,24 @@ internal static unsafe partial class Libc
         while (length <= limit)
         {
             if (length == buffer.Length)
+            {
                 Array.Resize(ref buffer, Math.Min(buffer.Length * 4, limit + 1));
+            }
+
             nint count;
             fixed (byte* start = buffer)
+            {
                 count = Read(descriptor, start + length, (nuint)(buffer.Length - length));
+            }
+
             if (count > 0)
+            {
                 length += (int)count;
+            }
             else if (count == 0 || LastError != EINTR)
+            {
                 break;
+            }
         }
 
         return buffer;

@@ -15,7 +15,10 @@ internal readonly record struct Peek(string Version, string IpamType)
         {
             var reader = new Utf8JsonReader(configuration);
             if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            {
                 return new("", "");
+            }
+
             var inIpam = false;
             while (reader.Read())
             {
@@ -26,19 +29,30 @@ internal readonly record struct Peek(string Version, string IpamType)
                 }
 
                 if (reader.TokenType != JsonTokenType.PropertyName)
+                {
                     continue;
+                }
+
                 var isVersion = !inIpam && reader.ValueTextEquals("cniVersion"u8);
                 var isType = inIpam && reader.ValueTextEquals("type"u8);
                 var isIpam = !inIpam && reader.ValueTextEquals("ipam"u8);
                 reader.Read();
                 if (reader.TokenType == JsonTokenType.String && isVersion)
+                {
                     version = reader.GetString()!;
+                }
                 else if (reader.TokenType == JsonTokenType.String && isType)
+                {
                     ipamType = reader.GetString()!;
+                }
                 else if (reader.TokenType == JsonTokenType.StartObject && isIpam)
+                {
                     inIpam = true;
+                }
                 else
+                {
                     reader.Skip();
+                }
             }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)

@@ -32,7 +32,9 @@ internal sealed class PluginCall(ShimRole role, bool test)
 
         var input = test ? Memory<byte>.Empty : ReadInput();
         if (_command == "VERSION")
+        {
             return Answer.Supported(Peek.At(input.Span).Version);
+        }
 
         // Only an ADD needs the namespace; its absence is the host's to report, with the path.
         var networkNamespace = _command == "ADD" ? OpenNamespace() : -1;
@@ -55,7 +57,9 @@ internal sealed class PluginCall(ShimRole role, bool test)
         finally
         {
             if (networkNamespace >= 0)
+            {
                 Libc.Close(networkNamespace);
+            }
         }
     }
 
@@ -78,14 +82,26 @@ internal sealed class PluginCall(ShimRole role, bool test)
         var folder = Variable("CALICO_SPOOL_DIR") is { Length: > 0 } chosen ? chosen : Spool.DefaultFolder;
         var name = SpoolName.Of(role, Variable("CNI_CONTAINERID"), Variable("CNI_IFNAME"));
         if (Spool.Store(folder, name, request.Span) is { } trouble)
+        {
             return Answer.Error(peek.Version, Answer.IoFailure, "the Calico host does not answer and the DEL cannot be kept for it", trouble);
+        }
+
         if (role != ShimRole.Network || peek.IpamType is "" or "calico-ipam")
+        {
             return 0;
+        }
+
         var outcome = DelegateProcess.Run(new DelegateRequest(peek.IpamType, [], input), new Deadline(PromiseTime));
         if (outcome.ExitCode == 0)
+        {
             return 0;
+        }
+
         if (outcome.ExitCode == DelegateOutcome.NotRun)
+        {
             return Answer.Error(peek.Version, Answer.ConnectionTest, Encoding.UTF8.GetString(outcome.Output.Span), "");
+        }
+
         Answer.Print(outcome.Output.Span);
         return 1;
     }
@@ -107,11 +123,16 @@ internal sealed class PluginCall(ShimRole role, bool test)
     {
         var variables = new List<KeyValuePair<string, string>>(8);
         if (test)
+        {
             variables.Add(new("CNI_COMMAND", ShimRequest.TestVerb));
+        }
+
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
         {
             if (variable.Key is string key && key.StartsWith("CNI_", StringComparison.Ordinal) && !(test && key == "CNI_COMMAND"))
+            {
                 variables.Add(new(key, (string?)variable.Value ?? ""));
+            }
         }
 
         variables.Add(new(ShimTimes.Variable, new ShimTimes(_start, _begun, Libc.ReadClock(Libc.CLOCK_MONOTONIC)).Text));

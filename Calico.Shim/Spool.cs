@@ -13,18 +13,30 @@ internal static class Spool
     public static string? Store(string folder, string name, ReadOnlySpan<byte> frame)
     {
         if (!MakeFolders(folder))
+        {
             return $"cannot make {folder} (errno {Libc.LastError})";
+        }
+
         var path = $"{folder}/{name}";
         var temporary = $"{path}.{Libc.GetProcessId()}{SpoolName.TemporarySuffix}";
         var file = Libc.Open(temporary, Libc.O_WRONLY | Libc.O_CREAT | Libc.O_TRUNC | Libc.O_CLOEXEC, 0x180); // 0600
         if (file < 0)
+        {
             return $"cannot make {temporary} (errno {Libc.LastError})";
+        }
+
         var error = Libc.WriteAll(file, frame);
         if (error == 0 && Libc.Sync(file) != 0)
+        {
             error = Libc.LastError;
+        }
+
         Libc.Close(file);
         if (error == 0 && Libc.Rename(temporary, path) != 0)
+        {
             error = Libc.LastError;
+        }
+
         if (error != 0)
         {
             Libc.Unlink(temporary);
@@ -34,7 +46,10 @@ internal static class Spool
         // The name is durable only when the folder is.
         var directory = Libc.Open(folder, Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_CLOEXEC, 0);
         if (directory < 0)
+        {
             return $"cannot open {folder} (errno {Libc.LastError})";
+        }
+
         error = Libc.Sync(directory) == 0 ? 0 : Libc.LastError;
         Libc.Close(directory);
         return error == 0 ? null : $"cannot sync {folder} (errno {error})";
@@ -43,9 +58,15 @@ internal static class Spool
     private static bool MakeFolders(string folder)
     {
         if (Libc.MakeDirectory(folder, 0x1C0) == 0 || Libc.LastError == Libc.EEXIST) // 0700
+        {
             return true;
+        }
+
         if (Libc.LastError != Libc.ENOENT)
+        {
             return false;
+        }
+
         var parent = folder.LastIndexOf('/');
         return parent > 0 && MakeParents(folder[..parent]) && (Libc.MakeDirectory(folder, 0x1C0) == 0 || Libc.LastError == Libc.EEXIST);
     }
@@ -53,7 +74,10 @@ internal static class Spool
     private static bool MakeParents(string folder)
     {
         if (Libc.MakeDirectory(folder, 0x1ED) == 0 || Libc.LastError == Libc.EEXIST) // 0755
+        {
             return true;
+        }
+
         var parent = folder.LastIndexOf('/');
         return Libc.LastError == Libc.ENOENT && parent > 0 && MakeParents(folder[..parent])
             && (Libc.MakeDirectory(folder, 0x1ED) == 0 || Libc.LastError == Libc.EEXIST);

@@ -50,9 +50,14 @@ internal sealed partial class CniDispatcher(CniSettings settings, CniVerbs verbs
             var error = CniError.From(e, verb);
             // The last two: the shim has gone in the middle of a delegate's call.
             if (e is CniException or CalicoException or OperationCanceledException or WireFormatException or SocketException)
+            {
                 Log.Failed(log, verb, shim["CNI_CONTAINERID"] ?? "", error.Code, error.Message, error.Details);
+            }
             else
+            {
                 Log.Broke(log, e, verb, shim["CNI_CONTAINERID"] ?? "");
+            }
+
             return new(new ShimReply(1, error.ToJson(version)));
         }
     }

@@ -72,7 +72,9 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
             {
                 places.Release();
                 if (e is not SocketException)
+                {
                     throw;
+                }
                 // Out of descriptors, or the peer left while it waited: the listener is still good.
                 Log.AcceptFailed(log, e.Message);
                 await Task.Delay(TimeSpan.FromMilliseconds(50), time, ct);
@@ -89,7 +91,9 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
     {
         cut.CancelAfter(lifetime.DrainTime);
         for (var i = 0; i < settings.MaxCalls; i++)
+        {
             await places.WaitAsync(CancellationToken.None);
+        }
     }
 
     private async Task ServeAsync(Socket client, SemaphoreSlim places, CancellationToken ct)
@@ -106,9 +110,14 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
             using var patience = new CancellationTokenSource(RequestTime, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, ct);
             if (await connection.ReceiveRequestAsync(either.Token) is not var (request, networkNamespace))
+            {
                 return;
+            }
+
             using (networkNamespace)
+            {
                 await ServeAsync(connection, request, networkNamespace, ct);
+            }
         }
         catch (Exception e) when (e is SocketException or WireFormatException or OperationCanceledException)
         {
@@ -153,14 +162,21 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
                 // Not under the cut: the call is over, its answer is a few hundred bytes, and the shim waits for it.
                 await connection.ReplyAsync(outcome.Reply, CancellationToken.None);
                 if (outcome.Reply.ExitCode == 0)
+                {
                     timed?.Complete();
+                }
+
                 return;
             }
 
             if (await IsReadAsync(connection, outcome.Reply, watching))
+            {
                 timed?.Complete();
+            }
             else
+            {
                 await UndoAsync(undo, container);
+            }
         }
         catch (OperationCanceledException) when (caller.IsCancellationRequested && !ct.IsCancellationRequested)
         {
@@ -177,7 +193,10 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
     private ITimedCall? Begin(ShimRequest request, string verb, string container)
     {
         if (verb is not ("ADD" or "DEL"))
+        {
             return null;
+        }
+
         var timed = timings.Begin(request.Role == ShimRole.Ipam ? $"ipam {verb}" : verb, container, "wait");
         var now = (long)(time.GetTimestamp() * (1e9 / time.TimestampFrequency));
         if (ShimTimes.TryRead(request[ShimTimes.Variable], now, out var shim))
@@ -254,7 +273,10 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
                 left = await DrainSpoolAsync(ct);
                 _firstDrain.TrySetResult();
                 if (before > 0 && left == 0)
+                {
                     Log.SpoolEmpty(log);
+                }
+
                 await timer.WaitForNextTickAsync(ct);
             }
         }

@@ -26,15 +26,22 @@ internal sealed partial class DelSpool(CniSettings settings, DelVerb del, IpamRe
     {
         var folder = new DirectoryInfo(settings.SpoolDir);
         if (!folder.Exists)
+        {
             return 0;
+        }
+
         var left = 0;
         foreach (var file in folder.GetFiles().OrderBy(f => f.LastWriteTimeUtc))
         {
             if (file.Name.EndsWith(".del", StringComparison.Ordinal))
+            {
                 left += await SettleAsync(file, ct) ? 0 : 1;
+            }
             else if (file.Name.EndsWith(SpoolName.TemporarySuffix, StringComparison.Ordinal)
                 && time.GetUtcNow() - file.LastWriteTimeUtc > TemporaryAge)
+            {
                 Forget(file);
+            }
         }
 
         return left;
@@ -46,14 +53,19 @@ internal sealed partial class DelSpool(CniSettings settings, DelVerb del, IpamRe
     {
         var file = new FileInfo(Path.Combine(settings.SpoolDir, SpoolName.Of(call.Role, call.ContainerId, call.InterfaceName)));
         if (file.Exists && !await SettleAsync(file, ct))
+        {
             throw new CniException(CniCode.TryAgainLater, "an earlier DEL of this container is not done yet; try again later", file.Name);
+        }
     }
 
     private async Task<bool> SettleAsync(FileInfo file, CancellationToken ct)
     {
         var mine = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         if (_settling.GetOrAdd(file.Name, mine.Task) is var running && running != mine.Task)
+        {
             return await running.WaitAsync(ct);
+        }
+
         var isDone = false;
         try
         {
@@ -74,7 +86,10 @@ internal sealed partial class DelSpool(CniSettings settings, DelVerb del, IpamRe
         {
             file.Refresh();
             if (!file.Exists)
+            {
                 return true;
+            }
+
             var request = await ReadAsync(file, ct);
             await DeleteAsync(request, ct);
             file.Delete();
@@ -124,7 +139,10 @@ internal sealed partial class DelSpool(CniSettings settings, DelVerb del, IpamRe
     private static async Task<ShimRequest> ReadAsync(FileInfo file, CancellationToken ct)
     {
         if (file.Length is < Frame.HeaderLength or > Frame.HeaderLength + Frame.MaxPayload)
+        {
             throw new WireFormatException($"a file of {file.Length} bytes is not a request");
+        }
+
         var bytes = await File.ReadAllBytesAsync(file.FullName, ct);
         var (kind, length) = Frame.ReadHeader(bytes);
         return kind == FrameKind.Request && length == bytes.Length - Frame.HeaderLength
@@ -136,12 +154,19 @@ internal sealed partial class DelSpool(CniSettings settings, DelVerb del, IpamRe
     {
         var call = CniCall.From(shim);
         if (call.Verb != "DEL")
+        {
             throw new WireFormatException($"a {call.Verb}, not a DEL");
+        }
+
         var request = new CniRequest(call, NetworkConfiguration.ParseForDelete(shim.Input), shim.Input, null, DelegateAlreadyRan.Instance);
         if (call.Role == ShimRole.Ipam)
+        {
             await release.OfContainerAsync(call, request.Configuration.Name, ct);
+        }
         else
+        {
             await del.RunAsync(request, ct);
+        }
     }
 
     /// <summary>The shim ran the delegate's DEL itself when it spooled: it had CNI_PATH, we have not.</summary>

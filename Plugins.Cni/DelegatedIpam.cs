@@ -56,9 +56,14 @@ internal static class DelegatedIpam
         var args = request.Call.Args.Text.Length == 0 ? "IgnoreUnknown=1" : "IgnoreUnknown=1;" + request.Call.Args.Text;
         var outcome = await request.Delegates.RunAsync(new DelegateRequest(type, [new("CNI_COMMAND", verb), new("CNI_ARGS", args)], input), ct);
         if (outcome.ExitCode == 0)
+        {
             return outcome;
+        }
+
         if (outcome.ExitCode == DelegateOutcome.NotRun)
+        {
             throw new CniException(CniCode.Calico, Encoding.UTF8.GetString(outcome.Output.Span), $"ipam.type: {type}");
+        }
         // What the delegate says is for the person who configured it: its code, its words.
         throw CniError.Read(outcome.Output) is { } error
             ? new CniException(error.Code, error.Message, error.Details)
@@ -70,11 +75,17 @@ internal static class DelegatedIpam
     private static ReadOnlyMemory<byte> WithoutPodCidr(CniRequest request)
     {
         if (!request.Configuration.Ipam.UsesPodCidr)
+        {
             return request.Input;
+        }
+
         using var document = JsonDocument.Parse(request.Input);
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer))
+        {
             Copy(document.RootElement, writer);
+        }
+
         return buffer.ToArray();
 
         static void Copy(JsonElement element, Utf8JsonWriter writer)
@@ -94,7 +105,10 @@ internal static class DelegatedIpam
                 case JsonValueKind.Array:
                     writer.WriteStartArray();
                     foreach (var item in element.EnumerateArray())
+                    {
                         Copy(item, writer);
+                    }
+
                     writer.WriteEndArray();
                     break;
                 case JsonValueKind.String when "usePodCidr".Equals(element.GetString(), StringComparison.OrdinalIgnoreCase):

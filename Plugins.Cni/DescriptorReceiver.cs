@@ -54,11 +54,20 @@ internal static unsafe partial class DescriptorReceiver
                 while (error == EINTR);
 
                 if (error == EAGAIN)
+                {
                     return -1;
+                }
+
                 if (error != 0)
+                {
                     throw new SocketException(error);
+                }
+
                 if (message.ControlLength >= ControlLength && control is { Level: SOL_SOCKET, Type: SCM_RIGHTS })
+                {
                     descriptor = new SafeFileHandle(control.Descriptor, ownsHandle: true);
+                }
+
                 if ((message.Flags & MSG_CTRUNC) != 0)
                 {
                     descriptor?.Dispose();
@@ -72,7 +81,9 @@ internal static unsafe partial class DescriptorReceiver
         finally
         {
             if (released)
+            {
                 socket.SafeHandle.DangerousRelease();
+            }
         }
     }
 

@@ -22,8 +22,12 @@ internal sealed class EndpointLookup(IWorkloadNetwork network)
         if (existing is null && call.Args.IsKubernetes)
         {
             foreach (var other in await network.ListAsync(id.Workload, ct))
+            {
                 if (other.Id.Orchestrator == Kubernetes && other.Id.Workload == id.Workload)
+                {
                     return (other.Id, other);
+                }
+            }
         }
 
         return (id, existing);

@@ -44,7 +44,10 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     public static (string Name, ProfileDefaults Defaults)? PortsProfileOf(CniCall call, NetworkConfiguration configuration)
     {
         if (configuration.PublishedPorts.IsEmpty || ProfileOf(call, configuration).Defaults.OpenIngress)
+        {
             return null;
+        }
+
         var ports = configuration.PublishedPorts.DistinctBy(p => (p.Protocol, p.ContainerPort)).OrderBy(p => p.Protocol).ThenBy(p => p.ContainerPort)
             .Select(p => new PublishedPort(p.Protocol, null, 0, 0, p.ContainerPort)).ToImmutableArray();
         var list = string.Join('.', ports.Select(p => string.Create(CultureInfo.InvariantCulture,
@@ -92,7 +95,9 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
             : [.. call.Args.Addresses];
         var (ipv4, ipv6) = asked.Families ?? (configuration.Ipam.AssignIpv4, configuration.Ipam.AssignIpv6);
         if (exact.IsEmpty && !ipv4 && !ipv6)
+        {
             throw new CniException(CniCode.InvalidConfiguration, "ipam.assign_ipv4 and ipam.assign_ipv6 are both false", "ipam");
+        }
 
         // Pools of a family that is not asked for would be a mistake for the host to complain of; upstream ignores them.
         var pools = (ipv4 ? asked.Ipv4Pools ?? configuration.Ipam.Ipv4Pools : [])
@@ -127,7 +132,10 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
         try
         {
             if (configuration.Mtu != 0 && !configuration.RequiresMtuFile)
+            {
                 return configuration.Mtu;
+            }
+
             text = File.ReadAllText(settings.MtuFile);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException && !configuration.RequiresMtuFile)
@@ -140,7 +148,10 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
         }
 
         if (!int.TryParse(text.AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var mtu))
+        {
             throw new CniException(CniCode.Calico, $"failed to read MTU file: \"{text.Trim()}\" is not a number", settings.MtuFile);
+        }
+
         return configuration.Mtu != 0 ? configuration.Mtu : mtu;
     }
 
@@ -151,7 +162,10 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     {
         var given = delegated?.Routes ?? configuration.Ipam.Routes;
         if (given.All(r => r.Destination.PrefixLength == 0))
+        {
             return [];
+        }
+
         var defaults = configuration.IncludesDefaultRoutes ? DefaultRoutesFor(configuration, delegated) : [];
         return [.. defaults.Concat(given).Select(r => new Route(r.Destination, null)).Distinct()];
     }
@@ -159,9 +173,14 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     private static IEnumerable<CniRoute> DefaultRoutesFor(NetworkConfiguration configuration, CniResult? delegated)
     {
         if (delegated?.Addresses.Any(a => a.Address.IsIpv4) ?? configuration.Ipam.AssignIpv4)
+        {
             yield return DefaultIpv4;
+        }
+
         if (delegated?.Addresses.Any(a => a.Address.Address.AddressFamily == AddressFamily.InterNetworkV6) ?? configuration.Ipam.AssignIpv6)
+        {
             yield return DefaultIpv6;
+        }
     }
 
     private static ImmutableSortedDictionary<string, string> FactsOf(CniCall call)
@@ -185,11 +204,19 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     private void WarnOfWhatIsNotDone(NetworkConfiguration configuration)
     {
         if (configuration.NodeName.Length > 0 && configuration.NodeName != host.NodeName)
+        {
             Log.OtherNodeName(log, configuration.Name, configuration.NodeName, host.NodeName);
+        }
+
         if (configuration.DeviceType == "netkit")
+        {
             Log.NoNetkit(log, configuration.Name);
+        }
+
         if (configuration.HasReadinessGates)
+        {
             Log.NoReadinessGates(log, configuration.Name);
+        }
     }
 
     private static partial class Log

@@ -12,11 +12,17 @@ internal sealed class PoolFamilies(IIpam ipam)
     public async Task CheckAsync(CniCall call, NetworkConfiguration configuration, CancellationToken ct)
     {
         if (configuration.Ipam.IsDelegated)
+        {
             return;
+        }
+
         var asked = AnnotationRequest.Of(call, configuration);
         var (ipv4, ipv6) = (asked.Ipv4Pools ?? configuration.Ipam.Ipv4Pools, asked.Ipv6Pools ?? configuration.Ipam.Ipv6Pools);
         if (ipv4.IsEmpty && ipv6.IsEmpty)
+        {
             return;
+        }
+
         var pools = await ipam.ListPoolsAsync(ct);
         Check(ipv4, pools, AddressFamily.InterNetworkV6, "IPv4", "IPv6", "ipam.ipv4_pools");
         Check(ipv6, pools, AddressFamily.InterNetwork, "IPv6", "IPv4", "ipam.ipv6_pools");
@@ -28,7 +34,10 @@ internal sealed class PoolFamilies(IIpam ipam)
     {
         var wanted = configuration.Ipam;
         if (wanted.IsDelegated)
+        {
             return null;
+        }
+
         var pools = await ipam.ListPoolsAsync(ct);
         return TroubleOf(pools, wanted.AssignIpv4, wanted.Ipv4Pools, AddressFamily.InterNetwork, "ipam.ipv4_pools")
             ?? TroubleOf(pools, wanted.AssignIpv6, wanted.Ipv6Pools, AddressFamily.InterNetworkV6, "ipam.ipv6_pools");
@@ -37,12 +46,17 @@ internal sealed class PoolFamilies(IIpam ipam)
     private static string? TroubleOf(ImmutableArray<AddressPool> pools, bool isAsked, ImmutableArray<string> names, AddressFamily family, string field)
     {
         if (!isAsked)
+        {
             return null;
+        }
+
         for (var i = 0; i < names.Length; i++)
         {
             var found = pools.FirstOrDefault(p => p.Name == names[i] || p.Cidr.ToString() == names[i]);
             if (found is null or { Disabled: true })
+            {
                 return $"{field}[{i}]: the given pool ({names[i]}) does not exist, or is not enabled";
+            }
         }
 
         return names.IsEmpty && pools.All(p => p.Disabled || p.Cidr.BaseAddress.AddressFamily != family)
@@ -56,7 +70,9 @@ internal sealed class PoolFamilies(IIpam ipam)
         {
             var name = names[i];
             if (pools.Any(p => (p.Name == name || p.Cidr.ToString() == name) && p.Cidr.BaseAddress.AddressFamily == wrong))
+            {
                 throw new CniException(CniCode.InvalidConfiguration, $"provided {family} IPPools list contains one or more {other} IPPools: '{name}'", $"{field}[{i}]");
+            }
         }
     }
 }

@@ -36,14 +36,23 @@ internal sealed class ShimConnection(Socket socket) : IDelegateRunner, IDisposab
         int read;
         // The shim sends right after it connects, so the first try mostly succeeds; an empty receive waits for bytes and takes none.
         while ((read = DescriptorReceiver.Receive(socket, buffer, out descriptor)) < 0)
+        {
             await socket.ReceiveAsync(Memory<byte>.Empty, ct);
+        }
+
         if (read == 0)
+        {
             return null;
+        }
+
         try
         {
             var (kind, payload) = await CompleteAsync(buffer.AsMemory(0, read), ct);
             if (kind != FrameKind.Request)
+            {
                 throw new WireFormatException($"a frame of kind {kind} where a request was due");
+            }
+
             return (ShimRequest.Read(payload), descriptor);
         }
         catch
@@ -105,7 +114,9 @@ internal sealed class ShimConnection(Socket socket) : IDelegateRunner, IDisposab
     private async Task SendAsync(ReadOnlyMemory<byte> frame, CancellationToken ct)
     {
         while (!frame.IsEmpty)
+        {
             frame = frame[await socket.SendAsync(frame, ct)..];
+        }
     }
 
     /// <summary>Reads the rest of a frame of which <paramref name="start"/> is there.</summary>
@@ -122,9 +133,15 @@ internal sealed class ShimConnection(Socket socket) : IDelegateRunner, IDisposab
         var (kind, length) = Frame.ReadHeader(start.Span);
         var have = start[Frame.HeaderLength..];
         if (have.Length > length)
+        {
             throw new WireFormatException($"{have.Length - length} bytes after a frame");
+        }
+
         if (have.Length == length)
+        {
             return (kind, have);
+        }
+
         var payload = new byte[length];
         have.CopyTo(payload);
         await FillAsync(payload.AsMemory(have.Length), ct);
@@ -137,7 +154,10 @@ internal sealed class ShimConnection(Socket socket) : IDelegateRunner, IDisposab
         {
             var read = await socket.ReceiveAsync(rest, ct);
             if (read == 0)
+            {
                 throw new WireFormatException("the connection ended in the middle of a frame");
+            }
+
             rest = rest[read..];
         }
     }

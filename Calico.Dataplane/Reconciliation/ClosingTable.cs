@@ -48,6 +48,7 @@ internal sealed class ClosingTable(INftables socket, DataplaneOptions options)
             batch.DeleteTable(Table);
             socket.Commit(batch);
         }
+
         _stands = false;
     }
 }

@@ -47,6 +47,7 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
         {
             _settled = [.. living];
         }
+
         _firstWalk = Task.Run(FindInherited);
     }
 
@@ -58,6 +59,7 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
         {
             _free = [.. free];
         }
+
         SweepInherited();
     }
 
@@ -68,6 +70,7 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
         {
             return;
         }
+
         lock (_guard)
         {
             _pending.UnionWith(addresses);
@@ -91,6 +94,7 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
         {
             round = _round;
         }
+
         await round;
         _stop.Dispose();
     }
@@ -108,11 +112,13 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
             Log.NotListed(logger, e.Message);
             return;
         }
+
         lock (_guard)
         {
             found.ExceptWith(_settled!);
             (_inherited, _settled) = (found, null);
         }
+
         SweepInherited();
     }
 
@@ -127,10 +133,12 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
                 _free = null;
             }
         }
+
         if (left.Count > 0)
         {
             Log.Swept(logger, left.Count);
         }
+
         Take(left);
     }
 
@@ -148,6 +156,7 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
                 // What waits is cut before the end: a successor of this process would have to look for it.
                 last = true;
             }
+
             List<Cidr> addresses;
             lock (_guard)
             {
@@ -159,6 +168,7 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
                     return;
                 }
             }
+
             try
             {
                 Cut(addresses);
@@ -180,10 +190,12 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
             {
                 wanted = [.. addresses.Where(IsToBeCut)];
             }
+
             if (wanted.Count == 0)
             {
                 return;
             }
+
             socket.DeleteAll(wanted.Select(a => a.FirstAddress()).ToHashSet());
             lock (_guard)
             {

@@ -29,6 +29,7 @@ internal sealed class ConnectionJudge(RulesetTranslator policy, IReadOnlySet<IPA
             // Let in because of the connection that announced it.
             return false;
         }
+
         var packet = new FirstPacket(Cidr.From(entry.OriginalSource), Cidr.From(entry.ReplySource), entry.Protocol, entry.SourcePort,
             entry.ReplySourcePort, entry.Icmp is { } icmp ? new IcmpTypeCode(icmp.Type, icmp.Code) : null);
         return (_endpoints.TryGetValue(packet.Source, out var sender) && !MaySend(sender, packet, hostAddresses.Contains(entry.ReplySource)))

@@ -58,6 +58,7 @@ internal sealed partial class ConnectionReview(ConntrackSocket connections, Rout
         {
             running = _running;
         }
+
         await running;
         _stop.Dispose();
     }
@@ -74,6 +75,7 @@ internal sealed partial class ConnectionReview(ConntrackSocket connections, Rout
                 {
                     (look, _isAsked) = (_isAsked ? 0 : look, false);
                 }
+
                 if (look < Rounds || tails.Count > 0)
                 {
                     await LookAsync(isWhole: look < Rounds, tails);
@@ -90,6 +92,7 @@ internal sealed partial class ConnectionReview(ConntrackSocket connections, Rout
                 look--;
                 await Task.Delay(TimeSpan.FromSeconds(1), time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
+
             lock (_guard)
             {
                 if (_isAsked)
@@ -114,6 +117,7 @@ internal sealed partial class ConnectionReview(ConntrackSocket connections, Rout
         {
             return;
         }
+
         var ours = routes.ListAddresses().Select(a => a.Address).ToHashSet();
         var entries = connections.List(addresses);
         var refused = entries.Where(e => tails.Contains(Tail.Beginning(e))).ToList();
@@ -122,10 +126,12 @@ internal sealed partial class ConnectionReview(ConntrackSocket connections, Rout
             var portion = entries[start..Math.Min(start + Portion, entries.Length)];
             refused.AddRange((List<ConntrackEntry>)await onLoop(() => Refused(portion, ours), _stop.Token));
         }
+
         if (refused.Count == 0)
         {
             return;
         }
+
         tails.UnionWith(refused.Select(Tail.Left));
         Log.Cut(logger, connections.Delete([.. refused.Distinct()]));
     }

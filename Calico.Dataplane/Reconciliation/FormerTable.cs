@@ -22,6 +22,7 @@ internal static class FormerTable
         {
             flaws.Add($"table {actual.Table} is {actual.Unusual}");
         }
+
         var ruled = actual.Rules.Select(r => r.Chain).ToHashSet();
         foreach (var (name, desired) in skeleton.Chains.Where(c => c.Value.Hook is not null))
         {
@@ -30,11 +31,13 @@ internal static class FormerTable
                 flaws.Add($"chain {name}");
             }
         }
+
         var known = new Dictionary<string, NftRuleContent>(StringComparer.Ordinal);
         foreach (var rule in skeleton.Chains.Values.SelectMany(c => c.Identities))
         {
             known[rule.Comment!] = rule.Content;
         }
+
         flaws.AddRange(actual.Rules
             .Where(r => r.Comment?.StartsWith(RuleIdentity.Prefix, StringComparison.Ordinal) != true
                 || (known.TryGetValue(r.Comment, out var content) && content != r.Content))

@@ -24,6 +24,7 @@ internal sealed class ForwardingSettings(HostNetwork network)
             {
                 continue;
             }
+
             try
             {
                 NetworkSysctls.Write(key, "1");
@@ -35,6 +36,7 @@ internal sealed class ForwardingSettings(HostNetwork network)
                 Problem = $"{name} is {value} and cannot be changed from here ({e.Message}): workloads reach nothing beyond this host until somebody does 'sysctl -w {name}=1'";
             }
         }
+
         return changed;
     });
 }

@@ -34,6 +34,7 @@ internal sealed class FreeAddresses(string nodeName)
             {
                 continue;
             }
+
             for (var i = 0; i < spec.Allocations.Length; i++)
             {
                 if (spec.Allocations[i] is null)

@@ -77,6 +77,7 @@ internal sealed class KeptLinks
             {
                 _byIndex.Remove(link.Index);
             }
+
             return link;
         }
     }

@@ -65,6 +65,7 @@ internal sealed partial class PolicyTable : IPolicyTable
             Log.Adopted(_logger, actual.Chains.Length, actual.Rules.Length);
             return null;
         }
+
         if (actual is not null)
         {
             Log.NotAdopted(_logger, Summary(flaws));
@@ -83,6 +84,7 @@ internal sealed partial class PolicyTable : IPolicyTable
         {
             throw new CalicoException(Problem.Unsupported, $"dataplane: {string.Join("; ", missing)}", inner: e);
         }
+
         Log.Loaded(_logger, ruleset.Chains.Count);
         return null;
     }
@@ -97,6 +99,7 @@ internal sealed partial class PolicyTable : IPolicyTable
         {
             return;
         }
+
         (_actual, _isRead) = (_table.Read(Table), true);
         FormerInterfaces = IsAdopted && _actual is not null ? TableReconciler.InterfacesIn(_actual) : null;
     }
@@ -111,12 +114,14 @@ internal sealed partial class PolicyTable : IPolicyTable
         {
             ruleset.Recreate();
         }
+
         _grace.Take(ruleset);
         if (refusals > 0)
         {
             // What stands may be in the way of what is to come.
             ruleset.Hurry();
         }
+
         var wasGap = _table.Commit(ruleset, actual?.Generation) && reads;
         _grace.Begin(ruleset);
         _table.Closing.Open();
@@ -145,6 +150,7 @@ internal sealed partial class PolicyTable : IPolicyTable
             {
                 return null;
             }
+
             _table.Closing.Close();
             return $"nftables: table {Table} is owned by {owner}, so no policy can be written; table {ClosingTable} keeps all workloads closed until that process ends";
         }

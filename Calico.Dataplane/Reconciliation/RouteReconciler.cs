@@ -63,6 +63,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
             Resync();
             (_isDoubted, _isCompared) = (false, true);
         }
+
         Commit();
         return Reconciled.Nothing;
     }
@@ -88,6 +89,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
             default:
                 break;
         }
+
         return Reconciled.Nothing;
     }
 
@@ -100,6 +102,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         {
             return;
         }
+
         using var batch = new RouteBatch();
         foreach (var destination in _touched)
         {
@@ -112,6 +115,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
                 Write(batch, destination, name);
             }
         }
+
         Send(batch);
         _touched.Clear();
     }
@@ -124,6 +128,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         {
             batch.DeleteRoute(new() { Destination = destination.ToNetwork(), Kind = RouteKind.Unspecified, Protocol = _protocol });
         }
+
         Send(batch);
     }
 
@@ -146,6 +151,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
                 batch.DeleteRoute(route);
             }
         }
+
         foreach (var (destination, name) in _desired)
         {
             if (!there.Contains(destination) && (name is null || links.ContainsKey(name)))
@@ -153,6 +159,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
                 Write(batch, destination, name);
             }
         }
+
         Send(batch);
         _touched.Clear();
     }
@@ -167,6 +174,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         {
             return false;
         }
+
         using var batch = new RouteBatch();
         Write(batch, destination, name);
         Send(batch);
@@ -189,16 +197,19 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         {
             return false;
         }
+
         if (name is not null)
         {
             ledger.ForgetRoute(name, destination);
         }
+
         using var batch = new RouteBatch();
         if (LinkOf(name) is { } own)
         {
             // It may stand behind the other, and the kernel would not write it twice.
             batch.DeleteRoute(new() { Destination = destination.ToNetwork(), LinkIndex = own.Index, Protocol = _protocol });
         }
+
         Write(batch, destination, name, first.Metric);
         Send(batch);
         return batch.Count > 0;
@@ -217,6 +228,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         {
             Write(batch, destination, link);
         }
+
         Send(batch);
     }
 
@@ -248,6 +260,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         {
             return;
         }
+
         Forget(destination);
         _desired[destination] = name;
         if (name is not null && !_ofLink.TryAdd(name, [destination]))
@@ -263,6 +276,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         {
             return;
         }
+
         ledger.ForgetRoute(name, destination);
         var left = _ofLink[name];
         left.Remove(destination);

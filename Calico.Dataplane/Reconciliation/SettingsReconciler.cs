@@ -28,6 +28,7 @@ internal sealed class SettingsReconciler(ForwardingSettings forwarding, LinkKeep
         {
             return Reconciled.Nothing;
         }
+
         var found = LookAtAll();
         _isDoubted = false;
         return found;

@@ -34,6 +34,7 @@ internal sealed class TableReconciler(INftables socket, DataplaneOptions options
         {
             return false;
         }
+
         if (ruleset.HasAhead)
         {
             _batch.Clear();
@@ -43,6 +44,7 @@ internal sealed class TableReconciler(INftables socket, DataplaneOptions options
             // Ours was one more. The kernel leaves 0 out.
             generation = generation == uint.MaxValue ? 1 : generation + 1;
         }
+
         _batch.Clear();
         ruleset.Write(_batch);
         Commit(generation);
@@ -69,6 +71,7 @@ internal sealed class TableReconciler(INftables socket, DataplaneOptions options
                 _batch.DeleteElements(table, set.Name, elements);
             }
         }
+
         Commit(actual.Generation);
     }
 
@@ -95,6 +98,7 @@ internal sealed class TableReconciler(INftables socket, DataplaneOptions options
                 names.Add(Encoding.UTF8.GetString(name[..Math.Max(0, name.IndexOf((byte)0))]));
             }
         }
+
         return names;
     }
 
@@ -112,6 +116,7 @@ internal sealed class TableReconciler(INftables socket, DataplaneOptions options
         {
             return;
         }
+
         socket.Commit(_batch, generation);
     }
 }

@@ -18,6 +18,7 @@ internal sealed class ForeignChains(NftSocket socket, NftTable own, string inter
         {
             return null;
         }
+
         var names = new[] { IptablesChain.Forward, IptablesChain.DockerUser }.Where(n => chains.Any(c => c.Name == n)).ToList();
         var rules = names.ToDictionary(n => n, n => socket.ListRules(table, n).ToList());
         return new(family, IsLegacy: false, Drops(chains.Single(c => c.Name == IptablesChain.Forward), rules[IptablesChain.Forward]),
@@ -36,6 +37,7 @@ internal sealed class ForeignChains(NftSocket socket, NftTable own, string inter
                 {
                     continue;
                 }
+
                 var rules = socket.ListRules(table, chain.Name);
                 if (Drops(chain, rules) && !rules.Any(r => Contains(r, Encoding.UTF8.GetBytes(interfacePrefix))))
                 {
@@ -55,6 +57,7 @@ internal sealed class ForeignChains(NftSocket socket, NftTable own, string inter
             {
                 continue;
             }
+
             var rules = socket.ListRules(table).ToLookup(r => r.Chain);
             yield return [.. chains.Select(c => new ForeignChain($"table {table}", c.Name, c.Type == "nat" ? null : c.Hook,
                 [.. rules[c.Name].Select(r => NftRuleReading.Read(r, set => socket.ListElements(table, set)) with { Removal = $"nft delete rule {table} {c.Name} handle {r.Handle}" })]))];

@@ -64,6 +64,7 @@ internal sealed class ForeignDrops(string prefix, IReadOnlyCollection<Cidr> work
                 {
                     continue;
                 }
+
                 switch (rule.Action)
                 {
                     case ForeignAction.Drop when isAboutUs || names
@@ -76,17 +77,21 @@ internal sealed class ForeignDrops(string prefix, IReadOnlyCollection<Cidr> work
                         {
                             return goesOn;
                         }
+
                         break;
                 }
+
                 if (match == Match.All && rule.Action is ForeignAction.Accept or ForeignAction.Drop)
                 {
                     return false;
                 }
+
                 if (match == Match.All && rule.Action == ForeignAction.Return)
                 {
                     return true;
                 }
             }
+
             return true;
         }
 
@@ -98,6 +103,7 @@ internal sealed class ForeignDrops(string prefix, IReadOnlyCollection<Cidr> work
             {
                 return (Match.None, false, false);
             }
+
             var (match, names) = (rule.IsPartial ? Match.Some : Match.All, false);
             var (own, other) = isSent ? (rule.Incoming, rule.Outgoing) : (rule.Outgoing, rule.Incoming);
             if (own is { } interfaces)
@@ -106,8 +112,10 @@ internal sealed class ForeignDrops(string prefix, IReadOnlyCollection<Cidr> work
                 {
                     return (Match.None, false, false);
                 }
+
                 names |= !interfaces.IsInverted && interfaces.Name != "*";
             }
+
             var (address, peer) = isSent ? (rule.Source, rule.Destination) : (rule.Destination, rule.Source);
             if (address is not null && !address.IsAny)
             {
@@ -116,9 +124,11 @@ internal sealed class ForeignDrops(string prefix, IReadOnlyCollection<Cidr> work
                 {
                     return (Match.None, false, false);
                 }
+
                 match = matched < workloads.Count ? Match.Some : match;
                 names |= !address.IsInverted;
             }
+
             var others = other is { IsInverted: false } elsewhere && !elsewhere.IsOf(prefix);
             return (other is not null || peer is { IsAny: false } ? Match.Some : match, names, others);
         }

@@ -90,6 +90,7 @@ public sealed partial class ForwardPath : IAsyncDisposable
                 }
             }
         }
+
         return chains;
     }
 
@@ -150,12 +151,14 @@ public sealed partial class ForwardPath : IAsyncDisposable
             {
                 Mend(chain, problems);
             }
+
             foreach (var (table, chain) in foreign.FindOthersThatDrop())
             {
                 var names = $"{table} {chain.Name}";
                 problems.Add($"chain {chain.Name} of table {table} drops what it does not accept, and nothing in it accepts traffic of workloads: "
                     + $"nft insert rule {names} iifname \"{_options.InterfacePrefix}*\" accept; nft insert rule {names} oifname \"{_options.InterfacePrefix}*\" accept");
             }
+
             var drops = new ForeignDrops(_options.InterfacePrefix, workloads);
             var rules = foreign.ReadAll().Concat(_iptables.ReadLegacyTables()).SelectMany(drops.Find).ToList();
             problems.AddRange(rules.Take(MostRules));
@@ -168,6 +171,7 @@ public sealed partial class ForwardPath : IAsyncDisposable
         {
             problems.Add($"the chains that forwarded packets meet cannot be read: {e.Message}");
         }
+
         Say(problems.ToImmutable());
     }
 
@@ -177,11 +181,13 @@ public sealed partial class ForwardPath : IAsyncDisposable
         {
             return;
         }
+
         _problems = problems;
         foreach (var problem in problems)
         {
             Log.Dropped(_logger, problem);
         }
+
         Changed?.Invoke(this, EventArgs.Empty);
     }
 
@@ -197,6 +203,7 @@ public sealed partial class ForwardPath : IAsyncDisposable
                 _iptables.Remove(chain, left);
                 Log.TakenAway(_logger, left, chain.Program);
             }
+
             if (chain.Drops && !chain.Ours.Contains(chain.Target))
             {
                 _iptables.Add(chain);

@@ -34,6 +34,7 @@ internal sealed class Iptables(HostNetwork network, string interfacePrefix)
         {
             return null;
         }
+
         var shown = new IptablesChain(family, IsLegacy: true, false, false, [], []);
         var lines = Run(shown, "-S").Split('\n', StringSplitOptions.RemoveEmptyEntries);
         var names = new[] { IptablesChain.Forward, IptablesChain.DockerUser };
@@ -115,6 +116,7 @@ internal sealed class Iptables(HostNetwork network, string interfacePrefix)
                 process.Kill();
                 throw new IOException($"{program} did not end within {Patience.TotalSeconds} s");
             }
+
             text = process.ExitCode == 0 ? text : errors.GetAwaiter().GetResult();
             return process.ExitCode == 0;
         });
@@ -130,11 +132,13 @@ internal sealed class Iptables(HostNetwork network, string interfacePrefix)
         {
             return exact;
         }
+
         var plain = In(chain.Family == NftFamily.IPv6 ? "ip6tables" : "iptables");
         if (plain is null)
         {
             return null;
         }
+
         using var process = Process.Start(new ProcessStartInfo(plain, ["-V"]) { RedirectStandardOutput = true })!;
         var version = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

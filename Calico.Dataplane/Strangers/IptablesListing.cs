@@ -65,8 +65,10 @@ internal static class IptablesListing
                     rule = rule with { IsUnclear = true };
                     break;
             }
+
             (isInverted, i) = (false, i + 1);
         }
+
         return rule;
     }
 
@@ -90,6 +92,7 @@ internal static class IptablesListing
                 at++;
             }
         }
+
         return at;
     }
 }

@@ -37,6 +37,7 @@ internal sealed class NftRuleReading(Func<string, ImmutableArray<NftElement>> el
         {
             reading.Read(step);
         }
+
         return reading._rule with { Text = string.Join(' ', reading._words) };
     }
 
@@ -66,6 +67,7 @@ internal sealed class NftRuleReading(Func<string, ImmutableArray<NftElement>> el
                 {
                     _registers[Word(target)] = masked with { Mask = Value(mask) };
                 }
+
                 break;
             case "cmp":
                 if (Comparison(Number(values.GetValueOrDefault(CompareOperator, []))) is { } isInverted)
@@ -77,6 +79,7 @@ internal sealed class NftRuleReading(Func<string, ImmutableArray<NftElement>> el
                 {
                     Narrow(_registers.GetValueOrDefault(Word(values[CompareSource])));
                 }
+
                 break;
             case "range":
                 Ask(_registers.GetValueOrDefault(Word(values[RangeSource])), Number(values.GetValueOrDefault(RangeOperator, [])) != 0,
@@ -115,6 +118,7 @@ internal sealed class NftRuleReading(Func<string, ImmutableArray<NftElement>> el
             Unclear("payload set");
             return;
         }
+
         var (from, offset, length) = ((PayloadBase)Number(values[PayloadFrom]), (int)Number(values[PayloadOffset]), (int)Number(values[PayloadLength]));
         Load(values, PayloadTarget, (from, offset) switch
         {
@@ -221,6 +225,7 @@ internal sealed class NftRuleReading(Func<string, ImmutableArray<NftElement>> el
         {
             common++;
         }
+
         return [Of(first, common)];
 
         Cidr Of(byte[] address, int length) => new(isIpv6, Cidr.From(new IPAddress([.. address.Take(bytes), .. new byte[bytes - Math.Min(bytes, address.Length)]])).First, length);
@@ -239,6 +244,7 @@ internal sealed class NftRuleReading(Func<string, ImmutableArray<NftElement>> el
                 ranges.Add((ordered[i].Key, i + 1 < ordered.Count && ordered[i + 1].IsEnd ? Before(ordered[i + 1].Key) : ordered[i].KeyEnd?.Bytes.ToArray() ?? ordered[i].Key));
             }
         }
+
         return ranges;
     }
 
@@ -248,6 +254,7 @@ internal sealed class NftRuleReading(Func<string, ImmutableArray<NftElement>> el
         for (var i = before.Length - 1; i >= 0 && before[i]-- == 0; i--)
         {
         }
+
         return before;
     }
 
@@ -277,6 +284,7 @@ internal sealed class NftRuleReading(Func<string, ImmutableArray<NftElement>> el
         {
             found[a.Type] = a.Content.ToArray();
         }
+
         return found;
     }
 

@@ -19,6 +19,7 @@ internal static class DisjointRanges
                 cover.Add(range);
             }
         }
+
         return cover.ToImmutable();
     }
 
@@ -35,11 +36,14 @@ internal static class DisjointRanges
                 {
                     yield return element;
                 }
+
                 first = null;
             }
+
             first ??= range;
             last = range.Last;
         }
+
         foreach (var element in first is { } rest ? Between(rest, last) : [])
         {
             yield return element;
@@ -57,12 +61,15 @@ internal static class DisjointRanges
                 open = (before.First, Math.Max(before.Last, range.Last));
                 continue;
             }
+
             foreach (var element in Between(open))
             {
                 yield return element;
             }
+
             open = (range.First, range.Last);
         }
+
         foreach (var element in Between(open))
         {
             yield return element;

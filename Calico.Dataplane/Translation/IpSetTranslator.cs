@@ -47,15 +47,18 @@ internal sealed class IpSetTranslator(Ruleset ruleset)
                 ruleset.DefineSet(Definition(update.Id, update.Type, isIpv6: true));
             }
         }
+
         if (update.Type == IpSetType.Nets)
         {
             ApplyRanges(update);
             return;
         }
+
         foreach (var member in update.Removed)
         {
             ruleset.RemoveElement(Names.IpSet(update.Id, update.Type, member.Address.IsIpv6), Element(member));
         }
+
         foreach (var member in update.Added)
         {
             ruleset.AddElement(Names.IpSet(update.Id, update.Type, member.Address.IsIpv6), Element(member));
@@ -95,6 +98,7 @@ internal sealed class IpSetTranslator(Ruleset ruleset)
         {
             _ranges.Add(update.Id, ranges = []);
         }
+
         ranges.ExceptWith(update.Removed.Items.Select(m => m.Address));
         ranges.UnionWith(update.Added.Items.Select(m => m.Address));
         foreach (var isIpv6 in new[] { false, true })

@@ -31,6 +31,7 @@ internal sealed class ProgramChains(Ruleset ruleset)
         {
             return;
         }
+
         _byNumber.Remove(number);
         _programs.Remove(program.Identity);
         _leaving[number] = program.Identity;
@@ -48,6 +49,7 @@ internal sealed class ProgramChains(Ruleset ruleset)
             ruleset.SetChain(Names.ProgramChain(program.Number), render());
             ruleset.AddElement(Names.Programs, Element(program.Number));
         }
+
         program.Users++;
         return program.Number;
     }
@@ -67,6 +69,7 @@ internal sealed class ProgramChains(Ruleset ruleset)
         {
             number++;
         }
+
         _leaving.Remove(number);
         return number;
     }
@@ -77,6 +80,7 @@ internal sealed class ProgramChains(Ruleset ruleset)
         {
             _leaving.Remove(gone);
         }
+
         return _leaving.TryGetValue(number, out var former) && former != identity;
     }
 

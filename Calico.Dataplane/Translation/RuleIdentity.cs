@@ -43,6 +43,7 @@ internal readonly record struct RuleIdentity(string? Comment, NftRuleContent Con
                 comment.Append(c is >= ' ' and <= '~' and not ('"' or '\\') ? c : '_');
             }
         }
+
         return rule with { Comment = comment.ToString() };
     }
 }

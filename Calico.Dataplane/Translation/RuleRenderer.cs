@@ -32,10 +32,12 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, ushort log
             yield return Render(rule, isIpv6: null);
             yield break;
         }
+
         if (rule.Match.IpVersion is null or 4 && rule.Match.Protocol != IcmpV6)
         {
             yield return Render(rule, isIpv6: false);
         }
+
         if (rule.Match.IpVersion is null or 6 && rule.Match.Protocol != Icmp)
         {
             yield return Render(rule, isIpv6: true);
@@ -54,25 +56,30 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, ushort log
         {
             builder.Family(family);
         }
+
         var icmp = match.Icmp ?? match.NotIcmp;
         if ((match.Protocol ?? (icmp is null ? null : isIpv6 == true ? IcmpV6 : Icmp)) is { } protocol)
         {
             builder.Protocol(protocol);
         }
+
         if (match.NotProtocol is { } notProtocol)
         {
             builder.NotProtocol(notProtocol);
         }
+
         Render(builder, match.Source, isSource: true, isIpv6 ?? false);
         Render(builder, match.Destination, isSource: false, isIpv6 ?? false);
         if (match.Icmp is { } only)
         {
             builder.Icmp(only, inverted: false);
         }
+
         if (match.NotIcmp is { } not)
         {
             builder.Icmp(not, inverted: true);
         }
+
         return Decide(builder, rule);
     }
 
@@ -104,6 +111,7 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, ushort log
         {
             builder.AddressIn(isSource, isIpv6, NetSet(nets, isIpv6));
         }
+
         var notNets = side.NotNets.Items.Where(n => n.IsIpv6 == isIpv6).ToList();
         if (notNets.Count == 1)
         {
@@ -113,14 +121,17 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, ushort log
         {
             builder.AddressNotIn(isSource, isIpv6, NetSet(notNets, isIpv6));
         }
+
         if (side.Set is { } set)
         {
             builder.AddressIn(isSource, isIpv6, nameOf(set, isIpv6));
         }
+
         if (side.NotSet is { } notSet)
         {
             builder.AddressNotIn(isSource, isIpv6, nameOf(notSet, isIpv6));
         }
+
         RenderPorts(builder, side, isSource, isIpv6);
     }
 
@@ -137,10 +148,12 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, ushort log
                 builder.PortIn(isSource, PortSet(ports), inverted);
             }
         }
+
         if (side.PortSet is { } portSet)
         {
             builder.AddressPortIn(isSource, isIpv6, nameOf(portSet, isIpv6), inverted: false);
         }
+
         foreach (var notPortSet in side.NotPortSets)
         {
             builder.AddressPortIn(isSource, isIpv6, nameOf(notPortSet, isIpv6), inverted: true);

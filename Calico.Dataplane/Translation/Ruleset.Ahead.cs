@@ -24,10 +24,12 @@ internal sealed partial class Ruleset
         {
             batch.AddChain(table, name);
         }
+
         foreach (var set in NewSets().Where(s => s.Count > 0))
         {
             batch.AddElements(table, set.Definition.Name, set.Difference().Added);
         }
+
         foreach (var name in chains)
         {
             foreach (var rule in _chains[name].Rules)
@@ -45,11 +47,13 @@ internal sealed partial class Ruleset
             _chains[name].InKernel = _chains[name].Identities;
             _touchedChains.Remove(name);
         }
+
         foreach (var set in NewSets())
         {
             set.Settle();
             _touchedSets.Remove(set.Definition.Name);
         }
+
         SettleCounters();
     }
 
@@ -63,6 +67,7 @@ internal sealed partial class Ruleset
         {
             batch.AddCounter(table, counter);
         }
+
         foreach (var set in NewSets())
         {
             batch.AddSet(table, set.Definition);

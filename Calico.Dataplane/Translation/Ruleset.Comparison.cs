@@ -22,9 +22,11 @@ internal sealed partial class Ruleset
             {
                 differences.Add($"table {table} is gone");
             }
+
             ForgetKernel();
             return [.. differences];
         }
+
         if (actual.Unusual.Length > 0 || !actual.StrangeObjects.IsEmpty)
         {
             _recreates = true;
@@ -32,8 +34,10 @@ internal sealed partial class Ruleset
             {
                 differences.Add($"table {table} is {actual.Unusual}");
             }
+
             differences.AddRange(actual.StrangeObjects.Select(o => $"{o} is not ours"));
         }
+
         var chains = _chains.Where(c => c.Value.InKernel is not null).Select(c => c.Key).ToHashSet();
         var sets = _sets.Where(s => s.Value.InKernel).Select(s => s.Key).ToHashSet();
         var counters = _counters.Where(c => c.Value).Select(c => c.Key).ToHashSet();
@@ -63,6 +67,7 @@ internal sealed partial class Ruleset
                 _touchedChains.Add(name);
                 continue;
             }
+
             var (former, kernel) = (content.InKernel, rules[name].Select(RuleIdentity.Of).ToImmutableArray());
             // Hook, priority and policy cannot all be changed in place; order between chains is what the whole schema rests on.
             if (!content.Matches(chain))
@@ -75,6 +80,7 @@ internal sealed partial class Ruleset
             {
                 differences.Add($"rules of chain {name}");
             }
+
             content.InKernel = kernel;
             if (content.IsSettled)
             {
@@ -86,10 +92,12 @@ internal sealed partial class Ruleset
                 _touchedChains.Add(name);
             }
         }
+
         foreach (var stranger in found.Keys.Where(c => !_chains.ContainsKey(c)))
         {
             _doomedChains.Add(stranger, new(null, leaving.GetValueOrDefault(stranger).Since));
         }
+
         differences.AddRange(_doomedChains.Keys.Except(leaving.Keys).Select(c => $"chain {c} is not ours"));
     }
 
@@ -105,15 +113,18 @@ internal sealed partial class Ruleset
                 content.Rebase(null);
                 continue;
             }
+
             if (!set.Matches(content.Definition))
             {
                 _recreates = true;
                 differences.Add($"definition of set {name}{(set.Unusual.Length > 0 ? ": " + set.Unusual : "")}");
             }
+
             if (content.Rebase(actual.Elements[name]) is > 0 and var count)
             {
                 differences.Add($"{count} elements of set {name}");
             }
+
             if (content.IsSettled)
             {
                 _touchedSets.Remove(name);
@@ -124,6 +135,7 @@ internal sealed partial class Ruleset
         {
             _doomedSets.Add(stranger.Name, new(null, leaving.GetValueOrDefault(stranger.Name).Since));
         }
+
         differences.AddRange(_doomedSets.Keys.Except(leaving.Keys).Select(s => $"set {s} is not ours"));
     }
 
@@ -135,10 +147,12 @@ internal sealed partial class Ruleset
         {
             _counters[name] = found.Contains(name);
         }
+
         foreach (var stranger in found.Where(c => !_counters.ContainsKey(c)))
         {
             _doomedCounters.Add(stranger);
         }
+
         differences.AddRange(_doomedCounters.Except(leaving).Select(c => $"counter {c} is not ours"));
     }
 
@@ -155,15 +169,18 @@ internal sealed partial class Ruleset
             chain.InKernel = null;
             _touchedChains.Add(name);
         }
+
         foreach (var (name, set) in _sets)
         {
             set.Rebase(null);
             _touchedSets.Add(name);
         }
+
         foreach (var name in _counters.Keys.ToList())
         {
             _counters[name] = false;
         }
+
         _doomedChains.Clear();
         _doomedSets.Clear();
         _doomedCounters.Clear();

@@ -42,8 +42,10 @@ internal sealed partial class Ruleset(NftTable table)
                 // It was to be deleted and is wanted again. Where only the kernel knows its rules, they are not worth comparing.
                 chain = doomed.Content ?? new(hook) { InKernel = [default] };
             }
+
             _chains.Add(name, chain ??= new(hook));
         }
+
         chain.Rules = [.. rules.Select(RuleIdentity.Mark)];
         if (chain.IsSettled)
         {
@@ -78,6 +80,7 @@ internal sealed partial class Ruleset(NftTable table)
             _sets.Add(definition.Name, set = doomed.Content ?? new(definition, _clock));
             _touchedSets.Add(definition.Name);
         }
+
         return set;
     }
 
@@ -123,10 +126,12 @@ internal sealed partial class Ruleset(NftTable table)
             batch.DestroyTable(table);
             ForgetKernel();
         }
+
         if (!_tableInKernel)
         {
             batch.AddTable(table);
         }
+
         WriteNewObjects(batch);
         WriteChains(batch);
         var differences = _touchedSets.Select(s => (Name: s, Difference: _sets[s].Difference())).ToList();
@@ -134,6 +139,7 @@ internal sealed partial class Ruleset(NftTable table)
         {
             batch.DeleteElements(table, name, deleted);
         }
+
         foreach (var name in _touchedChains)
         {
             foreach (var rule in _chains[name].Rules)
@@ -141,10 +147,12 @@ internal sealed partial class Ruleset(NftTable table)
                 batch.AddRule(table, name, rule);
             }
         }
+
         foreach (var (name, (_, added)) in differences.Where(d => d.Difference.Added.Count > 0))
         {
             batch.AddElements(table, name, added);
         }
+
         WriteDeletions(batch);
     }
 
@@ -157,6 +165,7 @@ internal sealed partial class Ruleset(NftTable table)
         {
             _chains[name].InKernel = _chains[name].Identities;
         }
+
         foreach (var name in _touchedSets.ToList())
         {
             _sets[name].Settle();
@@ -165,6 +174,7 @@ internal sealed partial class Ruleset(NftTable table)
                 _touchedSets.Remove(name);
             }
         }
+
         SettleCounters();
         _touchedChains.Clear();
         ForgetDeleted(_doomedChains);
@@ -186,10 +196,12 @@ internal sealed partial class Ruleset(NftTable table)
                 batch.AddChain(table, name);
             }
         }
+
         foreach (var name in _touchedChains.Where(n => _chains[n].InKernel is { Length: > 0 }))
         {
             batch.FlushChain(table, name);
         }
+
         foreach (var name in Deletable(_doomedChains))
         {
             batch.FlushChain(table, name);
@@ -203,10 +215,12 @@ internal sealed partial class Ruleset(NftTable table)
         {
             batch.DeleteSet(table, name);
         }
+
         foreach (var name in Deletable(_doomedChains))
         {
             batch.DeleteChain(table, name);
         }
+
         foreach (var name in _doomedCounters)
         {
             batch.DeleteCounter(table, name);

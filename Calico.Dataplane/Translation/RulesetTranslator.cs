@@ -63,6 +63,7 @@ internal sealed class RulesetTranslator
                 {
                     DefineMasquerade();
                 }
+
                 break;
             case IpSetRemove set:
                 _sets.Remove(set.Id);
@@ -133,6 +134,7 @@ internal sealed class RulesetTranslator
                 Ruleset.ReplaceElements(name, elements);
             }
         }
+
         var former = _lists.TryGetValue(list.Id, out var known) ? known.Sets : [];
         NoteUses(known.List, list);
         _lists[list.Id] = (list, [.. renderer.Sets.Keys]);
@@ -181,6 +183,7 @@ internal sealed class RulesetTranslator
             // A new life under the old one's interface; whoever came last has it.
             RemoveEndpoint(former);
         }
+
         _endpoints[update.Id] = new(update, ingress, egress);
         _owners[update.InterfaceName] = update.Id;
         var name = NftValue.LinkName(update.InterfaceName);
@@ -199,6 +202,7 @@ internal sealed class RulesetTranslator
         {
             return;
         }
+
         _owners.Remove(endpoint.Update.InterfaceName);
         var name = NftElement.Of(NftValue.LinkName(endpoint.Update.InterfaceName));
         Ruleset.RemoveElement(Names.Workloads, name);
@@ -221,6 +225,7 @@ internal sealed class RulesetTranslator
         {
             Ruleset.RemoveSet(Names.AllowedSources4);
         }
+
         if (!some6)
         {
             Ruleset.RemoveSet(Names.AllowedSources6);
@@ -239,6 +244,7 @@ internal sealed class RulesetTranslator
             Ruleset.DefineSet(NftSet.Of(name, NftDataType.LinkName, isIpv6 ? NftDataType.IPv6Address : NftDataType.IPv4Address) with { Interval = true });
             Ruleset.ReplaceElements(name, elements);
         }
+
         return elements.Count > 0;
     }
 

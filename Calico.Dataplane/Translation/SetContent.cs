@@ -52,6 +52,7 @@ internal sealed class SetContent(NftSet definition, GraceClock clock)
         {
             return;
         }
+
         _elements.Set(key, element);
         Date(key);
     }
@@ -76,6 +77,7 @@ internal sealed class SetContent(NftSet definition, GraceClock clock)
         {
             Remove(gone);
         }
+
         foreach (var element in desired.Values)
         {
             Add(element);
@@ -90,6 +92,7 @@ internal sealed class SetContent(NftSet definition, GraceClock clock)
         {
             return DifferenceOfRanges();
         }
+
         var (deleted, added) = (new List<NftElement>(), new List<NftElement>());
         foreach (var change in _elements.Changes.Where(c => !Waits(c)))
         {
@@ -97,11 +100,13 @@ internal sealed class SetContent(NftSet definition, GraceClock clock)
             {
                 deleted.Add(change.Former);
             }
+
             if (change.Is)
             {
                 added.Add(change.Desired);
             }
         }
+
         return (deleted, added);
     }
 
@@ -134,6 +139,7 @@ internal sealed class SetContent(NftSet definition, GraceClock clock)
                 ranges.Add((element, null));
             }
         }
+
         return ranges;
     }
 
@@ -162,6 +168,7 @@ internal sealed class SetContent(NftSet definition, GraceClock clock)
             found += isThought ? 1 : 0;
             differing += isThought && thought == element ? 0 : 1;
         }
+
         differing += _elements.ToldCount - found;
         InKernel = inKernel is not null;
         _elements.Rebase(actual);
@@ -193,6 +200,7 @@ internal sealed class SetContent(NftSet definition, GraceClock clock)
             _since.Clear();
             return;
         }
+
         foreach (var key in _since.Keys.Where(k => !_elements.Differs(k)).ToList())
         {
             _since.Remove(key);

@@ -25,12 +25,15 @@ internal sealed class SetUses
             {
                 Count(set, by, 0);
             }
+
             foreach (var set in side.NotPortSets.Items.Append(side.NotSet).OfType<string>())
             {
                 Count(set, 0, by);
             }
+
             asked.UnionWith(side.Sets);
         }
+
         return asked;
     }
 

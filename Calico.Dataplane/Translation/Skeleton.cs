@@ -26,6 +26,7 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
         {
             ruleset.DefineCounter(Names.Drop(reason));
         }
+
         foreach (var dispatch in new[]
         {
             NftSet.Of(Names.Workloads, NftDataType.LinkName),
@@ -37,6 +38,7 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
             // An endpoint that goes stops at once.
             ruleset.DefineSet(dispatch).LeavesAtOnce = true;
         }
+
         ruleset.DefineSet(NftSet.VerdictMap(Names.Programs, NftDataType.Mark));
         ruleset.SetChain(Names.Invalid, [new RuleBuilder().Drop(DropReason.Invalid)]);
         ruleset.ReplaceElements(Names.Established, Established(settings));
@@ -62,18 +64,22 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
         {
             rules.Add(new RuleBuilder().UdpTo(VxlanPort).Drop(DropReason.Encapsulation));
         }
+
         if (!settings.AllowIpipFromWorkloads)
         {
             rules.Add(new RuleBuilder().Protocol(Ipip).Drop(DropReason.Encapsulation));
         }
+
         if (allowsSources.Ipv4)
         {
             rules.Add(new RuleBuilder().Family(false).NameAndSourceIn(false, Names.AllowedSources4).Accept());
         }
+
         if (allowsSources.Ipv6)
         {
             rules.Add(new RuleBuilder().Family(true).NameAndSourceIn(true, Names.AllowedSources6).Accept());
         }
+
         rules.Add(new RuleBuilder().Spoofed().Drop(DropReason.AntiSpoof));
         ruleset.SetChain(Names.WorkloadRaw, rules.ToImmutable());
     }
@@ -86,6 +92,7 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
             ruleset.RemoveChain(Names.NatPostrouting);
             return;
         }
+
         var rules = ImmutableArray.CreateBuilder<NftRule>();
         foreach (var isIpv6 in new[] { false, true })
         {
@@ -94,6 +101,7 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
                 rules.AddRange(Masquerade(settings, isIpv6));
             }
         }
+
         ruleset.SetChain(Names.NatPostrouting, rules.ToImmutable(), new(NftChainType.Nat, NftHook.Postrouting, SourceNatPriority));
     }
 
@@ -159,6 +167,7 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
         {
             rules.Add(new RuleBuilder().Drop(DropReason.HostAction));
         }
+
         return rules.ToImmutable();
     }
 
@@ -183,6 +192,7 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
                     new Masquerade(NatFlags.FullyRandom, first, last));
             }
         }
+
         yield return Leaving().End("", new Masquerade(NatFlags.FullyRandom));
     }
 

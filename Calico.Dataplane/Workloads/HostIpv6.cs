@@ -28,6 +28,7 @@ internal sealed class HostIpv6(HostNetwork network) : IDisposable
         {
             throw new CalicoException(Problem.Unsupported, $"IPv6 addresses are asked for {request.Id}, and an interface of this host has no IPv6: {obstacle}");
         }
+
         return obstacle is null;
     }
 

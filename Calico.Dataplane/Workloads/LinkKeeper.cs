@@ -35,6 +35,7 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
         {
             return [];
         }
+
         var addresses = socket.ListAddresses(0, AddressFamily.InterNetworkV6).ToLookup(a => a.LinkIndex, a => a.Address);
         return [.. socket.ListLinks().Select(there => kept.With(there.Index, link => TryMend(link, there, () => addresses[there.Index]))).OfType<Mended>()];
     }
@@ -57,6 +58,7 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
                 _said[link.Name] = e.Message;
                 Log.NotMended(logger, link.Name, e.Message);
             }
+
             return null;
         }
     }
@@ -70,16 +72,19 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
         {
             wrong.Add($"name {there.Name}");
         }
+
         if (Difference(link, there, wrong) is { } change)
         {
             batch.ChangeLink(change);
         }
+
         var settings = network.Run(() => MendIpv6(link, there, wrong));
         if ((there.Ipv6 is { IsDisabled: false } || settings) && !addresses().Contains(WiringMessages.HostLinkLocal))
         {
             wrong.Add($"no address {WiringMessages.HostLinkLocal}");
             batch.AddAddress(WiringMessages.HostAddress(link.Index));
         }
+
         if (wrong.Count == 0)
         {
             return null;
@@ -91,6 +96,7 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
             // Gone meanwhile: its own notice follows. An address may have come back by another's hand.
             socket.Execute(batch, Errno.NoDevice, Errno.Exists);
         }
+
         return unnamed is null ? new(link.Name, string.Join(", ", wrong), there.Name != link.Name) : throw unnamed;
     }
 
@@ -103,6 +109,7 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
             {
                 wrong.Add(what);
             }
+
             return isRight ? null : wanted;
         }
 
@@ -127,14 +134,17 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
         {
             wrong.Add($"alias '{there.Alias}'");
         }
+
         if (!isMac)
         {
             wrong.Add($"MAC {there.Mac}");
         }
+
         if (!isIpv4)
         {
             wrong.Add("IPv4 settings");
         }
+
         return wrong.Count > before ? change : null;
     }
 
@@ -146,6 +156,7 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
         {
             return false;
         }
+
         var turnsOn = settings.IsDisabled && link.HasIpv6;
         foreach (var (isWrong, key, wanted) in new[] { (turnsOn, "disable_ipv6", "0"), (settings.AcceptRa != 0, "accept_ra", "0") })
         {
@@ -155,6 +166,7 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
                 NetworkSysctls.Write($"net/ipv6/conf/{there.Name}/{key}", wanted);
             }
         }
+
         return turnsOn;
     }
 
@@ -169,6 +181,7 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
             Rename(other.Index, string.Create(CultureInfo.InvariantCulture, $"away{other.Index}"));
             outcome = Rename(link.Index, link.Name);
         }
+
         return outcome.IsSuccess ? null : new((int)outcome.Failures[0].Errno, $"call link {link.Index} {link.Name} again; it stays closed until that name is free");
     }
 

@@ -61,6 +61,7 @@ internal sealed partial class LinkReaper(RouteSocket socket, DataplaneOptions op
         {
             round = _round;
         }
+
         await round;
         await FlushAsync(CancellationToken.None);
         socket.Dispose();
@@ -79,6 +80,7 @@ internal sealed partial class LinkReaper(RouteSocket socket, DataplaneOptions op
             // The disposal deletes what waits.
             return;
         }
+
         await FlushAsync(CancellationToken.None);
         lock (_guard)
         {
@@ -96,6 +98,7 @@ internal sealed partial class LinkReaper(RouteSocket socket, DataplaneOptions op
         {
             taken = [.. _pending];
         }
+
         try
         {
             socket.Execute(b => b.DeleteLinkGroup(options.ReapGroup), Errno.NoDevice);
@@ -104,6 +107,7 @@ internal sealed partial class LinkReaper(RouteSocket socket, DataplaneOptions op
         {
             Log.NotReaped(logger, e.Message);
         }
+
         lock (_guard)
         {
             _pending.ExceptWith(taken);

@@ -63,6 +63,7 @@ internal static class WiringMessages
             // because no route leads back to its link-local source.
             batch.AddAddress(HostAddress(index));
         }
+
         foreach (var address in request.Addresses)
         {
             // BIRD may hold it still, if the workload was elsewhere before: ours takes its place.
@@ -71,6 +72,7 @@ internal static class WiringMessages
                 Destination = address, LinkIndex = index, Protocol = new((byte)options.RouteProtocol), Scope = IsIpv6(address) ? null : RouteScope.Link,
             });
         }
+
         return batch;
     }
 
@@ -86,6 +88,7 @@ internal static class WiringMessages
         {
             batch.SetNeighbour(new() { LinkIndex = index, Address = address.BaseAddress, Mac = request.Mac, State = NeighbourStates.Stale });
         }
+
         return batch;
     }
 
@@ -100,6 +103,7 @@ internal static class WiringMessages
             // with many links coming and going that is up to a second late (linkwatch). So both are written here.
             batch.ChangeLink(new() { Index = index, AddressGeneration = AddressGenerationMode.None });
         }
+
         batch.ChangeLink(new() { Index = index, Up = true });
         foreach (var address in request.Addresses)
         {
@@ -108,12 +112,14 @@ internal static class WiringMessages
                 LinkIndex = index, Address = address.BaseAddress, PrefixLength = address.PrefixLength, SkipDuplicateDetection = IsIpv6(address),
             });
         }
+
         if (request.Gateway4 is { } gateway && request.Addresses.Any(a => !IsIpv6(a)))
         {
             batch.SetNeighbour(new() { LinkIndex = index, Address = gateway, Mac = HostMac });
             batch.AddRoute(new() { Destination = new(gateway, 32), LinkIndex = index, Scope = RouteScope.Link, Protocol = RouteProtocol.Boot });
             AddRoutes(batch, request, index, AddressFamily.InterNetwork, gateway);
         }
+
         if (HasIpv6(request))
         {
             batch.AddAddress(new()
@@ -138,6 +144,7 @@ internal static class WiringMessages
                 Protocol = RouteProtocol.Boot,
             });
         }
+
         foreach (var route in request.Routes.Where(r => r.Destination.BaseAddress.AddressFamily == family))
         {
             batch.AddRoute(new() { Destination = route.Destination, Gateway = route.Via ?? gateway, LinkIndex = index, OnLink = route.Via is not null, Protocol = RouteProtocol.Boot });

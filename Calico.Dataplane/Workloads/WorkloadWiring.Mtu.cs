@@ -42,6 +42,7 @@ public sealed partial class WorkloadWiring
                 Keep(request, link.Index);
                 _socket.Execute(b => b.ChangeLink(new() { Index = link.Index, Mtu = request.Mtu }));
             }
+
             void Peer() => inside.Execute(b => b.ChangeLink(new() { Index = link.PeerIndex, Mtu = request.Mtu }));
 
             // The one that sends must never be the larger.
@@ -72,6 +73,7 @@ public sealed partial class WorkloadWiring
         {
             throw new CalicoException(Problem.NotFound, "its other end was handed over, and is its owner's to change");
         }
+
         using var file = NetworkNamespaceFile.Open(namespacePath);
         return LeadsTo(link, file.Descriptor) ? _network.Broker.Run(file, RouteSocket.OpenBrief)
             : throw new CalicoException(Problem.NotFound, $"its other end is not in {namespacePath}");

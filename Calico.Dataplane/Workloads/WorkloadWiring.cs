@@ -67,6 +67,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         {
             await _reaper.FlushAsync(ct);
         }
+
         for (var attempt = 1; ; attempt++)
         {
             bool reaps;
@@ -82,6 +83,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             {
                 _turn.Release();
             }
+
             if (reaps)
             {
                 await _reaper.FlushAsync(ct);
@@ -121,6 +123,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                 DeleteMoved(hostInterface, peerInterface, namespacePath, namespaceInode);
                 return;
             }
+
             HidePeer(link, peerInterface, namespacePath, namespaceInode);
             using var batch = new RouteBatch();
             foreach (var route in RoutesOf(link))
@@ -153,6 +156,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             {
                 return false;
             }
+
             Unwire(hostInterface, "", null, 0);
             return true;
         }
@@ -169,6 +173,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         {
             return false;
         }
+
         _turn.Wait();
         try
         {
@@ -221,6 +226,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         {
             _turn.Release();
         }
+
         _loop.LookAtLinks();
     }
 
@@ -269,6 +275,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             // Whatever it is called by now.
             _socket.Execute(b => b.DeleteLink(former.Index), Errno.NoDevice);
         }
+
         var hasIpv6 = _ipv6.WillBeOn(request);
         // Meanwhile the kernel makes the pair.
         var opening = BeginInside(request);
@@ -279,6 +286,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                 // The workload's side takes over what its namespace says of IPv6 when it is made.
                 opening?.Wait();
             }
+
             using var batch = WiringMessages.HostSide(request, index, _options, hasIpv6);
             _ledger.Add(request.HostInterface, index, new([.. request.Addresses.Select(Cidr.From)]));
             var outcome = _socket.Send(batch);
@@ -288,11 +296,13 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                 reaps = ClearTheWay(request, attempt, outcome);
                 return false;
             }
+
             outcome.ThrowIfFailed();
             if (hasIpv6)
             {
                 _ipv6.RefuseAdvertisements(request.HostInterface);
             }
+
             if (opening?.Wait() is { } inside)
             {
                 using var workload = WiringMessages.WorkloadSide(request, index + 1);
@@ -300,6 +310,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                 using var neighbours = WiringMessages.Neighbours(request, index);
                 _socket.Execute(neighbours);
             }
+
             Keep(request, index);
             return true;
         }
@@ -343,16 +354,19 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         {
             throw Refused($"make {request.HostInterface} for {request.Id}", new RouteBatchException(failure, outcome));
         }
+
         if (failure.Errno == Errno.Busy)
         {
             // The index was taken; the next attempt has another.
             return false;
         }
+
         if (_socket.FindLink(request.HostInterface) is { } leftover)
         {
             _socket.Execute(b => b.DeleteLink(leftover.Index), Errno.NoDevice);
             return false;
         }
+
         return attempt == 1 ? true : throw new CalicoException(Problem.AlreadyExists,
             $"interface {request.PeerInterface} exists in the workload's namespace already and is not ours to replace", "placement.interfaceName");
     }
@@ -367,6 +381,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                 // Runtimes turn IPv6 off where their own network has none. "all" is the default of new links too (addrconf_disable_ipv6).
                 Settle("net/ipv6/conf/all/disable_ipv6", "0");
             }
+
             if (request.AllowForwarding)
             {
                 Settle("net/ipv4/ip_forward", "1");
@@ -375,6 +390,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
                     Settle("net/ipv6/conf/all/forwarding", "1");
                 }
             }
+
             return RouteSocket.OpenBrief();
         });
 
@@ -400,6 +416,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         {
             return;
         }
+
         inside.Execute(b =>
         {
             b.ChangeLink(new() { Index = index, Up = false });
@@ -415,6 +432,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         {
             return;
         }
+
         try
         {
             using var file = NetworkNamespaceFile.Open(namespacePath);
@@ -422,6 +440,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             {
                 return;
             }
+
             using var inside = _network.Broker.Run(file, RouteSocket.OpenBrief);
             if (inside.FindLink(peerInterface) is { Kind: "veth" } peer && peer.Index == index + 1)
             {
@@ -440,6 +459,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         {
             return;
         }
+
         try
         {
             using var file = NetworkNamespaceFile.Open(namespacePath);
@@ -447,6 +467,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
             {
                 return;
             }
+
             using var inside = _network.Broker.Run(file, RouteSocket.OpenBrief);
             if (inside.FindLink(peerInterface) is { } peer && peer.Index == link.PeerIndex)
             {

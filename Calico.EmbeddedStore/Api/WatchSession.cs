@@ -1,6 +1,6 @@
 using System.Threading.Channels;
-using Calico.EmbeddedStore.Api.Wire;
 using Calico.Datastore.Store;
+using Calico.EmbeddedStore.Api.Wire;
 using Calico.EmbeddedStore.Engine;
 using Grpc.Core;
 

@@ -26,6 +26,7 @@ internal static class EffectiveSelector
         {
             return null;
         }
+
         var where = !string.IsNullOrEmpty(side.NamespaceSelector)
             ? OfNamespaces("namespaceSelector", side.NamespaceSelector)
             : policyNamespace.Length > 0 ? Selector.LabelEquals(NamespaceLabel, policyNamespace) : null;
@@ -48,6 +49,7 @@ internal static class EffectiveSelector
         {
             return null;
         }
+
         var names = accounts.Names is { IsDefaultOrEmpty: false } given ? Selector.LabelIn(ServiceAccountLabel, given) : null;
         var labels = string.IsNullOrEmpty(accounts.Selector) ? null
             : OfAccounts("serviceAccounts.selector", accounts.Selector);

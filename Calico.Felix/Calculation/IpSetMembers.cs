@@ -28,6 +28,7 @@ internal sealed class IpSetMembers
         {
             _sets.Add(definition.Id, set = new(definition));
         }
+
         if (set.Users++ == 0)
         {
             _touched.Add(definition.Id);
@@ -71,6 +72,7 @@ internal sealed class IpSetMembers
                 }
             }
         }
+
         _touched.Clear();
         return (updates, removals);
     }
@@ -83,6 +85,7 @@ internal sealed class IpSetMembers
         {
             set.Add(member);
         }
+
         foreach (var member in before is null ? [] : Contribution(set.Definition, before))
         {
             set.Remove(member);

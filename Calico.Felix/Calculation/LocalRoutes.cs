@@ -25,6 +25,7 @@ internal sealed class LocalRoutes(string nodeName, Delta<Cidr, RouteUpdate> upda
             {
                 _claimants.Add(address, claimants = []);
             }
+
             claimants.Add(id);
             Settle(address);
         }
@@ -36,6 +37,7 @@ internal sealed class LocalRoutes(string nodeName, Delta<Cidr, RouteUpdate> upda
         {
             return;
         }
+
         foreach (var address in claim.Addresses)
         {
             var claimants = _claimants[address];
@@ -44,6 +46,7 @@ internal sealed class LocalRoutes(string nodeName, Delta<Cidr, RouteUpdate> upda
             {
                 _claimants.Remove(address);
             }
+
             Settle(address);
         }
     }
@@ -55,6 +58,7 @@ internal sealed class LocalRoutes(string nodeName, Delta<Cidr, RouteUpdate> upda
         {
             Settle(former);
         }
+
         if (Kinds.IpamBlock.TryRead(update, out var stored) && !stored.Spec.Deleted && stored.Spec.Affinity == $"host:{nodeName}"
             && Cidr.TryParse(stored.Spec.Cidr, out var block))
         {

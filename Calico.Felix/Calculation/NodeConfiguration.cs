@@ -51,6 +51,7 @@ internal sealed class NodeConfiguration(string nodeName)
         {
             return null;
         }
+
         _told = settings;
         return new(settings);
     }

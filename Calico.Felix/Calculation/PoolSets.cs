@@ -34,15 +34,18 @@ internal sealed class PoolSets
         {
             yield break;
         }
+
         _isTouched = false;
         if (Difference(WellKnownSets.AllPools, _all, _pools.Values.Select(p => p.Cidr)) is { } all)
         {
             yield return all;
         }
+
         if (Difference(WellKnownSets.MasqueradePools, _masquerade, _pools.Values.Where(p => p.Masquerade).Select(p => p.Cidr)) is { } some)
         {
             yield return some;
         }
+
         _isTold = true;
     }
 

@@ -19,6 +19,7 @@ internal sealed class RemoteEndpoints(string nodeName, EndpointLabels labels)
             labels.Remove(key);
             return;
         }
+
         labels.Set(key, WithReserved(resource), spec.Profiles ?? [], ParseAddresses(spec), [.. ParsePorts(spec)]);
     }
 
@@ -43,6 +44,7 @@ internal sealed class RemoteEndpoints(string nodeName, EndpointLabels labels)
                 addresses.Add(cidr);
             }
         }
+
         return addresses.ToImmutable();
     }
 

@@ -40,6 +40,7 @@ internal sealed class RuleCompiler(string policyNamespace)
                 return Deny(provenance with { Note = e.Message });
             }
         }
+
         return new(compiled.ToImmutable());
     }
 
@@ -92,13 +93,16 @@ internal sealed class RuleCompiler(string policyNamespace)
             {
                 continue;
             }
+
             var family = nets[0].IsIpv6 ? (byte)6 : (byte)4;
             if (version is not null && version != family)
             {
                 return null;
             }
+
             version = family;
         }
+
         return match with { IpVersion = version, Source = source, Destination = destination };
     }
 
@@ -108,12 +112,14 @@ internal sealed class RuleCompiler(string policyNamespace)
         {
             return [SideMatch.Any];
         }
+
         RefuseUnknown(side + ".", rule.Unknown);
         RefuseUnknown(side + ".serviceAccounts.", rule.ServiceAccounts?.Unknown);
         if (rule.Services is not null)
         {
             throw new RuleUnusableException($"{side}.services: this version does not follow services");
         }
+
         var selector = EffectiveSelector.Of(rule, policyNamespace);
         var (numbers, names) = SplitPorts($"{side}.ports", rule.Ports, protocol);
         var (notNumbers, notNames) = SplitPorts($"{side}.notPorts", rule.NotPorts, protocol);
@@ -152,8 +158,10 @@ internal sealed class RuleCompiler(string policyNamespace)
             {
                 throw new RuleUnusableException($"{field}: \"{text}\" is no address range");
             }
+
             parsed.Add(cidr);
         }
+
         return parsed.Count > 1 && parsed.Any(c => c.IsIpv6 != parsed[0].IsIpv6)
             ? throw new RuleUnusableException($"{field}: both IPv4 and IPv6")
             : new(parsed.ToImmutable());

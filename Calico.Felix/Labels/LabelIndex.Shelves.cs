@@ -9,10 +9,12 @@ internal sealed partial class LabelIndex<TQuery>
         {
             return [_unfiled];
         }
+
         if (query.Values is null)
         {
             return Shelf(_queriesByLabel, query.Label, create) is { } shelf ? [shelf] : [];
         }
+
         return [.. query.Values.Select(v => Shelf(_queriesByValue, (query.Label, v), create)).OfType<HashSet<Query>>()];
     }
 
@@ -22,6 +24,7 @@ internal sealed partial class LabelIndex<TQuery>
         {
             shelves.Add(key, shelf = []);
         }
+
         return shelf;
     }
 
@@ -31,6 +34,7 @@ internal sealed partial class LabelIndex<TQuery>
         {
             _queriesByLabel.Remove(label);
         }
+
         foreach (var key in query.Values?.Select(v => (query.Label!, v)) ?? [])
         {
             if (_queriesByValue.TryGetValue(key, out var byValue) && byValue.Count == 0)

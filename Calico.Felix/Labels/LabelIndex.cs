@@ -76,6 +76,7 @@ internal sealed partial class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, La
         {
             shelf.Add(query);
         }
+
         foreach (var group in Candidates(query).Where(g => selector.Matches(g.Labels)))
         {
             query.Groups.Add(group);
@@ -93,10 +94,12 @@ internal sealed partial class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, La
         {
             return;
         }
+
         foreach (var shelf in Shelves(query, create: false))
         {
             shelf.Remove(query);
         }
+
         RemoveEmptyShelves(query);
         foreach (var group in query.Groups)
         {
@@ -152,6 +155,7 @@ internal sealed partial class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, La
                     yield return query;
                 }
             }
+
             if (_queriesByLabel.TryGetValue(label, out var byLabel))
             {
                 foreach (var query in byLabel)
@@ -160,6 +164,7 @@ internal sealed partial class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, La
                 }
             }
         }
+
         foreach (var query in _unfiled)
         {
             yield return query;
@@ -172,10 +177,12 @@ internal sealed partial class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, La
         {
             return _groups.Values;
         }
+
         if (!_groupsByLabel.TryGetValue(query.Label, out var byValue))
         {
             return [];
         }
+
         return query.Values is { } values
             ? values.SelectMany(v => byValue.TryGetValue(v, out var groups) ? groups : [])
             : byValue.Values.SelectMany(groups => groups);

@@ -16,6 +16,7 @@ public readonly record struct PortRange(ushort First, ushort Last)
         {
             return false;
         }
+
         range = new(low, high);
         return true;
     }

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
+using Calico.Dataplane;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
-using Calico.Dataplane;
 using Calico.Host.Health;
 using Calico.Host.Stages;
 

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using Calico.Host.Health;
 using Calico.Datastore.Settings;
+using Calico.Host.Health;
 using McMaster.NETCore.Plugins;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using Calico.Host.Health;
 using Calico.Datastore.Settings;
+using Calico.Host.Health;
 using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Plugins;

@@ -1,6 +1,6 @@
+using Calico.Datastore.Settings;
 using Calico.Host.Health;
 using Calico.Host.Node;
-using Calico.Datastore.Settings;
 using Calico.Host.Settings;
 using Microsoft.Extensions.Logging;
 

@@ -1,10 +1,10 @@
-using Calico.Datastore.Resources;
-using Calico.Datastore.Sync;
 using Calico.Dataplane;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Settings;
+using Calico.Datastore.Sync;
 using Calico.Host.Health;
 using Calico.Host.Node;
 using Calico.Host.Plugins;
-using Calico.Datastore.Settings;
 using Calico.Host.Settings;
 using Calico.Host.Workloads;
 using Calico.Host.Workloads.Profiles;

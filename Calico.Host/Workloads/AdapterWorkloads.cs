@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using Calico.Host.Stages;
 using Calico.Host.Node;
+using Calico.Host.Stages;
 using Calico.Host.Timings;
 
 namespace Calico.Host.Workloads;

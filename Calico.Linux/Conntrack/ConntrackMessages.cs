@@ -47,8 +47,8 @@ internal static class ConntrackMessages
         ReadOnlySpan<byte> originalBytes = [];
         uint mark = 0, id = 0, status = 0;
         ushort? zone = null;
-        AttributeReader attributes = message.Attributes<Nftables.NetfilterHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var attributes = message.Attributes<Nftables.NetfilterHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {
@@ -65,7 +65,10 @@ internal static class ConntrackMessages
         }
 
         if (original.Source is null || original.Destination is null || reply.Source is null || reply.Destination is null)
+        {
             return null;
+        }
+
         return new ConntrackEntry
         {
             OriginalSource = original.Source, OriginalDestination = original.Destination, ReplySource = reply.Source,
@@ -78,23 +81,27 @@ internal static class ConntrackMessages
     private static Tuple ReadTuple(AttributeReader attributes)
     {
         var tuple = new Tuple();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        while (attributes.TryRead(out var a))
         {
-            AttributeReader inner = a.Nested;
+            var inner = a.Nested;
             switch (a.Type)
             {
                 case CTA_TUPLE_IP:
-                    while (inner.TryRead(out NetlinkAttribute address))
+                    while (inner.TryRead(out var address))
                     {
                         if (address.Type is CTA_IP_V4_SRC or CTA_IP_V6_SRC)
+                        {
                             tuple.Source = address.Address;
+                        }
                         else if (address.Type is CTA_IP_V4_DST or CTA_IP_V6_DST)
+                        {
                             tuple.Destination = address.Address;
+                        }
                     }
 
                     break;
                 case CTA_TUPLE_PROTO:
-                    while (inner.TryRead(out NetlinkAttribute part))
+                    while (inner.TryRead(out var part))
                     {
                         switch (part.Type)
                         {

@@ -19,7 +19,10 @@ internal static class ConntrackQueries
 
         // IPv4 only: for IPv6 the kernel's comparison is inverted and leaves out just what was asked for (seen with 6.18).
         if (address.AddressFamily == AddressFamily.InterNetwork)
+        {
             WriteFilter(writer, part, address);
+        }
+
         writer.EndMessage();
     }
 
@@ -36,12 +39,15 @@ internal static class ConntrackQueries
     {
         writer.BeginMessage(IPCTNL_MSG_CT_DELETE, NetlinkFlags.Request | NetlinkFlags.Ack, sequence);
         writer.WriteStruct(new NetfilterHeader { Family = FamilyOf(entry.OriginalSource) });
-        NestedToken tuple = writer.BeginNested(CTA_TUPLE_ORIG);
+        var tuple = writer.BeginNested(CTA_TUPLE_ORIG);
         writer.WriteRaw(entry.OriginalTuple.AsSpan());
         writer.EndNested(tuple);
         writer.WriteU32BigEndian(CTA_ID, entry.Id);
         if (entry.Zone is { } zone)
+        {
             writer.WriteU16BigEndian(CTA_ZONE, zone);
+        }
+
         writer.EndMessage();
     }
 
@@ -49,15 +55,15 @@ internal static class ConntrackQueries
 
     private static void WriteFilter(NetlinkWriter writer, ConntrackTuplePart part, IPAddress address)
     {
-        bool isSource = part is ConntrackTuplePart.OriginalSource or ConntrackTuplePart.ReplySource;
-        bool isReply = part is ConntrackTuplePart.ReplySource or ConntrackTuplePart.ReplyDestination;
-        uint wanted = isSource ? CTA_FILTER_F_CTA_IP_SRC : CTA_FILTER_F_CTA_IP_DST;
-        NestedToken tuple = writer.BeginNested(isReply ? CTA_TUPLE_REPLY : CTA_TUPLE_ORIG);
-        NestedToken addresses = writer.BeginNested(CTA_TUPLE_IP);
+        var isSource = part is ConntrackTuplePart.OriginalSource or ConntrackTuplePart.ReplySource;
+        var isReply = part is ConntrackTuplePart.ReplySource or ConntrackTuplePart.ReplyDestination;
+        var wanted = isSource ? CTA_FILTER_F_CTA_IP_SRC : CTA_FILTER_F_CTA_IP_DST;
+        var tuple = writer.BeginNested(isReply ? CTA_TUPLE_REPLY : CTA_TUPLE_ORIG);
+        var addresses = writer.BeginNested(CTA_TUPLE_IP);
         writer.WriteAddress(isSource ? CTA_IP_V4_SRC : CTA_IP_V4_DST, address);
         writer.EndNested(addresses);
         writer.EndNested(tuple);
-        NestedToken filter = writer.BeginNested(CTA_FILTER);
+        var filter = writer.BeginNested(CTA_FILTER);
         writer.WriteU32(CTA_FILTER_ORIG_FLAGS, isReply ? 0 : wanted);
         writer.WriteU32(CTA_FILTER_REPLY_FLAGS, isReply ? wanted : 0);
         writer.EndNested(filter);

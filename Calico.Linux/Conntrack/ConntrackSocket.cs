@@ -33,14 +33,18 @@ public sealed class ConntrackSocket : IDisposable
     {
         ArgumentNullException.ThrowIfNull(address);
         lock (_exchange)
+        {
             return NetlinkSocket.Retry(() => ListOnce(part, address));
+        }
     }
 
     /// <summary>Every address that a connection has in any place. One walk over the table for each family.</summary>
     public HashSet<IPAddress> ListAddresses()
     {
         lock (_exchange)
+        {
             return NetlinkSocket.Retry(() => (HashSet<IPAddress>)[.. ListAddressesOnce(AddressFamily.InterNetwork), .. ListAddressesOnce(AddressFamily.InterNetworkV6)]);
+        }
     }
 
     /// <summary>Connections that have one of the addresses in any place. One walk over the table for each family.</summary>
@@ -58,11 +62,13 @@ public sealed class ConntrackSocket : IDisposable
     /// <returns>How many were still there.</returns>
     public int Delete(ImmutableArray<ConntrackEntry> entries)
     {
-        int deleted = 0;
+        var deleted = 0;
         lock (_exchange)
         {
-            for (int start = 0; start < entries.Length; start += DeletesPerSend)
+            for (var start = 0; start < entries.Length; start += DeletesPerSend)
+            {
                 deleted += Delete(entries.AsSpan()[start..Math.Min(start + DeletesPerSend, entries.Length)]);
+            }
         }
 
         return deleted;
@@ -76,9 +82,12 @@ public sealed class ConntrackSocket : IDisposable
     /// <returns>How many.</returns>
     public int DeleteAll(IPAddress address)
     {
-        int deleted = 0;
-        foreach (ConntrackTuplePart part in Enum.GetValues<ConntrackTuplePart>())
+        var deleted = 0;
+        foreach (var part in Enum.GetValues<ConntrackTuplePart>())
+        {
             deleted += Delete(part, address);
+        }
+
         return deleted;
     }
 
@@ -96,14 +105,16 @@ public sealed class ConntrackSocket : IDisposable
     private ImmutableArray<ConntrackEntry> ListOnce(ConntrackTuplePart part, IPAddress address)
     {
         var found = ImmutableArray.CreateBuilder<ConntrackEntry>();
-        uint sequence = _socket.NextSequence();
+        var sequence = _socket.NextSequence();
         _writer.Clear();
         ConntrackQueries.List(_writer, sequence, part, address);
         _socket.Dump(_writer, sequence, $"list connections of {address}", (in NetlinkMessage message) =>
         {
             // Compared here too: older kernels ignore the filter.
             if (ConntrackMessages.Read(message) is { } entry && entry[part].Equals(address))
+            {
                 found.Add(entry);
+            }
         });
         return found.DrainToImmutable();
     }
@@ -111,7 +122,7 @@ public sealed class ConntrackSocket : IDisposable
     private ImmutableArray<ConntrackEntry> ListOnce(AddressFamily family, IReadOnlySet<IPAddress> addresses)
     {
         var found = ImmutableArray.CreateBuilder<ConntrackEntry>();
-        uint sequence = _socket.NextSequence();
+        var sequence = _socket.NextSequence();
         _writer.Clear();
         ConntrackQueries.List(_writer, sequence, family);
         _socket.Dump(_writer, sequence, $"list connections of {addresses.Count} addresses", (in NetlinkMessage message) =>
@@ -128,13 +139,16 @@ public sealed class ConntrackSocket : IDisposable
     private HashSet<IPAddress> ListAddressesOnce(AddressFamily family)
     {
         var found = new HashSet<IPAddress>();
-        uint sequence = _socket.NextSequence();
+        var sequence = _socket.NextSequence();
         _writer.Clear();
         ConntrackQueries.List(_writer, sequence, family);
         _socket.Dump(_writer, sequence, "list connections", (in NetlinkMessage message) =>
         {
             if (ConntrackMessages.Read(message) is not { } entry)
+            {
                 return;
+            }
+
             found.Add(entry.OriginalSource);
             found.Add(entry.OriginalDestination);
             found.Add(entry.ReplySource);
@@ -145,10 +159,12 @@ public sealed class ConntrackSocket : IDisposable
 
     private int Delete(ReadOnlySpan<ConntrackEntry> entries)
     {
-        uint first = _socket.ReserveSequences(entries.Length);
+        var first = _socket.ReserveSequences(entries.Length);
         _writer.Clear();
-        for (int i = 0; i < entries.Length; i++)
+        for (var i = 0; i < entries.Length; i++)
+        {
             ConntrackQueries.Delete(_writer, first + (uint)i, entries[i]);
+        }
 
         const string What = "delete connections";
         _socket.Send(_writer.Written, What);
@@ -157,23 +173,30 @@ public sealed class ConntrackSocket : IDisposable
 
     private int ReadAcks(string what, uint first, int count)
     {
-        int deleted = 0;
-        int pending = count;
+        var deleted = 0;
+        var pending = count;
         NetlinkException? refused = null;
         while (pending > 0)
         {
             var reader = new NetlinkReader(_socket.Receive(what));
-            while (reader.TryRead(out NetlinkMessage message))
+            while (reader.TryRead(out var message))
             {
-                long index = (long)message.Sequence - first;
+                var index = (long)message.Sequence - first;
                 if (message.Type != NetlinkMessage.Error || index < 0 || index >= count)
+                {
                     continue;
+                }
+
                 pending--;
-                KernelAnswer answer = KernelAnswer.Read(message);
+                var answer = KernelAnswer.Read(message);
                 if (answer.Errno == 0)
+                {
                     deleted++;
+                }
                 else if (answer.Errno != (int)Errno.NoEntry)
+                {
                     refused ??= new NetlinkException(answer.Errno, what, answer.Text);
+                }
 
                 // ENOENT: it ended by itself between the listing and now.
             }

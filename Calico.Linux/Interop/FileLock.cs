@@ -39,10 +39,12 @@ public sealed class FileLock : IDisposable
     private static FileLock? Take(SafeFileHandle file, string path)
     {
         if (!file.IsInvalid && LibC.FileLock(file, LibC.LOCK_EX | LibC.LOCK_NB) == 0)
+        {
             return new FileLock(file, path);
+        }
 
-        int errno = Marshal.GetLastPInvokeError();
-        bool opened = !file.IsInvalid;
+        var errno = Marshal.GetLastPInvokeError();
+        var opened = !file.IsInvalid;
         file.Dispose();
         return opened && errno == (int)Errno.TryAgain
             ? null : throw new IOException($"lock {path}: {new Win32Exception(errno).Message} (errno {errno})");

@@ -195,14 +195,18 @@ internal static unsafe partial class LibC
     public static nint Read(SafeHandle file, Span<byte> buffer)
     {
         fixed (byte* first = buffer)
+        {
             return Read(file, first, (nuint)buffer.Length);
+        }
     }
 
     /// <inheritdoc cref="Read(SafeHandle, Span{byte})"/>
     public static nint Write(SafeHandle file, ReadOnlySpan<byte> content)
     {
         fixed (byte* first = content)
+        {
             return Write(file, first, (nuint)content.Length);
+        }
     }
 
     /// <summary>Opens read-only and close-on-exec; the errno is left for <see cref="Marshal.GetLastPInvokeError"/>.</summary>

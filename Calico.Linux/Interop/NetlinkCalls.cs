@@ -14,7 +14,7 @@ internal static unsafe class NetlinkCalls
     /// <summary>A bound socket as a plain number; the caller wraps it in the handle it wants.</summary>
     public static int Open(NetlinkFamily family)
     {
-        int descriptor = LibC.Socket(LibC.AF_NETLINK, LibC.SOCK_RAW | LibC.SOCK_CLOEXEC, (int)family);
+        var descriptor = LibC.Socket(LibC.AF_NETLINK, LibC.SOCK_RAW | LibC.SOCK_CLOEXEC, (int)family);
         return descriptor >= 0 ? descriptor : throw Failed($"open a netlink socket of family {family}");
     }
 
@@ -22,14 +22,16 @@ internal static unsafe class NetlinkCalls
     {
         var address = new LibC.SockAddrNetlink { Family = LibC.AF_NETLINK };
         if (LibC.Bind(socket, &address, (uint)sizeof(LibC.SockAddrNetlink)) != 0)
+        {
             throw Failed("bind a netlink socket");
+        }
     }
 
     /// <summary>The number that the kernel gave the socket: the sender in its requests, and in the notices of what they did.</summary>
     public static uint PortOf(SafeHandle socket)
     {
         LibC.SockAddrNetlink address = default;
-        uint length = (uint)sizeof(LibC.SockAddrNetlink);
+        var length = (uint)sizeof(LibC.SockAddrNetlink);
         return LibC.GetSocketName(socket, &address, &length) == 0 ? address.PortId : throw Failed("ask for a netlink socket's port");
     }
 
@@ -46,22 +48,29 @@ internal static unsafe class NetlinkCalls
 
         Span<LibC.FilterInstruction> program = stackalloc LibC.FilterInstruction[ports.Length + 3];
         program[0] = new(LoadWord, 0, 0, SenderOffset);
-        for (int i = 0; i < ports.Length; i++)
+        for (var i = 0; i < ports.Length; i++)
+        {
             program[i + 1] = new(JumpIfEqual, (byte)(ports.Length - i), 0, BinaryPrimitives.ReverseEndianness(ports[i]));
+        }
+
         program[^2] = new(Return, 0, 0, uint.MaxValue);
         program[^1] = new(Return, 0, 0, 0);
         fixed (LibC.FilterInstruction* first = program)
         {
             var filter = new LibC.FilterProgram { Length = (ushort)program.Length, Instructions = first };
             if (LibC.SetSocketOption(socket, LibC.SOL_SOCKET, LibC.SO_ATTACH_FILTER, &filter, (uint)sizeof(LibC.FilterProgram)) != 0)
+            {
                 throw Failed("filter the notices of a netlink socket");
+            }
         }
     }
 
     public static void SetOption(SafeHandle socket, int level, int option, int value, string what)
     {
         if (LibC.SetSocketOption(socket, level, option, &value, sizeof(int)) != 0)
+        {
             throw Failed(what);
+        }
     }
 
     /// <summary>Past the system's limits where that is allowed, else up to them.</summary>
@@ -74,7 +83,10 @@ internal static unsafe class NetlinkCalls
     private static void SetBuffer(SafeHandle socket, int forced, int limited, int bytes)
     {
         if (LibC.SetSocketOption(socket, LibC.SOL_SOCKET, forced, &bytes, sizeof(int)) == 0)
+        {
             return;
+        }
+
         if (Marshal.GetLastPInvokeError() != (int)Errno.NotPermitted
             || LibC.SetSocketOption(socket, LibC.SOL_SOCKET, limited, &bytes, sizeof(int)) != 0)
         {
@@ -90,7 +102,9 @@ internal static unsafe class NetlinkCalls
             Microseconds = (nint)(timeout.Ticks % TimeSpan.TicksPerSecond / TimeSpan.TicksPerMicrosecond),
         };
         if (LibC.SetSocketOption(socket, LibC.SOL_SOCKET, LibC.SO_RCVTIMEO, &value, (uint)sizeof(LibC.TimeValue)) != 0)
+        {
             throw Failed("set the receive timeout of a netlink socket");
+        }
     }
 
     public static void Send(SafeHandle socket, ReadOnlySpan<byte> messages, string request)
@@ -113,7 +127,9 @@ internal static unsafe class NetlinkCalls
             }
             while (sent < 0 && Marshal.GetLastPInvokeError() == (int)Errno.Interrupted);
             if (sent != messages.Length)
+            {
                 throw Failed(request);
+            }
         }
     }
 
@@ -134,17 +150,23 @@ internal static unsafe class NetlinkCalls
                     Vectors = &vector,
                     VectorCount = 1,
                 };
-                nint received = LibC.ReceiveMessage(socket, &message, flags);
+                var received = LibC.ReceiveMessage(socket, &message, flags);
                 if (received < 0)
                 {
-                    int errno = Marshal.GetLastPInvokeError();
+                    var errno = Marshal.GetLastPInvokeError();
                     if (errno == (int)Errno.Interrupted)
+                    {
                         continue;
+                    }
+
                     return -errno;
                 }
 
                 if (sender.PortId != KernelPort)
+                {
                     continue;
+                }
+
                 return (message.Flags & LibC.MSG_TRUNC) != 0 ? -(int)Errno.MessageSize : (int)received;
             }
         }

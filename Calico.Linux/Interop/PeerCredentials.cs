@@ -16,7 +16,7 @@ public readonly record struct PeerCredentials(int ProcessId, uint UserId, uint G
         ArgumentNullException.ThrowIfNull(socket);
         Span<byte> answer = stackalloc byte[Marshal.SizeOf<LibC.PeerCredential>()];
         socket.GetRawSocketOption(LibC.SOL_SOCKET, LibC.SO_PEERCRED, answer);
-        LibC.PeerCredential peer = MemoryMarshal.Read<LibC.PeerCredential>(answer);
+        var peer = MemoryMarshal.Read<LibC.PeerCredential>(answer);
         return new PeerCredentials(peer.ProcessId, peer.UserId, peer.GroupId);
     }
 }

@@ -48,7 +48,10 @@ public static unsafe class TrustedPath
     {
         using var found = Walk(folder, out var type);
         if (type != FolderType)
+        {
             throw new UntrustedPathException(folder, "is no folder");
+        }
+
         return [.. Directory.EnumerateFileSystemEntries(ByDescriptor(found)).Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal)];
     }
 
@@ -74,7 +77,10 @@ public static unsafe class TrustedPath
                 if (part == "..")
                 {
                     if (passed.Count > 1)
+                    {
                         passed.Pop().Handle.Dispose();
+                    }
+
                     type = FolderType;
                     continue;
                 }
@@ -83,17 +89,29 @@ public static unsafe class TrustedPath
                 var full = Path.Combine(place, part);
                 var next = LibC.OpenPathOnly(folder, part);
                 if (next.IsInvalid)
+                {
                     throw new Win32Exception(Marshal.GetLastPInvokeError(), $"{full}: {Marshal.GetLastPInvokeErrorMessage()}");
+                }
+
                 passed.Push((next, full));
                 type = Check(next, full);
                 if (type != LinkType)
+                {
                     continue;
+                }
+
                 if (++links > MaxLinks)
+                {
                     throw new UntrustedPathException(path, "has too many symbolic links on its way");
+                }
+
                 var target = ReadLink(next, full);
                 passed.Pop().Handle.Dispose();
                 while (target.StartsWith('/') && passed.Count > 1)
+                {
                     passed.Pop().Handle.Dispose();
+                }
+
                 Push(pending, target);
             }
 
@@ -102,35 +120,47 @@ public static unsafe class TrustedPath
         finally
         {
             foreach (var (handle, _) in passed)
+            {
                 handle.Dispose();
+            }
         }
     }
 
     private static void Push(Stack<string> pending, string path)
     {
         foreach (var part in path.Split('/', StringSplitOptions.RemoveEmptyEntries).Where(p => p != ".").Reverse())
+        {
             pending.Push(part);
+        }
     }
 
     private static int Check(SafeFileHandle file, string path)
     {
-        byte* status = stackalloc byte[StatxLength];
+        var status = stackalloc byte[StatxLength];
         byte empty = 0;
         if (file.IsInvalid || LibC.ExtendedStatus(file, &empty, LibC.AT_EMPTY_PATH, TypeModeAndUser, status) != 0)
+        {
             throw new Win32Exception(Marshal.GetLastPInvokeError(), $"{path}: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+
         var (owner, mode) = (*(uint*)(status + StatxUserOffset), *(ushort*)(status + StatxModeOffset));
         var type = mode & TypeMask;
         if (owner != 0)
+        {
             throw new UntrustedPathException(path, $"belongs to user {owner}, not to root");
+        }
         // The mode of a link says nothing: who may exchange it, the folder's mode says.
         if (type != LinkType && (mode & OthersMayWrite) != 0)
+        {
             throw new UntrustedPathException(path, $"can be written by others than root (mode {Convert.ToString(mode & 0xfff, 8).PadLeft(4, '0')})");
+        }
+
         return type;
     }
 
     private static string ReadLink(SafeFileHandle link, string path)
     {
-        byte* target = stackalloc byte[MaxPath];
+        var target = stackalloc byte[MaxPath];
         byte empty = 0;
         var length = LibC.ReadLinkAt(link, &empty, target, MaxPath);
         return length > 0 ? Encoding.UTF8.GetString(target, (int)length)

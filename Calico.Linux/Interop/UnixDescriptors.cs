@@ -20,11 +20,13 @@ public static class UnixDescriptors
         ArgumentNullException.ThrowIfNull(socket);
         while (true)
         {
-            if (TryReceive(socket.SafeHandle, buffer.Span, out UnixReceipt receipt))
+            if (TryReceive(socket.SafeHandle, buffer.Span, out var receipt))
+            {
                 return receipt;
+            }
 
             // A peek leaves the descriptor where it is.
-            byte[] peeked = new byte[1];
+            var peeked = new byte[1];
             await socket.ReceiveAsync(peeked, SocketFlags.Peek, cancellationToken);
         }
     }
@@ -34,11 +36,11 @@ public static class UnixDescriptors
     {
         ArgumentNullException.ThrowIfNull(socket);
         ArgumentNullException.ThrowIfNull(descriptor);
-        bool held = false;
+        var held = false;
         try
         {
             descriptor.DangerousAddRef(ref held);
-            byte* control = stackalloc byte[OneDescriptorSpace];
+            var control = stackalloc byte[OneDescriptorSpace];
             new Span<byte>(control, OneDescriptorSpace).Clear();
             *(LibC.ControlHeader*)control = new LibC.ControlHeader
             {
@@ -53,19 +55,23 @@ public static class UnixDescriptors
                     Vectors = &vector, VectorCount = 1, Control = control, ControlLength = (nuint)OneDescriptorSpace,
                 };
                 if (LibC.SendMessage(socket.SafeHandle, &message, 0) != content.Length)
+                {
                     throw new SocketException(Marshal.GetLastPInvokeError());
+                }
             }
         }
         finally
         {
             if (held)
+            {
                 descriptor.DangerousRelease();
+            }
         }
     }
 
     private static unsafe bool TryReceive(SafeHandle socket, Span<byte> buffer, out UnixReceipt receipt)
     {
-        byte* control = stackalloc byte[OneDescriptorSpace];
+        var control = stackalloc byte[OneDescriptorSpace];
         fixed (byte* content = buffer)
         {
             while (true)
@@ -75,7 +81,7 @@ public static class UnixDescriptors
                 {
                     Vectors = &vector, VectorCount = 1, Control = control, ControlLength = (nuint)OneDescriptorSpace,
                 };
-                nint received = LibC.ReceiveMessage(socket, &message, LibC.MSG_DONTWAIT | LibC.MSG_CMSG_CLOEXEC);
+                var received = LibC.ReceiveMessage(socket, &message, LibC.MSG_DONTWAIT | LibC.MSG_CMSG_CLOEXEC);
                 if (received >= 0)
                 {
                     receipt = new UnixReceipt((int)received, TakeDescriptor(message));
@@ -100,18 +106,30 @@ public static class UnixDescriptors
     private static unsafe SafeFileHandle? TakeDescriptor(in LibC.MessageHeader message)
     {
         if (message.ControlLength < (nuint)OneDescriptorLength)
+        {
             return null;
+        }
+
         var header = (LibC.ControlHeader*)message.Control;
         if (header->Level != LibC.SOL_SOCKET || header->Type != LibC.SCM_RIGHTS)
+        {
             return null;
-        int count = ((int)header->Length - sizeof(LibC.ControlHeader)) / sizeof(int);
+        }
+
+        var count = ((int)header->Length - sizeof(LibC.ControlHeader)) / sizeof(int);
         var descriptors = (int*)(header + 1);
         var first = new SafeFileHandle(descriptors[0], ownsHandle: true);
         if (count == 1 && (message.Flags & LibC.MSG_CTRUNC) == 0)
+        {
             return first;
+        }
+
         first.Dispose();
-        for (int i = 1; i < count; i++)
+        for (var i = 1; i < count; i++)
+        {
             new SafeFileHandle(descriptors[i], ownsHandle: true).Dispose();
+        }
+
         throw new InvalidDataException("more than one descriptor was passed");
     }
 }

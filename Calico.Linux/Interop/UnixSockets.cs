@@ -14,7 +14,7 @@ public static partial class UnixSockets
     public static Socket Duplicate(Socket socket)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        int descriptor = FileControl(socket.SafeHandle, F_DUPFD_CLOEXEC, 0);
+        var descriptor = FileControl(socket.SafeHandle, F_DUPFD_CLOEXEC, 0);
         return descriptor < 0
             ? throw new Win32Exception(Marshal.GetLastPInvokeError(), $"duplicate a socket: {Marshal.GetLastPInvokeErrorMessage()}")
             : new Socket(new SafeSocketHandle(descriptor, ownsHandle: true));

@@ -48,9 +48,14 @@ public sealed class NamespaceBroker : IDisposable
         ArgumentNullException.ThrowIfNull(networkNamespace);
         ArgumentNullException.ThrowIfNull(work);
         if (typeof(T).IsAssignableTo(typeof(Task)) || typeof(T) == typeof(ValueTask))
+        {
             throw new ArgumentException("work in a namespace must be synchronous", nameof(work));
+        }
+
         if (Thread.CurrentThread == _thread)
+        {
             throw new InvalidOperationException("work in a namespace cannot enter another one");
+        }
 
         var visit = new NamespaceVisit<T>(work);
         _queue.Add(new Work(networkNamespace, visit.Execute, visit.Finish));
@@ -81,7 +86,7 @@ public sealed class NamespaceBroker : IDisposable
         // Inside Run, so the thread goes home whatever happens here.
         if (LibC.Unshare(LibC.CLONE_NEWNET) != 0)
         {
-            int errno = Marshal.GetLastPInvokeError();
+            var errno = Marshal.GetLastPInvokeError();
             throw new NamespaceException((Errno)errno, $"make a network namespace: {new Win32Exception(errno).Message} (errno {errno})");
         }
 
@@ -92,7 +97,10 @@ public sealed class NamespaceBroker : IDisposable
     public void Dispose()
     {
         if (_queue.IsAddingCompleted)
+        {
             return;
+        }
+
         _queue.CompleteAdding();
         _thread.Join();
         _queue.Dispose();
@@ -101,7 +109,7 @@ public sealed class NamespaceBroker : IDisposable
 
     private void Serve()
     {
-        foreach (Work item in _queue.GetConsumingEnumerable())
+        foreach (var item in _queue.GetConsumingEnumerable())
         {
             if (Enter(item.Namespace) is { } refused)
             {
@@ -109,9 +117,12 @@ public sealed class NamespaceBroker : IDisposable
                 continue;
             }
 
-            ExceptionDispatchInfo? failure = Execute(item.Execute);
+            var failure = Execute(item.Execute);
             if (LibC.SetNamespace(_home.Descriptor, LibC.CLONE_NEWNET) != 0)
+            {
                 Environment.FailFast($"cannot leave a foreign network namespace (errno {Marshal.GetLastPInvokeError()})");
+            }
+
             item.Finish(failure);
         }
     }
@@ -135,8 +146,11 @@ public sealed class NamespaceBroker : IDisposable
         try
         {
             if (LibC.SetNamespace(networkNamespace, LibC.CLONE_NEWNET) == 0)
+            {
                 return null;
-            int errno = Marshal.GetLastPInvokeError();
+            }
+
+            var errno = Marshal.GetLastPInvokeError();
             return new NamespaceException((Errno)errno,
                 $"enter a network namespace: {new Win32Exception(errno).Message} (errno {errno})");
         }

@@ -22,7 +22,9 @@ public sealed class NamespaceVisit<T>
             lock (_gate)
             {
                 while (!_isFinished)
+                {
                     Monitor.Wait(_gate);
+                }
             }
         }
 

@@ -39,10 +39,10 @@ public sealed class NetworkNamespaceFile : IDisposable
     public static NetworkNamespaceFile Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        SafeFileHandle descriptor = LibC.OpenReadOnly(path);
+        var descriptor = LibC.OpenReadOnly(path);
         if (descriptor.IsInvalid)
         {
-            int errno = Marshal.GetLastPInvokeError();
+            var errno = Marshal.GetLastPInvokeError();
             descriptor.Dispose();
             throw Failed(errno, $"open network namespace {path}");
         }
@@ -76,7 +76,7 @@ public sealed class NetworkNamespaceFile : IDisposable
     /// <summary>True when the calling thread is in this namespace.</summary>
     public bool IsOwn()
     {
-        using NetworkNamespaceFile own = OpenOwn();
+        using var own = OpenOwn();
         return own.Identity == Identity;
     }
 
@@ -86,24 +86,38 @@ public sealed class NetworkNamespaceFile : IDisposable
 
     private static unsafe void Check(SafeFileHandle descriptor, string text)
     {
-        byte* buffer = stackalloc byte[FileSystemStatusLength];
+        var buffer = stackalloc byte[FileSystemStatusLength];
         if (LibC.FileSystemStatus(descriptor, buffer) != 0)
+        {
             throw Failed(Marshal.GetLastPInvokeError(), $"examine {text}");
+        }
+
         if (*(nint*)buffer != LibC.NSFS_MAGIC)
+        {
             throw new NamespaceException(Errno.Invalid, $"{text} is not a namespace");
-        int type = LibC.IoControl(descriptor, LibC.NS_GET_NSTYPE);
+        }
+
+        var type = LibC.IoControl(descriptor, LibC.NS_GET_NSTYPE);
         if (type < 0)
+        {
             throw Failed(Marshal.GetLastPInvokeError(), $"ask which kind of namespace {text} is");
+        }
+
         if (type != LibC.CLONE_NEWNET)
+        {
             throw new NamespaceException(Errno.Invalid, $"{text} is a namespace of another kind");
+        }
     }
 
     private static unsafe NamespaceIdentity Identify(SafeFileHandle descriptor, string text)
     {
-        byte* buffer = stackalloc byte[ExtendedStatusLength];
+        var buffer = stackalloc byte[ExtendedStatusLength];
         byte empty = 0;
         if (LibC.ExtendedStatus(descriptor, &empty, LibC.AT_EMPTY_PATH, LibC.STATX_INO, buffer) != 0)
+        {
             throw Failed(Marshal.GetLastPInvokeError(), $"identify {text}");
+        }
+
         return new NamespaceIdentity(*(uint*)(buffer + ExtendedStatusDeviceOffset), *(uint*)(buffer + ExtendedStatusDeviceOffset + 4),
             *(ulong*)(buffer + ExtendedStatusInodeOffset));
     }

@@ -17,14 +17,16 @@ public ref struct AttributeReader(ReadOnlySpan<byte> buffer)
             return false;
         }
 
-        int length = _rest.Length < NetlinkWriter.AttributeHeaderLength ? 0 : MemoryMarshal.Read<ushort>(_rest);
+        var length = _rest.Length < NetlinkWriter.AttributeHeaderLength ? 0 : MemoryMarshal.Read<ushort>(_rest);
         if (length < NetlinkWriter.AttributeHeaderLength || length > _rest.Length)
+        {
             throw new NetlinkFormatException($"an attribute claims {length} bytes of the {_rest.Length} that are there");
+        }
 
         // NLA_F_NESTED and NLA_F_NET_BYTEORDER are not part of the type.
         attribute = new NetlinkAttribute((ushort)(MemoryMarshal.Read<ushort>(_rest[2..]) & 0x3fff),
             _rest[NetlinkWriter.AttributeHeaderLength..length]);
-        int step = NetlinkWriter.Align(length);
+        var step = NetlinkWriter.Align(length);
         _rest = step >= _rest.Length ? [] : _rest[step..];
         return true;
     }

@@ -33,7 +33,7 @@ public readonly ref struct NetlinkAttribute(ushort type, ReadOnlySpan<byte> cont
     {
         get
         {
-            int end = Content.IndexOf((byte)0);
+            var end = Content.IndexOf((byte)0);
             return Encoding.UTF8.GetString(end < 0 ? Content : Content[..end]);
         }
     }
@@ -41,8 +41,8 @@ public readonly ref struct NetlinkAttribute(ushort type, ReadOnlySpan<byte> cont
     /// <summary>Whether <see cref="Text"/> is this, without making a string for it.</summary>
     public bool TextIs(string text)
     {
-        int end = Content.IndexOf((byte)0);
-        ReadOnlySpan<byte> bytes = end < 0 ? Content : Content[..end];
+        var end = Content.IndexOf((byte)0);
+        var bytes = end < 0 ? Content : Content[..end];
 
         // Two texts of ASCII differ if this says so; others are compared as strings.
         return Ascii.Equals(bytes, text) || (!Ascii.IsValid(bytes) && Text == text);

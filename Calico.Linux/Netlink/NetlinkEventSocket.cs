@@ -40,8 +40,11 @@ public sealed class NetlinkEventSocket : IDisposable
             // Bound by ourselves and before the framework sees it: it knows no address of this kind.
             NetlinkCalls.Bind(handle);
             NetlinkCalls.SetBuffers(handle, bufferBytes == 0 ? DefaultBufferBytes : bufferBytes);
-            foreach (int group in groups)
+            foreach (var group in groups)
+            {
                 NetlinkCalls.SetOption(handle, LibC.SOL_NETLINK, LibC.NETLINK_ADD_MEMBERSHIP, group, $"join group {group} of {family}");
+            }
+
             return new NetlinkEventSocket(handle);
         }
         catch (NetlinkException)
@@ -61,7 +64,7 @@ public sealed class NetlinkEventSocket : IDisposable
     {
         while (true)
         {
-            int length = NetlinkCalls.Receive(_handle, _received, LibC.MSG_DONTWAIT);
+            var length = NetlinkCalls.Receive(_handle, _received, LibC.MSG_DONTWAIT);
             switch ((Errno)(-length))
             {
                 case Errno.TryAgain:

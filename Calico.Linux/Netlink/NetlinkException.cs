@@ -29,7 +29,7 @@ public class NetlinkException : Exception
     private static string Compose(int errno, string request, string? kernelText)
     {
         // The kernel's own ERESTART never reaches the C library's table in a useful wording.
-        string meaning = errno == (int)Errno.Restart
+        var meaning = errno == (int)Errno.Restart
             ? "the ruleset changed since it was read" : new Win32Exception(errno).Message;
         return string.IsNullOrEmpty(kernelText)
             ? $"{request}: {meaning} (errno {errno})"

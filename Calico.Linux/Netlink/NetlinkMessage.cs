@@ -32,7 +32,7 @@ public readonly ref struct NetlinkMessage(ushort type, NetlinkFlags flags, uint 
     /// <summary>The attributes that follow a family header of type <typeparamref name="T"/>.</summary>
     public AttributeReader Attributes<T>() where T : unmanaged
     {
-        int start = NetlinkWriter.Align(Unsafe.SizeOf<T>());
+        var start = NetlinkWriter.Align(Unsafe.SizeOf<T>());
         return new AttributeReader(Payload.Length <= start ? [] : Payload[start..]);
     }
 }

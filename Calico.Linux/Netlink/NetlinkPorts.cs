@@ -17,7 +17,7 @@ public static class NetlinkPorts
     /// <param name="port">As the kernel tells it, in the calling thread's network namespace.</param>
     public static string Describe(NetlinkFamily family, uint port)
     {
-        foreach (string[] columns in File.ReadLines("/proc/thread-self/net/netlink").Skip(1).Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
+        foreach (var columns in File.ReadLines("/proc/thread-self/net/netlink").Skip(1).Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
         {
             if (columns.Length > InodeColumn && int.Parse(columns[ProtocolColumn], CultureInfo.InvariantCulture) == (int)family
                 && uint.Parse(columns[PortColumn], CultureInfo.InvariantCulture) == port && FindProcess($"socket:[{columns[InodeColumn]}]") is { } process)
@@ -31,12 +31,14 @@ public static class NetlinkPorts
 
     private static string? FindProcess(string socket)
     {
-        foreach (string process in Directory.EnumerateDirectories("/proc").Where(p => char.IsAsciiDigit(Path.GetFileName(p)[0])))
+        foreach (var process in Directory.EnumerateDirectories("/proc").Where(p => char.IsAsciiDigit(Path.GetFileName(p)[0])))
         {
             try
             {
                 if (Directory.EnumerateFileSystemEntries(Path.Combine(process, "fd")).Any(f => new FileInfo(f).LinkTarget == socket))
+                {
                     return $"{File.ReadAllText(Path.Combine(process, "comm")).Trim()} (pid {Path.GetFileName(process)})";
+                }
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

@@ -17,13 +17,15 @@ public ref struct NetlinkReader(ReadOnlySpan<byte> buffer)
             return false;
         }
 
-        uint length = _rest.Length < NetlinkWriter.HeaderLength ? 0 : MemoryMarshal.Read<uint>(_rest);
+        var length = _rest.Length < NetlinkWriter.HeaderLength ? 0 : MemoryMarshal.Read<uint>(_rest);
         if (length < NetlinkWriter.HeaderLength || length > _rest.Length)
+        {
             throw new NetlinkFormatException($"a message claims {length} bytes of the {_rest.Length} that are there");
+        }
 
         message = new NetlinkMessage(MemoryMarshal.Read<ushort>(_rest[4..]), (NetlinkFlags)MemoryMarshal.Read<ushort>(_rest[6..]),
             MemoryMarshal.Read<uint>(_rest[8..]), MemoryMarshal.Read<uint>(_rest[12..]), _rest[NetlinkWriter.HeaderLength..(int)length]);
-        int step = NetlinkWriter.Align((int)length);
+        var step = NetlinkWriter.Align((int)length);
         _rest = step >= _rest.Length ? [] : _rest[step..];
         return true;
     }

@@ -49,7 +49,7 @@ public sealed class NetlinkSocket : IDisposable
     /// <param name="isBrief">For single objects only, no dumps: a smaller buffer.</param>
     public static NetlinkSocket Open(NetlinkFamily family, TimeSpan? receiveTimeout = null, int bufferBytes = 0, bool isBrief = false)
     {
-        TimeSpan timeout = receiveTimeout ?? DefaultTimeout;
+        var timeout = receiveTimeout ?? DefaultTimeout;
         var handle = new SafeFileHandle(NetlinkCalls.Open(family), ownsHandle: true);
         try
         {
@@ -58,7 +58,10 @@ public sealed class NetlinkSocket : IDisposable
             NetlinkCalls.SetOption(handle, LibC.SOL_NETLINK, LibC.NETLINK_EXT_ACK, 1, "ask for the kernel's error texts");
             NetlinkCalls.SetOption(handle, LibC.SOL_NETLINK, LibC.NETLINK_CAP_ACK, 1, "ask for short acks");
             if (bufferBytes > 0)
+            {
                 NetlinkCalls.SetBuffers(handle, bufferBytes);
+            }
+
             return new NetlinkSocket(handle, timeout, isBrief ? AnswerLength : DumpLength);
         }
         catch (NetlinkException)
@@ -79,7 +82,10 @@ public sealed class NetlinkSocket : IDisposable
     public uint NextSequence()
     {
         if (++_sequence == 0)
+        {
             _sequence = 1;
+        }
+
         return _sequence;
     }
 
@@ -88,8 +94,11 @@ public sealed class NetlinkSocket : IDisposable
     {
         // Within a batch answers are placed by subtraction, so it starts over rather than wrap in the middle.
         if (_sequence >= uint.MaxValue - (uint)count)
+        {
             _sequence = 0;
-        uint first = _sequence + 1;
+        }
+
+        var first = _sequence + 1;
         _sequence += (uint)count;
         return first;
     }
@@ -100,17 +109,20 @@ public sealed class NetlinkSocket : IDisposable
     /// <summary>Waits for the next datagram. The span is valid until the next receive.</summary>
     public ReadOnlySpan<byte> Receive(string request)
     {
-        int length = NetlinkCalls.Receive(_handle, _received, 0);
+        var length = NetlinkCalls.Receive(_handle, _received, 0);
         return length >= 0 ? _received.AsSpan(0, length) : throw ReceiveFailure(-length, request);
     }
 
     /// <summary>The next datagram if one is there already.</summary>
     public bool TryReceive(string request, out ReadOnlySpan<byte> datagram)
     {
-        int length = NetlinkCalls.Receive(_handle, _received, LibC.MSG_DONTWAIT);
+        var length = NetlinkCalls.Receive(_handle, _received, LibC.MSG_DONTWAIT);
         datagram = length >= 0 ? _received.AsSpan(0, length) : [];
         if (length >= 0)
+        {
             return true;
+        }
+
         return length == -(int)Errno.TryAgain ? false : throw ReceiveFailure(-length, request);
     }
 
@@ -122,13 +134,16 @@ public sealed class NetlinkSocket : IDisposable
         while (true)
         {
             var reader = new NetlinkReader(Receive(what));
-            while (reader.TryRead(out NetlinkMessage message))
+            while (reader.TryRead(out var message))
             {
                 if (message.Sequence != sequence)
+                {
                     continue;
+                }
+
                 if (message.Type == NetlinkMessage.Error)
                 {
-                    KernelAnswer answer = KernelAnswer.Read(message);
+                    var answer = KernelAnswer.Read(message);
                     throw new NetlinkException(answer.Errno, what, answer.Text);
                 }
 
@@ -145,13 +160,19 @@ public sealed class NetlinkSocket : IDisposable
         while (true)
         {
             var reader = new NetlinkReader(Receive(what));
-            while (reader.TryRead(out NetlinkMessage message))
+            while (reader.TryRead(out var message))
             {
                 if (message.Sequence != sequence || message.Type != NetlinkMessage.Error)
+                {
                     continue;
-                KernelAnswer answer = KernelAnswer.Read(message);
+                }
+
+                var answer = KernelAnswer.Read(message);
                 if (answer.Errno != 0)
+                {
                     throw new NetlinkException(answer.Errno, what, answer.Text);
+                }
+
                 return;
             }
         }
@@ -162,25 +183,34 @@ public sealed class NetlinkSocket : IDisposable
     public void Dump(NetlinkWriter request, uint sequence, string what, NetlinkVisitor visit)
     {
         Send(request.Written, what);
-        bool interrupted = false;
+        var interrupted = false;
         ExceptionDispatchInfo? damaged = null;
 
         // Read to the end in any case: the kernel refuses the next dump (EBUSY) while this one runs.
         while (true)
         {
             var reader = new NetlinkReader(Receive(what));
-            while (reader.TryRead(out NetlinkMessage message))
+            while (reader.TryRead(out var message))
             {
                 if (message.Sequence != sequence)
+                {
                     continue;
+                }
+
                 interrupted |= (message.Flags & NetlinkFlags.DumpInterrupted) != 0;
                 if (message.Type is NetlinkMessage.Done or NetlinkMessage.Error)
                 {
-                    KernelAnswer answer = KernelAnswer.Read(message);
+                    var answer = KernelAnswer.Read(message);
                     if (answer.Errno == (int)Errno.Interrupted || (answer.Errno == 0 && interrupted))
+                    {
                         throw new NetlinkInterruptedException(what);
+                    }
+
                     if (answer.Errno != 0)
+                    {
                         throw new NetlinkException(answer.Errno, what, answer.Text);
+                    }
+
                     damaged?.Throw();
                     return;
                 }
@@ -201,7 +231,7 @@ public sealed class NetlinkSocket : IDisposable
     /// <exception cref="NetlinkInterruptedException">It was interrupted every time.</exception>
     public static T Retry<T>(Func<T> list)
     {
-        for (int attempt = 1; ; attempt++)
+        for (var attempt = 1; ; attempt++)
         {
             try
             {

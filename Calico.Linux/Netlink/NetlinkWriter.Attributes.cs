@@ -17,7 +17,7 @@ public sealed partial class NetlinkWriter
     /// refuse NLA_F_NESTED.</summary>
     public NestedToken BeginNested(ushort type, bool flagged = true)
     {
-        int offset = _length;
+        var offset = _length;
         MemoryMarshal.Write(Take(AttributeHeaderLength)[2..], flagged ? (ushort)(type | NestedFlag) : type);
         _openNested++;
         return new NestedToken(offset);
@@ -27,9 +27,12 @@ public sealed partial class NetlinkWriter
     /// <exception cref="NetlinkFormatException">It is longer than its 16-bit length can say.</exception>
     public void EndNested(NestedToken token)
     {
-        int length = _length - token.Offset;
+        var length = _length - token.Offset;
         if (length > ushort.MaxValue)
+        {
             throw new NetlinkFormatException($"a nested attribute of {length} bytes does not fit its 16-bit length");
+        }
+
         MemoryMarshal.Write(_buffer.AsSpan(token.Offset), (ushort)length);
         _openNested--;
     }
@@ -60,22 +63,25 @@ public sealed partial class NetlinkWriter
     /// <summary>Text with its closing zero byte, as the kernel's string policies want it.</summary>
     public void WriteString(ushort type, string value)
     {
-        int count = Encoding.UTF8.GetByteCount(value);
+        var count = Encoding.UTF8.GetByteCount(value);
         Encoding.UTF8.GetBytes(value, TakeAttribute(type, count + 1));
     }
 
     /// <summary>The 4 or 16 bytes of an address.</summary>
     public void WriteAddress(ushort type, IPAddress value)
     {
-        Span<byte> content = TakeAttribute(type, value.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 4 : 16);
+        var content = TakeAttribute(type, value.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 4 : 16);
         value.TryWriteBytes(content, out _);
     }
 
     private Span<byte> TakeAttribute(ushort type, int length)
     {
         if (length > ushort.MaxValue - AttributeHeaderLength)
+        {
             throw new NetlinkFormatException($"an attribute of {length} bytes does not fit its 16-bit length");
-        Span<byte> taken = Take(Align(AttributeHeaderLength + length));
+        }
+
+        var taken = Take(Align(AttributeHeaderLength + length));
         MemoryMarshal.Write(taken, (ushort)(AttributeHeaderLength + length));
         MemoryMarshal.Write(taken[2..], type);
         return taken.Slice(AttributeHeaderLength, length);

@@ -43,9 +43,12 @@ public sealed partial class NetlinkWriter : IDisposable
     public void BeginMessage(ushort type, NetlinkFlags flags, uint sequence)
     {
         if (_messageStart != NoMessage)
+        {
             throw new InvalidOperationException("the message before this one is still open");
+        }
+
         _messageStart = _length;
-        Span<byte> header = Take(HeaderLength);
+        var header = Take(HeaderLength);
         MemoryMarshal.Write(header[4..], type);
         MemoryMarshal.Write(header[6..], (ushort)flags);
         MemoryMarshal.Write(header[8..], sequence);
@@ -55,7 +58,10 @@ public sealed partial class NetlinkWriter : IDisposable
     public void EndMessage()
     {
         if (_messageStart == NoMessage || _openNested != 0)
+        {
             throw new InvalidOperationException(_openNested != 0 ? "a nested attribute is still open" : "no message is open");
+        }
+
         MemoryMarshal.Write(_buffer.AsSpan(_messageStart), _length - _messageStart);
         _messageStart = NoMessage;
     }
@@ -64,7 +70,10 @@ public sealed partial class NetlinkWriter : IDisposable
     public void AbandonMessage()
     {
         if (_messageStart == NoMessage)
+        {
             return;
+        }
+
         _length = _messageStart;
         _messageStart = NoMessage;
         _openNested = 0;
@@ -73,7 +82,7 @@ public sealed partial class NetlinkWriter : IDisposable
     /// <summary>Whether the message that begins at <paramref name="offset"/> asks for an ack.</summary>
     internal void SetAck(int offset, bool wanted)
     {
-        Span<byte> at = _buffer.AsSpan(offset + 6);
+        var at = _buffer.AsSpan(offset + 6);
         var flags = (NetlinkFlags)MemoryMarshal.Read<ushort>(at) & ~NetlinkFlags.Ack;
         MemoryMarshal.Write(at, (ushort)(wanted ? flags | NetlinkFlags.Ack : flags));
     }
@@ -90,7 +99,7 @@ public sealed partial class NetlinkWriter : IDisposable
     /// <summary>Writes a message over room that was kept; the rest stays.</summary>
     internal void OverwriteMessage(int offset, Action<NetlinkWriter> write)
     {
-        int length = _length;
+        var length = _length;
         _length = offset;
         write(this);
         _length = length;
@@ -99,18 +108,20 @@ public sealed partial class NetlinkWriter : IDisposable
     /// <summary>Writes a family header (ifinfomsg, rtmsg, nfgenmsg...), padded to four bytes.</summary>
     public void WriteStruct<T>(in T value) where T : unmanaged
     {
-        int size = Unsafe.SizeOf<T>();
+        var size = Unsafe.SizeOf<T>();
         MemoryMarshal.Write(Take(Align(size)), value);
     }
 
     /// <summary>Gives the buffer back to the pool.</summary>
     public void Dispose()
     {
-        byte[] buffer = _buffer;
+        var buffer = _buffer;
         _buffer = [];
         _length = 0;
         if (buffer.Length != 0)
+        {
             ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     internal static int Align(int length) => (length + 3) & ~3;
@@ -119,8 +130,11 @@ public sealed partial class NetlinkWriter : IDisposable
     private Span<byte> Take(int count)
     {
         if (_buffer.Length - _length < count)
+        {
             Grow(count);
-        Span<byte> taken = _buffer.AsSpan(_length, count);
+        }
+
+        var taken = _buffer.AsSpan(_length, count);
         taken.Clear();
         _length += count;
         return taken;
@@ -129,10 +143,13 @@ public sealed partial class NetlinkWriter : IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Grow(int count)
     {
-        byte[] larger = ArrayPool<byte>.Shared.Rent(checked(Math.Max(_buffer.Length * 2, _length + count)));
+        var larger = ArrayPool<byte>.Shared.Rent(checked(Math.Max(_buffer.Length * 2, _length + count)));
         _buffer.AsSpan(0, _length).CopyTo(larger);
         if (_buffer.Length != 0)
+        {
             ArrayPool<byte>.Shared.Return(_buffer);
+        }
+
         _buffer = larger;
     }
 }

@@ -42,8 +42,11 @@ public sealed class NftChangeStream : IDisposable
                 _pending.Add(new NftChange(0, 0, "", [], Lost: true));
             }
 
-            foreach (NftChange change in _pending)
+            foreach (var change in _pending)
+            {
                 yield return change;
+            }
+
             _pending.Clear();
         }
     }
@@ -53,31 +56,40 @@ public sealed class NftChangeStream : IDisposable
     private void Read(ReadOnlySpan<byte> datagram)
     {
         var reader = new NetlinkReader(datagram);
-        while (reader.TryRead(out NetlinkMessage message))
+        while (reader.TryRead(out var message))
         {
             if (message.Type >> 8 != NftMessages.NFNL_SUBSYS_NFTABLES)
+            {
                 continue;
+            }
+
             if (message.Type == NftMessages.Type(NftMessages.NFT_MSG_NEWGEN))
+            {
                 ReadGeneration(message);
+            }
             else
+            {
                 ReadTouched(message);
+            }
         }
     }
 
     private void ReadTouched(in NetlinkMessage message)
     {
-        AttributeReader attributes = message.Attributes<NetfilterHeader>();
-        if (attributes.TryRead(out NetlinkAttribute first) && first.Type == TableAttribute)
+        var attributes = message.Attributes<NetfilterHeader>();
+        if (attributes.TryRead(out var first) && first.Type == TableAttribute)
+        {
             _touched.Add(new NftTable((NftFamily)message.ReadStruct<NetfilterHeader>().Family, first.Text));
+        }
     }
 
     private void ReadGeneration(in NetlinkMessage message)
     {
         uint generation = 0;
-        int process = 0;
-        string name = "";
-        AttributeReader attributes = message.Attributes<NetfilterHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var process = 0;
+        var name = "";
+        var attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {

@@ -7,7 +7,7 @@ internal static class NftData
 {
     public static void Write(NetlinkWriter writer, ushort type, ReadOnlySpan<byte> value)
     {
-        NestedToken data = writer.BeginNested(type);
+        var data = writer.BeginNested(type);
         writer.WriteBytes(NftMessages.NFTA_DATA_VALUE, value);
         writer.EndNested(data);
     }
@@ -15,10 +15,12 @@ internal static class NftData
     /// <summary>The value, or null when it is a verdict.</summary>
     public static byte[]? ReadValue(AttributeReader attributes)
     {
-        while (attributes.TryRead(out NetlinkAttribute a))
+        while (attributes.TryRead(out var a))
         {
             if (a.Type == NftMessages.NFTA_DATA_VALUE)
+            {
                 return a.Content.ToArray();
+            }
         }
 
         return null;
@@ -26,10 +28,12 @@ internal static class NftData
 
     public static NftVerdict? ReadVerdict(AttributeReader attributes)
     {
-        while (attributes.TryRead(out NetlinkAttribute a))
+        while (attributes.TryRead(out var a))
         {
             if (a.Type == NftMessages.NFTA_DATA_VERDICT)
+            {
                 return NftVerdict.Read(a.Nested);
+            }
         }
 
         return null;

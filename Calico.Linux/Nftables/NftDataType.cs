@@ -38,9 +38,12 @@ public readonly record struct NftDataType(uint Id, int Length, NftByteOrder Orde
     /// </remarks>
     public static NftDataType Joined(params ReadOnlySpan<NftDataType> parts)
     {
-        int length = 0;
-        foreach (NftDataType part in parts)
+        var length = 0;
+        foreach (var part in parts)
+        {
             length += NftValue.Padded(part.Length);
+        }
+
         return Mark with { Length = length, Order = NftByteOrder.Big };
     }
 }

@@ -15,9 +15,9 @@ public abstract record NftExpression
     /// <summary>Writes the expression as an element of a rule's list.</summary>
     internal void Write(NetlinkWriter writer)
     {
-        NestedToken element = writer.BeginNested(NftMessages.NFTA_LIST_ELEM);
+        var element = writer.BeginNested(NftMessages.NFTA_LIST_ELEM);
         writer.WriteString(NftMessages.NFTA_EXPR_NAME, Name);
-        NestedToken content = writer.BeginNested(NftMessages.NFTA_EXPR_DATA);
+        var content = writer.BeginNested(NftMessages.NFTA_EXPR_DATA);
         WriteContent(writer);
         writer.EndNested(content);
         writer.EndNested(element);

@@ -14,10 +14,12 @@ public sealed record NftExpressionState(string Name, ImmutableArray<byte> Conten
         get
         {
             var attributes = new AttributeReader(Name == "immediate" ? Content.AsSpan() : []);
-            while (attributes.TryRead(out NetlinkAttribute a))
+            while (attributes.TryRead(out var a))
             {
                 if (a.Type == Immediate.NFTA_IMMEDIATE_DATA)
+                {
                     return NftData.ReadVerdict(a.Nested);
+                }
             }
 
             return null;

@@ -29,7 +29,10 @@ internal static class NftQueries
         Begin(writer, NftMessages.NFT_MSG_GETRULE, NetlinkFlags.Dump, table.Family, sequence);
         writer.WriteString(NftMessages.NFTA_RULE_TABLE, table.Name);
         if (chain is not null)
+        {
             writer.WriteString(NftMessages.NFTA_RULE_CHAIN, chain);
+        }
+
         writer.EndMessage();
     }
 

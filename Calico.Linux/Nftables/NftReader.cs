@@ -9,11 +9,13 @@ internal static class NftReader
     public static uint ReadGeneration(in NetlinkMessage message)
     {
         uint generation = 0;
-        AttributeReader attributes = message.Attributes<NetfilterHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out var a))
         {
             if (a.Type == NftMessages.NFTA_GEN_ID)
+            {
                 generation = a.U32BigEndian;
+            }
         }
 
         return generation;
@@ -24,8 +26,8 @@ internal static class NftReader
     {
         string name = "", unusual = "";
         uint? owner = null;
-        AttributeReader attributes = message.Attributes<NetfilterHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {
@@ -44,15 +46,15 @@ internal static class NftReader
 
     public static void ReadChain(in NetlinkMessage message, NftTable table, ImmutableArray<NftChain>.Builder found)
     {
-        bool ours = false;
+        var ours = false;
         string name = "", type = "", unusual = "";
         ulong handle = 0;
         uint uses = 0;
         NftHook? hook = null;
-        int priority = 0;
-        bool policyDrop = false;
-        AttributeReader attributes = message.Attributes<NetfilterHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var priority = 0;
+        var policyDrop = false;
+        var attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {
@@ -70,7 +72,10 @@ internal static class NftReader
         }
 
         if (!ours || !IsOf(message, table))
+        {
             return;
+        }
+
         found.Add(new NftChain
         {
             Name = name, Handle = handle, Uses = uses, Hook = hook, Priority = priority, Type = type, PolicyDrop = policyDrop,
@@ -80,13 +85,13 @@ internal static class NftReader
 
     public static void ReadRule(in NetlinkMessage message, NftTable table, ImmutableArray<NftRuleState>.Builder found)
     {
-        bool ours = false;
-        string chain = "";
+        var ours = false;
+        var chain = "";
         ulong handle = 0;
         string? comment = null;
         ImmutableArray<byte> expressions = [];
-        AttributeReader attributes = message.Attributes<NetfilterHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {
@@ -102,7 +107,10 @@ internal static class NftReader
         }
 
         if (!ours || !IsOf(message, table))
+        {
             return;
+        }
+
         found.Add(new NftRuleState
         {
             Chain = chain, Handle = handle, Comment = comment, ExpressionList = expressions,
@@ -111,14 +119,14 @@ internal static class NftReader
 
     public static void ReadSet(in NetlinkMessage message, NftTable table, ImmutableArray<NftSetState>.Builder found)
     {
-        bool ours = false;
+        var ours = false;
         string name = "", unusual = "";
         ulong handle = 0;
         uint flags = 0, keyType = 0, keyLength = 0, dataType = 0, dataLength = 0, objectType = 0, size = 0;
         ImmutableArray<int> fields = [];
         ImmutableArray<byte> userData = [];
-        AttributeReader attributes = message.Attributes<NetfilterHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {
@@ -141,7 +149,10 @@ internal static class NftReader
         }
 
         if (!ours || !IsOf(message, table))
+        {
             return;
+        }
+
         found.Add(new NftSetState
         {
             Name = name, Handle = handle, Flags = (NftSetFlags)flags, KeyType = keyType, KeyLength = (int)keyLength,
@@ -152,25 +163,30 @@ internal static class NftReader
 
     public static void ReadElements(in NetlinkMessage message, ImmutableArray<NftElement>.Builder found)
     {
-        AttributeReader attributes = message.Attributes<NetfilterHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out var a))
         {
             if (a.Type != NftMessages.NFTA_SET_ELEM_LIST_ELEMENTS)
+            {
                 continue;
-            AttributeReader elements = a.Nested;
-            while (elements.TryRead(out NetlinkAttribute element))
+            }
+
+            var elements = a.Nested;
+            while (elements.TryRead(out var element))
+            {
                 found.Add(NftElement.Read(element.Nested));
+            }
         }
     }
 
     public static void ReadCounter(in NetlinkMessage message, NftTable table, ImmutableArray<NftCounterState>.Builder found)
     {
-        bool ours = false;
-        string name = "";
+        var ours = false;
+        var name = "";
         ulong handle = 0, packets = 0, bytes = 0;
         uint type = 0, uses = 0;
-        AttributeReader attributes = message.Attributes<NetfilterHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {
@@ -184,7 +200,9 @@ internal static class NftReader
         }
 
         if (ours && IsOf(message, table) && type == NftMessages.NFT_OBJECT_COUNTER)
+        {
             found.Add(new NftCounterState(name, packets, bytes, handle, uses));
+        }
     }
 
     private static bool IsOf(in NetlinkMessage message, NftTable table) =>
@@ -194,10 +212,10 @@ internal static class NftReader
     public static void ReadStrangeObject(in NetlinkMessage message, NftTable table, ImmutableArray<string>.Builder found)
     {
         bool ours = false, hasUserData = false;
-        string name = "";
+        var name = "";
         uint type = 0;
-        AttributeReader attributes = message.Attributes<NetfilterHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {
@@ -209,15 +227,17 @@ internal static class NftReader
         }
 
         if (ours && IsOf(message, table) && (hasUserData || type != NftMessages.NFT_OBJECT_COUNTER))
+        {
             found.Add(hasUserData ? $"comment of object {name}" : $"object {name} of type {type}");
+        }
     }
 
     public static void ReadFlowtable(in NetlinkMessage message, NftTable table, ImmutableArray<string>.Builder found)
     {
-        bool ours = false;
-        string name = "";
-        AttributeReader attributes = message.Attributes<NetfilterHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var ours = false;
+        var name = "";
+        var attributes = message.Attributes<NetfilterHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {
@@ -227,27 +247,37 @@ internal static class NftReader
         }
 
         if (ours && IsOf(message, table))
+        {
             found.Add($"flowtable {name}");
+        }
     }
 
     private static (uint Size, ImmutableArray<int> FieldLengths) ReadDescription(AttributeReader attributes)
     {
         uint size = 0;
         var fields = ImmutableArray.CreateBuilder<int>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        while (attributes.TryRead(out var a))
         {
             if (a.Type == NftMessages.NFTA_SET_DESC_SIZE)
-                size = a.U32BigEndian;
-            if (a.Type != NftMessages.NFTA_SET_DESC_CONCAT)
-                continue;
-            AttributeReader list = a.Nested;
-            while (list.TryRead(out NetlinkAttribute field))
             {
-                AttributeReader content = field.Nested;
-                while (content.TryRead(out NetlinkAttribute length))
+                size = a.U32BigEndian;
+            }
+
+            if (a.Type != NftMessages.NFTA_SET_DESC_CONCAT)
+            {
+                continue;
+            }
+
+            var list = a.Nested;
+            while (list.TryRead(out var field))
+            {
+                var content = field.Nested;
+                while (content.TryRead(out var length))
                 {
                     if (length.Type == NftMessages.NFTA_SET_FIELD_LEN)
+                    {
                         fields.Add((int)length.U32BigEndian);
+                    }
                 }
             }
         }
@@ -258,8 +288,8 @@ internal static class NftReader
     private static (NftHook Hook, int Priority) ReadHook(AttributeReader attributes, ref string unusual)
     {
         uint hook = 0;
-        int priority = 0;
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var priority = 0;
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {
@@ -275,7 +305,7 @@ internal static class NftReader
     private static (ulong Packets, ulong Bytes) ReadCount(AttributeReader attributes)
     {
         ulong packets = 0, bytes = 0;
-        while (attributes.TryRead(out NetlinkAttribute a))
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {

@@ -13,7 +13,7 @@ public sealed partial class NftSocket
         uint generation = 0;
         lock (_exchange)
         {
-            uint sequence = _socket.NextSequence();
+            var sequence = _socket.NextSequence();
             _query.Clear();
             NftQueries.Generation(_query, sequence);
             _socket.Ask(_query, sequence, "read the nftables generation",
@@ -34,15 +34,18 @@ public sealed partial class NftSocket
     /// <exception cref="NetlinkInterruptedException">Others kept changing the ruleset.</exception>
     public NftTableState? ReadTable(NftTable table, bool withElements = true)
     {
-        for (int attempt = 0; attempt < ReadAttempts; attempt++)
+        for (var attempt = 0; attempt < ReadAttempts; attempt++)
         {
-            uint generation = GetGeneration();
+            var generation = GetGeneration();
             try
             {
-                string? unusual = ListTablesWithUnusual().Where(t => t.Table == table).Select(t => t.Unusual).FirstOrDefault();
+                var unusual = ListTablesWithUnusual().Where(t => t.Table == table).Select(t => t.Unusual).FirstOrDefault();
                 if (unusual is null)
+                {
                     return null;
-                ImmutableArray<NftSetState> sets = ListSets(table);
+                }
+
+                var sets = ListSets(table);
                 var state = new NftTableState
                 {
                     Table = table, Generation = generation, Unusual = unusual, Chains = ListChains(table), Rules = ListRules(table), Sets = sets,
@@ -52,7 +55,9 @@ public sealed partial class NftSocket
                         : ImmutableDictionary<string, ImmutableArray<NftElement>>.Empty,
                 };
                 if (GetGeneration() == generation)
+                {
                     return state;
+                }
             }
             catch (NetlinkException e) when (e.Errno is Errno.NoEntry or Errno.Interrupted)
             {
@@ -110,12 +115,14 @@ public sealed partial class NftSocket
     private ImmutableArray<T> List<T>(string what, Action<NetlinkWriter, uint> write, Read<T> read, bool retry = true)
     {
         lock (_exchange)
+        {
             return retry ? NetlinkSocket.Retry(Once) : Once();
+        }
 
         ImmutableArray<T> Once()
         {
             var found = ImmutableArray.CreateBuilder<T>();
-            uint sequence = _socket.NextSequence();
+            var sequence = _socket.NextSequence();
             _query.Clear();
             write(_query, sequence);
             _socket.Dump(_query, sequence, what, (in NetlinkMessage message) => read(message, found));

@@ -35,17 +35,22 @@ public sealed partial class NftSocket : INftables
     {
         ArgumentNullException.ThrowIfNull(batch);
         if (batch.Count == 0)
+        {
             return;
+        }
+
         ImmutableArray<NftFailure> failures;
         lock (_exchange)
         {
-            uint begin = _socket.ReserveSequences(batch.Count + 2);
+            var begin = _socket.ReserveSequences(batch.Count + 2);
             _socket.Send(batch.Frame(begin, generation), Describe(batch, -1).ToString());
             failures = ReadAnswers(batch, begin);
         }
 
         if (!failures.IsEmpty)
+        {
             throw new NftCommitException(failures);
+        }
     }
 
     public void Dispose()
@@ -62,15 +67,23 @@ public sealed partial class NftSocket : INftables
     private ImmutableArray<NftFailure> ReadAnswers(NftBatch batch, uint begin)
     {
         var failures = ImmutableArray.CreateBuilder<NftFailure>();
-        string what = Describe(batch, -1).ToString();
-        bool last = false;
+        var what = Describe(batch, -1).ToString();
+        var last = false;
         while (!last && failures.Count == 0)
+        {
             last = ReadAnswers(_socket.Receive(what), batch, begin, failures);
-        if (failures.Count == 0)
-            return [];
+        }
 
-        while (_socket.TryReceive(what, out ReadOnlySpan<byte> datagram))
+        if (failures.Count == 0)
+        {
+            return [];
+        }
+
+        while (_socket.TryReceive(what, out var datagram))
+        {
             ReadAnswers(datagram, batch, begin, failures);
+        }
+
         failures.Sort((a, b) => a.Index.CompareTo(b.Index));
         return failures.DrainToImmutable();
     }
@@ -78,18 +91,24 @@ public sealed partial class NftSocket : INftables
     /// <summary>Returns whether the last change was answered.</summary>
     internal static bool ReadAnswers(ReadOnlySpan<byte> datagram, NftBatch batch, uint begin, ImmutableArray<NftFailure>.Builder failures)
     {
-        bool last = false;
+        var last = false;
         var reader = new NetlinkReader(datagram);
-        while (reader.TryRead(out NetlinkMessage message))
+        while (reader.TryRead(out var message))
         {
-            long index = (long)message.Sequence - begin - 1;
+            var index = (long)message.Sequence - begin - 1;
             if (message.Type != NetlinkMessage.Error || index < -1 || index > batch.Count)
+            {
                 continue;
+            }
+
             last |= index == batch.Count - 1;
-            KernelAnswer answer = KernelAnswer.Read(message);
+            var answer = KernelAnswer.Read(message);
             if (answer.Errno == 0)
+            {
                 continue;
-            int place = index == batch.Count ? -1 : (int)index;
+            }
+
+            var place = index == batch.Count ? -1 : (int)index;
             failures.Add(new NftFailure(place, Describe(batch, place), (Errno)answer.Errno, answer.Text));
         }
 

@@ -56,9 +56,9 @@ public readonly record struct NftVerdict
 
     internal static NftVerdict Read(AttributeReader attributes)
     {
-        int code = NFT_CONTINUE;
+        var code = NFT_CONTINUE;
         string? chain = null;
-        while (attributes.TryRead(out NetlinkAttribute a))
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {
@@ -73,11 +73,14 @@ public readonly record struct NftVerdict
     /// <summary>NFTA_DATA_VERDICT inside an attribute of the given type.</summary>
     internal void Write(NetlinkWriter writer, ushort type)
     {
-        NestedToken data = writer.BeginNested(type);
-        NestedToken verdict = writer.BeginNested(NftMessages.NFTA_DATA_VERDICT);
+        var data = writer.BeginNested(type);
+        var verdict = writer.BeginNested(NftMessages.NFTA_DATA_VERDICT);
         writer.WriteU32BigEndian(NftMessages.NFTA_VERDICT_CODE, (uint)Code);
         if (Chain is not null)
+        {
             writer.WriteString(NftMessages.NFTA_VERDICT_CHAIN, Chain);
+        }
+
         writer.EndNested(verdict);
         writer.EndNested(data);
     }

@@ -38,20 +38,24 @@ public sealed partial class RouteBatch : IDisposable
     /// <summary>Gives the requests sequence numbers <paramref name="first"/>, +1, ...</summary>
     internal void Number(uint first)
     {
-        for (int i = 0; i < _requests.Count; i++)
+        for (var i = 0; i < _requests.Count; i++)
+        {
             _writer.SetSequence(_requests[i].Offset, first + (uint)i);
+        }
     }
 
     /// <summary>Of the requests that go in one send only the last is to be acknowledged.</summary>
     internal void AcknowledgeOnly(int start, int end)
     {
-        for (int i = start; i < end; i++)
+        for (var i = start; i < end; i++)
+        {
             _writer.SetAck(_requests[i].Offset, i == end - 1);
+        }
     }
 
     private void Begin(ushort type, NetlinkFlags flags, string description)
     {
-        int offset = _writer.Length;
+        var offset = _writer.Length;
         _writer.BeginMessage(type, NetlinkFlags.Request | NetlinkFlags.Ack | flags, 0);
         _requests.Add(new Request(offset, description));
     }

@@ -13,10 +13,12 @@ public sealed record RouteOutcome(int Count, ImmutableArray<RouteFailure> Failur
     /// <summary>Whether the request at <paramref name="index"/> stands.</summary>
     public bool Succeeded(int index)
     {
-        foreach (RouteFailure failure in Failures)
+        foreach (var failure in Failures)
         {
             if (failure.Index == index)
+            {
                 return false;
+            }
         }
 
         return index >= 0 && index < Count;
@@ -26,10 +28,12 @@ public sealed record RouteOutcome(int Count, ImmutableArray<RouteFailure> Failur
     /// <exception cref="RouteBatchException">It names the object and carries this outcome.</exception>
     public RouteOutcome ThrowIfFailed(params ReadOnlySpan<Errno> tolerated)
     {
-        foreach (RouteFailure failure in Failures)
+        foreach (var failure in Failures)
         {
             if (!tolerated.Contains(failure.Errno))
+            {
                 throw new RouteBatchException(failure, this);
+            }
         }
 
         return this;

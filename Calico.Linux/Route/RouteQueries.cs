@@ -19,7 +19,10 @@ internal static class RouteQueries
         writer.BeginMessage(RouteMessages.RTM_GETLINK, NetlinkFlags.Request, sequence);
         writer.WriteStruct(new LinkHeader { Index = index });
         if (name is not null)
+        {
             writer.WriteString(LinkAttributes.IFLA_IFNAME, name);
+        }
+
         writer.WriteU32(LinkAttributes.IFLA_EXT_MASK, LinkAttributes.RTEXT_FILTER_SKIP_STATS);
         writer.EndMessage();
     }
@@ -62,9 +65,15 @@ internal static class RouteQueries
             Kind = (byte)filter.Kind,
         });
         if (filter.Table != 0)
+        {
             writer.WriteU32(RouteEntry.RTA_TABLE, filter.Table);
+        }
+
         if (filter.LinkIndex != 0)
+        {
             writer.WriteI32(RouteEntry.RTA_OIF, filter.LinkIndex);
+        }
+
         writer.EndMessage();
     }
 
@@ -80,7 +89,10 @@ internal static class RouteQueries
         BeginDump(writer, RouteMessages.RTM_GETNEIGH, sequence);
         writer.WriteStruct(default(NeighbourHeader));
         if (linkIndex != 0)
+        {
             writer.WriteI32(NDA_IFINDEX, linkIndex);
+        }
+
         writer.EndMessage();
     }
 

@@ -29,7 +29,7 @@ public sealed class RouteSocket : IDisposable
     /// <summary>Opens a socket in the network namespace of the calling thread. Changing things needs CAP_NET_ADMIN there.</summary>
     public static RouteSocket Open(TimeSpan? receiveTimeout = null)
     {
-        NetlinkSocket socket = NetlinkSocket.Open(NetlinkFamily.Route, receiveTimeout, BufferBytes);
+        var socket = NetlinkSocket.Open(NetlinkFamily.Route, receiveTimeout, BufferBytes);
         try
         {
             socket.FilterDumpsInKernel();
@@ -58,11 +58,11 @@ public sealed class RouteSocket : IDisposable
         var failures = ImmutableArray.CreateBuilder<RouteFailure>();
         lock (_exchange)
         {
-            uint first = _socket.ReserveSequences(batch.Count);
+            var first = _socket.ReserveSequences(batch.Count);
             batch.Number(first);
-            for (int start = 0; start < batch.Count; start += RequestsPerSend)
+            for (var start = 0; start < batch.Count; start += RequestsPerSend)
             {
-                int end = Math.Min(start + RequestsPerSend, batch.Count);
+                var end = Math.Min(start + RequestsPerSend, batch.Count);
                 batch.AcknowledgeOnly(start, end);
                 _socket.Send(batch.Written[batch.OffsetOf(start)..batch.OffsetOf(end)], batch.Describe(start));
                 ReadAcks(batch, first, start, end, failures);
@@ -109,16 +109,18 @@ public sealed class RouteSocket : IDisposable
         int? found = null;
         lock (_exchange)
         {
-            uint sequence = _socket.NextSequence();
+            var sequence = _socket.NextSequence();
             _query.Clear();
             RouteQueries.NamespaceId(_query, sequence, descriptor);
             _socket.Ask(_query, sequence, "get the number of a namespace", (in NetlinkMessage message) =>
             {
-                AttributeReader attributes = message.Attributes<GeneralHeader>();
-                while (attributes.TryRead(out NetlinkAttribute a))
+                var attributes = message.Attributes<GeneralHeader>();
+                while (attributes.TryRead(out var a))
                 {
                     if (a.Type == RouteQueries.NETNSA_NSID && a.I32 >= 0)
+                    {
                         found = a.I32;
+                    }
                 }
             });
         }
@@ -178,13 +180,15 @@ public sealed class RouteSocket : IDisposable
             return NetlinkSocket.Retry(() =>
             {
                 var found = new List<T>();
-                uint sequence = _socket.NextSequence();
+                var sequence = _socket.NextSequence();
                 _query.Clear();
                 write(_query, sequence);
                 _socket.Dump(_query, sequence, what, (in NetlinkMessage message) =>
                 {
                     if (message.Type == answer && read(message) is { } item)
+                    {
                         found.Add(item);
+                    }
                 });
                 return found;
             });
@@ -196,7 +200,7 @@ public sealed class RouteSocket : IDisposable
         LinkState? found = null;
         lock (_exchange)
         {
-            uint sequence = _socket.NextSequence();
+            var sequence = _socket.NextSequence();
             _query.Clear();
             RouteQueries.Link(_query, sequence, index, name);
             try
@@ -221,19 +225,24 @@ public sealed class RouteSocket : IDisposable
 
     private void ReadAcks(RouteBatch batch, uint first, int start, int end, ImmutableArray<RouteFailure>.Builder failures)
     {
-        bool isLast = false;
+        var isLast = false;
         while (!isLast)
         {
             var reader = new NetlinkReader(_socket.Receive(batch.Describe(start)));
-            while (reader.TryRead(out NetlinkMessage message))
+            while (reader.TryRead(out var message))
             {
-                long index = (long)message.Sequence - first;
+                var index = (long)message.Sequence - first;
                 if (message.Type != NetlinkMessage.Error || index < start || index >= end)
+                {
                     continue;
+                }
+
                 isLast |= index == end - 1;
-                KernelAnswer answer = KernelAnswer.Read(message);
+                var answer = KernelAnswer.Read(message);
                 if (answer.Errno != 0)
+                {
                     failures.Add(new RouteFailure((int)index, batch.Describe((int)index), (Errno)answer.Errno, answer.Text));
+                }
             }
         }
     }

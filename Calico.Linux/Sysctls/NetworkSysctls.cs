@@ -45,16 +45,21 @@ public sealed class NetworkSysctls(NamespaceBroker broker)
     /// <summary>Sets several in one visit, in order, stopping at the first that fails.</summary>
     public void Write(NetworkNamespaceFile networkNamespace, params (string Key, string Value)[] settings) => broker.Run(networkNamespace, () =>
     {
-        foreach ((string key, string value) in settings)
+        foreach ((var key, var value) in settings)
+        {
             Write(key, value);
+        }
     });
 
     internal static string PathOf(string key)
     {
         ArgumentException.ThrowIfNullOrEmpty(key);
-        bool valid = key.StartsWith("net/", StringComparison.Ordinal);
-        foreach (string part in key.Split('/'))
+        var valid = key.StartsWith("net/", StringComparison.Ordinal);
+        foreach (var part in key.Split('/'))
+        {
             valid &= part is not ("" or "." or "..");
+        }
+
         return valid ? Root + key : throw new ArgumentException($"'{key}' is not a key below net/", nameof(key));
     }
 }

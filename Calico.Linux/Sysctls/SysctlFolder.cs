@@ -25,9 +25,12 @@ public sealed class SysctlFolder : IDisposable
     /// <param name="key"><c>net/ipv6/conf</c>.</param>
     public static SysctlFolder? TryOpen(string key)
     {
-        SafeFileHandle folder = LibC.OpenPathOnly(NetworkSysctls.PathOf(key));
+        var folder = LibC.OpenPathOnly(NetworkSysctls.PathOf(key));
         if (!folder.IsInvalid)
+        {
             return new SysctlFolder(folder, key);
+        }
+
         folder.Dispose();
         return null;
     }
@@ -38,11 +41,14 @@ public sealed class SysctlFolder : IDisposable
     public string? Read(string name)
     {
         Check(name);
-        using SafeFileHandle file = LibC.OpenAtReadOnly(_folder, name);
+        using var file = LibC.OpenAtReadOnly(_folder, name);
         if (file.IsInvalid)
+        {
             return Marshal.GetLastPInvokeError() is (int)Errno.NoEntry ? null : throw Failed("read", name);
+        }
+
         Span<byte> content = stackalloc byte[MostBytes];
-        nint length = LibC.Read(file, content);
+        var length = LibC.Read(file, content);
         return length >= 0 ? Encoding.ASCII.GetString(content[..(int)length].TrimEnd((byte)'\n')) : throw Failed("read", name);
     }
 
@@ -52,9 +58,11 @@ public sealed class SysctlFolder : IDisposable
     public void Write(string name, string value)
     {
         Check(name);
-        using SafeFileHandle file = LibC.OpenAtWriteOnly(_folder, name);
+        using var file = LibC.OpenAtWriteOnly(_folder, name);
         if (file.IsInvalid || LibC.Write(file, Encoding.ASCII.GetBytes(value)) != value.Length)
+        {
             throw Failed($"set to {value}", name);
+        }
     }
 
     public void Dispose() => _folder.Dispose();
@@ -62,13 +70,15 @@ public sealed class SysctlFolder : IDisposable
     private static void Check(string name)
     {
         if (name.StartsWith('/') || name.Contains("..", StringComparison.Ordinal))
+        {
             throw new ArgumentException($"'{name}' is not a setting of the folder", nameof(name));
+        }
     }
 
     private Exception Failed(string what, string name)
     {
-        int errno = Marshal.GetLastPInvokeError();
-        string text = $"{what}: {NetworkSysctls.PathOf($"{_key}/{name}")}: {Marshal.GetPInvokeErrorMessage(errno)}";
+        var errno = Marshal.GetLastPInvokeError();
+        var text = $"{what}: {NetworkSysctls.PathOf($"{_key}/{name}")}: {Marshal.GetPInvokeErrorMessage(errno)}";
         return errno is (int)Errno.Access or (int)Errno.NotPermitted ? new UnauthorizedAccessException(text) : new IOException(text, errno);
     }
 }

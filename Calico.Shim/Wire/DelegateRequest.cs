@@ -27,7 +27,10 @@ internal sealed record DelegateRequest(string Type, IReadOnlyList<KeyValuePair<s
         var type = reader.ReadText();
         var environment = new KeyValuePair<string, string>[reader.ReadByte()];
         for (var i = 0; i < environment.Length; i++)
+        {
             environment[i] = new(reader.ReadText(), reader.ReadText());
+        }
+
         var input = payload[reader.ReadRange()];
         reader.ExpectEnd();
         return new DelegateRequest(type, environment, input);

@@ -22,10 +22,16 @@ internal static class Frame
     {
         var length = BinaryPrimitives.ReadUInt32LittleEndian(header);
         if (length > MaxPayload)
+        {
             throw new WireFormatException($"a frame of {length} bytes; at most {MaxPayload} are allowed");
+        }
+
         var kind = (FrameKind)header[4];
         if (kind is < FrameKind.Request or > FrameKind.RunDelegate)
+        {
             throw new WireFormatException($"a frame of unknown kind {header[4]}");
+        }
+
         return (kind, (int)length);
     }
 }

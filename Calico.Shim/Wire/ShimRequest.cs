@@ -46,14 +46,23 @@ internal sealed record ShimRequest(ShimRole Role, bool HasNamespace, IReadOnlyLi
 
         var role = (ShimRole)reader.ReadByte();
         if (role > ShimRole.Mesos)
+        {
             throw new WireFormatException($"unknown role {(byte)role}");
+        }
+
         var hasNamespace = reader.ReadByte() != 0;
         var count = reader.ReadByte();
         if (count > MaxVariables)
+        {
             throw new WireFormatException($"{count} variables; at most {MaxVariables} are allowed");
+        }
+
         var environment = new KeyValuePair<string, string>[count];
         for (var i = 0; i < count; i++)
+        {
             environment[i] = new(reader.ReadText(), reader.ReadText());
+        }
+
         var input = payload[reader.ReadRange()];
         reader.ExpectEnd();
         return new ShimRequest(role, hasNamespace, environment, input);
@@ -65,8 +74,13 @@ internal sealed record ShimRequest(ShimRole Role, bool HasNamespace, IReadOnlyLi
         get
         {
             foreach (var (key, value) in Environment)
+            {
                 if (key == name)
+                {
                     return value;
+                }
+            }
+
             return null;
         }
     }

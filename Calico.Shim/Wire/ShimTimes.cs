@@ -25,7 +25,10 @@ internal readonly record struct ShimTimes(TimeSpan Start, long Begun, long Sent)
         times = default;
         if (text?.Split(' ') is not [var first, var second, var third] || !TryParse(first, out var start) || !TryParse(second, out var begun)
             || !TryParse(third, out var sent) || start > Most || begun > sent || sent - begun > Most || sent > now || now - sent > Most)
+        {
             return false;
+        }
+
         times = (Nanoseconds(start), Nanoseconds(sent - begun), Nanoseconds(now - sent));
         return true;
     }

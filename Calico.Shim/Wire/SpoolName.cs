@@ -38,9 +38,13 @@ internal static class SpoolName
         foreach (var c in text)
         {
             if (char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-')
+            {
                 name.Append(c);
+            }
             else
+            {
                 name.Append('%').Append(((int)c).ToString("x4", CultureInfo.InvariantCulture));
+            }
         }
     }
 
@@ -48,7 +52,10 @@ internal static class SpoolName
     private static string Hash(string text, ulong hash)
     {
         foreach (var c in text)
+        {
             hash = (hash ^ c) * 1099511628211UL;
+        }
+
         return hash.ToString("x16", CultureInfo.InvariantCulture);
     }
 }

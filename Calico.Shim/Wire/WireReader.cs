@@ -29,13 +29,18 @@ internal ref struct WireReader(ReadOnlySpan<byte> payload)
     public readonly void ExpectEnd()
     {
         if (!_rest.IsEmpty)
+        {
             throw new WireFormatException($"{_rest.Length} bytes too many in a frame");
+        }
     }
 
     private ReadOnlySpan<byte> Take(int count)
     {
         if ((uint)count > (uint)_rest.Length)
+        {
             throw new WireFormatException($"a field of {count} bytes where {_rest.Length} are left");
+        }
+
         var taken = _rest[..count];
         _rest = _rest[count..];
         return taken;

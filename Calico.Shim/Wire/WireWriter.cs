@@ -41,7 +41,10 @@ internal ref struct WireWriter
     {
         var payload = _length - Frame.HeaderLength;
         if (payload > Frame.MaxPayload)
+        {
             throw new WireFormatException($"a frame of {payload} bytes; at most {Frame.MaxPayload} are allowed");
+        }
+
         Frame.WriteHeader(_buffer, _kind, payload);
         return _buffer.AsMemory(0, _length);
     }
@@ -49,7 +52,10 @@ internal ref struct WireWriter
     private Span<byte> Take(int count)
     {
         if (_buffer.Length - _length < count)
+        {
             Array.Resize(ref _buffer, Math.Max(_buffer.Length * 2, _length + count));
+        }
+
         var span = _buffer.AsSpan(_length, count);
         _length += count;
         return span;

@@ -45,15 +45,27 @@ internal sealed record AnnotationRequest
         NetworkConfiguration configuration)
     {
         if (pod.Count == 0 && podNamespace.Count == 0)
+        {
             return None;
+        }
+
         var addresses = Addressed(pod, "ipAddrs");
         var withoutIpam = Addressed(pod, "ipAddrsNoIpam");
         if (addresses.Length > 0 && withoutIpam.Length > 0)
+        {
             throw Invalid("can't have both annotations: 'ipAddrs' and 'ipAddrsNoIpam' in use at the same time");
+        }
+
         if (addresses.Length > 0 && configuration.Ipam.IsDelegated)
+        {
             throw Invalid($"ipAddrs is not compatible with configured IPAM: {configuration.Ipam.Type}");
+        }
+
         if (withoutIpam.Length > 0 && !(configuration.AllowsAddressesWithoutIpam && configuration.IsKubernetesPolicy))
+        {
             throw Invalid("requested feature is not enabled: ip_addrs_no_ipam");
+        }
+
         if (pod.ContainsKey(Prefix + "floatingIPs"))
         {
             throw configuration.AllowsFloatingIps
@@ -80,16 +92,24 @@ internal sealed record AnnotationRequest
     private static ImmutableArray<IPAddress> Addressed(IReadOnlyDictionary<string, string> pod, string name)
     {
         if (List(pod, name) is not { } texts)
+        {
             return [];
+        }
+
         if (texts.IsEmpty)
+        {
             throw Invalid($"annotation \"{Prefix}{name}\" specified but empty");
+        }
+
         var addresses = texts.Select(text => InterfaceAddress.TryParse(text, out var address) && !text.Contains('/')
             ? address
             : throw Invalid($"invalid IP format: {text}")).ToArray();
         foreach (var ipv4 in (ReadOnlySpan<bool>)[true, false])
         {
             if (addresses.Count(a => a.IsIpv4 == ipv4) > 1)
+            {
                 throw Invalid($"cannot have two {(ipv4 ? "IPv4" : "IPv6")} addresses for '{Prefix}{name}' annotation");
+            }
         }
 
         return [.. addresses.Select(a => a.Address)];
@@ -98,14 +118,20 @@ internal sealed record AnnotationRequest
     private static PhysicalAddress? MacOf(IReadOnlyDictionary<string, string> pod)
     {
         if (!pod.TryGetValue(Prefix + "hwAddr", out var text))
+        {
             return null;
+        }
+
         return MacAddress.TryParse(text, out var mac) ? mac : throw Invalid($"failed to parse MAC address \"{text}\"");
     }
 
     private static ImmutableArray<IPNetwork> SourcesOf(IReadOnlyDictionary<string, string> pod)
     {
         if (List(pod, "allowedSourcePrefixes") is not { } texts)
+        {
             return [];
+        }
+
         return [.. texts.Select(text => InterfaceAddress.TryParse(text, out var cidr)
             ? cidr.ToNetwork()
             : throw Invalid($"failed to parse '{text}' as a CIDR"))];
@@ -114,17 +140,26 @@ internal sealed record AnnotationRequest
     private static (bool Ipv4, bool Ipv6)? FamiliesOf(IReadOnlyDictionary<string, string> pod)
     {
         if (!pod.TryGetValue(Prefix + "ipFamilies", out var raw))
+        {
             return null;
+        }
+
         var families = TextsIn(raw);
         if (families is not { Length: > 0 } || families.Value.Any(f => f is not ("IPv4" or "IPv6")))
+        {
             throw Invalid($"error parsing ipFamilies: {raw}");
+        }
+
         return (families.Value.Contains("IPv4"), families.Value.Contains("IPv6"));
     }
 
     private static ImmutableArray<string>? List(IReadOnlyDictionary<string, string> annotations, string name)
     {
         if (!annotations.TryGetValue(Prefix + name, out var raw))
+        {
             return null;
+        }
+
         return TextsIn(raw) ?? throw Invalid($"failed to parse '{raw}' as JSON for annotation \"{Prefix}{name}\"");
     }
 

@@ -40,7 +40,10 @@ internal sealed record CniArgs
             if (equals <= 0)
             {
                 if (lenient)
+                {
                     continue;
+                }
+
                 throw Invalid($"ARGS: invalid pair \"{part}\"");
             }
 
@@ -75,7 +78,10 @@ internal sealed record CniArgs
         }
 
         if (unknown is not null && !ignoreUnknown)
+        {
             throw Invalid($"ARGS: unknown args [\"{string.Join("\" \"", unknown)}\"]");
+        }
+
         return args;
     }
 
@@ -83,7 +89,10 @@ internal sealed record CniArgs
     {
         var addresses = new List<IPAddress>();
         foreach (var text in value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
             addresses.Add(InterfaceAddress.TryParse(text, out var parsed) ? parsed.Address : throw Invalid($"IP=\"{text}\" is not an address"));
+        }
+
         return addresses;
     }
 

@@ -27,25 +27,40 @@ internal sealed record CniCall(ShimRole Role, string Verb, string ContainerId, s
         };
         var missing = new List<string>();
         foreach (var name in required)
+        {
             if (string.IsNullOrEmpty(request[name]))
+            {
                 missing.Add(name);
+            }
+        }
+
         if (missing.Count > 0)
+        {
             throw new CniException(CniCode.InvalidEnvironment, $"required env variables [{string.Join(',', missing)}] missing");
+        }
 
         var call = new CniCall(request.Role, verb, request["CNI_CONTAINERID"] ?? "", request["CNI_IFNAME"] ?? "", request["CNI_NETNS"] ?? "",
             CniArgs.Parse(request["CNI_ARGS"] ?? "", lenient: verb is not ("ADD" or "CHECK")));
         if (required.Length > 0)
+        {
             call.CheckNames();
+        }
+
         return call;
     }
 
     private void CheckNames()
     {
         if (!IsContainerId(ContainerId))
+        {
             throw new CniException(CniCode.InvalidEnvironment, "invalid CNI_CONTAINERID",
                 $"\"{ContainerId}\": letters, digits, '_', '.' and '-', first a letter or digit");
+        }
+
         if (!Protocol.InterfaceName.IsValid(InterfaceName))
+        {
             throw new CniException(CniCode.InvalidEnvironment, "invalid CNI_IFNAME", $"\"{InterfaceName}\" cannot be an interface's name");
+        }
     }
 
     private static bool IsContainerId(string id) =>

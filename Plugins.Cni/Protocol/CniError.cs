@@ -48,7 +48,10 @@ internal sealed record CniError(int Code, string Message, string Details)
             writer.WriteNumber("code"u8, Code);
             writer.WriteString("msg"u8, Message);
             if (Details.Length > 0)
+            {
                 writer.WriteString("details"u8, Details);
+            }
+
             writer.WriteEndObject();
         }
 
@@ -83,10 +86,14 @@ internal sealed record CniError(int Code, string Message, string Details)
     {
         var text = new StringBuilder();
         if (field is not null)
+        {
             text.Append(field).Append(": ");
+        }
         // Upstream's prefix; scripts look for it. A disk can be exhausted too, so it has to be addresses that ran out.
         if (e.Problem == Problem.Exhausted && FamilyOf(e.Message) is { } family)
+        {
             text.Append("failed to request ").Append(family).Append(" addresses: ");
+        }
 
         return text.Append(e.Message).ToString();
     }

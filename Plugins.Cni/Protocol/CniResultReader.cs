@@ -16,7 +16,10 @@ internal static class CniResultReader
         {
             using var document = JsonDocument.Parse(output);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
                 throw new CniException(CniCode.Undecodable, $"{writtenBy} answered with something that is not a result");
+            }
+
             var result = Read(new ConfigurationObject(document.RootElement, "", faults));
             return faults.Count == 0
                 ? result
@@ -34,13 +37,19 @@ internal static class CniResultReader
         var addresses = ImmutableArray.CreateBuilder<CniAddress>();
         var routes = ImmutableArray.CreateBuilder<CniRoute>();
         foreach (var ip in root.Objects("ips"))
+        {
             ReadAddress(ip, "address", ip.Has("interface") ? ip.Number("interface", 0, 1024) : null, addresses);
+        }
+
         ReadRoutes(root, routes);
         foreach (var family in (string[])["ip4", "ip6"])
         {
             var old = root.Object(family);
             if (!old.IsPresent)
+            {
                 continue;
+            }
+
             ReadAddress(old, "ip", null, addresses);
             ReadRoutes(old, routes);
         }
@@ -60,27 +69,41 @@ internal static class CniResultReader
         foreach (var route in root.Objects("routes"))
         {
             if (!InterfaceAddress.TryParse(route.Text("dst"), out var destination))
+            {
                 route.Fault("dst", $"\"{route.Text("dst")}\" is not a CIDR");
+            }
             else
+            {
                 routes.Add(new CniRoute(destination.ToNetwork(), ReadGateway(route, "gw")));
+            }
         }
     }
 
     private static void ReadAddress(ConfigurationObject ip, string field, int? link, ImmutableArray<CniAddress>.Builder addresses)
     {
         if (!InterfaceAddress.TryParse(ip.Text(field), out var address))
+        {
             ip.Fault(field, $"\"{ip.Text(field)}\" is not an address with a prefix length");
+        }
         else
+        {
             addresses.Add(new CniAddress(address, ReadGateway(ip, "gateway"), link));
+        }
     }
 
     private static IPAddress? ReadGateway(ConfigurationObject at, string field)
     {
         var text = at.Text(field);
         if (text.Length == 0)
+        {
             return null;
+        }
+
         if (InterfaceAddress.TryParse(text, out var gateway))
+        {
             return gateway.Address;
+        }
+
         at.Fault(field, $"\"{text}\" is not an address");
         return null;
     }

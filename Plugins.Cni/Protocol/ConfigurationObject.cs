@@ -22,9 +22,15 @@ internal readonly record struct ConfigurationObject(JsonElement Element, string 
     public string Text(string name, string fallback = "")
     {
         if (!TryGet(name, out var value))
+        {
             return fallback;
+        }
+
         if (value.ValueKind == JsonValueKind.String)
+        {
             return value.GetString()!;
+        }
+
         Fault(name, "must be a text");
         return fallback;
     }
@@ -33,11 +39,20 @@ internal readonly record struct ConfigurationObject(JsonElement Element, string 
     public bool Flag(string name, bool fallback = false)
     {
         if (!TryGet(name, out var value))
+        {
             return fallback;
+        }
+
         if (value.ValueKind is JsonValueKind.True or JsonValueKind.False)
+        {
             return value.GetBoolean();
+        }
+
         if (value.ValueKind == JsonValueKind.String && bool.TryParse(value.GetString(), out var parsed))
+        {
             return parsed;
+        }
+
         Fault(name, "must be true or false");
         return fallback;
     }
@@ -45,9 +60,15 @@ internal readonly record struct ConfigurationObject(JsonElement Element, string 
     public int Number(string name, int least, int most)
     {
         if (!TryGet(name, out var value))
+        {
             return 0;
+        }
+
         if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && (number == 0 || number >= least && number <= most))
+        {
             return number;
+        }
+
         Fault(name, string.Create(CultureInfo.InvariantCulture, $"must be a number from {least} to {most}"));
         return 0;
     }
@@ -56,9 +77,15 @@ internal readonly record struct ConfigurationObject(JsonElement Element, string 
     {
         var inner = new ConfigurationObject(default, PathOf(name), Faults, ignoreCase || IgnoreCase);
         if (!TryGet(name, out var value))
+        {
             return inner;
+        }
+
         if (value.ValueKind == JsonValueKind.Object)
+        {
             return inner with { Element = value };
+        }
+
         Fault(name, "must be an object");
         return inner;
     }
@@ -66,9 +93,15 @@ internal readonly record struct ConfigurationObject(JsonElement Element, string 
     public ImmutableArray<string> Texts(string name)
     {
         if (!TryGet(name, out var value))
+        {
             return [];
+        }
+
         if (value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String))
+        {
             return [.. value.EnumerateArray().Select(v => v.GetString()!)];
+        }
+
         Fault(name, "must be a list of texts");
         return [];
     }
@@ -76,7 +109,10 @@ internal readonly record struct ConfigurationObject(JsonElement Element, string 
     public IEnumerable<ConfigurationObject> Objects(string name)
     {
         if (!TryGet(name, out var value))
+        {
             yield break;
+        }
+
         if (value.ValueKind != JsonValueKind.Array)
         {
             Fault(name, "must be a list");
@@ -88,9 +124,13 @@ internal readonly record struct ConfigurationObject(JsonElement Element, string 
         {
             var path = string.Create(CultureInfo.InvariantCulture, $"{name}[{index++}]");
             if (item.ValueKind == JsonValueKind.Object)
+            {
                 yield return new ConfigurationObject(item, PathOf(path), Faults, IgnoreCase);
+            }
             else
+            {
                 Fault(path, "must be an object");
+            }
         }
     }
 
@@ -100,10 +140,16 @@ internal readonly record struct ConfigurationObject(JsonElement Element, string 
     public ImmutableSortedDictionary<string, string> TextMap(string name)
     {
         if (!TryGet(name, out var value))
+        {
             return ImmutableSortedDictionary<string, string>.Empty;
+        }
+
         if (value.ValueKind == JsonValueKind.Object && value.EnumerateObject().All(p => p.Value.ValueKind == JsonValueKind.String))
+        {
             return value.EnumerateObject().DistinctBy(p => p.Name)
                 .ToImmutableSortedDictionary(p => p.Name, p => p.Value.GetString()!, StringComparer.Ordinal);
+        }
+
         Fault(name, "must be an object of texts");
         return ImmutableSortedDictionary<string, string>.Empty;
     }
@@ -112,12 +158,19 @@ internal readonly record struct ConfigurationObject(JsonElement Element, string 
     {
         value = default;
         if (!IsPresent)
+        {
             return false;
+        }
+
         if (!Element.TryGetProperty(name, out value) && IgnoreCase)
         {
             foreach (var property in Element.EnumerateObject())
+            {
                 if (property.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+                {
                     value = property.Value;
+                }
+            }
         }
 
         return value.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null);

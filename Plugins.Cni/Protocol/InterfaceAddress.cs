@@ -20,11 +20,17 @@ internal readonly record struct InterfaceAddress(IPAddress Address, int PrefixLe
         // The framework also reads "1", "0x7f.1" and "012.0.0.1" (as 10.0.0.1), and zones and brackets: no runtime means those.
         if (host.IndexOfAny("%[] ") >= 0 || !IPAddress.TryParse(host, out var address)
             || (address.AddressFamily == AddressFamily.InterNetwork && !host.SequenceEqual(address.ToString())))
+        {
             return false;
+        }
+
         var length = LengthOf(address);
         if (slash >= 0 && (!int.TryParse(text[(slash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var given)
             || (length = given <= length ? given : -1) < 0))
+        {
             return false;
+        }
+
         result = new(address, length);
         return true;
     }
@@ -34,7 +40,10 @@ internal readonly record struct InterfaceAddress(IPAddress Address, int PrefixLe
     {
         var bytes = Address.GetAddressBytes();
         for (var bit = PrefixLength; bit < bytes.Length * 8; bit++)
+        {
             bytes[bit / 8] &= (byte)~(0x80 >> (bit % 8));
+        }
+
         return new IPNetwork(new IPAddress(bytes), PrefixLength);
     }
 

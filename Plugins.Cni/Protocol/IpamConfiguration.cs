@@ -29,15 +29,24 @@ internal sealed record IpamConfiguration
     public static IpamConfiguration Read(ConfigurationObject ipam)
     {
         if (!ipam.IsPresent)
+        {
             return new IpamConfiguration();
+        }
+
         var type = ipam.Text("type");
         if (type.Contains('/'))
+        {
             ipam.Fault("type", "must be the name of a plugin, not a path");
+        }
+
         var delegated = type.Length > 0 && type != Ours;
         var routes = ImmutableArray.CreateBuilder<CniRoute>();
         // A delegate's object is the delegate's to read, except what we have to know to call it.
         if (!delegated)
+        {
             CniResultReader.ReadRoutes(ipam, routes);
+        }
+
         return new IpamConfiguration
         {
             Type = type,
@@ -58,9 +67,13 @@ internal sealed record IpamConfiguration
         for (var i = 0; i < pools.Length; i++)
         {
             if (pools[i].Length == 0)
+            {
                 ipam.Fault($"{field}[{i}]", "must not be empty");
+            }
             else if (pools[i].Contains('/') && (!InterfaceAddress.TryParse(pools[i], out var cidr) || cidr.IsIpv4 != ipv4))
+            {
                 ipam.Fault($"{field}[{i}]", $"\"{pools[i]}\" is not an {(ipv4 ? "IPv4" : "IPv6")} CIDR");
+            }
         }
 
         return pools;

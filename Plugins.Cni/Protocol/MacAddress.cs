@@ -11,17 +11,25 @@ internal static class MacAddress
     {
         mac = PhysicalAddress.None;
         if (text.Length != 17)
+        {
             return false;
+        }
+
         var octets = new byte[6];
         for (var i = 0; i < 6; i++)
         {
             if (i > 0 && text[i * 3 - 1] is not (':' or '-')
                 || !byte.TryParse(text.AsSpan(i * 3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out octets[i]))
+            {
                 return false;
+            }
         }
 
         if ((octets[0] & 1) != 0)
+        {
             return false;
+        }
+
         mac = new PhysicalAddress(octets);
         return true;
     }

@@ -14,7 +14,9 @@ internal static class MesosLabels
         foreach (var label in networkInfo.Object("labels").Objects("labels"))
         {
             if (Sanitise(label.Text("key")) is { Length: > 0 } key)
+            {
                 labels[key] = Sanitise(label.Text("value"));
+            }
         }
 
         return labels.ToImmutable();
@@ -26,7 +28,9 @@ internal static class MesosLabels
     {
         var mapped = new StringBuilder(text.Length);
         foreach (var c in text)
+        {
             mapped.Append(c == '/' ? '.' : char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' ? c : '-');
+        }
 
         var result = new StringBuilder(mapped.Length);
         for (var i = 0; i < mapped.Length;)
@@ -34,13 +38,24 @@ internal static class MesosLabels
             var end = i;
             var dotted = false;
             while (end < mapped.Length && mapped[end] is '.' or '-')
+            {
                 dotted |= mapped[end++] == '.';
+            }
+
             if (dotted)
+            {
                 result.Append('.');
+            }
             else
+            {
                 result.Append(mapped, i, end - i);
+            }
+
             if (end < mapped.Length)
+            {
                 result.Append(mapped[end++]);
+            }
+
             i = end;
         }
 

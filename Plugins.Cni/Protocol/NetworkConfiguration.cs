@@ -88,7 +88,10 @@ internal sealed record NetworkConfiguration
         {
             using var document = JsonDocument.Parse(input);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
                 throw new CniException(CniCode.Undecodable, "the network configuration is not a JSON object");
+            }
+
             return Read(document.RootElement);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -130,9 +133,15 @@ internal sealed record NetworkConfiguration
     public void Validate()
     {
         if (Faults.Length > 0)
+        {
             throw new CniException(CniCode.InvalidConfiguration, $"invalid network configuration: {Faults[0]}", string.Join("; ", Faults));
+        }
+
         if (Name.Length == 0)
+        {
             throw new CniException(CniCode.InvalidConfiguration, "invalid network configuration: name: must be given", "name");
+        }
+
         if (AllowsAddressesWithoutIpam && !IsKubernetesPolicy)
         {
             throw new CniException(CniCode.InvalidConfiguration,
@@ -140,7 +149,9 @@ internal sealed record NetworkConfiguration
         }
 
         if (DataplaneType == "grpc")
+        {
             throw new CniException(CniCode.UnsupportedField, "dataplane_options.type: grpc is not supported", "dataplane_options.type");
+        }
     }
 
     private static NetworkConfiguration Read(JsonElement element)
@@ -196,10 +207,15 @@ internal sealed record NetworkConfiguration
     {
         var name = root.Text("name");
         if (name.Length > 0 && !(char.IsAsciiLetterOrDigit(name[0]) && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-')))
+        {
             root.Fault("name", "may hold letters, digits, '_', '.' and '-' only, first a letter or digit");
+        }
         // The specification sets no bound; a file's name has this one, and runtimes keep networks in files.
         if (name.Length > MaxName)
+        {
             root.Fault("name", $"is longer than {MaxName} characters");
+        }
+
         return name;
     }
 
@@ -207,7 +223,10 @@ internal sealed record NetworkConfiguration
     {
         var value = at.Text(field);
         if (!allowed.Contains(value))
+        {
             at.Fault(field, $"unsupported value \"{value}\"; supported: {string.Join(", ", allowed.ToArray().Where(v => v.Length > 0))}");
+        }
+
         return value;
     }
 
@@ -217,16 +236,25 @@ internal sealed record NetworkConfiguration
         foreach (var (at, field) in (ReadOnlySpan<(ConfigurationObject, string)>)[(runtime, "ips"), (cni, "ips")])
         {
             if (found.Count > 0)
+            {
                 break;
+            }
+
             foreach (var text in at.Texts(field))
+            {
                 Add(at, field, text);
+            }
         }
 
         if (found.Count == 0)
         {
             foreach (var address in mesos.Objects("ip_addresses"))
+            {
                 if (address.Text("ip_address") is { Length: > 0 } text)
+                {
                     Add(address, "ip_address", text);
+                }
+            }
         }
 
         return found.ToImmutable();
@@ -234,9 +262,13 @@ internal sealed record NetworkConfiguration
         void Add(ConfigurationObject at, string field, string text)
         {
             if (InterfaceAddress.TryParse(text, out var address))
+            {
                 found.Add(address.Address);
+            }
             else
+            {
                 at.Fault(field, $"\"{text}\" is not an address");
+            }
         }
     }
 
@@ -255,9 +287,13 @@ internal sealed record NetworkConfiguration
                 _ => null,
             };
             if (protocol is null)
+            {
                 mapping.Fault("protocol", "must be tcp, udp or sctp");
+            }
             else if (host > 0 && container > 0)
+            {
                 ports.Add(new(protocol.Value, null, host, host, container));
+            }
         }
 
         return ports.ToImmutable();
@@ -268,9 +304,15 @@ internal sealed record NetworkConfiguration
         foreach (var at in (ReadOnlySpan<ConfigurationObject>)[runtime, cni])
         {
             if (at.Text("mac") is not { Length: > 0 } text)
+            {
                 continue;
+            }
+
             if (MacAddress.TryParse(text, out var mac))
+            {
                 return mac;
+            }
+
             at.Fault("mac", $"\"{text}\" is not a unicast MAC address");
         }
 

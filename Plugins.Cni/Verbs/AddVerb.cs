@@ -24,8 +24,11 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
         }
 
         if (configuration.Ipam.UsesPodCidr)
+        {
             throw new CniException(CniCode.UnsupportedField, "ipam: usePodCidr needs the Kubernetes API, which this host does not ask",
                 "ipam.subnet");
+        }
+
         request.Timed?.Enter("lookup");
         await pools.CheckAsync(call, configuration, ct);
         await spool.SettleAsync(call, ct);
@@ -35,7 +38,10 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
         {
             // The same network again is no second interface: as upstream, the runtime is told what the pod has.
             if (existing!.Network == configuration.Name)
+            {
                 return (ResultOf(existing, call, configuration), null);
+            }
+
             throw new CniException(CniCode.InvalidEnvironment,
                 $"a pod has one Calico interface: {id.Workload} has {existing.PeerInterface}, {call.InterfaceName} of network {configuration.Name} would be a second; give it a network of another plugin",
                 "CNI_IFNAME");
@@ -71,7 +77,10 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
         catch when (delegated is not null && !sameLife)
         {
             if (await DelegatedIpam.UndoAsync(request, time) is { } left)
+            {
                 Log.DelegateKept(log, configuration.Ipam.Type, call.ContainerId, left.Message, left.Details);
+            }
+
             throw;
         }
     }
@@ -80,7 +89,9 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
     private async Task AddProfileAsync(Attachment attachment, string profile, CancellationToken ct)
     {
         if (!attachment.Profiles.IsEmpty && !attachment.Profiles.Contains(profile))
+        {
             await dataplane.UpdateAsync(attachment.Id, new EndpointChange(Profiles: attachment.Profiles.Add(profile)), ct);
+        }
     }
 
     private NetworkNamespace Open(CniRequest request)

@@ -11,19 +11,32 @@ internal sealed class CheckVerb(IWorkloadNetwork network, EndpointLookup lookup)
     {
         var (call, configuration) = (request.Call, request.Configuration);
         if (!configuration.Version.HasCheck)
+        {
             throw new CniException(CniCode.IncompatibleVersion, "config version does not allow CHECK", configuration.Version.ToString());
+        }
+
         configuration.Validate();
         if (configuration.PreviousResult is not { } previous)
+        {
             throw new CniException(CniCode.InvalidConfiguration, "required prevResult missing", "prevResult");
+        }
 
         var (id, existing) = await lookup.FindAsync(call, ct);
         if (existing is null || existing.Instance != call.ContainerId || EndpointLookup.IsAnother(existing, call))
+        {
             throw new CniException(CniCode.UnknownContainer, $"container {call.ContainerId} has no interface {call.InterfaceName} of ours");
+        }
+
         var differences = await network.CheckAsync(id, Expected(existing, previous, call), ct);
         if (!differences.IsEmpty)
+        {
             throw new CniException(CniCode.Calico, $"{differences[0]}", string.Join("; ", differences));
+        }
+
         if (configuration.Ipam.IsDelegated)
+        {
             await DelegatedIpam.AskAsync(request, ct);
+        }
     }
 
     /// <summary>The record with what <c>prevResult</c> says put over it. Other plugins of the list may have added interfaces and addresses
@@ -32,7 +45,10 @@ internal sealed class CheckVerb(IWorkloadNetwork network, EndpointLookup lookup)
     {
         var inside = -1;
         for (var i = 0; i < previous.Interfaces.Length && inside < 0; i++)
+        {
             inside = previous.Interfaces[i].Name == call.InterfaceName && previous.Interfaces[i].Sandbox.Length > 0 ? i : -1;
+        }
+
         var hostSides = previous.Interfaces.Where(i => i.Sandbox.Length == 0).Select(i => i.Name).ToArray();
         var mac = inside >= 0 && MacAddress.TryParse(previous.Interfaces[inside].Mac, out var parsed) ? parsed : record.Mac;
         return record with

@@ -16,19 +16,26 @@ internal sealed class GcVerb(IWorkloadNetwork network, TimeProvider time)
         {
             // The list knows containers and interfaces, not pods: our record joins the two.
             if (valid.Contains((endpoint.Instance, endpoint.PeerInterface)) || valid.Contains((endpoint.Instance, endpoint.Id.Endpoint)))
+            {
                 keep.Add((endpoint.Id, endpoint.Instance));
+            }
         }
 
         await network.CollectAsync(configuration.Name, new LiveReport(Complete: true, now, keep.ToImmutable(), []), ct);
         if (configuration.Ipam.IsDelegated)
+        {
             await DelegatedIpam.AskAsync(request, ct);
+        }
     }
 
     /// <exception cref="CniException">Not a GC that may be obeyed: an absent list would remove everything.</exception>
     public static HashSet<(string ContainerId, string InterfaceName)> ValidIn(NetworkConfiguration configuration)
     {
         if (!configuration.Version.HasGcAndStatus)
+        {
             throw new CniException(CniCode.IncompatibleVersion, "config version does not allow GC", configuration.Version.ToString());
+        }
+
         configuration.Validate();
         return configuration.ValidAttachments is { } attachments
             ? [.. attachments]

@@ -19,7 +19,10 @@ internal sealed class IpamVerbs(IIpam ipam, IpamRelease release, EndpointPlanner
         var before = (await ipam.ListAsync(claim.Handle, ct)).Select(l => (l.Address, l.Sequence)).ToHashSet();
         var leases = await ipam.ClaimAsync(claim, ct);
         if (leases.IsEmpty)
+        {
             throw new CniException(CniCode.Calico, "IPAM plugin returned missing IP config");
+        }
+
         var pools = await ipam.ListPoolsAsync(ct);
         var taken = leases.Where(l => !before.Contains((l.Address, l.Sequence))).ToList();
         return (new CniResult
@@ -36,16 +39,23 @@ internal sealed class IpamVerbs(IIpam ipam, IpamRelease release, EndpointPlanner
     {
         var (call, configuration) = (request.Call, request.Configuration);
         if (!configuration.Version.HasCheck)
+        {
             throw new CniException(CniCode.IncompatibleVersion, "config version does not allow CHECK", configuration.Version.ToString());
+        }
+
         configuration.Validate();
         var leases = await ipam.ListAsync(EndpointPlanner.HandleOf(configuration.Name, call.ContainerId), ct);
         var held = IpamRelease.Foreign(leases).Select(l => l.Address).ToHashSet();
         if (held.Count == 0)
+        {
             throw new CniException(CniCode.UnknownContainer, $"container {call.ContainerId} holds no address in network {configuration.Name}");
+        }
         // The network plugin may have added addresses that are not ours; ours must all still be in use.
         if (configuration.PreviousResult is { } previous
             && held.FirstOrDefault(a => previous.Addresses.All(p => !p.Address.Address.Equals(a))) is { } unused)
+        {
             throw new CniException(CniCode.Calico, $"{unused} is held for container {call.ContainerId} but not in prevResult");
+        }
     }
 
     public async Task CollectAsync(CniRequest request, CancellationToken ct)

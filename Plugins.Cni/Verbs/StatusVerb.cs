@@ -8,7 +8,10 @@ internal sealed class StatusVerb(CniSettings settings, IHostStatus host, PoolFam
     public async Task RunAsync(CniRequest request, CancellationToken ct)
     {
         if (!request.Configuration.Version.HasGcAndStatus)
+        {
             throw new CniException(CniCode.IncompatibleVersion, "config version does not allow STATUS", request.Configuration.Version.ToString());
+        }
+
         request.Configuration.Validate();
         var (ready, reasons) = host.CanConnect;
         var (revision, age) = host.Enforcing;
@@ -19,11 +22,19 @@ internal sealed class StatusVerb(CniSettings settings, IHostStatus host, PoolFam
         }
 
         if (!ready)
+        {
             throw new CniException(CniCode.NotAvailable, "no workload can be connected now", string.Join("; ", reasons));
+        }
+
         if (await pools.TroubleAsync(request.Configuration, ct) is { } trouble)
+        {
             throw new CniException(CniCode.NotAvailable, "no workload of this network can be given an address", trouble);
+        }
+
         if (request.Configuration.Ipam.IsDelegated)
+        {
             await DelegatedIpam.AskAsync(request, ct);
+        }
     }
 
     /// <exception cref="CniException">Upstream's code and text.</exception>
@@ -31,6 +42,8 @@ internal sealed class StatusVerb(CniSettings settings, IHostStatus host, PoolFam
     {
         var (ready, reasons) = host.CanConnect;
         if (!ready || host.Enforcing.Age > settings.StaleAfter)
+        {
             throw new CniException(CniCode.Calico, "data store connection failed", string.Join("; ", reasons));
+        }
     }
 }

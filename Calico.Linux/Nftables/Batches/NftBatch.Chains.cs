@@ -25,7 +25,7 @@ public sealed partial class NftBatch
     public void AddBaseChain(NftTable table, string name, NftChainType type, NftHook hook, int priority, bool policyDrop = false)
     {
         BeginChain(NftMessages.NFT_MSG_NEWCHAIN, NetlinkFlags.Create, "add", table, name);
-        NestedToken hooked = _writer.BeginNested(NftMessages.NFTA_CHAIN_HOOK);
+        var hooked = _writer.BeginNested(NftMessages.NFTA_CHAIN_HOOK);
         _writer.WriteU32BigEndian(NftMessages.NFTA_HOOK_HOOKNUM, (uint)hook);
         _writer.WriteU32BigEndian(NftMessages.NFTA_HOOK_PRIORITY, (uint)priority);
         _writer.EndNested(hooked);

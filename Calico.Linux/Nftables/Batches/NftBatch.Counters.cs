@@ -8,7 +8,7 @@ public sealed partial class NftBatch
     public void AddCounter(NftTable table, string name, ulong packets = 0, ulong bytes = 0)
     {
         BeginCounter(NftMessages.NFT_MSG_NEWOBJ, NetlinkFlags.Create, "add", table, name);
-        NestedToken data = _writer.BeginNested(NftMessages.NFTA_OBJ_DATA);
+        var data = _writer.BeginNested(NftMessages.NFTA_OBJ_DATA);
         _writer.WriteU64BigEndian(NftMessages.NFTA_COUNTER_BYTES, bytes);
         _writer.WriteU64BigEndian(NftMessages.NFTA_COUNTER_PACKETS, packets);
         _writer.EndNested(data);

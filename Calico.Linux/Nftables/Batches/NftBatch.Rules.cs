@@ -68,14 +68,22 @@ public sealed partial class NftBatch
             comment ?? (handle is { } at ? HandleText(at) : ""));
         try
         {
-            NestedToken list = _writer.BeginNested(NftMessages.NFTA_RULE_EXPRESSIONS);
-            foreach (NftExpression expression in expressions)
+            var list = _writer.BeginNested(NftMessages.NFTA_RULE_EXPRESSIONS);
+            foreach (var expression in expressions)
+            {
                 expression.Write(_writer);
+            }
+
             _writer.EndNested(list);
             if (handle is { } number)
+            {
                 _writer.WriteU64BigEndian(handleType, number);
+            }
+
             if (comment is not null)
+            {
                 NftRule.WriteComment(_writer, comment);
+            }
         }
         catch
         {

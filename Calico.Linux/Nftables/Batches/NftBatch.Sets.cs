@@ -18,11 +18,20 @@ public sealed partial class NftBatch
         _writer.WriteU32BigEndian(NftMessages.NFTA_SET_KEY_TYPE, set.KeyType);
         _writer.WriteU32BigEndian(NftMessages.NFTA_SET_KEY_LEN, (uint)set.KeyLength);
         if (set.DataType != 0)
+        {
             _writer.WriteU32BigEndian(NftMessages.NFTA_SET_DATA_TYPE, set.DataType);
+        }
+
         if (set.Data is { } data)
+        {
             _writer.WriteU32BigEndian(NftMessages.NFTA_SET_DATA_LEN, (uint)data.Length);
+        }
+
         if (set.ObjectType != 0)
+        {
             _writer.WriteU32BigEndian(NftMessages.NFTA_SET_OBJ_TYPE, set.ObjectType);
+        }
+
         WriteDescription(set);
 
         // The kernel wants a number, unique within the transaction, even where everyone refers to the set by name.
@@ -72,7 +81,7 @@ public sealed partial class NftBatch
     {
         ArgumentNullException.ThrowIfNull(elements);
         NestedToken? list = null;
-        foreach (NftElement element in elements)
+        foreach (var element in elements)
         {
             // The end of a range stays with its start, for the sake of whoever reads the messages.
             if (list is { } full && (element.Flags & NftElementFlags.IntervalEnd) == 0
@@ -93,25 +102,34 @@ public sealed partial class NftBatch
         }
 
         if (list is not { } open)
+        {
             return;
+        }
+
         _writer.EndNested(open);
         End();
     }
 
     private void WriteDescription(NftSet set)
     {
-        ImmutableArray<int> fields = set.FieldLengths;
+        var fields = set.FieldLengths;
         if (set.Size == 0 && fields.IsEmpty)
+        {
             return;
-        NestedToken description = _writer.BeginNested(NftMessages.NFTA_SET_DESC);
+        }
+
+        var description = _writer.BeginNested(NftMessages.NFTA_SET_DESC);
         if (set.Size != 0)
+        {
             _writer.WriteU32BigEndian(NftMessages.NFTA_SET_DESC_SIZE, set.Size);
+        }
+
         if (!fields.IsEmpty)
         {
-            NestedToken parts = _writer.BeginNested(NftMessages.NFTA_SET_DESC_CONCAT);
-            foreach (int length in fields)
+            var parts = _writer.BeginNested(NftMessages.NFTA_SET_DESC_CONCAT);
+            foreach (var length in fields)
             {
-                NestedToken field = _writer.BeginNested(NftMessages.NFTA_LIST_ELEM);
+                var field = _writer.BeginNested(NftMessages.NFTA_LIST_ELEM);
                 _writer.WriteU32BigEndian(NftMessages.NFTA_SET_FIELD_LEN, (uint)length);
                 _writer.EndNested(field);
             }

@@ -44,8 +44,8 @@ public sealed partial class NftBatch : IDisposable
     /// <summary>The whole transaction as it is sent: begin with <paramref name="sequence"/>, the changes with the numbers after it, end.</summary>
     internal ReadOnlySpan<byte> Frame(uint sequence, uint? generation)
     {
-        int body = _writer.Length;
-        for (int i = 0; i < _requests.Count; i++)
+        var body = _writer.Length;
+        for (var i = 0; i < _requests.Count; i++)
         {
             // One ack for all, of the last: refused changes answer by themselves. A batch framed before may have grown since.
             _writer.SetSequence(_requests[i].Offset, sequence + 1 + (uint)i);
@@ -57,16 +57,19 @@ public sealed partial class NftBatch : IDisposable
         _writer.EndMessage();
 
         // The begin is written last, into the space kept in front, because its length depends on the generation.
-        int start = generation is null ? PinnedBeginLength - PlainBeginLength : 0;
+        var start = generation is null ? PinnedBeginLength - PlainBeginLength : 0;
         _writer.OverwriteMessage(start, writer =>
         {
             writer.BeginMessage(NftMessages.NFNL_MSG_BATCH_BEGIN, NetlinkFlags.Request, sequence);
             writer.WriteStruct(BatchHeader());
             if (generation is { } pinned)
+            {
                 writer.WriteU32BigEndian(NftMessages.NFNL_BATCH_GENID, pinned);
+            }
+
             writer.EndMessage();
         });
-        ReadOnlySpan<byte> framed = _writer.Written[start..];
+        var framed = _writer.Written[start..];
         _writer.Truncate(body);
         return framed;
     }
@@ -83,7 +86,7 @@ public sealed partial class NftBatch : IDisposable
 
     private void Begin(ushort message, NetlinkFlags flags, NftRequest description)
     {
-        int offset = _writer.Length;
+        var offset = _writer.Length;
         _writer.BeginMessage(NftMessages.Type(message), NetlinkFlags.Request | flags, 0);
         _writer.WriteStruct(new NetfilterHeader { Family = (byte)description.Table.Family });
         _requests.Add(new Request(offset, description));

@@ -33,9 +33,14 @@ public sealed record Connection : NftExpression
     protected override void WriteContent(NetlinkWriter writer)
     {
         if (!Sets)
+        {
             writer.WriteU32BigEndian(NFTA_CT_DREG, Register.Number);
+        }
+
         writer.WriteU32BigEndian(NFTA_CT_KEY, (uint)Key);
         if (Sets)
+        {
             writer.WriteU32BigEndian(NFTA_CT_SREG, Register.Number);
+        }
     }
 }

@@ -17,9 +17,14 @@ public sealed record Log(string Prefix, ushort? Group = null, uint SnapLength = 
     protected override void WriteContent(NetlinkWriter writer)
     {
         if (Group is { } group)
+        {
             writer.WriteU16BigEndian(NFTA_LOG_GROUP, group);
+        }
+
         writer.WriteString(NFTA_LOG_PREFIX, Prefix);
         if (Group is not null && SnapLength != 0)
+        {
             writer.WriteU32BigEndian(NFTA_LOG_SNAPLEN, SnapLength);
+        }
     }
 }

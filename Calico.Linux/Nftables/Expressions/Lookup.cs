@@ -49,8 +49,13 @@ public sealed record Lookup : NftExpression
         writer.WriteString(NFTA_LOOKUP_SET, Set);
         writer.WriteU32BigEndian(NFTA_LOOKUP_SREG, Key.Number);
         if (Target is { } target)
+        {
             writer.WriteU32BigEndian(NFTA_LOOKUP_DREG, target.Number);
+        }
+
         if (Inverted)
+        {
             writer.WriteU32BigEndian(NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+        }
     }
 }

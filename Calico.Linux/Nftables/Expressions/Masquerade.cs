@@ -14,10 +14,18 @@ public sealed record Masquerade(NatFlags Flags = NatFlags.None, NftRegister? Fir
     protected override void WriteContent(NetlinkWriter writer)
     {
         if (Flags != NatFlags.None)
+        {
             writer.WriteU32BigEndian(NFTA_MASQ_FLAGS, (uint)Flags);
+        }
+
         if (FirstPort is { } first)
+        {
             writer.WriteU32BigEndian(NFTA_MASQ_REG_PROTO_MIN, first.Number);
+        }
+
         if (LastPort is { } last)
+        {
             writer.WriteU32BigEndian(NFTA_MASQ_REG_PROTO_MAX, last.Number);
+        }
     }
 }

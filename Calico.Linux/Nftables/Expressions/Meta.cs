@@ -32,9 +32,14 @@ public sealed record Meta : NftExpression
     protected override void WriteContent(NetlinkWriter writer)
     {
         if (!Sets)
+        {
             writer.WriteU32BigEndian(NFTA_META_DREG, Register.Number);
+        }
+
         writer.WriteU32BigEndian(NFTA_META_KEY, (uint)Key);
         if (Sets)
+        {
             writer.WriteU32BigEndian(NFTA_META_SREG, Register.Number);
+        }
     }
 }

@@ -47,10 +47,18 @@ public sealed record Nat : NftExpression
         writer.WriteU32BigEndian(NFTA_NAT_TYPE, IsDestination ? NFT_NAT_DNAT : NFT_NAT_SNAT);
         writer.WriteU32BigEndian(NFTA_NAT_FAMILY, (uint)Family);
         if (Address is { } address)
+        {
             writer.WriteU32BigEndian(NFTA_NAT_REG_ADDR_MIN, address.Number);
+        }
+
         if (Port is { } port)
+        {
             writer.WriteU32BigEndian(NFTA_NAT_REG_PROTO_MIN, port.Number);
+        }
+
         if (Flags != NatFlags.None)
+        {
             writer.WriteU32BigEndian(NFTA_NAT_FLAGS, (uint)Flags);
+        }
     }
 }

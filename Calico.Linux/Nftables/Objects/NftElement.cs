@@ -51,21 +51,38 @@ public readonly record struct NftElement
 
     internal void Write(NetlinkWriter writer, bool withData)
     {
-        NestedToken element = writer.BeginNested(NftMessages.NFTA_LIST_ELEM);
+        var element = writer.BeginNested(NftMessages.NFTA_LIST_ELEM);
         if ((Flags & NftElementFlags.CatchAll) == 0)
+        {
             NftData.Write(writer, NftMessages.NFTA_SET_ELEM_KEY, Key.Bytes);
+        }
+
         if (Flags != NftElementFlags.None)
+        {
             writer.WriteU32BigEndian(NftMessages.NFTA_SET_ELEM_FLAGS, (uint)Flags);
+        }
+
         if (KeyEnd is { } end)
+        {
             NftData.Write(writer, NftMessages.NFTA_SET_ELEM_KEY_END, end.Bytes);
+        }
+
         if (withData)
         {
             if (Data is { } data)
+            {
                 NftData.Write(writer, NftMessages.NFTA_SET_ELEM_DATA, data.Bytes);
+            }
+
             if (Verdict is { } verdict)
+            {
                 verdict.Write(writer, NftMessages.NFTA_SET_ELEM_DATA);
+            }
+
             if (Object is { } name)
+            {
                 writer.WriteString(NftMessages.NFTA_SET_ELEM_OBJREF, name);
+            }
         }
 
         writer.EndNested(element);
@@ -74,7 +91,7 @@ public readonly record struct NftElement
     internal static NftElement Read(AttributeReader attributes)
     {
         var element = new NftElement();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {

@@ -12,26 +12,34 @@ public static class NftInterval
         yield return content with { Key = first, Flags = NftElementFlags.None };
 
         // A range up to the largest key has no end element: there is no key after it.
-        if (TryNext(last, out NftValue next))
+        if (TryNext(last, out var next))
+        {
             yield return NftElement.RangeEnd(next);
+        }
     }
 
     /// <summary>The elements of an address prefix.</summary>
     public static IEnumerable<NftElement> Prefix(IPNetwork network, NftElement content = default)
     {
-        byte[] last = network.BaseAddress.GetAddressBytes();
-        for (int bit = network.PrefixLength; bit < last.Length * 8; bit++)
+        var last = network.BaseAddress.GetAddressBytes();
+        for (var bit = network.PrefixLength; bit < last.Length * 8; bit++)
+        {
             last[bit / 8] |= (byte)(0x80 >> (bit % 8));
+        }
+
         return Range(NftValue.Address(network.BaseAddress), new NftValue(last), content);
     }
 
     private static bool TryNext(NftValue value, out NftValue next)
     {
-        byte[] bytes = value.Bytes.ToArray();
-        for (int i = bytes.Length - 1; i >= 0; i--)
+        var bytes = value.Bytes.ToArray();
+        for (var i = bytes.Length - 1; i >= 0; i--)
         {
             if (++bytes[i] == 0)
+            {
                 continue;
+            }
+
             next = new NftValue(bytes);
             return true;
         }

@@ -20,9 +20,12 @@ public sealed record NftRule(ImmutableArray<NftExpression> Expressions)
 
     internal static void WriteComment(NetlinkWriter writer, string comment)
     {
-        int length = Encoding.UTF8.GetByteCount(comment);
+        var length = Encoding.UTF8.GetByteCount(comment);
         if (length > MaxCommentBytes)
+        {
             throw new ArgumentException($"a rule's comment has at most {MaxCommentBytes} bytes: '{comment}'", nameof(comment));
+        }
+
         Span<byte> content = stackalloc byte[2 + length + 1];
         content[0] = CommentKind;
         content[1] = (byte)(length + 1);
@@ -36,9 +39,12 @@ public sealed record NftRule(ImmutableArray<NftExpression> Expressions)
     {
         while (userData.Length >= 2 && userData.Length >= 2 + userData[1])
         {
-            ReadOnlySpan<byte> content = userData.Slice(2, userData[1]);
+            var content = userData.Slice(2, userData[1]);
             if (userData[0] == CommentKind)
+            {
                 return Encoding.UTF8.GetString(content.TrimEnd((byte)0));
+            }
+
             userData = userData[(2 + content.Length)..];
         }
 

@@ -29,21 +29,27 @@ public readonly struct NftRuleContent : IEquatable<NftRuleContent>
     {
         ArgumentNullException.ThrowIfNull(rule);
         using var writer = new NetlinkWriter(1024);
-        foreach (NftExpression expression in rule.Expressions)
+        foreach (var expression in rule.Expressions)
+        {
             expression.Write(writer);
+        }
+
         return Read(writer.Written);
     }
 
     /// <summary>Of the content of NFTA_RULE_EXPRESSIONS. The form is never longer than that.</summary>
     internal static NftRuleContent Read(ReadOnlySpan<byte> expressions)
     {
-        byte[] rented = ArrayPool<byte>.Shared.Rent(expressions.Length);
+        var rented = ArrayPool<byte>.Shared.Rent(expressions.Length);
         try
         {
             var form = new Form(rented);
             var list = new AttributeReader(expressions);
-            while (list.TryRead(out NetlinkAttribute element))
+            while (list.TryRead(out var element))
+            {
                 WriteExpression(element.Nested, ref form);
+            }
+
             return new NftRuleContent(form.Written.ToArray());
         }
         finally
@@ -70,7 +76,7 @@ public readonly struct NftRuleContent : IEquatable<NftRuleContent>
     private static void WriteExpression(AttributeReader element, ref Form form)
     {
         ReadOnlySpan<byte> name = [], content = [];
-        while (element.TryRead(out NetlinkAttribute a))
+        while (element.TryRead(out var a))
         {
             switch (a.Type)
             {
@@ -81,23 +87,29 @@ public readonly struct NftRuleContent : IEquatable<NftRuleContent>
 
         form.Add((byte)name.Length);
         form.Add(name);
-        ReadOnlySpan<NftAttributeKind> shape = NftExpressionShape.Of(name);
+        var shape = NftExpressionShape.Of(name);
         // The kernel lists some attributes out of their order; where each stands in the content, and how long it is.
         Span<(int End, int Length)> places = stackalloc (int, int)[AttributeCount];
         places.Clear();
         var attributes = new AttributeReader(content);
-        while (attributes.TryRead(out NetlinkAttribute a))
+        while (attributes.TryRead(out var a))
         {
             if (a.Type < AttributeCount)
-                places[a.Type] = (content.Overlaps(a.Content, out int start) ? start + a.Content.Length : a.Content.Length, a.Content.Length);
+            {
+                places[a.Type] = (content.Overlaps(a.Content, out var start) ? start + a.Content.Length : a.Content.Length, a.Content.Length);
+            }
             else if (a.Content.ContainsAnyExcept((byte)0))
+            {
                 WriteUnknown(a, ref form);
+            }
         }
 
         for (ushort type = 1; type < AttributeCount; type++)
         {
             if (places[type].End != 0)
+            {
                 Write(new NetlinkAttribute(type, Content(content, places[type])), Kind(shape, type, content, places), ref form);
+            }
         }
 
         form.Add(0);
@@ -109,16 +121,18 @@ public readonly struct NftRuleContent : IEquatable<NftRuleContent>
     private static NftAttributeKind Kind(ReadOnlySpan<NftAttributeKind> shape, int type, ReadOnlySpan<byte> content,
         ReadOnlySpan<(int End, int Length)> places)
     {
-        NftAttributeKind kind = type < shape.Length ? shape[type] : NftAttributeKind.Unknown;
+        var kind = type < shape.Length ? shape[type] : NftAttributeKind.Unknown;
         if (kind != NftAttributeKind.LastRegister)
+        {
             return kind;
+        }
         // A range of one: the kernel lists its end where none was given.
         return Content(content, places[type - 1]).SequenceEqual(Content(content, places[type])) ? NftAttributeKind.Ignored : NftAttributeKind.Register;
     }
 
     private static void Write(in NetlinkAttribute a, NftAttributeKind kind, ref Form form)
     {
-        ReadOnlySpan<byte> significant = a.Content.TrimStart((byte)0);
+        var significant = a.Content.TrimStart((byte)0);
         switch (kind)
         {
             case NftAttributeKind.Ignored:
@@ -135,7 +149,7 @@ public readonly struct NftRuleContent : IEquatable<NftRuleContent>
                 form.AddCounted(significant);
                 break;
             case NftAttributeKind.NatFlags:
-                uint flags = a.U32BigEndian & ~NftExpressionShape.NatFlagsOfTheKernel;
+                var flags = a.U32BigEndian & ~NftExpressionShape.NatFlagsOfTheKernel;
                 if (flags != 0)
                 {
                     form.Add((byte)a.Type);

@@ -21,8 +21,11 @@ public sealed record NftRuleState
         {
             var found = ImmutableArray.CreateBuilder<NftExpressionState>();
             var list = new AttributeReader(ExpressionList.AsSpan());
-            while (list.TryRead(out NetlinkAttribute element))
+            while (list.TryRead(out var element))
+            {
                 found.Add(ReadExpression(element.Nested));
+            }
+
             return found.DrainToImmutable();
         }
     }
@@ -38,13 +41,16 @@ public sealed record NftRuleState
     {
         get
         {
-            foreach (NftExpressionState expression in Expressions)
+            foreach (var expression in Expressions)
             {
                 if (expression.Name != "counter")
+                {
                     continue;
+                }
+
                 ulong packets = 0, bytes = 0;
                 var attributes = new AttributeReader(expression.Content.AsSpan());
-                while (attributes.TryRead(out NetlinkAttribute a))
+                while (attributes.TryRead(out var a))
                 {
                     switch (a.Type)
                     {
@@ -62,9 +68,9 @@ public sealed record NftRuleState
 
     private static NftExpressionState ReadExpression(AttributeReader attributes)
     {
-        string name = "";
+        var name = "";
         ImmutableArray<byte> content = [];
-        while (attributes.TryRead(out NetlinkAttribute a))
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {

@@ -15,7 +15,10 @@ public sealed record NftSet
     private NftSet(string name, ImmutableArray<NftDataType> key)
     {
         if (key.IsDefaultOrEmpty)
+        {
             throw new ArgumentException($"set {name} has no key", nameof(key));
+        }
+
         Name = name;
         Key = key;
     }
@@ -44,10 +47,16 @@ public sealed record NftSet
         get
         {
             if (Key.Length == 1)
+            {
                 return Key[0].Length;
-            int length = 0;
-            foreach (NftDataType part in Key)
+            }
+
+            var length = 0;
+            foreach (var part in Key)
+            {
                 length += NftValue.Padded(part.Length);
+            }
+
             return length;
         }
     }
@@ -64,8 +73,11 @@ public sealed record NftSet
         get
         {
             uint type = 0;
-            foreach (NftDataType part in Key)
+            foreach (var part in Key)
+            {
                 type = (type << TypeBits) | part.Id;
+            }
+
             return type;
         }
     }

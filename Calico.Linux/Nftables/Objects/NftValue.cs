@@ -24,14 +24,14 @@ public readonly struct NftValue : IEquatable<NftValue>
     /// <summary>Ports and EtherTypes: two bytes in network order.</summary>
     public static NftValue BigEndian(ushort value)
     {
-        byte[] bytes = new byte[2];
+        var bytes = new byte[2];
         BinaryPrimitives.WriteUInt16BigEndian(bytes, value);
         return new NftValue(bytes);
     }
 
     public static NftValue BigEndian(uint value)
     {
-        byte[] bytes = new byte[4];
+        var bytes = new byte[4];
         BinaryPrimitives.WriteUInt32BigEndian(bytes, value);
         return new NftValue(bytes);
     }
@@ -39,7 +39,7 @@ public readonly struct NftValue : IEquatable<NftValue>
     /// <summary>Marks, interface indexes, conntrack states: four bytes in the machine's order.</summary>
     public static NftValue Native(uint value)
     {
-        byte[] bytes = new byte[4];
+        var bytes = new byte[4];
         MemoryMarshal.Write(bytes, value);
         return new NftValue(bytes);
     }
@@ -55,9 +55,12 @@ public readonly struct NftValue : IEquatable<NftValue>
     public static NftValue LinkName(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        byte[] bytes = new byte[NameLength];
+        var bytes = new byte[NameLength];
         if (Encoding.UTF8.GetByteCount(name) >= NameLength)
+        {
             throw new ArgumentException($"interface name '{name}' is longer than {NameLength - 1} bytes", nameof(name));
+        }
+
         Encoding.UTF8.GetBytes(name, bytes);
         return new NftValue(bytes);
     }
@@ -68,12 +71,15 @@ public readonly struct NftValue : IEquatable<NftValue>
     /// <summary>Several values as one key: each padded to whole words, as they stand in consecutive registers.</summary>
     public static NftValue Concat(params ReadOnlySpan<NftValue> parts)
     {
-        int length = 0;
-        foreach (NftValue part in parts)
+        var length = 0;
+        foreach (var part in parts)
+        {
             length += Padded(part.Length);
-        byte[] bytes = new byte[length];
-        int at = 0;
-        foreach (NftValue part in parts)
+        }
+
+        var bytes = new byte[length];
+        var at = 0;
+        foreach (var part in parts)
         {
             part.Bytes.CopyTo(bytes.AsSpan(at));
             at += Padded(part.Length);

@@ -34,11 +34,11 @@ public sealed record InterfaceAddress
 
     internal static InterfaceAddress Read(in NetlinkMessage message)
     {
-        AddressHeader header = message.ReadStruct<AddressHeader>();
+        var header = message.ReadStruct<AddressHeader>();
         IPAddress? address = null, local = null;
         uint flags = header.Flags;
-        AttributeReader attributes = message.Attributes<AddressHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var attributes = message.Attributes<AddressHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {

@@ -25,10 +25,13 @@ public sealed partial class RouteBatch
         });
         _writer.WriteAddress(InterfaceAddress.IFA_LOCAL, address.Address);
         _writer.WriteAddress(InterfaceAddress.IFA_ADDRESS, address.Address);
-        uint bits = (address.SkipDuplicateDetection ? InterfaceAddress.IFA_F_NODAD : 0)
+        var bits = (address.SkipDuplicateDetection ? InterfaceAddress.IFA_F_NODAD : 0)
                     | (address.NoPrefixRoute ? InterfaceAddress.IFA_F_NOPREFIXROUTE : 0);
         if (bits != 0)
+        {
             _writer.WriteU32(InterfaceAddress.IFA_FLAGS, bits);
+        }
+
         End();
     }
 }

@@ -34,17 +34,35 @@ public sealed class RouteEventStream : IDisposable
     {
         List<int> groups = [];
         if (kinds.HasFlag(RouteEventKinds.Links))
+        {
             groups.Add(RTNLGRP_LINK);
+        }
+
         if (kinds.HasFlag(RouteEventKinds.Addresses))
+        {
             groups.AddRange([RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR]);
+        }
+
         if (kinds.HasFlag(RouteEventKinds.Routes))
+        {
             groups.AddRange([RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE]);
+        }
+
         if (kinds.HasFlag(RouteEventKinds.Rules))
+        {
             groups.AddRange([RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE]);
+        }
+
         if (kinds.HasFlag(RouteEventKinds.Neighbours))
+        {
             groups.Add(RTNLGRP_NEIGH);
+        }
+
         if (kinds.HasFlag(RouteEventKinds.Settings))
+        {
             groups.AddRange([RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF]);
+        }
+
         return new RouteEventStream(NetlinkEventSocket.Open(NetlinkFamily.Route, [.. groups], bufferBytes));
     }
 
@@ -59,8 +77,11 @@ public sealed class RouteEventStream : IDisposable
         while (true)
         {
             await ReceiveAsync(cancellationToken);
-            foreach (RouteEvent change in _pending)
+            foreach (var change in _pending)
+            {
                 yield return change;
+            }
+
             _pending.Clear();
         }
     }
@@ -83,20 +104,24 @@ public sealed class RouteEventStream : IDisposable
     private void Read(ReadOnlySpan<byte> datagram)
     {
         var reader = new NetlinkReader(datagram);
-        while (reader.TryRead(out NetlinkMessage message))
+        while (reader.TryRead(out var message))
         {
             if (Read(message) is { } change)
+            {
                 _pending.Add(change);
+            }
         }
     }
 
     private static int ReadSettingsIndex(in NetlinkMessage message)
     {
-        AttributeReader attributes = message.Attributes<GeneralHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var attributes = message.Attributes<GeneralHeader>();
+        while (attributes.TryRead(out var a))
         {
             if (a.Type == NETCONFA_IFINDEX)
+            {
                 return a.I32;
+            }
         }
 
         throw new NetlinkFormatException("a notice of settings without a link");

@@ -44,32 +44,61 @@ public sealed record Ipv4LinkSettings
     public bool IsMissingIn(Ipv4LinkSettings there)
     {
         ArgumentNullException.ThrowIfNull(there);
-        Dictionary<ushort, int> values = there.Set().ToDictionary(s => s.Key, s => s.Value);
-        return Set().Any(s => !values.TryGetValue(s.Key, out int value) || value != s.Value);
+        var values = there.Set().ToDictionary(s => s.Key, s => s.Value);
+        return Set().Any(s => !values.TryGetValue(s.Key, out var value) || value != s.Value);
     }
 
     /// <summary>(IPV4_DEVCONF_*, value) of what is set; numbers from uapi linux/ip.h.</summary>
     internal IEnumerable<(ushort Key, int Value)> Set()
     {
         if (Forwarding is { } forwarding)
+        {
             yield return (1, forwarding ? 1 : 0);
+        }
+
         if (ProxyArp is { } proxyArp)
+        {
             yield return (3, proxyArp ? 1 : 0);
+        }
+
         if (AcceptRedirects is { } acceptRedirects)
+        {
             yield return (4, acceptRedirects ? 1 : 0);
+        }
+
         if (SendRedirects is { } sendRedirects)
+        {
             yield return (6, sendRedirects ? 1 : 0);
+        }
+
         if (RpFilter is { } rpFilter)
+        {
             yield return (8, rpFilter);
+        }
+
         if (ArpAnnounce is { } arpAnnounce)
+        {
             yield return (18, arpAnnounce);
+        }
+
         if (ArpIgnore is { } arpIgnore)
+        {
             yield return (19, arpIgnore);
+        }
+
         if (ArpNotify is { } arpNotify)
+        {
             yield return (22, arpNotify ? 1 : 0);
+        }
+
         if (AcceptLocal is { } acceptLocal)
+        {
             yield return (23, acceptLocal ? 1 : 0);
+        }
+
         if (RouteLocalnet is { } routeLocalnet)
+        {
             yield return (26, routeLocalnet ? 1 : 0);
+        }
     }
 }

@@ -64,16 +64,16 @@ public sealed record LinkState
 
     internal static LinkState Read(in NetlinkMessage message)
     {
-        LinkHeader header = message.ReadStruct<LinkHeader>();
+        var header = message.ReadStruct<LinkHeader>();
         string name = "", kind = "", alias = "";
         int mtu = 0, peer = 0, master = 0;
         int? namespaceId = null;
-        bool moved = false;
+        var moved = false;
         uint group = 0;
-        PhysicalAddress mac = PhysicalAddress.None;
+        var mac = PhysicalAddress.None;
         (Ipv4LinkSettings? Ipv4, Ipv6LinkSettings? Ipv6, AddressGenerationMode? Generation) settings = default;
-        AttributeReader attributes = message.Attributes<LinkHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var attributes = message.Attributes<LinkHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {
@@ -102,10 +102,10 @@ public sealed record LinkState
     private static (Ipv4LinkSettings?, Ipv6LinkSettings?, AddressGenerationMode?) ReadSettings(AttributeReader families)
     {
         (Ipv4LinkSettings? ipv4, Ipv6LinkSettings? ipv6, AddressGenerationMode? generation) = (null, null, null);
-        while (families.TryRead(out NetlinkAttribute family))
+        while (families.TryRead(out var family))
         {
-            AttributeReader settings = family.Nested;
-            while (family.Type is RouteMessages.AF_INET or RouteMessages.AF_INET6 && settings.TryRead(out NetlinkAttribute a))
+            var settings = family.Nested;
+            while (family.Type is RouteMessages.AF_INET or RouteMessages.AF_INET6 && settings.TryRead(out var a))
             {
                 switch ((family.Type, a.Type))
                 {
@@ -127,10 +127,12 @@ public sealed record LinkState
 
     private static string ReadKind(AttributeReader attributes)
     {
-        while (attributes.TryRead(out NetlinkAttribute a))
+        while (attributes.TryRead(out var a))
         {
             if (a.Type == LinkAttributes.IFLA_INFO_KIND)
+            {
                 return a.Text;
+            }
         }
 
         return "";

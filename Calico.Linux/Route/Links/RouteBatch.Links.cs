@@ -20,16 +20,21 @@ public sealed partial class RouteBatch
         WriteLinkHeader(pair.Index, pair.Up ? LinkAttributes.IFF_UP : 0, pair.Up ? LinkAttributes.IFF_UP : 0);
         WriteEnd(pair.Name, pair.Mac, pair.Mtu, pair.QueuePairs);
         if (pair.Group != 0)
+        {
             _writer.WriteU32(LinkAttributes.IFLA_GROUP, pair.Group);
+        }
 
-        NestedToken info = _writer.BeginNested(LinkAttributes.IFLA_LINKINFO);
+        var info = _writer.BeginNested(LinkAttributes.IFLA_LINKINFO);
         _writer.WriteString(LinkAttributes.IFLA_INFO_KIND, "veth");
-        NestedToken data = _writer.BeginNested(LinkAttributes.IFLA_INFO_DATA);
-        NestedToken peer = _writer.BeginNested(LinkAttributes.VETH_INFO_PEER);
+        var data = _writer.BeginNested(LinkAttributes.IFLA_INFO_DATA);
+        var peer = _writer.BeginNested(LinkAttributes.VETH_INFO_PEER);
         WriteLinkHeader(pair.PeerIndex, 0, 0);
         WriteEnd(pair.PeerName, pair.PeerMac, pair.Mtu, pair.QueuePairs);
         if (pair.PeerNamespace is { } target)
+        {
             WriteDescriptor(LinkAttributes.IFLA_NET_NS_FD, target);
+        }
+
         _writer.EndNested(peer);
         _writer.EndNested(data);
         _writer.EndNested(info);
@@ -43,7 +48,7 @@ public sealed partial class RouteBatch
         Begin(RouteMessages.RTM_NEWLINK, NetlinkFlags.Create | NetlinkFlags.Exclusive, $"add dummy link {name}");
         WriteLinkHeader(index, up ? LinkAttributes.IFF_UP : 0, up ? LinkAttributes.IFF_UP : 0);
         _writer.WriteString(LinkAttributes.IFLA_IFNAME, name);
-        NestedToken info = _writer.BeginNested(LinkAttributes.IFLA_LINKINFO);
+        var info = _writer.BeginNested(LinkAttributes.IFLA_LINKINFO);
         _writer.WriteString(LinkAttributes.IFLA_INFO_KIND, "dummy");
         _writer.EndNested(info);
         End();
@@ -57,14 +62,17 @@ public sealed partial class RouteBatch
         Begin(RouteMessages.RTM_NEWLINK, NetlinkFlags.Create | NetlinkFlags.Exclusive, $"add vxlan {link.Name} with id {link.Vni}");
         WriteLinkHeader(link.Index, link.Up ? LinkAttributes.IFF_UP : 0, link.Up ? LinkAttributes.IFF_UP : 0);
         WriteEnd(link.Name, link.Mac, link.Mtu, queuePairs: 0);
-        NestedToken info = _writer.BeginNested(LinkAttributes.IFLA_LINKINFO);
+        var info = _writer.BeginNested(LinkAttributes.IFLA_LINKINFO);
         _writer.WriteString(LinkAttributes.IFLA_INFO_KIND, "vxlan");
-        NestedToken data = _writer.BeginNested(LinkAttributes.IFLA_INFO_DATA);
+        var data = _writer.BeginNested(LinkAttributes.IFLA_INFO_DATA);
         _writer.WriteU32(LinkAttributes.IFLA_VXLAN_ID, (uint)link.Vni);
         _writer.WriteU16BigEndian(LinkAttributes.IFLA_VXLAN_PORT, (ushort)link.Port);
         _writer.WriteU8(LinkAttributes.IFLA_VXLAN_LEARNING, 0);
         if (link.ParentIndex != 0)
+        {
             _writer.WriteI32(LinkAttributes.IFLA_VXLAN_LINK, link.ParentIndex);
+        }
+
         if (link.Local is { } local)
         {
             _writer.WriteAddress(local.AddressFamily == AddressFamily.InterNetwork
@@ -81,7 +89,10 @@ public sealed partial class RouteBatch
     {
         ArgumentNullException.ThrowIfNull(change);
         if (change.Name is { } name)
+        {
             CheckName(name);
+        }
+
         Begin(RouteMessages.RTM_SETLINK, NetlinkFlags.None, $"change link {change.Index}");
         uint Flag(bool? isSet, uint flag) => isSet == true ? flag : 0;
         uint Mask(bool? value, uint flag) => value is null ? 0 : flag;
@@ -89,19 +100,40 @@ public sealed partial class RouteBatch
             Flag(change.Up, LinkAttributes.IFF_UP) | Flag(!change.Arp, LinkAttributes.IFF_NOARP) | Flag(change.Multicast, LinkAttributes.IFF_MULTICAST),
             Mask(change.Up, LinkAttributes.IFF_UP) | Mask(change.Arp, LinkAttributes.IFF_NOARP) | Mask(change.Multicast, LinkAttributes.IFF_MULTICAST));
         if (change.Name is not null)
+        {
             _writer.WriteString(LinkAttributes.IFLA_IFNAME, change.Name);
+        }
+
         if (change.Mtu is { } mtu)
+        {
             _writer.WriteU32(LinkAttributes.IFLA_MTU, (uint)mtu);
+        }
+
         if (change.Mac is { } mac)
+        {
             _writer.WriteBytes(LinkAttributes.IFLA_ADDRESS, mac.GetAddressBytes());
+        }
+
         if (change.Group is { } group)
+        {
             _writer.WriteU32(LinkAttributes.IFLA_GROUP, group);
+        }
+
         if (change.Alias is { } alias)
+        {
             _writer.WriteString(LinkAttributes.IFLA_IFALIAS, alias);
+        }
+
         if (change.MasterIndex is { } master)
+        {
             _writer.WriteI32(LinkAttributes.IFLA_MASTER, master);
+        }
+
         if (change.MoveTo is { } target)
+        {
             WriteDescriptor(LinkAttributes.IFLA_NET_NS_FD, target);
+        }
+
         WriteFamilySettings(change.Ipv4, change.AddressGeneration);
         End();
     }
@@ -128,7 +160,10 @@ public sealed partial class RouteBatch
     public void DeleteLinkGroup(uint group)
     {
         if (group == 0)
+        {
             throw new ArgumentOutOfRangeException(nameof(group), "group 0 is where every link starts; deleting it would delete them all");
+        }
+
         Begin(RouteMessages.RTM_DELLINK, NetlinkFlags.None, $"delete link group {group}");
         WriteLinkHeader(0, 0, 0);
         _writer.WriteU32(LinkAttributes.IFLA_GROUP, group);
@@ -138,7 +173,9 @@ public sealed partial class RouteBatch
     private static void CheckName(string name)
     {
         if (name.Length is 0 || System.Text.Encoding.UTF8.GetByteCount(name) > MaxNameBytes)
+        {
             throw new ArgumentException($"link name '{name}' is not 1 to {MaxNameBytes} bytes long", nameof(name));
+        }
     }
 
     private void WriteLinkHeader(int index, uint flags, uint change) =>
@@ -148,11 +185,20 @@ public sealed partial class RouteBatch
     {
         _writer.WriteString(LinkAttributes.IFLA_IFNAME, name);
         if (mac is not null)
+        {
             _writer.WriteBytes(LinkAttributes.IFLA_ADDRESS, mac.GetAddressBytes());
+        }
+
         if (mtu != 0)
+        {
             _writer.WriteU32(LinkAttributes.IFLA_MTU, (uint)mtu);
+        }
+
         if (queuePairs == 0)
+        {
             return;
+        }
+
         _writer.WriteU32(LinkAttributes.IFLA_NUM_TX_QUEUES, (uint)queuePairs);
         _writer.WriteU32(LinkAttributes.IFLA_NUM_RX_QUEUES, (uint)queuePairs);
     }
@@ -160,21 +206,27 @@ public sealed partial class RouteBatch
     private void WriteFamilySettings(Ipv4LinkSettings? ipv4, AddressGenerationMode? generation)
     {
         if (ipv4 is null && generation is null)
+        {
             return;
-        NestedToken families = _writer.BeginNested(LinkAttributes.IFLA_AF_SPEC);
+        }
+
+        var families = _writer.BeginNested(LinkAttributes.IFLA_AF_SPEC);
         if (ipv4 is not null)
         {
-            NestedToken family = _writer.BeginNested(RouteMessages.AF_INET);
-            NestedToken settings = _writer.BeginNested(LinkAttributes.IFLA_INET_CONF);
-            foreach ((ushort key, int value) in ipv4.Set())
+            var family = _writer.BeginNested(RouteMessages.AF_INET);
+            var settings = _writer.BeginNested(LinkAttributes.IFLA_INET_CONF);
+            foreach ((var key, var value) in ipv4.Set())
+            {
                 _writer.WriteI32(key, value);
+            }
+
             _writer.EndNested(settings);
             _writer.EndNested(family);
         }
 
         if (generation is { } mode)
         {
-            NestedToken family = _writer.BeginNested(RouteMessages.AF_INET6);
+            var family = _writer.BeginNested(RouteMessages.AF_INET6);
             _writer.WriteU8(LinkAttributes.IFLA_INET6_ADDR_GEN_MODE, (byte)mode);
             _writer.EndNested(family);
         }

@@ -19,11 +19,11 @@ public sealed record ForwardingEntry
 
     internal static ForwardingEntry? Read(in NetlinkMessage message)
     {
-        NeighbourHeader header = message.ReadStruct<NeighbourHeader>();
+        var header = message.ReadStruct<NeighbourHeader>();
         IPAddress? remote = null;
         PhysicalAddress? mac = null;
-        AttributeReader attributes = message.Attributes<NeighbourHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var attributes = message.Attributes<NeighbourHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {

@@ -29,13 +29,16 @@ public sealed record NeighbourEntry
     /// <summary>Null for what is no neighbour of an IP address.</summary>
     internal static NeighbourEntry? Read(in NetlinkMessage message)
     {
-        NeighbourHeader header = message.ReadStruct<NeighbourHeader>();
+        var header = message.ReadStruct<NeighbourHeader>();
         if (header.Family is not (RouteMessages.AF_INET or RouteMessages.AF_INET6))
+        {
             return null;
+        }
+
         IPAddress? address = null;
         PhysicalAddress? mac = null;
-        AttributeReader attributes = message.Attributes<NeighbourHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var attributes = message.Attributes<NeighbourHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {

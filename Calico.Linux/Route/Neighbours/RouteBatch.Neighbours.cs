@@ -33,7 +33,10 @@ public sealed partial class RouteBatch
         });
         _writer.WriteAddress(NeighbourEntry.NDA_DST, neighbour.Address);
         if (neighbour.Mac is { } mac)
+        {
             _writer.WriteBytes(NeighbourEntry.NDA_LLADDR, mac.GetAddressBytes());
+        }
+
         End();
     }
 

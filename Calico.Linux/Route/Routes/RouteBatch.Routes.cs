@@ -21,8 +21,8 @@ public sealed partial class RouteBatch
     private void WriteRoute(ushort type, NetlinkFlags flags, string verb, RouteEntry route)
     {
         ArgumentNullException.ThrowIfNull(route);
-        bool deletes = type == RouteMessages.RTM_DELROUTE;
-        byte family = RouteMessages.FamilyOf(route.Destination.BaseAddress);
+        var deletes = type == RouteMessages.RTM_DELROUTE;
+        var family = RouteMessages.FamilyOf(route.Destination.BaseAddress);
         Begin(type, flags, $"{verb} route {route}");
         _writer.WriteStruct(new RouteHeader
         {
@@ -40,18 +40,33 @@ public sealed partial class RouteBatch
         });
         _writer.WriteU32(RouteEntry.RTA_TABLE, route.Table);
         if (route.Destination.PrefixLength != 0)
+        {
             _writer.WriteAddress(RouteEntry.RTA_DST, route.Destination.BaseAddress);
+        }
+
         if (route.Gateway is { } gateway)
+        {
             WriteGateway(family, gateway);
+        }
+
         if (route.LinkIndex != 0)
+        {
             _writer.WriteI32(RouteEntry.RTA_OIF, route.LinkIndex);
+        }
+
         if (route.Metric != 0)
+        {
             _writer.WriteU32(RouteEntry.RTA_PRIORITY, route.Metric);
+        }
+
         if (route.PreferredSource is { } source)
+        {
             _writer.WriteAddress(RouteEntry.RTA_PREFSRC, source);
+        }
+
         if (route.Mtu != 0)
         {
-            NestedToken metrics = _writer.BeginNested(RouteEntry.RTA_METRICS);
+            var metrics = _writer.BeginNested(RouteEntry.RTA_METRICS);
             _writer.WriteU32(RouteEntry.RTAX_MTU, route.Mtu);
             _writer.EndNested(metrics);
         }
@@ -61,7 +76,7 @@ public sealed partial class RouteBatch
 
     private void WriteGateway(byte family, IPAddress gateway)
     {
-        byte gatewayFamily = RouteMessages.FamilyOf(gateway);
+        var gatewayFamily = RouteMessages.FamilyOf(gateway);
         if (gatewayFamily == family)
         {
             _writer.WriteAddress(RouteEntry.RTA_GATEWAY, gateway);
@@ -70,7 +85,7 @@ public sealed partial class RouteBatch
 
         Span<byte> via = stackalloc byte[2 + 16];
         MemoryMarshal.Write(via, (ushort)gatewayFamily);
-        gateway.TryWriteBytes(via[2..], out int length);
+        gateway.TryWriteBytes(via[2..], out var length);
         _writer.WriteBytes(RouteEntry.RTA_VIA, via[..(2 + length)]);
     }
 }

@@ -77,28 +77,43 @@ public sealed record RouteEntry
     {
         var text = new StringBuilder();
         if (Kind != RouteKind.Unicast)
+        {
             text.Append(Kind.ToString().ToLowerInvariant()).Append(' ');
+        }
+
         text.Append(Destination);
         if (Gateway is not null)
+        {
             text.Append(" via ").Append(Gateway);
+        }
+
         if (LinkIndex != 0)
+        {
             text.Append(CultureInfo.InvariantCulture, $" dev {LinkIndex}");
+        }
+
         if (Table != RouteTableNumber.Main)
+        {
             text.Append(CultureInfo.InvariantCulture, $" table {Table}");
+        }
+
         if (Metric != 0)
+        {
             text.Append(CultureInfo.InvariantCulture, $" metric {Metric}");
+        }
+
         return text.ToString();
     }
 
     internal static RouteEntry Read(in NetlinkMessage message)
     {
-        RouteHeader header = message.ReadStruct<RouteHeader>();
+        var header = message.ReadStruct<RouteHeader>();
         IPAddress? destination = null, gateway = null, source = null;
-        int link = 0;
+        var link = 0;
         uint table = header.Table, metric = 0, mtu = 0;
-        bool multipath = false;
-        AttributeReader attributes = message.Attributes<RouteHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var multipath = false;
+        var attributes = message.Attributes<RouteHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {
@@ -128,10 +143,12 @@ public sealed record RouteEntry
 
     private static uint ReadMtu(AttributeReader attributes)
     {
-        while (attributes.TryRead(out NetlinkAttribute a))
+        while (attributes.TryRead(out var a))
         {
             if (a.Type == RTAX_MTU)
+            {
                 return a.U32;
+            }
         }
 
         return 0;

@@ -27,9 +27,15 @@ public sealed partial class RouteBatch
         _writer.WriteU32(RoutingRule.FRA_PRIORITY, rule.Priority);
         _writer.WriteU32(RoutingRule.FRA_TABLE, rule.Table);
         if (rule.Source is { } source)
+        {
             _writer.WriteAddress(RoutingRule.FRA_SRC, source.BaseAddress);
+        }
+
         if (rule.Destination is { } destination)
+        {
             _writer.WriteAddress(RoutingRule.FRA_DST, destination.BaseAddress);
+        }
+
         if (rule.Mark is { } mark)
         {
             _writer.WriteU32(RoutingRule.FRA_FWMARK, mark);
@@ -37,11 +43,20 @@ public sealed partial class RouteBatch
         }
 
         if (rule.IncomingLink is { } incoming)
+        {
             _writer.WriteString(RoutingRule.FRA_IIFNAME, incoming);
+        }
+
         if (rule.OutgoingLink is { } outgoing)
+        {
             _writer.WriteString(RoutingRule.FRA_OIFNAME, outgoing);
+        }
+
         if (rule.Protocol.Number != 0)
+        {
             _writer.WriteU8(RoutingRule.FRA_PROTOCOL, rule.Protocol.Number);
+        }
+
         End();
     }
 }

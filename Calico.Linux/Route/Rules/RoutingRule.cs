@@ -53,30 +53,45 @@ public sealed record RoutingRule
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"{Priority}:");
         if (Invert)
+        {
             text.Append(" not");
+        }
+
         text.Append(" from ").Append(Source is { } source ? source.ToString() : "all");
         if (Destination is { } destination)
+        {
             text.Append(" to ").Append(destination);
+        }
+
         if (Mark is { } mark)
+        {
             text.Append(CultureInfo.InvariantCulture, $" fwmark 0x{mark:x}/0x{MarkMask:x}");
+        }
+
         if (IncomingLink is not null)
+        {
             text.Append(" iif ").Append(IncomingLink);
+        }
+
         if (OutgoingLink is not null)
+        {
             text.Append(" oif ").Append(OutgoingLink);
+        }
+
         text.Append(CultureInfo.InvariantCulture, $" {Action.ToString().ToLowerInvariant()} {Table}");
         return text.ToString();
     }
 
     internal static RoutingRule Read(in NetlinkMessage message)
     {
-        RuleHeader header = message.ReadStruct<RuleHeader>();
+        var header = message.ReadStruct<RuleHeader>();
         uint priority = 0, table = header.Table, mask = uint.MaxValue;
         uint? mark = null;
         IPAddress? source = null, destination = null;
         string? incoming = null, outgoing = null;
         byte protocol = 0;
-        AttributeReader attributes = message.Attributes<RuleHeader>();
-        while (attributes.TryRead(out NetlinkAttribute a))
+        var attributes = message.Attributes<RuleHeader>();
+        while (attributes.TryRead(out var a))
         {
             switch (a.Type)
             {

@@ -12,21 +12,27 @@ internal sealed class FakeIpam(FakeDisk disk, FaultPlan faults, string adapter, 
     {
         faults.Pass("ipam.claim");
         lock (disk.Lock)
+        {
             return Task.FromResult(Claim(claim));
+        }
     }
 
     public Task<AddressLease?> FindAsync(IPAddress address, CancellationToken ct)
     {
         faults.Pass("ipam.find");
         lock (disk.Lock)
+        {
             return Task.FromResult(disk.Leases.GetValueOrDefault(address));
+        }
     }
 
     public Task<ImmutableArray<AddressLease>> ListAsync(string? handle, CancellationToken ct)
     {
         faults.Pass("ipam.list");
         lock (disk.Lock)
+        {
             return Task.FromResult(disk.Leases.Values.Where(l => l.Adapter == adapter && (handle is null || l.Handle == handle)).ToImmutableArray());
+        }
     }
 
     public Task<ReleaseOutcome> ReleaseAsync(AddressLease lease, CancellationToken ct)
@@ -35,11 +41,20 @@ internal sealed class FakeIpam(FakeDisk disk, FaultPlan faults, string adapter, 
         lock (disk.Lock)
         {
             if (!disk.Leases.TryGetValue(lease.Address, out var current))
+            {
                 return Task.FromResult(ReleaseOutcome.AlreadyFree);
+            }
+
             if (current.Adapter != adapter || current.Sequence != lease.Sequence)
+            {
                 return Task.FromResult(ReleaseOutcome.NotYours);
+            }
+
             if (current.BoundTo is not null)
+            {
                 return Task.FromResult(ReleaseOutcome.Deferred);
+            }
+
             Free(current);
             return Task.FromResult(ReleaseOutcome.Released);
         }
@@ -49,7 +64,9 @@ internal sealed class FakeIpam(FakeDisk disk, FaultPlan faults, string adapter, 
     {
         faults.Pass("ipam.pools");
         lock (disk.Lock)
+        {
             return Task.FromResult(disk.Pools);
+        }
     }
 
     /// <summary>Under the disk's lock.</summary>
@@ -57,11 +74,16 @@ internal sealed class FakeIpam(FakeDisk disk, FaultPlan faults, string adapter, 
     {
         var held = disk.Leases.Values.Where(l => l.Handle == claim.Handle && l.Adapter == adapter).ToImmutableArray();
         if (!held.IsEmpty && claim.Exact.All(a => held.Any(l => l.Address.Equals(a))))
+        {
             return Sorted(held);
+        }
+
         foreach (var pool in claim.Pools)
         {
             if (!disk.Pools.Any(p => p.Name == pool || p.Cidr.ToString() == pool))
+            {
                 throw new CalicoException(Problem.NotFound, $"the given pool ({pool}) does not exist, or is not enabled", "pools");
+            }
         }
 
         var wanted = claim.Exact.IsEmpty
@@ -70,16 +92,24 @@ internal sealed class FakeIpam(FakeDisk disk, FaultPlan faults, string adapter, 
         foreach (var address in claim.Exact)
         {
             if (!disk.Pools.Any(p => p.Cidr.Contains(address)))
+            {
                 throw new CalicoException(Problem.Invalid, $"{address} is in no pool", "IP");
+            }
+
             if (disk.Leases.TryGetValue(address, out var other) && !MayBeGrantedAgain(other, claim))
+            {
                 throw new CalicoException(Problem.AlreadyExists, $"{address} is held by {other.Handle}");
+            }
         }
 
         if (!disk.StoreIsAlive)
         {
             var fresh = wanted.Count(a => disk.Journal.All(j => !j.Address.Equals(a)));
             if (fresh > disk.Parked)
+            {
                 throw new CalicoException(Problem.Unavailable, "the store does not answer and no parked address is left");
+            }
+
             disk.Parked -= fresh;
         }
 
@@ -98,7 +128,9 @@ internal sealed class FakeIpam(FakeDisk disk, FaultPlan faults, string adapter, 
     {
         disk.Leases.Remove(lease.Address);
         if (!disk.StoreIsAlive)
+        {
             disk.Journal.Add(lease);
+        }
     }
 
     private bool MayBeGrantedAgain(AddressLease lease, AddressClaim claim) => lease.BoundTo is null && lease.Adapter == adapter
@@ -107,7 +139,10 @@ internal sealed class FakeIpam(FakeDisk disk, FaultPlan faults, string adapter, 
     private IEnumerable<IPAddress> Pick(AddressClaim claim, AddressFamily family, int count)
     {
         if (count == 0)
+        {
             yield break;
+        }
+
         var found = 0;
         foreach (var pool in disk.Pools.Where(p => !p.Disabled && p.Cidr.BaseAddress.AddressFamily == family
             && (claim.Pools.IsEmpty || claim.Pools.Contains(p.Name) || claim.Pools.Contains(p.Cidr.ToString()))))
@@ -118,7 +153,10 @@ internal sealed class FakeIpam(FakeDisk disk, FaultPlan faults, string adapter, 
             {
                 var address = At(pool.Cidr.BaseAddress, ordinal);
                 if (disk.Leases.ContainsKey(address) || claim.Within is { } within && !within.Contains(address))
+                {
                     continue;
+                }
+
                 found++;
                 yield return address;
             }

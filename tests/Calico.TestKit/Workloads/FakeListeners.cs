@@ -29,6 +29,8 @@ public sealed class FakeListeners : IListeners, IDisposable
     public void Dispose()
     {
         foreach (var socket in _bound.Values)
+        {
             socket.Dispose();
+        }
     }
 }

@@ -13,7 +13,9 @@ public sealed class FakeNamespaces(FaultPlan faults) : INetworkNamespaces
     public void Destroy(string path)
     {
         lock (_lock)
+        {
             _gone.Add(path);
+        }
     }
 
     public NetworkNamespace Open(string path) => Make(new SafeFileHandle(-1, ownsHandle: false), path, "namespaces.open");
@@ -28,9 +30,15 @@ public sealed class FakeNamespaces(FaultPlan faults) : INetworkNamespaces
         lock (_lock)
         {
             if (_gone.Contains(path))
+            {
                 throw new CalicoException(Problem.NotFound, $"nothing at {path}");
+            }
+
             if (!_identities.TryGetValue(path, out var identity))
+            {
                 _identities[path] = identity = 4026532000UL + (ulong)_identities.Count;
+            }
+
             return new NetworkNamespace(descriptor, identity, path);
         }
     }

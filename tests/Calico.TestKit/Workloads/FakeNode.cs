@@ -76,7 +76,10 @@ public sealed class FakeNode
         Read(d =>
         {
             foreach (var name in d.Links.Where(l => l.Value == networkNamespace.Identity).Select(l => l.Key).ToArray())
+            {
                 d.Links.Remove(name);
+            }
+
             return true;
         });
     }
@@ -94,6 +97,8 @@ public sealed class FakeNode
     private T Read<T>(Func<FakeDisk, T> read)
     {
         lock (_disk.Lock)
+        {
             return read(_disk);
+        }
     }
 }

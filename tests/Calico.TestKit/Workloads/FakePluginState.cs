@@ -8,7 +8,9 @@ internal sealed class FakePluginState(FakeDisk disk, FaultPlan faults) : IPlugin
     {
         faults.Pass("state.get");
         lock (disk.Lock)
+        {
             return Task.FromResult(Documents(scope).TryGetValue(key, out var value) ? (ReadOnlyMemory<byte>?)value : null);
+        }
     }
 
     public Task<ImmutableArray<KeyValuePair<string, ReadOnlyMemory<byte>>>> ListAsync(StateScope scope, string prefix, CancellationToken ct)
@@ -25,16 +27,23 @@ internal sealed class FakePluginState(FakeDisk disk, FaultPlan faults) : IPlugin
     {
         faults.Pass("state.commit");
         if (batch.Any(change => change.Value is { Length: > 64 * 1024 }))
+        {
             throw new CalicoException(Problem.Invalid, "a document of more than 64 KiB");
+        }
+
         lock (disk.Lock)
         {
             var documents = Documents(scope);
             foreach (var (key, value) in batch)
             {
                 if (value is { } bytes)
+                {
                     documents[key] = bytes.ToArray();
+                }
                 else
+                {
                     documents.Remove(key);
+                }
             }
         }
 

@@ -6,7 +6,10 @@ internal sealed class FakeProfiles(FakeDisk disk, FaultPlan faults) : IProfiles
     {
         faults.Pass("profiles.ensure");
         lock (disk.Lock)
+        {
             disk.Profiles[name] = defaults;
+        }
+
         return Task.FromResult(name);
     }
 
@@ -16,7 +19,9 @@ internal sealed class FakeProfiles(FakeDisk disk, FaultPlan faults) : IProfiles
         lock (disk.Lock)
         {
             if (disk.Endpoints.Values.All(e => !e.Spec.Profiles.Contains(name)))
+            {
                 disk.Profiles.Remove(name);
+            }
         }
 
         return Task.CompletedTask;

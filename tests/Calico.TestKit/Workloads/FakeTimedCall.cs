@@ -34,6 +34,8 @@ public sealed class FakeTimedCall(string verb, string subject, string first, Act
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _isOver, 1) == 0)
+        {
             ended(this);
+        }
     }
 }

@@ -18,7 +18,10 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
     {
         faults.Pass("network.connect");
         if (faults.Waiting is { } waiting)
+        {
             await waiting(ct);
+        }
+
         lock (disk.Lock)
         {
             var before = disk.Endpoints.GetValueOrDefault(spec.Id);
@@ -40,7 +43,10 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
     {
         faults.Pass("network.disconnect");
         lock (disk.Lock)
+        {
             Remove(id, instance);
+        }
+
         return Task.CompletedTask;
     }
 
@@ -50,17 +56,32 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         lock (disk.Lock)
         {
             if (!disk.Endpoints.TryGetValue(id, out var endpoint))
+            {
                 throw new CalicoException(Problem.NotFound, $"no endpoint {id}");
+            }
+
             var actual = endpoint.Attachment;
             var differences = ImmutableArray.CreateBuilder<string>();
             if (!disk.Links.ContainsKey(actual.HostInterface))
+            {
                 differences.Add($"{actual.HostInterface} is not there");
+            }
+
             if (actual.HostInterface != expected.HostInterface)
+            {
                 differences.Add($"host interface is {actual.HostInterface}, not {expected.HostInterface}");
+            }
+
             if (!actual.Mac.Equals(expected.Mac))
+            {
                 differences.Add($"MAC is {actual.Mac}, not {expected.Mac}");
+            }
+
             if (!actual.Addresses.SequenceEqual(expected.Addresses))
+            {
                 differences.Add($"addresses are {string.Join(' ', actual.Addresses)}, not {string.Join(' ', expected.Addresses)}");
+            }
+
             return Task.FromResult(differences.ToImmutable());
         }
     }
@@ -69,7 +90,9 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
     {
         faults.Pass("network.find");
         lock (disk.Lock)
+        {
             return Task.FromResult(disk.Endpoints.GetValueOrDefault(id)?.Attachment);
+        }
     }
 
     public Task<ImmutableArray<Attachment>> ListAsync(string? workloadPrefix, CancellationToken ct)
@@ -89,11 +112,17 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         lock (disk.Lock)
         {
             if (!keep.Complete)
+            {
                 return Task.FromResult(0);
+            }
+
             var dead = disk.Endpoints.Values.Where(e => e.Adapter == adapter && e.Spec.Network == network
                 && !keep.Endpoints.Contains((e.Spec.Id, e.Spec.Instance))).ToArray();
             foreach (var endpoint in dead)
+            {
                 Remove(endpoint.Spec.Id, null);
+            }
+
             return Task.FromResult(dead.Length);
         }
     }
@@ -102,14 +131,18 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
     {
         faults.Pass("dataplane.prepare");
         lock (disk.Lock)
+        {
             return Task.FromResult(Prepare(spec, isSplit: true));
+        }
     }
 
     public Task<Attachment> AttachAsync(WorkloadEndpointId id, string instance, Placement place, TimeSpan wait, CancellationToken ct)
     {
         faults.Pass("dataplane.attach");
         lock (disk.Lock)
+        {
             return Task.FromResult(Attach(id, instance, place));
+        }
     }
 
     public Task UpdateAsync(WorkloadEndpointId id, EndpointChange change, CancellationToken ct)
@@ -118,7 +151,10 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         lock (disk.Lock)
         {
             if (!disk.Endpoints.TryGetValue(id, out var endpoint))
+            {
                 throw new CalicoException(Problem.NotFound, $"no endpoint {id}");
+            }
+
             var spec = endpoint.Spec with
             {
                 Labels = change.Labels ?? endpoint.Spec.Labels,
@@ -151,7 +187,10 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
     {
         faults.Pass("dataplane.remove");
         lock (disk.Lock)
+        {
             Remove(id, instance);
+        }
+
         return Task.CompletedTask;
     }
 
@@ -162,15 +201,23 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         lock (disk.Lock)
         {
             if (!disk.Endpoints.TryGetValue(id, out var endpoint))
+            {
                 throw new CalicoException(Problem.NotFound, $"no endpoint {id}");
+            }
+
             channel.Writer.TryWrite((endpoint.Attachment.State, endpoint.Attachment.Reason));
             if (!_watchers.TryGetValue(id, out var list))
+            {
                 _watchers[id] = list = [];
+            }
+
             list.Add(channel);
         }
 
         await foreach (var change in channel.Reader.ReadAllAsync(ct))
+        {
             yield return change;
+        }
     }
 
     public Task<EndpointStats> StatsAsync(WorkloadEndpointId id, CancellationToken ct)
@@ -192,9 +239,13 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
             foreach (var lost in disk.Endpoints.Values.Where(e => e.IsLinked && !disk.Links.ContainsKey(e.Attachment.HostInterface)).ToArray())
             {
                 if (lost.IsSplit)
+                {
                     Store(lost with { IsLinked = false });
+                }
                 else
+                {
                     Remove(lost.Spec.Id, null);
+                }
             }
         }
     }
@@ -203,13 +254,21 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
     {
         var before = disk.Endpoints.GetValueOrDefault(spec.Id);
         if (before is not null && before.Spec.Instance == spec.Instance)
+        {
             return before.Attachment;
+        }
+
         if ((spec.Claim is null ? 0 : 1) + (spec.Leased.IsEmpty ? 0 : 1) + (spec.Unmanaged.IsEmpty ? 0 : 1) != 1)
+        {
             throw new CalicoException(Problem.Invalid, "exactly one of Claim, Leased and Unmanaged must be given");
+        }
+
         foreach (var foreign in spec.Unmanaged)
         {
             if (disk.Pools.Any(p => p.Cidr.Contains(foreign.BaseAddress)))
+            {
                 throw new CalicoException(Problem.Invalid, $"{foreign} is in one of our pools");
+            }
         }
 
         var bound = Bind(spec);
@@ -226,7 +285,10 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
                 : before.Superseded.SetItem(before.Spec.Instance, before.Bound),
         };
         if (before is not null)
+        {
             disk.Links.Remove(before.Attachment.HostInterface);
+        }
+
         return Store(endpoint).Attachment;
     }
 
@@ -235,7 +297,10 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         if (spec.Claim is { } claim)
         {
             foreach (var lease in ipam.Claim(claim))
+            {
                 disk.Leases[lease.Address] = lease with { BoundTo = spec.Id };
+            }
+
             return [.. disk.Leases.Values.Where(l => l.Handle == claim.Handle && l.Adapter == adapter).Select(l => l.Address)];
         }
 
@@ -248,7 +313,10 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
             }
 
             if (lease.BoundTo is { } other && other != spec.Id || lease.Adapter != adapter || lease.Purpose == LeasePurpose.Foreign)
+            {
                 throw new CalicoException(Problem.Conflict, $"{address} is used by {lease.BoundTo}");
+            }
+
             disk.Leases[address] = lease with { BoundTo = spec.Id };
         }
 
@@ -258,9 +326,15 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
     private Attachment Attach(WorkloadEndpointId id, string instance, Placement place)
     {
         if (!disk.Endpoints.TryGetValue(id, out var endpoint))
+        {
             throw new CalicoException(Problem.NotFound, $"endpoint {id} was not prepared");
+        }
+
         if (endpoint.Spec.Instance != instance)
+        {
             throw new CalicoException(Problem.Conflict, $"another life of {id} is there: {endpoint.Spec.Instance}");
+        }
+
         faults.Pass("kernel.link");
         var identity = place.Namespace?.Identity ?? 0;
         disk.Links[endpoint.Attachment.HostInterface] = identity;
@@ -280,7 +354,10 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
     private void Remove(WorkloadEndpointId id, string? instance)
     {
         if (!disk.Endpoints.TryGetValue(id, out var endpoint))
+        {
             return;
+        }
+
         if (instance is not null && instance != endpoint.Spec.Instance)
         {
             FreeAll(endpoint.Superseded.GetValueOrDefault(instance, []), id);
@@ -289,7 +366,10 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         }
 
         foreach (var addresses in endpoint.Superseded.Values.Append(endpoint.Bound))
+        {
             FreeAll(addresses, id);
+        }
+
         disk.Links.Remove(endpoint.Attachment.HostInterface);
         disk.Endpoints.Remove(id);
         Tell(id, EndpointState.Gone, "removed", last: true);
@@ -307,7 +387,10 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         }
 
         if (before.IsLinked)
+        {
             disk.Links[before.Attachment.HostInterface] = before.NamespaceIdentity;
+        }
+
         disk.Endpoints[id] = before;
     }
 
@@ -316,7 +399,9 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         foreach (var address in addresses)
         {
             if (disk.Leases.TryGetValue(address, out var lease) && lease.BoundTo == id)
+            {
                 ipam.Free(lease);
+            }
         }
     }
 
@@ -335,12 +420,17 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
     private void Tell(WorkloadEndpointId id, EndpointState state, string reason, bool last)
     {
         if (!_watchers.TryGetValue(id, out var list))
+        {
             return;
+        }
+
         foreach (var channel in list)
         {
             channel.Writer.TryWrite((state, reason));
             if (last)
+            {
                 channel.Writer.TryComplete();
+            }
         }
     }
 

@@ -13,7 +13,9 @@ public sealed class FaultPlan
         get
         {
             lock (_lock)
+            {
                 return [.. _passed];
+            }
         }
     }
 
@@ -23,9 +25,15 @@ public sealed class FaultPlan
         lock (_lock)
         {
             if (!_planned.TryGetValue(point, out var queue))
+            {
                 _planned[point] = queue = new();
+            }
+
             for (var i = 1; i < nth; i++)
+            {
                 queue.Enqueue(null);
+            }
+
             queue.Enqueue(error);
         }
     }
@@ -44,10 +52,14 @@ public sealed class FaultPlan
         {
             _passed.Add(point);
             if (_planned.TryGetValue(point, out var queue) && queue.Count > 0)
+            {
                 error = queue.Dequeue();
+            }
         }
 
         if (error is not null)
+        {
             throw error;
+        }
     }
 }

@@ -23,6 +23,7 @@ public sealed class ForwardPathTests
             await node.WireAsync(name, $"10.65.0.{last}/32", $"fd65::{last}/128");
             await PublishAsync(node, name, last, profile);
         }
+
         await PublishAsync(node, "a", 2, "open");
         await EventuallyAsync(() => CanPing(a, "10.65.0.3") && CanPing(a, "fd65::3"), "the way to be open at first");
         return (node, a);
@@ -76,6 +77,7 @@ public sealed class ForwardPathTests
             path.Start();
             await EventuallyAsync(() => Ours(node, "iptables-nft", "FORWARD") == 2, "the rules");
         }
+
         var next = Path(node);
         await using (next)
         {
@@ -84,6 +86,7 @@ public sealed class ForwardPathTests
             node.Host.Inside("iptables-nft", "-I", "FORWARD", "-j", "DOCKER-USER");
             await EventuallyAsync(() => Ours(node, "iptables-nft", "DOCKER-USER") == 2 && Ours(node, "iptables-nft", "FORWARD") == 0, "the next one to know them");
         }
+
         next.Remove();
         Assert.That(Ours(node, "iptables-nft", "DOCKER-USER"), Is.Zero);
         Assert.That(node.Host.Inside("iptables-nft", "-S", "FORWARD").Trim().Split('\n'), Has.Length.EqualTo(3), "only the strangers'");
@@ -119,6 +122,7 @@ public sealed class ForwardPathTests
         {
             node.Host.Inside("sh", "-c", command.Replace("\"cali*\"", "'\"cali*\"'"));
         }
+
         await EventuallyAsync(() => path.Problems.IsEmpty, "what was advised to help");
         Assert.That(CanPing(a, "10.65.0.3"), Is.True);
     }
@@ -198,6 +202,7 @@ public sealed class ForwardPathTests
             node.Host.Inside("nft", commands);
             return;
         }
+
         foreach (var command in commands.Split(';', StringSplitOptions.TrimEntries))
         {
             node.Host.Inside(program, command.Split(' '));

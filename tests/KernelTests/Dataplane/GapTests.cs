@@ -42,6 +42,7 @@ public sealed class GapTests
             node.Accept(Profile("red", [("net", "red")], AllowAll), Profile("blue", [("net", "blue")], AllowAll));
             await EventuallyAsync(() => CanPing(three.A, B), "policy to be open");
         }
+
         using var before = await Stream.OpenAsync(three.A, three.C, C, 5001);
         using var masqueraded = await Stream.OpenAsync(three.A, three.World, World, 5002);
         Stream? refused = null, allowed = null;
@@ -53,6 +54,7 @@ public sealed class GapTests
                 node.Host.Inside("nft", gap.StartsWith("the table", StringComparison.Ordinal)
                     ? "delete table inet calico" : "insert rule inet calico forward-ingress accept");
             }
+
             (refused, allowed) = (await Stream.OpenAsync(three.A, three.B, B, 5003), await Stream.OpenAsync(three.C, three.A, A, 5004));
             ping = new(three.A, B);
             Assert.That(ping.IsAnswered() && refused.Carries() && allowed.Carries(), Is.True, "the gap is open");

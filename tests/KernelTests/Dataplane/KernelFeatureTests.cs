@@ -22,6 +22,7 @@ public sealed class KernelFeatureTests
         {
             node.Host.Inside("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1");
         }
+
         await node.StartAsync();
         node.Accept(Profile("open", new Rule { Action = "Allow" }), Block("10.65.0.0/26"), Block("fd65::/122"));
         return node;
@@ -59,6 +60,7 @@ public sealed class KernelFeatureTests
         {
             node.Host.Inside("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
         }
+
         node.Host.Broker.Run(node.Host.File, () =>
         {
             // unshare(2) CLONE_NEWNS; mount(2) MS_REC | MS_PRIVATE, MS_BIND, MS_REMOUNT | MS_BIND | MS_RDONLY
@@ -82,6 +84,7 @@ public sealed class KernelFeatureTests
             node.Host.Inside("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
             await EventuallyAsync(() => node.Loop.LastError is null, "what was advised to help");
         }
+
         var a = await node.WireAsync("a", "10.65.0.2/32", "fd65::2/128");
         await node.WireAsync("b", "10.65.0.3/32", "fd65::3/128");
         await node.PublishAsync("a", "10.65.0.2/32", "open");

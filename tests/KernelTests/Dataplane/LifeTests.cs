@@ -104,6 +104,7 @@ public sealed class LifeTests
             await EventuallyAsync(() => node.Loop.Status.Healed > healed, change);
             Assert.That(Lines(node.Host.Inside("nft", "-s", "list", "table", "inet", "calico")), Is.EquivalentTo(before), change);
         }
+
         Assert.That(node.Host.Inside("nft", "list", "tables"), Does.Contain("inet stranger"));
     }
 
@@ -157,6 +158,7 @@ public sealed class LifeTests
             await node.Loop.SetInitialAsync([Endpoint("a", "10.65.0.2/32", "open"), Endpoint("b", "10.65.0.3/32", "open")], Deadline());
             node.Accept(Profile("open", AllowAll));
         }
+
         await node.Loop.WithdrawAsync(Id("b"), Deadline());
         await EventuallyAsync(() => !node.Host.Inside("ip", "route").Contains("10.65.0.3"), "the route to go");
         await node.PublishAsync("b", "10.65.0.3/32", "open");
@@ -282,6 +284,7 @@ public sealed class LifeTests
         {
             Remember(node, "10.65.0.2", address);
         }
+
         await node.RestartAsync();
         await node.Loop.SetInitialAsync([.. new[] { ("a", "10.65.0.2/32"), ("b", "10.65.0.3/32") }
             .Select(e => Endpoint(e.Item1, e.Item2, "open"))], Deadline());
@@ -328,6 +331,7 @@ public sealed class LifeTests
             await node.PublishAsync("a", "10.65.0.2/32", "open");
             Assert.That(CanPing(a, "10.65.0.3"), Is.True, $"life {life}");
         }
+
         Assert.That(await node.Wiring.CheckAsync(node.Request("a", "10.65.0.2/32"), $"/run/netns/{a.Name}", Deadline()), Is.Empty);
         Assert.That(node.Wiring.ListLinks(), Is.EquivalentTo(new[] { "calia", "calib" }));
 

@@ -120,6 +120,7 @@ public sealed class LinkTests
             {
                 Assert.That(CanPing(from, to), Is.False, to);
             }
+
             return Task.CompletedTask;
         });
         await node.Loop.SetInitialAsync([.. Endpoints], Deadline());

@@ -37,6 +37,7 @@ public sealed class MartianTests
             a.Inside("sh", "-c", $"ip route del local {range} table local 2>/dev/null; ip route del local 127.0.0.1 table local 2>/dev/null; "
                 + $"ip route replace {range} via 169.254.1.1 dev eth0 src 10.65.0.2");
         }
+
         return (node, a);
     }
 

@@ -34,10 +34,12 @@ public sealed class Measurements
                 new() { Protocol = 6, Destination = new() { Ports = [new((ushort)port, (ushort)port)] } }, RuleAction.Allow,
                 new(Kinds.Profile.Key($"p{list}"), "", port, "1")))]))));
         }
+
         for (var i = 0; i < endpoints; i++)
         {
             translator.Apply(Update(i, i % lists));
         }
+
         table.Commit(translator.Ruleset);
 
         var (added, removed, listed, compared) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
@@ -48,12 +50,14 @@ public sealed class Measurements
             translator.Apply(new EndpointRemove(Id($"{endpoints + 1}")));
             removed.Add(Time(() => table.Commit(translator.Ruleset)));
         }
+
         for (var round = 0; round < 20; round++)
         {
             var actual = table.Read(translator.Ruleset.Table);
             listed.Add(Time(() => actual = table.Read(translator.Ruleset.Table)));
             compared.Add(Time(() => translator.Ruleset.Rebase(actual)));
         }
+
         Print($"{endpoints} endpoints, {rules} rules, {ListsPerProgram} list each: one more", added);
         Print($"{endpoints} endpoints: one less", removed);
         Print($"{endpoints} endpoints: read all back", listed);
@@ -79,6 +83,7 @@ public sealed class Measurements
             await Task.Delay(80);
             wired.Add(await TimeAsync(() => node.Wiring.WireAsync(node.Request("a", "10.65.0.2/32"), Deadline())));
         }
+
         Print("wire", wired);
         Print("publish", published);
         Print("withdraw, connections looked for", withdrawn);

@@ -65,6 +65,7 @@ public sealed class MutationTests
                 refused++;
                 continue;
             }
+
             var after = Read(socket, Table).ToText();
             if (after == text)
             {
@@ -72,6 +73,7 @@ public sealed class MutationTests
                 idle++;
                 continue;
             }
+
             var actual = table.Read(ruleset.Table);
             Assert.That(ruleset.Rebase(actual), Is.Not.Empty, () => $"not seen: {what}\n{Difference(text, after)}");
             Assert.That(ruleset.IsPending, Is.True, what);
@@ -82,6 +84,7 @@ public sealed class MutationTests
             var kind = int.Parse(what.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
             seen[kind] = seen.GetValueOrDefault(kind) + 1;
         }
+
         return (seen, refused, idle);
     }
 
@@ -95,6 +98,7 @@ public sealed class MutationTests
         {
             translator.Apply(new IpSetUpdate(pools, IpSetType.Nets, [Member("10.65.0.0/16"), Member("fd65::/64")], []));
         }
+
         translator.Apply(new RuleListUpdate(new("profile/net/ingress", new(
         [
             new(new() { Protocol = 6, Destination = new() { Ports = [new(80, 80), new(8000, 8080)] } }, RuleAction.Allow, Where),
@@ -109,6 +113,7 @@ public sealed class MutationTests
             translator.Apply(new EndpointUpdate(Id(name), "cali" + name, name == "a" ? EndpointGate.Open : EndpointGate.NotLabelled,
                 new([], ["profile/net/ingress"]), new([], ["profile/net/ingress"]), [], [Of("203.0.113.0/24"), Of("2001:db8::/64")]));
         }
+
         return translator;
     }
 
@@ -127,10 +132,12 @@ public sealed class MutationTests
             {
                 yield return ($"{name}: {what}", With(place, message with { Attributes = attributes }));
             }
+
             if (message.Type != 0)
             {
                 yield return ($"{name} left out", With(place));
             }
+
             if (message.Type == NewRule)
             {
                 yield return ($"{name} twice", With(place, message, message));
@@ -139,6 +146,7 @@ public sealed class MutationTests
                     yield return ($"{name} after the next", new([.. messages.Take(place), messages[place + 1], message, .. messages.Skip(place + 2)]));
                 }
             }
+
             if (message.Type is 3 or NewSet or 18)
             {
                 yield return ($"{name} with a stranger beside it", With(place, message, message with
@@ -161,20 +169,24 @@ public sealed class MutationTests
             {
                 continue;
             }
+
             yield return ($"{path}/{attribute} left out", With());
             foreach (var changed in Flipped(attribute.Content).Where(_ => attribute.Nested is null))
             {
                 yield return ($"{path}/{attribute} as {Convert.ToHexStringLower(changed)}", With(attribute with { Content = changed }));
             }
+
             foreach (var (what, nested) in attribute.Nested is null ? [] : Changes(attribute.Nested, $"{path}/{attribute.Type}", known))
             {
                 yield return (what, With(attribute with { Nested = nested }));
             }
         }
+
         if (!known.Add($"{path} and more {string.Join(',', attributes.Select(a => a.Type))}"))
         {
             yield break;
         }
+
         for (ushort type = 1; type < Attributes; type++)
         {
             if (attributes.Any(a => a.Type == type))

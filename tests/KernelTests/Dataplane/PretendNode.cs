@@ -131,6 +131,7 @@ internal sealed class PretendNode : IAsyncDisposable
         {
             target.ScopeId = long.Parse(link, System.Globalization.CultureInfo.InvariantCulture);
         }
+
         using var socket = from.Broker.Run(from.File, () =>
             new Socket(target.AddressFamily, SocketType.Raw, isIpv6 ? ProtocolType.IcmpV6 : ProtocolType.Icmp));
         var id = (ushort)Random.Shared.Next(1, ushort.MaxValue);
@@ -142,6 +143,7 @@ internal sealed class PretendNode : IAsyncDisposable
             var checksum = (ushort)~((sum & 0xffff) + (sum >> 16));
             (request[2], request[3]) = ((byte)(checksum >> 8), (byte)checksum);
         }
+
         try
         {
             socket.SendTo(request, new IPEndPoint(target, 0));
@@ -150,6 +152,7 @@ internal sealed class PretendNode : IAsyncDisposable
         {
             return false;
         }
+
         var buffer = new byte[1500];
         for (var until = Environment.TickCount64 + 700; Environment.TickCount64 < until;)
         {
@@ -164,6 +167,7 @@ internal sealed class PretendNode : IAsyncDisposable
                 return true;
             }
         }
+
         return false;
     }
 
@@ -192,6 +196,7 @@ internal sealed class PretendNode : IAsyncDisposable
         {
             workload.Dispose();
         }
+
         Host.Dispose();
     }
 

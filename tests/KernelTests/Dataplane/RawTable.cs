@@ -36,11 +36,13 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
                     .Select(m => m with { Attributes = [.. m.Attributes.Where(a => !@volatile.Contains(a.Type))] }));
                 continue;
             }
+
             foreach (var set in messages.Where(m => m.Type == 9).Select(m => m.Attributes.Single(a => a.Type == 2).Text).ToList())
             {
                 messages.AddRange(Dump(socket, get, make, [1, 2], [table, set]));
             }
         }
+
         return new(messages);
     }
 
@@ -60,6 +62,7 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
             Write(writer, (ushort)(Subsystem | message.Type), flags, Inet, 0,
                 kind.Id == 0 ? message.Attributes : [.. message.Attributes, Field.OfNumber(kind.Id, ++id)]);
         }
+
         Write(writer, BatchEnd, NetlinkFlags.None, 0, Subsystem >> 8, []);
         socket.Send(writer.Written, "load a table");
         var isRefused = false;
@@ -71,6 +74,7 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
                 isRefused |= answer.Type == NetlinkMessage.Error && MemoryMarshal.Read<int>(answer.Payload) != 0;
             }
         }
+
         return !isRefused;
     }
 
@@ -88,10 +92,12 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
                 places[chain] = places.GetValueOrDefault(chain) + 1;
                 place = $"{chain} {places[chain]:000} ";
             }
+
             lines.AddRange(message.Type == NewElements
                 ? message.Attributes.Where(a => a.Type == 3).SelectMany(a => a.Nested ?? []).Select(e => $"element {message.Attributes[1].Text} {e}")
                 : [$"{message.Type} {place}{string.Join(' ', message.Attributes.Where(a => message.Type != 18 || a.Type != 4))}"]);
         }
+
         lines.Sort(StringComparer.Ordinal);
         return string.Join('\n', lines);
     }
@@ -106,6 +112,7 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
         {
             writer.WriteString(type, name);
         }
+
         writer.EndMessage();
         var found = new List<Message>();
         socket.Dump(writer, sequence, "walk a table", (in NetlinkMessage message) =>
@@ -121,6 +128,7 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
         {
             attribute.Write(writer);
         }
+
         writer.EndMessage();
     }
 
@@ -150,10 +158,12 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
                 {
                     return null;
                 }
+
                 var inside = content[4..length].ToArray();
                 found.Add(new(type, inside, Parse(inside)));
                 content = content[Math.Min((length + 3) & ~3, content.Length)..];
             }
+
             return content.IsEmpty && found.Count > 0 ? found : null;
         }
 
@@ -164,11 +174,13 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
                 writer.WriteBytes(Type, Content);
                 return;
             }
+
             var nest = writer.BeginNested(Type);
             foreach (var attribute in Nested)
             {
                 attribute.Write(writer);
             }
+
             writer.EndNested(nest);
         }
 

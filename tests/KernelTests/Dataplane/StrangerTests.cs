@@ -141,6 +141,7 @@ public sealed class StrangerTests
             owner.Kill();
             await owner.WaitForExitAsync();
         }
+
         await EventuallyAsync(() => node.Loop.InSync, "it to heal");
         Assert.That(node.Loop.LastError, Is.Null);
         Assert.That(CanPing(a, "10.65.0.4"), Is.True);

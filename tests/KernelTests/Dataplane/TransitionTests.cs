@@ -56,6 +56,7 @@ public sealed class TransitionTests
             policy.Apply(new IpSetUpdate("s:some", IpSetType.Hosts, [], []));
             return policy;
         }
+
         var policy = Empty();
         policy.Apply(new IpSetUpdate("s:some", IpSetType.Hosts, [address], []));
         policy.Apply(new RuleListUpdate(new("profile/p/ingress", new([new CompiledRule(new() { Source = new() { Set = "s:some" } }, RuleAction.Allow, Where)]))));
@@ -82,12 +83,14 @@ public sealed class TransitionTests
             {
                 policy = Empty();
             }
+
             Assert.That(policy.Ruleset.Rebase(table.Read(policy.Ruleset.Table)), what == "restart" ? Is.Not.Empty : Is.Empty, "differences");
             table.Commit(policy.Ruleset);
             Assert.That(Names(), Has.Length.EqualTo(what == "restart" ? 0 : 2), "what a former process left need not wait, our own does");
             policy.Ruleset.EndGrace(policy.Ruleset.Commits);
             table.Commit(policy.Ruleset);
         }
+
         Assert.That(Names(), Is.Empty);
         Assert.That(policy.Ruleset.Rebase(table.Read(policy.Ruleset.Table)), Is.Empty);
         Assert.That(policy.Ruleset.IsPending, Is.False);
@@ -105,14 +108,17 @@ public sealed class TransitionTests
             said.Add(update.ToString());
             translator.Apply(update);
         }
+
         if (random.Next(3) == 0)
         {
             Apply(new SettingsUpdate(new() { DropInvalid = random.Next(2) == 0, NatPorts = random.Next(2) == 0 ? new(1000, 2000) : null }));
         }
+
         foreach (var set in new[] { WellKnownSets.AllPools, WellKnownSets.MasqueradePools })
         {
             Apply(new IpSetUpdate(set, IpSetType.Nets, [.. Few().Select(c => new IpSetMember(c))], []));
         }
+
         var lists = new List<string>();
         for (var list = 0; list < random.Next(3); list++)
         {
@@ -120,10 +126,12 @@ public sealed class TransitionTests
             Apply(new RuleListUpdate(new($"profile/p{list}/ingress", new([.. Enumerable.Range(0, random.Next(3)).Select(_ => new CompiledRule(
                 new() { Source = new() { Nets = [.. Few()], NotNets = [.. Few()] } }, RuleAction.Allow, Where))]))));
         }
+
         for (var endpoint = 0; endpoint < random.Next(3); endpoint++)
         {
             Apply(new EndpointUpdate(Id($"{endpoint}"), $"cali{endpoint}", (EndpointGate)random.Next(2), new([], [.. lists]), new([], [.. lists]), [], [.. Few()]));
         }
+
         return translator;
     }
 }

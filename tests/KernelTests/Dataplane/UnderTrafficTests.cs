@@ -83,6 +83,7 @@ public sealed class UnderTrafficTests
             AddSets(policy, side);
             AddList(policy, side);
         }
+
         AddEndpoints(policy, ingress, egress);
         Commit();
         flood.Begin();
@@ -93,10 +94,12 @@ public sealed class UnderTrafficTests
             {
                 Change(random, policy, (side, ingress, egress));
             }
+
             Other(random, policy, ingress);
             Commit();
             waited += policy.Ruleset.IsPending ? 1 : 0;
         }
+
         flood.End();
         var counts = ports.ToDictionary(p => p, flood.Count);
         var passed = ports.Where(IsDenied).Sum(p => (long)counts[p].Passed);
@@ -125,6 +128,7 @@ public sealed class UnderTrafficTests
             {
                 policy.Ruleset.Hurry();
             }
+
             table.Commit(policy.Ruleset);
             grace.Begin(policy.Ruleset);
         }
@@ -210,6 +214,7 @@ public sealed class UnderTrafficTests
         {
             policy.Apply(new IpSetUpdate(set, side.Type, [], []));
         }
+
         side.In = (2 - (side.Sets % 2), 1 + (side.Sets % 2));
         policy.Apply(new IpSetUpdate(side.Set('d', side.In.Present), side.Type, [.. side.Addresses], []));
         policy.Apply(new IpSetUpdate(side.Set('n', side.In.Absent), side.Type, [.. side.Addresses], []));
@@ -227,6 +232,7 @@ public sealed class UnderTrafficTests
             rules.Add(Asks(4, RuleAction.Allow, new() { NotSet = side.Set('n', number) }));
             rules.AddRange(Enumerable.Range(0, Between).Select(i => Rule((ushort)(9000 + side.Rules % 7 + i), RuleAction.Deny, SideMatch.Any)));
         }
+
         rules.Add(Asks(2, RuleAction.Deny, SideMatch.Any));
         rules.Add(Asks(4, RuleAction.Deny, SideMatch.Any));
         policy.Apply(new RuleListUpdate(new(side.ListId, new(rules.ToImmutable()))));

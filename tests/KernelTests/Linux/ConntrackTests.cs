@@ -14,13 +14,19 @@ public class ConntrackTests
         using var ns = new ScratchNamespace();
         ns.Inside("ip", "link", "set", "lo", "up");
         if (family == "ip6")
+        {
             ns.Inside("ip", "address", "add", "fd00::2/128", "dev", "lo", "nodad");
+        }
+
         ns.Inside("nft", "add", "table", family, "t");
         ns.Inside("nft", "add", "chain", family, "t", "in", "{ type filter hook input priority 0; }");
         ns.Inside("nft", "add", "rule", family, "t", "in", "ct", "state", "new", "accept");
         using var conntrack = ns.Broker.Run(ns.File, () => ConntrackSocket.Open());
         for (var port = 1; port <= 3; port++)
+        {
             Send(ns, source, other, port);
+        }
+
         Send(ns, other, source, 4);
 
         var entries = conntrack.List(ConntrackTuplePart.OriginalSource, IPAddress.Parse(source));

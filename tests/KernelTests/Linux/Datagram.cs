@@ -20,7 +20,10 @@ internal static class Datagram
 
         // One machine: it is here at once, or when the kernel gets round to deliver it, or not at all.
         if (!server.Poll(TimeSpan.FromMilliseconds(SilenceMilliseconds), SelectMode.SelectRead))
+        {
             return false;
+        }
+
         var length = server.ReceiveFrom(buffer, ref peer);
         server.SendTo(buffer.AsSpan(0, length), peer);
         return client.Poll(TimeSpan.FromMilliseconds(AnswerMilliseconds), SelectMode.SelectRead)

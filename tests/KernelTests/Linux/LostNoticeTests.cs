@@ -42,7 +42,9 @@ public sealed class LostNoticeTests
             }
 
             if (isLost && change.Tables.Contains(after))
+            {
                 Assert.Pass("lost, and then it went on");
+            }
         }
 
         Assert.Fail("the stream ended");

@@ -18,6 +18,7 @@ public sealed class MemoryBarrierTests
         {
             Assert.That(MemoryBarriers.TryGlobal(), Is.EqualTo(!isTickless));
         }
+
         var each = Stopwatch.GetElapsedTime(start).TotalMilliseconds / Times;
         TestContext.Out.WriteLine($"{each:0.0} ms each");
         if (!isTickless && Environment.ProcessorCount > 1)

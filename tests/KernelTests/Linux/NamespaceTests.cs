@@ -74,7 +74,10 @@ public class NamespaceTests
     public void An_anonymous_namespace_is_made_and_is_empty()
     {
         if (!Environment.IsPrivilegedProcess)
+        {
             Assert.Ignore("needs root: it makes network namespaces");
+        }
+
         using var broker = new NamespaceBroker();
         using var made = broker.Create();
 

@@ -183,7 +183,9 @@ public class NftChangeTests
         {
             changes.Add(change);
             if (changes.Count == 2)
+            {
                 break;
+            }
         }
 
         Assert.That(changes.Select(c => c.Tables.Single()), Is.EqualTo(new[] { Table, Table }));
@@ -210,7 +212,9 @@ public class NftChangeTests
         {
             told.Add(change.Tables.Single().Name);
             if (told[^1] == "last")
+            {
                 break;
+            }
         }
 
         Assert.That(told, Is.EqualTo(new[] { "theirs", "last" }));
@@ -235,14 +239,20 @@ public class NftChangeTests
         batch.AddBaseChain(Table, "forward", NftChainType.Filter, NftHook.Forward, 0);
         batch.AddChain(Table, "program");
         for (var i = 0; i < 3000; i++)
+        {
             batch.AddRule(Table, "program", Payload.DestinationPort(R0), Compare.Equal(R0, NftValue.BigEndian((ushort)i)), new Counter());
+        }
+
         batch.AddSet(Table, NftSet.VerdictMap("from", NftDataType.LinkName));
         batch.AddSet(Table, NftSet.VerdictMap("to", NftDataType.LinkName));
         batch.AddSet(Table, NftSet.Map("list", NftDataType.Mark, NftDataType.LinkName));
         batch.AddRule(Table, "forward", Meta.Load(MetaKey.IncomingName, NftRegister.Word(4)), Lookup.Verdict("from", NftRegister.Word(4)));
         batch.AddRule(Table, "forward", Meta.Load(MetaKey.OutgoingName, NftRegister.Word(4)), Lookup.Verdict("to", NftRegister.Word(4)));
         for (var i = 0; i < Endpoints; i++)
+        {
             AddEndpoint(batch, i);
+        }
+
         nft.Commit(batch);
 
         List<double> add = [], delete = [];
@@ -255,11 +265,17 @@ public class NftChangeTests
             var added = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             batch.Clear();
             foreach (var set in new[] { "from", "to", "list" })
+            {
                 batch.DeleteElement(Table, set, NftElement.Of(NftValue.LinkName($"cali{Endpoints:x8}")));
+            }
+
             start = Stopwatch.GetTimestamp();
             nft.Commit(batch);
             if (round < 50)
+            {
                 continue;
+            }
+
             add.Add(added);
             delete.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
         }

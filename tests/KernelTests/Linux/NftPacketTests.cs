@@ -103,7 +103,10 @@ public class NftPacketTests
         NftRegister key = NftRegister.Word(4), saved = NftRegister.Word(8), found = NftRegister.Word(9);
         batch.AddTable(Table);
         foreach (var counter in new[] { "deny", "drop-default", "port-5000", "port-other" })
+        {
             batch.AddCounter(Table, counter);
+        }
+
         batch.AddChain(Table, "allow");
         batch.AddRule(Table, "allow", new Counter(), Verdict.Accept);
         batch.AddChain(Table, "deny");

@@ -134,7 +134,9 @@ public class NftRoundTripTests
         Assert.Multiple(() =>
         {
             foreach (var line in expected)
+            {
                 Assert.That(listed, Does.Contain(line));
+            }
         });
     }
 

@@ -155,7 +155,9 @@ public class RouteRoundTripTests
         using var deletion = Batch(b =>
         {
             foreach (var listed in route.ListRoutes(new RouteFilter { Protocol = Ours }))
+            {
                 b.DeleteRoute(listed);
+            }
         });
         route.Execute(deletion);
         Assert.That(route.ListRoutes(new RouteFilter { Protocol = Ours }), Is.Empty);
@@ -167,7 +169,9 @@ public class RouteRoundTripTests
         using var ns = new ScratchNamespace();
         using var route = ns.OpenRoute();
         for (var i = 0; i < 200; i++)
+        {
             AddPair(route, $"a{i}", 100 + (2 * i), $"b{i}", 101 + (2 * i));
+        }
 
         Parallel.For(0, 60, i =>
         {
@@ -219,7 +223,9 @@ public class RouteRoundTripTests
         try
         {
             for (var i = 0; i < 50; i++)
+            {
                 Assert.That(route.ListRoutes(new RouteFilter { Protocol = Ours }), Has.Count.EqualTo(3000));
+            }
         }
         finally
         {
@@ -385,7 +391,9 @@ public class RouteRoundTripTests
             added |= change is RouteEvent.RouteChanged { Removed: false } a && a.Route.Destination == entry.Destination;
             removed |= change is RouteEvent.RouteChanged { Removed: true } r && r.Route.Destination == entry.Destination;
             if (removed)
+            {
                 break;
+            }
         }
 
         Assert.That((link, address, added, removed), Is.EqualTo((true, true, true, true)));
@@ -413,9 +421,14 @@ public class RouteRoundTripTests
         {
             isUp |= change is RouteEvent.LinkChanged { Link: { Name: "a", IsUp: true }, Removed: false };
             if (change is RouteEvent.RouteChanged r && r.Route.Protocol == Ours)
+            {
                 told.Add($"{(r.Removed ? "-" : "+")}{r.Route.Destination}");
+            }
+
             if (told is [.., "-10.65.0.2/32"])
+            {
                 break;
+            }
         }
 
         Assert.That(told, Is.EqualTo(new[] { "+10.65.0.3/32", "-10.65.0.2/32" }));
@@ -454,7 +467,9 @@ public class RouteRoundTripTests
             }
 
             if (lost && change is RouteEvent.RouteChanged r && r.Route.Destination == IPNetwork.Parse("10.250.0.0/32"))
+            {
                 Assert.Pass("lost, and then it went on");
+            }
         }
 
         Assert.Fail("the stream ended");

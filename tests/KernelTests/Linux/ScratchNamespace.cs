@@ -14,7 +14,10 @@ internal sealed class ScratchNamespace : IDisposable
     public ScratchNamespace()
     {
         if (!Environment.IsPrivilegedProcess)
+        {
             Assert.Ignore("needs root: it makes network namespaces");
+        }
+
         Name = $"clt-{Guid.NewGuid().ToString("N")[..10]}";
         Execute("ip", ["netns", "add", Name]);
         Broker = new NamespaceBroker();

@@ -92,7 +92,9 @@ public class WiringTests
             Wire(hostRoute, workload, 1000 + i, 2, $"cali{i:x4}", new IPAddress([10, 65, (byte)(i >> 8), (byte)i]));
             var elapsed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             if (i >= 20)
+            {
                 total.Add(elapsed);
+            }
         }
 
         total.Sort();

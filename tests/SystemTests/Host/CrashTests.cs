@@ -1,6 +1,6 @@
 using Calico.SystemTests.Cni;
-using Calico.TestKit.Hosts;
 using Calico.TestKit;
+using Calico.TestKit.Hosts;
 
 namespace Calico.SystemTests.Host;
 

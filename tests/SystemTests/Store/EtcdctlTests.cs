@@ -1,5 +1,5 @@
-using Calico.TestKit.Hosts;
 using System.Diagnostics;
+using Calico.TestKit.Hosts;
 using NUnit.Framework;
 
 namespace Calico.SystemTests.Store;

@@ -26,12 +26,18 @@ public sealed class CniCallTests
         Assert.That(Refusal(() => CallOf()), Is.EqualTo((4, "required env variables [CNI_COMMAND] missing", "")));
         Assert.That(Refusal(() => CallOf(("CNI_COMMAND", "add"))), Is.EqualTo((4, "unknown CNI_COMMAND: add", "")));
         foreach (var verb in new[] { "ADD", "CHECK" })
+        {
             Assert.That(Refusal(() => CallOf(("CNI_COMMAND", verb))), Is.EqualTo((4, "required env variables [CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME] missing", "")));
+        }
+
         Assert.That(Refusal(() => CallOf(("CNI_COMMAND", "DEL"), ("CNI_CONTAINERID", ""))), Is.EqualTo((4, "required env variables [CNI_CONTAINERID,CNI_IFNAME] missing", "")));
         var del = CallOf(("CNI_COMMAND", "DEL"), ("CNI_CONTAINERID", "c1"), ("CNI_IFNAME", "eth0"));
         Assert.That((del.Verb, del.ContainerId, del.InterfaceName, del.NamespacePath, del.Args.Text), Is.EqualTo(("DEL", "c1", "eth0", "", "")));
         foreach (var verb in new[] { "GC", "STATUS", ShimRequest.TestVerb })
+        {
             Assert.That(CallOf(("CNI_COMMAND", verb)), Is.EqualTo(new CniCall(ShimRole.Network, verb, "", "", "", CniArgs.None)));
+        }
+
         Assert.That(Call("ADD"), Is.EqualTo(new CniCall(ShimRole.Ipam, "ADD", "c1", "eth0", "/run/netns/n1", CniArgs.None)));
     }
 
@@ -42,9 +48,13 @@ public sealed class CniCallTests
     public void A_container_id_is_what_the_specification_says(string id, bool isValid)
     {
         if (isValid)
+        {
             Assert.That(Call("ADD", id).ContainerId, Is.EqualTo(id));
+        }
         else
+        {
             Assert.That(Refusal(() => Call("ADD", id)), Is.EqualTo((4, "invalid CNI_CONTAINERID", $"\"{id}\": letters, digits, '_', '.' and '-', first a letter or digit")));
+        }
     }
 
     [TestCase(255, true)]
@@ -72,7 +82,9 @@ public sealed class CniCallTests
     {
         Assert.That(InterfaceName.IsValid(name), Is.EqualTo(isValid));
         if (!isValid)
+        {
             Assert.That(Refusal(() => Call("ADD", link: name)), Is.EqualTo((4, "invalid CNI_IFNAME", $"\"{name}\" cannot be an interface's name")));
+        }
     }
 
     [Test]
@@ -107,7 +119,10 @@ public sealed class CniCallTests
     public void A_wrong_argument_is_named_on_ADD_and_keeps_no_DEL_from_going(string args, string details)
     {
         foreach (var verb in new[] { "ADD", "CHECK" })
+        {
             Assert.That(Refusal(() => Call(verb, args: args)), Is.EqualTo((4, "invalid CNI_ARGS", details)));
+        }
+
         var del = Call("DEL", args: "K8S_POD_NAME=web;" + args + ";K8S_POD_UID=u").Args;
         Assert.That((del.Addresses.Count, del.Mac, del.PodName, del.PodUid), Is.EqualTo((0, (System.Net.NetworkInformation.PhysicalAddress?)null, "web", "u")));
     }
@@ -150,6 +165,8 @@ public sealed class CniCallTests
         var isRead = MacAddress.TryParse(text, out var mac);
         Assert.That(isRead ? MacAddress.Format(mac) : null, Is.EqualTo(written));
         if (!isRead)
+        {
             Assert.That(mac.GetAddressBytes(), Is.Empty);
+        }
     }
 }

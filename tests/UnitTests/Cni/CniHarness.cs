@@ -69,7 +69,10 @@ internal sealed class CniHarness : IAsyncDisposable
     public void Bind()
     {
         if (!_isBound)
+        {
             _listeners.Bind(new ListenerSpec(CniServer.ListenerName, Settings.Socket, UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        }
+
         _isBound = true;
     }
 
@@ -93,14 +96,22 @@ internal sealed class CniHarness : IAsyncDisposable
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(Settings.Socket));
         var frame = new ShimRequest(role, withDescriptor, [.. environment], Encoding.UTF8.GetBytes(input)).ToFrame();
         if (withDescriptor)
+        {
             SendWithDescriptor(socket, frame);
+        }
         else
+        {
             await socket.SendAsync(frame);
+        }
+
         while (true)
         {
             var (kind, payload) = await ReceiveAsync(socket);
             if (kind == FrameKind.Reply)
+            {
                 return ShimReply.Read(payload);
+            }
+
             var request = DelegateRequest.Read(payload);
             DelegatesRun.Add(request);
             try
@@ -138,7 +149,10 @@ internal sealed class CniHarness : IAsyncDisposable
     {
         Lifetime.Drain();
         if (_server?.ExecuteTask is { } running)
+        {
             await running.WaitAsync(TimeSpan.FromSeconds(30));
+        }
+
         _listeners.Dispose();
         await _services.DisposeAsync();
         Lifetime.Dispose();
@@ -161,7 +175,10 @@ internal sealed class CniHarness : IAsyncDisposable
         {
             var read = await socket.ReceiveAsync(rest);
             if (read == 0)
+            {
                 throw new EndOfStreamException("the server closed the connection");
+            }
+
             rest = rest[read..];
         }
     }
@@ -183,7 +200,10 @@ internal sealed class CniHarness : IAsyncDisposable
             Marshal.WriteInt32(control, 12, 1);
             Marshal.WriteInt32(control, 16, (int)file.DangerousGetHandle());
             for (var i = 0; i < 56; i += 8)
+            {
                 Marshal.WriteInt64(message, i, 0);
+            }
+
             Marshal.WriteIntPtr(message, 16, vector);
             Marshal.WriteInt64(message, 24, 1);
             Marshal.WriteIntPtr(message, 32, control);

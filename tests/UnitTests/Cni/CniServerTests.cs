@@ -339,9 +339,13 @@ public sealed class CniServerTests
     {
         var reply = await _cni.CallAsync("ADD", Ours.Replace("1.0.0", version, StringComparison.Ordinal), args: args);
         if (message is null)
+        {
             Assert.That(reply.ExitCode, Is.Zero, Text(reply));
+        }
         else
+        {
             AssertError(reply, code, message);
+        }
     }
 
     [TestCase("kns.web")]
@@ -366,7 +370,9 @@ public sealed class CniServerTests
         AssertError(reply, CniCode.InvalidConfiguration, "name");
         var text = Text(reply);
         foreach (var path in (string[])["name:", "mtu:", "policy.type:", "ipam.assign_ipv4:", "ipam.ipv4_pools[1]:"])
+        {
             Assert.That(text, Does.Contain(path));
+        }
     }
 
     [TestCase("CNI_CONTAINERID", "", "CNI_CONTAINERID")]
@@ -505,7 +511,10 @@ public sealed class CniServerTests
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(_cni.Settings.Socket));
         var frame = new ShimRequest(ShimRole.Network, false, CniHarness.Variables("ADD", "c1", "eth0", "/run/netns/n1", ""), Encoding.UTF8.GetBytes(Ours)).ToFrame();
         for (var i = 0; i < frame.Length; i++)
+        {
             await socket.SendAsync(frame.Slice(i, 1));
+        }
+
         var header = new byte[Frame.HeaderLength];
         Assert.That(await socket.ReceiveAsync(header), Is.EqualTo(header.Length));
         Assert.That(Frame.ReadHeader(header).Kind, Is.EqualTo(FrameKind.Reply));

@@ -53,7 +53,10 @@ public sealed class DelSpoolTests
         Spool(cni, "c2");
         Exception cut = cancelled ? new OperationCanceledException() : new InvalidOperationException("a defect");
         for (var i = 0; i < 6; i++)
+        {
             cni.Node.Faults.FailAt("network.disconnect", cut);
+        }
+
         await cni.StartAsync();
         Assert.That((await cni.CallAsync("ADD", Ours.Replace("net1", "net2", StringComparison.Ordinal), containerId: "c3")).ExitCode, Is.Zero, "calls are served");
         Assert.That(cni.Lifetime.Reports["spool"], Is.EqualTo((false, "2 DELs of the time without a host are not done yet; the log says why")));
@@ -84,7 +87,10 @@ public sealed class DelSpoolTests
         {
             var bytes = (byte[])whole.Clone();
             for (var i = random.Next(1, 8); i > 0; i--)
+            {
                 bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            }
+
             await File.WriteAllBytesAsync(path, random.Next(3) == 0 ? bytes[..random.Next(bytes.Length)] : bytes);
             Assert.That(await cni.Get<DelSpool>().DrainAsync(default), Is.Zero, "nothing of it is tried for ever");
             File.Delete(path + ".broken");

@@ -112,9 +112,14 @@ public sealed class NetworkConfigurationTests
     public void A_wrong_field_is_named_with_its_path_and_what_it_may_be(string field, string fault)
     {
         if (field.StartsWith("\"name\"", StringComparison.Ordinal))
+        {
             field += ",\"type\":\"calico\"";
+        }
         else
+        {
             field = "\"name\":\"net1\"," + field;
+        }
+
         var wrong = Parse("{" + field + ",\"hostname\":7}");
         Assert.That(wrong.Faults, Does.Contain(fault));
         var refusal = Assert.Throws<CniException>(wrong.Validate)!;
@@ -189,7 +194,10 @@ public sealed class NetworkConfigurationTests
         var refusal = Assert.Throws<CniException>(() => Parse(text))!;
         Assert.That((refusal.Code, refusal.Message), Is.EqualTo((code, message)));
         if (code == CniCode.IncompatibleVersion)
+        {
             Assert.That(refusal.Details, Is.EqualTo("supported: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0"));
+        }
+
         Assert.That(NetworkConfiguration.ParseForDelete(Encoding.UTF8.GetBytes(text)).Name, Is.Empty);
         Assert.That(NetworkConfiguration.ParseForDelete("""{"name":"net1"}"""u8.ToArray()).Name, Is.EqualTo("net1"));
     }

@@ -18,7 +18,10 @@ public sealed class PeerTests
     public async Task D_only_root_may_speak_to_the_CNI_socket(int user, bool isServed)
     {
         if (!Environment.IsPrivilegedProcess)
+        {
             Assert.Ignore("needs root: it connects as another user");
+        }
+
         await using var cni = new CniHarness();
         await cni.StartAsync();
         OpenToAll(cni.Settings.Socket);
@@ -70,7 +73,9 @@ public sealed class PeerTests
         // asm-generic/unistd.h has 147, x86's own table 117.
         var setresuid = RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.X64 ? 117 : 147;
         if (SystemCall(setresuid, -1, user, -1) != 0)
+        {
             throw new InvalidOperationException($"setresuid: errno {Marshal.GetLastPInvokeError()}");
+        }
     }
 
     private static async Task TrySendAsync(Socket socket, ReadOnlyMemory<byte> frame)

@@ -42,7 +42,9 @@ internal sealed class PlayedHost : IDisposable
         {
             using var limit = new CancellationTokenSource(Limit);
             while (frame.Length > 0)
+            {
                 frame = frame[await socket.SendAsync(frame, limit.Token)..];
+            }
         }
 
         /// <summary>Has the shim run a delegate.</summary>

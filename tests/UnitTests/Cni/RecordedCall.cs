@@ -38,12 +38,17 @@ internal sealed record RecordedCall(double Time, string Plugin, IReadOnlyDiction
     public static string? Folder()
     {
         if (System.Environment.GetEnvironmentVariable("CALICO_REFERENCE") is { Length: > 0 } chosen)
+        {
             return Path.Combine(chosen, "cni-wire");
+        }
+
         for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
         {
             var beside = Path.Combine(at.FullName, "shared/reference/cni-wire");
             if (Directory.Exists(beside))
+            {
                 return beside;
+            }
         }
 
         return null;

@@ -33,7 +33,10 @@ public sealed class RecordedCallsTests
         var calls = RecordedCall.Load(file);
         await using var cni = new CniHarness();
         if (oursAssigns)
+        {
             cni.Node.Pools = [new AddressPool("recorded", IPNetwork.Parse("10.88.0.0/15"), 26, Disabled: false)];
+        }
+
         cni.Delegate = request => Answer(calls, request, cni.DelegatesRun);
         await cni.StartAsync();
 
@@ -43,7 +46,10 @@ public sealed class RecordedCallsTests
             var input = oursAssigns ? call.Input.Replace("\"type\":\"host-local\"", "\"type\":\"calico-ipam\"", StringComparison.Ordinal)
                 .Replace("\"type\": \"host-local\"", "\"type\": \"calico-ipam\"", StringComparison.Ordinal) : call.Input;
             if (call.Verb == "CHECK")
+            {
                 input = WithPrevious(input, results[call.Attachment]);
+            }
+
             var reply = await cni.CallAsync(ShimRole.Network, call.CniVariables, input);
             var output = Encoding.UTF8.GetString(reply.Output.Span);
 
@@ -78,19 +84,31 @@ public sealed class RecordedCallsTests
         string[] Fields(JsonDocument of) => [.. of.RootElement.EnumerateObject().Select(p => p.Name).Where(n => n != "routes").Order(StringComparer.Ordinal)];
         Assert.That(Fields(now), Is.EqualTo(Fields(then)));
         if (call.Input.Contains("cniVersion", StringComparison.Ordinal))
+        {
             Assert.That(now.RootElement.GetProperty("cniVersion").GetString(), Is.EqualTo(then.RootElement.GetProperty("cniVersion").GetString()));
+        }
 
         if (!oursAssigns)
+        {
             Assert.That(result.Addresses.Select(a => a.Address.Address), Is.EqualTo(recorded.Addresses.Select(a => a.Address.Address)));
+        }
         else if (args.Addresses.Count > 0)
+        {
             Assert.That(result.Addresses.Select(a => a.Address.Address), Is.EqualTo(args.Addresses));
+        }
+
         if (result.Interfaces.IsEmpty)
+        {
             return;
+        }
+
         var inside = result.Interfaces[result.Addresses[0].Interface!.Value];
         Assert.That((inside.Name, inside.Sandbox), Is.EqualTo((call.Environment["CNI_IFNAME"], call.Environment["CNI_NETNS"])));
         Assert.That(result.Interfaces.Single(i => i.Sandbox.Length == 0).Name, Does.StartWith("cali"));
         if (args.Mac is not null)
+        {
             Assert.That(inside.Mac, Is.EqualTo(MacAddress.Format(args.Mac)));
+        }
     }
 
     /// <summary>The recorded answer to the same question; a verb that the recording does not hold succeeds silently.</summary>

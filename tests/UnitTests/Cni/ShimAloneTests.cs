@@ -117,7 +117,10 @@ public sealed class ShimAloneTests : IDisposable
     {
         var pipe = _shim.PathOf("pipe");
         using (var made = System.Diagnostics.Process.Start("mkfifo", [pipe]))
+        {
             await made.WaitForExitAsync();
+        }
+
         var add = _shim.RunAsync("calico", "/nonexistent", "ADD", Ours, "c1", netns: pipe, timeout: "1");
         Assert.That((await add.WaitAsync(TimeSpan.FromSeconds(20))).Output, Does.Contain("\"code\":11"));
     }
@@ -136,7 +139,9 @@ public sealed class ShimAloneTests : IDisposable
             Assert.That(request.Environment.Select(v => v.Key).Where(k => !k.StartsWith("CNI_", StringComparison.Ordinal)), Is.EqualTo(new[] { ShimTimes.Variable }));
             // In single bytes: the end of a read is not the end of an answer.
             foreach (var b in new ShimReply(3, "{\"a\":1}"u8.ToArray()).ToFrame().ToArray())
+            {
                 await call.SendAsync(new[] { b });
+            }
         }
 
         Assert.That(await add, Is.EqualTo((3, "{\"a\":1}")));

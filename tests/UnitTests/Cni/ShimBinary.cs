@@ -18,11 +18,16 @@ internal sealed class ShimBinary : IDisposable
     public ShimBinary()
     {
         if (Environment.GetEnvironmentVariable("CALICO_SHIM") is not { Length: > 0 } shim)
+        {
             throw new IgnoreException("CALICO_SHIM names no plugin binary; ./build.sh unit makes one");
+        }
+
         Assert.That(shim, Does.Exist, "CALICO_SHIM");
         Folder = Directory.CreateTempSubdirectory("calico-shim-");
         foreach (var name in (string[])["calico", "calico-ipam", "calico_mesos"])
+        {
             File.CreateSymbolicLink(PathOf(name), shim);
+        }
     }
 
     /// <summary>On CNI_PATH of every call.</summary>
@@ -63,7 +68,10 @@ internal sealed class ShimBinary : IDisposable
         var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true };
         start.Environment.Clear();
         foreach (var (key, value) in CniHarness.Variables(verb, containerId, "eth0", netns, ""))
+        {
             start.Environment[key] = value;
+        }
+
         start.Environment["CNI_PATH"] = $"{PluginsFolder}:{Folder.FullName}";
         start.Environment["CALICO_CNI_SOCKET"] = socket;
         start.Environment["CALICO_SPOOL_DIR"] = spool;

@@ -176,7 +176,10 @@ public sealed class ShimTests : IDisposable
     public async Task A_foreign_ipam_is_run_from_the_runtimes_path()
     {
         if (!File.Exists(Path.Combine(HostLocalFolder, "host-local")))
+        {
             Assert.Ignore($"{HostLocalFolder}/host-local is not installed");
+        }
+
         var books = Path.Combine(_folder.FullName, "books");
         var conf = $$$"""{"cniVersion":"0.4.0","name":"net1","type":"calico","ipam":{"type":"host-local","dataDir":"{{{books}}}","subnet":"10.88.9.0/24","routes":[{"dst":"0.0.0.0/0"}]}}""";
         await using var cni = new CniHarness();
@@ -241,7 +244,10 @@ public sealed class ShimTests : IDisposable
     {
         const string Tracer = "/usr/bin/strace";
         if (!File.Exists(Tracer))
+        {
             Assert.Ignore($"{Tracer} is not installed: nothing else sees whether a file was synced");
+        }
+
         var (trace, spool) = (Path.Combine(_folder.FullName, "trace"), Path.Combine(_folder.FullName, "spool"));
         var del = await _shim.RunAsync("calico", "/nonexistent", "DEL", Ours, "c1", spool: spool, timeout: "1", tracer: [Tracer, "-f", "-y", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2", "-o", trace]);
 

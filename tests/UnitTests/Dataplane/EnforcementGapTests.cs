@@ -161,6 +161,7 @@ public sealed class EnforcementGapTests
         {
             Store();
         }
+
         var withdraw = Withdraw();
         _inside.Turn();
         await withdraw.Done.Task;

@@ -127,6 +127,7 @@ public sealed class EnforcementTests
             Assert.That(_status.Current.LastError, Does.Contain("errno 16").Or.Contain("busy").IgnoreCase);
             Assert.That(_nftables.Commits[^1].Contains("delete table inet calico"), Is.EqualTo(i >= 3), $"attempt {i + 1}");
         }
+
         Assert.That(_inside.Turn(), Is.EqualTo(Options.SettingsInterval));
         Assert.That(await publish.Done.Task, Is.EqualTo(EndpointState.Enforced));
         Assert.That((_status.Current.InSync, _status.Current.LastError, _status.Current.EnforcedRevision), Is.EqualTo((true, (string?)null, 7L)));
@@ -163,6 +164,7 @@ public sealed class EnforcementTests
             case "routes read": _routes.Refused = "read"; break;
             default: _routes.Refused = "commit"; break;
         }
+
         Assert.That(_inside.Turn().TotalMilliseconds, Is.EqualTo(100));
         Assert.That((_status.Current.InSync, second.Done.Task.IsCompleted), Is.EqualTo((false, false)));
         Assert.That(_status.Current.LastError, Is.Not.Null);

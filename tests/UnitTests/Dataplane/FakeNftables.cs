@@ -52,6 +52,7 @@ internal sealed class FakeNftables : INftables
             RefuseReading = false;
             throw new NetlinkInterruptedException("read table");
         }
+
         return Holds;
     }
 

@@ -52,6 +52,7 @@ public sealed class RulesetTests
         {
             translator.Apply(new RuleListUpdate(List(list, RuleMatch.Any)));
         }
+
         translator.Apply(Endpoint("a", [one]));
         translator.Apply(Endpoint("b", [other]));
         Assert.That(Chain(translator, "program/95622cf6")[0], Is.EqualTo($"jump list/{one}"));
@@ -153,8 +154,10 @@ public sealed class RulesetTests
             {
                 translator.Apply(Endpoint(name, name == "a" ? ["profile/x/ingress"] : ["profile/x/ingress", "profile/y/ingress"]));
             }
+
             return string.Join(',', translator.Ruleset.Chains.Keys.Where(k => k.StartsWith("program/", StringComparison.Ordinal)).Order());
         }
+
         Assert.That(Programs("a", "b"), Is.EqualTo(Programs("b", "a")));
     }
 

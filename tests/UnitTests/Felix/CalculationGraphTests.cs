@@ -4,8 +4,8 @@ using Calico.Datastore.Selectors;
 using Calico.Datastore.Sync;
 using Calico.Felix;
 using Calico.Felix.Output;
-using CsCheck;
 using Calico.TestKit;
+using CsCheck;
 using NUnit.Framework;
 using static Calico.UnitTests.Felix.FelixState;
 

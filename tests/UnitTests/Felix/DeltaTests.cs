@@ -85,6 +85,7 @@ public sealed class DeltaTests
                     delta.Rebase(told);
                     break;
             }
+
             var led = new Dictionary<string, int>(told);
             foreach (var change in delta.Changes)
             {
@@ -96,6 +97,7 @@ public sealed class DeltaTests
                     led[change.Key] = change.Desired;
                 }
             }
+
             Assert.That(led, Is.EquivalentTo(desired), $"seed {seed}, step {step}");
             Assert.That(delta.Changes.Select(c => c.Key), Is.EquivalentTo(desired.Keys.Union(told.Keys)
                 .Where(k => desired.TryGetValue(k, out var d) != told.TryGetValue(k, out var t) || d != t)), "no more than differs");

@@ -31,6 +31,7 @@ internal sealed class FakeDataplane
                     _types[set.Id] = set.Type;
                     _sets[set.Id] = [];
                 }
+
                 var members = _sets[set.Id];
                 Assert.That(set.Removed.All(members.Remove), $"{set.Id}: removed what is not there");
                 Assert.That(set.Added.All(members.Add), $"{set.Id}: added twice");
@@ -74,22 +75,27 @@ internal sealed class FakeDataplane
         {
             text.AppendLine($"settings {_settings}");
         }
+
         foreach (var (id, members) in _sets.Where(s => s.Value.Count > 0))
         {
             text.AppendLine($"set {id} {string.Join(' ', members)}");
         }
+
         foreach (var (id, list) in _lists.Where(l => !l.Value.Rules.IsEmpty))
         {
             text.AppendLine($"list {id}").AppendLine("  " + list.ToText().Replace("\n", "\n  ", StringComparison.Ordinal));
         }
+
         foreach (var (id, endpoint) in _endpoints)
         {
             text.AppendLine($"endpoint {id} {endpoint.InterfaceName} {endpoint.Gate} in {endpoint.Ingress} out {endpoint.Egress}");
         }
+
         foreach (var (destination, target) in _routes)
         {
             text.AppendLine($"route {destination.ToShortString()} {target ?? "blackhole"}");
         }
+
         return text.ToString().TrimEnd();
     }
 }

@@ -7,8 +7,8 @@ using Calico.Datastore.Sync;
 using Calico.Felix;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
-using CsCheck;
 using Calico.TestKit;
+using CsCheck;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Felix;

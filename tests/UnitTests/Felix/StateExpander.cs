@@ -44,17 +44,20 @@ internal static class StateExpander
                         step(graph);
                         Flush(graph, dataplane);
                     }
+
                     break;
                 case Delivery.Duplicated:
                     foreach (var step in steps.Concat(steps))
                     {
                         step(graph);
                     }
+
                     break;
                 default:
                     steps.ForEach(s => s(graph));
                     break;
             }
+
             Flush(graph, dataplane);
             Check(state, dataplane);
             former = state;
@@ -88,6 +91,7 @@ internal static class StateExpander
         {
             dataplane.Apply(update);
         }
+
         Assert.That(graph.Flush(), Is.Empty, "a flush without a change");
     }
 
@@ -98,18 +102,22 @@ internal static class StateExpander
         {
             steps.Add(g => g.Apply(new(SyncStatus.Resync, 1, [new(key, null)])));
         }
+
         foreach (var (key, update) in to.Stored.Where(s => !from.Stored.TryGetValue(s.Key, out var before) || before != s.Value))
         {
             steps.Add(g => g.Apply(new(SyncStatus.Resync, 1, [update])));
         }
+
         foreach (var id in from.Local.Keys.Except(to.Local.Keys))
         {
             steps.Add(g => g.Remove(id));
         }
+
         foreach (var endpoint in to.Local.Values.Where(e => !from.Local.TryGetValue(e.Id, out var before) || before != e))
         {
             steps.Add(g => g.Set(endpoint));
         }
+
         return steps;
     }
 }

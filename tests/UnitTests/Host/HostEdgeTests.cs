@@ -5,9 +5,9 @@ using Calico.Host.Health;
 using Calico.Host.Node;
 using Calico.Host.Workloads;
 using Calico.TestKit.Store;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Host;

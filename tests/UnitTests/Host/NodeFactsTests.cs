@@ -1,14 +1,14 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
+using Calico.Dataplane;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
-using Calico.Dataplane;
 using Calico.Host.Health;
 using Calico.Host.Node;
-using Calico.Host.Stages;
 using Calico.Host.Settings;
+using Calico.Host.Stages;
 using Calico.TestKit.Store;
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;

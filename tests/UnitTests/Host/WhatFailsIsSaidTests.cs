@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Calico.Dataplane;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Sync;
-using Calico.Dataplane;
 using Calico.Host.Health;
 using Calico.Host.Node;
 using Calico.Host.Stages;

@@ -7,9 +7,9 @@ using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Resources.V3;
 using Calico.Ipam;
+using Calico.TestKit;
 using Calico.TestKit.Store;
 using Microsoft.Extensions.Time.Testing;
-using Calico.TestKit;
 using NUnit.Framework;
 using static Calico.UnitTests.Ipam.IpamCluster;
 

@@ -64,7 +64,10 @@ internal static class MessageText
         {
             var taken = Math.Min(group, bytes.Length);
             if (taken == 0)
+            {
                 break;
+            }
+
             text.Append(first ? "" : " ").Append(Convert.ToHexStringLower(bytes[..taken]));
             bytes = bytes[taken..];
             first = false;

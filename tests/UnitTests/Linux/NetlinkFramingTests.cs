@@ -143,7 +143,9 @@ public class NetlinkFramingTests
         {
             var attributes = new AttributeReader(message.Payload);
             while (attributes.TryRead(out var attribute))
+            {
                 _ = attribute.Text;
+            }
         }
     }
 }

@@ -75,7 +75,9 @@ public sealed class NetlinkMatchingTests : IDisposable
     public void What_is_not_the_kernels_is_not_read()
     {
         if (!Environment.IsPrivilegedProcess)
+        {
             Assert.Ignore("needs root: it sends to another's netlink socket");
+        }
         // Another process's "acknowledgement" of the next request: error, number, ENODEV, the request's header.
         var forged = new byte[36];
         (forged[0], forged[4]) = (36, 2);

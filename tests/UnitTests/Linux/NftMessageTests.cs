@@ -66,7 +66,9 @@ public class NftMessageTests
 
         var reader = new Calico.Linux.Netlink.NetlinkReader(batch.Frame(1, null));
         while (reader.TryRead(out var message))
+        {
             acks.Add(message.Flags.HasFlag(Calico.Linux.Netlink.NetlinkFlags.Ack));
+        }
 
         Assert.That(acks, Is.EqualTo(new[] { false, false, true, false }));
     }
@@ -360,7 +362,9 @@ public class NftMessageTests
         Assert.That(batch[0].ToString(), Is.EqualTo("add elements of set s in table inet t (from 00000000)"));
         var reader = new Calico.Linux.Netlink.NetlinkReader(batch.Frame(1, null));
         while (reader.TryRead(out var message))
+        {
             Assert.That(message.Payload.Length, Is.LessThan(65_000));
+        }
     }
 
     [Test]

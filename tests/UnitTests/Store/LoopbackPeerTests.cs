@@ -27,6 +27,7 @@ public sealed class LoopbackPeerTests
         {
             Assert.Ignore("needs root: it connects as another user");
         }
+
         await using var folder = new TempFolder();
         await using var engine = await EmbeddedEngine.OpenAsync(
             folder.Options(),

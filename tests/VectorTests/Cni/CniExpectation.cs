@@ -69,7 +69,10 @@ internal sealed class CniExpectation(CniScenario scenario, string output)
     private VectorVerdict Result(JsonElement expected)
     {
         if (expected.TryGetProperty("ips", out var count) && count.GetInt32() != Addresses.Length)
+        {
             return Wrong(expected);
+        }
+
         return expected.TryGetProperty("mask", out var mask) && !Addresses.All(a => a.EndsWith(mask.GetString()!, StringComparison.Ordinal)) ? Wrong(expected) : VectorVerdict.Pass;
     }
 
@@ -92,7 +95,10 @@ internal sealed class CniExpectation(CniScenario scenario, string output)
                 _ => null,
             };
             if (actual is null)
+            {
                 continue;
+            }
+
             var wanted = field.Value.ValueKind switch
             {
                 JsonValueKind.Array => Join(field.Value),
@@ -100,7 +106,10 @@ internal sealed class CniExpectation(CniScenario scenario, string output)
                 _ => scenario.Filled(field.Value.GetString()!),
             };
             if (wanted != actual)
+            {
                 return VectorVerdict.Fail($"{field.Name} is \"{actual}\"; expected \"{wanted}\"");
+            }
+
             judged++;
         }
 

@@ -37,7 +37,10 @@ internal static class CniNameVectors
         // Upstream's match makes the prefix first and reports what is wrong with it.
         var wrongField = ids.TryFormat(allowPrefix: true, out _, out var field) ? "" : field!;
         if (wrongField != TextOf(expect, "errorField"))
+        {
             return VectorVerdict.Fail($"wrong field \"{wrongField}\"; expected \"{TextOf(expect, "errorField")}\"");
+        }
+
         var matches = wrongField.Length == 0 && ids.Matches(TextOf(vector, "name"));
         return matches == expect.GetProperty("match").GetBoolean() ? VectorVerdict.Pass : VectorVerdict.Fail($"match is {matches}");
     }
@@ -47,9 +50,15 @@ internal static class CniNameVectors
         var expect = vector.GetProperty("expect");
         var parsed = WorkloadEndpointName.TryParse(TextOf(vector, "name"), out var name);
         if (parsed == expect.GetProperty("error").GetBoolean())
+        {
             return VectorVerdict.Fail(parsed ? "parsed" : "not parsed");
+        }
+
         if (!parsed)
+        {
             return VectorVerdict.Pass;
+        }
+
         var expected = NameIn(expect.GetProperty("ids"));
         return name == expected ? VectorVerdict.Pass : VectorVerdict.Fail($"{name}; expected {expected}");
     }
@@ -60,7 +69,9 @@ internal static class CniNameVectors
         var expect = vector.GetProperty("expect");
         var error = expect.TryGetProperty("addError", out var addError) && addError.ValueKind is not (JsonValueKind.Null or JsonValueKind.False);
         if (configuration.Faults.IsEmpty == error)
+        {
             return VectorVerdict.Fail($"faults: {string.Join("; ", configuration.Faults)}");
+        }
         // A value that is refused is judged by the error alone.
         return error || !expect.TryGetProperty("deviceType", out var type) ? VectorVerdict.Pass : Same(type.GetString()!, configuration.DeviceType);
     }

@@ -23,14 +23,20 @@ internal sealed class CniScenario
         if (vector.TryGetProperty("env", out var environment))
         {
             foreach (var variable in environment.EnumerateObject())
+            {
                 _environment[variable.Name] = variable.Value.GetString()!;
+            }
         }
 
         if (vector.TryGetProperty("podAnnotations", out var annotations))
+        {
             Configuration["runtimeConfig"] = new JsonObject { ["io.kubernetes.cri.pod-annotations"] = JsonNode.Parse(Filled(annotations.GetRawText())) };
+        }
         // A host has one name; the configuration may repeat it.
         if ((Configuration["nodename"] ?? Configuration["hostname"])?.GetValue<string>() is { } nodeName)
+        {
             cni.Node.Status.NodeName = nodeName;
+        }
     }
 
     public CniUnderTest Cni { get; }
@@ -51,9 +57,15 @@ internal sealed class CniScenario
     {
         var environment = new Dictionary<string, string>(_environment) { ["CNI_IFNAME"] = InterfaceName };
         if (containerId is not null)
+        {
             environment["CNI_CONTAINERID"] = containerId;
+        }
+
         if (IsKubernetes)
+        {
             environment["CNI_ARGS"] = $"IgnoreUnknown=1;K8S_POD_NAME={Pod};K8S_POD_NAMESPACE=test;{environment.GetValueOrDefault("CNI_ARGS", "")}";
+        }
+
         return Cni.Call(verb, Configuration, environment, IsIpam);
     }
 
@@ -61,12 +73,18 @@ internal sealed class CniScenario
     public (int ExitCode, string Output) Sequence(string verb)
     {
         if (!_vector.TryGetProperty("sequence", out var sequence))
+        {
             return Call(verb);
+        }
+
         (int ExitCode, string Output) last = default;
         foreach (var step in sequence.EnumerateArray())
         {
             if (last.ExitCode != 0)
+            {
                 return last;
+            }
+
             last = Call(step.GetString()!);
         }
 
@@ -120,11 +138,16 @@ internal sealed class CniScenario
         else if (vector.TryGetProperty("podAnnotations", out var annotations))
         {
             foreach (var annotation in annotations.EnumerateObject().Where(a => a.Name.EndsWith("pools", StringComparison.Ordinal)))
+            {
                 pools.AddRange(JsonNode.Parse(annotation.Value.GetString()!)!.AsArray().Select(p => p!.GetValue<string>()).Where(p => p.Contains('/')).Select(p => (p, (int?)null)));
+            }
         }
 
         if (pools.Count == 0)
+        {
             pools = [("192.168.0.0/16", null), ("10.66.0.0/16", null), ("fd80:24e2:f998:72d6::/64", null)];
+        }
+
         return [.. pools.Select((p, i) => new AddressPool($"pool-{i}", IPNetwork.Parse(p.Cidr), p.BlockSize ?? (p.Cidr.Contains(':') ? 122 : 26), false))];
     }
 }

@@ -49,7 +49,10 @@ internal sealed class CniUnderTest : IDelegateRunner, IDisposable
             ["CNI_PATH"] = "/opt/cni/bin",
         };
         foreach (var (name, value) in environment)
+        {
             variables[name] = value;
+        }
+
         var request = new ShimRequest(ipam ? ShimRole.Ipam : ShimRole.Network, false, [.. variables], Encoding.UTF8.GetBytes(configuration.ToJsonString()));
         var reply = _dispatcher.HandleAsync(request, null, this, null, CancellationToken.None).GetAwaiter().GetResult().Reply;
         return (reply.ExitCode, Encoding.UTF8.GetString(reply.Output.Span));
@@ -59,9 +62,15 @@ internal sealed class CniUnderTest : IDelegateRunner, IDisposable
     {
         var verb = request.Environment.Single(v => v.Key == "CNI_COMMAND").Value;
         if (request.Type != "host-local")
+        {
             return Task.FromResult(new DelegateOutcome(DelegateOutcome.NotRun, Encoding.UTF8.GetBytes($"failed to find plugin \"{request.Type}\" in path")));
+        }
+
         if (verb != "ADD")
+        {
             return Task.FromResult(new DelegateOutcome(0, ReadOnlyMemory<byte>.Empty));
+        }
+
         var configuration = JsonNode.Parse(request.Input.Span)!.AsObject();
         var subnet = IPNetwork.Parse(configuration["ipam"]!["subnet"]!.GetValue<string>());
         var next = _hostLocal[subnet.ToString()] = _hostLocal.GetValueOrDefault(subnet.ToString(), 1) + 1;

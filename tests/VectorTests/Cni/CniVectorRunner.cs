@@ -19,7 +19,10 @@ public sealed partial class CniVectorRunner : IVectorRunner
     {
         var kind = vector.GetProperty("kind").GetString()!;
         if (WhyNotBuilt(kind, vector) is { } reason)
+        {
             return VectorVerdict.Skip(reason);
+        }
+
         using var cni = new CniUnderTest();
         var scenario = new CniScenario(cni, vector);
         return kind switch
@@ -40,34 +43,67 @@ public sealed partial class CniVectorRunner : IVectorRunner
         var text = vector.GetRawText();
         var expect = vector.GetProperty("expect");
         if (kind is "DEL" or "IPAM-DEL" && CniScenario.TextOf(expect, "exitCode") == "nonzero")
+        {
             return "a DEL succeeds without a datastore, by design: the release is journalled";
+        }
+
         if (kind == "ADD" && text.Contains("AddRequest", StringComparison.Ordinal))
+        {
             return "there is no gRPC dataplane";
+        }
+
         if (text.Contains("floatingIPs", StringComparison.Ordinal) && !CniScenario.WantsError(expect))
+        {
             return "floating IPs are not built";
+        }
+
         if (kind == "host-local" || text.Contains("usePodCidr", StringComparison.Ordinal) && kind != "K8S-ADD")
+        {
             return "usePodCidr " + KubernetesApi;
+        }
+
         if (text.Contains("namespaceAnnotations", StringComparison.Ordinal) && !vector.TryGetProperty("podAnnotations", out _))
+        {
             return "a namespace's annotations: " + KubernetesApi;
+        }
+
         if (text.Contains("serviceAccountName", StringComparison.Ordinal) || text.Contains("serviceaccount", StringComparison.Ordinal))
+        {
             return "a pod's service account: " + KubernetesApi;
+        }
+
         if (text.Contains("generateName", StringComparison.Ordinal) || text.Contains("\"ports\"", StringComparison.Ordinal) || text.Contains("touchfile", StringComparison.Ordinal))
+        {
             return "the pod's object: " + KubernetesApi;
+        }
+
         if (text.Contains("allowedUses", StringComparison.Ordinal) || text.Contains("Selector\"", StringComparison.Ordinal))
+        {
             return "which pools may be used is decided by IPAM: ipam.json";
+        }
+
         return vector.TryGetProperty("precondition", out _) && kind != "ADD" && kind != "K8S-ADD" ? "the precondition is upstream's datastore" : null;
     }
 
     private static VectorVerdict TestConnection(CniUnderTest cni, JsonElement vector)
     {
         if (vector.GetProperty("description").GetString()!.Contains("unreachable", StringComparison.Ordinal))
+        {
             cni.Node.Status.CanConnect = (false, ["the datastore does not answer"]);
+        }
+
         var (exitCode, output) = cni.Call("CALICO_TEST", [], new Dictionary<string, string>());
         var expect = vector.GetProperty("expect");
         if (exitCode != expect.GetProperty("exitCode").GetInt32())
+        {
             return VectorVerdict.Fail($"exit code {exitCode}: {output}");
+        }
+
         if (!expect.TryGetProperty("cniError", out var error))
+        {
             return VectorVerdict.Pass;
+        }
+
         var said = JsonNode.Parse(output)!;
         return said["code"]!.GetValue<int>() == error.GetProperty("code").GetInt32() && said["msg"]!.GetValue<string>() == error.GetProperty("msg").GetString()
             ? VectorVerdict.Pass
@@ -79,9 +115,14 @@ public sealed partial class CniVectorRunner : IVectorRunner
         var description = vector.GetProperty("description").GetString()!;
         scenario.Configuration["require_mtu_file"] = description.Contains("require_mtu_file true", StringComparison.Ordinal);
         if (description.Contains("unreadable", StringComparison.Ordinal))
+        {
             Directory.CreateDirectory(cni.Settings.MtuFile);
+        }
         else if (!description.Contains("missing", StringComparison.Ordinal))
+        {
             System.IO.File.WriteAllText(cni.Settings.MtuFile, DigitsOf(description));
+        }
+
         return Judge(scenario, scenario.Call("ADD"), vector);
     }
 
@@ -89,19 +130,29 @@ public sealed partial class CniVectorRunner : IVectorRunner
     private static VectorVerdict? Mtus(CniScenario scenario, JsonElement vector)
     {
         if (!vector.GetProperty("expect").TryGetProperty("contVethMTU", out var expected))
+        {
             return null;
+        }
+
         var mtus = expected.ValueKind == JsonValueKind.Array ? expected.EnumerateArray().Select(m => m.GetInt32()).ToArray() : [expected.GetInt32()];
         var inFile = vector.GetProperty("description").GetString()!.Contains("/var/lib/calico/mtu", StringComparison.Ordinal);
         for (var i = 0; i < mtus.Length; i++)
         {
             if (inFile)
+            {
                 System.IO.File.WriteAllText(scenario.Cni.Settings.MtuFile, mtus[i].ToString(CultureInfo.InvariantCulture));
+            }
             else
+            {
                 scenario.Configuration["mtu"] = mtus[i];
+            }
+
             scenario.Pod = $"pod-{i}";
             var (exitCode, output) = scenario.Call("ADD", $"container-{i}");
             if (exitCode != 0)
+            {
                 return VectorVerdict.Fail(output);
+            }
         }
 
         var actual = scenario.Cni.Node.Endpoints.OrderBy(e => e.Spec.Instance, StringComparer.Ordinal).Select(e => e.Spec.Mtu ?? 0).ToArray();
@@ -112,7 +163,10 @@ public sealed partial class CniVectorRunner : IVectorRunner
     {
         var first = scenario.Call("ADD");
         if (first.ExitCode != 0)
+        {
             return VectorVerdict.Fail("first ADD: " + first.Output);
+        }
+
         var expect = vector.GetProperty("expect");
         if (expect.TryGetProperty("originalAllocationKept", out _))
         {
@@ -124,10 +178,16 @@ public sealed partial class CniVectorRunner : IVectorRunner
         }
 
         if (vector.GetProperty("description").GetString()!.Contains("another CNI_IFNAME", StringComparison.Ordinal))
+        {
             scenario.InterfaceName = "eth1";
+        }
+
         var second = scenario.Call("ADD");
         if (second.ExitCode != 0 || !CniScenario.AddressesIn(second.Output).SequenceEqual(CniScenario.AddressesIn(first.Output)))
+        {
             return VectorVerdict.Fail($"first {first.Output} second {second.Output}");
+        }
+
         return Judge(scenario, second, vector);
     }
 
@@ -137,7 +197,9 @@ public sealed partial class CniVectorRunner : IVectorRunner
         {
             var (exitCode, output) = scenario.Call(verb, container);
             if (exitCode != 0)
+            {
                 return VectorVerdict.Fail($"{verb} {container}: {output}");
+            }
         }
 
         return Judge(scenario, (0, ""), vector);
@@ -149,7 +211,10 @@ public sealed partial class CniVectorRunner : IVectorRunner
         if (CniScenario.WantsError(expect))
         {
             if (last.ExitCode == 0)
+            {
                 return VectorVerdict.Fail("succeeded: " + last.Output);
+            }
+
             var text = CniScenario.TextOf(expect, "error");
             return text.Length == 0 || Unescaped(last.Output).Contains(text, StringComparison.OrdinalIgnoreCase)
                 ? VectorVerdict.Pass
@@ -157,7 +222,10 @@ public sealed partial class CniVectorRunner : IVectorRunner
         }
 
         if (last.ExitCode != 0)
+        {
             return VectorVerdict.Fail(last.Output);
+        }
+
         var judged = 0;
         foreach (var expectation in expect.EnumerateObject())
         {

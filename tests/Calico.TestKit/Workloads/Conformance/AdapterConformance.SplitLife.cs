@@ -44,7 +44,9 @@ public abstract partial class AdapterConformance
         await foreach (var (state, _) in _node.Dataplane.WatchAsync(DockerShapedClient.IdOf("e1"), patience.Token))
         {
             if (state == EndpointState.Enforced)
+            {
                 break;
+            }
         }
 
         Assert.That((await _node.Network.FindAsync(DockerShapedClient.IdOf("e1"), default))!.State, Is.EqualTo(EndpointState.Enforced));
@@ -61,9 +63,14 @@ public abstract partial class AdapterConformance
             await foreach (var (state, _) in _node.Dataplane.WatchAsync(DockerShapedClient.IdOf("e1"), patience.Token))
             {
                 lock (seen)
+                {
                     seen.Add(state);
+                }
+
                 if (state == EndpointState.Enforced)
+                {
                     await Docker.DeleteEndpointAsync("e1");
+                }
             }
         });
         await watching;

@@ -184,7 +184,9 @@ public abstract partial class AdapterConformance
         finally
         {
             foreach (var networkNamespace in namespaces)
+            {
                 networkNamespace.Dispose();
+            }
         }
 
         await AssertNothingIsLeftAsync();

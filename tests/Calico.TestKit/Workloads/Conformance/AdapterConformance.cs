@@ -27,7 +27,9 @@ public abstract partial class AdapterConformance
     public async Task StopAsync()
     {
         if (_node is not null)
+        {
             await _node.DisposeAsync();
+        }
     }
 
     [Test]
@@ -47,7 +49,10 @@ public abstract partial class AdapterConformance
         {
             await life[i]();
             if (i != crashAfter)
+            {
                 continue;
+            }
+
             await _node.CrashAsync();
             await life[i]();
         }
@@ -67,7 +72,10 @@ public abstract partial class AdapterConformance
         {
             await teardown[i]();
             if (i != crashAfter)
+            {
                 continue;
+            }
+
             await _node.CrashAsync();
             await teardown[i]();
         }
@@ -123,7 +131,10 @@ public abstract partial class AdapterConformance
         using var networkNamespace = _node.CreateNamespace();
         var whole = await Cni.AddAsync("c1", networkNamespace);
         foreach (var link in await _node.ListLinksAsync())
+        {
             await _node.LoseLinkAsync(link);
+        }
+
         await _node.CrashAsync();
 
         Assert.That(await _node.Network.FindAsync(whole.Id, default), Is.Null);

@@ -1,6 +1,6 @@
+using Calico.Datastore.Settings;
 using Calico.Host.Health;
 using Calico.Host.Plugins;
-using Calico.Datastore.Settings;
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 

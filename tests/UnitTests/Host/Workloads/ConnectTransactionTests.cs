@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
-using Calico.TestKit.Store;
 using Calico.TestKit;
+using Calico.TestKit.Store;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Host.Workloads;
