@@ -7,9 +7,17 @@ using Calico.Felix;
 namespace Calico.Host.Workloads;
 
 /// <summary>The kernel, through the dataplane's loop and its wiring.</summary>
-internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring) : IKernelSide
+internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring, HostGateways gateways) : IKernelSide
 {
-    public Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct) => wiring.WireAsync(Request(record, place), ct);
+    public Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct)
+    {
+        if (place is null && record.Gateway4 is { } gateway)
+        {
+            gateways.Ensure(IPAddress.Parse(gateway));
+        }
+
+        return wiring.WireAsync(Request(record, place), ct);
+    }
 
     public Task UnwireAsync(EndpointRecord record, CancellationToken ct) =>
         wiring.UnwireAsync(record.HostInterface, record.PeerInterface, record.NamespacePath, record.NamespaceIdentity, ct);
