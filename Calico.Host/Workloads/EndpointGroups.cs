@@ -17,8 +17,8 @@ internal sealed class EndpointGroups(EndpointBook book, NodeIpam ipam, IKernelSi
             .Where(l => l.Record.Id != id && (!l.Record.Placed || l.IsBeingPlaced || kernel.LivesIn(l.Record, place?.Namespace)))
             .Select(l => l.Record)];
 
-    /// <summary>Puts an endpoint into the group that its place names, if that is not the one it was prepared for: the book shows it there when
-    /// this returns, so that the next one counts it.</summary>
+    /// <summary>Puts an endpoint into the group that its place names, if that is not the one it was prepared for: the book shows it there
+    /// when this returns, so that the next one counts it.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: it does not fit.</exception>
     public async Task JoinAsync(EndpointLife life, Placement place, CancellationToken ct)
     {
@@ -39,7 +39,8 @@ internal sealed class EndpointGroups(EndpointBook book, NodeIpam ipam, IKernelSi
             Profiles = record.Profiles,
             Routes = [.. given.Select(r => r.ToRoute())],
         };
-        var (gateway, defaultRoute, routes) = NamespaceGroup.Place(spec, record.Networks, Others(place.NamespaceGroup, record.Id, place), await ipam.ListPoolsAsync(ct));
+        var others = Others(place.NamespaceGroup, record.Id, place);
+        var (gateway, defaultRoute, routes) = NamespaceGroup.Place(spec, record.Networks, others, await ipam.ListPoolsAsync(ct));
         life.Replace(record with
         {
             Group = place.NamespaceGroup,
