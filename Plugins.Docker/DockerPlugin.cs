@@ -44,5 +44,7 @@ public sealed class DockerPlugin : IOrchestratorPlugin
         .AddSingleton<NetworkCalls>()
         .AddSingleton<NetworkBook>()
         .AddSingleton<EndpointCalls>()
-        .AddSingleton<JoinCalls>();
+        .AddSingleton<JoinCalls>()
+        .AddSingleton<EndpointSweep>()
+        .AddHostedService(provider => provider.GetRequiredService<EndpointSweep>());
 }

@@ -15,4 +15,11 @@ public sealed class DockerSettings
 
     /// <summary>How long a call may take before it is answered with "try again": while the host starts, calls wait for it.</summary>
     public TimeSpan CallTime { get; set; } = TimeSpan.FromSeconds(8);
+
+    /// <summary>How long an endpoint may be without a link before it counts as forgotten by dockerd. Longer than any of dockerd's calls.
+    /// </summary>
+    public TimeSpan ForgottenAfter { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How often those are looked for.</summary>
+    public TimeSpan SweepInterval { get; set; } = TimeSpan.FromSeconds(10);
 }

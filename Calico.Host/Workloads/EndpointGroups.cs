@@ -19,13 +19,14 @@ internal sealed class EndpointGroups(EndpointBook book, NodeIpam ipam, IKernelSi
 
     /// <summary>Puts an endpoint into the group that its place names, if that is not the one it was prepared for: the book shows it there
     /// when this returns, so that the next one counts it.</summary>
+    /// <returns>Its record.</returns>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: it does not fit.</exception>
-    public async Task JoinAsync(EndpointLife life, Placement place, CancellationToken ct)
+    public async Task<EndpointRecord> JoinAsync(EndpointLife life, Placement place, CancellationToken ct)
     {
         var record = life.Record;
         if (place.NamespaceGroup.Length == 0 || place.NamespaceGroup == record.Group)
         {
-            return;
+            return record;
         }
 
         using var group = await EnterAsync(place.NamespaceGroup, ct);
@@ -41,12 +42,15 @@ internal sealed class EndpointGroups(EndpointBook book, NodeIpam ipam, IKernelSi
         };
         var others = Others(place.NamespaceGroup, record.Id, place);
         var (gateway, defaultRoute, routes) = NamespaceGroup.Place(spec, record.Networks, others, await ipam.ListPoolsAsync(ct));
-        life.Replace(record with
+        var joined = record with
         {
             Group = place.NamespaceGroup,
             Gateway4 = record.Gateway4 is null ? null : gateway.ToString(),
+            Gateway6 = record.Networks.Any(n => n.PrefixLength > 32) ? NamespaceGroup.Gateway6Of(gateway)?.ToString() : null,
             DefaultRoute = defaultRoute,
             Routes = [.. routes.Select(RouteRecord.From)],
-        });
+        };
+        life.Replace(joined);
+        return joined;
     }
 }

@@ -9,14 +9,13 @@ namespace Calico.Host.Workloads;
 /// <summary>The kernel, through the dataplane's loop and its wiring.</summary>
 internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring, HostGateways gateways) : IKernelSide
 {
-    public Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct)
+    public async Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct)
     {
+        await wiring.WireAsync(Request(record, place), ct);
         if (place is null && record.Gateway4 is { } gateway)
         {
-            gateways.Ensure(IPAddress.Parse(gateway));
+            gateways.Answer(IPAddress.Parse(gateway), record.HostInterface);
         }
-
-        return wiring.WireAsync(Request(record, place), ct);
     }
 
     public Task UnwireAsync(EndpointRecord record, CancellationToken ct) =>
@@ -77,6 +76,7 @@ internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring, Host
         Mtu = record.Mtu,
         Addresses = record.Networks,
         Gateway4 = record.Gateway4 is null ? null : IPAddress.Parse(record.Gateway4),
+        Gateway6 = record.Gateway6 is null ? null : IPAddress.Parse(record.Gateway6),
         DefaultRoute = record.DefaultRoute,
         Routes = [.. record.Routes.Select(r => r.ToRoute())],
         AllowForwarding = record.AllowForwarding,

@@ -8,6 +8,8 @@ namespace Calico.Host.Workloads;
 /// <content>Addresses and record of an endpoint, and what becomes of the life that had its id before.</content>
 internal sealed partial class WorkloadConnector
 {
+    private readonly EndpointGroups _groups = new(book, ipam, kernel);
+
     /// <summary>Claims or binds the addresses and records the endpoint; a former life of the id goes first.</summary>
     /// <remarks>Two lives cannot stand side by side: both have the same names in the kernel and the same key in the log. So what can refuse
     /// the new one is asked while the old one is whole; from its removal on a failure leaves neither.</remarks>

@@ -21,7 +21,6 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
     /// <summary>How long an undo or a removal may take after its caller has gone.</summary>
     private static readonly TimeSpan UndoTime = TimeSpan.FromSeconds(10);
 
-    private readonly EndpointGroups _groups = new(book, ipam, kernel);
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _laterGuard = new();
     private Task _later = Task.CompletedTask;
@@ -149,9 +148,8 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
         life.IsBeingPlaced = true;
         try
         {
-            await _groups.JoinAsync(life, place, ct);
             // Said here too: the record may be of a version that did not say it when it prepared.
-            life.Replace(WithPlace(life.Record, place) with { SplitLife = true });
+            life.Replace(WithPlace(await _groups.JoinAsync(life, place, ct), place) with { SplitLife = true });
             await log.CommitAsync([life.Record.ToWrite()], ct);
             await AttachHeldAsync(life, place, wait, ct);
         }

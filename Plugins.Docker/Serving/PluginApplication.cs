@@ -49,7 +49,7 @@ internal sealed partial class PluginApplication(DockerSettings settings, CallTab
             return Refuse(StatusCodes.Status405MethodNotAllowed, $"{call.Name} is a POST");
         }
 
-        using var timed = timings.Begin(call.Name, call.Name, "wait");
+        using var timed = timings.Begin(call.Name, "dockerd", "wait");
         using var limit = new CancellationTokenSource(settings.CallTime, time);
         try
         {

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace Calico.Plugins.Docker.Serving;
@@ -15,7 +16,7 @@ namespace Calico.Plugins.Docker.Serving;
 /// <remarks>The host binds the sockets before anything else is there, so a dockerd that starts first waits in the backlog instead of for
 /// its fifteen seconds of retries.</remarks>
 internal sealed partial class PluginServer(DockerSettings settings, IListeners listeners, IPluginLifetime lifetime,
-    PluginApplication application, NetworkBook book, TimeProvider time, ILoggerFactory loggers) : BackgroundService
+    PluginApplication application, NetworkBook book, TimeProvider time, ILogger<PluginServer> log) : BackgroundService
 {
     public const string Network = "network";
     public const string Ipam = "ipam";
@@ -29,22 +30,22 @@ internal sealed partial class PluginServer(DockerSettings settings, IListeners l
     /// <summary>Whoever connects and says nothing holds a place.</summary>
     private static readonly TimeSpan FirstRequest = TimeSpan.FromSeconds(10);
 
-    private readonly ILogger _log = loggers.CreateLogger<PluginServer>();
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.Draining);
-        var transport = new SocketTransportFactory(Options.Create(Sockets()), loggers);
-        using var server = new KestrelServer(Options.Create(Configure()), transport, loggers);
+        // Its own lines are ten for each call, and what goes wrong with a call is said where the call is.
+        var silent = NullLoggerFactory.Instance;
+        var transport = new SocketTransportFactory(Options.Create(Sockets()), silent);
+        using var server = new KestrelServer(Options.Create(Configure()), transport, silent);
         try
         {
             foreach (var key in await book.LoadAsync(ending.Token))
             {
-                Log.Damaged(_log, key);
+                Log.Damaged(log, key);
             }
 
             await server.StartAsync(application, ending.Token);
-            Log.Serving(_log, settings.NetworkSocket, settings.IpamSocket);
+            Log.Serving(log, settings.NetworkSocket, settings.IpamSocket);
             await Task.Delay(Timeout.InfiniteTimeSpan, time, ending.Token);
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
@@ -74,8 +75,8 @@ internal sealed partial class PluginServer(DockerSettings settings, IListeners l
     private SocketTransportOptions Sockets() => new()
     {
         CreateBoundListenSocket = at => listeners.Take(IsIpam(at) ? Ipam : Network),
-        // dockerd has a connection or two; what else waits in the backlog is the kernel's.
-        UnsafePreferInlineScheduling = false,
+        // It calls listen(2) once more. Beyond the backlog the kernel answers "try again", and dockerd tries for 15 seconds.
+        Backlog = (int)MaxConnections,
     };
 
     private bool IsIpam(EndPoint at) => at is UnixDomainSocketEndPoint socket && socket.ToString() == settings.IpamSocket;

@@ -46,6 +46,10 @@ internal sealed class DockerClient(DockerHarness docker)
     public async Task<string> RequestAddressAsync(string pool, string ip = "") =>
         (string)(await docker.CallAsync("IpamDriver.RequestAddress", AddressBody(pool, ip), isIpam: true))["Address"]!;
 
+    /// <returns>Why no address was given.</returns>
+    public Task<string> RefusedAddressAsync(string pool, string ip = "") =>
+        docker.RefusedAsync("IpamDriver.RequestAddress", AddressBody(pool, ip), isIpam: true);
+
     public Task<JsonObject> JoinAsync(string network, string endpoint, string sandbox = "") => docker.CallAsync("NetworkDriver.Join",
         $$"""
         {"NetworkID":"{{network}}","EndpointID":"{{endpoint}}",

@@ -41,6 +41,8 @@ internal sealed class DockerHarness : IAsyncDisposable
 
     public FakeLifetime Lifetime => _lifetime;
 
+    public T Get<T>() where T : notnull => _services!.GetRequiredService<T>();
+
     /// <summary>A harness that serves.</summary>
     public static async Task<DockerHarness> StartAsync(TimeProvider? time = null)
     {
@@ -68,7 +70,6 @@ internal sealed class DockerHarness : IAsyncDisposable
             .AddSingleton(Node.Ipam)
             .AddSingleton(Node.Profiles)
             .AddSingleton(Node.State)
-            .AddSingleton<ILoggerFactory>(NullLoggerFactory.Instance)
             .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>));
         DockerPlugin.AddDocker(services, Settings);
         _services = services.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true });
@@ -99,7 +100,7 @@ internal sealed class DockerHarness : IAsyncDisposable
     public async Task<JsonObject> CallAsync(string call, string body, bool isIpam = false)
     {
         var (status, answer) = await SendAsync(call, body, isIpam);
-        return status == 200 ? answer : throw new InvalidOperationException($"{call} {body}: {status} {answer.ToJsonString()}");
+        return status == 200 ? answer : throw new InvalidOperationException($"{call} {body}: {status} {answer["Err"]}");
     }
 
     /// <summary>A call that has to be refused.</summary>
