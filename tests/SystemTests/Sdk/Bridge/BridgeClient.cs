@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
 using System.Reflection;
 using System.Runtime.CompilerServices;
@@ -6,6 +7,7 @@ using System.Text.Json;
 namespace Calico.SystemTests.Sdk.Bridge;
 
 /// <summary>A contract of a host in another process.</summary>
+[SuppressMessage("Performance", "CA1852", Justification = "DispatchProxy derives from it.")]
 internal class BridgeClient : DispatchProxy
 {
     private static readonly JsonSerializerOptions Json = ContractJson.Options();

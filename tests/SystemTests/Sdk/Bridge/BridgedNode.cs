@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using Calico.TestKit.Hosts;
 using Calico.TestKit.Workloads;
 using Microsoft.Win32.SafeHandles;
@@ -11,9 +12,12 @@ namespace Calico.SystemTests.Sdk.Bridge;
 /// <summary>A real host in another process under the conformance suite: kernel, etcd and kill -9 are real, and the contracts are called by an
 /// adapter that was installed as a package.</summary>
 /// <remarks>One host serves many tests; what a test leaves is taken away by the same contracts.</remarks>
-internal sealed class BridgedNode(TestHost host, FabricEtcd etcd) : ConformanceNode
+internal sealed partial class BridgedNode(TestHost host, FabricEtcd etcd) : ConformanceNode
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    // The group of those that the reaper takes in a moment (docs/design/dataplane.md): "cali", as a number.
+    private static readonly string Leaving = 0x63616c69.ToString(CultureInfo.InvariantCulture);
     private static int _namespaces;
     private readonly List<string> _made = [];
     private bool _isStoreDead;
@@ -65,8 +69,7 @@ internal sealed class BridgedNode(TestHost host, FabricEtcd etcd) : ConformanceN
     }
 
     public override async Task<ImmutableArray<string>> ListLinksAsync() =>
-        [.. (await host.ShellAsync("ip -o link show type veth")).Split('\n').Select(line => line.Split(' ', '@', ':')).Where(words => words.Length > 2)
-            .Select(words => words[2]).Where(name => name.StartsWith("cali", StringComparison.Ordinal))];
+        [.. Links().Matches(await host.ShellAsync("ip -o link show type veth")).Where(link => link.Groups[2].Value != Leaving).Select(link => link.Groups[1].Value)];
 
     public override async Task CrashAsync()
     {
@@ -148,4 +151,7 @@ internal sealed class BridgedNode(TestHost host, FabricEtcd etcd) : ConformanceN
             Assert.That(clock.Elapsed, Is.LessThan(Patience), $"waited in vain until {what}");
         }
     }
+
+    [GeneratedRegex(@"^\d+: (cali[^@:]+).* group (\S+)", RegexOptions.Multiline)]
+    private static partial Regex Links();
 }
