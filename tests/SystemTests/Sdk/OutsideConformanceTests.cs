@@ -6,7 +6,7 @@ namespace Calico.SystemTests.Sdk;
 
 /// <summary>The conformance suite asked of a real host, with etcd, by an adapter that was made outside of this repository: packed against
 /// the package of the contracts, installed with <c>plugin install</c>. It crashes by SIGKILL, and its store dies on the wire.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class OutsideConformanceTests : AdapterConformance, IAsyncDisposable
 {
     private TestHost? _host;

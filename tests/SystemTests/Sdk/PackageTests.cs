@@ -5,7 +5,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Sdk;
 
 /// <summary>Each package by itself, as somebody has it who wants only that: restored from a feed into an empty cache, compiled against, run.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed partial class PackageTests
 {
     // A program for each: what it needs at run time has to come along too.
