@@ -7,8 +7,8 @@ using Calico.Host.Timings;
 namespace Calico.Host.Workloads;
 
 /// <summary>One adapter's view of the connect transaction: it sees and changes its own endpoints only.</summary>
-/// <remarks>Questions pass the gate as changes do: before it opens, what the node knows has not all been read, and "there is none" would be an
-/// answer to act upon.</remarks>
+/// <remarks>Questions pass the gate as changes do: before it opens, what the node knows has not all been read, and "there is none" would be
+/// an answer to act upon.</remarks>
 internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connector, StartGate gate, DatastoreView view) : IWorkloadNetwork, IWorkloadDataplane
 {
     public async Task<Attachment> ConnectAsync(EndpointSpec spec, Placement place, CancellationToken ct)
@@ -93,7 +93,8 @@ internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connect
 
     public Task RemoveAsync(WorkloadEndpointId id, string? instance, CancellationToken ct) => DisconnectAsync(id, instance, ct);
 
-    public async IAsyncEnumerable<(EndpointState State, string Reason)> WatchAsync(WorkloadEndpointId id, [EnumeratorCancellation] CancellationToken ct)
+    public async IAsyncEnumerable<(EndpointState State, string Reason)> WatchAsync(WorkloadEndpointId id,
+        [EnumeratorCancellation] CancellationToken ct)
     {
         await gate.PassAsync(ct);
         Own(id);

@@ -30,9 +30,11 @@ public sealed class OutsideConformanceTests : AdapterConformance, IAsyncDisposab
         await folder.DotnetAsync("", "new", "install", Directory.GetFiles(packages, "Calico.Templates.*.nupkg").Single());
         await folder.DotnetAsync("", "new", "calico-adapter", "-n", "Bridge", "-o", "template");
         var project = await File.ReadAllTextAsync(Path.Combine(folder.Path, "template", "Bridge", "Bridge.csproj"));
+        const string Readme = "<PackageReadmeFile>README.md</PackageReadmeFile>";
+        const string ReadmeFile = "<None Include=\"../README.md\" Pack=\"true\" PackagePath=\"/\" />";
         await File.WriteAllTextAsync(Path.Combine(folder.Path, "Bridge.csproj"), project
-            .Replace("<PackageReadmeFile>README.md</PackageReadmeFile>", "<EnableDefaultCompileItems>false</EnableDefaultCompileItems>", StringComparison.Ordinal)
-            .Replace("<None Include=\"../README.md\" Pack=\"true\" PackagePath=\"/\" />", "<Compile Include=\"*.cs\" />", StringComparison.Ordinal));
+            .Replace(Readme, "<EnableDefaultCompileItems>false</EnableDefaultCompileItems>", StringComparison.Ordinal)
+            .Replace(ReadmeFile, "<Compile Include=\"*.cs\" />", StringComparison.Ordinal));
         await folder.DotnetAsync("", "pack", "Bridge.csproj", "-o", "packed", "-v", "quiet");
 
         _host = await TestHost.StartAsync(48);
@@ -46,7 +48,8 @@ public sealed class OutsideConformanceTests : AdapterConformance, IAsyncDisposab
             _host.Settings[name] = value;
         }
 
-        await _host.ShellAsync($"CALICO_PLUGIN_DIR=/usr/lib/calico/plugins {_host.Programs}/host/calico-host plugin install {folder.Path}/packed/Bridge.1.0.0.nupkg");
+        await _host.ShellAsync("CALICO_PLUGIN_DIR=/usr/lib/calico/plugins "
+            + $"{_host.Programs}/host/calico-host plugin install {folder.Path}/packed/Bridge.1.0.0.nupkg");
         await _host.StartCalicoAsync(waitReady: false);
     }
 

@@ -4,7 +4,8 @@ using Calico.TestKit.Hosts;
 
 namespace Calico.SystemTests.Sdk;
 
-/// <summary>Each package by itself, as somebody has it who wants only that: restored from a feed into an empty cache, compiled against, run.</summary>
+/// <summary>Each package by itself, as somebody has it who wants only that: restored from a feed into an empty cache, compiled against and
+/// run.</summary>
 [TestFixture, Parallelizable]
 public sealed partial class PackageTests
 {
@@ -29,8 +30,8 @@ public sealed partial class PackageTests
             using Calico.Datastore.Store;
             using Calico.EmbeddedStore;
             using Microsoft.Extensions.Logging.Abstractions;
-            await using var engine = await EmbeddedEngine.OpenAsync(new() { Path = Path.GetFullPath("store.db"), MachineId = "m", NodeName = "n" },
-                TimeProvider.System, NullLogger.Instance, CancellationToken.None);
+            var options = new EmbeddedStoreOptions { Path = Path.GetFullPath("store.db"), MachineId = "m", NodeName = "n" };
+            await using var engine = await EmbeddedEngine.OpenAsync(options, TimeProvider.System, NullLogger.Instance, default);
             await engine.Store.CommitAsync(new(new StoreOperation.Put("/a", "1"u8.ToArray())), CancellationToken.None);
             var read = await engine.Store.GetAsync("/a", 0, CancellationToken.None);
             Console.WriteLine(read is { } value && value.Value.Span.SequenceEqual("1"u8) ? "works" : "");
@@ -54,8 +55,9 @@ public sealed partial class PackageTests
     public async Task Each_library_is_restored_alone_into_an_empty_cache_compiled_against_and_run()
     {
         using var folder = new StrangersFolder(Packages);
-        var libraries = Directory.GetFiles(Packages, "*.nupkg").Where(HasLibrary).Select(file => Name().Match(Path.GetFileName(file))).ToArray();
-        Assert.That(libraries.Select(name => name.Groups[1].Value), Is.EquivalentTo(Programs.Keys), "a package without a program here, or the other way round");
+        var libraries = Directory.GetFiles(Packages, "*.nupkg").Where(HasLibrary)
+            .Select(file => Name().Match(Path.GetFileName(file))).ToArray();
+        Assert.That(libraries.Select(name => name.Groups[1].Value), Is.EquivalentTo(Programs.Keys), "packages, and programs here");
         foreach (var name in libraries)
         {
             var library = name.Groups[1].Value;
@@ -87,7 +89,8 @@ public sealed partial class PackageTests
         {
             foreach (var library in Programs.Keys)
             {
-                Assert.That((await folder.DotnetAsync(library, $"bin/Debug/net10.0/Uses.{library}.dll")).Trim(), Is.EqualTo("works"), library);
+                var said = await folder.DotnetAsync(library, $"bin/Debug/net10.0/Uses.{library}.dll");
+                Assert.That(said.Trim(), Is.EqualTo("works"), library);
             }
         });
     }
@@ -103,9 +106,10 @@ public sealed partial class PackageTests
             foreach (var file in packages)
             {
                 using var package = ZipFile.OpenRead(file);
-                using var reader = new StreamReader(package.Entries.Single(e => e.FullName.EndsWith(".nuspec", StringComparison.Ordinal)).Open());
+                var specification = package.Entries.Single(e => e.FullName.EndsWith(".nuspec", StringComparison.Ordinal));
+                using var reader = new StreamReader(specification.Open());
                 var about = reader.ReadToEnd();
-                foreach (var part in new[] { "<license type=\"expression\">Apache-2.0<", "<readme>README.md<", "<tags>", "<description>", "<authors>" })
+                foreach (var part in (string[])["\"expression\">Apache-2.0<", "<readme>README.md<", "<tags>", "<description>", "<authors>"])
                 {
                     Assert.That(about, Does.Contain(part), file);
                 }
@@ -116,7 +120,8 @@ public sealed partial class PackageTests
         });
     }
 
-    private static string Packages => Repository.Packages ?? throw new InvalidOperationException("the packages are not packed: ./build.sh pack");
+    private static string Packages =>
+        Repository.Packages ?? throw new InvalidOperationException("the packages are not packed: ./build.sh pack");
 
     private static bool HasLibrary(string file)
     {
@@ -127,7 +132,7 @@ public sealed partial class PackageTests
     // An adapter has them beside its assembly, a library in a package of symbols, and templates have no code.
     private static bool HasSymbols(string file, ZipArchive package) =>
         !package.Entries.Any(e => e.FullName.EndsWith(".dll", StringComparison.Ordinal))
-        || package.Entries.Any(e => e.FullName.StartsWith("plugin/", StringComparison.Ordinal) && e.FullName.EndsWith(".pdb", StringComparison.Ordinal))
+        || package.Entries.Any(e => Path.GetDirectoryName(e.FullName) == "plugin" && e.FullName.EndsWith(".pdb", StringComparison.Ordinal))
         || File.Exists(Path.ChangeExtension(file, ".snupkg"));
 
     [GeneratedRegex(@"^(.*?)\.(\d.*)\.nupkg$")]

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Net.Sockets;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Calico;
 using Microsoft.Extensions.DependencyInjection;
@@ -29,7 +30,10 @@ internal sealed class BridgeServer(IListeners listeners, IPluginLifetime life, I
 {
     private readonly Dictionary<string, object> _contracts = new()
     {
-        [nameof(IWorkloadNetwork)] = network, [nameof(IWorkloadDataplane)] = dataplane, [nameof(IIpam)] = ipam, [nameof(IProfiles)] = profiles,
+        [nameof(IWorkloadNetwork)] = network,
+        [nameof(IWorkloadDataplane)] = dataplane,
+        [nameof(IIpam)] = ipam,
+        [nameof(IProfiles)] = profiles,
     };
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -83,31 +87,35 @@ internal sealed class BridgeServer(IListeners listeners, IPluginLifetime life, I
         }
     }
 
-    private async IAsyncEnumerable<BridgeAnswer> AnswersAsync(BridgeCall call, JsonSerializerOptions json, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
+    private async IAsyncEnumerable<BridgeAnswer> AnswersAsync(BridgeCall call, JsonSerializerOptions json,
+        [EnumeratorCancellation] CancellationToken ct)
     {
         object? called = null;
-        BridgeAnswer? failed = null;
+        BridgeAnswer? answered = null;
         try
         {
             var contract = typeof(IIpam).Assembly.GetType($"Calico.{call.Contract}")!;
             var method = contract.GetMethod(call.Method)!;
-            var arguments = method.GetParameters().Select((p, i) => p.ParameterType == typeof(CancellationToken) ? ct : call.Arguments[i].Deserialize(p.ParameterType, json));
+            var arguments = method.GetParameters().Select((parameter, i) => parameter.ParameterType == typeof(CancellationToken)
+                ? ct
+                : call.Arguments[i].Deserialize(parameter.ParameterType, json));
             called = method.Invoke(_contracts[call.Contract], BindingFlags.DoNotWrapExceptions, null, [.. arguments], null);
             if (called is Task task)
             {
                 await task;
                 var result = method.ReturnType.IsGenericType ? task.GetType().GetProperty("Result")!.GetValue(task) : null;
-                failed = new(JsonSerializer.SerializeToElement(result, method.ReturnType.GenericTypeArguments is [var type] ? type : typeof(object), json));
+                var type = method.ReturnType.GenericTypeArguments.SingleOrDefault() ?? typeof(object);
+                answered = new(JsonSerializer.SerializeToElement(result, type, json));
             }
         }
         catch (CalicoException e)
         {
-            failed = new(Problem: e.Problem, Message: e.Message, Path: e.Path);
+            answered = new(Problem: e.Problem, Message: e.Message, Path: e.Path);
         }
 
-        if (failed is not null)
+        if (answered is not null)
         {
-            yield return failed;
+            yield return answered;
             yield break;
         }
 

@@ -11,7 +11,8 @@ namespace Calico.SystemTests.Sdk.Bridge;
 internal class BridgeClient : DispatchProxy
 {
     private static readonly JsonSerializerOptions Json = ContractJson.Options();
-    private static readonly MethodInfo Typed = typeof(BridgeClient).GetMethod(nameof(ResultAsync), BindingFlags.NonPublic | BindingFlags.Instance)!;
+    private static readonly MethodInfo Typed =
+        typeof(BridgeClient).GetMethod(nameof(ResultAsync), BindingFlags.NonPublic | BindingFlags.Instance)!;
     private string _socket = "";
 
     /// <param name="socket">Where the adapter listens.</param>
@@ -26,8 +27,9 @@ internal class BridgeClient : DispatchProxy
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
         var parameters = targetMethod!.GetParameters();
-        var call = new BridgeCall(targetMethod.DeclaringType!.Name, targetMethod.Name,
-            [.. parameters.Zip(args!).Where(p => p.Second is not CancellationToken).Select(p => JsonSerializer.SerializeToElement(p.Second, p.First.ParameterType, Json))]);
+        var arguments = parameters.Zip(args!).Where(pair => pair.Second is not CancellationToken)
+            .Select(pair => JsonSerializer.SerializeToElement(pair.Second, pair.First.ParameterType, Json));
+        var call = new BridgeCall(targetMethod.DeclaringType!.Name, targetMethod.Name, [.. arguments]);
         var ct = args!.OfType<CancellationToken>().Single();
         if (targetMethod.ReturnType == typeof(Task))
         {

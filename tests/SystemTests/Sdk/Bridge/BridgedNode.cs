@@ -9,8 +9,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Calico.SystemTests.Sdk.Bridge;
 
-/// <summary>A real host in another process under the conformance suite: kernel, etcd and kill -9 are real, and the contracts are called by an
-/// adapter that was installed as a package.</summary>
+/// <summary>A real host in another process under the conformance suite: kernel, etcd and kill -9 are real, and the contracts are called by
+/// an adapter that was installed as a package.</summary>
 /// <remarks>One host serves many tests; what a test leaves is taken away by the same contracts.</remarks>
 internal sealed partial class BridgedNode(TestHost host, FabricEtcd etcd) : ConformanceNode
 {
@@ -69,7 +69,8 @@ internal sealed partial class BridgedNode(TestHost host, FabricEtcd etcd) : Conf
     }
 
     public override async Task<ImmutableArray<string>> ListLinksAsync() =>
-        [.. Links().Matches(await host.ShellAsync("ip -o link show type veth")).Where(link => link.Groups[2].Value != Leaving).Select(link => link.Groups[1].Value)];
+        [.. Links().Matches(await host.ShellAsync("ip -o link show type veth"))
+            .Where(link => link.Groups[2].Value != Leaving).Select(link => link.Groups[1].Value)];
 
     public override async Task CrashAsync()
     {
@@ -81,7 +82,8 @@ internal sealed partial class BridgedNode(TestHost host, FabricEtcd etcd) : Conf
     public override async Task CrashInsideAsync(Func<Task> call)
     {
         var pid = (await host.ShellAsync("pgrep -x calico-host")).Trim();
-        var tracing = host.RunAsync(["strace", "-f", "-qq", "-o", "/run/strace", "-p", pid, "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:signal=SIGKILL"]);
+        var tracing = host.RunAsync(["strace", "-f", "-qq", "-o", "/run/strace", "-p", pid,
+            "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:signal=SIGKILL"]);
         await UntilAsync("every thread is traced", async () =>
             (await host.RunAsync(["bash", "-c", $"! grep -h '^TracerPid:.0$' /proc/{pid}/task/*/status"])).ExitCode == 0);
         try
@@ -142,7 +144,8 @@ internal sealed partial class BridgedNode(TestHost host, FabricEtcd etcd) : Conf
     }
 
     private Task ReplayedAsync() => UntilAsync("what was journalled is replayed", async () =>
-        (await host.ShellAsync("exec 3<>/dev/tcp/127.0.0.1/9091; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3")).Contains("\ncalico_outbox_entries 0\n", StringComparison.Ordinal));
+        (await host.ShellAsync("exec 3<>/dev/tcp/127.0.0.1/9091; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"))
+            .Contains("\ncalico_outbox_entries 0\n", StringComparison.Ordinal));
 
     private static async Task UntilAsync(string what, Func<Task<bool>> condition)
     {

@@ -18,7 +18,9 @@ internal static class ContractJson
             new As<IPNetwork>(IPNetwork.Parse, n => n.ToString()),
             new As<PhysicalAddress>(PhysicalAddress.Parse, m => m.ToString()),
             new As<WorkloadEndpointId>(
-                t => t.Split('\n') is [var orchestrator, var workload, var endpoint] ? new(orchestrator, workload, endpoint) : throw new FormatException(t),
+                t => t.Split('\n') is [var orchestrator, var workload, var endpoint]
+                    ? new(orchestrator, workload, endpoint)
+                    : throw new FormatException(t),
                 id => $"{id.Orchestrator}\n{id.Workload}\n{id.Endpoint}"),
             new As<Placement>(
                 t => t.Split('\n') is [var name, var path] ? Placement.In(open!(path), name) : Placement.HandedOver(t),
@@ -38,4 +40,5 @@ internal static class ContractJson
 internal sealed record BridgeCall(string Contract, string Method, JsonElement[] Arguments);
 
 /// <summary>One line of an answer: the result, an item of a stream that is not at its end, or the problem.</summary>
-internal sealed record BridgeAnswer(JsonElement? Result = null, bool More = false, Problem? Problem = null, string Message = "", string? Path = null);
+internal sealed record BridgeAnswer(JsonElement? Result = null, bool More = false, Problem? Problem = null, string Message = "",
+    string? Path = null);

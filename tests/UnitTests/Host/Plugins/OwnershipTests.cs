@@ -17,8 +17,10 @@ public sealed class OwnershipTests
     private static readonly string[] Nothing = ["disconnect", "remove", "detach", "collect"];
 
     // Every call of every contract, those that come later included: a question too is answered with what is not read yet.
-    private static IEnumerable<TestCaseData> BehindTheGate => ((Type[])[typeof(IWorkloadNetwork), typeof(IWorkloadDataplane), typeof(IIpam), typeof(IProfiles)])
-        .SelectMany(contract => contract.GetMethods()).Select(method => new TestCaseData(method).SetArgDisplayNames($"{method.DeclaringType!.Name}.{method.Name}"));
+    private static IEnumerable<TestCaseData> BehindTheGate =>
+        from contract in (Type[])[typeof(IWorkloadNetwork), typeof(IWorkloadDataplane), typeof(IIpam), typeof(IProfiles)]
+        from method in contract.GetMethods()
+        select new TestCaseData(method).SetArgDisplayNames($"{contract.Name}.{method.Name}");
 
     private HostUnderTest _host = null!;
     private Attachment _attachment = null!;
