@@ -71,8 +71,13 @@ public sealed class BadCallsTests
     [Test]
     public async Task A_body_beyond_the_limit_is_refused_and_the_next_call_is_served()
     {
-        var (status, answer) = await _docker.SendAsync("NetworkDriver.CreateNetwork", new string(' ', (1 << 20) + 1));
-        Assert.That((status, answer.ContainsKey("Err")), Is.EqualTo((413, true)));
+        // By hand: a client that writes the body as well may find the connection closed before it reads the answer.
+        using var socket = await _docker.ConnectAsync();
+        await socket.SendAsync(Encoding.ASCII.GetBytes(
+            $"POST /NetworkDriver.CreateNetwork HTTP/1.1\r\nHost: x\r\nContent-Length: {(1 << 20) + 1}\r\n\r\n"));
+        using var reader = new StreamReader(new NetworkStream(socket));
+        var answer = await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.That(answer, Does.StartWith("HTTP/1.1 413").And.Contain("\"Err\""));
         await Client.CreateNetworkAsync("n1");
     }
 
