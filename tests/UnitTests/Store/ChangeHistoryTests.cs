@@ -37,7 +37,8 @@ public sealed class ChangeHistoryTests
     {
         var history = Of(2, 3, 4, 5, 6, 7, 8);
         Assert.That((history.Count, history.Bytes), Is.EqualTo((7, 70)));
-        foreach (var (upTo, trimmed, left) in new[] { (1L, "", "2 3 4 5 6 7 8"), (3, "2 3", "4 5 6 7 8"), (3, "", "4 5 6 7 8"), (5, "4 5", "6 7 8"), (6, "6", "7 8") })
+        foreach (var (upTo, trimmed, left) in new[] { (1L, "", "2 3 4 5 6 7 8"), (3, "2 3", "4 5 6 7 8"), (3, "", "4 5 6 7 8"),
+            (5, "4 5", "6 7 8"), (6, "6", "7 8") })
         {
             Assert.That(Text(history.Trim(upTo)), Is.EqualTo(trimmed));
             Assert.That(Read(history, 0, 100), Is.EqualTo(left + " up to 100"));
@@ -85,7 +86,8 @@ public sealed class ChangeHistoryTests
     }
 
     private static KeyVersion Change(long revision) =>
-        new() { Sequence = revision, Key = new byte[4], Value = new byte[6], CreateRevision = revision, ModRevision = revision, Version = 1, Lease = 0 };
+        new() { Sequence = revision, Key = new byte[4], Value = new byte[6], CreateRevision = revision, ModRevision = revision, Version = 1,
+            Lease = 0 };
 
     private static string Read(ChangeHistory history, long from, long upTo, int most = 100, long mostBytes = 1000) =>
         $"{Text(history.Read(from, upTo, most, mostBytes, out var reached))} up to {reached}";

@@ -20,7 +20,8 @@ public sealed class LeaseClockTests : IDisposable
     public void A_lease_has_its_whole_time_again_when_it_is_kept_alive()
     {
         _clock.Start(7, 10);
-        Assert.That((_clock.Remaining(7), _clock.Remaining(8), _clock.KeepAlive(8)), Is.EqualTo((TimeSpan.FromSeconds(10), (TimeSpan?)null, 0L)));
+        Assert.That((_clock.Remaining(7), _clock.Remaining(8), _clock.KeepAlive(8)),
+            Is.EqualTo((TimeSpan.FromSeconds(10), (TimeSpan?)null, 0L)));
         _time.Advance(TimeSpan.FromSeconds(6));
         Assert.That(_clock.Remaining(7), Is.EqualTo(TimeSpan.FromSeconds(4)));
         Assert.That(_clock.KeepAlive(7), Is.EqualTo(10));

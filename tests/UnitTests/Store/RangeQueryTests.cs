@@ -68,14 +68,16 @@ public sealed class RangeQueryTests
             Assert.That((old.Problem, old.Message), Is.EqualTo((Problem.Invalid, "read at revision 3: compacted; the oldest left is 4")));
             Assert.That(((CompactedException)old.InnerException!).Oldest, Is.EqualTo(4));
             var future = Assert.Throws<CalicoException>(() => new RangeQuery(keys, 9).Run(State))!;
-            Assert.That((future.Problem, future.Message, future.InnerException), Is.EqualTo((Problem.Invalid, "read at revision 9: the store is at 8", (Exception?)null)));
+            Assert.That((future.Problem, future.Message, future.InnerException),
+                Is.EqualTo((Problem.Invalid, "read at revision 9: the store is at 8", (Exception?)null)));
         }
     }
 
     [Test]
     public void A_version_that_is_cut_off_knows_nothing_before()
     {
-        var version = new KeyVersion { Sequence = 2, Key = [1, 2], Value = [1, 2, 3], CreateRevision = 1, ModRevision = 5, Version = 2, Lease = 0, Previous = Versions("a", 1)[0] };
+        var version = new KeyVersion { Sequence = 2, Key = [1, 2], Value = [1, 2, 3], CreateRevision = 1, ModRevision = 5, Version = 2,
+            Lease = 0, Previous = Versions("a", 1)[0] };
         Assert.That((version.Size, version.IsDeletion, version.At(5), version.At(4)), Is.EqualTo((5, false, version, version.Previous)));
         version.Cut();
         Assert.That((version.Previous, version.At(5), version.At(4)), Is.EqualTo(((KeyVersion?)null, version, (KeyVersion?)null)));
@@ -99,17 +101,21 @@ public sealed class RangeQueryTests
     [TestCase("b", "d", "a", "c", true)]
     [TestCase("a", "\0", "z", "", true)]
     [TestCase("b", "\0", "a", "", false)]
-    public void Intervals_overlap_where_one_holds_the_others_start(string start, string end, string otherStart, string otherEnd, bool overlap) =>
+    public void Intervals_overlap_where_one_holds_the_others_start(string start, string end, string otherStart, string otherEnd,
+        bool overlap) =>
         Assert.That(Interval(start, end).Overlaps(Interval(otherStart, otherEnd)), Is.EqualTo(overlap));
 
     [Test]
     public void The_end_of_an_interval_is_outside_and_a_single_key_ends_with_itself()
     {
-        Assert.That((Interval("a", "c").Contains("a"u8), Interval("a", "c").Contains("b"u8), Interval("a", "c").Contains("c"u8), Interval("b", "c").Contains("a"u8)),
+        Assert.That((Interval("a", "c").Contains("a"u8), Interval("a", "c").Contains("b"u8), Interval("a", "c").Contains("c"u8),
+            Interval("b", "c").Contains("a"u8)),
             Is.EqualTo((true, true, false, false)));
-        Assert.That((Interval("a", "").IsBeforeEnd("a"u8), Interval("a", "").IsBeforeEnd("aa"u8), Interval("a", "").Contains("aa"u8)), Is.EqualTo((true, false, false)));
+        Assert.That((Interval("a", "").IsBeforeEnd("a"u8), Interval("a", "").IsBeforeEnd("aa"u8), Interval("a", "").Contains("aa"u8)),
+            Is.EqualTo((true, false, false)));
         Assert.That((Interval("a", "\0").IsBeforeEnd("z"u8), Interval("a", "\0\0").IsBeforeEnd("z"u8)), Is.EqualTo((true, false)));
-        Assert.That((KeyInterval.Single([1]).IsSingleKey, KeyInterval.Prefix([]), KeyInterval.All.Contains([0])), Is.EqualTo((true, KeyInterval.All, true)));
+        Assert.That((KeyInterval.Single([1]).IsSingleKey, KeyInterval.Prefix([]), KeyInterval.All.Contains([0])),
+            Is.EqualTo((true, KeyInterval.All, true)));
     }
 
     /// <summary>Revision 2: a; 3: b; 4: c; 5: a again (4 is its value); 6: d; 7: gone; 8: gone is deleted.</summary>
@@ -126,12 +132,14 @@ public sealed class RangeQueryTests
     }
 
     private static KeyVersion[] Versions(string key, long revision) =>
-        [new() { Sequence = 1, Key = KeyText.Bytes(key), Value = [], CreateRevision = revision, ModRevision = revision, Version = 1, Lease = 0 }];
+        [new() { Sequence = 1, Key = KeyText.Bytes(key), Value = [], CreateRevision = revision, ModRevision = revision, Version = 1, Lease =
+            0 }];
 
     private static string Told(RangeQuery query)
     {
         var result = query.Run(State);
-        return $"{string.Join(' ', result.Versions.Select(v => $"{KeyText.Text(v.Key)}={KeyText.Text(v.Value)}"))} of {result.Count}{(result.More ? ", more" : "")}";
+        var found = string.Join(' ', result.Versions.Select(v => $"{KeyText.Text(v.Key)}={KeyText.Text(v.Value)}"));
+        return $"{found} of {result.Count}{(result.More ? ", more" : "")}";
     }
 
     private static KeyInterval Interval(string start, string end) => new(KeyText.Bytes(start), KeyText.Bytes(end));

@@ -15,7 +15,8 @@ public sealed class TransactionRulesTests
         Assert.That(Refusal([.. Enumerable.Repeat(Compare("a"), 128)], Puts(128), Puts(128)), Is.Null);
         foreach (var (compares, success, failure) in new[] { (129, 0, 0), (0, 129, 0), (0, 0, 129) })
         {
-            Assert.That(Refusal([.. Enumerable.Repeat(Compare("a"), compares)], Puts(success), Puts(failure)), Is.EqualTo("transaction: more than 128 comparisons or operations"));
+            Assert.That(Refusal([.. Enumerable.Repeat(Compare("a"), compares)], Puts(success), Puts(failure)),
+                Is.EqualTo("transaction: more than 128 comparisons or operations"));
         }
     }
 
@@ -47,7 +48,8 @@ public sealed class TransactionRulesTests
     {
         Assert.That(Refusal([], [Put("a", 1), Put("b", 1), Put("a", 2)], []), Is.EqualTo("transaction: the key a would be changed twice"));
         Assert.That(Refusal([], [Delete("a", "c"), Put("b", 1)], []), Is.EqualTo("transaction: the key b would be changed twice"));
-        Assert.That(Refusal([], [Put("x", 1), Put(Long, 1), Delete(Long, "")], []), Is.EqualTo($"transaction: the key {Long[..200]} would be changed twice"));
+        Assert.That(Refusal([], [Put("x", 1), Put(Long, 1), Delete(Long, "")], []),
+            Is.EqualTo($"transaction: the key {Long[..200]} would be changed twice"));
         Assert.That(Refusal([], [Put("a\n", 1), Delete("a", "b")], []), Is.EqualTo("transaction: the key a? would be changed twice"));
         Assert.That(Refusal([], [Put("a", 1), Delete("b", "c"), Delete("b", "")], [Put("a", 1)]), Is.Null);
     }
@@ -74,7 +76,8 @@ public sealed class TransactionRulesTests
         var state = Filled();
         var holds = (string key, CompareResult result, string value) =>
             TransactionRules.Holds(new(Interval(key, ""), CompareTarget.Value, result, 0, KeyText.Bytes(value)), state);
-        Assert.That((holds("a", CompareResult.Equal, "2"), holds("a", CompareResult.Less, "3"), holds("a", CompareResult.Greater, "10"), holds("a", CompareResult.NotEqual, "2")),
+        Assert.That((holds("a", CompareResult.Equal, "2"), holds("a", CompareResult.Less, "3"), holds("a", CompareResult.Greater, "10"),
+            holds("a", CompareResult.NotEqual, "2")),
             Is.EqualTo((true, true, true, false)));
         Assert.That(Enum.GetValues<CompareResult>().Any(result => holds("none", result, "")), Is.False);
     }
@@ -90,16 +93,19 @@ public sealed class TransactionRulesTests
         Assert.That(Versions("x", "z", 0), Is.True);
         Assert.That(Versions("x", "z", 1), Is.False);
 
-        bool Versions(string start, string end, long version) => TransactionRules.Holds(new(Interval(start, end), CompareTarget.Version, CompareResult.Equal, version, default), state);
+        bool Versions(string start, string end, long version) =>
+            TransactionRules.Holds(new(Interval(start, end), CompareTarget.Version, CompareResult.Equal, version, default), state);
     }
 
     [Test]
     public void What_nothing_knows_is_refused_and_not_taken_for_false()
     {
         var compare = new EngineCompare(Interval("a", ""), CompareTarget.Version, CompareResult.Equal, 1, default);
-        Assert.That(Assert.Throws<CalicoException>(() => TransactionRules.Holds(compare with { Target = (CompareTarget)99 }, Filled()))!.Message,
+        Assert.That(Assert.Throws<CalicoException>(() => TransactionRules.Holds(compare with { Target = (CompareTarget)99 },
+            Filled()))!.Message,
             Is.EqualTo("transaction: no such target: 99"));
-        Assert.That(Assert.Throws<CalicoException>(() => TransactionRules.Holds(compare with { Result = (CompareResult)99 }, Filled()))!.Message,
+        Assert.That(Assert.Throws<CalicoException>(() => TransactionRules.Holds(compare with { Result = (CompareResult)99 },
+            Filled()))!.Message,
             Is.EqualTo("transaction: no such comparison: 99"));
     }
 

@@ -1,4 +1,3 @@
-using System.Text;
 using Calico.Datastore.Store;
 using Calico.EmbeddedStore.Engine;
 using NUnit.Framework;
@@ -14,24 +13,30 @@ public sealed class WriteBatchTests
         var batch = new WriteBatch(new());
         Assert.That(Commit(batch, Put("a", "1")).Results.Single(), Is.EqualTo(OperationResult.Nothing));
         var second = Commit(batch, Put("a", "2"));
-        Assert.That((second.Succeeded, second.Revision, second.Results.Single().Count, second.Results.Single().More), Is.EqualTo((true, 3, 1, false)));
+        Assert.That((second.Succeeded, second.Revision, second.Results.Single().Count, second.Results.Single().More),
+            Is.EqualTo((true, 3, 1, false)));
         Assert.That(second.Results.Single().Versions.Select(Told), Is.EqualTo(new[] { "1 a=1 created 2 changed 2 version 1" }));
-        Assert.That(Commit(batch, new EngineOperation.Delete(KeyInterval.Single(KeyText.Bytes("a")))).Results.Single().Versions.Select(Told),
+        Assert.That(Commit(batch,
+            new EngineOperation.Delete(KeyInterval.Single(KeyText.Bytes("a")))).Results.Single().Versions.Select(Told),
             Is.EqualTo(new[] { "2 a=2 created 2 changed 3 version 2" }));
         Commit(batch, Put("a", "3"));
         Assert.That(batch.Changes.Select(Told), Is.EqualTo(new[]
         {
-            "1 a=1 created 2 changed 2 version 1", "2 a=2 created 2 changed 3 version 2", "3 a= created 0 changed 4 version 0", "4 a=3 created 5 changed 5 version 1",
+            "1 a=1 created 2 changed 2 version 1", "2 a=2 created 2 changed 3 version 2", "3 a= created 0 changed 4 version 0",
+            "4 a=3 created 5 changed 5 version 1",
         }));
-        Assert.That(batch.Changes.Select(c => c.Previous is { } previous ? batch.Changes.IndexOf(previous) : -1), Is.EqualTo(new[] { -1, 0, 1, 2 }));
-        Assert.That((batch.State.Revision, batch.State.LastSequence, batch.Start.Revision, batch.State.Keys.Count), Is.EqualTo((5, 4, 1, 1)));
+        Assert.That(batch.Changes.Select(c => c.Previous is { } previous ? batch.Changes.IndexOf(previous) : -1),
+            Is.EqualTo(new[] { -1, 0, 1, 2 }));
+        Assert.That((batch.State.Revision, batch.State.LastSequence, batch.Start.Revision, batch.State.Keys.Count),
+            Is.EqualTo((5, 4, 1, 1)));
     }
 
     [Test]
     public void All_operations_of_a_transaction_are_of_one_revision_and_see_those_before_them()
     {
         var batch = new WriteBatch(new());
-        var outcome = Commit(batch, Put("a", "1"), Put("b", "1"), new EngineOperation.Range(new(KeyInterval.All)), new EngineOperation.Delete(KeyInterval.All));
+        var outcome = Commit(batch, Put("a", "1"), Put("b", "1"), new EngineOperation.Range(new(KeyInterval.All)),
+            new EngineOperation.Delete(KeyInterval.All));
         Assert.That(outcome.Revision, Is.EqualTo(2));
         Assert.That(outcome.Results[2].Versions.Select(v => KeyText.Text(v.Key)), Is.EqualTo(new[] { "a", "b" }));
         Assert.That(outcome.Results[3].Count, Is.EqualTo(2));
@@ -44,7 +49,8 @@ public sealed class WriteBatchTests
     {
         var batch = new WriteBatch(new());
         Commit(batch, Put("a", "1"));
-        var (holds, fails) = (Compare("a", CompareTarget.Version, CompareResult.Equal, 1), Compare("a", CompareTarget.Version, CompareResult.Equal, 2));
+        var (holds, fails) = (Compare("a", CompareTarget.Version, CompareResult.Equal, 1),
+            Compare("a", CompareTarget.Version, CompareResult.Equal, 2));
         Assert.That(batch.Commit(new([holds, fails], [Put("yes", "")], [Put("no", "")])).Succeeded, Is.False);
         Assert.That(batch.Commit(new([holds, holds], [Put("both", "")], [])).Succeeded);
         Assert.That(batch.Changes.Select(c => KeyText.Text(c.Key)), Is.EqualTo(new[] { "a", "no", "both" }));
@@ -60,10 +66,12 @@ public sealed class WriteBatchTests
         Commit(batch, new EngineOperation.Put(KeyText.Bytes("a"), [], 0, KeepValue: true));
         Assert.That(batch.Changes.Select(c => $"{KeyText.Text(c.Value)} {c.Lease}"), Is.EqualTo(new[] { "1 7", "2 7", "2 0" }));
         Commit(batch, new EngineOperation.Delete(KeyInterval.All));
-        foreach (var put in new[] { new EngineOperation.Put(KeyText.Bytes("a"), [], 0, KeepValue: true), new(KeyText.Bytes("n"), [], 0, KeepLease: true) })
+        foreach (var put in new[] { new EngineOperation.Put(KeyText.Bytes("a"), [], 0, KeepValue: true),
+            new(KeyText.Bytes("n"), [], 0, KeepLease: true) })
         {
             var problem = Assert.Throws<CalicoException>(() => Commit(batch, put))!;
-            Assert.That((problem.Problem, problem.Message), Is.EqualTo((Problem.NotFound, $"put {KeyText.Text(put.Key)}: there is no value or lease to keep")));
+            Assert.That((problem.Problem, problem.Message), Is.EqualTo((Problem.NotFound,
+                $"put {KeyText.Text(put.Key)}: there is no value or lease to keep")));
         }
 
         var unknown = Assert.Throws<CalicoException>(() => Commit(batch, new EngineOperation.Put(KeyText.Bytes("a"), [], 255)))!;
@@ -77,15 +85,19 @@ public sealed class WriteBatchTests
         batch.GrantLease(7, 60);
         batch.GrantLease(8, 90);
         batch.GrantLease(9, 30);
-        Assert.That(Assert.Throws<CalicoException>(() => batch.GrantLease(7, 1))!.Message, Is.EqualTo("grant lease 7: there is one with this id"));
-        Commit(batch, new EngineOperation.Put(KeyText.Bytes("a"), [], 7), new EngineOperation.Put(KeyText.Bytes("b"), [], 8), new EngineOperation.Put(KeyText.Bytes("c"), [], 9),
+        Assert.That(Assert.Throws<CalicoException>(() => batch.GrantLease(7, 1))!.Message,
+            Is.EqualTo("grant lease 7: there is one with this id"));
+        Commit(batch, new EngineOperation.Put(KeyText.Bytes("a"), [], 7), new EngineOperation.Put(KeyText.Bytes("b"), [], 8),
+            new EngineOperation.Put(KeyText.Bytes("c"), [], 9),
             Put("d", ""));
         Assert.That(batch.EndLeases([7, 8, 100]), Is.EqualTo(2));
         Assert.That(batch.EndLeases([7, 100]), Is.Zero);
-        Assert.That(batch.State.Range(KeyInterval.All, batch.State.Revision).Select(v => KeyText.Text(v.Key)), Is.EqualTo(new[] { "c", "d" }));
+        Assert.That(batch.State.Range(KeyInterval.All, batch.State.Revision).Select(v => KeyText.Text(v.Key)),
+            Is.EqualTo(new[] { "c", "d" }));
         Assert.That(batch.State.Revision, Is.EqualTo(3));
         Assert.That(batch.State.Leases, Is.EquivalentTo(new[] { KeyValuePair.Create(9L, 30L) }));
-        Assert.That(batch.Leases.Select(l => $"{l.Key}:{l.Value}").Order(StringComparer.Ordinal), Is.EqualTo(new[] { "7:", "7:60", "8:", "8:90", "9:30" }));
+        Assert.That(batch.Leases.Select(l => $"{l.Key}:{l.Value}").Order(StringComparer.Ordinal),
+            Is.EqualTo(new[] { "7:", "7:60", "8:", "8:90", "9:30" }));
     }
 
     [Test]
@@ -133,8 +145,10 @@ public sealed class WriteBatchTests
 
     private static EngineOperation.Put Put(string key, string value) => new(KeyText.Bytes(key), KeyText.Bytes(value), 0);
 
-    private static EngineCompare Compare(string key, CompareTarget target, CompareResult result, long number) => new(KeyInterval.Single(KeyText.Bytes(key)), target, result, number, default);
+    private static EngineCompare Compare(string key, CompareTarget target, CompareResult result, long number) =>
+        new(KeyInterval.Single(KeyText.Bytes(key)), target, result, number, default);
 
     private static string Told(KeyVersion v) =>
-        $"{v.Sequence} {KeyText.Text(v.Key)}={Encoding.UTF8.GetString(v.Value)} created {v.CreateRevision} changed {v.ModRevision} version {v.Version}";
+        $"{v.Sequence} {KeyText.Text(v.Key)}={KeyText.Text(v.Value)}"
+        + $" created {v.CreateRevision} changed {v.ModRevision} version {v.Version}";
 }
