@@ -10,7 +10,7 @@ namespace Calico.UnitTests.Ipam;
 
 /// <summary>How many addresses a handle has in each block, as a change counts them.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class HandleCountTests
+public sealed class HandleCountTests : IAsyncDisposable
 {
     private static readonly Cidr First = Cidr.Parse("10.0.0.0/30");
     private static readonly Cidr Second = Cidr.Parse("10.0.0.4/30");
@@ -18,6 +18,8 @@ public sealed class HandleCountTests
 
     private readonly InMemoryStore _store = new();
     private readonly IpamCache _cache = new();
+
+    public ValueTask DisposeAsync() => _store.DisposeAsync();
 
     [Test]
     public async Task A_handle_vanishes_with_its_last_address_and_is_not_counted_below_nothing()

@@ -13,7 +13,7 @@ namespace Calico.UnitTests.Ipam;
 
 /// <summary>What one attempt reads, from where, and the transaction that it becomes.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class IpamChangeTests
+public sealed class IpamChangeTests : IAsyncDisposable
 {
     private static readonly Cidr First = Cidr.Parse("10.0.0.0/30");
     private static readonly Cidr Second = Cidr.Parse("10.0.0.4/30");
@@ -22,6 +22,8 @@ public sealed class IpamChangeTests
 
     private readonly InMemoryStore _store = new();
     private readonly IpamCache _cache = new();
+
+    public ValueTask DisposeAsync() => _store.DisposeAsync();
 
     [Test]
     public async Task A_key_is_read_once_and_then_known_to_this_and_to_later_changes()
