@@ -280,12 +280,16 @@ public sealed class NodeIpamTests
     [Test]
     public async Task A_late_transaction_cannot_take_after_its_doubt_was_settled()
     {
-        var cluster = Create().Pool("10.0.0.0/24", 26).Node("n");
+        var time = new FakeTimeProvider();
+        var cluster = Create(time).Pool("10.0.0.0/24", 26).Node("n");
         var late = new LateStore(cluster.Store);
         await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog(), store: late, with: o => o with { StoreDeadline = TimeSpan.FromSeconds(1) });
         await ipam.ClaimAsync("cni", Claim("warm"), null, null, default);
         late.HoldNext = true;
-        await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", Claim("h"), null, null, default));
+        var claim = ipam.ClaimAsync("cni", Claim("h"), null, null, default);
+        await late.Held.Task;
+        time.Advance(TimeSpan.FromSeconds(1));
+        await Assert.ThrowsAsync<CalicoException>(() => claim);
 
         await ipam.MaintainAsync(default);
         var outcome = await late.DeliverAsync();
