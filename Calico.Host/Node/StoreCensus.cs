@@ -33,7 +33,7 @@ internal sealed class StoreCensus
                 }
                 else
                 {
-                    Note(_idle, update.Key, isThere ? EnforcedKinds.WhyIdle(update.Key, update.Value) : null);
+                    Note(_idle, update.Key, isThere ? EnforcedKinds.WhyIdle(update.Key) : null);
                     Note(_unusable, update.Key, IsPolicy(update.Key) ? PolicyFaults.OfPolicy(update) : null);
                 }
             }

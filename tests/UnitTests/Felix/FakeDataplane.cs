@@ -14,6 +14,7 @@ internal sealed class FakeDataplane
     private readonly Dictionary<string, IpSetType> _types = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, RuleList> _lists = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, EndpointUpdate> _endpoints = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, HostInterfaceUpdate> _interfaces = new(StringComparer.Ordinal);
     private readonly SortedDictionary<Cidr, string?> _routes = [];
     private NodeSettings? _settings;
 
@@ -47,6 +48,7 @@ internal sealed class FakeDataplane
             case RuleListRemove list:
                 Assert.That(_endpoints.Values.Any(e => e.Ingress.Lists.Contains(list.Id) || e.Egress.Lists.Contains(list.Id)), Is.False,
                     $"{list.Id} removed in use");
+                Assert.That(_interfaces.Values.SelectMany(i => i.Programs.All).Any(p => p.Lists.Contains(list.Id)), Is.False, $"{list.Id} removed in use");
                 Assert.That(_lists.Remove(list.Id));
                 break;
             case EndpointUpdate endpoint:
@@ -55,6 +57,13 @@ internal sealed class FakeDataplane
                 break;
             case EndpointRemove endpoint:
                 Assert.That(_endpoints.Remove(endpoint.Id.ToString()));
+                break;
+            case HostInterfaceUpdate host:
+                Assert.That(host.Programs.All.SelectMany(p => p.Lists).All(_lists.ContainsKey), $"{host.InterfaceName} before its lists");
+                _interfaces[host.InterfaceName] = host;
+                break;
+            case HostInterfaceRemove host:
+                Assert.That(_interfaces.Remove(host.InterfaceName));
                 break;
             case RouteUpdate route:
                 _routes[route.Destination] = route.InterfaceName;
@@ -89,6 +98,13 @@ internal sealed class FakeDataplane
         foreach (var (id, endpoint) in _endpoints)
         {
             text.AppendLine($"endpoint {id} {endpoint.InterfaceName} {endpoint.Gate} in {endpoint.Ingress} out {endpoint.Egress}");
+        }
+
+        foreach (var (name, host) in _interfaces)
+        {
+            var p = host.Programs;
+            text.AppendLine($"interface {name} of {host.HostEndpoint} in {p.Ingress} out {p.Egress} forward {p.ForwardIngress} / {p.ForwardEgress}"
+                + $" raw {p.UntrackedIngress} / {p.UntrackedEgress} prednat {p.PreDnat}");
         }
 
         foreach (var (destination, target) in _routes)
