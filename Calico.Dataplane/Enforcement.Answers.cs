@@ -84,7 +84,8 @@ internal sealed partial class Enforcement
         _status.Say(now with
         {
             InSync = isWell,
-            EnforcedRevision = isWell ? _revisions.InForce(_kernel.Table.Policy.Ruleset, _graph.Revision, now.EnforcedRevision) : now.EnforcedRevision,
+            EnforcedRevision = isWell ? _revisions.InForce(_kernel.Table.Policy.Ruleset, _graph.Revision, now.EnforcedRevision)
+                : now.EnforcedRevision,
             ConfirmedAt = isWell ? _confirmedAt : now.ConfirmedAt,
             LastError = error,
             Endpoints = _isReconciled ? _kernel.Table.Policy.Endpoints.Count : 0,

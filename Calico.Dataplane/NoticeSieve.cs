@@ -10,8 +10,8 @@ namespace Calico.Dataplane;
 /// <param name="links">Host sides, whatever they are called.</param>
 /// <param name="isInTheWay">Whether a route may have taken the place of one of ours.</param>
 /// <param name="isOfHost">Whether it tells of the host's own interfaces what was not known.</param>
-internal sealed class NoticeSieve(DataplaneOptions options, IReadOnlyCollection<NftTable> tables, KeptLinks links, Func<RouteEntry, bool> isInTheWay,
-    Func<RouteEvent, bool> isOfHost)
+internal sealed class NoticeSieve(DataplaneOptions options, IReadOnlyCollection<NftTable> tables, KeptLinks links,
+    Func<RouteEntry, bool> isInTheWay, Func<RouteEvent, bool> isOfHost)
 {
     public bool Concerns(NftChange change) => change.Lost || change.Tables.Any(tables.Contains);
 

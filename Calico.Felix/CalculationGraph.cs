@@ -52,7 +52,8 @@ public sealed class CalculationGraph
         _labels = new(SetItem, RemoveItem);
         _localRoutes = new(nodeName, _pending.Routes);
         var programs = new EndpointPrograms(_policies, _ruleLists);
-        _local = new(programs, _labels, () => _sets.EnforcedSelectors.Concat(_policies.EnforcedSelectors), _localRoutes, _pending.Endpoints);
+        _local = new(programs, _labels, () => _sets.EnforcedSelectors.Concat(_policies.EnforcedSelectors), _localRoutes,
+            _pending.Endpoints);
         _hosts = new(nodeName, programs, _sources, _ruleLists, _labels, _pending.Interfaces);
         _remote = new(nodeName, _labels);
         _networkSets = new(_labels);

@@ -21,6 +21,10 @@ public static class PolicyFaults
     /// <returns>The reason; null: it is enforced (or, staged, evaluated) as written, or is gone.</returns>
     public static string? OfPolicy(SyncUpdate update) => ReadPolicy.Read(update) is { } policy ? Of(policy.Text) : update.Error;
 
+    /// <summary>Of a host endpoint. Pure; as the graph reads it.</summary>
+    /// <returns>The reason; null: it is enforced as written, is gone, or says no node, so that nobody can tell whom it means.</returns>
+    public static string? OfHostEndpoint(SyncUpdate update) => HostEndpointPlace.Read(update)?.Fault;
+
     private static string? Of(PolicyText text) => Directions
         .SelectMany(direction => PolicySources.Compile(text, direction, out _).Items)
         .Select(rule => rule.Provenance.Note).FirstOrDefault(note => note.Length > 0);

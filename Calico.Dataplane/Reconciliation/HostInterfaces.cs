@@ -7,9 +7,10 @@ using Calico.Linux.Route;
 
 namespace Calico.Dataplane.Reconciliation;
 
-/// <summary>The interfaces of the host that are no workload's, with their addresses: tells the calculation of them, for host endpoints.</summary>
-/// <remarks>Nothing is changed here. An interface is looked at when the kernel tells of it or of its addresses; all are read when something may
-/// have been missed. Reads on the loop; <see cref="Concerns"/> from any thread.</remarks>
+/// <summary>The interfaces of the host that are no workload's, with their addresses: tells the calculation of them, for host
+/// endpoints.</summary>
+/// <remarks>Nothing is changed here. An interface is looked at when the kernel tells of it or of its addresses; all are read when something
+/// may have been missed. Reads on the loop; <see cref="Concerns"/> from any thread.</remarks>
 /// <param name="routes">Lists links and addresses.</param>
 /// <param name="links">Host sides of pairs.</param>
 /// <param name="options">Of the dataplane.</param>
@@ -24,10 +25,12 @@ internal sealed class HostInterfaces(RouteSocket routes, KeptLinks links, Datapl
     /// <summary>Whom to tell; once, before the first turn.</summary>
     public void Tell(CalculationGraph graph) => _graph = graph;
 
-    /// <summary>Whether a notice may change what was told: a link with another name, or an address of a link that is no workload's.</summary>
+    /// <summary>Whether a notice may change what was told: a link with another name, or an address of a link that is no
+    /// workload's.</summary>
     public bool Concerns(RouteEvent change) => change switch
     {
-        RouteEvent.LinkChanged { Removed: false } link => !IsWorkloads(link.Link.Name) && _names.GetValueOrDefault(link.Link.Index) != link.Link.Name,
+        RouteEvent.LinkChanged { Removed: false } link => !IsWorkloads(link.Link.Name)
+            && _names.GetValueOrDefault(link.Link.Index) != link.Link.Name,
         RouteEvent.AddressChanged address => links.Find(address.Address.LinkIndex) is null,
         _ => false,
     };

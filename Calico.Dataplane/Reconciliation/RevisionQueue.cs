@@ -2,8 +2,8 @@ using Calico.Dataplane.Translation;
 
 namespace Calico.Dataplane.Reconciliation;
 
-/// <summary>Revisions of which something may wait, by the commit of the table: one is in force when what it takes out of sets is out, a grace
-/// period after its commit.</summary>
+/// <summary>Revisions of which something may wait, by the commit of the table: one is in force when what it takes out of sets is out, a
+/// grace period after its commit.</summary>
 internal sealed class RevisionQueue
 {
     private readonly Queue<(long Commit, long Revision)> _committed = [];

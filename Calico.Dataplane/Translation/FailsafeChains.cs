@@ -6,8 +6,8 @@ using Calico.Linux.Nftables;
 namespace Calico.Dataplane.Translation;
 
 /// <summary>What no policy of a host endpoint closes: so that nobody locks himself out of a host, or the host out of its store.</summary>
-/// <remarks>Neighbour discovery is part of it: without it not even an open port is reached over IPv6. Before connections are tracked the answers
-/// pass too.</remarks>
+/// <remarks>Neighbour discovery is part of it: without it not even an open port is reached over IPv6. Before connections are tracked the
+/// answers pass too.</remarks>
 internal sealed class FailsafeChains(Ruleset ruleset)
 {
     private const byte RouterSolicitation = 133;
@@ -35,8 +35,10 @@ internal sealed class FailsafeChains(Ruleset ruleset)
         var discovery = new RuleBuilder().IcmpV6Types(RouterSolicitation, NeighbourAdvertisement).Accept();
         ruleset.SetChain(Names.FailsafeIn, [.. inbound, discovery]);
         ruleset.SetChain(Names.FailsafeOut, [.. outbound, discovery]);
-        ruleset.SetChain(Names.FailsafeRawIn, [.. inbound, .. Rules(Names.FailsafeOut, settings.Failsafes.Outbound, isPeerSource: true, isAnswer: true), discovery]);
-        ruleset.SetChain(Names.FailsafeRawOut, [.. outbound, .. Rules(Names.FailsafeIn, settings.Failsafes.Inbound, isPeerSource: false, isAnswer: true), discovery]);
+        ruleset.SetChain(Names.FailsafeRawIn,
+            [.. inbound, .. Rules(Names.FailsafeOut, settings.Failsafes.Outbound, isPeerSource: true, isAnswer: true), discovery]);
+        ruleset.SetChain(Names.FailsafeRawOut,
+            [.. outbound, .. Rules(Names.FailsafeIn, settings.Failsafes.Inbound, isPeerSource: false, isAnswer: true), discovery]);
     }
 
     private void DefineSet(string name, EquatableArray<FailsafePort> ports)

@@ -5,10 +5,11 @@ using Calico.Linux.Nftables;
 
 namespace Calico.Dataplane.Translation;
 
-/// <summary>Host endpoints at their hooks: which interface is judged by which program, and the rules of base chains that lead there.</summary>
+/// <summary>Host endpoints at their hooks: which interface is judged by which program, and the rules of base chains that lead
+/// there.</summary>
 /// <remarks>
-/// As with workloads an interface is data: its name in <see cref="Names.HostInterfaces"/>, and for each hook its name to a number in a map. An
-/// interface with a host endpoint of its own never comes to the one of all interfaces. A base chain is there only while a program is:
+/// As with workloads an interface is data: its name in <see cref="Names.HostInterfaces"/>, and for each hook its name to a number in a map.
+/// An interface with a host endpoint of its own never comes to the one of all interfaces. A base chain is there only while a program is:
 /// each costs every packet. Loopback is judged only by a host endpoint that names it; what the host sends to its own workloads by none.
 /// </remarks>
 internal sealed class HostChains(Ruleset ruleset, ProgramChains programs, DataplaneOptions options)
@@ -30,16 +31,20 @@ internal sealed class HostChains(Ruleset ruleset, ProgramChains programs, Datapl
         new("prednat", p => p.PreDnat, MetaKey.IncomingName, Names.FailsafeIn, Tracks: false, Drops: false),
     ];
 
-    private readonly Dictionary<string, (HostInterfaceUpdate Update, ImmutableArray<uint> Numbers)> _interfaces = new(StringComparer.Ordinal);
+    /// <summary>By interface; a number for each of <see cref="Hooks"/>.</summary>
+    private readonly Dictionary<string, (HostInterfaceUpdate Update, ImmutableArray<uint> Numbers)> _interfaces =
+        new(StringComparer.Ordinal);
 
     /// <summary>Whether some host endpoint applies here.</summary>
     public bool HasAny => _interfaces.Count > 0;
 
-    private bool HasUntracked => _interfaces.Values.Any(i => !i.Update.Programs.UntrackedIngress.IsEmpty || !i.Update.Programs.UntrackedEgress.IsEmpty);
+    private bool HasUntracked => _interfaces.Values
+        .Any(i => !i.Update.Programs.UntrackedIngress.IsEmpty || !i.Update.Programs.UntrackedEgress.IsEmpty);
 
     private bool HasPreDnat => _interfaces.Values.Any(i => !i.Update.Programs.PreDnat.IsEmpty);
 
-    private bool HasForward => _interfaces.Values.Any(i => !i.Update.Programs.ForwardIngress.IsEmpty || !i.Update.Programs.ForwardEgress.IsEmpty);
+    private bool HasForward => _interfaces.Values
+        .Any(i => !i.Update.Programs.ForwardIngress.IsEmpty || !i.Update.Programs.ForwardEgress.IsEmpty);
 
     /// <summary>What applies to the interfaces, by interface.</summary>
     public IEnumerable<HostInterfaceUpdate> Updates => _interfaces.Values.Select(i => i.Update);
@@ -65,7 +70,8 @@ internal sealed class HostChains(Ruleset ruleset, ProgramChains programs, Datapl
     public IEnumerable<NftRule> RawPrerouting() => HasUntracked ? Dispatch("raw-ingress", MetaKey.IncomingName) : [];
 
     /// <summary>Behind the dispatch of what workloads send.</summary>
-    public IEnumerable<NftRule> ForwardEgress() => HasForward ? [.. AcceptAllowed(), .. Dispatch("forward-ingress", MetaKey.IncomingName)] : [];
+    public IEnumerable<NftRule> ForwardEgress() =>
+        HasForward ? [.. AcceptAllowed(), .. Dispatch("forward-ingress", MetaKey.IncomingName)] : [];
 
     /// <summary>Behind the dispatch of what workloads get.</summary>
     public IEnumerable<NftRule> ForwardIngress() => HasForward ? Dispatch("forward-egress", MetaKey.OutgoingName) : [];
@@ -105,7 +111,8 @@ internal sealed class HostChains(Ruleset ruleset, ProgramChains programs, Datapl
             return;
         }
 
-        var named = _interfaces.Where(i => i.Key != HostInterfaceUpdate.AllInterfaces).Select(i => (Name: NftValue.LinkName(i.Key), i.Value.Update.Programs, i.Value.Numbers)).ToList();
+        var named = _interfaces.Where(i => i.Key != HostInterfaceUpdate.AllInterfaces)
+            .Select(i => (Name: NftValue.LinkName(i.Key), i.Value.Update.Programs, i.Value.Numbers)).ToList();
         ruleset.DefineSet(NftSet.Of(Names.HostInterfaces, NftDataType.LinkName)).LeavesAtOnce = true;
         ruleset.ReplaceElements(Names.HostInterfaces, named.Select(i => NftElement.Of(i.Name)));
         for (var index = 0; index < Hooks.Length; index++)
@@ -113,7 +120,8 @@ internal sealed class HostChains(Ruleset ruleset, ProgramChains programs, Datapl
             var (hook, at) = (Hooks[index], index);
             ruleset.DefineSet(NftSet.Map(hook.Map, NftDataType.Mark, NftDataType.LinkName)).LeavesAtOnce = true;
             ruleset.ReplaceElements(hook.Map, named.Select(i => NftElement.Of(i.Name, NftValue.Native(i.Numbers[at]))));
-            ruleset.SetChain(hook.Chain, [.. Before(hook), new RuleBuilder().Dispatch(hook.Name, hook.Map, Names.Programs).End("", []), End(hook)]);
+            ruleset.SetChain(hook.Chain,
+                [.. Before(hook), new RuleBuilder().Dispatch(hook.Name, hook.Map, Names.Programs).End("", []), End(hook)]);
             if (_interfaces.TryGetValue(HostInterfaceUpdate.AllInterfaces, out var ofAll))
             {
                 ruleset.SetChain(hook.ChainOfAll, [.. Before(hook), new RuleBuilder().Goto(Names.ProgramChain(ofAll.Numbers[at]))]);
@@ -215,7 +223,8 @@ internal sealed class HostChains(Ruleset ruleset, ProgramChains programs, Datapl
     /// <param name="Failsafe">Chain that is asked first; null: none.</param>
     /// <param name="Tracks">Connections that policy let begin go on.</param>
     /// <param name="Drops">What no policy decides is dropped.</param>
-    private sealed record HostHook(string Word, Func<HostPrograms, PolicyProgram> ProgramOf, MetaKey Name, string? Failsafe, bool Tracks, bool Drops)
+    private sealed record HostHook(string Word, Func<HostPrograms, PolicyProgram> ProgramOf, MetaKey Name, string? Failsafe,
+        bool Tracks, bool Drops)
     {
         public string Chain => $"host-{Word}";
 

@@ -17,8 +17,8 @@ internal sealed class ListChains(Ruleset ruleset, IpSetTranslator sets, Dataplan
 
     public RuleList? Find(string id) => _lists.TryGetValue(id, out var list) ? list.List : null;
 
-    /// <summary>A set of other ranges, or whose first range makes it one, is another set of the table: the lists that ask it are rendered anew
-    /// before the former one goes.</summary>
+    /// <summary>A set of other ranges, or whose first range makes it one, is another set of the table: the lists that ask it are rendered
+    /// anew before the former one goes.</summary>
     public void SetIpSet(IpSetUpdate update)
     {
         var former = sets.NamesOf(update.Id);

@@ -8,8 +8,8 @@ using Calico.Felix.Rules;
 namespace Calico.Dataplane.Translation;
 
 /// <summary>The counter of each rule that some list holds: one for a rule, however many lists have it.</summary>
-/// <remarks>A counter is known by the rule's resource, direction and place, so a restarted process finds it again, and a list that is written anew
-/// goes on counting.</remarks>
+/// <remarks>A counter is known by the rule's resource, direction and place, so a restarted process finds it again, and a list that is
+/// written anew goes on counting.</remarks>
 internal sealed class RuleBook(Ruleset ruleset)
 {
     /// <summary>Of 43 base64 characters: 120 bits.</summary>

@@ -186,7 +186,8 @@ internal sealed class RuleBuilder
     public RuleBuilder MarkHas(uint bit) => Add(Meta.Load(MetaKey.Mark, Scratch), Bitwise.And(Scratch, NftValue.Native(bit)),
         Compare.NotEqual(Scratch, NftValue.Native(0)));
 
-    public RuleBuilder SetMark(uint bit) => Add(Meta.Load(MetaKey.Mark, Scratch), Bitwise.Or(Scratch, bit), Meta.Set(MetaKey.Mark, Scratch));
+    public RuleBuilder SetMark(uint bit) =>
+        Add(Meta.Load(MetaKey.Mark, Scratch), Bitwise.Or(Scratch, bit), Meta.Set(MetaKey.Mark, Scratch));
 
     public RuleBuilder ClearMark(uint bits) => Add(
         Meta.Load(MetaKey.Mark, Scratch), Bitwise.And(Scratch, NftValue.Native(~bits)), Meta.Set(MetaKey.Mark, Scratch));

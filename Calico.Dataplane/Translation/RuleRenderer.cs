@@ -24,7 +24,8 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, Func<Prove
     /// <summary>The sets, named by content, that the rendered rules look into.</summary>
     public IReadOnlyDictionary<string, (NftSet Definition, ImmutableArray<NftElement> Elements)> Sets => _sets;
 
-    /// <summary>The list's chain, first the chains of the staged policies in it: each counts what it would have decided, and comes back.</summary>
+    /// <summary>The list's chain, first the chains of the staged policies in it: each counts what it would have decided, and comes
+    /// back.</summary>
     public ImmutableArray<(string Name, ImmutableArray<NftRule> Rules)> Render(RuleList list)
     {
         var chains = ImmutableArray.CreateBuilder<(string Name, ImmutableArray<NftRule> Rules)>();
@@ -126,7 +127,8 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, Func<Prove
             RuleAction.Allow => Allow(builder, stage).Accept(comment),
             // The only end of a list that does not decide: the next list is asked.
             RuleAction.Pass => builder.Return(comment),
-            RuleAction.Log => builder.End(comment, new Log(comment.Length <= MaxLogPrefix ? comment : comment[..MaxLogPrefix], options.LogGroup)),
+            RuleAction.Log => builder.End(comment,
+                new Log(comment.Length <= MaxLogPrefix ? comment : comment[..MaxLogPrefix], options.LogGroup)),
             _ => builder.Drop(ReasonOf(rule.Provenance), comment),
         };
     }

@@ -63,7 +63,8 @@ internal sealed class TableCounters(GraceClock clock)
         }
 
         thought.ExceptWith(found);
-        return [.. _doomed.Keys.Except(leaving.Keys).Select(c => $"counter {c} is not ours"), .. thought.Select(c => $"counter {c} is gone")];
+        return _doomed.Keys.Except(leaving.Keys).Select(c => $"counter {c} is not ours").ToList()
+            .Concat(thought.Select(c => $"counter {c} is gone"));
     }
 
     /// <summary>As if the table were not there.</summary>

@@ -5,8 +5,8 @@ using Calico.Datastore.Sync;
 
 namespace Calico.Datastore.Resources;
 
-/// <summary>What can still be read of a host endpoint that is not valid: which interface of which host it means. There nothing passes but the
-/// failsafe ports, and every other host is left alone.</summary>
+/// <summary>What can still be read of a host endpoint that is not valid: which interface of which host it means. There nothing passes but
+/// the failsafe ports, and every other host is left alone.</summary>
 internal static class HostEndpointFragment
 {
     /// <summary>A field of the wrong type is as if it were absent.</summary>
@@ -40,7 +40,8 @@ internal static class HostEndpointFragment
     private static string? Text(JsonElement spec, string name) =>
         spec.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    private static ImmutableArray<string>? Texts(JsonElement spec, string name) => spec.TryGetProperty(name, out var values) && values.ValueKind == JsonValueKind.Array
+    private static ImmutableArray<string>? Texts(JsonElement spec, string name) => spec.TryGetProperty(name, out var values)
+        && values.ValueKind == JsonValueKind.Array
         ? [.. values.EnumerateArray().Where(value => value.ValueKind == JsonValueKind.String).Select(value => value.GetString()!)]
         : null;
 }

@@ -19,7 +19,8 @@ internal sealed class EndpointPrograms(ActivePolicies policies, RuleLists lists)
     /// <param name="profiles">Of the endpoint, in order, each once.</param>
     /// <param name="direction">Of the packets, seen from the endpoint.</param>
     /// <param name="stage">Which traffic; at all but the normal one no profile is asked.</param>
-    public PolicyProgram Build(ItemKey endpoint, IEnumerable<string> profiles, PolicyDirection direction, PolicyStage stage = PolicyStage.Normal) => new(
+    public PolicyProgram Build(ItemKey endpoint, IEnumerable<string> profiles, PolicyDirection direction,
+        PolicyStage stage = PolicyStage.Normal) => new(
         [.. policies.TiersOf(endpoint, direction, stage).Select(tier => new ProgramTier(
             tier.Tier, tier.Default, [.. tier.Policies], RuleLists.OfTier(tier.Tier, tier.Default, tier.Policies, direction, stage)))],
         [.. profiles.Select(profile => RuleLists.OfProfile(profile, direction))])
@@ -28,11 +29,13 @@ internal sealed class EndpointPrograms(ActivePolicies policies, RuleLists lists)
     };
 
     /// <summary>One more endpoint is judged by it.</summary>
-    public void Acquire(PolicyProgram program, IEnumerable<string> profiles, PolicyDirection direction, PolicyStage stage = PolicyStage.Normal)
+    public void Acquire(PolicyProgram program, IEnumerable<string> profiles, PolicyDirection direction,
+        PolicyStage stage = PolicyStage.Normal)
     {
         foreach (var tier in program.Tiers)
         {
-            lists.Acquire(tier.List, direction, tier.Policies.Items, tier.Default == TierDefault.Deny ? EndOf(tier.Name, direction) : null, stage);
+            lists.Acquire(tier.List, direction, tier.Policies.Items, tier.Default == TierDefault.Deny ? EndOf(tier.Name, direction) : null,
+                stage);
         }
 
         foreach (var profile in profiles)

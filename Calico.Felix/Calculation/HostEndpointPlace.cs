@@ -12,11 +12,13 @@ namespace Calico.Felix.Calculation;
 /// <summary>A host endpoint as its last update says.</summary>
 /// <param name="Name">Of the resource.</param>
 /// <param name="Node">Whose it is.</param>
-/// <param name="InterfaceName">Which interface; <c>*</c>: all that no other host endpoint has. Empty: those with an expected address.</param>
+/// <param name="InterfaceName">Which interface; <c>*</c>: all that no other host endpoint has. Empty: those with an expected
+/// address.</param>
 /// <param name="Addresses">Expected ones; they are also what rules that select it mean.</param>
 /// <param name="Profiles">Each once.</param>
 /// <param name="Fault">Why it cannot be used: everything is denied there then. Null: it can.</param>
-internal sealed record HostEndpointPlace(string Name, string Node, string InterfaceName, ImmutableArray<Cidr> Addresses, ImmutableArray<string> Profiles, string? Fault)
+internal sealed record HostEndpointPlace(string Name, string Node, string InterfaceName, ImmutableArray<Cidr> Addresses,
+    ImmutableArray<string> Profiles, string? Fault)
 {
     public ImmutableSortedDictionary<string, string> Labels { get; private init; } = ImmutableSortedDictionary<string, string>.Empty;
 
@@ -26,7 +28,8 @@ internal sealed record HostEndpointPlace(string Name, string Node, string Interf
 
     public bool IsOfAllInterfaces => InterfaceName == HostInterfaceUpdate.AllInterfaces;
 
-    /// <summary>Reads one. Of what cannot be read the place is kept as far as it is legible; one that names no interface is of all.</summary>
+    /// <summary>Reads one. Of what cannot be read the place is kept as far as it is legible; one that names no interface is of
+    /// all.</summary>
     /// <returns>Null: it is gone, or nobody can tell which node is meant.</returns>
     public static HostEndpointPlace? Read(SyncUpdate update)
     {
@@ -51,8 +54,10 @@ internal sealed record HostEndpointPlace(string Name, string Node, string Interf
         }
 
         var isAnywhere = string.IsNullOrEmpty(spec.InterfaceName) && addresses.Count == 0;
-        return new(update.Key.Name, spec.Node, isAnywhere ? HostInterfaceUpdate.AllInterfaces : spec.InterfaceName ?? "", addresses.ToImmutable(),
-            [.. (spec.Profiles ?? []).Distinct(StringComparer.Ordinal)], isAnywhere ? fault ?? "neither interfaceName nor expectedIPs is given" : fault)
+        var interfaceName = isAnywhere ? HostInterfaceUpdate.AllInterfaces : spec.InterfaceName ?? "";
+        fault ??= isAnywhere ? "neither interfaceName nor expectedIPs is given" : null;
+        return new(update.Key.Name, spec.Node, interfaceName, addresses.ToImmutable(),
+            [.. (spec.Profiles ?? []).Distinct(StringComparer.Ordinal)], fault)
         {
             Labels = resource.Metadata.Labels ?? ImmutableSortedDictionary<string, string>.Empty,
             Ports = [.. PortsOf(spec)],

@@ -17,10 +17,11 @@ namespace Calico.Felix.Calculation;
 ///   interfaces of the host, with their addresses ---------+
 /// </code>
 /// Of the host endpoints that match an interface, by name or by an expected address, the first by name has it, as upstream; one of all
-/// interfaces (<c>*</c>) has those that no other has. An interface that a host endpoint names need not be there: whenever it comes, it is judged.
+/// interfaces (<c>*</c>) has those that no other has. An interface that a host endpoint names need not be there: whenever it comes, it is
+/// judged.
 /// </remarks>
-internal sealed class HostEndpoints(string nodeName, EndpointPrograms programs, PolicySources sources, RuleLists lists, EndpointLabels labels,
-    Delta<string, HostInterfaceUpdate> updates)
+internal sealed class HostEndpoints(string nodeName, EndpointPrograms programs, PolicySources sources, RuleLists lists,
+    EndpointLabels labels, Delta<string, HostInterfaceUpdate> updates)
 {
     /// <summary>Scope of the items; no namespace is called so.</summary>
     private const string Scope = "HostEndpoint:";
@@ -117,7 +118,8 @@ internal sealed class HostEndpoints(string nodeName, EndpointPrograms programs, 
 
         var byName = _local.Values.OrderBy(l => l.Place.Name, StringComparer.Ordinal).ToList();
         var named = byName.Where(l => !l.Place.IsOfAllInterfaces).ToList();
-        var interfaces = named.Select(l => l.Place.InterfaceName).Where(name => name.Length > 0).Concat(_interfaces.Keys).Distinct(StringComparer.Ordinal);
+        var interfaces = named.Select(l => l.Place.InterfaceName).Where(name => name.Length > 0).Concat(_interfaces.Keys)
+            .Distinct(StringComparer.Ordinal);
         foreach (var name in interfaces)
         {
             var addresses = _interfaces.GetValueOrDefault(name, []);
@@ -169,8 +171,8 @@ internal sealed class HostEndpoints(string nodeName, EndpointPrograms programs, 
         }
 
         var nothing = PolicyProgram.Empty with { PassesOn = true };
-        return (new(Deny(PolicyDirection.Ingress), Deny(PolicyDirection.Egress), Deny(PolicyDirection.Ingress), Deny(PolicyDirection.Egress), nothing, nothing, nothing),
-            held.ToImmutable());
+        var (ingress, egress) = (Deny(PolicyDirection.Ingress), Deny(PolicyDirection.Egress));
+        return (new(ingress, egress, ingress, egress, nothing, nothing, nothing), held.ToImmutable());
     }
 
     private void Forget(string name)

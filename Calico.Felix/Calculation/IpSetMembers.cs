@@ -24,7 +24,8 @@ internal sealed class IpSetMembers
     public LabelIndex<IpSet> Index { get; }
 
     /// <summary>Selectors of the sets that rules in force ask: what staged ones alone ask keeps nobody waiting.</summary>
-    public IEnumerable<Selector> EnforcedSelectors => _sets.Values.Where(set => set.Users > set.StagedUsers).Select(set => set.Definition.Selector);
+    public IEnumerable<Selector> EnforcedSelectors => _sets.Values.Where(set => set.Users > set.StagedUsers)
+        .Select(set => set.Definition.Selector);
 
     /// <param name="definition">What it holds.</param>
     /// <param name="isStaged">Only a staged rule asks.</param>

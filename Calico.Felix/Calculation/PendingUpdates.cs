@@ -33,8 +33,8 @@ internal sealed class PendingUpdates
         return (updates, removals);
     }
 
-    /// <summary>What is new or differs from what was told, and what was told and is gone; both in the order of the keys' text, so that the same
-    /// change always gives the same output.</summary>
+    /// <summary>What is new or differs from what was told, and what was told and is gone; both in the order of the keys' text, so that the
+    /// same change always gives the same output.</summary>
     private static (List<TValue> Updated, List<TKey> Removed) Take<TKey, TValue>(Delta<TKey, TValue> delta) where TKey : notnull
     {
         var changes = delta.Changes.OrderBy(c => c.Key.ToString(), StringComparer.Ordinal).ToList();

@@ -116,7 +116,8 @@ internal sealed class PolicySources(IpSetMembers sets, Action<ResourceKey> chang
         return Staged(rules);
 
         EquatableArray<CompiledRule> Staged(EquatableArray<CompiledRule> compiled) => !text.IsStaged ? compiled
-            : [.. compiled.Items.Append(new(RuleMatch.Any, RuleAction.Pass, text.Whole with { Direction = direction })).Select(rule => rule with { IsStaged = true })];
+            : [.. compiled.Items.Append(new(RuleMatch.Any, RuleAction.Pass, text.Whole with { Direction = direction }))
+                .Select(rule => rule with { IsStaged = true })];
     }
 
     private sealed class Active

@@ -8,8 +8,8 @@ namespace Calico.Felix.Calculation;
 
 /// <summary>Reads NetworkPolicy, GlobalNetworkPolicy and their staged kinds: what they say, and where they apply.</summary>
 /// <remarks>One that cannot be used denies wherever it could have applied. What of it can still be read (tier, order, selector, types)
-/// keeps that place small; without a readable selector it is its whole namespace, or every endpoint. A staged one that cannot be read at all
-/// is absent: nothing of it would be enforced anyhow.</remarks>
+/// keeps that place small; without a readable selector it is its whole namespace, or every endpoint. A staged one that cannot be read at
+/// all is absent: nothing of it would be enforced anyhow.</remarks>
 internal static class ReadPolicy
 {
     private const string DefaultTier = "default";
@@ -33,7 +33,8 @@ internal static class ReadPolicy
 
         if (Kinds.GlobalNetworkPolicy.TryRead(readable, out var global))
         {
-            return Read(update.Key, global.Metadata.ResourceVersion ?? "", global.Spec, global.Spec.NamespaceSelector, update.Error ?? PolicyText.FaultOf(global.Spec.Unknown));
+            return Read(update.Key, global.Metadata.ResourceVersion ?? "", global.Spec, global.Spec.NamespaceSelector,
+                update.Error ?? PolicyText.FaultOf(global.Spec.Unknown));
         }
 
         return update.Error is { } error ? Unreadable(update.Key, error) : null;
@@ -57,7 +58,11 @@ internal static class ReadPolicy
         var text = fault is null
             ? new PolicyText(key, tier, revision, fields.Ingress ?? [], fields.Egress ?? [])
             : PolicyText.Unusable(key, tier, revision, fault);
-        return (text, new(key, tier, fields.Order, selector, directions) { Stage = StageOf(fields), AppliesOnForward = fields is IGlobalPolicySpec { ApplyOnForward: true } });
+        return (text, new(key, tier, fields.Order, selector, directions)
+        {
+            Stage = StageOf(fields),
+            AppliesOnForward = fields is IGlobalPolicySpec { ApplyOnForward: true },
+        });
     }
 
     private static PolicyStage StageOf(IPolicySpec fields) => fields switch

@@ -31,7 +31,8 @@ internal sealed class RuleLists(PolicySources sources, Delta<string, RuleListUpd
     public static string OfProfile(string profile, PolicyDirection direction) => $"profile/{profile}/{Word(direction)}";
 
     /// <summary>Id of a tier's list: the same wherever the same policies stand in the same order and allowing means the same.</summary>
-    public static string OfTier(string tier, TierDefault end, IEnumerable<ResourceKey> policies, PolicyDirection direction, PolicyStage stage = PolicyStage.Normal)
+    public static string OfTier(string tier, TierDefault end, IEnumerable<ResourceKey> policies, PolicyDirection direction,
+        PolicyStage stage = PolicyStage.Normal)
     {
         var content = $"{end}\n{string.Join('\n', policies)}";
         var hash = Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(content)))[..HashCharacters];
@@ -50,7 +51,8 @@ internal sealed class RuleLists(PolicySources sources, Delta<string, RuleListUpd
     /// <param name="content">Where its rules come from, in order.</param>
     /// <param name="end">After the last of them; null: whoever asked the list goes on.</param>
     /// <param name="stage">Which traffic they judge.</param>
-    public void Acquire(string id, PolicyDirection direction, ImmutableArray<ResourceKey> content, CompiledRule? end, PolicyStage stage = PolicyStage.Normal)
+    public void Acquire(string id, PolicyDirection direction, ImmutableArray<ResourceKey> content, CompiledRule? end,
+        PolicyStage stage = PolicyStage.Normal)
     {
         if (!_active.TryGetValue(id, out var active))
         {

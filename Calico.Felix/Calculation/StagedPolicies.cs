@@ -15,7 +15,8 @@ internal static class StagedPolicies
         || Kinds.StagedKubernetesNetworkPolicy.Owns(key);
 
     /// <summary>What one says as its last update has it.</summary>
-    /// <returns>Its fields, its revision, and why it cannot be used (null: it can). Null: it is gone, a deletion, or cannot be read.</returns>
+    /// <returns>Its fields, its revision, and why it cannot be used (null: it can). Null: it is gone, a deletion, or cannot be
+    /// read.</returns>
     public static (IPolicySpec Fields, string Revision, string? Fault)? Find(SyncUpdate update)
     {
         if (Kinds.StagedKubernetesNetworkPolicy.TryRead(update, out var kubernetes))

@@ -40,7 +40,8 @@ public sealed record EndpointUpdate(WorkloadEndpointId Id, string InterfaceName,
 public sealed record EndpointRemove(WorkloadEndpointId Id) : DataplaneUpdate;
 
 /// <summary>A host endpoint applies to an interface of this host; replaces what applied there.</summary>
-/// <param name="InterfaceName">Whether or not such an interface is there; <see cref="AllInterfaces"/>: every one that has no update of its own.</param>
+/// <param name="InterfaceName">Whether or not such an interface is there; <see cref="AllInterfaces"/>: every one that has no update of its
+/// own.</param>
 /// <param name="HostEndpoint">Its name.</param>
 /// <param name="Programs">What judges the interface's traffic.</param>
 public sealed record HostInterfaceUpdate(string InterfaceName, string HostEndpoint, HostPrograms Programs) : DataplaneUpdate

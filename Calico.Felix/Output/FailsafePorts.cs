@@ -15,7 +15,9 @@ public sealed record FailsafePorts(EquatableArray<FailsafePort> Inbound, Equatab
         [.. Ports(Udp, 68), .. Ports(Tcp, 22, 179, 2379, 2380, 5473, 6443, 6666, 6667)],
         [.. Ports(Udp, 53, 67), .. Ports(Tcp, 179, 2379, 2380, 5473, 6443, 6666, 6667)]);
 
-    public override string ToString() => this == Default ? "default" : $"in [{string.Join(", ", Inbound)}] out [{string.Join(", ", Outbound)}]";
+    public override string ToString() => this == Default ? "default"
+        : $"in [{string.Join(", ", Inbound)}] out [{string.Join(", ", Outbound)}]";
 
-    private static ImmutableArray<FailsafePort> Ports(byte protocol, params ushort[] ports) => [.. ports.Select(port => new FailsafePort(protocol, port))];
+    private static ImmutableArray<FailsafePort> Ports(byte protocol, params ushort[] ports) =>
+        [.. ports.Select(port => new FailsafePort(protocol, port))];
 }

@@ -18,7 +18,8 @@ public sealed class StagedPolicyTests
         await node.StartAsync();
         var a = await node.WireAsync("a", "10.65.0.2/32");
         await node.WireAsync("b", "10.65.0.3/32");
-        node.Accept(Profile("open", AllowAll), Staged("shut", order: 1, new Rule { Action = "Deny", Protocol = new("ICMP") }), Staged("nothing", order: 2));
+        node.Accept(Profile("open", AllowAll), Staged("shut", order: 1, new Rule { Action = "Deny", Protocol = new("ICMP") }),
+            Staged("nothing", order: 2));
         await node.PublishAsync("a", "10.65.0.2/32", "open");
         await node.PublishAsync("b", "10.65.0.3/32", "open");
         Assert.That(CanPing(a, "10.65.0.3"), Is.True, node.Host.Inside("nft", "list", "ruleset"));
@@ -31,7 +32,8 @@ public sealed class StagedPolicyTests
 
         // Other rules stand elsewhere in the list: what was counted of this one stays.
         node.Accept(Staged("nothing", order: 0, AllowAll));
-        await EventuallyAsync(() => node.Host.Inside("nft", "list", "ruleset").Contains("StagedGlobalNetworkPolicy(nothing) rule 0", StringComparison.Ordinal), "the change");
+        await EventuallyAsync(() => node.Host.Inside("nft", "list", "ruleset")
+            .Contains("StagedGlobalNetworkPolicy(nothing) rule 0", StringComparison.Ordinal), "the change");
         Assert.That(CanPing(a, "10.65.0.3"), Is.True);
         Assert.That(await CountAsync(node, "shut", 0), Is.EqualTo(2), "an allow that is staged ends nothing either");
         Assert.That(await CountAsync(node, "nothing", 0), Is.EqualTo(1));
@@ -63,6 +65,7 @@ public sealed class StagedPolicyTests
         Spec = new() { StagedAction = "Set", Order = order, Types = ["Ingress"], Ingress = [.. ingress] },
     };
 
-    private static async Task<long> CountAsync(PretendNode node, string source, int rule) => (await node.Loop.ReadRuleCountsAsync(Deadline()))
+    private static async Task<long> CountAsync(PretendNode node, string source, int rule) =>
+        (await node.Loop.ReadRuleCountsAsync(Deadline()))
         .Single(c => c.Rule.Source.Name == source && c.Rule.RuleIndex == rule && c.Rule.Direction == PolicyDirection.Ingress).Packets;
 }

@@ -48,7 +48,8 @@ internal sealed class FakeDataplane
             case RuleListRemove list:
                 Assert.That(_endpoints.Values.Any(e => e.Ingress.Lists.Contains(list.Id) || e.Egress.Lists.Contains(list.Id)), Is.False,
                     $"{list.Id} removed in use");
-                Assert.That(_interfaces.Values.SelectMany(i => i.Programs.All).Any(p => p.Lists.Contains(list.Id)), Is.False, $"{list.Id} removed in use");
+                Assert.That(_interfaces.Values.SelectMany(i => i.Programs.All).SelectMany(p => p.Lists), Has.None.EqualTo(list.Id),
+                    "removed in use");
                 Assert.That(_lists.Remove(list.Id));
                 break;
             case EndpointUpdate endpoint:
@@ -102,9 +103,14 @@ internal sealed class FakeDataplane
 
         foreach (var (name, host) in _interfaces)
         {
-            var p = host.Programs;
-            text.AppendLine($"interface {name} of {host.HostEndpoint} in {p.Ingress} out {p.Egress} forward {p.ForwardIngress} / {p.ForwardEgress}"
-                + $" raw {p.UntrackedIngress} / {p.UntrackedEgress} prednat {p.PreDnat}");
+            // In the order of their hooks' names here; one that asks nothing is left out.
+            string[] hooks = ["in", "out", "forward-in", "forward-out", "raw-in", "raw-out", "prednat"];
+            var programs = hooks.Zip(host.Programs.All).Where(h => !h.Second.IsEmpty).Select(h => $"  {h.First} {h.Second}");
+            text.AppendLine($"interface {name} of {host.HostEndpoint}");
+            foreach (var program in programs)
+            {
+                text.AppendLine(program);
+            }
         }
 
         foreach (var (destination, target) in _routes)

@@ -50,7 +50,8 @@ internal sealed class GatewayHost : IAsyncDisposable
     public Task ApplyAsync(params Resource[] resources) =>
         ApplyAsync([.. resources.Select(r => new SyncUpdate(ResourceKinds.All.Named(r.Kind).KeyOf(r), r))]);
 
-    public Task RemoveAsync(Resource resource) => ApplyAsync([new SyncUpdate(ResourceKinds.All.Named(resource.Kind).KeyOf(resource), null)]);
+    public Task RemoveAsync(Resource resource) =>
+        ApplyAsync([new SyncUpdate(ResourceKinds.All.Named(resource.Kind).KeyOf(resource), null)]);
 
     public async Task ApplyAsync(ImmutableArray<SyncUpdate> updates)
     {

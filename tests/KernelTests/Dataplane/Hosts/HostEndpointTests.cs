@@ -29,8 +29,10 @@ public sealed class HostEndpointTests
         await gateway.RemoveAsync(endpoint);
         Assert.That(Connects(gateway.Outside, HostAddress, 80), Is.True);
         // What packets may still be led to goes a grace period later.
-        await PretendNode.EventuallyAsync(() => !gateway.Host.Inside("nft", "list", "ruleset").Contains("host-ingress", StringComparison.Ordinal), "the chains to go");
-        Assert.That(gateway.Host.Inside("nft", "list", "ruleset"), Does.Not.Contain("host-i").And.Not.Contain("failsafe").And.Not.Contain("output"));
+        await PretendNode.EventuallyAsync(() => !gateway.Host.Inside("nft", "list", "ruleset")
+            .Contains("host-ingress", StringComparison.Ordinal), "the chains to go");
+        Assert.That(gateway.Host.Inside("nft", "list", "ruleset"), Does.Not.Contain("host-i").And.Not.Contain("failsafe")
+            .And.Not.Contain("output"));
     }
 
     [Test]
@@ -46,7 +48,8 @@ public sealed class HostEndpointTests
             {
                 FailsafeInboundHostPorts =
                 [
-                    new() { Protocol = "TCP", Port = 2022, Net = "192.0.2.0/25" }, new() { Protocol = "TCP", Port = 2023, Net = "192.0.2.128/25" },
+                    new() { Protocol = "TCP", Port = 2022, Net = "192.0.2.0/25" },
+                        new() { Protocol = "TCP", Port = 2023, Net = "192.0.2.128/25" },
                 ],
             },
         });
@@ -85,10 +88,12 @@ public sealed class HostEndpointTests
         gateway.Listen(gateway.Host, 80);
         await gateway.ApplyAsync(
             HostEndpoint("all", "*"), HostEndpoint("one", "eth0", labels: ("role", "gateway")),
-            Policy("in", new() { Selector = "role == 'gateway'", Ingress = [Rule("Allow", 80)], Egress = [Rule("Allow")], Types = ["Ingress", "Egress"] }));
+            Policy("in", new() { Selector = "role == 'gateway'", Ingress = [Rule("Allow", 80)], Egress = [Rule("Allow")],
+                Types = ["Ingress", "Egress"] }));
         gateway.Link("eth1", "198.51.100.1", "198.51.100.2");
         Assert.That(Connects(gateway.Outside, HostAddress, 80), Is.True);
-        Assert.That(Connects(gateway.Outside, "198.51.100.1", 80), Is.False, "an interface that came later is the other's from its first packet");
+        Assert.That(Connects(gateway.Outside, "198.51.100.1", 80), Is.False,
+            "an interface that came later is the other's from its first packet");
         Assert.That(Connects(gateway.Host, "127.0.0.1", 80), Is.True);
 
         gateway.Host.Inside("ip", "link", "set", "eth0", "down");
@@ -122,7 +127,8 @@ public sealed class HostEndpointTests
         gateway.Listen(gateway.Host, 22, 80);
         var key = Kinds.HostEndpoint.Key("bad");
         Assert.That(ResourceKinds.All.TryDecode("/calico/resources/v3/projectcalico.org/hostendpoints/bad",
-            """{"kind":"HostEndpoint","metadata":{"name":"bad"},"spec":{"node":"node-a","interfaceName":"eth0","expectedIPs":"none"}}"""u8.ToArray(), out var update));
+            """{"metadata":{"name":"bad"},"spec":{"node":"node-a","interfaceName":"eth0","expectedIPs":""}}"""u8.ToArray(),
+            out var update));
         Assert.That(update!.Error, Is.Not.Null);
         await gateway.ApplyAsync([update]);
         Assert.That(Connects(gateway.Outside, HostAddress, 80), Is.False);
@@ -168,6 +174,7 @@ public sealed class HostEndpointTests
         Assert.That(Connects(gateway.Outside, HostAddress, 22), Is.True);
         Assert.That(Chains(gateway.Host.Inside("nft", "list", "ruleset")), Is.EqualTo(Chains(former)));
 
-        static List<string> Chains(string listing) => [.. listing.Split('\n').Where(line => line.Contains("chain ", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        static List<string> Chains(string listing) =>
+            [.. listing.Split('\n').Where(line => line.Contains("chain ", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
     }
 }

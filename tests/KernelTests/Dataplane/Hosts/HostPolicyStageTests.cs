@@ -16,13 +16,18 @@ public sealed class HostPolicyStageTests
         await using var gateway = await StartAsync();
         gateway.Listen(gateway.Host, 22, 5300, 5301);
         await gateway.ApplyAsync(HostEndpoint("web", "eth0", labels: ("role", "gateway")),
-            Policy("raw", new() { Selector = "role == 'gateway'", DoNotTrack = true, ApplyOnForward = true, Ingress = [Rule("Allow", 5300)], Egress = [Rule("Allow", sourcePort: 5300)] }));
-        Assert.That(Connects(gateway.Outside, HostAddress, 5300, sourcePort: 40001), Is.True, gateway.Host.Inside("nft", "list", "ruleset"));
+            Policy("raw", new() { Selector = "role == 'gateway'", DoNotTrack = true, ApplyOnForward = true, Ingress = [Rule("Allow", 5300)],
+                Egress = [Rule("Allow", sourcePort: 5300)] }));
+        Assert.That(Connects(gateway.Outside, HostAddress, 5300, sourcePort: 40001), Is.True,
+            gateway.Host.Inside("nft", "list", "ruleset"));
         Assert.That(Connects(gateway.Outside, HostAddress, 5301), Is.False, "what it does not allow is judged as ever");
         Assert.That(Connects(gateway.Outside, HostAddress, 22), Is.True);
-        await gateway.ApplyAsync(Policy("raw", new() { Selector = "role == 'gateway'", DoNotTrack = true, ApplyOnForward = true, Ingress = [Rule("Allow", 5300)] }));
+        await gateway.ApplyAsync(
+            Policy("raw", new() { Selector = "role == 'gateway'", DoNotTrack = true, ApplyOnForward = true,
+            Ingress = [Rule("Allow", 5300)] }));
         Assert.That(Connects(gateway.Outside, HostAddress, 5300), Is.False, "the answers have no rule of their own");
-        await gateway.ApplyAsync(Policy("raw", new() { Selector = "role == 'gateway'", DoNotTrack = true, ApplyOnForward = true, Ingress = [Rule("Deny")] }));
+        await gateway.ApplyAsync(
+            Policy("raw", new() { Selector = "role == 'gateway'", DoNotTrack = true, ApplyOnForward = true, Ingress = [Rule("Deny")] }));
         Assert.That(Connects(gateway.Outside, HostAddress, 5300), Is.False);
         Assert.That(Connects(gateway.Outside, HostAddress, 22), Is.True, "the failsafe ports, before connections are tracked too");
     }
@@ -51,7 +56,8 @@ public sealed class HostPolicyStageTests
         Assert.That(Connects(gateway.Outside, HostAddress, 30081), Is.True);
         Assert.That(Connects(gateway.Outside, HostAddress, 22), Is.True);
 
-        await gateway.ApplyAsync(Policy("forward", new() { Selector = "role == 'gateway'", ApplyOnForward = true, Ingress = [Rule("Deny")] }));
+        await gateway.ApplyAsync(
+            Policy("forward", new() { Selector = "role == 'gateway'", ApplyOnForward = true, Ingress = [Rule("Deny")] }));
         Assert.That(Connects(gateway.Outside, HostAddress, 30081), Is.True, "what was allowed before NAT is not judged again");
         await gateway.RemoveAsync(Policy("nodeports", new()));
         Assert.That(Connects(gateway.Outside, HostAddress, 30081), Is.False);
@@ -63,17 +69,21 @@ public sealed class HostPolicyStageTests
         await using var gateway = await StartAsync();
         var workload = await gateway.Node.WireAsync("a", "10.65.0.2/32");
         gateway.Listen(gateway.Outside, 80, 9001);
-        await gateway.ApplyAsync(PretendNode.Profile("open", AllowAll), PretendNode.Pool("10.65.0.0/16", natOutgoing: true), HostEndpoint("web", "eth0", labels: ("role", "gateway")));
+        await gateway.ApplyAsync(PretendNode.Profile("open", AllowAll), PretendNode.Pool("10.65.0.0/16", natOutgoing: true),
+            HostEndpoint("web", "eth0", labels: ("role", "gateway")));
         await gateway.Node.PublishAsync("a", "10.65.0.2/32", "open");
         Assert.That(Connects(workload, OutsideAddress, 9001), Is.True, "a host endpoint alone does not judge what is forwarded");
 
-        await gateway.ApplyAsync(Policy("out", new() { Selector = "role == 'gateway'", ApplyOnForward = true, Types = ["Egress"], Egress = [Rule("Deny", 9001), Rule("Allow")] }));
+        await gateway.ApplyAsync(
+            Policy("out", new() { Selector = "role == 'gateway'", ApplyOnForward = true, Types = ["Egress"],
+            Egress = [Rule("Deny", 9001), Rule("Allow")] }));
         Assert.That(Connects(workload, OutsideAddress, 9001), Is.False, gateway.Host.Inside("nft", "list", "ruleset"));
         Assert.That(Connects(workload, OutsideAddress, 80), Is.True);
         Assert.That(Connects(gateway.Host, OutsideAddress, 80), Is.True, "it applies to the host's own as well");
         Assert.That(Connects(gateway.Host, OutsideAddress, 9001), Is.False);
 
-        await gateway.ApplyAsync(Policy("out", new() { Selector = "role == 'gateway'", ApplyOnForward = true, Types = ["Egress"], Egress = [Rule("Pass")] }));
+        await gateway.ApplyAsync(
+            Policy("out", new() { Selector = "role == 'gateway'", ApplyOnForward = true, Types = ["Egress"], Egress = [Rule("Pass")] }));
         Assert.That(Connects(workload, OutsideAddress, 9001), Is.True, "no tier decides: forwarded traffic goes on");
         Assert.That(Connects(gateway.Host, OutsideAddress, 80), Is.False, "the host's own needs a profile");
         await gateway.ApplyAsync(Policy("out", new() { Selector = "role == 'gateway'", Types = ["Egress"] }));
@@ -88,7 +98,8 @@ public sealed class HostPolicyStageTests
         await using var gateway = await StartAsync();
         var workload = await gateway.Node.WireAsync("a", "10.65.0.2/32");
         await gateway.ApplyAsync(PretendNode.Profile("open", AllowAll), HostEndpoint("all", "*", labels: ("role", "gateway")),
-            Policy("shut", new() { Selector = "role == 'gateway'", ApplyOnForward = true, Types = ["Ingress", "Egress"], Ingress = [Rule("Deny")], Egress = [Rule("Deny")] }));
+            Policy("shut", new() { Selector = "role == 'gateway'", ApplyOnForward = true, Types = ["Ingress", "Egress"],
+                Ingress = [Rule("Deny")], Egress = [Rule("Deny")] }));
         await gateway.Node.PublishAsync("a", "10.65.0.2/32", "open");
         gateway.Listen(workload, 80);
         Assert.That(Connects(gateway.Host, "10.65.0.2", 80), Is.True, gateway.Host.Inside("nft", "list", "ruleset"));
