@@ -40,7 +40,7 @@ public sealed class StoreCensusTests
             Policy("selector", new() { Selector = "a ==" }),
             Policy("rule", new() { Ingress = [new() { Action = "Explode" }] }),
             new(Kinds.StagedNetworkPolicy.Key("ns", "staged"), null, "no JSON"),
-            new SyncUpdate(Kinds.HostEndpoint.Key("host"), Kinds.HostEndpoint.New(new() { Name = "host" }, new() { Node = "n1" })),
+            new SyncUpdate(Kinds.HostEndpoint.Key("host"), Kinds.HostEndpoint.New("host", new() { Node = "n1" })),
             new(Kinds.NetworkPolicy.Key("ns", "damaged"), null, "no JSON")));
         Assert.That(census.Unusable.Select(u => u.Key.ToString()), Is.EqualTo(
             new[] { "GlobalNetworkPolicy(rule)", "GlobalNetworkPolicy(selector)", "HostEndpoint(host)", "NetworkPolicy(ns/damaged)" }));
