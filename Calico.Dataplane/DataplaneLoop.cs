@@ -149,6 +149,9 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     /// <summary>Packets dropped since the table was made, by reason.</summary>
     public Task<ImmutableSortedDictionary<string, long>> ReadDropsAsync(CancellationToken ct) => AskAsync(e => e.ReadDrops(), ct);
 
+    /// <summary>Packets by rule, of all lists that this node's endpoints ask.</summary>
+    public Task<ImmutableArray<RuleCount>> ReadRuleCountsAsync(CancellationToken ct) => AskAsync(e => e.ReadRuleCounts(), ct);
+
     /// <summary>Addresses of the endpoints that are enforced.</summary>
     public Task<ImmutableArray<Cidr>> ListAddressesAsync(CancellationToken ct) => AskAsync(e => e.ListAddresses(), ct);
 

@@ -16,6 +16,9 @@ namespace Calico.Dataplane;
 /// <param name="Problem">Why traffic of workloads is not forwarded, though everything else stands; null: it is.</param>
 internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconciler> Reconcilers, IConnections Connections, Func<string?> Problem) : IAsyncDisposable
 {
+    /// <summary>What host endpoints are matched with; null: nothing is known of the host's interfaces.</summary>
+    public HostInterfaces? Interfaces { get; init; }
+
     /// <summary>Opens the kernel's own. What was opened before a failure is closed again.</summary>
     /// <param name="network">Where.</param>
     /// <param name="options">Of the dataplane.</param>
@@ -40,15 +43,17 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
             var table = Keep(new PolicyTable(Keep(network.Run(() => NftSocket.Open())), network, new(ct => GracePeriod.WaitAsync(time, ct), loop.Wake), options, logger));
             var routes = Keep(new RouteReconciler(Keep(network.Run(() => RouteSocket.Open())), options, shared.Ledger, shared.Links));
             var keeper = Keep(new LinkKeeper(Keep(network.Run(() => RouteSocket.Open())), shared.Links, network, options, logger));
+            var interfaces = Keep(new HostInterfaces(Keep(network.Run(() => RouteSocket.Open())), shared.Links, options));
             var connections = new Connections(Keep(network.Run(() => ConntrackSocket.Open())), Keep(network.Run(() => RouteSocket.Open())), table.Policy, loop.Ask, time, logger);
             // A new kind of kernel object is a line here.
             ImmutableArray<IReconciler> reconcilers =
             [
+                interfaces,
                 new SettingsReconciler(forwarding, keeper),
                 table,
                 routes,
             ];
-            return (new(table, reconcilers, connections, () => forwarding.Problem), table, routes);
+            return (new(table, reconcilers, connections, () => forwarding.Problem) { Interfaces = interfaces }, table, routes);
         }
         catch
         {

@@ -57,7 +57,7 @@ internal sealed class ProgramChains(Ruleset ruleset)
     private static ImmutableArray<NftRule> Render(PolicyProgram program) =>
     [
         .. program.Lists.Select(l => new RuleBuilder().Jump(Names.ListChain(l))),
-        new RuleBuilder().Drop(DropReason.ProfileNone),
+        program.PassesOn ? new RuleBuilder().Accept() : new RuleBuilder().Drop(DropReason.ProfileNone),
     ];
 
     private static NftElement Element(uint number) => NftElement.Of(NftValue.Native(number), NftVerdict.Goto(Names.ProgramChain(number)));

@@ -11,8 +11,9 @@ namespace Calico.Dataplane.Translation;
 /// <remarks>A rule that asks addresses becomes one rule a family; one that does not is one rule for both. Several ranges become a set
 /// named by its content: two rules with the same ranges share it.</remarks>
 /// <param name="nameOf">The set of the table that stands for an IP set, of IPv6 or not.</param>
-/// <param name="logGroup">Of nflog.</param>
-internal sealed class RuleRenderer(Func<string, bool, string> nameOf, ushort logGroup)
+/// <param name="counterOf">The counter of a rule; null: it has none.</param>
+/// <param name="options">Of the dataplane: nflog's group, the mark.</param>
+internal sealed class RuleRenderer(Func<string, bool, string> nameOf, Func<Provenance, string?> counterOf, DataplaneOptions options)
 {
     private const byte Icmp = 1;
     private const byte IcmpV6 = 58;
@@ -23,24 +24,49 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, ushort log
     /// <summary>The sets, named by content, that the rendered rules look into.</summary>
     public IReadOnlyDictionary<string, (NftSet Definition, ImmutableArray<NftElement> Elements)> Sets => _sets;
 
-    public ImmutableArray<NftRule> Render(RuleList list) => [.. list.Rules.Items.SelectMany(Render)];
+    /// <summary>The list's chain, first the chains of the staged policies in it: each counts what it would have decided, and comes
+    /// back.</summary>
+    public ImmutableArray<(string Name, ImmutableArray<NftRule> Rules)> Render(RuleList list)
+    {
+        var chains = ImmutableArray.CreateBuilder<(string Name, ImmutableArray<NftRule> Rules)>();
+        var rules = ImmutableArray.CreateBuilder<NftRule>();
+        for (var next = 0; next < list.Rules.Count;)
+        {
+            var rule = list.Rules[next];
+            if (!rule.IsStaged)
+            {
+                rules.AddRange(Render(rule, list.Stage));
+                next++;
+                continue;
+            }
 
-    private IEnumerable<NftRule> Render(CompiledRule rule)
+            var staged = list.Rules.Items.Skip(next).TakeWhile(r => r.IsStaged && r.Provenance.Source == rule.Provenance.Source).ToList();
+            var chain = Names.StagedChain(list.Id, chains.Count);
+            chains.Add((chain, [.. staged.SelectMany(r => Render(r, list.Stage))]));
+            rules.Add(new RuleBuilder().Jump(chain, $"{rule.Provenance with { RuleIndex = -1, Note = "" }}: staged"));
+            next += staged.Count;
+        }
+
+        chains.Add((Names.ListChain(list.Id), rules.ToImmutable()));
+        return chains.ToImmutable();
+    }
+
+    private IEnumerable<NftRule> Render(CompiledRule rule, PolicyStage stage)
     {
         if (!AsksFamily(rule.Match))
         {
-            yield return Render(rule, isIpv6: null);
+            yield return Render(rule, stage, isIpv6: null);
             yield break;
         }
 
         if (rule.Match.IpVersion is null or 4 && rule.Match.Protocol != IcmpV6)
         {
-            yield return Render(rule, isIpv6: false);
+            yield return Render(rule, stage, isIpv6: false);
         }
 
         if (rule.Match.IpVersion is null or 6 && rule.Match.Protocol != Icmp)
         {
-            yield return Render(rule, isIpv6: true);
+            yield return Render(rule, stage, isIpv6: true);
         }
     }
 
@@ -49,7 +75,7 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, ushort log
 
     private static bool AsksAddress(SideMatch side) => !side.Nets.IsEmpty || !side.NotNets.IsEmpty || side.Sets.Any();
 
-    private NftRule Render(CompiledRule rule, bool? isIpv6)
+    private NftRule Render(CompiledRule rule, PolicyStage stage, bool? isIpv6)
     {
         var (match, builder) = (rule.Match, new RuleBuilder());
         if (isIpv6 is { } family)
@@ -80,21 +106,40 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, ushort log
             builder.Icmp(not, inverted: true);
         }
 
-        return Decide(builder, rule);
+        return Decide(builder, rule, stage);
     }
 
-    private NftRule Decide(RuleBuilder builder, CompiledRule rule)
+    private NftRule Decide(RuleBuilder builder, CompiledRule rule, PolicyStage stage)
     {
         var comment = rule.Provenance.ToString();
+        if (counterOf(rule.Provenance) is { } counter)
+        {
+            builder.Add(Counter.Named(counter));
+        }
+
+        if (rule.IsStaged)
+        {
+            return rule.Action == RuleAction.Log ? builder.End(comment) : builder.Return(comment);
+        }
+
         return rule.Action switch
         {
-            RuleAction.Allow => builder.Accept(comment),
+            RuleAction.Allow => Allow(builder, stage).Accept(comment),
             // The only end of a list that does not decide: the next list is asked.
             RuleAction.Pass => builder.Return(comment),
-            RuleAction.Log => builder.End(comment, new Log(comment.Length <= MaxLogPrefix ? comment : comment[..MaxLogPrefix], logGroup)),
+            RuleAction.Log => builder.End(comment,
+                new Log(comment.Length <= MaxLogPrefix ? comment : comment[..MaxLogPrefix], options.LogGroup)),
             _ => builder.Drop(ReasonOf(rule.Provenance), comment),
         };
     }
+
+    /// <summary>What later hooks have to know of it: they do not judge it again, and without tracking it stays untracked.</summary>
+    private RuleBuilder Allow(RuleBuilder builder, PolicyStage stage) => stage switch
+    {
+        PolicyStage.Untracked => builder.SetMark(MarkBits.Allowed(options.MarkMask)).Add(new NoTrack()),
+        PolicyStage.PreDnat => builder.SetMark(MarkBits.Allowed(options.MarkMask)),
+        _ => builder,
+    };
 
     private static string ReasonOf(Provenance provenance) => provenance.IsEndOfTier ? DropReason.TierDefault
         : provenance.Note.Length == 0 ? DropReason.Policy

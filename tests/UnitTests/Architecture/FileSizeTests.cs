@@ -20,7 +20,6 @@ public sealed class FileSizeTests
         ["Calico.Dataplane/Strangers/NftRuleReading.cs"] = 307,
         ["Calico.Linux/Nftables/NftReader.cs"] = 319,
         // As far as braces carried them.
-        ["Calico.Dataplane/Translation/RulesetTranslator.cs"] = 255,
         ["Calico.Linux/Netlink/NetlinkSocket.cs"] = 255,
         ["tests/VectorTests/Cni/CniVectorRunner.cs"] = 257,
         // Ported from upstream branch by branch, so that the two can be read side by side.

@@ -102,7 +102,7 @@ public sealed class RenderedRulesTests
     public void ICMP_of_one_family_is_asked_of_that_family_only(int protocol, string family) =>
         Assert.That(Render(new RuleMatch { Protocol = (byte)protocol, NotIcmp = new(8, null) }), Is.EqualTo(new[]
         {
-            $"NetworkFamily->R1 | R1 Equal {family} | TransportProtocol->R1 | R1 Equal {protocol:x2} | TransportHeader+0:1->R1 | R1 NotEqual 08 | accept",
+            $"NetworkFamily->R1 | R1 Equal {family} | TransportProtocol->R1 | R1 Equal {protocol:x2} | TransportHeader+0:1->R1 | R1 NotEqual 08 | count rule | accept",
         }));
 
     [Test]
