@@ -215,6 +215,7 @@ Task("publish").IsDependentOn("restore").Does(() =>
     var version = XDocument.Load(root.CombineWithFilePath("Directory.Build.props").FullPath).Descendants("Version").First().Value;
     Publish("Calico.Host", "host", native: false);
     Publish("Plugins.Cni", $"plugins/cni/{version}", native: false);
+    Publish("Plugins.Docker", $"plugins/docker/{version}", native: false);
     Publish("Calico.Shim", "bin", native: true);
     Publish("calicoctl", "bin", native: true);
 });

@@ -45,7 +45,7 @@ done
 native='gcc:gcc zlib1g-dev:/usr/include/zlib.h'
 shim='strace:strace'
 network='iproute2:ip conntrack:conntrack nftables:nft procps:ps util-linux:nsenter'
-containers='podman:podman conmon:conmon runc:runc containerd:containerd containernetworking-plugins:/usr/lib/cni/portmap iptables:iptables busybox-static:/bin/busybox uidmap:newuidmap'
+containers='podman:podman conmon:conmon runc:runc containerd:containerd containernetworking-plugins:/usr/lib/cni/portmap iptables:iptables busybox-static:/bin/busybox uidmap:newuidmap docker.io:dockerd'
 stores='etcd-server:etcd etcd-client:etcdctl'
 case "$target" in
   vectors|fuzz|mutate|build|pack) needs='' ;;

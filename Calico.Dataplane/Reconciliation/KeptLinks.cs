@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Calico.Dataplane.Reconciliation;
 
 /// <summary>Host sides of pairs as they were wired, and as they should be until they are unwired.</summary>
@@ -107,4 +109,5 @@ internal sealed class KeptLinks
 /// <param name="Alias">Its name first, so that a restarted process knows it under another one; then its endpoint, for people.</param>
 /// <param name="Mtu">Bytes.</param>
 /// <param name="HasIpv6">The workload has an IPv6 address, and its gateway is here.</param>
-internal sealed record KeptLink(string Name, int Index, string Alias, int Mtu, bool HasIpv6);
+/// <param name="Gateway6">Another gateway of IPv6 that is here, or null.</param>
+internal sealed record KeptLink(string Name, int Index, string Alias, int Mtu, bool HasIpv6, IPAddress? Gateway6 = null);

@@ -79,10 +79,13 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
         }
 
         var settings = network.Run(() => MendIpv6(link, there, wrong));
-        if ((there.Ipv6 is { IsDisabled: false } || settings) && !addresses().Contains(WiringMessages.HostLinkLocal))
+        if (there.Ipv6 is { IsDisabled: false } || settings)
         {
-            wrong.Add($"no address {WiringMessages.HostLinkLocal}");
-            batch.AddAddress(WiringMessages.HostAddress(link.Index));
+            foreach (var missing in WiringMessages.HostAddresses(link.Gateway6).Except(addresses()))
+            {
+                wrong.Add($"no address {missing}");
+                batch.AddAddress(WiringMessages.HostAddress(link.Index, missing));
+            }
         }
 
         if (wrong.Count == 0)

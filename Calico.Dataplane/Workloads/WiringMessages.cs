@@ -32,10 +32,15 @@ internal static class WiringMessages
         return text.Length <= MaxAlias ? text : text[..MaxAlias];
     }
 
-    /// <summary>The workload's IPv6 gateway, on the host's side.</summary>
-    public static InterfaceAddress HostAddress(int index) => new()
+    /// <summary>IPv6 gateways of the workload, on the host's side.</summary>
+    /// <param name="gateway6">One more than all have, or null.</param>
+    public static IEnumerable<IPAddress> HostAddresses(IPAddress? gateway6) =>
+        gateway6 is null ? [HostLinkLocal] : [HostLinkLocal, gateway6];
+
+    /// <summary>One of them.</summary>
+    public static InterfaceAddress HostAddress(int index, IPAddress address) => new()
     {
-        LinkIndex = index, Address = HostLinkLocal, PrefixLength = 64, Scope = RouteScope.Link, SkipDuplicateDetection = true,
+        LinkIndex = index, Address = address, PrefixLength = 64, Scope = RouteScope.Link, SkipDuplicateDetection = true,
     };
 
     /// <summary>On the host's socket: the pair, its settings, its routes. The peer's index is the next one, never the same: the kernel
@@ -61,7 +66,10 @@ internal static class WiringMessages
         {
             // Without IPv6 addresses too: what any kernel says on a new link (MLD, router solicitation) would count as spoofed otherwise,
             // because no route leads back to its link-local source.
-            batch.AddAddress(HostAddress(index));
+            foreach (var address in HostAddresses(request.Gateway6))
+            {
+                batch.AddAddress(HostAddress(index, address));
+            }
         }
 
         foreach (var address in request.Addresses)

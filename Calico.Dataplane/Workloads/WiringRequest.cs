@@ -32,6 +32,10 @@ public sealed record WiringRequest
     /// <summary>Link-local gateway of IPv4; null without IPv4.</summary>
     public IPAddress? Gateway4 { get; init; }
 
+    /// <summary>Link-local gateway of IPv6 that the host's side has beside the one that all have: two interfaces whose other ends somebody
+    /// else configures cannot route through one address. Null: none.</summary>
+    public IPAddress? Gateway6 { get; init; }
+
     /// <summary>Whether the workload's default routes lead here.</summary>
     public bool DefaultRoute { get; init; } = true;
 

@@ -19,7 +19,7 @@ internal sealed class NodeKernel : IAsyncDisposable
         Loop = new(options, network, basis.Time, basis.Loggers);
         Forward = new(network, options, basis.Time, basis.Loggers, Loop.ListAddressesAsync);
         _wiring = new(Loop, network, options, basis.Time, basis.Loggers);
-        Side = new(Loop, _wiring);
+        Side = new(Loop, _wiring, new(network));
     }
 
     public DataplaneLoop Loop { get; }

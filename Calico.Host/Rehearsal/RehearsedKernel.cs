@@ -25,6 +25,7 @@ internal sealed class RehearsedKernel : IAsyncDisposable
             var (network, options) = (new HostNetwork(_broker, _host), new DataplaneOptions { NodeName = nodeName });
             Loop = new(options, network, time, NullLoggerFactory.Instance);
             _wiring = new(Loop, network, options, time, NullLoggerFactory.Instance);
+            Side = new(Loop, _wiring, new(network));
         }
         catch
         {
@@ -34,7 +35,6 @@ internal sealed class RehearsedKernel : IAsyncDisposable
             throw;
         }
 
-        Side = new(Loop, _wiring);
         Place = new(_workload.Descriptor, _workload.Identity.Inode, "rehearsal");
     }
 

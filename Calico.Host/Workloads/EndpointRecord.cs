@@ -36,6 +36,9 @@ internal sealed record EndpointRecord
     /// <summary>Nobody asked for this MTU: it is the node's, and follows it. False in logs of versions that did not know.</summary>
     public bool MtuFollowsNode { get; init; }
     public string? Gateway4 { get; init; }
+
+    /// <summary>Null: the link-local address that every host side has.</summary>
+    public string? Gateway6 { get; init; }
     public bool DefaultRoute { get; init; } = true;
     public ImmutableArray<RouteRecord> Routes { get; init; } = [];
     public ImmutableArray<PortRecord> NamedPorts { get; init; } = [];
@@ -107,7 +110,8 @@ internal sealed record EndpointRecord
         var networks = Networks;
         return new(Id, Instance, HostInterface, PeerInterface, MacAddress, Mtu, networks,
             Gateway4 is null ? null : IPAddress.Parse(Gateway4),
-            networks.Any(n => n.BaseAddress.AddressFamily == AddressFamily.InterNetworkV6) ? InterfaceNames.HostLinkLocal : null,
+            !networks.Any(n => n.BaseAddress.AddressFamily == AddressFamily.InterNetworkV6) ? null
+                : Gateway6 is null ? InterfaceNames.HostLinkLocal : IPAddress.Parse(Gateway6),
             AllRoutes(networks), state, reason)
         {
             Profiles = Profiles,

@@ -7,9 +7,16 @@ using Calico.Felix;
 namespace Calico.Host.Workloads;
 
 /// <summary>The kernel, through the dataplane's loop and its wiring.</summary>
-internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring) : IKernelSide
+internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring, HostGateways gateways) : IKernelSide
 {
-    public Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct) => wiring.WireAsync(Request(record, place), ct);
+    public async Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct)
+    {
+        await wiring.WireAsync(Request(record, place), ct);
+        if (place is null && record.Gateway4 is { } gateway)
+        {
+            gateways.Answer(IPAddress.Parse(gateway), record.HostInterface);
+        }
+    }
 
     public Task UnwireAsync(EndpointRecord record, CancellationToken ct) =>
         wiring.UnwireAsync(record.HostInterface, record.PeerInterface, record.NamespacePath, record.NamespaceIdentity, ct);
@@ -69,6 +76,7 @@ internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring) : IK
         Mtu = record.Mtu,
         Addresses = record.Networks,
         Gateway4 = record.Gateway4 is null ? null : IPAddress.Parse(record.Gateway4),
+        Gateway6 = record.Gateway6 is null ? null : IPAddress.Parse(record.Gateway6),
         DefaultRoute = record.DefaultRoute,
         Routes = [.. record.Routes.Select(r => r.ToRoute())],
         AllowForwarding = record.AllowForwarding,

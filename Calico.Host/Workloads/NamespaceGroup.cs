@@ -19,10 +19,9 @@ internal static class NamespaceGroup
     public static (IPAddress Gateway, bool DefaultRoute, ImmutableArray<Route> Routes) Place(EndpointSpec spec, ImmutableArray<IPNetwork> addresses,
         IReadOnlyCollection<EndpointRecord> others, ImmutableArray<AddressPool> pools)
     {
-        var used = others.Select(o => o.Gateway4).ToHashSet();
-        var gateway = Enumerable.Range(1, MaxInterfaces)
-            .Select(n => string.Create(CultureInfo.InvariantCulture, $"169.254.1.{n}"))
-            .FirstOrDefault(g => !used.Contains(g))
+        var used = others.Select(NumberOf).ToHashSet();
+        var gateway = Enumerable.Range(1, MaxInterfaces).Where(n => !used.Contains(n))
+            .Select(n => string.Create(CultureInfo.InvariantCulture, $"169.254.1.{n}")).FirstOrDefault()
             ?? throw new CalicoException(Problem.Invalid,
                 $"the namespace has {MaxInterfaces} Calico interfaces already, {spec.Id.Endpoint} would be one more: detach one first", "placement.interfaceName");
         var ours = PoolsOf(addresses, pools);
@@ -41,6 +40,19 @@ internal static class NamespaceGroup
             : first ? [] : [.. ours.Select(p => new Route(p.Cidr, null))];
         return (IPAddress.Parse(gateway), first && spec.Routes.Length == 0, routes);
     }
+
+    /// <summary>The IPv6 gateway that goes with an IPv4 one, for interfaces that others configure: they know a gateway's interface by its
+    /// address alone.</summary>
+    /// <returns>Null: the address that every host side has.</returns>
+    public static IPAddress? Gateway6Of(IPAddress gateway4)
+    {
+        var number = gateway4.GetAddressBytes()[3];
+        return number == 1 ? null : new([.. InterfaceNames.HostLinkLocal.GetAddressBytes().AsSpan(0, 14), 0, number]);
+    }
+
+    /// <summary>Which of the group's gateways an endpoint has; those without IPv4 have one too.</summary>
+    private static int NumberOf(EndpointRecord endpoint) => endpoint.Gateway4 is { } gateway ? IPAddress.Parse(gateway).GetAddressBytes()[3]
+        : endpoint.Gateway6 is { } ipv6 ? IPAddress.Parse(ipv6).GetAddressBytes()[15] : 1;
 
     private static ImmutableArray<AddressPool> PoolsOf(ImmutableArray<IPNetwork> addresses, ImmutableArray<AddressPool> pools) =>
         [.. pools.Where(p => addresses.Any(a => p.Cidr.BaseAddress.AddressFamily == a.BaseAddress.AddressFamily && p.Cidr.Contains(a.BaseAddress)))];

@@ -8,6 +8,8 @@ namespace Calico.Host.Workloads;
 /// <content>Addresses and record of an endpoint, and what becomes of the life that had its id before.</content>
 internal sealed partial class WorkloadConnector
 {
+    private readonly EndpointGroups _groups = new(book, ipam, kernel);
+
     /// <summary>Claims or binds the addresses and records the endpoint; a former life of the id goes first.</summary>
     /// <remarks>Two lives cannot stand side by side: both have the same names in the kernel and the same key in the log. So what can refuse
     /// the new one is asked while the old one is whole; from its removal on a failure leaves neither.</remarks>
@@ -43,7 +45,7 @@ internal sealed partial class WorkloadConnector
     private async Task ReserveAsync(string adapter, EndpointSpec spec, Placement? place, EndpointRecord before, List<AddressLease> reserved,
         CancellationToken ct)
     {
-        using var group = await EnterGroupAsync(spec, ct);
+        using var group = await _groups.EnterAsync(spec.NamespaceGroup, ct);
         var pools = await ipam.ListPoolsAsync(ct);
         EndpointSpecRules.CheckUnmanaged(spec.Id, spec.Unmanaged, pools, book.WhoHas);
         var addresses = spec.Unmanaged.Select(n => n.BaseAddress).Concat(spec.Leased).ToList();
@@ -69,7 +71,8 @@ internal sealed partial class WorkloadConnector
             }
         }
 
-        _ = NamespaceGroup.Place(spec, [.. addresses.Distinct().Select(EndpointDraft.HostNetwork)], OthersInGroup(spec, place), pools);
+        var others = _groups.Others(spec.NamespaceGroup, spec.Id, place);
+        _ = NamespaceGroup.Place(spec, [.. addresses.Distinct().Select(EndpointDraft.HostNetwork)], others, pools);
     }
 
     private async Task GiveBackAsync(string adapter, WorkloadEndpointId id, List<AddressLease> reserved, Exception first)
@@ -90,7 +93,7 @@ internal sealed partial class WorkloadConnector
 
     private async Task<EndpointLife> RecordHeldAsync(string adapter, EndpointSpec spec, Placement? place, CancellationToken ct)
     {
-        using var group = await EnterGroupAsync(spec, ct);
+        using var group = await _groups.EnterAsync(spec.NamespaceGroup, ct);
         var name = InterfaceNames.HostInterface(node.InterfacePrefix, spec.Id, n => book.TryTake(n, spec.Id));
         try
         {
@@ -106,7 +109,8 @@ internal sealed partial class WorkloadConnector
     private async Task<EndpointLife> RecordHeldAsync(string adapter, EndpointSpec spec, Placement? place, string hostInterface, CancellationToken ct)
     {
         var mac = InterfaceNames.Mac(spec.Id, m => book.HasMac(EndpointRecord.Format(m), spec.Id));
-        var draft = new EndpointDraft(adapter, spec, OthersInGroup(spec, place), await ipam.ListPoolsAsync(ct), node with { Mtu = _mtu }, hostInterface, mac);
+        var others = _groups.Others(spec.NamespaceGroup, spec.Id, place);
+        var draft = new EndpointDraft(adapter, spec, others, await ipam.ListPoolsAsync(ct), node with { Mtu = _mtu }, hostInterface, mac);
         var call = TimedCall.Current;
         EndpointRecord Make(ImmutableArray<AddressLease> leases)
         {
@@ -166,16 +170,6 @@ internal sealed partial class WorkloadConnector
         book.Add(life);
         return life;
     }
-
-    private async Task<IDisposable?> EnterGroupAsync(EndpointSpec spec, CancellationToken ct) =>
-        spec.NamespaceGroup.Length == 0 ? null : await book.GroupLocks.EnterAsync(spec.NamespaceGroup, ct);
-
-    /// <summary>The group's key is a number that the kernel uses again: an endpoint whose namespace died may stand under it until it is
-    /// collected. So a member counts while a call of this process holds its namespace open, or while its link leads there.</summary>
-    private List<EndpointRecord> OthersInGroup(EndpointSpec spec, Placement? place) =>
-        [.. book.InGroup(spec.NamespaceGroup)
-            .Where(l => l.Record.Id != spec.Id && (!l.Record.Placed || l.IsBeingPlaced || kernel.LivesIn(l.Record, place?.Namespace)))
-            .Select(l => l.Record)];
 
     /// <summary>A record without leases. IPAM undoes its own transactions; this one is undone here.</summary>
     private async Task CommitNewRecordAsync(EndpointRecord record, CancellationToken ct)

@@ -149,7 +149,7 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
         try
         {
             // Said here too: the record may be of a version that did not say it when it prepared.
-            life.Replace(WithPlace(life.Record, place) with { SplitLife = true });
+            life.Replace(WithPlace(await _groups.JoinAsync(life, place, ct), place) with { SplitLife = true });
             await log.CommitAsync([life.Record.ToWrite()], ct);
             await AttachHeldAsync(life, place, wait, ct);
         }

@@ -325,11 +325,8 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
 
     private Attachment Attach(WorkloadEndpointId id, string instance, Placement place)
     {
-        if (!disk.Endpoints.TryGetValue(id, out var endpoint))
-        {
-            throw new CalicoException(Problem.NotFound, $"endpoint {id} was not prepared");
-        }
-
+        var endpoint = disk.Endpoints.GetValueOrDefault(id)
+            ?? throw new CalicoException(Problem.NotFound, $"endpoint {id} was not prepared");
         if (endpoint.Spec.Instance != instance)
         {
             throw new CalicoException(Problem.Conflict, $"another life of {id} is there: {endpoint.Spec.Instance}");
@@ -337,6 +334,8 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
 
         faults.Pass("kernel.link");
         var identity = place.Namespace?.Identity ?? 0;
+        var group = place.NamespaceGroup.Length == 0 ? endpoint.Spec.NamespaceGroup : place.NamespaceGroup;
+        endpoint = endpoint with { Spec = endpoint.Spec with { NamespaceGroup = group } };
         disk.Links[endpoint.Attachment.HostInterface] = identity;
         var number = 1 + disk.Endpoints.Values.Where(e => e.IsLinked && e.Spec.Id != id && e.Spec.NamespaceGroup == endpoint.Spec.NamespaceGroup
             && endpoint.Spec.NamespaceGroup.Length > 0).Select(e => (int)e.Attachment.Gateway4!.GetAddressBytes()[3]).DefaultIfEmpty(0).Max();

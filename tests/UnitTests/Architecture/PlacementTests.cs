@@ -39,7 +39,8 @@ public sealed partial class PlacementTests
     [Test]
     public void S8_the_environment_is_read_where_a_program_begins_and_nowhere_else()
     {
-        var found = Sources([.. Shared, "calicoctl", "Plugins.Cni"]).Where(file => File.ReadAllText(file).Contains("GetEnvironmentVariable(", StringComparison.Ordinal)
+        var found = Sources([.. Shared, "calicoctl", "Plugins.Cni", "Plugins.Docker"])
+            .Where(file => File.ReadAllText(file).Contains("GetEnvironmentVariable(", StringComparison.Ordinal)
             || File.ReadAllText(file).Contains("GetEnvironmentVariable,", StringComparison.Ordinal)).Select(file => Path.GetRelativePath(Repository.Root, file));
         // HostInstall asks for DOTNET_ROOT, which is the runtime's.
         Assert.That(found, Is.EquivalentTo(new[] { "Calico.Host/Commands/HostCommands.cs", "Calico.Host/Commands/HostInstall.cs", "calicoctl/Program.cs" }));

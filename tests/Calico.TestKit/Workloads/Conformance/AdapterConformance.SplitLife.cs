@@ -83,23 +83,22 @@ public abstract partial class AdapterConformance
     public async Task Two_endpoints_that_want_one_address_are_not_both_served()
     {
         var lease = await Docker.RequestAddressAsync("r1");
-        var outcomes = await Task.WhenAll(TryCreateAsync("e1"), TryCreateAsync("e2"));
+        var outcomes = await Task.WhenAll(((string[])["e1", "e2"]).Select(e => Docker.TryCreateEndpointAsync(e, lease.Address)));
 
         Assert.That(outcomes.Count(served => served), Is.EqualTo(1));
         Assert.That(await _node.Network.ListAsync(null, default), Has.Length.EqualTo(1));
+    }
 
-        async Task<bool> TryCreateAsync(string endpoint)
+    [Test]
+    public async Task Links_handed_over_into_one_namespace_have_gateways_of_their_own()
+    {
+        foreach (var endpoint in (string[])["e1", "e2", "e3"])
         {
-            try
-            {
-                await Docker.CreateEndpointAsync(endpoint, lease.Address);
-                return true;
-            }
-            catch (CalicoException e) when (e.Problem is Problem.Conflict or Problem.AlreadyExists)
-            {
-                return false;
-            }
+            await Docker.CreateForeignAsync(endpoint);
         }
+
+        var joined = new[] { await Docker.JoinAsync("e1", "s1"), await Docker.JoinAsync("e2", "s1"), await Docker.JoinAsync("e3", "s2") };
+        Assert.That(joined.Select(a => $"{a.Gateway4}"), Is.EqualTo(new[] { "169.254.1.1", "169.254.1.2", "169.254.1.1" }));
     }
 
     [Test]

@@ -37,8 +37,36 @@ public sealed class DockerShapedClient(ConformanceNode node, string network = "a
             default);
     }
 
-    public Task<Attachment> JoinAsync(string endpoint) =>
-        node.Dataplane.AttachAsync(IdOf(endpoint), endpoint, Placement.HandedOver(LinkOf(endpoint)), TimeSpan.FromSeconds(1), default);
+    /// <summary>With an address of Docker's own IPAM: 198.18.0.x, x being the last character of the endpoint's name.</summary>
+    public Task<Attachment> CreateForeignAsync(string endpoint) => node.Dataplane.PrepareAsync(
+        new EndpointSpec
+        {
+            Id = IdOf(endpoint),
+            Instance = endpoint,
+            Network = network,
+            Profiles = [network],
+            Unmanaged = [new IPNetwork(new IPAddress([198, 18, 0, (byte)(endpoint[^1] - '0')]), 32)],
+        },
+        default);
+
+    /// <summary>As <see cref="CreateEndpointAsync"/>; false: the address is another's.</summary>
+    public async Task<bool> TryCreateEndpointAsync(string endpoint, IPAddress address)
+    {
+        try
+        {
+            await CreateEndpointAsync(endpoint, address);
+            return true;
+        }
+        catch (CalicoException e) when (e.Problem is Problem.Conflict or Problem.AlreadyExists)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The namespace is named only now, by its sandbox's key.</summary>
+    public Task<Attachment> JoinAsync(string endpoint, string sandbox = "") =>
+        node.Dataplane.AttachAsync(
+            IdOf(endpoint), endpoint, Placement.HandedOver(LinkOf(endpoint), sandbox), TimeSpan.FromSeconds(1), default);
 
     public Task LabelsArriveAsync(string endpoint) =>
         node.Dataplane.UpdateAsync(IdOf(endpoint), new EndpointChange(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), default);

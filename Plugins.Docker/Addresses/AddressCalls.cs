@@ -1,0 +1,118 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Calico.Plugins.Docker.Networks;
+using Calico.Plugins.Docker.Protocol;
+
+namespace Calico.Plugins.Docker.Addresses;
+
+/// <summary>Addresses before there is an endpoint, with nothing in common with it but themselves.</summary>
+internal sealed class AddressCalls(IIpam ipam, NetworkBook book, FreedAddresses freed)
+{
+    private const string TypeKey = "RequestAddressType";
+    private const string GatewayType = "com.docker.network.gateway";
+
+    private static readonly ImmutableSortedDictionary<string, string> Nothing = ImmutableSortedDictionary<string, string>.Empty;
+
+    public Task<AddressAnswer> RequestAsync(AddressRequest request, CancellationToken ct)
+    {
+        var pool = PoolId.Parse(request.PoolId);
+        var address = string.IsNullOrEmpty(request.Address) ? null : Fields.Address(request.Address, "Address");
+        if (address is not null && address.AddressFamily != pool.Pool.BaseAddress.AddressFamily)
+        {
+            throw new CalicoException(Problem.Invalid, $"{address} is not of the family of {pool.Pool}", "Address");
+        }
+
+        return IsForGateway(request) ? GatewayAsync(pool, address, ct) : EndpointAsync(pool, address, ct);
+    }
+
+    /// <summary>Always done: what is not there is released, and what an endpoint has goes with it.</summary>
+    public async Task<Done> ReleaseAsync(AddressRelease request, CancellationToken ct)
+    {
+        _ = PoolId.Parse(request.PoolId);
+        var address = Fields.Address(request.Address ?? "", "Address");
+        if (!freed.Take(address) && await ipam.FindAsync(address, ct) is { BoundTo: null } lease)
+        {
+            await ipam.ReleaseAsync(lease, ct);
+        }
+
+        return Done.Answer;
+    }
+
+    private static bool IsForGateway(AddressRequest request) =>
+        request.Options?.GetValueOrDefault(TypeKey) is { ValueKind: JsonValueKind.String } type && type.GetString() == GatewayType;
+
+    /// <summary>Our gateways are link-local, so an address that a user names for one is only kept from others; where no pool has it, or it
+    /// is the pool's own number, there is nobody to keep it from.</summary>
+    private async Task<AddressAnswer> GatewayAsync(PoolId pool, IPAddress? address, CancellationToken ct)
+    {
+        if (address is null || address.Equals(pool.Pool.BaseAddress) || !(await ipam.ListPoolsAsync(ct)).Any(p => Has(p, address)))
+        {
+            return new(address is null ? pool.Pool.ToString() : Fields.Host(address).ToString(), Nothing);
+        }
+
+        var owner = pool.ToString();
+        return Answer(await ipam.ClaimAsync(
+            new() { Handle = $"docker-gateway.{address}", Purpose = LeasePurpose.Network, Owner = owner, Exact = [address] }, ct));
+    }
+
+    private async Task<AddressAnswer> EndpointAsync(PoolId pool, IPAddress? address, CancellationToken ct)
+    {
+        if (address is not null)
+        {
+            RefuseOutside(pool, address);
+            return Answer(await ipam.ClaimAsync(Claim(pool) with { Exact = [address] }, ct));
+        }
+
+        var pools = await ipam.ListPoolsAsync(ct);
+        for (var (next, beside) = (pool, ImmutableQueue.CreateRange(book.Beside(pool))); ;)
+        {
+            try
+            {
+                return Answer(await ipam.ClaimAsync(Any(next, pools), ct));
+            }
+            catch (CalicoException e) when (e.Problem == Problem.Exhausted && !beside.IsEmpty)
+            {
+                // dockerd turns to the next subnet only on an error of its own, which no driver can send.
+                beside = beside.Dequeue(out next);
+            }
+        }
+    }
+
+    private AddressClaim Any(PoolId pool, ImmutableArray<AddressPool> pools)
+    {
+        var claim = Claim(pool) with { Ipv4 = pool.IsIpv6 ? 0 : 1, Ipv6 = pool.IsIpv6 ? 1 : 0 };
+        if (pool.IsAny)
+        {
+            return claim with { Within = pool.Range };
+        }
+
+        // By its range: a pool may be called otherwise by now, and a subnet may be a part of one.
+        var whole = pools.FirstOrDefault(p => PoolId.Contains(p.Cidr, pool.Pool)) ?? throw new CalicoException(Problem.NotFound,
+            $"the network takes addresses of {pool.Pool}, and no pool has that any more", "--subnet");
+        return claim with { Pools = [whole.Cidr.ToString()], Within = pool.Range ?? (whole.Cidr.Equals(pool.Pool) ? null : pool.Pool) };
+    }
+
+    /// <summary>Each request is one of its own: dockerd never asks twice for the same.</summary>
+    private AddressClaim Claim(PoolId pool) => new()
+    {
+        Handle = $"docker.{Guid.NewGuid():N}",
+        // A pool that no network of ours has is another driver's, or of a network that is just being made.
+        Purpose = book.IsOurs(pool) ? LeasePurpose.Endpoint : LeasePurpose.Foreign,
+        Owner = $"an endpoint of {pool}",
+    };
+
+    private static void RefuseOutside(PoolId pool, IPAddress address)
+    {
+        if (!pool.Pool.Contains(address))
+        {
+            throw new CalicoException(Problem.Invalid, $"{address} is not inside {pool.Pool}", "--ip");
+        }
+    }
+
+    private static bool Has(AddressPool pool, IPAddress address) =>
+        pool.Cidr.BaseAddress.AddressFamily == address.AddressFamily && pool.Cidr.Contains(address);
+
+    private static AddressAnswer Answer(ImmutableArray<AddressLease> leases) => new(Fields.Host(leases[0].Address).ToString(), Nothing);
+}

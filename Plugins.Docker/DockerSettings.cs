@@ -1,0 +1,25 @@
+namespace Calico.Plugins.Docker;
+
+/// <summary>Settings <c>CALICO_DOCKER_*</c>.</summary>
+public sealed class DockerSettings
+{
+    /// <summary>Where dockerd finds the network driver: its name is the driver's.</summary>
+    public string NetworkSocket { get; set; } = "/run/docker/plugins/calico.sock";
+
+    /// <summary>Where dockerd finds the IPAM driver.</summary>
+    public string IpamSocket { get; set; } = "/run/docker/plugins/calico-ipam.sock";
+
+    /// <summary>What interfaces are called in containers, before their number; a network's option
+    /// <c>com.docker.network.container_iface_prefix</c> goes before.</summary>
+    public string InterfacePrefix { get; set; } = "cali";
+
+    /// <summary>How long a call may take before it is answered with "try again": while the host starts, calls wait for it.</summary>
+    public TimeSpan CallTime { get; set; } = TimeSpan.FromSeconds(8);
+
+    /// <summary>How long an endpoint may be without a link before it counts as forgotten by dockerd. Longer than any of dockerd's calls.
+    /// </summary>
+    public TimeSpan ForgottenAfter { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How often those are looked for.</summary>
+    public TimeSpan SweepInterval { get; set; } = TimeSpan.FromSeconds(10);
+}

@@ -1,0 +1,65 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Text.Json;
+using Calico.Plugins.Docker.Protocol;
+
+namespace Calico.Plugins.Docker.Networks;
+
+/// <summary>The networks of this node. On disk before an answer; read from memory.</summary>
+internal sealed class NetworkBook(IPluginState state)
+{
+    private const string Section = "networks/";
+
+    private readonly ConcurrentDictionary<string, NetworkRecord> _networks = new(StringComparer.Ordinal);
+
+    /// <summary>Reads what a former process knew.</summary>
+    /// <returns>Keys of documents that cannot be read: such a network is as one that was never heard of.</returns>
+    public async Task<ImmutableArray<string>> LoadAsync(CancellationToken ct)
+    {
+        var damaged = ImmutableArray.CreateBuilder<string>();
+        foreach (var (key, value) in await state.ListAsync(StateScope.Node, Section, ct))
+        {
+            try
+            {
+                var network = JsonSerializer.Deserialize(value.Span, DockerJson.Default.NetworkRecord) ?? throw new JsonException("null");
+                _networks[network.Id] = network;
+            }
+            catch (JsonException)
+            {
+                damaged.Add(key);
+            }
+        }
+
+        return damaged.ToImmutable();
+    }
+
+    public NetworkRecord? Find(string id) => _networks.GetValueOrDefault(id);
+
+    /// <summary>Whether addresses of the pool are for endpoints of ours.</summary>
+    public bool IsOurs(PoolId pool) => With(pool).Any();
+
+    /// <summary>Other pools of the one network that has this one; none if several have it: nobody could say whose address it would be.
+    /// </summary>
+    public ImmutableArray<PoolId> Beside(PoolId pool) => With(pool).Take(2).ToArray() is [var only]
+        ? [.. only.PoolIds.Select(PoolId.Parse).Where(p => p != pool && p.IsIpv6 == pool.IsIpv6)]
+        : [];
+
+    public async Task PutAsync(NetworkRecord network, CancellationToken ct)
+    {
+        var document = JsonSerializer.SerializeToUtf8Bytes(network, DockerJson.Default.NetworkRecord);
+        await state.CommitAsync(StateScope.Node, [KeyValuePair.Create(Section + network.Id, (ReadOnlyMemory<byte>?)document)], ct);
+        _networks[network.Id] = network;
+    }
+
+    public async Task RemoveAsync(string id, CancellationToken ct)
+    {
+        await state.CommitAsync(StateScope.Node, [KeyValuePair.Create(Section + id, (ReadOnlyMemory<byte>?)null)], ct);
+        _networks.TryRemove(id, out _);
+    }
+
+    private IEnumerable<NetworkRecord> With(PoolId pool)
+    {
+        var text = pool.ToString();
+        return _networks.Values.Where(n => n.PoolIds.Contains(text));
+    }
+}

@@ -1,0 +1,58 @@
+using System.Diagnostics;
+using Calico.TestKit.Hosts;
+
+namespace Calico.SystemTests.Docker;
+
+/// <summary>A host with Docker for all tests of a class, clean again after each.</summary>
+public abstract class DockerScene
+{
+    protected DockerHost Docker { get; private set; } = null!;
+
+    [OneTimeSetUp]
+    public async Task StartAsync()
+    {
+        if ((TestHost.WhyNot ?? (File.Exists("/usr/sbin/dockerd") ? null : "dockerd is not installed")) is { } reason)
+        {
+            Assert.Ignore(reason);
+        }
+
+        Docker = await DockerHost.StartAsync();
+    }
+
+    [OneTimeTearDown]
+    public async Task EndAsync()
+    {
+        if (Docker is not null)
+        {
+            await Docker.DisposeAsync();
+        }
+    }
+
+    [TearDown]
+    public async Task RemoveAllAsync()
+    {
+        await Docker.DockerAsync("ps -aq | xargs -r /usr/bin/docker -H unix:///run/docker.sock rm -f");
+        await Docker.DockerAsync("network prune -f");
+        var left = await Docker.LeftoversAsync();
+        for (var clock = Stopwatch.StartNew(); left.Length > 0 && clock.Elapsed < DockerHost.Forgotten;)
+        {
+            await Task.Delay(200);
+            left = await Docker.LeftoversAsync();
+        }
+
+        Assert.That(left, Is.Empty, "left behind after all containers were removed");
+        var check = await Docker.Host.CalicoctlAsync("ipam check");
+        Assert.That(check.ExitCode, Is.Zero, check.Output + check.Error);
+        var profiles = (await Docker.Host.CalicoctlAsync("get profiles")).Output;
+        Assert.That(profiles, Does.Not.Match("[0-9a-f]{64}"), "profiles of networks that are gone");
+    }
+
+    protected static async Task UntilAsync(Func<Task<bool>> condition, string what)
+    {
+        for (var left = 100; !await condition(); left--)
+        {
+            Assert.That(left, Is.Positive, what);
+            await Task.Delay(100);
+        }
+    }
+}
