@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Dataplane.Drops;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
 using Calico.Dataplane.Workloads;
@@ -16,6 +17,9 @@ namespace Calico.Dataplane;
 /// <param name="Problem">Why traffic of workloads is not forwarded, though everything else stands; null: it is.</param>
 internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconciler> Reconcilers, IConnections Connections, Func<string?> Problem) : IAsyncDisposable
 {
+    /// <summary>Tells of dropped packets.</summary>
+    public DropWatch? Drops { get; init; }
+
     /// <summary>What host endpoints are matched with; null: nothing is known of the host's interfaces.</summary>
     public HostInterfaces? Interfaces { get; init; }
 
@@ -40,7 +44,9 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
         {
             var forwarding = new ForwardingSettings(network);
             forwarding.Assert();
-            var table = Keep(new PolicyTable(Keep(network.Run(() => NftSocket.Open())), network, new(ct => GracePeriod.WaitAsync(time, ct), loop.Wake), options, logger));
+            var nftables = Keep(network.Run(() => NftSocket.Open()));
+            options = KernelNeeds.CanTell(nftables, options) ? options : options with { DropGroup = null };
+            var table = Keep(new PolicyTable(nftables, network, new(ct => GracePeriod.WaitAsync(time, ct), loop.Wake), options, logger));
             var routes = Keep(new RouteReconciler(Keep(network.Run(() => RouteSocket.Open())), options, shared.Ledger, shared.Links));
             var keeper = Keep(new LinkKeeper(Keep(network.Run(() => RouteSocket.Open())), shared.Links, network, options, logger));
             var interfaces = Keep(new HostInterfaces(Keep(network.Run(() => RouteSocket.Open())), shared.Links, options));
@@ -53,7 +59,8 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
                 table,
                 routes,
             ];
-            return (new(table, reconcilers, connections, () => forwarding.Problem) { Interfaces = interfaces }, table, routes);
+            return (new(table, reconcilers, connections, () => forwarding.Problem) { Interfaces = interfaces,
+                Drops = new(network, options, table.Policy.FindRule, logger) }, table, routes);
         }
         catch
         {

@@ -54,7 +54,7 @@ internal sealed class HostChains(Ruleset ruleset, ProgramChains programs, Datapl
     public void Set(HostInterfaceUpdate update)
     {
         // The new programs first: one that both have stays.
-        ImmutableArray<uint> numbers = [.. Hooks.Select(hook => programs.Acquire(hook.ProgramOf(update.Programs)))];
+        ImmutableArray<uint> numbers = [.. Hooks.Select(hook => programs.Acquire(hook.ProgramOf(update.Programs), hook.Direction))];
         Release(update.InterfaceName);
         _interfaces[update.InterfaceName] = (update, numbers);
         Define();
@@ -149,7 +149,9 @@ internal sealed class HostChains(Ruleset ruleset, ProgramChains programs, Datapl
     }
 
     /// <summary>Of an interface that is in the set and, for the moment of a change, not in the map.</summary>
-    private static NftRule End(HostHook hook) => hook.Drops ? new RuleBuilder().Drop(DropReason.ProfileNone) : new RuleBuilder().Accept();
+    private static NftRule End(HostHook hook) => hook.Drops
+        ? new RuleBuilder().Drop(DropReason.ProfileNone, RuleBook.NoProfile(hook.Direction))
+        : new RuleBuilder().Accept();
 
     /// <summary>Those that are there for host endpoints alone.</summary>
     private void DefineBaseChains()
@@ -226,6 +228,8 @@ internal sealed class HostChains(Ruleset ruleset, ProgramChains programs, Datapl
     private sealed record HostHook(string Word, Func<HostPrograms, PolicyProgram> ProgramOf, MetaKey Name, string? Failsafe,
         bool Tracks, bool Drops)
     {
+        public PolicyDirection Direction => Name == MetaKey.IncomingName ? PolicyDirection.Ingress : PolicyDirection.Egress;
+
         public string Chain => $"host-{Word}";
 
         public string ChainOfAll => $"any-{Word}";

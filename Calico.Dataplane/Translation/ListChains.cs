@@ -41,7 +41,7 @@ internal sealed class ListChains(Ruleset ruleset, IpSetTranslator sets, Dataplan
     public void Set(RuleList list)
     {
         Rules.Acquire(list);
-        var renderer = new RuleRenderer(sets.NameOf, Rules.CounterOf, options);
+        var renderer = new RuleRenderer(sets.NameOf, Rules, options);
         var chains = renderer.Render(list);
         // What the new rules share with the old ones must not be let go in between.
         foreach (var (name, (definition, elements)) in renderer.Sets)

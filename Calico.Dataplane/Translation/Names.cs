@@ -75,7 +75,11 @@ internal static class Names
     /// <summary>A set that rules hold themselves, named by its content.</summary>
     public static string OfContent(string prefix, string content) => prefix + Hash(content);
 
+    /// <summary>The counter of a reason.</summary>
     public static string Drop(string reason) => "drop-" + reason;
+
+    /// <summary>The chain that tells of packets that are dropped for a reason, counts them and drops them.</summary>
+    public static string DropChain(string reason) => "drop/" + reason;
 
     private static string Fit(string text) => text.Length <= MaxLength && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/')
         ? text

@@ -29,8 +29,12 @@ internal sealed class RuleBuilder
 
     public NftRule Jump(string chain, string comment = "") => End(comment, Verdict.Jump(chain));
 
-    /// <summary>Counted by its reason, then gone.</summary>
-    public NftRule Drop(string reason, string comment = "") => End(comment, Counter.Named(Names.Drop(reason)), Verdict.Drop);
+    /// <summary>Told of, counted by its reason, then gone.</summary>
+    public NftRule Drop(string reason, string comment = "") => Goto(Names.DropChain(reason), comment);
+
+    /// <summary>The same by a rule with a number: the packet takes it along in its mark, which nobody else will see any more.</summary>
+    public NftRule Drop(string reason, uint number, string comment = "") =>
+        Add(new Immediate(Word0, NftValue.Native(number)), Meta.Set(MetaKey.Mark, Word0)).Drop(reason, comment);
 
     public NftRule End(string comment, params ReadOnlySpan<NftExpression> last)
     {

@@ -11,9 +11,9 @@ namespace Calico.Dataplane.Translation;
 /// <remarks>A rule that asks addresses becomes one rule a family; one that does not is one rule for both. Several ranges become a set
 /// named by its content: two rules with the same ranges share it.</remarks>
 /// <param name="nameOf">The set of the table that stands for an IP set, of IPv6 or not.</param>
-/// <param name="counterOf">The counter of a rule; null: it has none.</param>
+/// <param name="book">Counters and numbers of the rules.</param>
 /// <param name="options">Of the dataplane: nflog's group, the mark.</param>
-internal sealed class RuleRenderer(Func<string, bool, string> nameOf, Func<Provenance, string?> counterOf, DataplaneOptions options)
+internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook book, DataplaneOptions options)
 {
     private const byte Icmp = 1;
     private const byte IcmpV6 = 58;
@@ -112,7 +112,7 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, Func<Prove
     private NftRule Decide(RuleBuilder builder, CompiledRule rule, PolicyStage stage)
     {
         var comment = rule.Provenance.ToString();
-        if (counterOf(rule.Provenance) is { } counter)
+        if (book.CounterOf(rule.Provenance) is { } counter)
         {
             builder.Add(Counter.Named(counter));
         }
@@ -129,7 +129,7 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, Func<Prove
             RuleAction.Pass => builder.Return(comment),
             RuleAction.Log => builder.End(comment,
                 new Log(comment.Length <= MaxLogPrefix ? comment : comment[..MaxLogPrefix], options.LogGroup)),
-            _ => builder.Drop(ReasonOf(rule.Provenance), comment),
+            _ => builder.Drop(ReasonOf(rule.Provenance), book.NumberOf(rule.Provenance), comment),
         };
     }
 

@@ -53,6 +53,9 @@ internal sealed class RulesetTranslator
     /// <summary>Rules that are counted, with the counter's name.</summary>
     public IEnumerable<(Provenance Rule, string Counter)> CountedRules => _lists.Rules.Entries;
 
+    /// <summary>Which rule's number a dropped packet carried; null: none. From any thread.</summary>
+    public Provenance? FindRule(uint number) => _lists.Rules.Find(number);
+
     /// <summary>Interfaces of the host that host endpoints judge.</summary>
     public IEnumerable<HostInterfaceUpdate> HostInterfaces => _hosts.Updates;
 
@@ -119,8 +122,10 @@ internal sealed class RulesetTranslator
 
     private void SetEndpoint(EndpointUpdate update)
     {
-        var ingress = update.Gate == EndpointGate.Open ? _programs.Acquire(update.Ingress) : _programs.AcquireNotLabelled();
-        var egress = update.Gate == EndpointGate.Open ? _programs.Acquire(update.Egress) : _programs.AcquireNotLabelled();
+        var ingress = update.Gate == EndpointGate.Open ? _programs.Acquire(update.Ingress, PolicyDirection.Ingress)
+            : _programs.AcquireNotLabelled();
+        var egress = update.Gate == EndpointGate.Open ? _programs.Acquire(update.Egress, PolicyDirection.Egress)
+            : _programs.AcquireNotLabelled();
         RemoveEndpoint(update.Id);
         if (_owners.TryGetValue(update.InterfaceName, out var former))
         {

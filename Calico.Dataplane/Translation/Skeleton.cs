@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Calico.Felix.Output;
+using Calico.Felix.Rules;
 using Calico.Linux.Nftables;
 
 namespace Calico.Dataplane.Translation;
@@ -24,6 +25,8 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
         foreach (var reason in DropReason.All)
         {
             ruleset.Counters.Define(Names.Drop(reason));
+            ruleset.SetChain(Names.DropChain(reason),
+                [.. TellOf(reason), new RuleBuilder().End("", Counter.Named(Names.Drop(reason)), Verdict.Drop)]);
         }
 
         foreach (var dispatch in new[]
@@ -143,6 +146,16 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
         ], new(NftChainType.Filter, NftHook.Input, FilterPriority));
     }
 
+    /// <summary>Not of all: a flood of packets is no flood of notices.</summary>
+    private IEnumerable<NftRule> TellOf(string reason)
+    {
+        if (options.DropGroup is { } group)
+        {
+            var rate = (uint)options.DropsToldPerSecond;
+            yield return new RuleBuilder().End("", new Limit(rate, TimeSpan.FromSeconds(1), rate), new Log(reason, group));
+        }
+    }
+
     private static IEnumerable<NftElement> Established(NodeSettings settings)
     {
         yield return NftElement.Of(NftValue.Native((uint)ConntrackStates.Established), NftVerdict.Accept);
@@ -159,7 +172,8 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
     [
         new RuleBuilder().ConnectionState(Names.Established).End("", []),
         new RuleBuilder().Dispatch(name, programs, Names.Programs).End("", []),
-        new RuleBuilder().Drop(DropReason.ProfileNone),
+        new RuleBuilder().Drop(DropReason.ProfileNone,
+            RuleBook.NoProfile(name == MetaKey.IncomingName ? PolicyDirection.Egress : PolicyDirection.Ingress)),
     ];
 
     private static ImmutableArray<NftRule> WorkloadToHost(NodeSettings settings)

@@ -64,7 +64,8 @@ internal sealed class StoreCensus
         }
     }
 
-    /// <summary>Policies and host endpoints that deny everything where they apply, because they cannot be used as they were written; with the reason.</summary>
+    /// <summary>Policies and host endpoints that deny everything where they apply, because they cannot be used as they were written; with
+    /// the reason.</summary>
     public ImmutableArray<(ResourceKey Key, string Reason)> Unusable
     {
         get

@@ -21,6 +21,7 @@ internal static class RuleText
         Connection c => $"ct {c.Key}->{c.Register}",
         // Named by a hash of whose rule it is.
         ObjectReference o => o.Object.StartsWith("rule-", StringComparison.Ordinal) ? "count rule" : $"count {o.Object}",
+        Immediate i => $"{i.Value}->{i.Target}",
         Verdict v => $"{v.Value}",
         Log l => $"log \"{l.Prefix}\" group {l.Group}",
         _ => other(e),

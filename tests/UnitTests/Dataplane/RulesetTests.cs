@@ -32,13 +32,13 @@ public sealed class RulesetTests
         Assert.That(Chain(translator, "forward-egress"), Is.EqualTo(new[]
         {
             "IncomingName->R1 | R1 in @workloads | goto wl-egress",
-            "IncomingName->R1 | R1 Equal 63616c69 | count drop-unknown-endpoint | drop",
+            "IncomingName->R1 | R1 Equal 63616c69 | goto drop/unknown-endpoint",
         }));
         Assert.That(Chain(translator, "wl-egress"), Is.EqualTo(new[]
         {
             "ct State->R1 | R1 in @ct-first->verdict",
             "Mark->r8 | IncomingName->r4 | r4 in @egress-programs->r9 | r9->Mark | Mark->r0 | r8->Mark | r0 in @programs->verdict",
-            "count drop-profile-none | drop",
+            "02000000->r0 | r0->Mark | goto drop/profile-none",
         }));
     }
 

@@ -56,8 +56,11 @@ internal sealed class GatewayHost : IAsyncDisposable
     public async Task ApplyAsync(ImmutableArray<SyncUpdate> updates)
     {
         Node.Loop.Accept(new(SyncStatus.InSync, ++_revision, updates));
-        await PretendNode.EventuallyAsync(() => Node.Loop.Status is { InSync: true } status && status.EnforcedRevision >= _revision,
-            $"revision {_revision}: {Node.Loop.LastError}");
+        await PretendNode.EventuallyAsync(() =>
+        {
+            Assert.That(Node.Loop.Completion.IsCompleted, Is.False, Node.Loop.LastError);
+            return Node.Loop.Status is { InSync: true } status && status.EnforcedRevision >= _revision;
+        }, $"revision {_revision}");
     }
 
     /// <summary>Somebody listens there until the end.</summary>
