@@ -1,5 +1,6 @@
 using Calico;
 using Calico.Plugins.Docker.Addresses;
+using Calico.Plugins.Docker.Daemon;
 using Calico.Plugins.Docker.Endpoints;
 using Calico.Plugins.Docker.Networks;
 using Calico.Plugins.Docker.Serving;
@@ -45,6 +46,9 @@ public sealed class DockerPlugin : IOrchestratorPlugin
         .AddSingleton<NetworkBook>()
         .AddSingleton<EndpointCalls>()
         .AddSingleton<JoinCalls>()
+        .AddSingleton<IDockerDaemon, DockerApi>()
+        .AddSingleton<DaemonFollower>()
+        .AddHostedService(provider => provider.GetRequiredService<DaemonFollower>())
         .AddSingleton<EndpointSweep>()
         .AddHostedService(provider => provider.GetRequiredService<EndpointSweep>());
 }

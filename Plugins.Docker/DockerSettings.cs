@@ -16,6 +16,9 @@ public sealed class DockerSettings
     /// <summary>How long a call may take before it is answered with "try again": while the host starts, calls wait for it.</summary>
     public TimeSpan CallTime { get; set; } = TimeSpan.FromSeconds(8);
 
+    /// <summary>dockerd's API, for names and labels of containers.</summary>
+    public string Daemon { get; set; } = "unix:///run/docker.sock";
+
     /// <summary>How long an endpoint may be without a link before it counts as forgotten by dockerd. Longer than any of dockerd's calls.
     /// </summary>
     public TimeSpan ForgottenAfter { get; set; } = TimeSpan.FromMinutes(1);

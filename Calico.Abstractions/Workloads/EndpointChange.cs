@@ -7,4 +7,8 @@ namespace Calico;
 /// <param name="Profiles">Replaces the profiles.</param>
 /// <param name="Ports">Replaces the published ports.</param>
 public sealed record EndpointChange(ImmutableSortedDictionary<string, string>? Labels = null,
-    ImmutableArray<string>? Profiles = null, ImmutableArray<PublishedPort>? Ports = null);
+    ImmutableArray<string>? Profiles = null, ImmutableArray<PublishedPort>? Ports = null)
+{
+    /// <summary>Replaces <see cref="EndpointSpec.Facts"/>.</summary>
+    public ImmutableSortedDictionary<string, string>? Facts { get; init; }
+}

@@ -12,6 +12,8 @@ internal sealed partial class WorkloadConnector
     /// <summary>How long such a publication holds the endpoint's lock at a time: a removal waits no longer.</summary>
     private static readonly TimeSpan PublishTurn = TimeSpan.FromSeconds(1);
 
+    private volatile int _mtu = node.Mtu;
+
     private EndpointRecord WithPlace(EndpointRecord record, Placement place) => record with
     {
         // Of the link, not of the record: what was only prepared outlives a boot.

@@ -25,7 +25,6 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
     private readonly Lock _laterGuard = new();
     private Task _later = Task.CompletedTask;
     private CompletionNotes? _completion;
-    private volatile int _mtu = node.Mtu;
 
     public EndpointBook Book => book;
 
@@ -177,6 +176,7 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
             LabelsPending = life.Record.LabelsPending && change.Labels is null,
             Profiles = change.Profiles ?? life.Record.Profiles,
             Ports = change.Ports is { } ports ? [.. ports.Select(PublishedPortRecord.From)] : life.Record.Ports,
+            Facts = change.Facts ?? life.Record.Facts,
         };
         await CommitRecordAsync(next, ct);
         life.Replace(next);

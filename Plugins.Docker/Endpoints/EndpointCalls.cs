@@ -35,6 +35,7 @@ internal sealed class EndpointCalls(
                 Instance = endpoint,
                 Network = networkId,
                 Profiles = [profile],
+                LabelsPending = known is not { IgnoresLabels: true },
                 Leased = leased ? addresses : [],
                 Unmanaged = leased ? [] : [.. addresses.Select(Fields.Host)],
                 Mac = options.Mac,

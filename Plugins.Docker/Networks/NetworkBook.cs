@@ -33,6 +33,8 @@ internal sealed class NetworkBook(IPluginState state)
         return damaged.ToImmutable();
     }
 
+    public ImmutableArray<string> Ids => [.. _networks.Keys];
+
     public NetworkRecord? Find(string id) => _networks.GetValueOrDefault(id);
 
     /// <summary>Whether addresses of the pool are for endpoints of ours.</summary>

@@ -39,6 +39,7 @@ internal sealed class NetworkCalls(NetworkBook book, PoolCalls poolCalls, IIpam 
             IsInternal = options.IsInternal,
             Mtu = options.Mtu,
             InterfacePrefix = options.InterfacePrefix,
+            IgnoresLabels = options.IgnoresLabels,
             PoolIds = ours == 0 ? [] : [.. given.Select(poolCalls.IdOf)],
         }, ct);
         return Done.Answer;

@@ -17,6 +17,9 @@ internal sealed record NetworkRecord
 
     public string? InterfacePrefix { get; init; }
 
+    /// <summary>Its endpoints never wait for labels.</summary>
+    public bool IgnoresLabels { get; init; }
+
     /// <summary>Ours, in the user's order; none: another IPAM driver's addresses.</summary>
     public ImmutableArray<string> PoolIds { get; init; } = [];
 

@@ -9,8 +9,10 @@ namespace Calico.Plugins.Docker.Protocol;
 /// <param name="IsInternal"><c>--internal</c>.</param>
 /// <param name="Mtu">Null: the node's.</param>
 /// <param name="InterfacePrefix">Null: the adapter's.</param>
-internal sealed record NetworkOptions(bool IsInternal, int? Mtu, string? InterfacePrefix)
+/// <param name="IgnoresLabels"><c>labels=off</c>: endpoints are open before the labels of their containers are known.</param>
+internal sealed record NetworkOptions(bool IsInternal, int? Mtu, string? InterfacePrefix, bool IgnoresLabels)
 {
+    public const string LabelsKey = "labels";
     public const string MtuKey = "com.docker.network.driver.mtu";
     public const string PrefixKey = "com.docker.network.container_iface_prefix";
 
@@ -37,9 +39,16 @@ internal sealed record NetworkOptions(bool IsInternal, int? Mtu, string? Interfa
             _ => throw new CalicoException(Problem.Invalid, $"{Internal} is {flag.GetRawText()}; it can be true or false", Internal),
         };
         var given = options.TryGetValue(Generic, out var generic) ? Given(generic) : ImmutableSortedDictionary<string, string>.Empty;
-        Refuse(given.Keys.Where(k => k is not (MtuKey or PrefixKey)));
-        return new(isInternal, MtuOf(given), PrefixOf(given));
+        Refuse(given.Keys.Where(k => k is not (MtuKey or PrefixKey or LabelsKey)));
+        return new(isInternal, MtuOf(given), PrefixOf(given), IgnoresLabelsOf(given));
     }
+
+    private static bool IgnoresLabelsOf(ImmutableSortedDictionary<string, string> given) => given.GetValueOrDefault(LabelsKey, "on") switch
+    {
+        "on" => false,
+        "off" => true,
+        var other => throw new CalicoException(Problem.Invalid, $"{LabelsKey} is '{other}'; it can be on or off", LabelsKey),
+    };
 
     private static ImmutableSortedDictionary<string, string> Given(JsonElement generic) => generic.ValueKind switch
     {
@@ -82,7 +91,7 @@ internal sealed record NetworkOptions(bool IsInternal, int? Mtu, string? Interfa
         if (string.Join(", ", unknown) is { Length: > 0 } names)
         {
             throw new CalicoException(
-                Problem.Unsupported, $"the Calico driver does not know {names}; it knows {MtuKey} and {PrefixKey}", "--opt");
+                Problem.Unsupported, $"the Calico driver does not know {names}; it knows {MtuKey}, {PrefixKey} and {LabelsKey}", "--opt");
         }
     }
 }

@@ -161,6 +161,7 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
                 LabelsPending = change.Labels is null && endpoint.Spec.LabelsPending,
                 Profiles = change.Profiles ?? endpoint.Spec.Profiles,
                 Ports = change.Ports ?? endpoint.Spec.Ports,
+                Facts = change.Facts ?? endpoint.Spec.Facts,
             };
             Store(endpoint with { Spec = spec, Attachment = endpoint.Attachment with { Profiles = spec.Profiles } });
         }

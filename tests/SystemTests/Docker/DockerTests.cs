@@ -121,6 +121,38 @@ public sealed class DockerTests : DockerScene
     }
 
     [Test]
+    public async Task Labels_of_a_container_decide_and_its_name_is_shown()
+    {
+        (await Docker.Host.CalicoctlAsync("apply -f -", """
+            apiVersion: projectcalico.org/v3
+            kind: GlobalNetworkPolicy
+            metadata: {name: front}
+            spec:
+              selector: role == 'db' && docker.network == 'blue'
+              types: [Ingress]
+              ingress: [{action: Allow, source: {selector: tier == 'front'}}]
+            """)).OrThrow();
+        try
+        {
+            await Docker.CreateNetworkAsync("blue", "--subnet 10.81.0.0/24");
+            await Docker.RunAsync("db", "blue", "--label org.projectcalico.label.role=db");
+            await Docker.RunAsync("web", "blue", "--label org.projectcalico.label.tier=front");
+            await Docker.RunAsync("other", "blue");
+            await UntilAsync(() => Docker.PingAsync("web", "db"), "a labelled one is let in");
+            Assert.That(await Docker.PingAsync("other", "db"), Is.False);
+            Assert.That(await Docker.PingAsync("db", "other"), Is.True);
+            var shown = (await Docker.Host.CalicoctlAsync("get workloadendpoints -o wide")).Output;
+            Assert.That(shown, Does.Contain("web").And.Contain("other"));
+            var labels = (await Docker.Host.CalicoctlAsync("get workloadendpoints -A -o yaml")).Output;
+            Assert.That(labels, Does.Contain("tier: front").And.Contain("docker.container: web"));
+        }
+        finally
+        {
+            (await Docker.Host.CalicoctlAsync("delete globalnetworkpolicy front")).OrThrow();
+        }
+    }
+
+    [Test]
     public async Task A_policy_decides_between_containers_and_explain_says_the_same()
     {
         await Docker.CreateNetworkAsync("blue", "--subnet 10.81.0.0/24");

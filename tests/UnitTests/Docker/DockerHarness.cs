@@ -4,6 +4,7 @@ using System.Runtime.Versioning;
 using System.Text;
 using System.Text.Json.Nodes;
 using Calico.Plugins.Docker;
+using Calico.Plugins.Docker.Daemon;
 using Calico.Plugins.Docker.Serving;
 using Calico.TestKit.Workloads;
 using Microsoft.Extensions.DependencyInjection;
@@ -36,6 +37,8 @@ internal sealed class DockerHarness : IAsyncDisposable
     }
 
     public FakeNode Node { get; }
+
+    public FakeDaemon Daemon { get; } = new();
 
     public DockerSettings Settings { get; }
 
@@ -72,6 +75,7 @@ internal sealed class DockerHarness : IAsyncDisposable
             .AddSingleton(Node.State)
             .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>));
         DockerPlugin.AddDocker(services, Settings);
+        services.AddSingleton<IDockerDaemon>(Daemon);
         _services = services.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true });
         _server = (PluginServer)_services.GetServices<IHostedService>().First(s => s is PluginServer);
         await _server.StartAsync(CancellationToken.None);
