@@ -69,8 +69,9 @@ public sealed record FelixState(string Name)
             },
         };
 
-    public static Resource Policy(string name, double? order, string selector, Rule[]? ingress = null, Rule[]? egress = null, string? tier = null,
-        Func<GlobalNetworkPolicySpec, GlobalNetworkPolicySpec>? change = null) => new Resource<GlobalNetworkPolicySpec>
+    public static Resource<GlobalNetworkPolicySpec> Policy(string name, double? order, string selector, Rule[]? ingress = null,
+        Rule[]? egress = null, string? tier = null,
+        Func<GlobalNetworkPolicySpec, GlobalNetworkPolicySpec>? change = null) => new()
         {
             Kind = "GlobalNetworkPolicy",
             Metadata = new() { Name = name, ResourceVersion = "7" },
@@ -84,8 +85,8 @@ public sealed record FelixState(string Name)
             }),
         };
 
-    public static Resource NamespacedPolicy(string name, string ns, string selector, Rule[]? ingress = null, Rule[]? egress = null) =>
-        new Resource<NetworkPolicySpec>
+    public static Resource<NetworkPolicySpec> NamespacedPolicy(string name, string ns, string selector, Rule[]? ingress = null,
+        Rule[]? egress = null) => new()
         {
             Kind = "NetworkPolicy",
             Metadata = new() { Name = name, Namespace = ns, ResourceVersion = "7" },
@@ -138,8 +139,8 @@ public sealed record FelixState(string Name)
         Spec = new() { Nets = [.. nets] },
     };
 
-    public static Resource Remote(string name, string address, string node = "node-b", string[]? profiles = null,
-        WorkloadEndpointPort[]? ports = null, params (string Key, string Value)[] labels) => new Resource<WorkloadEndpointSpec>
+    public static Resource<WorkloadEndpointSpec> Remote(string name, string address, string node = "node-b", string[]? profiles = null,
+        WorkloadEndpointPort[]? ports = null, params (string Key, string Value)[] labels) => new()
         {
             Kind = "WorkloadEndpoint",
             Metadata = new() { Name = name, Namespace = "default", Labels = labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value) },

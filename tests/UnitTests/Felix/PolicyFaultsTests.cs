@@ -26,13 +26,13 @@ public sealed class PolicyFaultsTests
     }
 
     [Test]
-    public void A_policy_is_at_fault_as_it_is_compiled_unless_it_is_gone_or_for_hosts_alone()
+    public void A_policy_is_at_fault_as_it_is_compiled_unless_it_is_gone()
     {
         Assert.That(OfPolicy(Policy("p", 1, "all()", [Allow()], [Deny()])), Is.Null);
         Assert.That(OfPolicy(Policy("p", 1, "a ==", [Allow()])), Does.StartWith("selector: "));
         Assert.That(OfPolicy(Policy("p", 1, "all()", [Allow()], [Allow() with { Action = "Sing" }])),
             Is.EqualTo("action: unknown value \"Sing\""));
-        Assert.That(OfPolicy(Policy("p", 1, "a ==", change: spec => spec with { DoNotTrack = true })), Is.Null);
+        Assert.That(OfPolicy(Policy("p", 1, "a ==", change: spec => spec with { DoNotTrack = true })), Does.StartWith("selector: "));
         Assert.That(PolicyFaults.OfPolicy(new(Kinds.GlobalNetworkPolicy.Key("p"), null)), Is.Null);
         Assert.That(PolicyFaults.OfPolicy(new(Kinds.GlobalNetworkPolicy.Key("p"), null, "spec: not an object")),
             Is.EqualTo("spec: not an object"));
