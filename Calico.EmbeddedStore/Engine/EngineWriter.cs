@@ -139,7 +139,7 @@ internal sealed partial class EngineWriter : IAsyncDisposable
 
     private void CommitTogether(List<PendingWrite> writes)
     {
-        var batch = new WriteBatch(_state);
+        var batch = new WriteBatch(_state, _file.Packer);
         TimeSpan? written = null;
         var applied = writes.FindAll(w => w.Apply(batch));
         if (!batch.IsEmpty)

@@ -10,8 +10,10 @@ internal sealed class KeyVersion
 
     public required byte[] Key { get; init; }
 
-    /// <summary>Never written to after it is stored.</summary>
-    public required byte[] Value { get; init; }
+    public required PackedValue Packed { get; init; }
+
+    /// <summary>Not to be written to; may be made anew at each call.</summary>
+    public byte[] Value => Packed.ToArray();
 
     public required long CreateRevision { get; init; }
 
@@ -27,7 +29,7 @@ internal sealed class KeyVersion
     /// <summary>The version before; null for the first, and after compaction.</summary>
     public KeyVersion? Previous { get => Volatile.Read(ref _previous); init => _previous = value; }
 
-    public int Size => Key.Length + Value.Length;
+    public int Size => Key.Length + Packed.Length;
 
     /// <summary>The key as of a revision; null when it did not exist then.</summary>
     public KeyVersion? At(long revision)

@@ -4,7 +4,7 @@ namespace Calico.EmbeddedStore.Engine;
 
 /// <summary>What one durable commit will write: transactions are applied one after the other to a state that nobody sees yet.</summary>
 /// <remarks>Pure: no file, no clock. A transaction that throws leaves nothing behind (<see cref="Apply{T}"/>).</remarks>
-internal sealed class WriteBatch(EngineState start)
+internal sealed class WriteBatch(EngineState start, ValuePacker packer)
 {
     public EngineState Start { get; } = start;
 
@@ -112,7 +112,7 @@ internal sealed class WriteBatch(EngineState start)
         {
             Sequence = State.LastSequence + 1,
             Key = head?.Key ?? put.Key,
-            Value = put.KeepValue ? old!.Value : put.Value,
+            Packed = put.KeepValue ? old!.Packed : packer.Keep(put.Key, put.Value),
             CreateRevision = old?.CreateRevision ?? revision,
             ModRevision = revision,
             Version = (old?.Version ?? 0) + 1,
@@ -131,7 +131,7 @@ internal sealed class WriteBatch(EngineState start)
             {
                 Sequence = State.LastSequence + 1,
                 Key = old.Key,
-                Value = [],
+                Packed = PackedValue.Whole([]),
                 CreateRevision = 0,
                 ModRevision = revision,
                 Version = 0,

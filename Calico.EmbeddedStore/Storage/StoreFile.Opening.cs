@@ -289,7 +289,7 @@ internal sealed partial class StoreFile
                 Version = row.GetInt64(3),
                 Lease = row.GetInt64(4),
                 Key = previous?.Key ?? key,
-                Value = row.GetFieldValue<byte[]>(6),
+                Packed = Packer.Keep(key, row.GetFieldValue<byte[]>(6)),
                 Previous = previous,
             };
             keys = keys.Set(version.Key, version);

@@ -20,9 +20,7 @@ namespace Calico.EmbeddedStore.Storage;
 internal sealed partial class StoreFile : IDisposable
 {
     private readonly SqliteConnection _connection;
-    private readonly SqliteCommand _begin;
-    private readonly SqliteCommand _commit;
-    private readonly SqliteCommand _rollback;
+    private readonly (SqliteCommand Begin, SqliteCommand Commit, SqliteCommand Rollback) _transaction;
     private readonly SqliteCommand _insertChange;
     private readonly SqliteCommand _deleteChange;
     private readonly SqliteCommand _setLog;
@@ -36,9 +34,7 @@ internal sealed partial class StoreFile : IDisposable
     {
         Path = path;
         _connection = connection;
-        _begin = Prepare("BEGIN IMMEDIATE");
-        _commit = Prepare("COMMIT");
-        _rollback = Prepare("ROLLBACK");
+        _transaction = (Prepare("BEGIN IMMEDIATE"), Prepare("COMMIT"), Prepare("ROLLBACK"));
         _insertChange = Prepare("INSERT INTO change(seq, rev, created, version, lease, key, value) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)", 7);
         _deleteChange = Prepare("DELETE FROM change WHERE seq = ?1", 1);
         _setLog = Prepare("INSERT INTO log(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = excluded.value", 2);
@@ -50,6 +46,9 @@ internal sealed partial class StoreFile : IDisposable
     }
 
     public string Path { get; }
+
+    /// <summary>What is read and what is written is held by its patterns.</summary>
+    public ValuePacker Packer { get; } = new();
 
     /// <summary>Random, made with the file: etcd's cluster id. A follower that sees it change lists anew.</summary>
     public ulong StoreId { get; private set; }
@@ -109,7 +108,8 @@ internal sealed partial class StoreFile : IDisposable
 
     public void Dispose()
     {
-        foreach (var command in (SqliteCommand[])[_begin, _commit, _rollback, _insertChange, _deleteChange, _setLog, _deleteLog, _setLease,
+        foreach (var command in (SqliteCommand[])[_transaction.Begin, _transaction.Commit, _transaction.Rollback,
+            _insertChange, _deleteChange, _setLog, _deleteLog, _setLease,
             _deleteLease, _setMeta, _checkpoint])
         {
             command.Dispose();
@@ -120,18 +120,18 @@ internal sealed partial class StoreFile : IDisposable
 
     private void InTransaction(Action action)
     {
-        _begin.ExecuteNonQuery();
+        _transaction.Begin.ExecuteNonQuery();
         try
         {
             action();
-            _commit.ExecuteNonQuery();
+            _transaction.Commit.ExecuteNonQuery();
         }
         catch
         {
             // SQLite has rolled back by itself after some errors; a second ROLLBACK would hide the first cause.
             if (raw.sqlite3_get_autocommit(_connection.Handle) == 0)
             {
-                _rollback.ExecuteNonQuery();
+                _transaction.Rollback.ExecuteNonQuery();
             }
 
             throw;

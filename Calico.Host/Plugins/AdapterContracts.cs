@@ -35,7 +35,7 @@ internal sealed record AdapterContracts
         services.AddSingleton<IIpam>(new AdapterIpam(adapter, Ipam, Gate));
         services.AddSingleton<IPluginState>(new PluginState(adapter, Log, Store));
         services.AddSingleton<INetworkNamespaces>(_namespaces);
-        services.AddSingleton<IProfiles>(Profiles);
+        services.AddSingleton<IProfiles>(new AdapterProfiles(Profiles, Gate));
         services.AddSingleton<IHostStatus>(Status);
         // Its meters are collected with the host's.
         services.AddSingleton(Meters);

@@ -14,9 +14,17 @@ internal sealed class AdapterIpam(string adapter, NodeIpam ipam, StartGate gate)
         return await ipam.ClaimAsync(adapter, claim, null, null, ct);
     }
 
-    public Task<AddressLease?> FindAsync(IPAddress address, CancellationToken ct) => ipam.FindAsync(address, ct);
+    public async Task<AddressLease?> FindAsync(IPAddress address, CancellationToken ct)
+    {
+        await gate.PassAsync(ct);
+        return await ipam.FindAsync(address, ct);
+    }
 
-    public Task<ImmutableArray<AddressLease>> ListAsync(string? handle, CancellationToken ct) => ipam.ListAsync(adapter, handle, ct);
+    public async Task<ImmutableArray<AddressLease>> ListAsync(string? handle, CancellationToken ct)
+    {
+        await gate.PassAsync(ct);
+        return await ipam.ListAsync(adapter, handle, ct);
+    }
 
     public async Task<ReleaseOutcome> ReleaseAsync(AddressLease lease, CancellationToken ct)
     {
@@ -24,5 +32,9 @@ internal sealed class AdapterIpam(string adapter, NodeIpam ipam, StartGate gate)
         return await ipam.ReleaseAsync(adapter, lease, ct);
     }
 
-    public Task<ImmutableArray<AddressPool>> ListPoolsAsync(CancellationToken ct) => ipam.ListPoolsAsync(ct);
+    public async Task<ImmutableArray<AddressPool>> ListPoolsAsync(CancellationToken ct)
+    {
+        await gate.PassAsync(ct);
+        return await ipam.ListPoolsAsync(ct);
+    }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Calico.Host.Node;
 using Calico.Host.Stages;
 using Calico.Host.Timings;
@@ -6,6 +7,8 @@ using Calico.Host.Timings;
 namespace Calico.Host.Workloads;
 
 /// <summary>One adapter's view of the connect transaction: it sees and changes its own endpoints only.</summary>
+/// <remarks>Questions pass the gate as changes do: before it opens, what the node knows has not all been read, and "there is none" would be
+/// an answer to act upon.</remarks>
 internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connector, StartGate gate, DatastoreView view) : IWorkloadNetwork, IWorkloadDataplane
 {
     public async Task<Attachment> ConnectAsync(EndpointSpec spec, Placement place, CancellationToken ct)
@@ -29,20 +32,27 @@ internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connect
         }
     }
 
-    public Task<ImmutableArray<string>> CheckAsync(WorkloadEndpointId id, Attachment expected, CancellationToken ct)
+    public async Task<ImmutableArray<string>> CheckAsync(WorkloadEndpointId id, Attachment expected, CancellationToken ct)
     {
+        await gate.PassAsync(ct);
         Own(id);
-        return connector.CheckAsync(id, expected, ct);
+        return await connector.CheckAsync(id, expected, ct);
     }
 
-    public Task<Attachment?> FindAsync(WorkloadEndpointId id, CancellationToken ct) =>
-        Task.FromResult(connector.Book.TryFind(id, out var life) && life.Record.Adapter == adapter ? life.ToAttachment() : null);
+    public async Task<Attachment?> FindAsync(WorkloadEndpointId id, CancellationToken ct)
+    {
+        await gate.PassAsync(ct);
+        return connector.Book.TryFind(id, out var life) && life.Record.Adapter == adapter ? life.ToAttachment() : null;
+    }
 
-    public Task<ImmutableArray<Attachment>> ListAsync(string? workloadPrefix, CancellationToken ct) =>
-        Task.FromResult<ImmutableArray<Attachment>>([.. from life in connector.Book.All
+    public async Task<ImmutableArray<Attachment>> ListAsync(string? workloadPrefix, CancellationToken ct)
+    {
+        await gate.PassAsync(ct);
+        return [.. from life in connector.Book.All
             where life.Record.Adapter == adapter && (workloadPrefix is null || life.Record.Workload.StartsWith(workloadPrefix, StringComparison.Ordinal))
             orderby life.Record.Workload, life.Record.Endpoint
-            select life.ToAttachment()]);
+            select life.ToAttachment()];
+    }
 
     public async Task<int> CollectAsync(string network, LiveReport keep, CancellationToken ct)
     {
@@ -65,27 +75,40 @@ internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connect
         return await connector.AttachAsync(id, instance, place, wait, ct);
     }
 
-    public Task UpdateAsync(WorkloadEndpointId id, EndpointChange change, CancellationToken ct)
+    public async Task UpdateAsync(WorkloadEndpointId id, EndpointChange change, CancellationToken ct)
     {
+        await gate.PassAsync(ct);
         Own(id);
-        return connector.UpdateAsync(id, change, ct);
+        await connector.UpdateAsync(id, change, ct);
     }
 
-    public Task DetachAsync(WorkloadEndpointId id, string? instance, CancellationToken ct) =>
-        IsOurs(id) ? connector.DetachAsync(id, instance, ct) : Task.CompletedTask;
+    public async Task DetachAsync(WorkloadEndpointId id, string? instance, CancellationToken ct)
+    {
+        await gate.PassAsync(ct);
+        if (IsOurs(id))
+        {
+            await connector.DetachAsync(id, instance, ct);
+        }
+    }
 
     public Task RemoveAsync(WorkloadEndpointId id, string? instance, CancellationToken ct) => DisconnectAsync(id, instance, ct);
 
-    public IAsyncEnumerable<(EndpointState State, string Reason)> WatchAsync(WorkloadEndpointId id, CancellationToken ct)
+    public async IAsyncEnumerable<(EndpointState State, string Reason)> WatchAsync(WorkloadEndpointId id,
+        [EnumeratorCancellation] CancellationToken ct)
     {
+        await gate.PassAsync(ct);
         Own(id);
-        return connector.Find(id).WatchAsync(ct);
+        await foreach (var change in connector.Find(id).WatchAsync(ct))
+        {
+            yield return change;
+        }
     }
 
-    public Task<EndpointStats> StatsAsync(WorkloadEndpointId id, CancellationToken ct)
+    public async Task<EndpointStats> StatsAsync(WorkloadEndpointId id, CancellationToken ct)
     {
+        await gate.PassAsync(ct);
         Own(id);
-        return connector.StatsAsync(id, ct);
+        return await connector.StatsAsync(id, ct);
     }
 
     /// <summary>Nothing new is begun in a store that is being moved; what is there goes on, and may go.</summary>

@@ -3,7 +3,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Cni;
 
 /// <summary>Wrong input at the CNI edge: a clear error that names the field, the right code, nothing left behind.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class BadInputTests
 {
     private CniHost _cni = null!;

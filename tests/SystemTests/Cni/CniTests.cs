@@ -4,7 +4,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Cni;
 
 /// <summary>The CNI adapter by its protocol: verbs, versions, delegates, chains, and what the namespace looks like.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class CniTests
 {
     private CniHost _cni = null!;

@@ -5,7 +5,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Cni;
 
 /// <summary>Names that only some runtimes use, and callers that do not wait for their answer.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class OddCallsTests
 {
     private CniHost _cni = null!;

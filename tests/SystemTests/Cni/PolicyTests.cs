@@ -4,7 +4,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Cni;
 
 /// <summary>Policies, tiers and network sets as a user applies them, judged by what arrives.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class PolicyTests
 {
     private const string Conf = """{"cniVersion":"1.0.0","name":"pods","type":"calico","ipam":{"type":"calico-ipam"}}""";

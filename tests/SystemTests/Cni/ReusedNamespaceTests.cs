@@ -3,7 +3,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Cni;
 
 /// <summary>Namespaces that get the inode of one that has just died, while its endpoint is still in the books.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class ReusedNamespaceTests
 {
     private const int Rounds = 20;

@@ -5,7 +5,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Cni;
 
 /// <summary>What a person is told of a host whose traffic is dead, whose store holds more than it obeys, or that is stopped.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class TellingStatusTests
 {
     private CniHost _cni = null!;

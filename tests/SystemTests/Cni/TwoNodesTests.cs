@@ -5,7 +5,7 @@ namespace Calico.SystemTests.Cni;
 
 /// <summary>Two nodes on one etcd: what one of them writes, the other reads and enforces, whatever a runtime calls things.</summary>
 /// <remarks>No routes are exchanged yet: the test gives each host one for every address of the other.</remarks>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class TwoNodesTests
 {
     private const int Here = 61;

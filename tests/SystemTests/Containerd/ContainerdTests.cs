@@ -3,7 +3,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Containerd;
 
 /// <summary>Pods of containerd's CRI, and <c>ctr run --cni</c>, on a Calico network.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class ContainerdTests
 {
     private ContainerdHost _containerd = null!;

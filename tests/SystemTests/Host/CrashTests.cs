@@ -5,7 +5,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Host;
 
 /// <summary>kill -9 of the host at any moment of ADD and DEL: nothing leaks, nothing that stood drops.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class CrashTests
 {
     [Test]

@@ -5,7 +5,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Host;
 
 /// <summary>An etcd that loses what it knew of a running node, or takes no writes.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class LostFactsTests
 {
     private const string Client = "ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:12379";

@@ -5,7 +5,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Host;
 
 /// <summary>§4 of issue 14, whole: what goes wrong is in <c>/ready</c>, <c>calicoctl status</c>, a metric and the log.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class SaidTests
 {
     private const string Metrics = "exec 3<>/dev/tcp/127.0.0.1/9091; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";

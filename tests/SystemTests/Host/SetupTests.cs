@@ -3,7 +3,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Host;
 
 /// <summary>Row C10 of issue 13: samples/podman/README.md, word by word, on a machine that has nothing of Calico yet.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class SetupTests
 {
     private TestHost _host = null!;

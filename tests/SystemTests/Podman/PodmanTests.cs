@@ -3,7 +3,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Podman;
 
 /// <summary>podman's containers on Calico networks: walk (a) of docs/walks.md, by its step numbers, and what else people do with podman.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class PodmanTests
 {
     private PodmanHost _podman = null!;

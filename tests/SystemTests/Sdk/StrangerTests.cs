@@ -7,7 +7,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Sdk;
 
 /// <summary>The way of docs/write-an-adapter.md, by somebody who has our packages and nothing else: from an empty folder to a workload.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed partial class StrangerTests : IDisposable
 {
     private StrangersFolder? _folder;

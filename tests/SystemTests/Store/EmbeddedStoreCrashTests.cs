@@ -8,6 +8,7 @@ using NUnit.Framework;
 
 namespace Calico.SystemTests.Store;
 
+[Parallelizable]
 public sealed class EmbeddedStoreCrashTests
 {
     private const string Acknowledged = "acknowledged";

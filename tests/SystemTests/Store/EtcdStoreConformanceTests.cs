@@ -8,7 +8,7 @@ using NUnit.Framework;
 namespace Calico.SystemTests.Store;
 
 /// <summary>The etcd client against a real etcd.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class EtcdStoreConformanceTests : KeyValueStoreConformance, IAsyncDisposable
 {
     private EtcdProcess _etcd = null!;
@@ -40,7 +40,7 @@ public sealed class EtcdStoreConformanceTests : KeyValueStoreConformance, IAsync
 }
 
 /// <summary>The etcd client against the embedded store's API, over its unix socket.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class EmbeddedApiConformanceTests : KeyValueStoreConformance, IAsyncDisposable
 {
     private EmbeddedServer _server = null!;
