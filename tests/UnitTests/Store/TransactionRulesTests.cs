@@ -112,7 +112,7 @@ public sealed class TransactionRulesTests
     /// <summary>a: version 2, created at 2, changed at 3, lease 7, value 2; b: version 1.</summary>
     private static EngineState Filled()
     {
-        var batch = new WriteBatch(new());
+        var batch = new WriteBatch(new(), new());
         batch.GrantLease(7, 60);
         batch.Commit(new(Put("a", 1)));
         batch.Commit(new(new EngineOperation.Put(KeyText.Bytes("a"), KeyText.Bytes("2"), 7)));

@@ -10,7 +10,7 @@ public sealed class WriteBatchTests
     [Test]
     public void A_put_counts_versions_and_says_what_was_there()
     {
-        var batch = new WriteBatch(new());
+        var batch = new WriteBatch(new(), new());
         Assert.That(Commit(batch, Put("a", "1")).Results.Single(), Is.EqualTo(OperationResult.Nothing));
         var second = Commit(batch, Put("a", "2"));
         Assert.That((second.Succeeded, second.Revision, second.Results.Single().Count, second.Results.Single().More),
@@ -34,7 +34,7 @@ public sealed class WriteBatchTests
     [Test]
     public void All_operations_of_a_transaction_are_of_one_revision_and_see_those_before_them()
     {
-        var batch = new WriteBatch(new());
+        var batch = new WriteBatch(new(), new());
         var outcome = Commit(batch, Put("a", "1"), Put("b", "1"), new EngineOperation.Range(new(KeyInterval.All)),
             new EngineOperation.Delete(KeyInterval.All));
         Assert.That(outcome.Revision, Is.EqualTo(2));
@@ -47,7 +47,7 @@ public sealed class WriteBatchTests
     [Test]
     public void The_branch_is_chosen_by_all_comparisons()
     {
-        var batch = new WriteBatch(new());
+        var batch = new WriteBatch(new(), new());
         Commit(batch, Put("a", "1"));
         var (holds, fails) = (Compare("a", CompareTarget.Version, CompareResult.Equal, 1),
             Compare("a", CompareTarget.Version, CompareResult.Equal, 2));
@@ -59,7 +59,7 @@ public sealed class WriteBatchTests
     [Test]
     public void Value_and_lease_can_be_kept_where_there_are_any()
     {
-        var batch = new WriteBatch(new());
+        var batch = new WriteBatch(new(), new());
         batch.GrantLease(7, 60);
         Commit(batch, new EngineOperation.Put(KeyText.Bytes("a"), KeyText.Bytes("1"), 7));
         Commit(batch, new EngineOperation.Put(KeyText.Bytes("a"), KeyText.Bytes("2"), 0, KeepLease: true));
@@ -81,7 +81,7 @@ public sealed class WriteBatchTests
     [Test]
     public void Leases_end_with_their_keys_at_one_revision_and_once()
     {
-        var batch = new WriteBatch(new());
+        var batch = new WriteBatch(new(), new());
         batch.GrantLease(7, 60);
         batch.GrantLease(8, 90);
         batch.GrantLease(9, 30);
@@ -103,7 +103,7 @@ public sealed class WriteBatchTests
     [Test]
     public void What_throws_takes_back_all_that_it_did_and_nothing_else()
     {
-        var batch = new WriteBatch(new());
+        var batch = new WriteBatch(new(), new());
         Assert.That(batch.IsEmpty);
         Assert.That(batch.Apply(Fill), Is.EqualTo(1));
         var (state, changes, leases, log) = (batch.State, batch.Changes.ToArray(), batch.Leases.ToArray(), batch.Log.ToArray());
@@ -130,7 +130,7 @@ public sealed class WriteBatchTests
     [Test]
     public void A_batch_is_empty_until_a_key_a_lease_or_the_log_changes()
     {
-        var (keys, leases, log) = (new WriteBatch(new()), new WriteBatch(new()), new WriteBatch(new()));
+        var (keys, leases, log) = (new WriteBatch(new(), new()), new WriteBatch(new(), new()), new WriteBatch(new(), new()));
         Commit(keys, Put("a", "1"));
         leases.GrantLease(1, 1);
         log.WriteLog(KeyText.Bytes("x"), new("x", [1]));
