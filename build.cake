@@ -174,7 +174,7 @@ Task("mutate").Does(() =>
 {
     Run("dotnet", "tool restore");
     var part = Argument("part", "");
-    foreach (var name in part.Length > 0 ? new[] { part } : new[] { "blocks", "selectors", "rules", "felix-graph", "felix-labels", "felix-explain", "plans", "engine", "protocol", "shapes" })
+    foreach (var name in part.Length > 0 ? new[] { part } : new[] { "blocks", "selectors", "rules", "felix-graph", "felix-labels", "felix-explain", "plans", "engine", "writer", "protocol", "shapes" })
     {
         Say($"mutating {name}: the report goes to artifacts/mutate/{name}");
         var code = StartProcess("dotnet", new ProcessSettings

@@ -3,7 +3,6 @@ using System.Net;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources.Ipam;
 using Calico.Ipam;
-using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 using static Calico.UnitTests.Ipam.IpamCluster;
 
@@ -15,7 +14,7 @@ public sealed class AutoAssignmentTests
 {
     private const string Pools = "/calico/resources/v3/projectcalico.org/ippools/";
 
-    private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(56));
+    private readonly SteppedTime _time = new();
 
     [Test]
     public async Task Addresses_come_from_the_hosts_blocks_then_new_ones_then_those_of_others()

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources.Ipam;
 using Calico.Ipam;
-using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 using static Calico.UnitTests.Ipam.IpamCluster;
 
@@ -14,7 +13,7 @@ public sealed class ExactAssignmentTests
 {
     private const string Pools = "/calico/resources/v3/projectcalico.org/ippools/";
 
-    private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(56));
+    private readonly SteppedTime _time = new();
 
     [Test]
     public async Task An_address_is_of_an_enabled_pool_and_for_a_use_that_it_allows()

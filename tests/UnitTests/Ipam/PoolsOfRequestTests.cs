@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Calico.Ipam;
-using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 using static Calico.UnitTests.Ipam.IpamCluster;
 
@@ -10,7 +9,7 @@ namespace Calico.UnitTests.Ipam;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class PoolsOfRequestTests
 {
-    private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(56));
+    private readonly SteppedTime _time = new();
 
     [Test]
     public async Task Pools_that_are_named_are_of_the_family_and_enabled()

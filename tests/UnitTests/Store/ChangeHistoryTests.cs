@@ -86,7 +86,8 @@ public sealed class ChangeHistoryTests
     }
 
     private static KeyVersion Change(long revision) =>
-        new() { Sequence = revision, Key = new byte[4], Packed = PackedValue.Whole(new byte[6]), CreateRevision = revision, ModRevision = revision, Version = 1,
+        new() { Sequence = revision, Key = new byte[4], Packed = PackedValue.Whole(new byte[6]), CreateRevision = revision, ModRevision =
+            revision, Version = 1,
             Lease = 0 };
 
     private static string Read(ChangeHistory history, long from, long upTo, int most = 100, long mostBytes = 1000) =>

@@ -76,7 +76,8 @@ public sealed class RangeQueryTests
     [Test]
     public void A_version_that_is_cut_off_knows_nothing_before()
     {
-        var version = new KeyVersion { Sequence = 2, Key = [1, 2], Packed = PackedValue.Whole([1, 2, 3]), CreateRevision = 1, ModRevision = 5, Version = 2,
+        var version = new KeyVersion { Sequence = 2, Key = [1, 2], Packed = PackedValue.Whole([1, 2, 3]), CreateRevision = 1, ModRevision =
+            5, Version = 2,
             Lease = 0, Previous = Versions("a", 1)[0] };
         Assert.That((version.Size, version.IsDeletion, version.At(5), version.At(4)), Is.EqualTo((5, false, version, version.Previous)));
         version.Cut();
@@ -132,7 +133,8 @@ public sealed class RangeQueryTests
     }
 
     private static KeyVersion[] Versions(string key, long revision) =>
-        [new() { Sequence = 1, Key = KeyText.Bytes(key), Packed = PackedValue.Whole([]), CreateRevision = revision, ModRevision = revision, Version = 1, Lease =
+        [new() { Sequence = 1, Key = KeyText.Bytes(key), Packed = PackedValue.Whole([]), CreateRevision = revision, ModRevision = revision,
+            Version = 1, Lease =
             0 }];
 
     private static string Told(RangeQuery query)
