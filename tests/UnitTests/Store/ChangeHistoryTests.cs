@@ -25,6 +25,7 @@ public sealed class ChangeHistoryTests
         Assert.That(Read(history, 2, 9, most: 2), Is.EqualTo("2 3 3 3 up to 3"));
         Assert.That(Read(history, 2, 9, most: 5), Is.EqualTo("2 3 3 3 4 up to 4"));
         Assert.That(Read(history, 2, 9, most: 6), Is.EqualTo("2 3 3 3 4 6 up to 9"));
+        Assert.That(Read(history, 3, 9, most: 1), Is.EqualTo("3 3 3 up to 3"));
         // Ten bytes each.
         Assert.That(Read(history, 2, 9, mostBytes: 10), Is.EqualTo("2 up to 2"));
         Assert.That(Read(history, 2, 9, mostBytes: 11), Is.EqualTo("2 3 3 3 up to 3"));
