@@ -171,7 +171,7 @@ public sealed class ExplanationTests
     [Test]
     public void Endpoints_are_known_by_what_the_store_says_of_them()
     {
-        var account = (Resource<WorkloadEndpointSpec>)Remote("bot", "fd00::7/128", profiles: ["net"]);
+        var account = Read(Kinds.WorkloadEndpoint, Remote("bot", "fd00::7/128", profiles: ["net"]));
         var spec = account.Spec with { ServiceAccountName = "builder", IpNetworks = ["fd00::7/128", "10.0.0.7/32"], Profiles = null };
         var state = Two.With(account with { Spec = spec })
             .WithDamaged("WorkloadEndpoint", "broken", "spec: not an object")

@@ -63,9 +63,9 @@ public sealed class PolicyPlaceTests
         Assert.That(Fault(spec => spec with { Selector = "a ==", Types = ["Sideways"] }), Does.StartWith("selector: "));
         Assert.That(Fault(spec => spec with { PreDnat = true, Selector = "a ==" }), Is.Null);
         var namespaced = NamespacedPolicy("p", "prod", "all()", Some);
-        var spec = ((Resource<NetworkPolicySpec>)namespaced).Spec with { Unknown = Unknown };
+        var spec = Read(Kinds.NetworkPolicy, namespaced).Spec with { Unknown = Unknown };
         var key = Kinds.NetworkPolicy.Key("prod", "p");
-        Assert.That(PolicyFaults.OfPolicy(new(key, (Resource<NetworkPolicySpec>)namespaced with { Spec = spec })),
+        Assert.That(PolicyFaults.OfPolicy(new(key, Read(Kinds.NetworkPolicy, namespaced) with { Spec = spec })),
             Is.EqualTo("unknown field alpha"));
         Assert.That(PolicyFaults.OfPolicy(new(key, null, "spec.order: not a number") { Fragment = namespaced }),
             Is.EqualTo("spec.order: not a number"));
@@ -78,11 +78,11 @@ public sealed class PolicyPlaceTests
     [Test]
     public void Where_it_comes_from_is_its_revision_or_nothing()
     {
-        var policy = (Resource<GlobalNetworkPolicySpec>)Policy("p", 1, "all()", Some);
+        var policy = Read(Kinds.GlobalNetworkPolicy, Policy("p", 1, "all()", Some));
         Assert.That(Dump(policy), Does.Contain("Allow any    # default/GlobalNetworkPolicy(p) rule 0 @7"));
         Assert.That(Dump(policy with { Metadata = policy.Metadata with { ResourceVersion = null } }),
             Does.Contain("Allow any    # default/GlobalNetworkPolicy(p) rule 0\n"));
-        var namespaced = (Resource<NetworkPolicySpec>)NamespacedPolicy("p", "prod", "", Some);
+        var namespaced = Read(Kinds.NetworkPolicy, NamespacedPolicy("p", "prod", "", Some));
         Assert.That(Dump(namespaced with { Metadata = namespaced.Metadata with { ResourceVersion = null } }),
             Does.Contain("Allow any    # default/NetworkPolicy(prod/p) rule 0\n"));
         Assert.That(StateExpander.Snapshot(State.With(Endpoint("w", "10.0.0.9/32", ["projectcalico-default-allow"]))),
@@ -98,7 +98,7 @@ public sealed class PolicyPlaceTests
         var name = new string('a', length);
         var state = State.With(Policy("p", 1, "has(projectcalico.org/serviceaccount)",
             [Allow(new() { Selector = "has(projectcalico.org/serviceaccount)" })]));
-        var remote = (Resource<WorkloadEndpointSpec>)Remote("far", "10.1.0.1/32");
+        var remote = Read(Kinds.WorkloadEndpoint, Remote("far", "10.1.0.1/32"));
         var text = StateExpander.Snapshot(state.With(Endpoint("w", "10.0.0.9/32", []) with { ServiceAccount = name })
             .With(remote with { Spec = remote.Spec with { ServiceAccountName = name } }));
         Assert.That(text, isLabel ? Does.Contain(" 10.0.0.9 10.1.0.1")

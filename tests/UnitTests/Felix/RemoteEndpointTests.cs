@@ -16,7 +16,7 @@ public sealed class RemoteEndpointTests
     [Test]
     public void Only_addresses_of_hosts_are_members()
     {
-        var remote = (Resource<WorkloadEndpointSpec>)Remote("far", "10.1.0.1/32", labels: ("far", ""));
+        var remote = Read(Kinds.WorkloadEndpoint, Remote("far", "10.1.0.1/32", labels: ("far", "")));
         Assert.That(Members(Asking.With(remote with { Spec =
             remote.Spec with { IpNetworks = ["10.1.0.1/32", "10.2.0.0/24", "nonsense", "fd00::1", "10.1.0.2"] } })),
             Is.EqualTo(new[] { "10.1.0.1 10.1.0.2 fd00::1" }));
