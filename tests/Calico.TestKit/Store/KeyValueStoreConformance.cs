@@ -298,6 +298,17 @@ public abstract partial class KeyValueStoreConformance
         Assert.That(error.Problem, Is.EqualTo(Problem.NotFound));
     }
 
+    [Test]
+    public async Task A_lease_that_is_not_kept_alive_expires()
+    {
+        var lease = await Store.GrantLeaseAsync(TimeSpan.FromSeconds(2), Ct);
+        await Store.CommitAsync(new StoreTransaction(new StoreOperation.Put(Prefix + "a", Bytes("1"), lease)), Ct);
+        await using var watch = new WatchReader(Store, Prefix, 0, Ct);
+        await watch.StartedAsync();
+        Assert.That(await watch.NextAsync(), Is.EqualTo("delete a (was 1)"));
+        Assert.That(await Store.KeepAliveAsync(lease, Ct), Is.False);
+    }
+
     private async Task<long> PutAsync(string key, string value) =>
         (await Store.CommitAsync(new StoreTransaction(new StoreOperation.Put(Prefix + key, Bytes(value))), Ct)).Revision;
 

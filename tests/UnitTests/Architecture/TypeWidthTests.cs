@@ -49,7 +49,7 @@ public sealed class TypeWidthTests
         // A message of route netlink each: links, addresses, routes, rules, neighbours.
         ["Calico.Linux.Route.RouteBatch"] = 558,
         // A chapter of the contract each.
-        ["Calico.TestKit.Store.KeyValueStoreConformance"] = 550,
+        ["Calico.TestKit.Store.KeyValueStoreConformance"] = 542,
         ["Calico.TestKit.Workloads.AdapterConformance"] = 736,
     };
 

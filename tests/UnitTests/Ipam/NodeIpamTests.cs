@@ -278,27 +278,6 @@ public sealed class NodeIpamTests
     }
 
     [Test]
-    public async Task A_late_transaction_cannot_take_after_its_doubt_was_settled()
-    {
-        var time = new FakeTimeProvider();
-        var cluster = Create(time).Pool("10.0.0.0/24", 26).Node("n");
-        var late = new LateStore(cluster.Store);
-        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog(), store: late, with: o => o with { StoreDeadline = TimeSpan.FromSeconds(1) });
-        await ipam.ClaimAsync("cni", Claim("warm"), null, null, default);
-        late.HoldNext = true;
-        var claim = ipam.ClaimAsync("cni", Claim("h"), null, null, default);
-        await late.Held.Task;
-        time.Advance(TimeSpan.FromSeconds(1));
-        await Assert.ThrowsAsync<CalicoException>(() => claim);
-
-        await ipam.MaintainAsync(default);
-        var outcome = await late.DeliverAsync();
-
-        Assert.That(outcome.Succeeded, Is.False);
-        Assert.That(cluster.Allocations().Values, Is.EqualTo(new[] { "warm" }));
-    }
-
-    [Test]
     public async Task An_unbound_lease_is_collected_by_age_whatever_the_clock_does()
     {
         var time = new FakeTimeProvider();
