@@ -19,10 +19,6 @@ internal static class KernelNeeds
         (Meta.Load(MetaKey.Mark, Word), "CONFIG_NF_TABLES_INET", "nothing can be dispatched by interface"),
     ];
 
-    /// <summary>Whether rules can tell a group of packets; without that drops are counted alone.</summary>
-    public static bool CanTell(INftables socket, DataplaneOptions options) => options.DropGroup is { } group
-        && FindMissing(socket, [(new Log("", group), "CONFIG_NETFILTER_NETLINK_LOG (nfnetlink_log)", "drops are counted alone")]).IsEmpty;
-
     /// <summary>Those that the kernel has not, in words; empty: all are there.</summary>
     public static ImmutableArray<string> FindMissing(INftables socket, ImmutableArray<(NftExpression Expression, string Option, string Purpose)> needs)
     {

@@ -4,6 +4,7 @@ using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
 using Calico.Dataplane.Workloads;
 using Calico.Linux.Conntrack;
+using Calico.Linux.Nflog;
 using Calico.Linux.Nftables;
 using Calico.Linux.Route;
 using Microsoft.Extensions.Logging;
@@ -44,9 +45,13 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
         {
             var forwarding = new ForwardingSettings(network);
             forwarding.Assert();
-            var nftables = Keep(network.Run(() => NftSocket.Open()));
-            options = KernelNeeds.CanTell(nftables, options) ? options : options with { DropGroup = null };
-            var table = Keep(new PolicyTable(nftables, network, new(ct => GracePeriod.WaitAsync(time, ct), loop.Wake), options, logger));
+            if (options.DropGroup is { } group && !network.Run(() => NflogStream.IsAvailable(group)))
+            {
+                // What is dropped is counted, and told to nobody.
+                options = options with { DropGroup = null };
+            }
+
+            var table = Keep(new PolicyTable(Keep(network.Run(() => NftSocket.Open())), network, new(ct => GracePeriod.WaitAsync(time, ct), loop.Wake), options, logger));
             var routes = Keep(new RouteReconciler(Keep(network.Run(() => RouteSocket.Open())), options, shared.Ledger, shared.Links));
             var keeper = Keep(new LinkKeeper(Keep(network.Run(() => RouteSocket.Open())), shared.Links, network, options, logger));
             var interfaces = Keep(new HostInterfaces(Keep(network.Run(() => RouteSocket.Open())), shared.Links, options));

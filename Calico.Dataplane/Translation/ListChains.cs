@@ -8,6 +8,9 @@ namespace Calico.Dataplane.Translation;
 /// <summary>Rule lists as chains, with the sets and counters that their rules name.</summary>
 internal sealed class ListChains(Ruleset ruleset, IpSetTranslator sets, DataplaneOptions options)
 {
+    /// <summary>The very rule, not one that says the same: unchanged policies hand over the ones that they had.</summary>
+    private static readonly IEqualityComparer<CompiledRule> SameRule = ReferenceEqualityComparer.Instance;
+
     private readonly SetUses _uses = new();
     private readonly Dictionary<string, Rendered> _lists = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _contentSetUsers = new(StringComparer.Ordinal);
@@ -32,16 +35,23 @@ internal sealed class ListChains(Ruleset ruleset, IpSetTranslator sets, Dataplan
 
         foreach (var list in _lists.Values.Select(l => l.List).Where(l => l.Sets.Contains(update.Id)).ToList())
         {
-            Set(list);
+            Set(list, isNamedAnew: true);
         }
 
         sets.RemoveSets(gone);
     }
 
-    public void Set(RuleList list)
+    public void Set(RuleList list) => Set(list, isNamedAnew: false);
+
+    private void Set(RuleList list, bool isNamedAnew)
     {
-        Rules.Acquire(list);
-        var renderer = new RuleRenderer(sets.NameOf, Rules, options);
+        var former = _lists.GetValueOrDefault(list.Id);
+        foreach (var rule in list.Rules.Items.Where(rule => former?.Rules.ContainsKey(rule) != true).Distinct(SameRule))
+        {
+            Rules.Acquire(rule.Provenance);
+        }
+
+        var renderer = new RuleRenderer(sets.NameOf, Rules, options, isNamedAnew ? null : former?.Rules);
         var chains = renderer.Render(list);
         // What the new rules share with the old ones must not be let go in between.
         foreach (var (name, (definition, elements)) in renderer.Sets)
@@ -58,9 +68,8 @@ internal sealed class ListChains(Ruleset ruleset, IpSetTranslator sets, Dataplan
             }
         }
 
-        var former = _lists.GetValueOrDefault(list.Id);
         NoteUses(former?.List, list);
-        _lists[list.Id] = new(list, [.. renderer.Sets.Keys], [.. chains.Select(c => c.Name)]);
+        _lists[list.Id] = new(list, [.. renderer.Sets.Keys], [.. chains.Select(c => c.Name)], renderer.Rules);
         foreach (var (name, rules) in chains)
         {
             ruleset.SetChain(name, rules);
@@ -68,7 +77,7 @@ internal sealed class ListChains(Ruleset ruleset, IpSetTranslator sets, Dataplan
 
         if (former is not null)
         {
-            Release(former, keptChains: _lists[list.Id].Chains);
+            Release(former, _lists[list.Id]);
         }
     }
 
@@ -77,13 +86,13 @@ internal sealed class ListChains(Ruleset ruleset, IpSetTranslator sets, Dataplan
         if (_lists.Remove(id, out var list))
         {
             NoteUses(list.List, null);
-            Release(list, keptChains: []);
+            Release(list, kept: null);
         }
     }
 
-    private void Release(Rendered former, ImmutableArray<string> keptChains)
+    private void Release(Rendered former, Rendered? kept)
     {
-        foreach (var chain in former.Chains.Except(keptChains))
+        foreach (var chain in former.Chains.Except(kept?.Chains ?? []))
         {
             ruleset.RemoveChain(chain);
         }
@@ -97,7 +106,10 @@ internal sealed class ListChains(Ruleset ruleset, IpSetTranslator sets, Dataplan
             }
         }
 
-        Rules.Release(former.List);
+        foreach (var rule in former.Rules.Keys.Where(rule => kept?.Rules.ContainsKey(rule) != true))
+        {
+            Rules.Release(rule.Provenance);
+        }
     }
 
     private void NoteUses(RuleList? former, RuleList? list)
@@ -112,5 +124,7 @@ internal sealed class ListChains(Ruleset ruleset, IpSetTranslator sets, Dataplan
     /// <param name="List">What is rendered.</param>
     /// <param name="Sets">Sets that its rules hold themselves.</param>
     /// <param name="Chains">Its own, and those of the staged policies in it.</param>
-    private sealed record Rendered(RuleList List, ImmutableArray<string> Sets, ImmutableArray<string> Chains);
+    /// <param name="Rules">By the very rules.</param>
+    private sealed record Rendered(RuleList List, ImmutableArray<string> Sets, ImmutableArray<string> Chains,
+        IReadOnlyDictionary<CompiledRule, RenderedRule> Rules);
 }

@@ -47,46 +47,37 @@ internal sealed class RuleBook(Ruleset ruleset)
     /// <summary>The rule of a number; null: none has it. From any thread.</summary>
     public Provenance? Find(uint number) => _byNumber.GetValueOrDefault(number);
 
-    /// <summary>One more list holds these rules; each once, however many alternatives it was compiled into.</summary>
-    public void Acquire(RuleList list)
+    /// <summary>One more list holds the rule, or one more alternative that it was compiled into.</summary>
+    public void Acquire(Provenance rule)
     {
-        foreach (var rule in RulesOf(list))
+        var key = RuleKey.Of(rule);
+        if (!_entries.TryGetValue(key, out var entry))
         {
-            var key = RuleKey.Of(rule);
-            if (!_entries.TryGetValue(key, out var entry))
-            {
-                _entries.Add(key, entry = Enter(key, rule));
-            }
-
-            // Its revision, and what is wrong with it, are those of whoever came last.
-            entry.Rule = rule;
-            _byNumber[entry.Number] = rule;
-            entry.Users++;
+            _entries.Add(key, entry = Enter(key, rule));
         }
+
+        // Its revision, and what is wrong with it, are those of whoever came last.
+        entry.Rule = rule;
+        _byNumber[entry.Number] = rule;
+        entry.Users++;
     }
 
-    public void Release(RuleList list)
+    public void Release(Provenance rule)
     {
-        foreach (var rule in RulesOf(list))
+        var key = RuleKey.Of(rule);
+        var entry = _entries[key];
+        if (--entry.Users > 0)
         {
-            var key = RuleKey.Of(rule);
-            var entry = _entries[key];
-            if (--entry.Users > 0)
-            {
-                continue;
-            }
+            return;
+        }
 
-            _entries.Remove(key);
-            _byNumber.TryRemove(entry.Number, out _);
-            if (entry.Counter is { } counter)
-            {
-                ruleset.Counters.Remove(counter);
-            }
+        _entries.Remove(key);
+        _byNumber.TryRemove(entry.Number, out _);
+        if (entry.Counter is { } counter)
+        {
+            ruleset.Counters.Remove(counter);
         }
     }
-
-    private static IEnumerable<Provenance> RulesOf(RuleList list) => list.Rules.Items.Select(rule => rule.Provenance)
-        .DistinctBy(RuleKey.Of);
 
     private Entry Enter(RuleKey key, Provenance rule)
     {

@@ -13,13 +13,22 @@ namespace Calico.Dataplane.Translation;
 /// <param name="nameOf">The set of the table that stands for an IP set, of IPv6 or not.</param>
 /// <param name="book">Counters and numbers of the rules.</param>
 /// <param name="options">Of the dataplane: nflog's group, the mark.</param>
-internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook book, DataplaneOptions options)
+/// <param name="former">What was rendered of the list before, by the very rules; null: sets that they ask have other names now.</param>
+internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook book, DataplaneOptions options,
+    IReadOnlyDictionary<CompiledRule, RenderedRule>? former = null)
 {
     private const byte Icmp = 1;
     private const byte IcmpV6 = 58;
     private const int MaxLogPrefix = 127;
 
     private readonly Dictionary<string, (NftSet Definition, ImmutableArray<NftElement> Elements)> _sets = new(StringComparer.Ordinal);
+    private readonly Dictionary<CompiledRule, RenderedRule> _rules = new(ReferenceEqualityComparer.Instance);
+
+    /// <summary>The sets of the rule that is being rendered.</summary>
+    private readonly HashSet<string> _own = new(StringComparer.Ordinal);
+
+    /// <summary>What was rendered, by the very rules.</summary>
+    public IReadOnlyDictionary<CompiledRule, RenderedRule> Rules => _rules;
 
     /// <summary>The sets, named by content, that the rendered rules look into.</summary>
     public IReadOnlyDictionary<string, (NftSet Definition, ImmutableArray<NftElement> Elements)> Sets => _sets;
@@ -35,20 +44,38 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
             var rule = list.Rules[next];
             if (!rule.IsStaged)
             {
-                rules.AddRange(Render(rule, list.Stage));
+                rules.AddRange(RenderOnce(rule, list.Stage));
                 next++;
                 continue;
             }
 
             var staged = list.Rules.Items.Skip(next).TakeWhile(r => r.IsStaged && r.Provenance.Source == rule.Provenance.Source).ToList();
             var chain = Names.StagedChain(list.Id, chains.Count);
-            chains.Add((chain, [.. staged.SelectMany(r => Render(r, list.Stage))]));
+            chains.Add((chain, [.. staged.SelectMany(r => RenderOnce(r, list.Stage))]));
             rules.Add(new RuleBuilder().Jump(chain, $"{rule.Provenance with { RuleIndex = -1, Note = "" }}: staged"));
             next += staged.Count;
         }
 
         chains.Add((Names.ListChain(list.Id), rules.ToImmutable()));
         return chains.ToImmutable();
+    }
+
+    private ImmutableArray<NftRule> RenderOnce(CompiledRule rule, PolicyStage stage)
+    {
+        if (former?.TryGetValue(rule, out var rendered) != true)
+        {
+            _own.Clear();
+            ImmutableArray<NftRule> rules = [.. Render(rule, stage).Select(RuleIdentity.Mark)];
+            rendered = new(rules, [.. _own.Select(name => _sets[name])]);
+        }
+
+        foreach (var set in rendered!.Sets)
+        {
+            _sets.TryAdd(set.Definition.Name, set);
+        }
+
+        _rules[rule] = rendered;
+        return rendered.Rules;
     }
 
     private IEnumerable<NftRule> Render(CompiledRule rule, PolicyStage stage)
@@ -117,13 +144,9 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
             builder.Add(Counter.Named(counter));
         }
 
-        if (rule.IsStaged)
-        {
-            return rule.Action == RuleAction.Log ? builder.End(comment) : builder.Return(comment);
-        }
-
         return rule.Action switch
         {
+            _ when rule.IsStaged => rule.Action == RuleAction.Log ? builder.End(comment) : builder.Return(comment),
             RuleAction.Allow => Allow(builder, stage).Accept(comment),
             // The only end of a list that does not decide: the next list is asked.
             RuleAction.Pass => builder.Return(comment),
@@ -211,6 +234,7 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
         var name = Names.OfContent(isIpv6 ? "nets6-" : "nets4-", string.Join(',', cover.Select(range => range.ToShortString())));
         _sets.TryAdd(name, (NftSet.Of(name, isIpv6 ? NftDataType.IPv6Address : NftDataType.IPv4Address) with { Interval = true },
             [.. DisjointRanges.Elements(cover)]));
+        _own.Add(name);
         return name;
     }
 
@@ -219,6 +243,7 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
         var name = Names.OfContent("ports-", string.Join(',', ports.Items.Order(Comparer<PortRange>.Create((a, b) =>
             a.First != b.First ? a.First.CompareTo(b.First) : a.Last.CompareTo(b.Last)))));
         _sets.TryAdd(name, (NftSet.Of(name, NftDataType.Service) with { Interval = true }, [.. DisjointRanges.Elements(ports)]));
+        _own.Add(name);
         return name;
     }
 }

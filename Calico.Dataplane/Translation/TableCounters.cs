@@ -4,38 +4,40 @@ namespace Calico.Dataplane.Translation;
 /// <param name="clock">Of the table: a chain that waits for the grace period may still name one.</param>
 internal sealed class TableCounters(GraceClock clock)
 {
-    /// <summary>Whether the kernel has it.</summary>
-    private readonly Dictionary<string, bool> _desired = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _desired = new(StringComparer.Ordinal);
+
+    /// <summary>Those of them that the kernel has not. Few: each commit asks.</summary>
+    private readonly HashSet<string> _new = new(StringComparer.Ordinal);
 
     /// <summary>With the commit that leads nobody there any more; 0: a stranger's or a former process's.</summary>
     private readonly Dictionary<string, long> _doomed = new(StringComparer.Ordinal);
 
-    public bool IsPending => _doomed.Count > 0 || _desired.ContainsValue(false);
+    public bool IsPending => _doomed.Count + _new.Count > 0;
 
     /// <summary>Those that the kernel has not.</summary>
-    public IEnumerable<string> New => _desired.Where(c => !c.Value).Select(c => c.Key);
+    public IReadOnlyCollection<string> New => _new;
 
     /// <summary>Those that nothing in the kernel names any more.</summary>
     public IEnumerable<string> Deletable => _doomed.Where(d => clock.IsOver(d.Value)).Select(d => d.Key);
 
-    public void Define(string name) => _desired.TryAdd(name, _doomed.Remove(name));
+    public void Define(string name)
+    {
+        if (_desired.Add(name) && !_doomed.Remove(name))
+        {
+            _new.Add(name);
+        }
+    }
 
     public void Remove(string name)
     {
-        if (_desired.Remove(name, out var inKernel) && inKernel)
+        if (_desired.Remove(name) && !_new.Remove(name))
         {
             _doomed.Add(name, clock.Next);
         }
     }
 
     /// <summary>New ones stand in the kernel.</summary>
-    public void SettleNew()
-    {
-        foreach (var name in New.ToList())
-        {
-            _desired[name] = true;
-        }
-    }
+    public void SettleNew() => _new.Clear();
 
     /// <summary>What could be deleted is.</summary>
     public void SettleDeleted()
@@ -50,14 +52,11 @@ internal sealed class TableCounters(GraceClock clock)
     /// <returns>In words, what is otherwise than it was thought to be.</returns>
     public IEnumerable<string> Rebase(IReadOnlySet<string> found)
     {
-        var (thought, leaving) = (_desired.Where(c => c.Value).Select(c => c.Key).ToHashSet(), _doomed.ToDictionary());
+        var (thought, leaving) = (_desired.Except(_new).ToHashSet(), _doomed.ToDictionary());
         _doomed.Clear();
-        foreach (var name in _desired.Keys.ToList())
-        {
-            _desired[name] = found.Contains(name);
-        }
-
-        foreach (var stranger in found.Where(c => !_desired.ContainsKey(c)))
+        _new.Clear();
+        _new.UnionWith(_desired.Where(name => !found.Contains(name)));
+        foreach (var stranger in found.Where(c => !_desired.Contains(c)))
         {
             _doomed.Add(stranger, leaving.GetValueOrDefault(stranger));
         }
@@ -71,9 +70,6 @@ internal sealed class TableCounters(GraceClock clock)
     public void ForgetKernel()
     {
         _doomed.Clear();
-        foreach (var name in _desired.Keys.ToList())
-        {
-            _desired[name] = false;
-        }
+        _new.UnionWith(_desired);
     }
 }

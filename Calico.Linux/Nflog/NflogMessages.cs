@@ -12,6 +12,7 @@ internal static class NflogMessages
     public const ushort NFULA_CFG_TIMEOUT = 4;
     public const ushort NFULA_CFG_QTHRESH = 5;
     public const byte NFULNL_CFG_CMD_BIND = 1;
+    public const byte NFULNL_CFG_CMD_UNBIND = 2;
     public const byte NFULNL_COPY_PACKET = 2;
 
     public const ushort NFULA_PACKET_HDR = 1;

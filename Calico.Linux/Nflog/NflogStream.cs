@@ -51,6 +51,25 @@ public sealed class NflogStream : IDisposable
         }
     }
 
+    /// <summary>Whether the kernel has nflog. Asked by leaving a group that this socket does not read, which changes nothing.</summary>
+    public static bool IsAvailable(ushort group)
+    {
+        using var socket = NetlinkSocket.Open(NetlinkFamily.Netfilter);
+        using var writer = new NetlinkWriter(64);
+        var sequence = socket.NextSequence();
+        Configure(writer, group, sequence, w => w.WriteU8(NflogMessages.NFULA_CFG_CMD, NflogMessages.NFULNL_CFG_CMD_UNBIND));
+        try
+        {
+            socket.Acknowledge(writer, sequence, $"ask for nflog group {group}");
+            return true;
+        }
+        catch (NetlinkException e)
+        {
+            // A subsystem that is not there is an invalid one; "no such group" and "somebody else's" come from one that is.
+            return e.Errno is not (Errno.Invalid or Errno.NotSupported);
+        }
+    }
+
     /// <summary>Packets until cancelled.</summary>
     /// <exception cref="NetlinkException">The kernel does not let us: <see cref="Errno.Busy"/> somebody else reads the group.</exception>
     public async IAsyncEnumerable<NflogPacket> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken)

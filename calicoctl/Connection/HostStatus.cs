@@ -79,7 +79,11 @@ internal sealed record HostDrop
     public int Rule { get; set; } = -1;
 }
 
+/// <summary>A rule that counts, one of the answer to <c>GET /rules</c>.</summary>
+internal sealed record HostRule(string Policy, string Tier, string Direction, int Rule, long Packets);
+
 [JsonSerializable(typeof(HostStatus))]
+[JsonSerializable(typeof(HostRule[]))]
 [JsonSerializable(typeof(HostDrop[]))]
 [JsonSerializable(typeof(HostEndpoint[]))]
 [JsonSerializable(typeof(HostLease[]))]

@@ -32,9 +32,26 @@ public sealed class DropsCommandTests
     }
 
     [Test]
+    public async Task Rules_are_a_table_of_what_they_counted()
+    {
+        await using var host = new FakeHost().With("/rules", """
+            [{"policy":"GlobalNetworkPolicy(shut)","tier":"default","direction":"ingress","rule":1,"packets":12},
+             {"policy":"StagedNetworkPolicy(ns/next)","tier":"default","direction":"egress","rule":-1,"packets":3}]
+            """).Start();
+        var cli = new CliRun { HostSocket = host.Socket };
+        Assert.That(await cli.RunAsync("", "status", "-o", "rules"), Is.Zero, cli.Error);
+        Assert.That(cli.Output.Split('\n').Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))),
+            Is.EqualTo(new[]
+        {
+            "PACKETS POLICY TIER DIRECTION RULE", "12 GlobalNetworkPolicy(shut) default ingress 1",
+            "3 StagedNetworkPolicy(ns/next) default egress no rule", "",
+        }));
+    }
+
+    [Test]
     public async Task Watching_asks_for_what_came_after_the_last_one_until_it_is_ended()
     {
-        const string First = """[{"number":7,"time":"2026-11-26T20:14:03Z","packets":1,"endpoint":"shop","direction":"ingress","reason":"policy"}]""";
+        const string First = """[{"number":7,"time":"2026-11-26T20:14:03Z","packets":1,"endpoint":"shop","direction":"ingress"}]""";
         using var end = new CancellationTokenSource();
         var asked = 0;
         await using var host = new FakeHost().With("/drops/recent?after=0", First);

@@ -8,7 +8,7 @@ using Calico.Host.Workloads;
 using Calico.TestKit;
 using NUnit.Framework;
 
-namespace Calico.UnitTests.Host;
+namespace Calico.UnitTests.Host.Health;
 
 /// <summary>What is kept of dropped packets, and under which names.</summary>
 public sealed class DropLogTests
