@@ -49,6 +49,7 @@ public sealed class DockerPlugin : IOrchestratorPlugin
         .AddSingleton<IDockerDaemon, DockerApi>()
         .AddSingleton<DaemonFollower>()
         .AddHostedService(provider => provider.GetRequiredService<DaemonFollower>())
+        .AddSingleton<EndpointRemoval>()
         .AddSingleton<EndpointSweep>()
         .AddHostedService(provider => provider.GetRequiredService<EndpointSweep>());
 }

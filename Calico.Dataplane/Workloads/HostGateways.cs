@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Calico.Linux;
 using Calico.Linux.Netlink;
 using Calico.Linux.Route;
@@ -36,6 +37,14 @@ public sealed class HostGateways(HostNetwork network)
         {
             throw new CalicoException(Problem.Refused, $"give the host's loopback the gateway {gateway}: {e.Message}", inner: e);
         }
+    }
+
+    /// <summary>Those that stand, of whatever process.</summary>
+    public static IReadOnlyList<InterfaceAddress> Leftovers(RouteSocket socket)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        return [.. socket.ListAddresses(LoopbackIndex, AddressFamily.InterNetwork)
+            .Where(a => a.PrefixLength == 32 && a.Scope == RouteScope.Host && a.Address.GetAddressBytes() is [169, 254, 1, >= 1 and <= 8])];
     }
 
     /// <summary>An end whose addresses come from another IPAM asks for its neighbours by ARP, and the kernel waits up to 0.8 s before it

@@ -1,5 +1,6 @@
 using Calico.Dataplane;
 using Calico.Dataplane.Strangers;
+using Calico.Dataplane.Workloads;
 using Calico.Linux;
 using Calico.Linux.Namespaces;
 using Calico.Linux.Netlink;
@@ -43,6 +44,15 @@ internal sealed class KernelLeftovers : IKernelLeftovers
             if (!dryRun)
             {
                 route.Execute(b => b.DeleteRoute(entry), Errno.NoProcess);
+            }
+        }
+
+        foreach (var gateway in HostGateways.Leftovers(route))
+        {
+            said.Add($"{verb} address {gateway.Address} of the host's loopback");
+            if (!dryRun)
+            {
+                route.Execute(b => b.DeleteAddress(gateway), Errno.AddressNotAvailable);
             }
         }
 

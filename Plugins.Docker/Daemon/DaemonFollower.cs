@@ -48,6 +48,8 @@ internal sealed partial class DaemonFollower(NetworkBook book, IDockerDaemon dae
         {
             try
             {
+                // Without a network there is nothing to follow, and maybe no Docker.
+                await book.UntilAnyAsync(ending.Token);
                 // Before the list: what happens meanwhile is in the stream.
                 var since = time.GetUtcNow();
                 await FollowEachAsync(book.Ids, ending.Token);

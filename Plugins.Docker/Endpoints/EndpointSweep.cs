@@ -1,46 +1,48 @@
+using System.Collections.Immutable;
+using Calico.Plugins.Docker.Daemon;
 using Calico.Plugins.Docker.Networks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Calico.Plugins.Docker.Endpoints;
 
-/// <summary>Ends endpoints that dockerd has forgotten.</summary>
+/// <summary>Ends endpoints and networks that dockerd has forgotten.</summary>
 /// <remarks>
 /// dockerd never asks twice: it ignores what Leave and DeleteEndpoint answer. One that was killed does not even ask once: the next one
 /// releases the addresses of the containers that died, without a word of their endpoints (seen with 20.10), or has never heard of them.
 /// An endpoint joins at once after it was created, and its link lives as long as the container's namespace; so one without a link for
-/// longer than any call may take is over. dockerd makes a new one for the container's next start.
+/// longer than any call may take is over. So is one whose network dockerd lists without it for as long: its link may stand where it was
+/// made, because dockerd died before it moved it.
 /// </remarks>
-internal sealed partial class EndpointSweep(DockerSettings settings, NetworkBook book, IWorkloadNetwork network,
-    IWorkloadDataplane dataplane, IProfiles profiles, IPluginLifetime lifetime, TimeProvider time, ILogger<EndpointSweep> log)
-    : BackgroundService
+internal sealed partial class EndpointSweep(DockerSettings settings, NetworkBook book, IWorkloadNetwork network, IDockerDaemon daemon,
+    EndpointRemoval removal, IPluginLifetime lifetime, TimeProvider time, ILogger<EndpointSweep> log) : BackgroundService
 {
-    private readonly Dictionary<WorkloadEndpointId, long> _unlinkedSince = [];
+    private const string Check = "forgotten endpoints";
+
+    /// <summary>Since when each is suspect, without a break.</summary>
+    private readonly Dictionary<string, long> _since = new(StringComparer.Ordinal);
 
     /// <summary>One look.</summary>
     /// <returns>How many were ended.</returns>
     public async Task<int> SweepAsync(CancellationToken ct)
     {
-        var unlinked = (await network.ListAsync(null, ct)).Where(a => a.State == EndpointState.Prepared).ToDictionary(a => a.Id);
-        foreach (var linked in _unlinkedSince.Keys.Where(id => !unlinked.ContainsKey(id)).ToArray())
+        var endpoints = await network.ListAsync(null, ct);
+        var live = await LiveEndpoints.AskAsync(daemon, [.. book.Ids, .. endpoints.Select(e => e.Network)], ct);
+        var suspects = endpoints.Where(e => e.State == EndpointState.Prepared || live.Lacks(e)).ToDictionary(e => e.Id.Endpoint);
+        var networks = live.Missing.Where(id => endpoints.All(e => e.Network != id) && book.Find(id) is not null).ToHashSet();
+        foreach (var cleared in _since.Keys.Where(id => !suspects.ContainsKey(id) && !networks.Contains(id)).ToArray())
         {
-            _unlinkedSince.Remove(linked);
+            _since.Remove(cleared);
         }
 
-        var (ended, failures) = (0, new List<string>());
-        foreach (var (id, endpoint) in unlinked)
+        var failures = new List<string>();
+        var ended = 0;
+        foreach (var id in suspects.Keys.Concat(networks).Where(IsOver).ToArray())
         {
-            if (!_unlinkedSince.TryGetValue(id, out var since))
-            {
-                _unlinkedSince[id] = time.GetTimestamp();
-            }
-            else if (time.GetElapsedTime(since) >= settings.ForgottenAfter)
-            {
-                ended += await TryEndAsync(endpoint, failures, ct) ? 1 : 0;
-            }
+            ended += await TryAsync(id, suspects.GetValueOrDefault(id), failures, ct) ? 1 : 0;
         }
 
-        lifetime.Report("forgotten endpoints", failures.Count == 0, string.Join("; ", failures));
+        lifetime.Report(Check, failures.Count == 0, string.Join("; ", failures));
         return ended;
     }
 
@@ -61,32 +63,36 @@ internal sealed partial class EndpointSweep(DockerSettings settings, NetworkBook
         }
     }
 
+    private bool IsOver(string id)
+    {
+        if (_since.TryGetValue(id, out var since))
+        {
+            return time.GetElapsedTime(since) >= settings.ForgottenAfter;
+        }
+
+        _since[id] = time.GetTimestamp();
+        return false;
+    }
+
     /// <summary>One that cannot be ended now is tried again at the next look, and keeps no other.</summary>
-    private async Task<bool> TryEndAsync(Attachment endpoint, List<string> failures, CancellationToken ct)
+    private async Task<bool> TryAsync(string id, Attachment? endpoint, List<string> failures, CancellationToken ct)
     {
         try
         {
-            await dataplane.RemoveAsync(endpoint.Id, endpoint.Instance, ct);
-            Log.Ended(log, endpoint.Id.Endpoint, endpoint.Network);
-            if (book.Find(endpoint.Network) is null)
-            {
-                // Deleted before: the profile was kept for this endpoint.
-                await profiles.RemoveAsync(endpoint.Network, ct);
-            }
-
+            await (endpoint is null ? removal.RemoveNetworkAsync(id, ct) : removal.RemoveAsync(endpoint, ct));
+            Log.Ended(log, endpoint is null ? "network" : "endpoint", id);
             return true;
         }
         catch (CalicoException e)
         {
-            failures.Add($"endpoint {endpoint.Id.Endpoint} cannot be removed: {e.Message}");
+            failures.Add($"{id} cannot be removed: {e.Message}");
             return false;
         }
     }
 
     private static partial class Log
     {
-        [LoggerMessage(7220, LogLevel.Information,
-            "Endpoint {Endpoint} of network {Network} has no link, and dockerd has forgotten it: removed")]
-        public static partial void Ended(ILogger log, string endpoint, string network);
+        [LoggerMessage(7220, LogLevel.Information, "Dockerd has forgotten {What} {Id}: removed")]
+        public static partial void Ended(ILogger log, string what, string id);
     }
 }

@@ -11,6 +11,7 @@ internal sealed class NetworkBook(IPluginState state)
     private const string Section = "networks/";
 
     private readonly ConcurrentDictionary<string, NetworkRecord> _networks = new(StringComparer.Ordinal);
+    private TaskCompletionSource _added = New();
 
     /// <summary>Reads what a former process knew.</summary>
     /// <returns>Keys of documents that cannot be read: such a network is as one that was never heard of.</returns>
@@ -22,7 +23,7 @@ internal sealed class NetworkBook(IPluginState state)
             try
             {
                 var network = JsonSerializer.Deserialize(value.Span, DockerJson.Default.NetworkRecord) ?? throw new JsonException("null");
-                _networks[network.Id] = network;
+                Add(network);
             }
             catch (JsonException)
             {
@@ -50,7 +51,15 @@ internal sealed class NetworkBook(IPluginState state)
     {
         var document = JsonSerializer.SerializeToUtf8Bytes(network, DockerJson.Default.NetworkRecord);
         await state.CommitAsync(StateScope.Node, [KeyValuePair.Create(Section + network.Id, (ReadOnlyMemory<byte>?)document)], ct);
-        _networks[network.Id] = network;
+        Add(network);
+    }
+
+    /// <summary>Waits until there is a network: on a node without Docker, for ever.</summary>
+    public Task UntilAnyAsync(CancellationToken ct)
+    {
+        // In this order, and the other one where a network is added: one that comes in between is not missed.
+        var added = Volatile.Read(ref _added).Task;
+        return _networks.IsEmpty ? added.WaitAsync(ct) : Task.CompletedTask;
     }
 
     public async Task RemoveAsync(string id, CancellationToken ct)
@@ -58,6 +67,14 @@ internal sealed class NetworkBook(IPluginState state)
         await state.CommitAsync(StateScope.Node, [KeyValuePair.Create(Section + id, (ReadOnlyMemory<byte>?)null)], ct);
         _networks.TryRemove(id, out _);
     }
+
+    private void Add(NetworkRecord network)
+    {
+        _networks[network.Id] = network;
+        Interlocked.Exchange(ref _added, New()).TrySetResult();
+    }
+
+    private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private IEnumerable<NetworkRecord> With(PoolId pool)
     {

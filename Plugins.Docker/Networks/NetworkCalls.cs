@@ -6,7 +6,8 @@ using Calico.Plugins.Docker.Protocol;
 namespace Calico.Plugins.Docker.Networks;
 
 /// <summary>Networks come and go.</summary>
-internal sealed class NetworkCalls(NetworkBook book, PoolCalls poolCalls, IIpam ipam, IProfiles profiles)
+internal sealed class NetworkCalls(
+    NetworkBook book, PoolCalls poolCalls, IIpam ipam, IProfiles profiles, IWorkloadNetwork workloads, IWorkloadDataplane dataplane)
 {
     /// <summary>dockerd may ask for the same network again.</summary>
     public async Task<Done> CreateAsync(NetworkRequest request, CancellationToken ct)
@@ -45,10 +46,16 @@ internal sealed class NetworkCalls(NetworkBook book, PoolCalls poolCalls, IIpam 
         return Done.Answer;
     }
 
-    /// <summary>Its addresses and pools were released before. What is not known is gone.</summary>
+    /// <summary>Its addresses and pools were released before. What is not known is gone. dockerd deletes no network that has endpoints, so
+    /// those that are left it has forgotten.</summary>
     public async Task<Done> DeleteAsync(NetworkName request, CancellationToken ct)
     {
         var id = Fields.Id(request.NetworkId, "NetworkID");
+        foreach (var endpoint in (await workloads.ListAsync(null, ct)).Where(e => e.Network == id))
+        {
+            await dataplane.RemoveAsync(endpoint.Id, endpoint.Instance, ct);
+        }
+
         await book.RemoveAsync(id, ct);
         foreach (var lease in (await ipam.ListAsync(null, ct)).Where(l => l.Purpose == LeasePurpose.Network && l.Owner == id))
         {

@@ -113,6 +113,20 @@ public sealed class DaemonFollowerTests
         await Follower.StopAsync(CancellationToken.None);
     }
 
+    [Test]
+    public async Task Without_a_network_no_daemon_is_missed_and_with_the_first_it_is_followed()
+    {
+        await _docker.CallAsync("NetworkDriver.DeleteNetwork", """{"NetworkID":"n1"}""");
+        _docker.Daemon.IsAway = true;
+        await Follower.StartAsync(CancellationToken.None);
+        Assert.That(_docker.Lifetime.Reports.ContainsKey("dockerd events"), Is.False);
+        await Client.CreateNetworkAsync("n2");
+        await UntilAsync(() => _docker.Lifetime.Reports.TryGetValue("dockerd events", out var report) && !report.Ok);
+        _docker.Daemon.IsAway = false;
+        await UntilAsync(() => _docker.Lifetime.Reports["dockerd events"].Ok);
+        await Follower.StopAsync(CancellationToken.None);
+    }
+
     private void Has(string network, params ContainerEndpoint[] endpoints) => _docker.Daemon.Endpoints[network] = [.. endpoints];
 
     private static ContainerEndpoint Endpoint(string id, params (string Key, string Value)[] labels) =>

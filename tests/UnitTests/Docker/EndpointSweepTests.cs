@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.Versioning;
+using Calico.Plugins.Docker.Daemon;
 using Calico.Plugins.Docker.Endpoints;
 using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
@@ -42,15 +44,15 @@ public sealed class EndpointSweepTests
     }
 
     [Test]
-    public async Task The_profile_of_a_network_that_went_first_goes_with_its_last_endpoint()
+    public async Task A_network_that_goes_takes_along_what_dockerd_forgot_of_it()
     {
+        var other = (await Client.CreateNetworkAsync("n2"))[0];
         await Client.RunAsync("n1", "e1", _pool);
-        await LoseLinkAsync("e1");
+        await Client.RunAsync("n2", "e2", other);
         await _docker.CallAsync("NetworkDriver.DeleteNetwork", """{"NetworkID":"n1"}""");
-        Assert.That(_docker.Node.MadeProfiles, Is.Not.Empty);
-        await SweepAsync(TimeSpan.Zero);
-        await SweepAsync(_docker.Settings.ForgottenAfter);
-        Assert.That(_docker.Node.MadeProfiles, Is.Empty);
+        Assert.That(_docker.Node.Endpoints.Select(e => e.Spec.Id.Endpoint), Is.EqualTo(new[] { "e2" }));
+        Assert.That(_docker.Node.MadeProfiles.Keys, Is.EqualTo(new[] { "n2" }));
+        Assert.That((_docker.Node.Links.Length, _docker.Node.Leases.Length), Is.EqualTo((1, 1)));
     }
 
     [Test]
@@ -64,6 +66,53 @@ public sealed class EndpointSweepTests
         await LoseLinkAsync("e1");
         Assert.That(await SweepAsync(TimeSpan.Zero), Is.Zero);
         Assert.That(await SweepAsync(_docker.Settings.ForgottenAfter), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task One_that_dockerd_lists_its_network_without_is_ended_although_its_link_stands()
+    {
+        await Client.RunAsync("n1", "e1", _pool);
+        await Client.RunAsync("n1", "e2", _pool);
+        _docker.Daemon.Endpoints["n1"] = [Endpoint("e2")];
+        Assert.That(await SweepAsync(TimeSpan.Zero), Is.Zero);
+        Assert.That(await SweepAsync(_docker.Settings.ForgottenAfter), Is.EqualTo(1));
+        Assert.That(_docker.Node.Endpoints.Select(e => e.Spec.Id.Endpoint), Is.EqualTo(new[] { "e2" }));
+        Assert.That(_docker.Node.Links, Has.Length.EqualTo(1));
+    }
+
+    [Test]
+    public async Task One_that_is_listed_again_begins_anew_and_a_daemon_that_is_away_says_nothing()
+    {
+        await Client.RunAsync("n1", "e1", _pool);
+        _docker.Daemon.Endpoints["n1"] = [];
+        await SweepAsync(TimeSpan.Zero);
+        _docker.Daemon.IsAway = true;
+        Assert.That(await SweepAsync(_docker.Settings.ForgottenAfter), Is.Zero);
+        _docker.Daemon.IsAway = false;
+        Assert.That(await SweepAsync(TimeSpan.Zero), Is.Zero, "not since before it was away");
+        _docker.Daemon.Endpoints["n1"] = [Endpoint("e1")];
+        Assert.That(await SweepAsync(_docker.Settings.ForgottenAfter), Is.Zero);
+    }
+
+    [Test]
+    public async Task Another_daemon_than_the_one_that_calls_is_not_believed()
+    {
+        await Client.RunAsync("n1", "e1", _pool);
+        await SweepAsync(TimeSpan.Zero);
+        Assert.That(await SweepAsync(TimeSpan.FromHours(1)), Is.Zero, "it has none of our networks");
+        Assert.That((_docker.Node.Endpoints.Length, _docker.Node.MadeProfiles.Count), Is.EqualTo((1, 1)));
+    }
+
+    [Test]
+    public async Task A_network_that_dockerd_never_heard_of_is_ended_and_one_with_endpoints_is_not()
+    {
+        await Client.CreateNetworkAsync("n2");
+        var pool = (await Client.CreateNetworkAsync("n3"))[0];
+        await Client.RunAsync("n3", "e1", pool);
+        _docker.Daemon.Endpoints["n1"] = [];
+        await SweepAsync(TimeSpan.Zero);
+        Assert.That(await SweepAsync(_docker.Settings.ForgottenAfter), Is.EqualTo(1));
+        Assert.That(_docker.Node.MadeProfiles.Keys, Is.EquivalentTo(new[] { "n1", "n3" }));
     }
 
     [Test]
@@ -81,6 +130,9 @@ public sealed class EndpointSweepTests
         Assert.That(_docker.Lifetime.Reports["forgotten endpoints"], Is.EqualTo((true, "")));
         Assert.That(_docker.Node.Endpoints, Is.Empty);
     }
+
+    private static ContainerEndpoint Endpoint(string id) =>
+        new(id, "blue", $"id-{id}", $"c-{id}", ImmutableSortedDictionary<string, string>.Empty);
 
     /// <summary>Its container's namespace died: what the host then shows.</summary>
     private Task LoseLinkAsync(string endpoint) =>
