@@ -46,7 +46,8 @@ done
 native='gcc:gcc zlib1g-dev:/usr/include/zlib.h'
 shim='strace:strace'
 network='iproute2:ip conntrack:conntrack nftables:nft procps:ps util-linux:nsenter'
-containers='podman:podman conmon:conmon runc:runc containerd:containerd containernetworking-plugins:/usr/lib/cni/portmap iptables:iptables busybox-static:/bin/busybox uidmap:newuidmap docker.io:dockerd'
+containers='podman:podman conmon:conmon runc:runc containerd:containerd containernetworking-plugins:/usr/lib/cni/portmap iptables:iptables busybox-static:/bin/busybox uidmap:newuidmap'
+docker='docker.io:dockerd'
 stores='etcd-server:etcd etcd-client:etcdctl'
 case "$target" in
   vectors|fuzz|mutate|build|pack) needs='' ;;
@@ -54,8 +55,8 @@ case "$target" in
   unit) needs="$native $shim" ;;
   kernel) needs="$network" ;;
   demo) needs="$native $network $containers" ;;
-  docker) needs="$native $network $containers" ;;
-  test|system|long|bench) needs="$native $shim $network $containers $stores" ;;
+  docker) needs="$native $network $containers $docker" ;;
+  test|system|long|bench) needs="$native $shim $network $containers $stores $docker" ;;
   *) echo "build.sh: there is no target '$target'" >&2; usage >&2; exit 2 ;;
 esac
 

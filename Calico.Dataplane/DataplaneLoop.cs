@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Dataplane.Drops;
 using Calico.Dataplane.Reconciliation;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Sync;
@@ -23,6 +24,7 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     private readonly LoopInbox _inbox = new();
     private readonly CancellationTokenSource _stopping = new();
     private Task _running = Task.CompletedTask;
+    private Task _watching = Task.CompletedTask;
     private readonly LoopStatus _status = new();
     private readonly List<uint> _ownPorts = [];
 
@@ -57,6 +59,9 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         remove => _status.Changed -= value;
     }
 
+    /// <summary>Raised for dropped packets, some of each second's, on a thread of its own; must return at once.</summary>
+    public event EventHandler<DroppedPacket>? Dropped;
+
     /// <summary>Raised on the loop for a host-side interface of ours that is gone (its namespace died, or it was unwired); must return
     /// at once.</summary>
     public event EventHandler<string>? LinkGone
@@ -90,6 +95,7 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         }
 
         var inside = _inside;
+        _watching = inside.Kernel.Drops?.RunAsync(packet => Dropped?.Invoke(this, packet), _time, _stopping.Token) ?? Task.CompletedTask;
         _running = Task.WhenAll(((Func<CancellationToken, Task>[])[ct => RunAsync(inside.Enforcement, ct), inside.Notices.FollowNftAsync, inside.Notices.FollowRoutesAsync])
             .Select(part => EndAloudAsync(inside.Enforcement, part)));
     }
@@ -149,6 +155,9 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     /// <summary>Packets dropped since the table was made, by reason.</summary>
     public Task<ImmutableSortedDictionary<string, long>> ReadDropsAsync(CancellationToken ct) => AskAsync(e => e.ReadDrops(), ct);
 
+    /// <summary>Packets by rule, of all lists that this node's endpoints ask.</summary>
+    public Task<ImmutableArray<RuleCount>> ReadRuleCountsAsync(CancellationToken ct) => AskAsync(e => e.ReadRuleCounts(), ct);
+
     /// <summary>Addresses of the endpoints that are enforced.</summary>
     public Task<ImmutableArray<Cidr>> ListAddressesAsync(CancellationToken ct) => AskAsync(e => e.ListAddresses(), ct);
 
@@ -161,6 +170,7 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         await _stopping.CancelAsync();
         // Cancelled is how it ends; a fault was logged when it came, and is in Completion.
         await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (_inside is not null)
         {
             await _inside.Kernel.DisposeAsync();

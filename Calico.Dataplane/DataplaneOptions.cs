@@ -30,6 +30,13 @@ public sealed record DataplaneOptions
     /// <summary>nflog group that the rule action Log writes to.</summary>
     public ushort LogGroup { get; init; } = 5;
 
+    /// <summary>nflog group that is told of dropped packets; null: this kernel cannot.</summary>
+    public ushort? DropGroup { get; init; } = 6;
+
+    /// <summary>How many dropped packets a second are told of, for each reason; all are counted.</summary>
+    [Range(1, 10_000)]
+    public int DropsToldPerSecond { get; init; } = 50;
+
     /// <summary>Link group of the host sides of workloads' pairs, an even number: a link stays in it whatever it is renamed to.</summary>
     public uint LinkGroup { get; init; } = 0x63616c68;
 

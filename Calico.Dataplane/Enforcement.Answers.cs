@@ -51,6 +51,13 @@ internal sealed partial class Enforcement
         .Where(c => c.Name.StartsWith(Names.Drop(""), StringComparison.Ordinal))
         .ToImmutableSortedDictionary(c => c.Name[Names.Drop("").Length..], c => (long)c.Packets, StringComparer.Ordinal);
 
+    /// <summary>Packets by rule, of all lists that this node's endpoints ask.</summary>
+    public ImmutableArray<RuleCount> ReadRuleCounts()
+    {
+        var packets = _kernel.Table.ListCounters().ToDictionary(c => c.Name, c => (long)c.Packets, StringComparer.Ordinal);
+        return [.. _kernel.Table.Policy.CountedRules.Select(r => new RuleCount(r.Rule, packets.GetValueOrDefault(r.Counter)))];
+    }
+
     /// <summary>What is enforced for an endpoint: state, lists, rules and where each comes from.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: nothing is.</exception>
     public string Describe(WorkloadEndpointId id)
@@ -77,30 +84,12 @@ internal sealed partial class Enforcement
         _status.Say(now with
         {
             InSync = isWell,
-            EnforcedRevision = isWell ? RevisionInForce(now.EnforcedRevision) : now.EnforcedRevision,
+            EnforcedRevision = isWell ? _revisions.InForce(_kernel.Table.Policy.Ruleset, _graph.Revision, now.EnforcedRevision)
+                : now.EnforcedRevision,
             ConfirmedAt = isWell ? _confirmedAt : now.ConfirmedAt,
             LastError = error,
             Endpoints = _isReconciled ? _kernel.Table.Policy.Endpoints.Count : 0,
         });
-    }
-
-    /// <summary>A revision is in force when what it takes out of sets is out: a grace period after its commit.</summary>
-    private long RevisionInForce(long former)
-    {
-        var ruleset = _kernel.Table.Policy.Ruleset;
-        if (!ruleset.HoldsBack)
-        {
-            _committed.Clear();
-            return _graph.Revision;
-        }
-
-        _committed.Enqueue((ruleset.Commits, _graph.Revision));
-        while (_committed.TryPeek(out var oldest) && oldest.Commit <= ruleset.GraceOver)
-        {
-            former = _committed.Dequeue().Revision;
-        }
-
-        return former;
     }
 
     /// <summary>Nobody will answer any more.</summary>

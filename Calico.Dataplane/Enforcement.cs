@@ -36,9 +36,7 @@ internal sealed partial class Enforcement
     private readonly List<LoopRequest.Publish> _publishing = [];
     private readonly List<LoopRequest.Withdraw> _withdrawing = [];
     private readonly HashSet<Cidr> _freed = [];
-
-    /// <summary>Revisions of which something may wait, by the commit of the table.</summary>
-    private readonly Queue<(long Commit, long Revision)> _committed = [];
+    private readonly RevisionQueue _revisions = new();
 
     /// <summary>Kept up to the first comparison only.</summary>
     private readonly FreeAddresses _freeAddresses;
@@ -68,6 +66,7 @@ internal sealed partial class Enforcement
         (_inbox, _status, _kernel, _shared, _options, _isInitial, _time, _logger) = (inbox, status, kernel, shared, options, isInitial, time, logger);
         (_graph, _freeAddresses, _gap) = (new(options.NodeName), new(options.NodeName), new(time));
         _last = (time.GetTimestamp(), time.GetTimestamp());
+        kernel.Interfaces?.Tell(_graph);
     }
 
     /// <summary>Works off what waits.</summary>

@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
+using Calico.Dataplane.Drops;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
 using Calico.Dataplane.Workloads;
 using Calico.Linux.Conntrack;
+using Calico.Linux.Nflog;
 using Calico.Linux.Nftables;
 using Calico.Linux.Route;
 using Microsoft.Extensions.Logging;
@@ -16,6 +18,12 @@ namespace Calico.Dataplane;
 /// <param name="Problem">Why traffic of workloads is not forwarded, though everything else stands; null: it is.</param>
 internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconciler> Reconcilers, IConnections Connections, Func<string?> Problem) : IAsyncDisposable
 {
+    /// <summary>Tells of dropped packets.</summary>
+    public DropWatch? Drops { get; init; }
+
+    /// <summary>What host endpoints are matched with; null: nothing is known of the host's interfaces.</summary>
+    public HostInterfaces? Interfaces { get; init; }
+
     /// <summary>Opens the kernel's own. What was opened before a failure is closed again.</summary>
     /// <param name="network">Where.</param>
     /// <param name="options">Of the dataplane.</param>
@@ -37,18 +45,27 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
         {
             var forwarding = new ForwardingSettings(network);
             forwarding.Assert();
+            if (options.DropGroup is { } group && !network.Run(() => NflogStream.IsAvailable(group)))
+            {
+                // What is dropped is counted, and told to nobody.
+                options = options with { DropGroup = null };
+            }
+
             var table = Keep(new PolicyTable(Keep(network.Run(() => NftSocket.Open())), network, new(ct => GracePeriod.WaitAsync(time, ct), loop.Wake), options, logger));
             var routes = Keep(new RouteReconciler(Keep(network.Run(() => RouteSocket.Open())), options, shared.Ledger, shared.Links));
             var keeper = Keep(new LinkKeeper(Keep(network.Run(() => RouteSocket.Open())), shared.Links, network, options, logger));
+            var interfaces = Keep(new HostInterfaces(Keep(network.Run(() => RouteSocket.Open())), shared.Links, options));
             var connections = new Connections(Keep(network.Run(() => ConntrackSocket.Open())), Keep(network.Run(() => RouteSocket.Open())), table.Policy, loop.Ask, time, logger);
             // A new kind of kernel object is a line here.
             ImmutableArray<IReconciler> reconcilers =
             [
+                interfaces,
                 new SettingsReconciler(forwarding, keeper),
                 table,
                 routes,
             ];
-            return (new(table, reconcilers, connections, () => forwarding.Problem), table, routes);
+            return (new(table, reconcilers, connections, () => forwarding.Problem) { Interfaces = interfaces,
+                Drops = new(network, options, table.Policy.FindRule, logger) }, table, routes);
         }
         catch
         {

@@ -9,11 +9,13 @@ namespace Calico.Dataplane;
 /// <param name="tables">Ours.</param>
 /// <param name="links">Host sides, whatever they are called.</param>
 /// <param name="isInTheWay">Whether a route may have taken the place of one of ours.</param>
-internal sealed class NoticeSieve(DataplaneOptions options, IReadOnlyCollection<NftTable> tables, KeptLinks links, Func<RouteEntry, bool> isInTheWay)
+/// <param name="isOfHost">Whether it tells of the host's own interfaces what was not known.</param>
+internal sealed class NoticeSieve(DataplaneOptions options, IReadOnlyCollection<NftTable> tables, KeptLinks links,
+    Func<RouteEntry, bool> isInTheWay, Func<RouteEvent, bool> isOfHost)
 {
     public bool Concerns(NftChange change) => change.Lost || change.Tables.Any(tables.Contains);
 
-    public bool Concerns(RouteEvent change) => change switch
+    public bool Concerns(RouteEvent change) => isOfHost(change) || change switch
     {
         RouteEvent.Lost => true,
         RouteEvent.LinkChanged link => link.Link.Name.StartsWith(options.InterfacePrefix, StringComparison.Ordinal) || links.Find(link.Link.Index) is not null,

@@ -16,19 +16,19 @@ namespace Calico.Felix;
 ///                 +-- policies, Profile ---> PolicySources ----> RuleLists ---------> rule lists
 ///                 |      +-- labels -+              +-- asks --+
 ///                 +-- WorkloadEndpoint, network sets --> EndpointLabels --> IpSetMembers --> IP sets
+///                 +-- HostEndpoint --------> HostEndpoints -----------------> programs of the host's interfaces
 ///                 +-- IPAMBlock ----------> LocalRoutes --------------------> routes
 ///                 +-- IPPool -------------> PoolSets -----------------------> IP sets
 ///                 +-- FelixConfiguration -> NodeConfiguration --------------> settings
 ///   LocalEndpoint --> LocalEndpoints --> profiles, labels, routes ----------> endpoints
+///   interfaces of the host --> HostEndpoints
 /// </code>
 /// Synchronous and deterministic: one thread calls it, nothing in it waits, and the same states give the same output in whatever
 /// order and portions they came. Between two flushes only last states count.
 /// </remarks>
 public sealed class CalculationGraph
 {
-    private readonly Delta<string, RuleListUpdate> _lists = new();
-    private readonly Delta<WorkloadEndpointId, EndpointUpdate> _endpoints = new();
-    private readonly Delta<Cidr, RouteUpdate> _routes = new();
+    private readonly PendingUpdates _pending = new();
     private readonly PoolSets _pools = new();
     private readonly IpSetMembers _sets = new();
     private readonly EndpointLabels _labels;
@@ -37,6 +37,7 @@ public sealed class CalculationGraph
     private readonly RuleLists _ruleLists;
     private readonly LocalRoutes _localRoutes;
     private readonly LocalEndpoints _local;
+    private readonly HostEndpoints _hosts;
     private readonly RemoteEndpoints _remote;
     private readonly NetworkSets _networkSets;
     private readonly NodeConfiguration _configuration;
@@ -46,11 +47,14 @@ public sealed class CalculationGraph
     public CalculationGraph(string nodeName)
     {
         _sources = new(_sets, source => _ruleLists!.Touch(source));
-        _ruleLists = new(_sources, _lists);
-        _policies = new(endpoint => _local!.Touch(endpoint));
+        _ruleLists = new(_sources, _pending.Lists);
+        _policies = new(Touch);
         _labels = new(SetItem, RemoveItem);
-        _localRoutes = new(nodeName, _routes);
-        _local = new(new(_policies, _ruleLists), _labels, () => _sets.Index.Selectors.Concat(_policies.Selectors), _localRoutes, _endpoints);
+        _localRoutes = new(nodeName, _pending.Routes);
+        var programs = new EndpointPrograms(_policies, _ruleLists);
+        _local = new(programs, _labels, () => _sets.EnforcedSelectors.Concat(_policies.EnforcedSelectors), _localRoutes,
+            _pending.Endpoints);
+        _hosts = new(nodeName, programs, _sources, _ruleLists, _labels, _pending.Interfaces);
         _remote = new(nodeName, _labels);
         _networkSets = new(_labels);
         _configuration = new(nodeName);
@@ -64,6 +68,10 @@ public sealed class CalculationGraph
             [Kinds.Tier.Name] = update => _policies.Tiers.Set(update.Key.Name, TierOrder.Read(update)),
             [Kinds.NetworkPolicy.Name] = SetPolicy,
             [Kinds.GlobalNetworkPolicy.Name] = SetPolicy,
+            [Kinds.StagedNetworkPolicy.Name] = SetPolicy,
+            [Kinds.StagedGlobalNetworkPolicy.Name] = SetPolicy,
+            [Kinds.StagedKubernetesNetworkPolicy.Name] = SetPolicy,
+            [Kinds.HostEndpoint.Name] = _hosts.Apply,
             [NetworkPolicyConversion.Kind] = SetPolicy,
             [ClusterNetworkPolicyConversion.Kind] = SetPolicy,
             [Kinds.NetworkSet.Name] = _networkSets.Apply,
@@ -101,6 +109,18 @@ public sealed class CalculationGraph
         else
         {
             _sources.Set(read(update));
+        }
+    }
+
+    private void Touch(ItemKey endpoint)
+    {
+        if (HostEndpoints.Owns(endpoint))
+        {
+            _hosts.Touch(endpoint);
+        }
+        else
+        {
+            _local.Touch(endpoint);
         }
     }
 
@@ -154,6 +174,12 @@ public sealed class CalculationGraph
     /// <summary>Removes an endpoint of this node. Unknown: nothing happens.</summary>
     public void Remove(WorkloadEndpointId id) => _local.Remove(id);
 
+    /// <summary>An interface of this host that is no workload's, with its addresses: what host endpoints are matched with.</summary>
+    public void SetInterface(string name, IEnumerable<Cidr> addresses) => _hosts.SetInterface(name, addresses);
+
+    /// <summary>The interface is gone. Unknown: nothing happens.</summary>
+    public void RemoveInterface(string name) => _hosts.RemoveInterface(name);
+
     /// <summary>Whose addresses an IP set in force holds: the selector, and the named port; null: there is no such set.</summary>
     public string? DescribeSet(string id) => _sets.Describe(id);
 
@@ -167,11 +193,10 @@ public sealed class CalculationGraph
         }
 
         _local.Build();
+        _hosts.Build();
         _ruleLists.Compose();
         var (setUpdates, setRemovals) = _sets.Take();
-        var (lists, listRemovals) = Take(_lists);
-        var (endpoints, endpointRemovals) = Take(_endpoints);
-        var (routes, routeRemovals) = Take(_routes);
+        var (pending, removals) = _pending.Take();
         var updates = ImmutableArray.CreateBuilder<DataplaneUpdate>();
         if (_configuration.Take() is { } settings)
         {
@@ -180,22 +205,9 @@ public sealed class CalculationGraph
 
         updates.AddRange(_pools.Take());
         updates.AddRange(setUpdates);
-        updates.AddRange(lists);
-        updates.AddRange(endpoints);
-        updates.AddRange(routes);
-        updates.AddRange(routeRemovals.Select(d => new RouteRemove(d)));
-        updates.AddRange(endpointRemovals.Select(id => new EndpointRemove(id)));
-        updates.AddRange(listRemovals.Select(id => new RuleListRemove(id)));
+        updates.AddRange(pending);
+        updates.AddRange(removals);
         updates.AddRange(setRemovals);
         return updates.ToImmutable();
-    }
-
-    /// <summary>What is new or differs from what was told, and what was told and is gone; both in the order of the keys' text, so that the same
-    /// change always gives the same output.</summary>
-    private static (List<TValue> Updated, List<TKey> Removed) Take<TKey, TValue>(Delta<TKey, TValue> delta) where TKey : notnull
-    {
-        var changes = delta.Changes.OrderBy(c => c.Key.ToString(), StringComparer.Ordinal).ToList();
-        delta.Settle();
-        return ([.. changes.Where(c => c.Is).Select(c => c.Desired!)], [.. changes.Where(c => !c.Is).Select(c => c.Key)]);
     }
 }

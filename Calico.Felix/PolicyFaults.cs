@@ -18,8 +18,12 @@ public static class PolicyFaults
 
     /// <summary>Of a policy. Pure; as the graph compiles it.</summary>
     /// <param name="update">The last update of it.</param>
-    /// <returns>The reason; null: it is enforced as written, is gone, or is for host endpoints alone.</returns>
-    public static string? OfPolicy(SyncUpdate update) => ReadPolicy.Read(update) is { } policy ? Of(policy.Text) : null;
+    /// <returns>The reason; null: it is enforced (or, staged, evaluated) as written, or is gone.</returns>
+    public static string? OfPolicy(SyncUpdate update) => ReadPolicy.Read(update) is { } policy ? Of(policy.Text) : update.Error;
+
+    /// <summary>Of a host endpoint. Pure; as the graph reads it.</summary>
+    /// <returns>The reason; null: it is enforced as written, is gone, or says no node, so that nobody can tell whom it means.</returns>
+    public static string? OfHostEndpoint(SyncUpdate update) => HostEndpointPlace.Read(update)?.Fault;
 
     private static string? Of(PolicyText text) => Directions
         .SelectMany(direction => PolicySources.Compile(text, direction, out _).Items)

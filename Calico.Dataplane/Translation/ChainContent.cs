@@ -13,8 +13,15 @@ internal sealed class ChainContent(ChainHook? hook)
         get;
         set
         {
+            // Most of a chain that is written anew are the very rules that it had.
+            var known = new Dictionary<NftRule, RuleIdentity>(ReferenceEqualityComparer.Instance);
+            for (var i = 0; i < field.Length; i++)
+            {
+                known[field[i]] = Identities[i];
+            }
+
             field = value;
-            Identities = [.. value.Select(RuleIdentity.Of)];
+            Identities = [.. value.Select(rule => known.TryGetValue(rule, out var identity) ? identity : RuleIdentity.Of(rule))];
         }
     } = [];
 

@@ -14,6 +14,11 @@ internal static class Names
     public const string InputEgress = "input-egress";
     public const string Input = "input";
     public const string NatPostrouting = "nat-postrouting";
+    public const string RawOutput = "raw-output";
+    public const string PreDnat = "pre-dnat";
+    public const string Output = "output";
+    public const string PostDnatOutput = "post-dnat-out";
+    public const string PostDnatJudge = "post-dnat-judge";
     public const string WorkloadRaw = "wl-raw";
     public const string Martian4 = "wl-martian4";
     public const string Martian6 = "wl-martian6";
@@ -30,6 +35,13 @@ internal static class Names
     public const string Programs = "programs";
     public const string Established = "ct-first";
 
+    /// <summary>Interfaces of this host that a host endpoint of their own judges.</summary>
+    public const string HostInterfaces = "host-interfaces";
+    public const string FailsafeIn = "failsafe-in";
+    public const string FailsafeOut = "failsafe-out";
+    public const string FailsafeRawIn = "failsafe-raw-in";
+    public const string FailsafeRawOut = "failsafe-raw-out";
+
     /// <summary>First bytes of the addresses that <see cref="Martian4"/> and <see cref="Martian6"/> judge.</summary>
     public const string MartianHeads4 = "martian-heads4";
     public const string MartianHeads6 = "martian-heads6";
@@ -43,6 +55,9 @@ internal static class Names
 
     /// <summary>Chain of a rule list. List ids are names already, unless a profile's is very long.</summary>
     public static string ListChain(string listId) => "list/" + Fit(listId);
+
+    /// <summary>Chain of a staged policy's rules, which decide nothing, in a list.</summary>
+    public static string StagedChain(string listId, int position) => $"staged/{Fit(listId)}/{position}";
 
     public static string ProgramChain(uint program) => $"program/{program:x8}";
 
@@ -60,7 +75,11 @@ internal static class Names
     /// <summary>A set that rules hold themselves, named by its content.</summary>
     public static string OfContent(string prefix, string content) => prefix + Hash(content);
 
+    /// <summary>The counter of a reason.</summary>
     public static string Drop(string reason) => "drop-" + reason;
+
+    /// <summary>The chain that tells of packets that are dropped for a reason, counts them and drops them.</summary>
+    public static string DropChain(string reason) => "drop/" + reason;
 
     private static string Fit(string text) => text.Length <= MaxLength && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/')
         ? text

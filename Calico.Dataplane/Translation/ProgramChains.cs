@@ -19,7 +19,10 @@ internal sealed class ProgramChains(Ruleset ruleset)
     private readonly Dictionary<uint, string> _leaving = [];
 
     /// <summary>The number of a program; one more endpoint uses it.</summary>
-    public uint Acquire(PolicyProgram program) => Acquire(program.Identity, () => Render(program));
+    /// <param name="program">Which.</param>
+    /// <param name="direction">Of its packets. Lists are of one direction; without any, the end alone tells.</param>
+    public uint Acquire(PolicyProgram program, PolicyDirection direction) =>
+        Acquire(program.IsEmpty && !program.PassesOn ? $"nothing {direction}" : program.Identity, () => Render(program, direction));
 
     /// <summary>The program that drops everything until labels come.</summary>
     public uint AcquireNotLabelled() => Acquire(Names.NotLabelled, () => [new RuleBuilder().Goto(Names.NotLabelled)]);
@@ -54,10 +57,10 @@ internal sealed class ProgramChains(Ruleset ruleset)
         return program.Number;
     }
 
-    private static ImmutableArray<NftRule> Render(PolicyProgram program) =>
+    private static ImmutableArray<NftRule> Render(PolicyProgram program, PolicyDirection direction) =>
     [
         .. program.Lists.Select(l => new RuleBuilder().Jump(Names.ListChain(l))),
-        new RuleBuilder().Drop(DropReason.ProfileNone),
+        program.PassesOn ? new RuleBuilder().Accept() : new RuleBuilder().Drop(DropReason.ProfileNone, RuleBook.NoProfile(direction)),
     ];
 
     private static NftElement Element(uint number) => NftElement.Of(NftValue.Native(number), NftVerdict.Goto(Names.ProgramChain(number)));

@@ -29,8 +29,12 @@ internal sealed class RuleBuilder
 
     public NftRule Jump(string chain, string comment = "") => End(comment, Verdict.Jump(chain));
 
-    /// <summary>Counted by its reason, then gone.</summary>
-    public NftRule Drop(string reason, string comment = "") => End(comment, Counter.Named(Names.Drop(reason)), Verdict.Drop);
+    /// <summary>Told of, counted by its reason, then gone.</summary>
+    public NftRule Drop(string reason, string comment = "") => Goto(Names.DropChain(reason), comment);
+
+    /// <summary>The same by a rule with a number: the packet takes it along in its mark, which nobody else will see any more.</summary>
+    public NftRule Drop(string reason, uint number, string comment = "") =>
+        Add(new Immediate(Word0, NftValue.Native(number)), Meta.Set(MetaKey.Mark, Word0)).Drop(reason, comment);
 
     public NftRule End(string comment, params ReadOnlySpan<NftExpression> last)
     {
@@ -165,6 +169,29 @@ internal sealed class RuleBuilder
         Meta.Load(MetaKey.IncomingName, Scratch),
         isIpv6 ? Payload.SourceIPv6(NftRegister.Word(4)) : Payload.SourceIPv4(NftRegister.Word(4)),
         Lookup.In(set, Scratch));
+
+    public RuleBuilder NameIs(MetaKey name, string link) => Add(Meta.Load(name, Scratch), Compare.Equal(Scratch, NftValue.LinkName(link)));
+
+    /// <summary>Protocol and port of a side as one key: of a packet without ports no key is in the set.</summary>
+    public RuleBuilder ProtocolPortIn(bool isSource, string set) => Add(Meta.Load(MetaKey.TransportProtocol, Word0),
+        isSource ? Payload.SourcePort(NftRegister.Word(1)) : Payload.DestinationPort(NftRegister.Word(1)), Lookup.In(set, Scratch));
+
+    /// <summary>The connection is in one of these states. Untracked packets have a state too.</summary>
+    public RuleBuilder StateIn(ConntrackStates states) => Add(Connection.Load(ConntrackKey.State, Scratch),
+        Bitwise.And(Scratch, NftValue.Native((uint)states)), Compare.NotEqual(Scratch, NftValue.Native(0)));
+
+    /// <summary>The destination was translated. An untracked packet does not match.</summary>
+    public RuleBuilder DestinationTranslated() => Add(Connection.Load(ConntrackKey.Status, Scratch),
+        Bitwise.And(Scratch, NftValue.Native((uint)ConntrackStatuses.DestinationNat)), Compare.NotEqual(Scratch, NftValue.Native(0)));
+
+    /// <summary>It came in by some interface: nobody's own.</summary>
+    public RuleBuilder CameIn() => Add(Meta.Load(MetaKey.IncomingIndex, Scratch), Compare.NotEqual(Scratch, NftValue.Native(0)));
+
+    public RuleBuilder MarkHas(uint bit) => Add(Meta.Load(MetaKey.Mark, Scratch), Bitwise.And(Scratch, NftValue.Native(bit)),
+        Compare.NotEqual(Scratch, NftValue.Native(0)));
+
+    public RuleBuilder SetMark(uint bit) =>
+        Add(Meta.Load(MetaKey.Mark, Scratch), Bitwise.Or(Scratch, bit), Meta.Set(MetaKey.Mark, Scratch));
 
     public RuleBuilder ClearMark(uint bits) => Add(
         Meta.Load(MetaKey.Mark, Scratch), Bitwise.And(Scratch, NftValue.Native(~bits)), Meta.Set(MetaKey.Mark, Scratch));

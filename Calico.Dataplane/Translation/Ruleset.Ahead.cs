@@ -22,19 +22,19 @@ internal sealed partial class Ruleset
         var chains = _touchedChains.Where(IsNewChain).ToList();
         foreach (var name in chains)
         {
-            batch.AddChain(table, name);
+            batch.AddChain(Table, name);
         }
 
         foreach (var set in NewSets().Where(s => s.Count > 0))
         {
-            batch.AddElements(table, set.Definition.Name, set.Difference().Added);
+            batch.AddElements(Table, set.Definition.Name, set.Difference().Added);
         }
 
         foreach (var name in chains)
         {
             foreach (var rule in _chains[name].Rules)
             {
-                batch.AddRule(table, name, rule);
+                batch.AddRule(Table, name, rule);
             }
         }
     }
@@ -54,7 +54,7 @@ internal sealed partial class Ruleset
             _touchedSets.Remove(set.Definition.Name);
         }
 
-        SettleCounters();
+        Counters.SettleNew();
     }
 
     private bool IsNewChain(string name) => _chains[name] is { InKernel: null, Hook: null };
@@ -63,22 +63,14 @@ internal sealed partial class Ruleset
 
     private void WriteNewObjects(NftBatch batch)
     {
-        foreach (var counter in _counters.Where(c => !c.Value).Select(c => c.Key))
+        foreach (var counter in Counters.New)
         {
-            batch.AddCounter(table, counter);
+            batch.AddCounter(Table, counter);
         }
 
         foreach (var set in NewSets())
         {
-            batch.AddSet(table, set.Definition);
-        }
-    }
-
-    private void SettleCounters()
-    {
-        foreach (var name in _counters.Where(c => !c.Value).Select(c => c.Key).ToList())
-        {
-            _counters[name] = true;
+            batch.AddSet(Table, set.Definition);
         }
     }
 }

@@ -20,7 +20,7 @@ internal sealed partial class Ruleset
         {
             if (_tableInKernel)
             {
-                differences.Add($"table {table} is gone");
+                differences.Add($"table {Table} is gone");
             }
 
             ForgetKernel();
@@ -32,7 +32,7 @@ internal sealed partial class Ruleset
             _recreates = true;
             if (actual.Unusual.Length > 0)
             {
-                differences.Add($"table {table} is {actual.Unusual}");
+                differences.Add($"table {Table} is {actual.Unusual}");
             }
 
             differences.AddRange(actual.StrangeObjects.Select(o => $"{o} is not ours"));
@@ -40,16 +40,13 @@ internal sealed partial class Ruleset
 
         var chains = _chains.Where(c => c.Value.InKernel is not null).Select(c => c.Key).ToHashSet();
         var sets = _sets.Where(s => s.Value.InKernel).Select(s => s.Key).ToHashSet();
-        var counters = _counters.Where(c => c.Value).Select(c => c.Key).ToHashSet();
         RebaseChains(actual, differences);
         RebaseSets(actual, differences);
-        RebaseCounters(actual, differences);
+        differences.AddRange(Counters.Rebase(actual.Counters.Select(c => c.Name).ToHashSet()));
         chains.ExceptWith(actual.Chains.Select(c => c.Name));
         sets.ExceptWith(actual.Sets.Select(s => s.Name));
-        counters.ExceptWith(actual.Counters.Select(c => c.Name));
         differences.AddRange(chains.Select(c => $"chain {c} is gone"));
         differences.AddRange(sets.Select(s => $"set {s} is gone"));
-        differences.AddRange(counters.Select(c => $"counter {c} is gone"));
         _tableInKernel = true;
         return [.. differences];
     }
@@ -139,23 +136,6 @@ internal sealed partial class Ruleset
         differences.AddRange(_doomedSets.Keys.Except(leaving.Keys).Select(s => $"set {s} is not ours"));
     }
 
-    private void RebaseCounters(NftTableState actual, List<string> differences)
-    {
-        var (leaving, found) = (_doomedCounters.ToHashSet(), actual.Counters.Select(c => c.Name).ToHashSet());
-        _doomedCounters.Clear();
-        foreach (var name in _counters.Keys.ToList())
-        {
-            _counters[name] = found.Contains(name);
-        }
-
-        foreach (var stranger in found.Where(c => !_counters.ContainsKey(c)))
-        {
-            _doomedCounters.Add(stranger);
-        }
-
-        differences.AddRange(_doomedCounters.Except(leaving).Select(c => $"counter {c} is not ours"));
-    }
-
     /// <summary>The next transaction deletes the table and makes it anew: the way out when the difference is refused again and
     /// again.</summary>
     public void Recreate() => _recreates = true;
@@ -176,13 +156,8 @@ internal sealed partial class Ruleset
             _touchedSets.Add(name);
         }
 
-        foreach (var name in _counters.Keys.ToList())
-        {
-            _counters[name] = false;
-        }
-
         _doomedChains.Clear();
         _doomedSets.Clear();
-        _doomedCounters.Clear();
+        Counters.ForgetKernel();
     }
 }

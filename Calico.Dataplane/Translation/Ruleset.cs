@@ -9,29 +9,32 @@ namespace Calico.Dataplane.Translation;
 /// transaction. The kernel is compared by what acts (<see cref="Rebase"/>): names and comments are what a stranger's change leaves as it was.
 /// What a packet under way may still be led to is deleted in a later one, when <see cref="EndGrace"/> says that it may.
 /// </remarks>
-internal sealed partial class Ruleset(NftTable table)
+internal sealed partial class Ruleset
 {
+    private readonly GraceClock _clock = new();
     private readonly Dictionary<string, ChainContent> _chains = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SetContent> _sets = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, bool> _counters = new(StringComparer.Ordinal);
     private readonly HashSet<string> _touchedChains = new(StringComparer.Ordinal);
     private readonly HashSet<string> _touchedSets = new(StringComparer.Ordinal);
-    private readonly GraceClock _clock = new();
     private readonly Dictionary<string, Doomed<ChainContent>> _doomedChains = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Doomed<SetContent>> _doomedSets = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _doomedCounters = new(StringComparer.Ordinal);
     private bool _tableInKernel;
     private bool _recreates;
 
-    public NftTable Table => table;
+    public Ruleset(NftTable table) => (Table, Counters) = (table, new(_clock));
+
+    public NftTable Table { get; }
+
+    /// <summary>What its rules count in.</summary>
+    public TableCounters Counters { get; }
 
     public IReadOnlyDictionary<string, ChainContent> Chains => _chains;
 
     public IReadOnlyDictionary<string, SetContent> Sets => _sets;
 
     /// <summary>Whether the kernel holds something else.</summary>
-    public bool IsPending => !_tableInKernel || _recreates || _touchedChains.Count + _touchedSets.Count > 0 || _counters.ContainsValue(false)
-        || _doomedChains.Count + _doomedSets.Count + _doomedCounters.Count > 0;
+    public bool IsPending => !_tableInKernel || _recreates || _touchedChains.Count + _touchedSets.Count > 0 || Counters.IsPending
+        || _doomedChains.Count + _doomedSets.Count > 0;
 
     public void SetChain(string name, ImmutableArray<NftRule> rules, ChainHook? hook = null)
     {
@@ -115,21 +118,18 @@ internal sealed partial class Ruleset(NftTable table)
         }
     }
 
-    /// <summary>A counter that rules name.</summary>
-    public void DefineCounter(string name) => _counters.TryAdd(name, false);
-
     /// <summary>Writes the difference, in an order in which each change can stand: what is named before what names it.</summary>
     public void Write(NftBatch batch)
     {
         if (_recreates)
         {
-            batch.DestroyTable(table);
+            batch.DestroyTable(Table);
             ForgetKernel();
         }
 
         if (!_tableInKernel)
         {
-            batch.AddTable(table);
+            batch.AddTable(Table);
         }
 
         WriteNewObjects(batch);
@@ -137,20 +137,20 @@ internal sealed partial class Ruleset(NftTable table)
         var differences = _touchedSets.Select(s => (Name: s, Difference: _sets[s].Difference())).ToList();
         foreach (var (name, (deleted, _)) in differences.Where(d => d.Difference.Deleted.Count > 0))
         {
-            batch.DeleteElements(table, name, deleted);
+            batch.DeleteElements(Table, name, deleted);
         }
 
         foreach (var name in _touchedChains)
         {
             foreach (var rule in _chains[name].Rules)
             {
-                batch.AddRule(table, name, rule);
+                batch.AddRule(Table, name, rule);
             }
         }
 
         foreach (var (name, (_, added)) in differences.Where(d => d.Difference.Added.Count > 0))
         {
-            batch.AddElements(table, name, added);
+            batch.AddElements(Table, name, added);
         }
 
         WriteDeletions(batch);
@@ -175,11 +175,11 @@ internal sealed partial class Ruleset(NftTable table)
             }
         }
 
-        SettleCounters();
+        Counters.SettleNew();
         _touchedChains.Clear();
         ForgetDeleted(_doomedChains);
         ForgetDeleted(_doomedSets);
-        _doomedCounters.Clear();
+        Counters.SettleDeleted();
         _clock.Commit();
     }
 
@@ -189,22 +189,22 @@ internal sealed partial class Ruleset(NftTable table)
         {
             if (_chains[name].Hook is { } hook)
             {
-                batch.AddBaseChain(table, name, hook.Type, hook.Hook, hook.Priority);
+                batch.AddBaseChain(Table, name, hook.Type, hook.Hook, hook.Priority);
             }
             else
             {
-                batch.AddChain(table, name);
+                batch.AddChain(Table, name);
             }
         }
 
         foreach (var name in _touchedChains.Where(n => _chains[n].InKernel is { Length: > 0 }))
         {
-            batch.FlushChain(table, name);
+            batch.FlushChain(Table, name);
         }
 
         foreach (var name in Deletable(_doomedChains))
         {
-            batch.FlushChain(table, name);
+            batch.FlushChain(Table, name);
         }
     }
 
@@ -213,17 +213,17 @@ internal sealed partial class Ruleset(NftTable table)
         // Sets first: the elements of a verdict map hold on to chains.
         foreach (var name in Deletable(_doomedSets))
         {
-            batch.DeleteSet(table, name);
+            batch.DeleteSet(Table, name);
         }
 
         foreach (var name in Deletable(_doomedChains))
         {
-            batch.DeleteChain(table, name);
+            batch.DeleteChain(Table, name);
         }
 
-        foreach (var name in _doomedCounters)
+        foreach (var name in Counters.Deletable)
         {
-            batch.DeleteCounter(table, name);
+            batch.DeleteCounter(Table, name);
         }
     }
 }

@@ -8,24 +8,25 @@ namespace Calico.Dataplane.Translation;
 /// <summary>Turns Felix's updates into changes of the desired table; talks to nobody.</summary>
 internal sealed class RulesetTranslator
 {
-    private readonly DataplaneOptions _options;
     private readonly Skeleton _skeleton;
     private readonly IpSetTranslator _sets;
-    private readonly SetUses _uses = new();
+    private readonly ListChains _lists;
     private readonly ProgramChains _programs;
-    private readonly Dictionary<string, (RuleList List, List<string> Sets)> _lists = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, int> _contentSetUsers = new(StringComparer.Ordinal);
+    private readonly HostChains _hosts;
+    private readonly FailsafeChains _failsafes;
     private readonly Dictionary<WorkloadEndpointId, Endpoint> _endpoints = [];
     private readonly Dictionary<string, WorkloadEndpointId> _owners = new(StringComparer.Ordinal);
     private NodeSettings _settings = new();
 
     public RulesetTranslator(DataplaneOptions options)
     {
-        _options = options;
         Ruleset = new(new(NftFamily.Inet, options.TableName));
         _sets = new(Ruleset);
-        _skeleton = new(Ruleset, _sets.NameOf, options);
+        _lists = new(Ruleset, _sets, options);
         _programs = new(Ruleset);
+        _hosts = new(Ruleset, _programs, options);
+        _failsafes = new(Ruleset);
+        _skeleton = new(Ruleset, _sets.NameOf, options, _hosts);
         DefineSkeleton();
     }
 
@@ -47,7 +48,16 @@ internal sealed class RulesetTranslator
     /// <summary>What is desired for an endpoint; null: nothing.</summary>
     public EndpointUpdate? Find(WorkloadEndpointId id) => _endpoints.GetValueOrDefault(id)?.Update;
 
-    public RuleList? FindList(string id) => _lists.TryGetValue(id, out var list) ? list.List : null;
+    public RuleList? FindList(string id) => _lists.Find(id);
+
+    /// <summary>Rules that are counted, with the counter's name.</summary>
+    public IEnumerable<(Provenance Rule, string Counter)> CountedRules => _lists.Rules.Entries;
+
+    /// <summary>Which rule's number a dropped packet carried; null: none. From any thread.</summary>
+    public Provenance? FindRule(uint number) => _lists.Rules.Find(number);
+
+    /// <summary>Interfaces of the host that host endpoints judge.</summary>
+    public IEnumerable<HostInterfaceUpdate> HostInterfaces => _hosts.Updates;
 
     public void Apply(DataplaneUpdate update)
     {
@@ -58,7 +68,7 @@ internal sealed class RulesetTranslator
                 DefineSkeleton();
                 break;
             case IpSetUpdate set:
-                SetIpSet(set);
+                _lists.SetIpSet(set);
                 if (set.Id is WellKnownSets.MasqueradePools or WellKnownSets.AllPools)
                 {
                     DefineMasquerade();
@@ -69,16 +79,24 @@ internal sealed class RulesetTranslator
                 _sets.Remove(set.Id);
                 break;
             case RuleListUpdate list:
-                SetList(list.List);
+                _lists.Set(list.List);
                 break;
             case RuleListRemove list:
-                RemoveList(list.Id);
+                _lists.Remove(list.Id);
                 break;
             case EndpointUpdate endpoint:
                 SetEndpoint(endpoint);
                 break;
             case EndpointRemove endpoint:
                 RemoveEndpoint(endpoint.Id);
+                break;
+            case HostInterfaceUpdate host:
+                _hosts.Set(host);
+                DefineHostRules();
+                break;
+            case HostInterfaceRemove host:
+                _hosts.Remove(host.InterfaceName);
+                DefineHostRules();
                 break;
             default:
                 // Routes are not this table's.
@@ -90,93 +108,24 @@ internal sealed class RulesetTranslator
     {
         DefineAllowedSources();
         _skeleton.Define(_settings);
+        _failsafes.Define(_settings, _hosts.HasAny);
         DefineMasquerade();
+    }
+
+    private void DefineHostRules()
+    {
+        _failsafes.Define(_settings, _hosts.HasAny);
+        _skeleton.DefineBaseChains();
     }
 
     private void DefineMasquerade() => _skeleton.DefineMasquerade(_settings, _sets.HasMembers(WellKnownSets.MasqueradePools));
 
-    /// <summary>A set of other ranges, or whose first range makes it one, is another set of the table: the lists that ask it are rendered anew
-    /// before the former one goes.</summary>
-    private void SetIpSet(IpSetUpdate update)
-    {
-        var former = _sets.NamesOf(update.Id);
-        _sets.Apply(update);
-        _sets.SetAbsence(update.Id, _uses.AsksAbsence(update.Id));
-        var gone = former.Except(_sets.NamesOf(update.Id)).ToList();
-        if (gone.Count == 0)
-        {
-            return;
-        }
-
-        foreach (var (list, _) in _lists.Values.Where(l => l.List.Sets.Contains(update.Id)).ToList())
-        {
-            SetList(list);
-        }
-
-        _sets.RemoveSets(gone);
-    }
-
-    private void SetList(RuleList list)
-    {
-        var renderer = new RuleRenderer(_sets.NameOf, _options.LogGroup);
-        var rules = renderer.Render(list);
-        // What the new rules share with the old ones must not be let go in between.
-        foreach (var (name, (definition, elements)) in renderer.Sets)
-        {
-            if (_contentSetUsers.TryGetValue(name, out var users))
-            {
-                _contentSetUsers[name] = users + 1;
-            }
-            else
-            {
-                _contentSetUsers.Add(name, 1);
-                Ruleset.DefineSet(definition);
-                Ruleset.ReplaceElements(name, elements);
-            }
-        }
-
-        var former = _lists.TryGetValue(list.Id, out var known) ? known.Sets : [];
-        NoteUses(known.List, list);
-        _lists[list.Id] = (list, [.. renderer.Sets.Keys]);
-        Ruleset.SetChain(Names.ListChain(list.Id), rules);
-        ReleaseContentSets(former);
-    }
-
-    private void RemoveList(string id)
-    {
-        if (_lists.Remove(id, out var list))
-        {
-            NoteUses(list.List, null);
-            Ruleset.RemoveChain(Names.ListChain(id));
-            ReleaseContentSets(list.Sets);
-        }
-    }
-
-    private void NoteUses(RuleList? former, RuleList? list)
-    {
-        List<string> asked = [.. former is null ? [] : _uses.Remove(former), .. list is null ? [] : _uses.Add(list)];
-        foreach (var set in asked)
-        {
-            _sets.SetAbsence(set, _uses.AsksAbsence(set));
-        }
-    }
-
-    private void ReleaseContentSets(List<string> names)
-    {
-        foreach (var name in names)
-        {
-            if (--_contentSetUsers[name] == 0)
-            {
-                _contentSetUsers.Remove(name);
-                Ruleset.RemoveSet(name);
-            }
-        }
-    }
-
     private void SetEndpoint(EndpointUpdate update)
     {
-        var ingress = update.Gate == EndpointGate.Open ? _programs.Acquire(update.Ingress) : _programs.AcquireNotLabelled();
-        var egress = update.Gate == EndpointGate.Open ? _programs.Acquire(update.Egress) : _programs.AcquireNotLabelled();
+        var ingress = update.Gate == EndpointGate.Open ? _programs.Acquire(update.Ingress, PolicyDirection.Ingress)
+            : _programs.AcquireNotLabelled();
+        var egress = update.Gate == EndpointGate.Open ? _programs.Acquire(update.Egress, PolicyDirection.Egress)
+            : _programs.AcquireNotLabelled();
         RemoveEndpoint(update.Id);
         if (_owners.TryGetValue(update.InterfaceName, out var former))
         {

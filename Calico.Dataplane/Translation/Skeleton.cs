@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using System.Numerics;
 using Calico.Felix.Output;
+using Calico.Felix.Rules;
 using Calico.Linux.Nftables;
 
 namespace Calico.Dataplane.Translation;
@@ -11,7 +11,7 @@ namespace Calico.Dataplane.Translation;
 /// connection it belongs to. Accept ends only its base chain, so the sender's policy (filter - 1) and the receiver's (filter) both
 /// judge local traffic. An unknown name with our prefix drops. docs/design/dataplane.md has the picture.
 /// </remarks>
-internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, string> nameOf, DataplaneOptions options)
+internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, string> nameOf, DataplaneOptions options, HostChains hosts)
 {
     private const int RawPriority = -300;
     private const int FilterPriority = 0;
@@ -24,7 +24,9 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
     {
         foreach (var reason in DropReason.All)
         {
-            ruleset.DefineCounter(Names.Drop(reason));
+            ruleset.Counters.Define(Names.Drop(reason));
+            ruleset.SetChain(Names.DropChain(reason),
+                [.. TellOf(reason), new RuleBuilder().End("", Counter.Named(Names.Drop(reason)), Verdict.Drop)]);
         }
 
         foreach (var dispatch in new[]
@@ -105,26 +107,30 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
         ruleset.SetChain(Names.NatPostrouting, rules.ToImmutable(), new(NftChainType.Nat, NftHook.Postrouting, SourceNatPriority));
     }
 
-    private void DefineBaseChains()
+    /// <summary>Defines the chains that packets enter, as host endpoints want them.</summary>
+    public void DefineBaseChains()
     {
         var prefix = options.InterfacePrefix;
         ruleset.SetChain(Names.RawPrerouting,
         [
-            new RuleBuilder().ClearMark(OwnBits(options.MarkMask)).End("", []),
+            new RuleBuilder().ClearMark(MarkBits.Own(options.MarkMask)).End("", []),
             new RuleBuilder().IncomingPrefix(prefix).Goto(Names.WorkloadRaw),
             // Renamed by a stranger: what policy goes by is gone, and its link is a workload's all the same.
             new RuleBuilder().GroupOrNext(MetaKey.IncomingGroup, options.LinkGroup).Drop(DropReason.UnknownEndpoint),
+            .. hosts.RawPrerouting(),
         ], new(NftChainType.Filter, NftHook.Prerouting, RawPriority));
         ruleset.SetChain(Names.ForwardEgress,
         [
             new RuleBuilder().NameIn(MetaKey.IncomingName, Names.Workloads).Goto(Names.WorkloadEgress),
             new RuleBuilder().IncomingPrefix(prefix).Drop(DropReason.UnknownEndpoint),
+            .. hosts.ForwardEgress(),
         ], new(NftChainType.Filter, NftHook.Forward, FilterPriority - 1));
         ruleset.SetChain(Names.ForwardIngress,
         [
             new RuleBuilder().NameIn(MetaKey.OutgoingName, Names.Workloads).Goto(Names.WorkloadIngress),
             new RuleBuilder().OutgoingPrefix(prefix).Drop(DropReason.UnknownEndpoint),
             new RuleBuilder().GroupOrNext(MetaKey.OutgoingGroup, options.LinkGroup).Drop(DropReason.UnknownEndpoint),
+            .. hosts.ForwardIngress(),
         ], new(NftChainType.Filter, NftHook.Forward, FilterPriority));
         ruleset.SetChain(Names.InputEgress,
         [
@@ -136,7 +142,18 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
         ruleset.SetChain(Names.Input,
         [
             new RuleBuilder().IncomingPrefix(prefix).Goto(Names.WorkloadToHost),
+            .. hosts.Input(),
         ], new(NftChainType.Filter, NftHook.Input, FilterPriority));
+    }
+
+    /// <summary>Not of all: a flood of packets is no flood of notices.</summary>
+    private IEnumerable<NftRule> TellOf(string reason)
+    {
+        if (options.DropGroup is { } group)
+        {
+            var rate = (uint)options.DropsToldPerSecond;
+            yield return new RuleBuilder().End("", new Limit(rate, TimeSpan.FromSeconds(1), rate), new Log(reason, group));
+        }
     }
 
     private static IEnumerable<NftElement> Established(NodeSettings settings)
@@ -155,7 +172,8 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
     [
         new RuleBuilder().ConnectionState(Names.Established).End("", []),
         new RuleBuilder().Dispatch(name, programs, Names.Programs).End("", []),
-        new RuleBuilder().Drop(DropReason.ProfileNone),
+        new RuleBuilder().Drop(DropReason.ProfileNone,
+            RuleBook.NoProfile(name == MetaKey.IncomingName ? PolicyDirection.Egress : PolicyDirection.Ingress)),
     ];
 
     private static ImmutableArray<NftRule> WorkloadToHost(NodeSettings settings)
@@ -194,15 +212,5 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
         }
 
         yield return Leaving().End("", new Masquerade(NatFlags.FullyRandom));
-    }
-
-    /// <summary>The two lowest bits of the mask.</summary>
-    private static uint OwnBits(uint mask)
-    {
-        var first = mask & (uint)-(int)mask;
-        var rest = mask & ~first;
-        return BitOperations.PopCount(mask) < 2
-            ? throw new ArgumentException($"the mark mask 0x{mask:x} has less than two bits", nameof(mask))
-            : first | (rest & (uint)-(int)rest);
     }
 }

@@ -15,34 +15,31 @@ public static class EnforcedKinds
     public static FrozenSet<string> Names { get; } =
         new ResourceKind[]
         {
-            Kinds.ClusterInformation, Kinds.FelixConfiguration, Kinds.GlobalNetworkPolicy, Kinds.GlobalNetworkSet, Kinds.IpPool, Kinds.IpReservation,
-            Kinds.NetworkPolicy, Kinds.NetworkSet, Kinds.Node, Kinds.Profile, Kinds.Tier, Kinds.WorkloadEndpoint,
+            Kinds.ClusterInformation, Kinds.FelixConfiguration, Kinds.GlobalNetworkPolicy, Kinds.GlobalNetworkSet, Kinds.HostEndpoint,
+                Kinds.IpPool,
+            Kinds.IpReservation, Kinds.NetworkPolicy, Kinds.NetworkSet, Kinds.Node, Kinds.Profile, Kinds.StagedGlobalNetworkPolicy,
+            Kinds.StagedKubernetesNetworkPolicy, Kinds.StagedNetworkPolicy, Kinds.Tier, Kinds.WorkloadEndpoint,
         }.Select(kind => kind.Name).ToFrozenSet(StringComparer.Ordinal);
 
     /// <summary>Why nothing obeys a resource that stands in the store; null: something does.</summary>
     /// <param name="key">Which one.</param>
-    /// <param name="value">What it says; null: it cannot be read.</param>
-    public static string? WhyIdle(ResourceKey key, Resource? value)
-    {
-        if (!Names.Contains(key.Kind))
-        {
-            return ResourceKinds.All.TryFind(key.Kind, out _) ? "this version does not act on it" : null;
-        }
-
-        return Kinds.GlobalNetworkPolicy.TryRead(value, out var policy) && (policy.Spec.DoNotTrack == true || policy.Spec.PreDnat == true)
-            ? "with doNotTrack or preDNAT it applies to host endpoints alone, which this version does not enforce"
-            : null;
-    }
+    public static string? WhyIdle(ResourceKey key) =>
+        !Names.Contains(key.Kind) && ResourceKinds.All.TryFind(key.Kind, out _) ? "this version does not act on it" : null;
 
     /// <summary>What of a policy or profile is not enforced as it is written, although the rest is; null: nothing.</summary>
     public static string? WhyPartly(Resource? value) => RulesOf(value).Any(rule => rule.Http is not null)
         ? "http in rules is not enforced: such a rule decides about all connections that its other fields match"
+        : value?.As<IStagedPolicySpec>() is not null && AsksServices(value)
+        ? "services in rules are not followed by this version: it is counted as denying everything where it applies"
         : null;
 
     /// <summary>Why a policy or profile that is valid denies everything all the same; null: it does not.</summary>
-    public static string? WhyDenying(Resource? value) => RulesOf(value).Any(rule => rule.Source?.Services is not null || rule.Destination?.Services is not null)
+    public static string? WhyDenying(Resource? value) => value?.As<IStagedPolicySpec>() is null && AsksServices(value)
         ? "services in rules are not followed by this version: it denies everything where it applies"
         : null;
+
+    private static bool AsksServices(Resource? value) =>
+        RulesOf(value).Any(rule => rule.Source?.Services is not null || rule.Destination?.Services is not null);
 
     private static ImmutableArray<Rule> RulesOf(Resource? value) => value?.As<IPolicySpec>() is { } policy ? [.. policy.Ingress ?? [], .. policy.Egress ?? []]
         : Kinds.Profile.TryRead(value, out var profile) ? [.. profile.Spec.Ingress ?? [], .. profile.Spec.Egress ?? []]

@@ -91,11 +91,12 @@ public sealed class ResourceKinds : IResourceDecoder
             var resource = kind.DecodeStored(value, out var errors);
             return errors.IsEmpty
                 ? new(key, resource)
-                : new(key, null, ValidationError.Describe(errors)) { Fragment = PolicyFragment.Read(key, value) };
+                : new(key, null, ValidationError.Describe(errors)) { Fragment = PolicyFragment.Read(key, value)
+                    ?? HostEndpointFragment.Read(key, value) };
         }
         catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
-            return new(key, null, e.Message) { Fragment = PolicyFragment.Read(key, value) };
+            return new(key, null, e.Message) { Fragment = PolicyFragment.Read(key, value) ?? HostEndpointFragment.Read(key, value) };
         }
     }
 }

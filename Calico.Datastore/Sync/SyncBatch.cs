@@ -25,7 +25,8 @@ public sealed record SyncUpdate(ResourceKey Key, Resource? Value, string? Error 
     /// <summary>What it was read from; empty where it came from nobody's store. For whoever keeps it as it stands.</summary>
     public ReadOnlyMemory<byte> Stored { get; init; }
 
-    /// <summary>Of a policy that is not usable: what of it says where it applies, without rules. Null: nothing can be read of it.</summary>
+    /// <summary>Of a policy or a host endpoint that is not usable: what of it says where it applies, without rules. Null: nothing can be
+    /// read of it.</summary>
     public Resource? Fragment { get; init; }
 }
 

@@ -33,8 +33,10 @@ internal sealed class ActivePolicies
 
     public TierOrder Tiers { get; }
 
-    /// <summary>Selectors of all policies.</summary>
-    public IEnumerable<Selector> Selectors => _index.Selectors;
+    /// <summary>Selectors of the policies that are enforced on workloads.</summary>
+    public IEnumerable<Selector> EnforcedSelectors =>
+        _policies.Values.Where(policy => policy.Place is { IsStaged: false, Stage: PolicyStage.Normal })
+            .Select(policy => policy.Place.Selector);
 
     /// <summary>Adds an endpoint of this node, or replaces its labels.</summary>
     public void Set(LabeledItem? before, LabeledItem endpoint) => _index.Set(before, endpoint);
@@ -80,14 +82,21 @@ internal sealed class ActivePolicies
         }
     }
 
-    /// <summary>The tiers of an endpoint in one direction: those of which a policy applies, with those policies.</summary>
-    public IEnumerable<(string Tier, TierDefault Default, List<ResourceKey> Policies)> TiersOf(ItemKey endpoint, PolicyDirection direction) =>
+    /// <summary>The tiers of an endpoint in one direction: those of which a policy applies, with those policies. The end of one whose
+    /// policies are all staged passes, and so does every end where nothing that follows drops.</summary>
+    public IEnumerable<(string Tier, TierDefault Default, List<ResourceKey> Policies)> TiersOf(ItemKey endpoint, PolicyDirection direction,
+        PolicyStage stage) =>
         _byEndpoint.GetValueOrDefault(endpoint, [])
             .Select(policy => policy.Place)
-            .Where(place => place.AppliesTo(direction))
+            .Where(place => place.AppliesTo(direction, stage))
             .GroupBy(place => place.Tier, StringComparer.Ordinal)
             .OrderBy(tier => tier.Key, Comparer<string>.Create(Tiers.Compare))
-            .Select(tier => (tier.Key, Tiers.DefaultOf(tier.Key), tier.Order(PolicyPlace.ByOrder).Select(place => place.Key).ToList()));
+            .Select(tier => (tier.Key, EndOf(tier, stage), tier.Order(PolicyPlace.ByOrder).Select(place => place.Key).ToList()));
+
+    private TierDefault EndOf(IGrouping<string, PolicyPlace> tier, PolicyStage stage) =>
+        stage is PolicyStage.Untracked or PolicyStage.PreDnat || tier.All(place => place.IsStaged)
+            ? TierDefault.Pass
+            : Tiers.DefaultOf(tier.Key);
 
     private void Change(Policy policy, LabeledItem? before, LabeledItem? after)
     {

@@ -18,17 +18,24 @@ internal sealed class EndpointPrograms(ActivePolicies policies, RuleLists lists)
     /// <param name="endpoint">Known to <see cref="ActivePolicies"/>.</param>
     /// <param name="profiles">Of the endpoint, in order, each once.</param>
     /// <param name="direction">Of the packets, seen from the endpoint.</param>
-    public PolicyProgram Build(ItemKey endpoint, IEnumerable<string> profiles, PolicyDirection direction) => new(
-        [.. policies.TiersOf(endpoint, direction).Select(tier => new ProgramTier(
-            tier.Tier, tier.Default, [.. tier.Policies], RuleLists.OfTier(tier.Tier, tier.Default, tier.Policies, direction)))],
-        [.. profiles.Select(profile => RuleLists.OfProfile(profile, direction))]);
+    /// <param name="stage">Which traffic; at all but the normal one no profile is asked.</param>
+    public PolicyProgram Build(ItemKey endpoint, IEnumerable<string> profiles, PolicyDirection direction,
+        PolicyStage stage = PolicyStage.Normal) => new(
+        [.. policies.TiersOf(endpoint, direction, stage).Select(tier => new ProgramTier(
+            tier.Tier, tier.Default, [.. tier.Policies], RuleLists.OfTier(tier.Tier, tier.Default, tier.Policies, direction, stage)))],
+        [.. profiles.Select(profile => RuleLists.OfProfile(profile, direction))])
+    {
+        PassesOn = stage != PolicyStage.Normal,
+    };
 
     /// <summary>One more endpoint is judged by it.</summary>
-    public void Acquire(PolicyProgram program, IEnumerable<string> profiles, PolicyDirection direction)
+    public void Acquire(PolicyProgram program, IEnumerable<string> profiles, PolicyDirection direction,
+        PolicyStage stage = PolicyStage.Normal)
     {
         foreach (var tier in program.Tiers)
         {
-            lists.Acquire(tier.List, direction, tier.Policies.Items, tier.Default == TierDefault.Deny ? EndOf(tier.Name) : null);
+            lists.Acquire(tier.List, direction, tier.Policies.Items, tier.Default == TierDefault.Deny ? EndOf(tier.Name, direction) : null,
+                stage);
         }
 
         foreach (var profile in profiles)
@@ -46,5 +53,6 @@ internal sealed class EndpointPrograms(ActivePolicies policies, RuleLists lists)
     }
 
     /// <summary>What drops a packet that no policy of the tier decided.</summary>
-    private static CompiledRule EndOf(string tier) => new(RuleMatch.Any, RuleAction.Deny, Provenance.EndOfTier(tier));
+    private static CompiledRule EndOf(string tier, PolicyDirection direction) =>
+        new(RuleMatch.Any, RuleAction.Deny, Provenance.EndOfTier(tier) with { Direction = direction });
 }

@@ -1,3 +1,4 @@
+using Calico.Datastore.Selectors;
 using Calico.Felix.Labels;
 using Calico.Felix.Output;
 
@@ -22,13 +23,20 @@ internal sealed class IpSetMembers
     /// <summary>The endpoints, and the selectors in force.</summary>
     public LabelIndex<IpSet> Index { get; }
 
-    public void Acquire(IpSetDefinition definition)
+    /// <summary>Selectors of the sets that rules in force ask: what staged ones alone ask keeps nobody waiting.</summary>
+    public IEnumerable<Selector> EnforcedSelectors => _sets.Values.Where(set => set.Users > set.StagedUsers)
+        .Select(set => set.Definition.Selector);
+
+    /// <param name="definition">What it holds.</param>
+    /// <param name="isStaged">Only a staged rule asks.</param>
+    public void Acquire(IpSetDefinition definition, bool isStaged = false)
     {
         if (!_sets.TryGetValue(definition.Id, out var set))
         {
             _sets.Add(definition.Id, set = new(definition));
         }
 
+        set.StagedUsers += isStaged ? 1 : 0;
         if (set.Users++ == 0)
         {
             _touched.Add(definition.Id);
@@ -36,9 +44,11 @@ internal sealed class IpSetMembers
         }
     }
 
-    public void Release(IpSetDefinition definition)
+    /// <inheritdoc cref="Acquire"/>
+    public void Release(IpSetDefinition definition, bool isStaged = false)
     {
         var set = _sets[definition.Id];
+        set.StagedUsers -= isStaged ? 1 : 0;
         if (--set.Users == 0)
         {
             _touched.Add(definition.Id);
@@ -110,6 +120,9 @@ internal sealed class IpSetMembers
         public IpSetDefinition Definition => definition;
 
         public int Users { get; set; }
+
+        /// <summary>How many of them are staged rules.</summary>
+        public int StagedUsers { get; set; }
 
         public bool IsTold => _told is not null;
 

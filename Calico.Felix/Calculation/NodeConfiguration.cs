@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
@@ -44,6 +46,9 @@ internal sealed class NodeConfiguration(string nodeName)
             AllowVxlanFromWorkloads = (_own?.AllowVxlanPacketsFromWorkloads ?? _cluster?.AllowVxlanPacketsFromWorkloads) == true,
             AllowIpipFromWorkloads = (_own?.AllowIpipPacketsFromWorkloads ?? _cluster?.AllowIpipPacketsFromWorkloads) == true,
             DropInvalid = (_own?.DisableConntrackInvalidCheck ?? _cluster?.DisableConntrackInvalidCheck) != true,
+            Failsafes = new(
+                Failsafes(_own?.FailsafeInboundHostPorts ?? _cluster?.FailsafeInboundHostPorts) ?? FailsafePorts.Default.Inbound,
+                Failsafes(_own?.FailsafeOutboundHostPorts ?? _cluster?.FailsafeOutboundHostPorts) ?? FailsafePorts.Default.Outbound),
             NatPorts = PortRange.TryParse((_own?.NatPortRange ?? _cluster?.NatPortRange)?.ToString() ?? "", out var range) && range.Last > 0
                 ? range : null,
         };
@@ -54,5 +59,36 @@ internal sealed class NodeConfiguration(string nodeName)
 
         _told = settings;
         return new(settings);
+    }
+
+    /// <summary>One entry that cannot be used is the whole list's: whoever is locked out cannot mend it.</summary>
+    /// <returns>Null: the default ones.</returns>
+    private static EquatableArray<FailsafePort>? Failsafes(ImmutableArray<ProtoPort>? ports)
+    {
+        if (ports is not { } given)
+        {
+            return null;
+        }
+
+        var failsafes = ImmutableArray.CreateBuilder<FailsafePort>();
+        foreach (var port in given)
+        {
+            byte? protocol = port.Protocol.ToLowerInvariant() switch
+            {
+                "tcp" => 6,
+                "udp" => 17,
+                "sctp" => 132,
+                _ => null,
+            };
+            Cidr? net = Cidr.TryParse(port.Net ?? "", out var range) ? range : null;
+            if (protocol is not { } known || port.Port is < 1 or > ushort.MaxValue || (!string.IsNullOrEmpty(port.Net) && net is null))
+            {
+                return null;
+            }
+
+            failsafes.Add(new(known, (ushort)port.Port, net));
+        }
+
+        return new(failsafes.ToImmutable());
     }
 }

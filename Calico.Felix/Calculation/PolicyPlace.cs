@@ -12,6 +12,15 @@ namespace Calico.Felix.Calculation;
 /// <param name="Directions">In which it applies.</param>
 internal sealed record PolicyPlace(ResourceKey Key, string Tier, double? Order, Selector Selector, PolicyDirections Directions)
 {
+    /// <summary>Nothing that it says is enforced: alone in a tier it is as if the tier were not there.</summary>
+    public bool IsStaged { get; init; }
+
+    /// <summary>Never <see cref="PolicyStage.Forward"/>.</summary>
+    public PolicyStage Stage { get; init; }
+
+    /// <summary>Also judges what is forwarded through host endpoints.</summary>
+    public bool AppliesOnForward { get; init; }
+
     /// <summary>The order within a tier. Policies of one order stand by name, namespace and kind, as upstream.</summary>
     public static readonly Comparer<PolicyPlace> ByOrder = Comparer<PolicyPlace>.Create((a, b) =>
         (a.Order ?? double.PositiveInfinity).CompareTo(b.Order ?? double.PositiveInfinity) is not 0 and var order
@@ -20,6 +29,7 @@ internal sealed record PolicyPlace(ResourceKey Key, string Tier, double? Order, 
 
     private static string Text(ResourceKey key) => $"{key.Name}/{key.Namespace}/{key.Kind}";
 
-    public bool AppliesTo(PolicyDirection direction) =>
-        Directions.HasFlag(direction == PolicyDirection.Ingress ? PolicyDirections.Ingress : PolicyDirections.Egress);
+    public bool AppliesTo(PolicyDirection direction, PolicyStage stage) =>
+        Directions.HasFlag(direction == PolicyDirection.Ingress ? PolicyDirections.Ingress : PolicyDirections.Egress)
+        && (stage == PolicyStage.Forward ? Stage == PolicyStage.Normal && AppliesOnForward : Stage == stage);
 }

@@ -53,9 +53,9 @@ internal sealed class PolicySources(IpSetMembers sets, Action<ResourceKey> chang
         }
 
         _active.Remove((source, direction));
-        foreach (var set in active.Sets)
+        foreach (var (set, isStaged) in active.Sets)
         {
-            sets.Release(set);
+            sets.Release(set, isStaged);
         }
     }
 
@@ -83,17 +83,18 @@ internal sealed class PolicySources(IpSetMembers sets, Action<ResourceKey> chang
     private void Compile(ResourceKey source, PolicyDirection direction, Active active)
     {
         var former = active.Sets;
-        active.Rules = Compile(_texts.GetValueOrDefault(source) ?? ReadProfile.Missing(source), direction, out var asked);
-        active.Sets = [.. asked];
+        var text = _texts.GetValueOrDefault(source) ?? ReadProfile.Missing(source);
+        active.Rules = Compile(text, direction, out var asked);
+        active.Sets = [.. asked.Select(set => (set, text.IsStaged))];
         // Acquired before released: a set that both ask keeps its members.
-        foreach (var set in active.Sets)
+        foreach (var (set, isStaged) in active.Sets)
         {
-            sets.Acquire(set);
+            sets.Acquire(set, isStaged);
         }
 
-        foreach (var set in former)
+        foreach (var (set, isStaged) in former)
         {
-            sets.Release(set);
+            sets.Release(set, isStaged);
         }
     }
 
@@ -106,13 +107,17 @@ internal sealed class PolicySources(IpSetMembers sets, Action<ResourceKey> chang
         asked = [];
         if (text.Fault is { } fault)
         {
-            return RuleCompiler.Deny(text.Whole with { Note = fault });
+            return Staged(RuleCompiler.Deny(text.Whole with { Note = fault, Direction = direction }));
         }
 
         var compiler = new RuleCompiler(text.Key.Namespace);
-        var rules = compiler.Compile(text.RulesOf(direction), text.Whole);
+        var rules = compiler.Compile(text.RulesOf(direction), text.Whole with { Direction = direction });
         asked = compiler.Sets;
-        return rules;
+        return Staged(rules);
+
+        EquatableArray<CompiledRule> Staged(EquatableArray<CompiledRule> compiled) => !text.IsStaged ? compiled
+            : [.. compiled.Items.Append(new(RuleMatch.Any, RuleAction.Pass, text.Whole with { Direction = direction }))
+                .Select(rule => rule with { IsStaged = true })];
     }
 
     private sealed class Active
@@ -121,6 +126,6 @@ internal sealed class PolicySources(IpSetMembers sets, Action<ResourceKey> chang
 
         public EquatableArray<CompiledRule> Rules { get; set; }
 
-        public ImmutableArray<IpSetDefinition> Sets { get; set; } = [];
+        public ImmutableArray<(IpSetDefinition Set, bool IsStaged)> Sets { get; set; } = [];
     }
 }

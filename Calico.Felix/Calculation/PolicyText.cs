@@ -16,6 +16,9 @@ namespace Calico.Felix.Calculation;
 internal sealed record PolicyText(ResourceKey Key, string Tier, string Revision, ImmutableArray<Rule> Ingress, ImmutableArray<Rule> Egress,
     string? Fault = null)
 {
+    /// <summary>Nothing that it says is enforced.</summary>
+    public bool IsStaged { get; init; }
+
     public Provenance Whole => new(Key, Tier, -1, Revision);
 
     public ImmutableArray<Rule> RulesOf(PolicyDirection direction) => direction == PolicyDirection.Ingress ? Ingress : Egress;

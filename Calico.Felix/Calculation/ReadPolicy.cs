@@ -6,17 +6,25 @@ using Calico.Felix.Rules;
 
 namespace Calico.Felix.Calculation;
 
-/// <summary>Reads NetworkPolicy and GlobalNetworkPolicy: what they say, and where they apply.</summary>
+/// <summary>Reads NetworkPolicy, GlobalNetworkPolicy and their staged kinds: what they say, and where they apply.</summary>
 /// <remarks>One that cannot be used denies wherever it could have applied. What of it can still be read (tier, order, selector, types)
-/// keeps that place small; without a readable selector it is its whole namespace, or every endpoint.</remarks>
+/// keeps that place small; without a readable selector it is its whole namespace, or every endpoint. A staged one that cannot be read at
+/// all is absent: nothing of it would be enforced anyhow.</remarks>
 internal static class ReadPolicy
 {
     private const string DefaultTier = "default";
 
     /// <summary>A policy as its last update says.</summary>
-    /// <returns>Null: it is gone, or applies to host endpoints alone.</returns>
+    /// <returns>Null: it is gone, or staged as a deletion.</returns>
     public static (PolicyText Text, PolicyPlace Place)? Read(SyncUpdate update)
     {
+        if (StagedPolicies.Owns(update.Key))
+        {
+            return StagedPolicies.Find(update) is not var (fields, revision, stagedFault) ? null
+                : Read(update.Key, revision, fields, (fields as IGlobalPolicySpec)?.NamespaceSelector, stagedFault) is var (text, place)
+                ? (text with { IsStaged = true }, place with { IsStaged = true }) : null;
+        }
+
         var readable = update.Value ?? update.Fragment;
         if (Kinds.NetworkPolicy.TryRead(readable, out var policy))
         {
@@ -25,9 +33,8 @@ internal static class ReadPolicy
 
         if (Kinds.GlobalNetworkPolicy.TryRead(readable, out var global))
         {
-            return global.Spec.DoNotTrack == true || global.Spec.PreDnat == true
-                ? null
-                : Read(update.Key, global.Metadata.ResourceVersion ?? "", global.Spec, global.Spec.NamespaceSelector, update.Error ?? PolicyText.FaultOf(global.Spec.Unknown));
+            return Read(update.Key, global.Metadata.ResourceVersion ?? "", global.Spec, global.Spec.NamespaceSelector,
+                update.Error ?? PolicyText.FaultOf(global.Spec.Unknown));
         }
 
         return update.Error is { } error ? Unreadable(update.Key, error) : null;
@@ -51,13 +58,24 @@ internal static class ReadPolicy
         var text = fault is null
             ? new PolicyText(key, tier, revision, fields.Ingress ?? [], fields.Egress ?? [])
             : PolicyText.Unusable(key, tier, revision, fault);
-        return (text, new(key, tier, fields.Order, selector, directions));
+        return (text, new(key, tier, fields.Order, selector, directions)
+        {
+            Stage = StageOf(fields),
+            AppliesOnForward = fields is IGlobalPolicySpec { ApplyOnForward: true },
+        });
     }
+
+    private static PolicyStage StageOf(IPolicySpec fields) => fields switch
+    {
+        IGlobalPolicySpec { DoNotTrack: true } => PolicyStage.Untracked,
+        IGlobalPolicySpec { PreDnat: true } => PolicyStage.PreDnat,
+        _ => PolicyStage.Normal,
+    };
 
     /// <summary>A policy that cannot be decoded.</summary>
     private static (PolicyText Text, PolicyPlace Place) Unreadable(ResourceKey key, string error) => (
         PolicyText.Unusable(key, DefaultTier, "", error),
-        new(key, DefaultTier, null, Scope(key), PolicyDirections.Both));
+        new(key, DefaultTier, null, Scope(key), PolicyDirections.Both) { AppliesOnForward = true });
 
     /// <summary>The endpoints that the selectors mean together, as upstream joins them.</summary>
     private static Selector SelectorOf(ResourceKey key, IPolicySpec fields, string? namespaces)

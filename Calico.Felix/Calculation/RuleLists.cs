@@ -30,12 +30,19 @@ internal sealed class RuleLists(PolicySources sources, Delta<string, RuleListUpd
     /// <summary>Id of a profile's list; a name from the store, so that people recognise it in the kernel.</summary>
     public static string OfProfile(string profile, PolicyDirection direction) => $"profile/{profile}/{Word(direction)}";
 
-    /// <summary>Id of a tier's list: the same wherever the same policies stand in the same order.</summary>
-    public static string OfTier(string tier, TierDefault end, IEnumerable<ResourceKey> policies, PolicyDirection direction)
+    /// <summary>Id of a tier's list: the same wherever the same policies stand in the same order and allowing means the same.</summary>
+    public static string OfTier(string tier, TierDefault end, IEnumerable<ResourceKey> policies, PolicyDirection direction,
+        PolicyStage stage = PolicyStage.Normal)
     {
         var content = $"{end}\n{string.Join('\n', policies)}";
         var hash = Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(content)))[..HashCharacters];
-        return $"tier/{tier}/{Word(direction)}/{hash}";
+        var kind = stage switch
+        {
+            PolicyStage.Untracked => "untracked",
+            PolicyStage.PreDnat => "prednat",
+            _ => "tier",
+        };
+        return $"{kind}/{tier}/{Word(direction)}/{hash}";
     }
 
     /// <summary>One more program asks the list.</summary>
@@ -43,11 +50,14 @@ internal sealed class RuleLists(PolicySources sources, Delta<string, RuleListUpd
     /// <param name="direction">Of all its rules.</param>
     /// <param name="content">Where its rules come from, in order.</param>
     /// <param name="end">After the last of them; null: whoever asked the list goes on.</param>
-    public void Acquire(string id, PolicyDirection direction, ImmutableArray<ResourceKey> content, CompiledRule? end)
+    /// <param name="stage">Which traffic they judge.</param>
+    public void Acquire(string id, PolicyDirection direction, ImmutableArray<ResourceKey> content, CompiledRule? end,
+        PolicyStage stage = PolicyStage.Normal)
     {
         if (!_active.TryGetValue(id, out var active))
         {
-            _active.Add(id, active = new(direction, content, end));
+            // A list of forwarded traffic is the normal one: allowing and denying are the same.
+            _active.Add(id, active = new(direction, content, end, stage == PolicyStage.Forward ? PolicyStage.Normal : stage));
             foreach (var source in content)
             {
                 sources.Acquire(source, direction);
@@ -102,16 +112,18 @@ internal sealed class RuleLists(PolicySources sources, Delta<string, RuleListUpd
         {
             var active = _active[id];
             var rules = active.Sources.SelectMany(source => sources.RulesOf(source, active.Direction).Items);
-            updates.Set(id, new(new(id, [.. active.End is { } end ? rules.Append(end) : rules])));
+            updates.Set(id, new(new RuleList(id, [.. active.End is { } end ? rules.Append(end) : rules]) { Stage = active.Stage }));
         }
 
         _dirty.Clear();
     }
 
-    private static string Word(PolicyDirection direction) => direction == PolicyDirection.Ingress ? "ingress" : "egress";
+    internal static string Word(PolicyDirection direction) => direction == PolicyDirection.Ingress ? "ingress" : "egress";
 
-    private sealed class Active(PolicyDirection direction, ImmutableArray<ResourceKey> content, CompiledRule? end)
+    private sealed class Active(PolicyDirection direction, ImmutableArray<ResourceKey> content, CompiledRule? end, PolicyStage stage)
     {
+        public PolicyStage Stage => stage;
+
         public PolicyDirection Direction => direction;
 
         public ImmutableArray<ResourceKey> Sources => content;

@@ -117,12 +117,20 @@ public sealed class ClusterPolicy
     private ExplainedStep Explain(string title, ImmutableArray<string> policies, string list, FirstPacket packet)
     {
         var rules = ImmutableArray.CreateBuilder<ExplainedRule>();
+        ResourceKey? decided = null;
         foreach (var rule in _lists.TryGetValue(list, out var known) ? known.Rules.Items : [])
         {
+            if (rule.IsStaged && decided == rule.Provenance.Source)
+            {
+                // It would have decided already.
+                continue;
+            }
+
             var (field, isSource) = _oracle.FindMismatch(rule.Match, packet);
             var matches = field == MatchField.None;
             rules.Add(new(rule, Text(rule), matches, matches ? "" : Text(Mismatch.Describe(field, isSource, rule.Match, packet))));
-            if (matches && rule.Action != RuleAction.Log)
+            decided = rule.IsStaged && matches && rule.Action != RuleAction.Log ? rule.Provenance.Source : decided;
+            if (matches && rule.Action != RuleAction.Log && !rule.IsStaged)
             {
                 return new(title, policies, rules.ToImmutable(), rule.Action == RuleAction.Pass);
             }
@@ -131,7 +139,9 @@ public sealed class ClusterPolicy
         return new(title, policies, rules.ToImmutable(), PassesOn: true);
     }
 
-    private string Text(CompiledRule rule) => rule.Provenance.IsEndOfTier ? "Deny at the end of the tier" : Text($"{rule.Action} {rule.Match}");
+    private string Text(CompiledRule rule) => rule.Provenance.IsEndOfTier ? "Deny at the end of the tier"
+        : rule.IsEndOfStaged ? $"staged {rule.Provenance.Source}: no rule of it decides"
+        : Text($"{(rule.IsStaged ? "staged " : "")}{rule.Action} {rule.Match}");
 
     /// <summary>People wrote selectors; the kernel has sets.</summary>
     private string Text(string text) => _setTexts.Where(set => text.Contains(set.Key, StringComparison.Ordinal))

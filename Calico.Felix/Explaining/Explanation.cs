@@ -16,7 +16,8 @@ public sealed record Explanation(bool Allowed, ImmutableArray<DirectionExplanati
 public sealed record DirectionExplanation(PolicyDirection Direction, bool Allowed, ImmutableArray<ExplainedStep> Steps)
 {
     /// <summary>The rule that decided; null: none did, and no profile allows it.</summary>
-    public CompiledRule? DecidedBy => Steps.SelectMany(step => step.Rules).Where(rule => rule is { Matches: true, Rule.Action: RuleAction.Allow or RuleAction.Deny })
+    public CompiledRule? DecidedBy => Steps.SelectMany(step => step.Rules)
+        .Where(rule => rule is { Matches: true, Rule: { IsStaged: false, Action: RuleAction.Allow or RuleAction.Deny } })
         .Select(rule => rule.Rule).LastOrDefault();
 }
 

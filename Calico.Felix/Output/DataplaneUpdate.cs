@@ -39,6 +39,19 @@ public sealed record EndpointUpdate(WorkloadEndpointId Id, string InterfaceName,
 /// <summary>A local endpoint is gone.</summary>
 public sealed record EndpointRemove(WorkloadEndpointId Id) : DataplaneUpdate;
 
+/// <summary>A host endpoint applies to an interface of this host; replaces what applied there.</summary>
+/// <param name="InterfaceName">Whether or not such an interface is there; <see cref="AllInterfaces"/>: every one that has no update of its
+/// own.</param>
+/// <param name="HostEndpoint">Its name.</param>
+/// <param name="Programs">What judges the interface's traffic.</param>
+public sealed record HostInterfaceUpdate(string InterfaceName, string HostEndpoint, HostPrograms Programs) : DataplaneUpdate
+{
+    public const string AllInterfaces = "*";
+}
+
+/// <summary>No host endpoint applies to the interface any more.</summary>
+public sealed record HostInterfaceRemove(string InterfaceName) : DataplaneUpdate;
+
 /// <summary>A route of this node.</summary>
 /// <param name="Destination">Where to.</param>
 /// <param name="InterfaceName">Out of which workload's interface; null: nowhere (a block of this node, so that an address of it that

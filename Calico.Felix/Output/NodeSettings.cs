@@ -14,6 +14,9 @@ public sealed record NodeSettings
     /// <summary>Whether packets that fit no connection are dropped.</summary>
     public bool DropInvalid { get; init; } = true;
 
+    /// <summary>What no policy of a host endpoint closes.</summary>
+    public FailsafePorts Failsafes { get; init; } = FailsafePorts.Default;
+
     /// <summary>Ports that masquerading may use; null: the kernel chooses.</summary>
     public PortRange? NatPorts { get; init; }
 }

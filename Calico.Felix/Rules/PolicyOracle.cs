@@ -36,7 +36,7 @@ public sealed class PolicyOracle(Func<string, RuleList?> listOf, Func<string, Ip
     {
         foreach (var rule in list?.Rules.Items ?? [])
         {
-            if (rule.Action != RuleAction.Log && Matches(rule.Match, packet))
+            if (rule.Action != RuleAction.Log && !rule.IsStaged && Matches(rule.Match, packet))
             {
                 return rule;
             }

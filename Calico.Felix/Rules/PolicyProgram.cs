@@ -11,11 +11,18 @@ public sealed record PolicyProgram(EquatableArray<ProgramTier> Tiers, EquatableA
     /// <summary>No tier and no profile: everything is dropped.</summary>
     public static readonly PolicyProgram Empty = new([], []);
 
+    /// <summary>What no list decides goes on, and is not dropped: of host endpoints' traffic that is forwarded, not tracked, or not yet
+    /// translated.</summary>
+    public bool PassesOn { get; init; }
+
+    /// <summary>Whether it asks nothing.</summary>
+    public bool IsEmpty => Tiers.IsEmpty && Profiles.IsEmpty;
+
     /// <summary>Ids of the lists, in the order in which they are asked.</summary>
     public IEnumerable<string> Lists => Tiers.Items.Select(tier => tier.List).Concat(Profiles.Items);
 
     /// <summary>The same for every program that asks the same lists, on every node and in every life of the process.</summary>
-    public string Identity => string.Join('\n', Lists);
+    public string Identity => string.Join('\n', Lists) + (PassesOn ? "\n..." : "");
 
     /// <summary>One line a rule, under its tier or profile.</summary>
     /// <param name="listOf">A list by its id; null: it is not there, and asks nothing.</param>
@@ -38,7 +45,7 @@ public sealed record PolicyProgram(EquatableArray<ProgramTier> Tiers, EquatableA
             Append(profile);
         }
 
-        lines.Add("Deny any    # no profile decides");
+        lines.Add(PassesOn ? "Pass any    # no policy decides" : "Deny any    # no profile decides");
         return string.Join('\n', lines);
 
         void Append(string list) => lines.AddRange(listOf(list)?.Rules.Items.Select(rule => "  " + rule) ?? []);

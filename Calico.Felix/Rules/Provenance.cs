@@ -10,6 +10,9 @@ namespace Calico.Felix.Rules;
 /// <param name="Note">Why it is not what its author wrote; empty otherwise.</param>
 public sealed record Provenance(ResourceKey Source, string Tier, int RuleIndex, string Revision, string Note = "")
 {
+    /// <summary>In which direction, where the resource has rules of both.</summary>
+    public PolicyDirection? Direction { get; init; }
+
     /// <summary>Whether the rule is what a tier does with a packet that none of its policies decided.</summary>
     public bool IsEndOfTier => Source == default;
 

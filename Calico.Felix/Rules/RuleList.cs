@@ -6,6 +6,9 @@ namespace Calico.Felix.Rules;
 /// <param name="Rules">First match decides.</param>
 public sealed record RuleList(string Id, EquatableArray<CompiledRule> Rules)
 {
+    /// <summary>What its rules judge, and so what allowing is there.</summary>
+    public PolicyStage Stage { get; init; }
+
     /// <summary>The IP sets that must exist before it.</summary>
     public IEnumerable<string> Sets => Rules.Items.SelectMany(r => r.Match.Source.Sets.Concat(r.Match.Destination.Sets));
 

@@ -71,6 +71,8 @@ internal sealed record LeaseReport(string Address, string Handle, string Purpose
 [JsonSerializable(typeof(ImmutableArray<EndpointReport>))]
 [JsonSerializable(typeof(ImmutableArray<LeaseReport>))]
 [JsonSerializable(typeof(ImmutableSortedDictionary<string, long>))]
+[JsonSerializable(typeof(ImmutableArray<DropReport>))]
+[JsonSerializable(typeof(ImmutableArray<RuleReport>))]
 [JsonSerializable(typeof(ImmutableArray<string>))]
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
 internal sealed partial class StatusJson : JsonSerializerContext;

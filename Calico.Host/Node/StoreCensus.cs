@@ -33,14 +33,18 @@ internal sealed class StoreCensus
                 }
                 else
                 {
-                    Note(_idle, update.Key, isThere ? EnforcedKinds.WhyIdle(update.Key, update.Value) : null);
-                    Note(_unusable, update.Key, IsPolicy(update.Key) ? PolicyFaults.OfPolicy(update) : null);
+                    Note(_idle, update.Key, isThere ? EnforcedKinds.WhyIdle(update.Key) : null);
+                    Note(_unusable, update.Key, FaultOf(update));
                 }
             }
         }
     }
 
-    private static bool IsPolicy(ResourceKey key) => Kinds.NetworkPolicy.Owns(key) || Kinds.GlobalNetworkPolicy.Owns(key);
+    /// <summary>Why what stands there denies; what is staged never does.</summary>
+    private static string? FaultOf(SyncUpdate update) =>
+        Kinds.NetworkPolicy.Owns(update.Key) || Kinds.GlobalNetworkPolicy.Owns(update.Key) ? PolicyFaults.OfPolicy(update)
+        : Kinds.HostEndpoint.Owns(update.Key) ? PolicyFaults.OfHostEndpoint(update)
+        : null;
 
     private static void Note(Dictionary<ResourceKey, string> notes, ResourceKey key, string? reason)
     {
@@ -60,7 +64,8 @@ internal sealed class StoreCensus
         }
     }
 
-    /// <summary>Policies that deny everything where they apply, because they cannot be used as they were written; with the reason.</summary>
+    /// <summary>Policies and host endpoints that deny everything where they apply, because they cannot be used as they were written; with
+    /// the reason.</summary>
     public ImmutableArray<(ResourceKey Key, string Reason)> Unusable
     {
         get

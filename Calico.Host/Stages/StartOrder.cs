@@ -79,6 +79,8 @@ internal static class StartOrder
         var readiness = new ReadinessRoutes(status, health, meters, time);
         var kernelHealth = new KernelHealth(() => kernel.Loop.Status, kernel.Loop.ReadDropsAsync, health, meters, time);
         kernelHealth.Follow(kernel.Loop, kernel.Forward, health);
+        var drops = new DropLog(book, time);
+        kernel.Loop.Dropped += (_, packet) => drops.Note(packet);
         var endpointReports = new EndpointReports(book, census, kernel.Loop, meters);
         var leases = new LeaseReports(ipam, view, book, () => kernel.Side.Links());
         var statusRoutes = new StatusRoutes([readiness, follower, endpointReports, leases, adapters, kernelHealth.Warnings, kernelHealth, basis.Timings], time);
@@ -89,7 +91,9 @@ internal static class StartOrder
             new RehearsalStage(settings.Sockets.RunDirectory, basis),
             adapters,
             store,
-            new ControlStage(settings.Sockets.Control, [readiness, statusRoutes, endpointReports, leases, kernelHealth],
+            new ControlStage(settings.Sockets.Control,
+                [readiness, statusRoutes, endpointReports, leases, kernelHealth, drops,
+                new RuleReports(kernel.Loop.ReadRuleCountsAsync, meters)],
                 new(meters, health, loggers), settings.MetricsEndpoint(), loggers),
             new DataplaneStage(kernel, connector, new(snapshot, feed, profiles, Enforce), node.Machine.BootId, basis),
             new SyncStage(follower, snapshot, trim, datastore, basis),

@@ -88,7 +88,8 @@ internal sealed class EndpointReports : IControlRoutes, IStatusPart
     private ImmutableArray<(string Profile, string Reason)> FaultsOf(EndpointRecord record) => [.. (_dataplane.InSync ? record.Profiles : [])
         .Select(profile => (profile, reason: _census.FaultOf(profile))).Where(pair => pair.reason is not null).Select(pair => (pair.profile, pair.reason!))];
 
-    private static string NameOf(EndpointRecord record) =>
+    /// <summary>What whoever started it calls it; empty: nothing.</summary>
+    internal static string NameOf(EndpointRecord record) =>
         record.Facts.GetValueOrDefault("pod") is { } pod ? $"{record.Namespace}/{pod}" : record.Facts.GetValueOrDefault("name", "");
 
     private static string Shown(EndpointRecord record) => NameOf(record) is { Length: > 0 } name ? name : record.Workload[..Math.Min(12, record.Workload.Length)];

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using Calico.Datastore.Addresses;
 
 namespace Calico.Ipam;
@@ -11,15 +12,22 @@ internal static class OccupiedRanges
     public static Cidr? Overlapping(IEnumerable<Cidr> blocks, Cidr range) => blocks.Cast<Cidr?>().FirstOrDefault(b => b!.Value.Overlaps(range));
 
     /// <summary>The blocks of a pool that overlap none, in the order in which a host tries them.</summary>
-    public static IEnumerable<Cidr> FreeIn(ImmutableArray<Cidr> blocks, IpamPool pool, string host)
+    /// <param name="blocks">Those that exist.</param>
+    /// <param name="pool">The pool.</param>
+    /// <param name="host">Node name.</param>
+    /// <param name="within">Only blocks that have an address of it; it overlaps the pool. Null: any.</param>
+    public static IEnumerable<Cidr> FreeIn(ImmutableArray<Cidr> blocks, IpamPool pool, string host, IPNetwork? within = null)
     {
-        var inside = blocks.Where(pool.Cidr.Overlaps).ToImmutableArray();
+        // The part itself is walked, not the pool with all else left out: the first block of a big pool is seldom in a small range.
+        var part = within is { } given && Cidr.From(given) is var range && range.PrefixLength > pool.Cidr.PrefixLength
+            ? range.Widen(Math.Min(range.PrefixLength, pool.BlockSize)) : pool.Cidr;
+        var inside = blocks.Where(part.Overlaps).ToImmutableArray();
         var taken = inside.ToHashSet();
         var others = inside.Where(b => b.PrefixLength != pool.BlockSize).ToImmutableArray();
 
         // Among one more candidate than blocks can spoil one has to be free, however big the pool is.
         var spoilt = inside.Sum(b => 1L << Math.Clamp(pool.BlockSize - b.PrefixLength, 0, 16));
-        return BlockOrder.Of(pool.Cidr, pool.BlockSize, host).Take((int)Math.Min(spoilt + 1, int.MaxValue))
+        return BlockOrder.Of(part, pool.BlockSize, host).Take((int)Math.Min(spoilt + 1, int.MaxValue))
             .Where(c => !taken.Contains(c) && Overlapping(others, c) is null);
     }
 }

@@ -322,7 +322,7 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
         var existing = await change.AllBlocksAsync(run.IpVersion, ct);
         foreach (var pool in run.Pools.Where(p => p.IsAmong(pools)))
         {
-            if (OccupiedRanges.FreeIn(existing, pool, run.Request.Host).Cast<Cidr?>().FirstOrDefault(c => IsUseful(run, c!.Value)) is { } candidate)
+            if (OccupiedRanges.FreeIn(existing, pool, run.Request.Host, run.Request.Within).Cast<Cidr?>().FirstOrDefault() is { } candidate)
             {
                 return await ClaimAsync(run, NewBlock(candidate, run.Owner, run.Reservation, now), ct);
             }

@@ -42,11 +42,8 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
     public Task<AllocationBlock?> BlockAsync(Cidr cidr, CancellationToken ct) => ValueAsync<AllocationBlock>(IpamKeys.Block(cidr.ToString()), ct);
 
     /// <summary>As <see cref="BlockAsync"/>, but a damaged block is none.</summary>
-    public async Task<AllocationBlock?> UsableBlockAsync(Cidr cidr, CancellationToken ct)
-    {
-        var key = IpamKeys.Block(cidr.ToString());
-        return (await ReadAsync(key, ct)).Damage is null ? await ValueAsync<AllocationBlock>(key, ct) : null;
-    }
+    public async Task<AllocationBlock?> UsableBlockAsync(Cidr cidr, CancellationToken ct) =>
+        await DamageAsync(cidr, ct) is null ? await BlockAsync(cidr, ct) : null;
 
     /// <summary>Why a block cannot be read; null: it can, or there is none.</summary>
     public async Task<string?> DamageAsync(Cidr cidr, CancellationToken ct)

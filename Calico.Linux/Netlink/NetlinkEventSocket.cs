@@ -58,6 +58,9 @@ public sealed class NetlinkEventSocket : IDisposable
     /// <param name="ports"><see cref="NetlinkSocket.PortId"/> of each.</param>
     public void IgnoreDoingsOf(params ReadOnlySpan<uint> ports) => NetlinkCalls.DropNoticesOf(_handle, ports);
 
+    /// <summary>Sends requests whose answers come like any other datagram: for protocols that send their events to whoever asked.</summary>
+    internal void Send(ReadOnlySpan<byte> messages, string request) => NetlinkCalls.Send(_handle, messages, request);
+
     /// <summary>Waits for the next datagram. The memory is valid until the next call.</summary>
     /// <exception cref="NetlinkOverrunException">Events were lost, also those that waited: read the state anew, then go on receiving.</exception>
     public async ValueTask<ReadOnlyMemory<byte>> ReceiveAsync(CancellationToken cancellationToken)

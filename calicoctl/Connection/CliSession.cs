@@ -89,7 +89,7 @@ internal sealed class CliSession : IAsyncDisposable
             _environment.Error.WriteLine($"Warning: {key}: {partly}");
         }
 
-        if (EnforcedKinds.WhyIdle(key, value) is { } reason && _idleKinds.Add(key.Kind))
+        if (EnforcedKinds.WhyIdle(key) is { } reason && _idleKinds.Add(key.Kind))
         {
             var instead = EnforcedKinds.Instead(key.Kind);
             _environment.Error.WriteLine($"Warning: {key.Kind} is stored and not enforced: {reason}"

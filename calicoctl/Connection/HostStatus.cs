@@ -61,7 +61,30 @@ internal sealed record HostLease
     public DateTimeOffset Since { get; set; }
 }
 
+/// <summary>Dropped packets that are alike, one of the answer to <c>GET /drops/recent</c>.</summary>
+internal sealed record HostDrop
+{
+    public long Number { get; set; }
+    public DateTimeOffset Time { get; set; }
+    public int Packets { get; set; }
+    public string Endpoint { get; set; } = "";
+    public string Interface { get; set; } = "";
+    public string Direction { get; set; } = "";
+    public string Peer { get; set; } = "";
+    public string PeerName { get; set; } = "";
+    public string Protocol { get; set; } = "";
+    public int Port { get; set; }
+    public string Reason { get; set; } = "";
+    public string Policy { get; set; } = "";
+    public int Rule { get; set; } = -1;
+}
+
+/// <summary>A rule that counts, one of the answer to <c>GET /rules</c>.</summary>
+internal sealed record HostRule(string Policy, string Tier, string Direction, int Rule, long Packets);
+
 [JsonSerializable(typeof(HostStatus))]
+[JsonSerializable(typeof(HostRule[]))]
+[JsonSerializable(typeof(HostDrop[]))]
 [JsonSerializable(typeof(HostEndpoint[]))]
 [JsonSerializable(typeof(HostLease[]))]
 [JsonSerializable(typeof(SortedDictionary<string, long>))]

@@ -62,6 +62,7 @@ internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from
                     ["source"] = rule.Rule.Provenance.ToString(),
                     ["action"] = rule.Rule.Action.ToString(),
                     ["rule"] = rule.Text,
+                    ["staged"] = rule.Rule.IsStaged,
                     ["matches"] = rule.Matches,
                     ["whyNot"] = rule.WhyNot,
                 })]),
@@ -88,7 +89,20 @@ internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from
         ? string.Create(CultureInfo.InvariantCulture, $"{provenance.Source} rule {provenance.RuleIndex}: {rule.Text}")
         : rule.Rule.Provenance.Note.Length > 0 ? $"{rule.Rule.Provenance}" : rule.Text;
 
-    private static string Outcome(ExplainedRule rule) => !rule.Matches ? $"no: {rule.WhyNot}" : rule.Rule.Action switch
+    private static string Outcome(ExplainedRule rule) => !rule.Matches ? $"no: {rule.WhyNot}"
+        : rule.Rule.IsEndOfStaged ? "staged: decides nothing"
+        : rule.Rule.IsStaged ? $"staged: {Would(rule.Rule.Action)}, decides nothing"
+        : Outcome(rule.Rule.Action);
+
+    private static string Would(RuleAction action) => action switch
+    {
+        RuleAction.Allow => "would allow",
+        RuleAction.Deny => "would deny",
+        RuleAction.Pass => "would skip the rest of the tier",
+        _ => "would log",
+    };
+
+    private static string Outcome(RuleAction action) => action switch
     {
         RuleAction.Allow => "<-- allowed here",
         RuleAction.Deny => "<-- denied here",

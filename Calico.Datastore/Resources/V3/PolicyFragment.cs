@@ -38,6 +38,7 @@ internal static class PolicyFragment
                     Types = Types(spec),
                     DoNotTrack = IsTrue(spec, "doNotTrack"),
                     PreDnat = IsTrue(spec, "preDNAT"),
+                    ApplyOnForward = IsTrue(spec, "applyOnForward"),
                 })
                 : Kinds.NetworkPolicy.New(metadata, new()
                 {

@@ -7,16 +7,25 @@ using Calico.Cli.Output;
 namespace Calico.Cli.Commands.Node;
 
 /// <summary><c>calicoctl drops</c>: what this machine's host dropped, by reason, most first.</summary>
-/// <remarks>The kernel counts by reason; it does not tell which endpoint or when.</remarks>
+/// <remarks>The kernel counts all by reason, and tells of some of each second: <c>--recent</c> and <c>--watch</c> show those.</remarks>
 internal static class DropsCommand
 {
     internal static Command Create(CliEnvironment environment)
     {
         var output = OutputForm.Create();
         var all = new Option<bool>("--all") { Description = "Also the reasons for which nothing was dropped." };
-        var command = new Command("drops", "Show the packets that were dropped on this machine, and why.") { output, all };
+        var recent = new Option<bool>(
+            "--recent") { Description = "The latest dropped packets: when, whose, from or to whom, and by which rule." };
+        var watch = new Option<bool>("--watch",
+            "-w") { Description = "The same, and then each as it comes. Of a flood only some are shown." };
+        var command = new Command("drops", "Show the packets that were dropped on this machine, and why.") { output, all, recent, watch };
         command.SetAction(async (result, ct) =>
         {
+            if (result.GetValue(recent) || result.GetValue(watch))
+            {
+                return await DropWatching.RunAsync(environment, result.GetValue(output) == "json", result.GetValue(watch), ct);
+            }
+
             var drops = await HostClient.GetAsync(environment.HostSocket, "/drops", HostJson.Default.SortedDictionaryStringInt64, ct);
             if (result.GetValue(output) == "json")
             {

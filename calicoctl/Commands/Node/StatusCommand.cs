@@ -17,10 +17,10 @@ internal static class StatusCommand
     {
         var output = new Option<string>("--output", "-o")
         {
-            Description = "text, json, yaml, drops, endpoints, leases or timings (where the time of ADD and DEL goes).",
+            Description = "text, json, yaml, drops, endpoints, leases, rules (what each counted) or timings (of ADD and DEL).",
             DefaultValueFactory = _ => "text",
         };
-        output.AcceptOnlyFromAmong("text", "json", "yaml", "drops", "endpoints", "leases", "timings");
+        output.AcceptOnlyFromAmong("text", "json", "yaml", "drops", "endpoints", "leases", "rules", "timings");
         var wait = new Option<string?>("--wait") { Description = "Wait until the host is ready, at most this long, e.g. 10s.", HelpName = "DURATION" };
         var verbose = new Option<bool>("--verbose") { Description = "Every health check, too." };
         var command = new Command("status", "Show how the Calico host on this machine is.") { output, wait, verbose };
@@ -57,6 +57,12 @@ internal static class StatusCommand
                 var leases = await HostClient.GetAsync(environment.HostSocket, "/leases", HostJson.Default.HostLeaseArray, ct);
                 Table(environment, ["ADDRESS", "PURPOSE", "ADAPTER", "BOUND-TO", "OWNER", "HANDLE", "SINCE"], leases, lease =>
                     [lease.Address, lease.Purpose, lease.Adapter, Short(lease.BoundTo ?? ""), lease.Owner, lease.Handle, Since(lease)]);
+                return true;
+            case "rules":
+                var rules = await HostClient.GetAsync(environment.HostSocket, "/rules", HostJson.Default.HostRuleArray, ct);
+                Table(environment, ["PACKETS", "POLICY", "TIER", "DIRECTION", "RULE"], rules, rule =>
+                    [Number(rule.Packets, "0"), rule.Policy, rule.Tier, rule.Direction, rule.Rule < 0 ? "no rule"
+                        : Number(rule.Rule, "0")]);
                 return true;
             case "timings":
                 var asked = await HostClient.GetAsync(environment.HostSocket, "/status", HostJson.Default.HostStatus, ct);

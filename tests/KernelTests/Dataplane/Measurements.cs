@@ -67,6 +67,56 @@ public sealed class Measurements
             new([], [$"profile/p{list}/ingress"]), new([], [$"profile/p{list}/ingress"]), [], []);
     }
 
+    [TestCase(1000, 3000)]
+    public void One_policy_changes(int endpoints, int rules)
+    {
+        using var host = new ScratchNamespace();
+        using var table = new TableReconciler(host.OpenNft(), new() { NodeName = "test" });
+        var translator = new RulesetTranslator(new() { NodeName = "node-a" });
+        var lists = rules / 30;
+        var others = Enumerable.Range(0, lists)
+            .Select(list => Enumerable.Range(1, 29).Select(rule => Rule(list, rule, (ushort)rule)).ToList()).ToList();
+        for (var list = 0; list < lists; list++)
+        {
+            translator.Apply(List(list, port: 80));
+        }
+
+        for (var i = 0; i < endpoints; i++)
+        {
+            var list = $"tier/default/ingress/{i % lists}";
+            translator.Apply(new EndpointUpdate(Id($"{i}"), $"cali{i}", EndpointGate.Open, new([], [list]), new([], [list]), [], []));
+        }
+
+        table.Commit(translator.Ruleset);
+        var (changed, applied) = (new List<double>(), new List<double>());
+        for (var round = 0; round < 300; round++)
+        {
+            // One policy that ten lists hold, with another port in it.
+            var start = Stopwatch.GetTimestamp();
+            changed.Add(Time(() =>
+            {
+                for (var list = 0; list < 10; list++)
+                {
+                    translator.Apply(List(list, port: (ushort)(1000 + round)));
+                }
+
+                applied.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+                table.Commit(translator.Ruleset);
+            }));
+        }
+
+        Print($"{endpoints} endpoints, {rules} rules, ten lists of 30: one policy changes", changed);
+        Print("of it rendering", applied);
+
+        // As the graph does: a list is put together of the very rules that its policies have.
+        RuleListUpdate List(int list, ushort port) => new(new($"tier/default/ingress/{list}", new([Rule(list, 0, port), .. others[list]])));
+
+        static CompiledRule Rule(int list, int rule, ushort port) =>
+            new(new() { Protocol = 6, Destination = new() { Ports = [new(port, port)] } },
+            rule % 3 == 0 ? RuleAction.Deny : RuleAction.Allow,
+            new(Kinds.GlobalNetworkPolicy.Key(rule == 0 ? "shared" : $"p{list}-{rule / 3}"), "default", rule % 3, "1"));
+    }
+
     [Test]
     public async Task Wiring_and_publishing()
     {

@@ -54,11 +54,13 @@ public sealed class TellingStatusTests
     [Test]
     public async Task B14_what_stands_in_the_store_and_is_not_enforced_is_listed()
     {
-        var applied = (await CtlAsync("apply -f -", "apiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata: {name: web}\nspec: {node: demo, interfaceName: eth0}\n")).OrThrow();
-        Assert.That(applied.Error, Is.EqualTo("Warning: HostEndpoint is stored and not enforced: this version does not act on it\n"));
+        var applied = (await CtlAsync("apply -f -",
+            "apiVersion: projectcalico.org/v3\nkind: BGPPeer\nmetadata: {name: web}\nspec: {peerIP: 192.0.2.1, asNumber: 64512}\n"))
+                .OrThrow();
+        Assert.That(applied.Error, Is.EqualTo("Warning: BGPPeer is stored and not enforced: this version does not act on it\n"));
 
-        await UntilAsync("status", "idle        in the store and not enforced: 1 HostEndpoint");
-        (await CtlAsync("delete hostendpoint web")).OrThrow();
+        await UntilAsync("status", "idle        in the store and not enforced: 1 BGPPeer");
+        (await CtlAsync("delete bgppeer web")).OrThrow();
         await UntilAsync("status", "drops", "not enforced");
     }
 

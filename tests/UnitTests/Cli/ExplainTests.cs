@@ -109,6 +109,37 @@ public sealed class ExplainTests
     }
 
     [Test]
+    public async Task Staged_policies_are_marked_with_what_they_would_do_and_decide_nothing()
+    {
+        Assert.That(await _cli.RunAsync("""
+            apiVersion: projectcalico.org/v3
+            kind: StagedGlobalNetworkPolicy
+            metadata: {name: shut}
+            spec: {order: 1, selector: has(blue), types: [Ingress], ingress: [{action: Deny, protocol: TCP}, {action: Allow}]}
+            ---
+            apiVersion: projectcalico.org/v3
+            kind: StagedGlobalNetworkPolicy
+            metadata: {name: udp}
+            spec: {order: 2, selector: has(blue), types: [Ingress], ingress: [{action: Allow, protocol: UDP}]}
+            """, "apply", "-f", "-"), Is.Zero, _cli.Error);
+        Assert.That(_cli.Error, Is.Empty);
+        Assert.That(await _cli.RunAsync("", "explain", "--from", "shop", "--to", "web", "--port", "80"), Is.Zero, _cli.Error);
+        Assert.That(Lines(), Is.EqualTo("""
+            ALLOWED  shop 10.0.0.2 -> web 10.0.0.1
+              shop 10.0.0.2 egress
+                profile blue
+                  Profile(blue) rule 0: Allow any  <-- allowed here
+              web 10.0.0.1 ingress
+                tier default: StagedGlobalNetworkPolicy(shut), StagedGlobalNetworkPolicy(udp)
+                  StagedGlobalNetworkPolicy(shut) rule 0: staged Deny protocol 6  staged: would deny, decides nothing
+                  StagedGlobalNetworkPolicy(udp) rule 0: staged Allow protocol 17  no: the protocol is TCP
+                  staged StagedGlobalNetworkPolicy(udp): no rule of it decides  staged: decides nothing
+                profile blue
+                  Profile(blue) rule 0: Allow from "has(blue)"  <-- allowed here
+            """));
+    }
+
+    [Test]
     public async Task A_policy_that_cannot_be_used_is_said_to_deny()
     {
         _cli.Store.Set($"{Root}globalnetworkpolicies/broken", """{"kind":"GlobalNetworkPolicy","apiVersion":"projectcalico.org/v3","metadata":{"name":"broken"},"spec":{"selector":5}}""");

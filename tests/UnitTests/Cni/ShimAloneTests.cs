@@ -92,7 +92,7 @@ public sealed class ShimAloneTests : IDisposable
         const string Quoted = "/no \"where\" \\ at\u0001all";
         var tooLong = "/" + new string('x', 120);
         var calls = await Task.WhenAll(
-            _shim.RunAsync("calico", Quoted, "STATUS", """{"name":"n"}""", "", timeout: "3"),
+            _shim.RunAsync("calico", Quoted, "STATUS", """{"name":"n"}""", "", timeout: "1"),
             _shim.RunAsync("calico", tooLong, "ADD", Ours, "c1", timeout: "1"),
             // The first bytes of what cannot be sent at all.
             _shim.RunAsync("calico", "/nonexistent", "ADD", $$"""{"cniVersion":"0.4.0","x":"{{new string('x', 1 << 20)}}"}""", "c1", timeout: "1"));

@@ -217,7 +217,7 @@ public sealed class EnforcementTests
         _inside.Turn();
         Assert.That(_nftables.Reads, Is.EqualTo(reads), "a turn alone reads nothing");
 
-        var sieve = new NoticeSieve(Options, [_table.Policy.Ruleset.Table, _table.ClosingTable], new(), _ => false);
+        var sieve = new NoticeSieve(Options, [_table.Policy.Ruleset.Table, _table.ClosingTable], new(), _ => false, _ => false);
         var lost = new NftChange(0, 0, "", [], Lost: true);
         Assert.That(sieve.Concerns(lost), Is.True);
         Assert.That(sieve.Concerns(lost with { Lost = false, Tables = [new(NftFamily.Inet, "theirs")] }), Is.False);

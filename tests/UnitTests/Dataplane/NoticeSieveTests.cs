@@ -23,7 +23,8 @@ public sealed class NoticeSieveTests
     {
         // Under another name than its own, as somebody called it.
         _links.Add(new("calia", Ours, "calia a", 1450, HasIpv6: true));
-        _sieve = new(new() { NodeName = "node-a", RouteProtocol = 80 }, [new(NftFamily.Inet, "calico")], _links, r => r.Destination == Route.Destination);
+        _sieve = new(new() { NodeName = "node-a", RouteProtocol = 80 }, [new(NftFamily.Inet, "calico")], _links, r =>
+            r.Destination == Route.Destination, _ => false);
     }
 
     [Test]

@@ -24,15 +24,15 @@ public sealed class RenderedRulesTests
     [Test]
     public void What_is_not_known_ends_in_every_chain_that_a_packet_can_come_to()
     {
-        Assert.That(Chain(_translator, "forward-egress"), Has.Member("IncomingName->R1 | R1 Equal 63616c69 | count drop-unknown-endpoint | drop"));
-        Assert.That(Chain(_translator, "forward-ingress"), Has.Member("OutgoingName->R1 | R1 Equal 63616c69 | count drop-unknown-endpoint | drop"));
+        Assert.That(Chain(_translator, "forward-egress"), Has.Member("IncomingName->R1 | R1 Equal 63616c69 | goto drop/unknown-endpoint"));
+        Assert.That(Chain(_translator, "forward-ingress"), Has.Member("OutgoingName->R1 | R1 Equal 63616c69 | goto drop/unknown-endpoint"));
         Assert.That(Chain(_translator, "forward-ingress")[0], Is.EqualTo("OutgoingName->R1 | R1 in @workloads | goto wl-ingress"));
         Assert.That(Chain(_translator, "input-egress")[0], Is.EqualTo("IncomingName->R1 | R1 NotEqual 63616c69 | accept"));
-        Assert.That(Chain(_translator, "input-egress")[^1], Is.EqualTo("count drop-unknown-endpoint | drop"));
-        Assert.That(Chain(_translator, "wl-egress")[^1], Is.EqualTo("count drop-profile-none | drop"));
-        Assert.That(Chain(_translator, "wl-ingress")[^1], Is.EqualTo("count drop-profile-none | drop"));
-        Assert.That(Chain(_translator, "not-labelled"), Is.EqualTo(new[] { "count drop-not-labelled | drop" }));
-        Assert.That(Chain(_translator, "ct-inv"), Is.EqualTo(new[] { "count drop-ct-invalid | drop" }));
+        Assert.That(Chain(_translator, "input-egress")[^1], Is.EqualTo("goto drop/unknown-endpoint"));
+        Assert.That(Chain(_translator, "wl-egress")[^1], Is.EqualTo("02000000->r0 | r0->Mark | goto drop/profile-none"));
+        Assert.That(Chain(_translator, "wl-ingress")[^1], Is.EqualTo("01000000->r0 | r0->Mark | goto drop/profile-none"));
+        Assert.That(Chain(_translator, "not-labelled"), Is.EqualTo(new[] { "goto drop/not-labelled" }));
+        Assert.That(Chain(_translator, "ct-inv"), Is.EqualTo(new[] { "goto drop/ct-invalid" }));
     }
 
     [Test]
@@ -42,16 +42,16 @@ public sealed class RenderedRulesTests
         const string Udp = "TransportProtocol->R1 | R1 Equal 11";
         string[] always =
         [
-            $"{Ipv6Icmp} | R1 in 86-86 | count drop-ra | drop",
-            $"{Udp} | TransportHeader+0:2->R1 | R1 Equal 0043 | TransportHeader+2:2->R1 | R1 Equal 0044 | count drop-dhcp-server | drop",
-            $"{Udp} | TransportHeader+0:2->R1 | R1 Equal 0223 | TransportHeader+2:2->R1 | R1 Equal 0222 | count drop-dhcp-server | drop",
+            $"{Ipv6Icmp} | R1 in 86-86 | goto drop/ra",
+            $"{Udp} | TransportHeader+0:2->R1 | R1 Equal 0043 | TransportHeader+2:2->R1 | R1 Equal 0044 | goto drop/dhcp-server",
+            $"{Udp} | TransportHeader+0:2->R1 | R1 Equal 0223 | TransportHeader+2:2->R1 | R1 Equal 0222 | goto drop/dhcp-server",
         ];
         string[] tunnels =
         [
-            $"{Udp} | TransportHeader+2:2->R1 | R1 Equal 12b5 | count drop-encap-source | drop",
-            "TransportProtocol->R1 | R1 Equal 04 | count drop-encap-source | drop",
+            $"{Udp} | TransportHeader+2:2->R1 | R1 Equal 12b5 | goto drop/encap-source",
+            "TransportProtocol->R1 | R1 Equal 04 | goto drop/encap-source",
         ];
-        const string Spoofed = "fib | R1 Equal 00000000 | count drop-anti-spoof | drop";
+        const string Spoofed = "fib | R1 Equal 00000000 | goto drop/anti-spoof";
         Assert.That(Raw(), Is.EqualTo((string[])[.. always, .. tunnels, Spoofed]));
 
         _translator.Apply(new SettingsUpdate(new() { AllowIpipFromWorkloads = true, AllowVxlanFromWorkloads = true }));
@@ -63,7 +63,7 @@ public sealed class RenderedRulesTests
     {
         Publish(EndpointGate.Open);
         var program = Chain(_translator, ProgramOf("ingress-programs"));
-        Assert.That(program, Is.EqualTo(new[] { $"jump list/{ListId}", "count drop-profile-none | drop" }));
+        Assert.That(program, Is.EqualTo(new[] { $"jump list/{ListId}", "01000000->r0 | r0->Mark | goto drop/profile-none" }));
     }
 
     [TestCase("ingress-programs")]
@@ -102,7 +102,7 @@ public sealed class RenderedRulesTests
     public void ICMP_of_one_family_is_asked_of_that_family_only(int protocol, string family) =>
         Assert.That(Render(new RuleMatch { Protocol = (byte)protocol, NotIcmp = new(8, null) }), Is.EqualTo(new[]
         {
-            $"NetworkFamily->R1 | R1 Equal {family} | TransportProtocol->R1 | R1 Equal {protocol:x2} | TransportHeader+0:1->R1 | R1 NotEqual 08 | accept",
+            $"NetworkFamily->R1 | R1 Equal {family} | TransportProtocol->R1 | R1 Equal {protocol:x2} | TransportHeader+0:1->R1 | R1 NotEqual 08 | count rule | accept",
         }));
 
     [Test]

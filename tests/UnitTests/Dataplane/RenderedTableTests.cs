@@ -52,4 +52,58 @@ public sealed class RenderedTableTests
 
         return Verifier.Verify(RuleText.Table(translator));
     }
+
+    [Test]
+    public Task Table_of_a_host_with_host_endpoints_and_a_staged_policy()
+    {
+        var translator = new RulesetTranslator(new() { NodeName = "node-a" });
+        var staged = new Provenance(Kinds.StagedGlobalNetworkPolicy.Key("later"), "default", 0,
+            "7") { Direction = PolicyDirection.Ingress };
+        DataplaneUpdate[] updates =
+        [
+            new SettingsUpdate(new() { Failsafes = new([new(6, 22), new(17, 68, Cidr.Parse("192.0.2.0/24"))], [new(17, 53)]) }),
+            new RuleListUpdate(new("tier/default/ingress/1", new(
+            [
+                new(new() { Protocol = 6 }, RuleAction.Deny, staged) { IsStaged = true },
+                new(RuleMatch.Any, RuleAction.Pass, staged with { RuleIndex = -1 }) { IsStaged = true },
+                new(new() { Protocol = 17 }, RuleAction.Allow, Where),
+            ]))),
+            new RuleListUpdate(new("untracked/default/ingress/2",
+                new([new(new() { Protocol = 6 }, RuleAction.Allow, Where)])) { Stage = PolicyStage.Untracked }),
+            new RuleListUpdate(new("prednat/default/ingress/3",
+                new([new(new() { Protocol = 6 }, RuleAction.Allow, Where)])) { Stage = PolicyStage.PreDnat }),
+            new HostInterfaceUpdate("eth0", "web",
+                Programs(Program("tier/default/ingress/1"), forward: Program("tier/default/ingress/1") with { PassesOn = true },
+                untracked: Program("untracked/default/ingress/2") with { PassesOn = true },
+                    preDnat: Program("prednat/default/ingress/3") with { PassesOn = true })),
+            new HostInterfaceUpdate(HostInterfaceUpdate.AllInterfaces, "all", Programs(PolicyProgram.Empty)),
+        ];
+        foreach (var update in updates)
+        {
+            translator.Apply(update);
+        }
+
+        return Verifier.Verify(RuleText.Table(translator));
+    }
+
+    [Test]
+    public void Table_is_as_before_when_the_last_host_endpoint_is_gone()
+    {
+        var translator = new RulesetTranslator(new() { NodeName = "node-a" });
+        var before = RuleText.Table(translator);
+        translator.Apply(new HostInterfaceUpdate("eth0", "web", Programs(PolicyProgram.Empty)));
+        translator.Apply(new HostInterfaceUpdate(HostInterfaceUpdate.AllInterfaces, "all", Programs(PolicyProgram.Empty)));
+        translator.Apply(new HostInterfaceRemove("eth0"));
+        translator.Apply(new HostInterfaceRemove(HostInterfaceUpdate.AllInterfaces));
+        Assert.That(RuleText.Table(translator), Is.EqualTo(before));
+    }
+
+    private static PolicyProgram Program(string list) => new([], [list]);
+
+    private static HostPrograms Programs(PolicyProgram ingress, PolicyProgram? forward = null, PolicyProgram? untracked = null,
+        PolicyProgram? preDnat = null)
+    {
+        var nothing = PolicyProgram.Empty with { PassesOn = true };
+        return new(ingress, PolicyProgram.Empty, forward ?? nothing, nothing, untracked ?? nothing, nothing, preDnat ?? nothing);
+    }
 }

@@ -19,7 +19,9 @@ internal static class RuleText
         RangeMatch r => $"{r.Source} {(r.Inverted ? "not " : "")}in {r.First}-{r.Last}",
         Lookup l => $"{l.Key} {(l.Inverted ? "not " : "")}in @{l.Set}{(l.Target is { } t ? $"->{t}" : "")}",
         Connection c => $"ct {c.Key}->{c.Register}",
-        ObjectReference o => $"count {o.Object}",
+        // Named by a hash of whose rule it is.
+        ObjectReference o => o.Object.StartsWith("rule-", StringComparison.Ordinal) ? "count rule" : $"count {o.Object}",
+        Immediate i => $"{i.Value}->{i.Target}",
         Verdict v => $"{v.Value}",
         Log l => $"log \"{l.Prefix}\" group {l.Group}",
         _ => other(e),

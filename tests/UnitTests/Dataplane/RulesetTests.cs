@@ -32,13 +32,13 @@ public sealed class RulesetTests
         Assert.That(Chain(translator, "forward-egress"), Is.EqualTo(new[]
         {
             "IncomingName->R1 | R1 in @workloads | goto wl-egress",
-            "IncomingName->R1 | R1 Equal 63616c69 | count drop-unknown-endpoint | drop",
+            "IncomingName->R1 | R1 Equal 63616c69 | goto drop/unknown-endpoint",
         }));
         Assert.That(Chain(translator, "wl-egress"), Is.EqualTo(new[]
         {
             "ct State->R1 | R1 in @ct-first->verdict",
             "Mark->r8 | IncomingName->r4 | r4 in @egress-programs->r9 | r9->Mark | Mark->r0 | r8->Mark | r0 in @programs->verdict",
-            "count drop-profile-none | drop",
+            "02000000->r0 | r0->Mark | goto drop/profile-none",
         }));
     }
 
@@ -75,11 +75,12 @@ public sealed class RulesetTests
             new RuleMatch { Protocol = 58, Icmp = new(128, 0) })));
         Assert.That(Chain(translator, "list/profile/net/ingress"), Is.EqualTo(new[]
         {
-            "TransportProtocol->R1 | R1 Equal 06 | TransportHeader+2:2->R1 | R1 Equal 0050 | accept",
-            "NetworkFamily->R1 | R1 Equal 02 | NetworkHeader+12:4->R1 | R1 in @s4-abc | accept",
-            "NetworkFamily->R1 | R1 Equal 0a | NetworkHeader+8:16->R1 | R1 in @s6-abc | accept",
-            "NetworkFamily->R1 | R1 Equal 02 | TransportProtocol->R1 | R1 NotEqual 11 | NetworkHeader+12:4->R1 | R1 not in 0a000000-0affffff | accept",
-            "NetworkFamily->R1 | R1 Equal 0a | TransportProtocol->R1 | R1 Equal 3a | TransportHeader+0:2->R1 | R1 Equal 8000 | accept",
+            "TransportProtocol->R1 | R1 Equal 06 | TransportHeader+2:2->R1 | R1 Equal 0050 | count rule | accept",
+            "NetworkFamily->R1 | R1 Equal 02 | NetworkHeader+12:4->R1 | R1 in @s4-abc | count rule | accept",
+            "NetworkFamily->R1 | R1 Equal 0a | NetworkHeader+8:16->R1 | R1 in @s6-abc | count rule | accept",
+            "NetworkFamily->R1 | R1 Equal 02 | TransportProtocol->R1 | R1 NotEqual 11 | NetworkHeader+12:4->R1 | R1 not in 0a000000-0affffff | count rule | accept",
+            "NetworkFamily->R1 | R1 Equal 0a | TransportProtocol->R1 | R1 Equal 3a | "
+                + "TransportHeader+0:2->R1 | R1 Equal 8000 | count rule | accept",
         }));
     }
 

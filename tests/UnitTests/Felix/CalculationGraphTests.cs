@@ -102,7 +102,7 @@ public sealed class CalculationGraphTests
         .With(Block("10.0.0.0/26", "host:node-a")).With(Block("10.0.1.0/26", "host:node-b")).With(Block("10.0.0.1/32", "host:node-a"))
         .With(Configuration("default", "Accept", vxlan: true)).With(Configuration("node.node-a", "Return"))
         .Called("pools, blocks, settings", """
-            settings NodeSettings { EndpointToHost = Return, AllowVxlanFromWorkloads = True, AllowIpipFromWorkloads = False, DropInvalid = True, NatPorts =  }
+            settings NodeSettings { EndpointToHost = Return, AllowVxlanFromWorkloads = True, AllowIpipFromWorkloads = False, DropInvalid = True, Failsafes = default, NatPorts =  }
             set masq-ipam-pools 10.0.0.0/16
             set network-ip-pools 10.0.0.0/16 10.1.0.0/16
             list profile/net/egress

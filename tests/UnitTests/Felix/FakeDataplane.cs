@@ -14,6 +14,7 @@ internal sealed class FakeDataplane
     private readonly Dictionary<string, IpSetType> _types = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, RuleList> _lists = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, EndpointUpdate> _endpoints = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, HostInterfaceUpdate> _interfaces = new(StringComparer.Ordinal);
     private readonly SortedDictionary<Cidr, string?> _routes = [];
     private NodeSettings? _settings;
 
@@ -47,6 +48,8 @@ internal sealed class FakeDataplane
             case RuleListRemove list:
                 Assert.That(_endpoints.Values.Any(e => e.Ingress.Lists.Contains(list.Id) || e.Egress.Lists.Contains(list.Id)), Is.False,
                     $"{list.Id} removed in use");
+                Assert.That(_interfaces.Values.SelectMany(i => i.Programs.All).SelectMany(p => p.Lists), Has.None.EqualTo(list.Id),
+                    "removed in use");
                 Assert.That(_lists.Remove(list.Id));
                 break;
             case EndpointUpdate endpoint:
@@ -55,6 +58,13 @@ internal sealed class FakeDataplane
                 break;
             case EndpointRemove endpoint:
                 Assert.That(_endpoints.Remove(endpoint.Id.ToString()));
+                break;
+            case HostInterfaceUpdate host:
+                Assert.That(host.Programs.All.SelectMany(p => p.Lists).All(_lists.ContainsKey), $"{host.InterfaceName} before its lists");
+                _interfaces[host.InterfaceName] = host;
+                break;
+            case HostInterfaceRemove host:
+                Assert.That(_interfaces.Remove(host.InterfaceName));
                 break;
             case RouteUpdate route:
                 _routes[route.Destination] = route.InterfaceName;
@@ -89,6 +99,18 @@ internal sealed class FakeDataplane
         foreach (var (id, endpoint) in _endpoints)
         {
             text.AppendLine($"endpoint {id} {endpoint.InterfaceName} {endpoint.Gate} in {endpoint.Ingress} out {endpoint.Egress}");
+        }
+
+        foreach (var (name, host) in _interfaces)
+        {
+            // In the order of their hooks' names here; one that asks nothing is left out.
+            string[] hooks = ["in", "out", "forward-in", "forward-out", "raw-in", "raw-out", "prednat"];
+            var programs = hooks.Zip(host.Programs.All).Where(h => !h.Second.IsEmpty).Select(h => $"  {h.First} {h.Second}");
+            text.AppendLine($"interface {name} of {host.HostEndpoint}");
+            foreach (var program in programs)
+            {
+                text.AppendLine(program);
+            }
         }
 
         foreach (var (destination, target) in _routes)

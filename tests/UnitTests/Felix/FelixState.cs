@@ -18,6 +18,10 @@ public sealed record FelixState(string Name)
 
     public ImmutableDictionary<WorkloadEndpointId, LocalEndpoint> Local { get; init; } = ImmutableDictionary<WorkloadEndpointId, LocalEndpoint>.Empty;
 
+    /// <summary>Interfaces of the host, each with its addresses.</summary>
+    public ImmutableDictionary<string, ImmutableArray<string>> Interfaces { get; init; } = ImmutableDictionary<string,
+        ImmutableArray<string>>.Empty;
+
     /// <summary>Dump of <see cref="FakeDataplane"/>; null: only the equality of all ways is asked.</summary>
     public string? Expected { get; init; }
 
@@ -34,6 +38,13 @@ public sealed record FelixState(string Name)
         var key = KeyOf(kind, "", name);
         return this with { Stored = Stored.SetItem(key, new(key, null, error)) };
     }
+
+    public FelixState With(SyncUpdate update) => this with { Stored = Stored.SetItem(update.Key, update) };
+
+    public FelixState WithInterface(string name, params string[] addresses) =>
+        this with { Interfaces = Interfaces.SetItem(name, [.. addresses]) };
+
+    public FelixState WithoutInterface(string name) => this with { Interfaces = Interfaces.Remove(name) };
 
     public FelixState With(LocalEndpoint endpoint) => this with { Local = Local.SetItem(endpoint.Id, endpoint) };
 
@@ -58,8 +69,9 @@ public sealed record FelixState(string Name)
             },
         };
 
-    public static Resource Policy(string name, double? order, string selector, Rule[]? ingress = null, Rule[]? egress = null, string? tier = null,
-        Func<GlobalNetworkPolicySpec, GlobalNetworkPolicySpec>? change = null) => new Resource<GlobalNetworkPolicySpec>
+    public static Resource<GlobalNetworkPolicySpec> Policy(string name, double? order, string selector, Rule[]? ingress = null,
+        Rule[]? egress = null, string? tier = null,
+        Func<GlobalNetworkPolicySpec, GlobalNetworkPolicySpec>? change = null) => new()
         {
             Kind = "GlobalNetworkPolicy",
             Metadata = new() { Name = name, ResourceVersion = "7" },
@@ -73,12 +85,37 @@ public sealed record FelixState(string Name)
             }),
         };
 
-    public static Resource NamespacedPolicy(string name, string ns, string selector, Rule[]? ingress = null, Rule[]? egress = null) =>
-        new Resource<NetworkPolicySpec>
+    public static Resource<NetworkPolicySpec> NamespacedPolicy(string name, string ns, string selector, Rule[]? ingress = null,
+        Rule[]? egress = null) => new()
         {
             Kind = "NetworkPolicy",
             Metadata = new() { Name = name, Namespace = ns, ResourceVersion = "7" },
             Spec = new() { Selector = selector, Ingress = ingress?.ToImmutableArray(), Egress = egress?.ToImmutableArray() },
+        };
+
+    public static Resource Staged(string name, string selector, Rule[]? ingress = null, string action = "Set", string? tier = null) =>
+        new Resource<StagedGlobalNetworkPolicySpec>
+        {
+            Kind = "StagedGlobalNetworkPolicy",
+            Metadata = new() { Name = name, ResourceVersion = "7" },
+            Spec = new() { StagedAction = action, Tier = tier, Order = 5, Selector = selector, Types = ["Ingress"],
+                Ingress = ingress?.ToImmutableArray() },
+        };
+
+    public static Resource HostEndpoint(string name, string? interfaceName, string[]? expected = null, string node = Node,
+        string[]? profiles = null,
+        params (string Key, string Value)[] labels) => new Resource<HostEndpointSpec>
+        {
+            Kind = "HostEndpoint",
+            Metadata = new() { Name = name, ResourceVersion = "7", Labels = labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value) },
+            Spec = new()
+            {
+                Node = node,
+                InterfaceName = interfaceName,
+                ExpectedIps = expected?.ToImmutableArray(),
+                Profiles = profiles?.ToImmutableArray(),
+                Ports = [new() { Name = "web", Protocol = new("TCP"), Port = 8080 }],
+            },
         };
 
     public static Resource Tier(string name, double? order, string defaultAction) => new Resource<TierSpec>
@@ -102,8 +139,8 @@ public sealed record FelixState(string Name)
         Spec = new() { Nets = [.. nets] },
     };
 
-    public static Resource Remote(string name, string address, string node = "node-b", string[]? profiles = null,
-        WorkloadEndpointPort[]? ports = null, params (string Key, string Value)[] labels) => new Resource<WorkloadEndpointSpec>
+    public static Resource<WorkloadEndpointSpec> Remote(string name, string address, string node = "node-b", string[]? profiles = null,
+        WorkloadEndpointPort[]? ports = null, params (string Key, string Value)[] labels) => new()
         {
             Kind = "WorkloadEndpoint",
             Metadata = new() { Name = name, Namespace = "default", Labels = labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value) },
@@ -147,6 +184,9 @@ public sealed record FelixState(string Name)
         Labels = labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value),
         NamedPorts = [new("web", ProtocolType.Tcp, 8080)],
     };
+
+    public static Resource<TSpec> Read<TSpec>(ResourceKind<TSpec> kind, Resource resource) where TSpec : class, new() =>
+        kind.TryRead(resource, out var read) ? read : throw new ArgumentException($"{resource.Kind} is no {kind.Name}");
 
     public static Rule Allow(EntityRule? source = null, EntityRule? destination = null, string? protocol = null) => new()
     {

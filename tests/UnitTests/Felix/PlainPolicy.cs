@@ -40,7 +40,7 @@ internal sealed class PlainPolicy
         foreach (var tier in tiers)
         {
             var policies = Policies
-                .Where(p => p.Tier == tier.Name && (ingress ? p.AppliesToIngress : p.AppliesToEgress)
+                .Where(p => !p.IsStaged && p.Tier == tier.Name && (ingress ? p.AppliesToIngress : p.AppliesToEgress)
                     && (p.Namespace.Length == 0 || p.Namespace == endpoint.Namespace) && Selectors[p.Selector](endpoint.Labels))
                 .OrderBy(p => p.Order ?? double.PositiveInfinity).ThenBy(p => $"{p.Name}/{p.Namespace}/{p.Kind}", StringComparer.Ordinal).ToList();
             if (policies.Count == 0)
@@ -115,7 +115,10 @@ internal sealed record PlainTier(string Name, double? Order, string Default, boo
 
 /// <summary>A policy, or a profile.</summary>
 internal sealed record PlainRules(string Kind, string Name, string Namespace, string Tier, double? Order, string Selector, bool AppliesToIngress,
-    bool AppliesToEgress, IReadOnlyList<Rule> Ingress, IReadOnlyList<Rule> Egress);
+    bool AppliesToEgress, IReadOnlyList<Rule> Ingress, IReadOnlyList<Rule> Egress)
+{
+    public bool IsStaged => Kind.StartsWith("Staged", StringComparison.Ordinal);
+}
 
 /// <summary>An endpoint or a network set. A global set has no namespace.</summary>
 internal sealed record PlainItem(string Name, string Namespace, IReadOnlyDictionary<string, string> Labels, IReadOnlyList<string> Nets, IReadOnlyList<string> Profiles)

@@ -54,9 +54,10 @@ public sealed class PolicyJudgesTests
         }).Where(OneFamily);
 
     private static readonly Gen<PlainRules> GenPolicy = Gen.Select(Gen.Int[0, 5], Pick("", "default", "other"), Pick("default", "one", "two", "lost"),
-        Pick<double?>(null, 1, 1, 2), Pick(PlainPolicy.Selectors.Keys.ToArray()), Gen.Int[1, 3], GenRule.Array[0, 3], GenRule.Array[0, 3])
-        .Select((name, ns, tier, order, selector, types, ingress, egress) => new PlainRules(ns.Length == 0 ? "GlobalNetworkPolicy" : "NetworkPolicy",
-            $"p{name}", ns, tier, order, selector, (types & 1) != 0, (types & 2) != 0, ingress, egress));
+        Pick<double?>(null, 1, 1, 2), Pick(PlainPolicy.Selectors.Keys.ToArray()), Gen.Int[1, 15], GenRule.Array[0, 3], GenRule.Array[0, 3])
+        .Select((name, ns, tier, order, selector, types, ingress, egress) => new PlainRules(
+            (types >= 12 ? "Staged" : "") + (ns.Length == 0 ? "GlobalNetworkPolicy" : "NetworkPolicy"),
+            $"p{name}", ns, tier, order, selector, types % 3 != 1, types % 3 != 2, ingress, egress));
 
     private static readonly Gen<ImmutableSortedDictionary<string, string>> GenLabels = Gen.Select(Pick<string>("x", "y", "w", null!), Pick<string>("z", "", null!))
         .Select((a, b) => new[] { ("a", a), ("b", b) }.Where(l => l.Item2 is not null).ToImmutableSortedDictionary(l => l.Item1, l => l.Item2));
@@ -116,7 +117,7 @@ public sealed class PolicyJudgesTests
         foreach (var p in plain.Policies)
         {
             ImmutableArray<string> types = [.. new[] { p.AppliesToIngress ? "Ingress" : null, p.AppliesToEgress ? "Egress" : null }.OfType<string>()];
-            state = state.With(p.Namespace.Length == 0
+            state = state.With(p.IsStaged ? Staged(p, types) : p.Namespace.Length == 0
                 ? new Resource<GlobalNetworkPolicySpec>
                 {
                     Kind = p.Kind,
@@ -144,6 +145,22 @@ public sealed class PolicyJudgesTests
 
         return new(graph.Flush());
     }
+
+    private static Resource Staged(PlainRules p, ImmutableArray<string> types) => p.Namespace.Length == 0
+        ? new Resource<StagedGlobalNetworkPolicySpec>
+        {
+            Kind = p.Kind,
+            Metadata = new() { Name = p.Name },
+            Spec = new() { Tier = p.Tier, Order = p.Order, Selector = p.Selector, Types = types, Ingress = [.. p.Ingress],
+                Egress = [.. p.Egress] },
+        }
+        : new Resource<StagedNetworkPolicySpec>
+        {
+            Kind = p.Kind,
+            Metadata = new() { Name = p.Name, Namespace = p.Namespace },
+            Spec = new() { Tier = p.Tier, Order = p.Order, Selector = p.Selector, Types = types, Ingress = [.. p.Ingress],
+                Egress = [.. p.Egress] },
+        };
 
     private static IEnumerable<PlainPacket> Packets() => from hosts in new[] { Hosts4, Hosts6 }
         from source in hosts

@@ -108,6 +108,16 @@ internal static class StateExpander
             steps.Add(g => g.Apply(new(SyncStatus.Resync, 1, [update])));
         }
 
+        foreach (var name in from.Interfaces.Keys.Except(to.Interfaces.Keys))
+        {
+            steps.Add(g => g.RemoveInterface(name));
+        }
+
+        foreach (var (name, addresses) in to.Interfaces)
+        {
+            steps.Add(g => g.SetInterface(name, addresses.Select(Datastore.Addresses.Cidr.Parse)));
+        }
+
         foreach (var id in from.Local.Keys.Except(to.Local.Keys))
         {
             steps.Add(g => g.Remove(id));

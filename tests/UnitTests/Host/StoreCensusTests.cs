@@ -22,12 +22,13 @@ public sealed class StoreCensusTests
     public void B14_what_nothing_obeys_is_counted_while_it_stands_in_the_store()
     {
         var census = new StoreCensus();
-        census.Accept(Batch(Stored("HostEndpoint", "a"), Stored("HostEndpoint", "b"), Stored("Tier", "t"), Stored("GlobalNetworkPolicy", "g"),
+        census.Accept(Batch(Stored("BGPFilter", "a"), Stored("BGPFilter", "b"), Stored("Tier", "t"), Stored("GlobalNetworkPolicy", "g"),
+            Stored("HostEndpoint", "h"),
             Policy("raw", new() { DoNotTrack = true }), Policy("nat", new() { PreDnat = true }), Stored("Profile", "p"), new(Kinds.BgpPeer.Key("broken"), null, "no JSON")));
-        Assert.That(census.Idle, Is.EqualTo(new Dictionary<string, int> { ["BGPPeer"] = 1, ["GlobalNetworkPolicy"] = 2, ["HostEndpoint"] = 2 }));
+        Assert.That(census.Idle, Is.EqualTo(new Dictionary<string, int> { ["BGPPeer"] = 1, ["BGPFilter"] = 2 }));
 
-        census.Accept(Batch(new SyncUpdate(Kinds.HostEndpoint.Key("a"), null), Policy("raw", new()), new SyncUpdate(Kinds.BgpPeer.Key("broken"), null)));
-        Assert.That(census.Idle, Is.EqualTo(new Dictionary<string, int> { ["GlobalNetworkPolicy"] = 1, ["HostEndpoint"] = 1 }));
+        census.Accept(Batch(new SyncUpdate(Kinds.BgpFilter.Key("a"), null), new SyncUpdate(Kinds.BgpPeer.Key("broken"), null)));
+        Assert.That(census.Idle, Is.EqualTo(new Dictionary<string, int> { ["BGPFilter"] = 1 }));
     }
 
     [Test]
@@ -38,13 +39,16 @@ public sealed class StoreCensusTests
             Policy("whole", new() { Selector = "all()" }),
             Policy("selector", new() { Selector = "a ==" }),
             Policy("rule", new() { Ingress = [new() { Action = "Explode" }] }),
+            new(Kinds.StagedNetworkPolicy.Key("ns", "staged"), null, "no JSON"),
+            new SyncUpdate(Kinds.HostEndpoint.Key("host"), Kinds.HostEndpoint.New("host", new() { Node = "n1" })),
             new(Kinds.NetworkPolicy.Key("ns", "damaged"), null, "no JSON")));
         Assert.That(census.Unusable.Select(u => u.Key.ToString()), Is.EqualTo(
-            new[] { "GlobalNetworkPolicy(rule)", "GlobalNetworkPolicy(selector)", "NetworkPolicy(ns/damaged)" }));
+            new[] { "GlobalNetworkPolicy(rule)", "GlobalNetworkPolicy(selector)", "HostEndpoint(host)", "NetworkPolicy(ns/damaged)" }));
         Assert.That(census.Unusable[0].Reason, Is.EqualTo("action: unknown value \"Explode\""));
         Assert.That(census.Unusable[1].Reason, Does.StartWith("selector: "));
 
-        census.Accept(Batch(Policy("selector", new()), new SyncUpdate(Kinds.GlobalNetworkPolicy.Key("rule"), null), new(Kinds.NetworkPolicy.Key("ns", "damaged"), null)));
+        census.Accept(Batch(Policy("selector", new()), new SyncUpdate(Kinds.GlobalNetworkPolicy.Key("rule"), null),
+            new(Kinds.HostEndpoint.Key("host"), null), new(Kinds.NetworkPolicy.Key("ns", "damaged"), null)));
         Assert.That(census.Unusable, Is.Empty);
     }
 

@@ -1,3 +1,4 @@
+using System.Net;
 using Calico.Datastore.Addresses;
 using Calico.Ipam;
 using NUnit.Framework;
@@ -65,6 +66,27 @@ public sealed class BlockOrderTests
     {
         var pool = new IpamPool { Name = "pool", Cidr = Cidr.Parse("fd00::/64"), BlockSize = 122 };
         Assert.That(OccupiedRanges.FreeIn([Cidr.Parse(occupied)], pool, "node-a").Take(100_000).Count(), Is.EqualTo(looked));
+    }
+
+    /// <summary>However big the pool is and wherever the host would begin in it.</summary>
+    [TestCase("10.0.0.0/24", 28, "10.0.0.32/27", "10.0.0.96/28", 1)]
+    [TestCase("10.0.0.0/24", 28, "10.0.0.32/27", "10.0.0.32/28", 1)]
+    [TestCase("10.0.0.0/24", 28, "10.0.0.37/32", "10.0.0.0/28", 1)]
+    [TestCase("10.0.0.0/24", 28, "10.0.0.37/32", "10.0.0.32/28", 0)]
+    [TestCase("10.0.0.0/24", 28, "10.0.0.32/28", "10.0.0.0/25", 0)]
+    [TestCase("10.0.0.0/24", 28, "10.0.0.0/16", "10.0.9.0/28", 1)]
+    [TestCase("fd00::/64", 122, "fd00::4:0/121", "fd00::4:0/122", 1)]
+    public void A_host_that_is_bound_to_a_range_finds_its_blocks(string cidr, int blockSize, string within, string occupied, int free)
+    {
+        var pool = new IpamPool { Name = "pool", Cidr = Cidr.Parse(cidr), BlockSize = blockSize };
+        var (range, taken) = (Cidr.Parse(within), Cidr.Parse(occupied));
+        for (var host = 0; host < 20; host++)
+        {
+            var found = OccupiedRanges.FreeIn([taken], pool, $"node-{host}", IPNetwork.Parse(within)).ToList();
+            Assert.That(found, Has.All.Matches<Cidr>(c => c.PrefixLength == blockSize && pool.Cidr.Contains(c)));
+            Assert.That(found, Has.All.Matches<Cidr>(c => c.Overlaps(range) && !c.Overlaps(taken)));
+            Assert.That(found, free == 0 ? Is.Empty : Is.Not.Empty);
+        }
     }
 
     [TestCase("10.0.0.0/26", 26, 1)]

@@ -2,7 +2,6 @@ using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.Ipam;
 using Calico.Ipam;
 using Calico.TestKit.Store;
-using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 using static Calico.UnitTests.Ipam.IpamCluster;
 
@@ -12,7 +11,7 @@ namespace Calico.UnitTests.Ipam;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class BlockOwnershipTests
 {
-    private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(56));
+    private readonly SteppedTime _time = new();
 
     private static AutoAssignRequest Request(string host, string handle) =>
         new() { Host = host, Ipv4 = 1, Handle = handle, Use = IntendedUse.Workload };

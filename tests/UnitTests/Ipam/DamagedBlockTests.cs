@@ -4,6 +4,7 @@ using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.Ipam;
 using Calico.Datastore.Store;
 using Calico.Ipam;
+using Calico.TestKit;
 using Calico.TestKit.Store;
 using NUnit.Framework;
 using static Calico.UnitTests.Ipam.IpamCluster;
@@ -115,7 +116,7 @@ public sealed class DamagedBlockTests
         string[] odd = ["null", "\"x\"", "-1", "99999999999999999999", "[null]", "{}", "[]", "\"\\ud800\"", "[-1]", "[4]", "1e400", "true", "\"10.0.0.0/0\"", "[{\"secondary\":{\"node\":null}}]"];
         string[] members = ["\"10.0.0.0/30\"", "\"host:n\"", "[0,null,null,null]", "[1,2,3]", "[{\"handle_id\":\"h\",\"secondary\":{\"node\":\"n\"}}]", "7", "{\"0\":3}"];
         string[] names = ["cidr", "affinity", "allocations", "unallocated", "attributes", "sequenceNumber", "sequenceNumberForAllocation"];
-        for (var i = 0; i < 5000; i++)
+        for (var i = 0; i < Effort.Of(5000); i++)
         {
             var fields = names.Zip(members, (n, m) => $"\"{n}\":{(random.Next(4) == 0 ? odd[random.Next(odd.Length)] : m)}");
             var text = "{" + string.Join(',', fields) + "}";

@@ -20,6 +20,27 @@ public sealed class DoubtTests
     private readonly FakeTimeProvider _time = new();
 
     [Test]
+    public async Task A_late_transaction_cannot_take_after_its_doubt_was_settled()
+    {
+        var time = new FakeTimeProvider();
+        var cluster = Create(time).Pool("10.0.0.0/24", 26).Node("n");
+        var late = new LateStore(cluster.Store);
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog(), store: late, with: o => o with { StoreDeadline = TimeSpan.FromSeconds(1) });
+        await ipam.ClaimAsync("cni", Claim("warm"), null, null, default);
+        late.HoldNext = true;
+        var claim = ipam.ClaimAsync("cni", Claim("h"), null, null, default);
+        await late.Held.Task;
+        time.Advance(TimeSpan.FromSeconds(1));
+        await Assert.ThrowsAsync<CalicoException>(() => claim);
+
+        await ipam.MaintainAsync(default);
+        var outcome = await late.DeliverAsync();
+
+        Assert.That(outcome.Succeeded, Is.False);
+        Assert.That(cluster.Allocations().Values, Is.EqualTo(new[] { "warm" }));
+    }
+
+    [Test]
     public async Task D_a_claim_without_the_store_takes_no_address_of_a_claim_whose_answer_was_lost()
     {
         var cluster = Create(_time).Pool("10.0.0.0/24", 26).Node("n");

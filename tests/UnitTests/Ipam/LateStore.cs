@@ -10,6 +10,9 @@ internal sealed class LateStore(IKeyValueStore inner) : ForwardingStore(inner)
 
     public bool HoldNext { get; set; }
 
+    /// <summary>Completes when the transaction is held.</summary>
+    public TaskCompletionSource Held { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public Task<StoreOutcome> DeliverAsync() => base.CommitAsync(_held!, CancellationToken.None);
 
     public override async Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct)
@@ -21,6 +24,7 @@ internal sealed class LateStore(IKeyValueStore inner) : ForwardingStore(inner)
 
         HoldNext = false;
         _held = transaction;
+        Held.TrySetResult();
         await Task.Delay(Timeout.InfiniteTimeSpan, ct);
         throw new InvalidOperationException("not reached");
     }

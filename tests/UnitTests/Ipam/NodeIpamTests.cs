@@ -278,23 +278,6 @@ public sealed class NodeIpamTests
     }
 
     [Test]
-    public async Task A_late_transaction_cannot_take_after_its_doubt_was_settled()
-    {
-        var cluster = Create().Pool("10.0.0.0/24", 26).Node("n");
-        var late = new LateStore(cluster.Store);
-        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog(), store: late, with: o => o with { StoreDeadline = TimeSpan.FromSeconds(1) });
-        await ipam.ClaimAsync("cni", Claim("warm"), null, null, default);
-        late.HoldNext = true;
-        await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", Claim("h"), null, null, default));
-
-        await ipam.MaintainAsync(default);
-        var outcome = await late.DeliverAsync();
-
-        Assert.That(outcome.Succeeded, Is.False);
-        Assert.That(cluster.Allocations().Values, Is.EqualTo(new[] { "warm" }));
-    }
-
-    [Test]
     public async Task An_unbound_lease_is_collected_by_age_whatever_the_clock_does()
     {
         var time = new FakeTimeProvider();
@@ -428,40 +411,5 @@ public sealed class NodeIpamTests
 
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
             inner.CreateTimer(callback, state, dueTime, period);
-    }
-
-    /// <summary>A disk that takes its time when asked to.</summary>
-    private sealed class SlowLog : INodeLog
-    {
-        private readonly InMemoryNodeLog _log = new();
-
-        public TaskCompletionSource? Gate { get; set; }
-
-        public TaskCompletionSource Reached { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        /// <summary>Single keys asked for so far.</summary>
-        public int LookedUp { get; private set; }
-
-        public ReadOnlyMemory<byte>? Get(string key)
-        {
-            LookedUp++;
-            return _log.Get(key);
-        }
-
-        public ImmutableArray<KeyValuePair<string, ReadOnlyMemory<byte>>> List(string prefix) => _log.List(prefix);
-
-        public async Task CommitAsync(ImmutableArray<NodeLogWrite> writes, CancellationToken ct)
-        {
-            if (Gate is { } gate)
-            {
-                Reached.TrySetResult();
-                await gate.Task;
-            }
-
-            await _log.CommitAsync(writes, ct);
-        }
-
-        public Task<StoreOutcome> CommitAsync(IKeyValueStore store, StoreTransaction transaction, ImmutableArray<NodeLogWrite> writes, CancellationToken ct) =>
-            _log.CommitAsync(store, transaction, writes, ct);
     }
 }

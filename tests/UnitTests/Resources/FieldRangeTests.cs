@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.Shapes;
+using Calico.TestKit;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Resources;
@@ -71,11 +72,11 @@ public sealed class FieldRangeTests
     [Test]
     public void C1_no_stored_value_however_damaged_breaks_its_reader()
     {
-        var random = new Random(TestContext.CurrentContext.Random.Next());
+        var random = new Random(Seed.Next());
         foreach (var kind in ResourceKinds.All.Table)
         {
             var sample = Sample(kind);
-            for (var i = 0; i < 150; i++)
+            for (var i = 0; i < Effort.Of(150); i++)
             {
                 var text = i == 0 ? sample : Damage(sample, random);
                 var key = kind.Path(kind.Key("default", "default"));
@@ -104,8 +105,8 @@ public sealed class FieldRangeTests
     public void C1_no_value_of_ipam_however_damaged_breaks_its_reader(string key)
     {
         const string Sample = """{"cidr":"10.0.0.0/26","affinity":"host:n1","state":"confirmed","block":{"10.0.0.0/26":1},"allocations":[0,null],"unallocated":[1],"attributes":[{"handle_id":"h","secondary":{"a":"b"}}],"sequenceNumber":5,"deleted":false,"strict_affinity":true,"maxBlocksPerHost":3}""";
-        var random = new Random(TestContext.CurrentContext.Random.Next());
-        for (var i = 0; i < 2_000; i++)
+        var random = new Random(Seed.Next());
+        for (var i = 0; i < Effort.Of(2_000); i++)
         {
             var text = Damage(Sample, random);
             Assert.That(() => ResourceKinds.All.TryDecode(key, Encoding.UTF8.GetBytes(text), out _), Throws.Nothing, text);

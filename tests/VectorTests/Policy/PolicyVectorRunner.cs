@@ -9,6 +9,8 @@ namespace Calico.VectorTests.Policy;
 /// <summary>Judges <c>policy.json</c>: each flow is asked of the compiled programs of both its ends.</summary>
 public sealed class PolicyVectorRunner : IVectorRunner
 {
+    private static readonly object[] AllowAll = [new { action = "Allow" }];
+
     private JsonElement _topologies;
 
     public string File => "policy.json";
@@ -17,12 +19,14 @@ public sealed class PolicyVectorRunner : IVectorRunner
 
     public VectorVerdict Run(JsonElement vector)
     {
-        foreach (var missing in new[] { ("hostEndpoints", "host endpoints are not enforced yet"), ("services", "services are not followed yet") })
+        if (Items(vector, "services").Any())
         {
-            if (vector.TryGetProperty(missing.Item1, out var value) && value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0)
-            {
-                return VectorVerdict.Skip(missing.Item2);
-            }
+            return VectorVerdict.Skip("services are not followed yet");
+        }
+
+        if (Items(vector, "hostEndpoints").Any())
+        {
+            return RunHosts(vector);
         }
 
         var named = vector.GetProperty("endpoints");
@@ -57,6 +61,46 @@ public sealed class PolicyVectorRunner : IVectorRunner
         return wrong.Count == 0 ? VectorVerdict.Pass : VectorVerdict.Fail(string.Join('\n', wrong.Take(5)) + '\n' + network.Text());
     }
 
+    /// <summary>A vector whose interface is given two ways holds both ways.</summary>
+    private static VectorVerdict RunHosts(JsonElement vector)
+    {
+        foreach (var interfaceName in (string[])["*", "eth0"])
+        {
+            var network = new HostVectorNetwork(interfaceName);
+            foreach (var endpoint in Items(vector, "hostEndpoints"))
+            {
+                network.AddHostEndpoint(endpoint);
+            }
+
+            foreach (var endpoint in Items(vector, "endpoints"))
+            {
+                network.AddWorkload(endpoint);
+            }
+
+            foreach (var tier in Items(vector, "tiers"))
+            {
+                network.Add(Kinds.Tier, tier.GetProperty("name").GetString()!, default, Without(tier, "name"));
+            }
+
+            AddProfiles(network, vector);
+
+            foreach (var policy in Items(vector, "policies"))
+            {
+                network.Add(policy);
+            }
+
+            network.Settle();
+            var wrong = Items(vector, "flows").Where(flow => network.Allows(flow) != flow.GetProperty("allowed").GetBoolean()).ToList();
+            if (wrong.Count > 0)
+            {
+                return VectorVerdict.Fail(string.Join('\n', wrong.Take(5).Select(flow => $"{interfaceName}: {flow.GetRawText()} is not so"))
+                    + '\n' + network.Text());
+            }
+        }
+
+        return VectorVerdict.Pass;
+    }
+
     private static IEnumerable<string> Differences(PolicyNetwork network, IEnumerable<JsonElement> flows)
     {
         foreach (var flow in flows)
@@ -89,6 +133,18 @@ public sealed class PolicyVectorRunner : IVectorRunner
                     }
                 }
             }
+        }
+    }
+
+    /// <summary>A vector that gives none means the one of upstream's tests, which allows everything.</summary>
+    private static void AddProfiles(HostVectorNetwork network, JsonElement vector)
+    {
+        var given = vector.TryGetProperty("profiles", out var profiles) && profiles.ValueKind == JsonValueKind.Object
+            ? profiles.EnumerateObject().ToDictionary(profile => profile.Name, profile => profile.Value)
+            : new() { ["default"] = JsonSerializer.SerializeToElement(new { ingress = AllowAll, egress = AllowAll }) };
+        foreach (var (name, spec) in given)
+        {
+            network.Add(Kinds.Profile, name, default, spec);
         }
     }
 

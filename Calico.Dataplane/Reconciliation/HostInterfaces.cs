@@ -1,0 +1,129 @@
+using System.Collections.Concurrent;
+using System.Net.Sockets;
+using Calico.Datastore.Addresses;
+using Calico.Felix;
+using Calico.Felix.Output;
+using Calico.Linux.Route;
+
+namespace Calico.Dataplane.Reconciliation;
+
+/// <summary>The interfaces of the host that are no workload's, with their addresses: tells the calculation of them, for host
+/// endpoints.</summary>
+/// <remarks>Nothing is changed here. An interface is looked at when the kernel tells of it or of its addresses; all are read when something
+/// may have been missed. Reads on the loop; <see cref="Concerns"/> from any thread.</remarks>
+/// <param name="routes">Lists links and addresses.</param>
+/// <param name="links">Host sides of pairs.</param>
+/// <param name="options">Of the dataplane.</param>
+internal sealed class HostInterfaces(RouteSocket routes, KeptLinks links, DataplaneOptions options) : IReconciler
+{
+    private readonly ConcurrentDictionary<int, string> _names = [];
+    private CalculationGraph? _graph;
+    private bool _isDoubted = true;
+
+    public bool IsPolicyFree => true;
+
+    /// <summary>Whom to tell; once, before the first turn.</summary>
+    public void Tell(CalculationGraph graph) => _graph = graph;
+
+    /// <summary>Whether a notice may change what was told: a link with another name, or an address of a link that is no
+    /// workload's.</summary>
+    public bool Concerns(RouteEvent change) => change switch
+    {
+        RouteEvent.LinkChanged { Removed: false } link => !IsWorkloads(link.Link.Name)
+            && _names.GetValueOrDefault(link.Link.Index) != link.Link.Name,
+        RouteEvent.AddressChanged address => links.Find(address.Address.LinkIndex) is null,
+        _ => false,
+    };
+
+    public void Apply(DataplaneUpdate update)
+    {
+    }
+
+    public void Doubt() => _isDoubted = true;
+
+    public void Read()
+    {
+    }
+
+    public Reconciled Commit(int refusals)
+    {
+        if (_isDoubted)
+        {
+            var addresses = routes.ListAddresses().ToLookup(a => a.LinkIndex);
+            var found = routes.ListLinks().Where(link => !IsWorkloads(link.Name)).ToList();
+            foreach (var gone in _names.Keys.Except(found.Select(link => link.Index)).ToList())
+            {
+                Forget(gone);
+            }
+
+            foreach (var link in found)
+            {
+                Note(link, addresses[link.Index]);
+            }
+
+            _isDoubted = false;
+        }
+
+        return Reconciled.Nothing;
+    }
+
+    public Reconciled Notice(RouteEvent change)
+    {
+        switch (change)
+        {
+            case RouteEvent.Lost:
+                _isDoubted = true;
+                break;
+            case RouteEvent.LinkChanged { Removed: false } link when Concerns(change):
+                Look(link.Link.Index);
+                break;
+            case RouteEvent.AddressChanged address when Concerns(change):
+                Look(address.Address.LinkIndex);
+                break;
+            default:
+                break;
+        }
+
+        return Reconciled.Nothing;
+    }
+
+    public void Withdraw(LocalEndpoint endpoint)
+    {
+    }
+
+    public void Dispose() => routes.Dispose();
+
+    private void Look(int index)
+    {
+        if (routes.FindLink(index) is not { } link || IsWorkloads(link.Name))
+        {
+            Forget(index);
+        }
+        else
+        {
+            Note(link, routes.ListAddresses(index, AddressFamily.Unspecified));
+        }
+    }
+
+    private void Note(LinkState link, IEnumerable<InterfaceAddress> addresses)
+    {
+        if (_names.TryGetValue(link.Index, out var former) && former != link.Name)
+        {
+            Forget(link.Index);
+        }
+
+        _names[link.Index] = link.Name;
+        _graph?.SetInterface(link.Name, addresses.Select(a => Cidr.From(a.Address)));
+    }
+
+    /// <summary>Another link may have its name already.</summary>
+    private void Forget(int index)
+    {
+        if (_names.TryRemove(index, out var name) && !_names.Values.Contains(name))
+        {
+            _graph?.RemoveInterface(name);
+        }
+    }
+
+    private bool IsWorkloads(string name) => name.StartsWith(options.InterfacePrefix, StringComparison.Ordinal);
+}

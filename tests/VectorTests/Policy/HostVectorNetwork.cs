@@ -1,0 +1,237 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Text.Json;
+using Calico.Datastore.Addresses;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Sync;
+using Calico.Felix;
+using Calico.Felix.Output;
+using Calico.Felix.Rules;
+
+namespace Calico.VectorTests.Policy;
+
+/// <summary>The hosts of a vector, each with a calculation graph of its own, and what becomes of a connection between them: every hook that
+/// its packets come through is asked, those of the answers too.</summary>
+/// <remarks>The vectors name no addresses of hosts, so each gets one; a host endpoint that expects none expects that one, as upstream's
+/// test sets it. An interface that a vector gives two ways (<c>*|eth0</c>) is tried both ways by the runner.</remarks>
+internal sealed class HostVectorNetwork(string interfaceName)
+{
+    private const string Uplink = "eth0";
+    private const ushort ClientPort = 40000;
+
+    private readonly Dictionary<string, Host> _hosts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (Host Host, WorkloadEndpointId Id, Cidr Address)> _workloads = new(StringComparer.Ordinal);
+    private readonly List<SyncUpdate> _updates = [];
+
+    public void AddHostEndpoint(JsonElement endpoint)
+    {
+        var node = endpoint.GetProperty("node").GetString()!;
+        var host = HostOf(node);
+        var given = endpoint.GetProperty("interfaceName").GetString()!;
+        Add(Kinds.HostEndpoint, endpoint.GetProperty("name").GetString()!, endpoint.GetProperty("labels"),
+            JsonSerializer.SerializeToElement(new
+        {
+            node,
+            interfaceName = given.Contains('|', StringComparison.Ordinal) ? interfaceName : given,
+            expectedIPs = new[] { host.Address.ToShortString() },
+        }));
+    }
+
+    public void AddWorkload(JsonElement endpoint)
+    {
+        var name = endpoint.GetProperty("name").GetString()!;
+        var host = HostOf(endpoint.TryGetProperty("node", out var node) ? node.GetString()! : "host0");
+        var (id, address) = (new WorkloadEndpointId("felix-fv", name, "eth0"), Cidr.Parse(endpoint.GetProperty("ip").GetString() + "/32"));
+        _workloads.Add(name, (host, id, address));
+        host.Graph.Set(new()
+        {
+            Id = id,
+            Namespace = endpoint.GetProperty("namespace").GetString()!,
+            InterfaceName = "cali" + name,
+            Addresses = [new IPNetwork(address.FirstAddress(), 32)],
+            Labels = endpoint.GetProperty("labels").EnumerateObject().ToImmutableSortedDictionary(l => l.Name, l => l.Value.GetString()!),
+            Profiles = [.. endpoint.GetProperty("profiles").EnumerateArray().Select(p => p.GetString()!)],
+        });
+    }
+
+    public void Add(ResourceKind kind, string name, JsonElement labels, JsonElement spec) => Add(JsonSerializer.SerializeToElement(new
+    {
+        apiVersion = Resource.GroupVersion,
+        kind = kind.Name,
+        metadata = new { name, labels = labels.ValueKind == JsonValueKind.Object ? labels : JsonSerializer.SerializeToElement(new { }) },
+        spec,
+    }));
+
+    public void Add(JsonElement manifest)
+    {
+        var kind = ResourceKinds.All.Named(manifest.GetProperty("kind").GetString()!);
+        var resource = kind.Decode(manifest);
+        _updates.Add(new(kind.KeyOf(resource), resource));
+    }
+
+    public void Settle()
+    {
+        foreach (var host in _hosts.Values)
+        {
+            host.Settle(_updates);
+        }
+    }
+
+    /// <summary>Whether a connection comes about.</summary>
+    /// <param name="flow">src, dst, proto, dport; viaNodePort: dst is a host that translates to this workload's port 8055.</param>
+    public bool Allows(JsonElement flow)
+    {
+        var protocol = (byte)(flow.GetProperty("proto").GetString() == "udp" ? 17 : 6);
+        var port = flow.GetProperty("dport").GetUInt16();
+        var (source, destination) = (End(flow.GetProperty("src").GetString()!), End(flow.GetProperty("dst").GetString()!));
+        var target = flow.TryGetProperty("viaNodePort", out var via) ? End(via.GetString()!) : destination;
+        var targetPort = target == destination ? port : (ushort)8055;
+        var asked = new FirstPacket(source.Address, destination.Address, protocol, ClientPort, port, null);
+        var sent = asked with { Destination = target.Address, DestinationPort = targetPort };
+        var answer = new FirstPacket(target.Address, source.Address, protocol, targetPort, ClientPort, null);
+
+        var path = new[] { source.Host, target.Host }.OfType<Host>().Distinct().ToList();
+        if (path is [var only] && source.Host == target.Host)
+        {
+            // Nothing leaves the host: no interface of it is passed.
+            return WorkloadsAllow(source, target, sent);
+        }
+
+        return WorkloadsAllow(source, target, sent)
+            && path.All(host => HostAllows(host, source.Host == host ? source : target, host == source.Host, asked, sent, answer));
+    }
+
+    /// <summary>For a failure's message.</summary>
+    public string Text() => string.Join('\n', _hosts.Select(h => $"{h.Key}:\n{h.Value.Text()}"));
+
+    private static bool WorkloadsAllow((Host? Host, WorkloadEndpointId? Id, Cidr Address) source,
+        (Host? Host, WorkloadEndpointId? Id, Cidr Address) target, FirstPacket sent) =>
+        (source.Id is not { } sender || source.Host!.Allows(sender, PolicyDirection.Egress, sent))
+        && (target.Id is not { } receiver || (source.Id is null && source.Host == target.Host)
+            || target.Host!.Allows(receiver, PolicyDirection.Ingress, sent));
+
+    /// <summary>The packet and its answer through the uplink of a host at one end.</summary>
+    private static bool HostAllows(Host host, (Host? Host, WorkloadEndpointId? Id, Cidr Address) own, bool isSender, FirstPacket asked,
+        FirstPacket sent, FirstPacket answer)
+    {
+        if (host.Programs is not { } programs)
+        {
+            return true;
+        }
+
+        var isHosts = own.Id is null;
+        if (isSender)
+        {
+            // Out, then the answer in. What is sent without tracking has no connection that its answer could belong to.
+            var raw = isHosts ? host.Raw(programs.UntrackedEgress, sent, isInbound: false, isAnswer: false) : null;
+            var tracked = raw != true;
+            var isOut = raw ?? (isHosts ? host.Normal(programs.Egress, sent, isInbound: false)
+                : host.Decides(programs.ForwardEgress, sent));
+            return isOut && Answered(host, programs, isHosts, isInbound: true, answer, tracked);
+        }
+
+        var untracked = host.Raw(programs.UntrackedIngress, asked, isInbound: true, isAnswer: false);
+        var preDnat = untracked is null ? host.PreDnat(programs.PreDnat, asked) : null;
+        var isIn = (untracked ?? preDnat)
+            ?? (isHosts ? host.Normal(programs.Ingress, sent, isInbound: true) : host.Decides(programs.ForwardIngress, sent));
+        return isIn && Answered(host, programs, isHosts, isInbound: false, answer, tracked: untracked != true);
+    }
+
+    private static bool Answered(Host host, HostPrograms programs, bool isHosts, bool isInbound, FirstPacket answer, bool tracked)
+    {
+        var raw = isInbound || isHosts
+            ? host.Raw(isInbound ? programs.UntrackedIngress : programs.UntrackedEgress, answer, isInbound, isAnswer: true) : null;
+        return raw ?? (tracked || (isHosts
+            ? host.Normal(isInbound ? programs.Ingress : programs.Egress, answer, isInbound)
+            : host.Decides(isInbound ? programs.ForwardIngress : programs.ForwardEgress, answer)));
+    }
+
+    private (Host? Host, WorkloadEndpointId? Id, Cidr Address) End(string name) => _workloads.TryGetValue(name, out var workload)
+        ? (workload.Host, workload.Id, workload.Address)
+        : _hosts.TryGetValue(name, out var host) ? (host, null, host.Address)
+        : (null, null, Cidr.Parse("192.0.2.200/32"));
+
+    private Host HostOf(string node)
+    {
+        if (!_hosts.TryGetValue(node, out var host))
+        {
+            _hosts.Add(node, host = new(node, Cidr.Parse($"192.0.2.{_hosts.Count + 1}/32")));
+        }
+
+        return host;
+    }
+
+    private sealed class Host(string node, Cidr address)
+    {
+        private readonly Dictionary<string, HashSet<IpSetMember>> _sets = new(StringComparer.Ordinal);
+        private readonly Dictionary<string, RuleList> _lists = new(StringComparer.Ordinal);
+        private readonly Dictionary<WorkloadEndpointId, EndpointUpdate> _endpoints = [];
+        private readonly Dictionary<string, HostInterfaceUpdate> _interfaces = new(StringComparer.Ordinal);
+        private PolicyOracle? _oracle;
+
+        public CalculationGraph Graph { get; } = new(node);
+
+        public Cidr Address => address;
+
+        public HostPrograms? Programs =>
+            (_interfaces.GetValueOrDefault(Uplink) ?? _interfaces.GetValueOrDefault(HostInterfaceUpdate.AllInterfaces))?.Programs;
+
+        public void Settle(IEnumerable<SyncUpdate> updates)
+        {
+            Graph.SetInterface(Uplink, [address]);
+            Graph.Apply(new(SyncStatus.InSync, 1, [.. updates]));
+            foreach (var update in Graph.Flush())
+            {
+                switch (update)
+                {
+                    case IpSetUpdate set:
+                        _sets[set.Id] = [.. set.Added];
+                        break;
+                    case RuleListUpdate list:
+                        _lists[list.List.Id] = list.List;
+                        break;
+                    case EndpointUpdate endpoint:
+                        _endpoints[endpoint.Id] = endpoint;
+                        break;
+                    case HostInterfaceUpdate host:
+                        _interfaces[host.InterfaceName] = host;
+                        break;
+                    default:
+                        break;
+                }
+            }
+
+            _oracle = new(_lists.GetValueOrDefault, (set, member) => _sets[set]
+                .Any(m => m.Port != 0 ? m == member : m.Address.Contains(member.Address)));
+        }
+
+        public bool Allows(WorkloadEndpointId id, PolicyDirection direction, FirstPacket packet) =>
+            _oracle!.Allows(direction == PolicyDirection.Ingress ? _endpoints[id].Ingress : _endpoints[id].Egress, packet);
+
+        /// <summary>Of what is not tracked: true it passes, false it does not, null it is asked further on.</summary>
+        public bool? Raw(PolicyProgram program, FirstPacket packet, bool isInbound, bool isAnswer) => program.IsEmpty
+            || IsFailsafe(packet, isInbound, isAnswer) ? null
+            : _oracle!.Decide(program, packet) is { } rule ? rule.Action == RuleAction.Allow : null;
+
+        public bool? PreDnat(PolicyProgram program, FirstPacket packet) => program.IsEmpty
+            || IsFailsafe(packet, isInbound: true, isAnswer: false) ? null
+            : _oracle!.Decide(program, packet) is { } rule ? rule.Action == RuleAction.Allow : null;
+
+        public bool Normal(PolicyProgram program, FirstPacket packet, bool isInbound) => IsFailsafe(packet, isInbound, isAnswer: false)
+            || _oracle!.Allows(program, packet);
+
+        /// <summary>Of forwarded traffic: what no tier decides goes on.</summary>
+        public bool Decides(PolicyProgram program, FirstPacket packet) =>
+            _oracle!.Decide(program, packet) is not { Action: RuleAction.Deny };
+
+        public string Text() => string.Join('\n', (Programs?.All ?? []).Select(p => p.ToText(_lists.GetValueOrDefault)));
+
+        private static bool IsFailsafe(FirstPacket packet, bool isInbound, bool isAnswer)
+        {
+            var (own, other) = isInbound ? (FailsafePorts.Default.Inbound, FailsafePorts.Default.Outbound)
+                : (FailsafePorts.Default.Outbound, FailsafePorts.Default.Inbound);
+            return own.Items.Any(f => f.Protocol == packet.Protocol && f.Port == packet.DestinationPort)
+                || (isAnswer && other.Items.Any(f => f.Protocol == packet.Protocol && f.Port == packet.SourcePort));
+        }
+    }
+}
