@@ -168,19 +168,6 @@ public sealed class BadCallsTests
     }
 
     [Test]
-    public async Task A_pool_that_is_another_drivers_gives_addresses_that_no_age_collects()
-    {
-        var asked = await _docker.CallAsync("IpamDriver.RequestPool", DockerClient.PoolBody("10.65.0.0/24"), isIpam: true);
-        var pool = (string)asked["PoolID"]!;
-        await Client.RequestAddressAsync(pool);
-        Assert.That(_docker.Node.Leases.Single().Purpose, Is.EqualTo(LeasePurpose.Foreign));
-        await Client.CreateNetworkAsync("n1", ["10.65.0.0/24"]);
-        Assert.That(_docker.Node.Leases.Select(l => l.Purpose), Is.EqualTo(new[] { LeasePurpose.Foreign }), "it stays what it was");
-        await Client.RequestAddressAsync(pool);
-        Assert.That(_docker.Node.Leases.Count(l => l.Purpose == LeasePurpose.Endpoint), Is.EqualTo(1));
-    }
-
-    [Test]
     public async Task A_dead_store_is_answered_from_what_is_known_or_refused_and_fast()
     {
         var pools = await Client.CreateNetworkAsync("n1");
