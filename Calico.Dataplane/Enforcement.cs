@@ -104,9 +104,10 @@ internal sealed partial class Enforcement
             Answer();
             return Later();
         }
-        catch (Exception e) when (e is NetlinkException or NetlinkFormatException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is NetlinkException or NetlinkFormatException or IOException or UnauthorizedAccessException
+            or ArgumentException)
         {
-            // Nothing of the transaction was applied, and what else was done is not known: read, compare, try again.
+            // Nothing of the transaction was applied (or what it asks for fits no message), what else was done is not known: read, try again.
             DoubtAll();
             if (++_refusals == PolicyTable.RefusalsBeforeRecreate)
             {

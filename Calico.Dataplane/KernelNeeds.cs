@@ -19,6 +19,18 @@ internal static class KernelNeeds
         (Meta.Load(MetaKey.Mark, Word), "CONFIG_NF_TABLES_INET", "nothing can be dispatched by interface"),
     ];
 
+    /// <summary>Whether it has what tells of dropped packets. Without it they are counted, and nothing else changes.</summary>
+    public static bool CanTell(ushort group)
+    {
+        using var socket = NftSocket.Open();
+        const string Purpose = "dropped packets are counted and not shown";
+        return FindMissing(socket,
+        [
+            (new Limit(1, TimeSpan.FromSeconds(1), 1), "CONFIG_NFT_LIMIT (nft_limit)", Purpose),
+            (new Log("calico", group), "CONFIG_NFT_LOG (nft_log)", Purpose),
+        ]).IsEmpty;
+    }
+
     /// <summary>Those that the kernel has not, in words; empty: all are there.</summary>
     public static ImmutableArray<string> FindMissing(INftables socket, ImmutableArray<(NftExpression Expression, string Option, string Purpose)> needs)
     {

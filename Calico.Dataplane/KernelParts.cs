@@ -45,7 +45,7 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
         {
             var forwarding = new ForwardingSettings(network);
             forwarding.Assert();
-            if (options.DropGroup is { } group && !network.Run(() => NflogStream.IsAvailable(group)))
+            if (options.DropGroup is { } group && !network.Run(() => NflogStream.IsAvailable(group) && KernelNeeds.CanTell(group)))
             {
                 // What is dropped is counted, and told to nobody.
                 options = options with { DropGroup = null };
@@ -64,7 +64,7 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
                 table,
                 routes,
             ];
-            return (new(table, reconcilers, connections, () => forwarding.Problem) { Interfaces = interfaces,
+            return (new(table, reconcilers, connections, () => forwarding.Problem ?? interfaces.Problem) { Interfaces = interfaces,
                 Drops = new(network, options, table.Policy.FindRule, logger) }, table, routes);
         }
         catch

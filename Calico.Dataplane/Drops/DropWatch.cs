@@ -35,7 +35,7 @@ internal sealed partial class DropWatch(HostNetwork network, DataplaneOptions op
                     tell(Describe(packet, index => index == 0 ? "" : routes.FindLink(index)?.Name ?? ""));
                 }
             }
-            catch (Exception e) when (e is NetlinkException or NetlinkFormatException)
+            catch (Exception e) when (e is not OperationCanceledException)
             {
                 Log.NotWatched(logger, group, e.Message);
             }

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Calico.Datastore.Addresses;
 using Calico.Felix;
 using Calico.Felix.Output;
+using Calico.Linux.Netlink;
 using Calico.Linux.Route;
 
 namespace Calico.Dataplane.Reconciliation;
@@ -16,6 +17,9 @@ namespace Calico.Dataplane.Reconciliation;
 /// <param name="options">Of the dataplane.</param>
 internal sealed class HostInterfaces(RouteSocket routes, KeptLinks links, DataplaneOptions options) : IReconciler
 {
+    // The others have addresses that are no addresses to us.
+    private static readonly AddressFamily[] Families = [AddressFamily.InterNetwork, AddressFamily.InterNetworkV6];
+
     private readonly ConcurrentDictionary<int, string> _names = [];
     private CalculationGraph? _graph;
     private bool _isDoubted = true;
@@ -45,23 +49,14 @@ internal sealed class HostInterfaces(RouteSocket routes, KeptLinks links, Datapl
     {
     }
 
+    /// <summary>Why the host's interfaces are not known at the moment; null: they are. Host endpoints then stay where they were.</summary>
+    public string? Problem { get; private set; }
+
     public Reconciled Commit(int refusals)
     {
         if (_isDoubted)
         {
-            var addresses = routes.ListAddresses().ToLookup(a => a.LinkIndex);
-            var found = routes.ListLinks().Where(link => !IsWorkloads(link.Name)).ToList();
-            foreach (var gone in _names.Keys.Except(found.Select(link => link.Index)).ToList())
-            {
-                Forget(gone);
-            }
-
-            foreach (var link in found)
-            {
-                Note(link, addresses[link.Index]);
-            }
-
-            _isDoubted = false;
+            Try(ReadAll);
         }
 
         return Reconciled.Nothing;
@@ -75,10 +70,10 @@ internal sealed class HostInterfaces(RouteSocket routes, KeptLinks links, Datapl
                 _isDoubted = true;
                 break;
             case RouteEvent.LinkChanged { Removed: false } link when Concerns(change):
-                Look(link.Link.Index);
+                Try(() => Look(link.Link.Index));
                 break;
             case RouteEvent.AddressChanged address when Concerns(change):
-                Look(address.Address.LinkIndex);
+                Try(() => Look(address.Address.LinkIndex));
                 break;
             default:
                 break;
@@ -93,6 +88,38 @@ internal sealed class HostInterfaces(RouteSocket routes, KeptLinks links, Datapl
 
     public void Dispose() => routes.Dispose();
 
+    /// <summary>A list that others' changes interrupt again and again holds up nothing else: it is read at the next turn.</summary>
+    private void Try(Action read)
+    {
+        try
+        {
+            read();
+            Problem = null;
+        }
+        catch (Exception e) when (e is NetlinkException or NetlinkFormatException)
+        {
+            _isDoubted = true;
+            Problem = $"host endpoints: the host's interfaces cannot be read: {e.Message}";
+        }
+    }
+
+    private void ReadAll()
+    {
+        var addresses = Families.SelectMany(family => routes.ListAddresses(0, family)).ToLookup(a => a.LinkIndex);
+        var found = routes.ListLinks().Where(link => !IsWorkloads(link.Name)).ToList();
+        foreach (var gone in _names.Keys.Except(found.Select(link => link.Index)).ToList())
+        {
+            Forget(gone);
+        }
+
+        foreach (var link in found)
+        {
+            Note(link, addresses[link.Index]);
+        }
+
+        _isDoubted = false;
+    }
+
     private void Look(int index)
     {
         if (routes.FindLink(index) is not { } link || IsWorkloads(link.Name))
@@ -101,7 +128,7 @@ internal sealed class HostInterfaces(RouteSocket routes, KeptLinks links, Datapl
         }
         else
         {
-            Note(link, routes.ListAddresses(index, AddressFamily.Unspecified));
+            Note(link, Families.SelectMany(family => routes.ListAddresses(index, family)));
         }
     }
 

@@ -39,7 +39,7 @@ internal sealed class RuleBuilder
     public NftRule End(string comment, params ReadOnlySpan<NftExpression> last)
     {
         _steps.AddRange(last);
-        return NftRule.Of([.. _steps]) with { Comment = comment };
+        return NftRule.Of([.. _steps]) with { Comment = RuleIdentity.Words(comment) };
     }
 
     public RuleBuilder Add(params ReadOnlySpan<NftExpression> steps)

@@ -23,7 +23,11 @@ internal readonly record struct RuleIdentity(string? Comment, NftRuleContent Con
 
     public static RuleIdentity Of(NftRuleState rule) => new(rule.Comment, rule.Content);
 
+    /// <summary>Words for a rule, which may be of somebody's tier or policy, so that they are never taken for a mark.</summary>
+    public static string? Words(string? text) => text?.StartsWith(Prefix, StringComparison.Ordinal) == true ? $"_{text}" : text;
+
     /// <summary>The rule with its comment; <see cref="NftRule.Comment"/> holds the words until then.</summary>
+    /// <remarks>One that begins as ours do is marked already: the words of a rule never do (<see cref="Words"/>).</remarks>
     public static NftRule Mark(NftRule rule)
     {
         if (rule.Comment?.StartsWith(Prefix, StringComparison.Ordinal) == true)

@@ -19,19 +19,24 @@ internal sealed class SetUses
     private HashSet<string> Count(RuleList list, int by)
     {
         var asked = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var side in list.Rules.Items.SelectMany(r => new[] { r.Match.Source, r.Match.Destination }))
+        foreach (var rule in list.Rules.Items)
         {
-            foreach (var set in new[] { side.Set, side.PortSet }.OfType<string>())
+            // What is staged decides nothing, so it does not decide either in which order a set changes.
+            var uses = rule.IsStaged ? 0 : by;
+            foreach (var side in new[] { rule.Match.Source, rule.Match.Destination })
             {
-                Count(set, by, 0);
-            }
+                foreach (var set in new[] { side.Set, side.PortSet }.OfType<string>())
+                {
+                    Count(set, uses, 0);
+                }
 
-            foreach (var set in side.NotPortSets.Items.Append(side.NotSet).OfType<string>())
-            {
-                Count(set, 0, by);
-            }
+                foreach (var set in side.NotPortSets.Items.Append(side.NotSet).OfType<string>())
+                {
+                    Count(set, 0, uses);
+                }
 
-            asked.UnionWith(side.Sets);
+                asked.UnionWith(side.Sets);
+            }
         }
 
         return asked;

@@ -23,7 +23,7 @@ internal static class HostEndpointFragment
             using var document = JsonDocument.Parse(value);
             return document.RootElement is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty("spec", out var spec)
                 && spec.ValueKind == JsonValueKind.Object && Text(spec, "node") is { Length: > 0 } node
-                ? Kinds.HostEndpoint.New(new ObjectMeta { Name = key.Name }, new()
+                ? Kinds.HostEndpoint.New(new ObjectMeta { Name = key.Name, Labels = Labels(root) }, new()
                 {
                     Node = node,
                     InterfaceName = Text(spec, "interfaceName"),
@@ -36,6 +36,14 @@ internal static class HostEndpointFragment
             return null;
         }
     }
+
+    // Rules that select it, as a peer, go on meaning its addresses.
+    private static ImmutableSortedDictionary<string, string>? Labels(JsonElement root) =>
+        root.TryGetProperty("metadata", out var metadata) && metadata.ValueKind == JsonValueKind.Object
+        && metadata.TryGetProperty("labels", out var labels) && labels.ValueKind == JsonValueKind.Object
+        ? labels.EnumerateObject().Where(label => label.Value.ValueKind == JsonValueKind.String).DistinctBy(label => label.Name)
+            .ToImmutableSortedDictionary(label => label.Name, label => label.Value.GetString()!, StringComparer.Ordinal)
+        : null;
 
     private static string? Text(JsonElement spec, string name) =>
         spec.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;

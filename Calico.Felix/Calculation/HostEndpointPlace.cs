@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Formats;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Felix.Labels;
@@ -53,9 +54,11 @@ internal sealed record HostEndpointPlace(string Name, string Node, string Interf
             }
         }
 
-        var isAnywhere = string.IsNullOrEmpty(spec.InterfaceName) && addresses.Count == 0;
+        // What no link can be called names none: no message to the kernel could carry it.
+        var wrongName = string.IsNullOrEmpty(spec.InterfaceName) ? null : NameFormats.Interface(spec.InterfaceName);
+        var isAnywhere = wrongName is not null || (string.IsNullOrEmpty(spec.InterfaceName) && addresses.Count == 0);
         var interfaceName = isAnywhere ? HostInterfaceUpdate.AllInterfaces : spec.InterfaceName ?? "";
-        fault ??= isAnywhere ? "neither interfaceName nor expectedIPs is given" : null;
+        fault ??= wrongName is not null ? $"interfaceName: {wrongName}" : isAnywhere ? "neither interfaceName nor expectedIPs is given" : null;
         return new(update.Key.Name, spec.Node, interfaceName, addresses.ToImmutable(),
             [.. (spec.Profiles ?? []).Distinct(StringComparer.Ordinal)], fault)
         {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
@@ -25,6 +26,9 @@ internal sealed class HostEndpoints(string nodeName, EndpointPrograms programs, 
 {
     /// <summary>Scope of the items; no namespace is called so.</summary>
     private const string Scope = "HostEndpoint:";
+
+    // IFNAMSIZ of linux/if.h less its end.
+    private const int LongestName = 15;
 
     private readonly Dictionary<string, Local> _local = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ImmutableHashSet<Cidr>> _interfaces = new(StringComparer.Ordinal);
@@ -123,7 +127,7 @@ internal sealed class HostEndpoints(string nodeName, EndpointPrograms programs, 
         foreach (var name in interfaces)
         {
             var addresses = _interfaces.GetValueOrDefault(name, []);
-            if (named.FirstOrDefault(l => l.Place.Matches(name, addresses)) is { } owner)
+            if (IsName(name) && named.FirstOrDefault(l => l.Place.Matches(name, addresses)) is { } owner)
             {
                 resolved.Add(name, new(name, owner.Place.Name, owner.Programs!));
             }
@@ -136,6 +140,10 @@ internal sealed class HostEndpoints(string nodeName, EndpointPrograms programs, 
 
         return resolved;
     }
+
+    /// <summary>A link may be called anything; what no message can carry, or means all of them, stays with those that no endpoint names.</summary>
+    private static bool IsName(string link) =>
+        link != HostInterfaceUpdate.AllInterfaces && !link.Contains('\0', StringComparison.Ordinal) && Encoding.UTF8.GetByteCount(link) <= LongestName;
 
     private (HostPrograms Programs, ImmutableArray<string> Held) Usable(HostEndpointPlace place)
     {

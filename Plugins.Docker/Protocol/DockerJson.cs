@@ -5,7 +5,6 @@ namespace Calico.Plugins.Docker.Protocol;
 
 /// <summary>Everything that goes over the sockets or into the node's log, without reflection.</summary>
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, PropertyNameCaseInsensitive = true)]
-[JsonSerializable(typeof(NoRequest))]
 [JsonSerializable(typeof(Done))]
 [JsonSerializable(typeof(Refusal))]
 [JsonSerializable(typeof(ActivateAnswer))]

@@ -3,9 +3,6 @@ using System.Text.Json.Serialization;
 
 namespace Calico.Plugins.Docker.Protocol;
 
-/// <summary>Of calls that have no body, and of those whose body says nothing that matters here.</summary>
-internal sealed record NoRequest;
-
 /// <summary>Written as <c>{}</c>.</summary>
 internal sealed record Done
 {

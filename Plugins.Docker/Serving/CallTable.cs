@@ -58,7 +58,7 @@ internal sealed class CallTable(
         PluginCall.Of($"{NetworkDriver}.EndpointOperInfo", Json.EndpointName, Json.EndpointFacts, endpoints.DescribeAsync),
         PluginCall.Of($"{NetworkDriver}.Join", Json.JoinRequest, Json.JoinAnswer, joins.JoinAsync),
         PluginCall.Of($"{NetworkDriver}.Leave", Json.EndpointName, Json.Done, joins.LeaveAsync),
-        .. WithoutEffect.Select(name =>
-            PluginCall.Of($"{NetworkDriver}.{name}", Json.NoRequest, Json.Done, (_, _) => Task.FromResult(Done.Answer))),
+        // Whatever is said: also a retry that lost its body, and while the host stops. A refusal would undo a whole container.
+        .. WithoutEffect.Select(name => PluginCall.Constant($"{NetworkDriver}.{name}", Done.Answer, Json.Done)),
     ];
 }

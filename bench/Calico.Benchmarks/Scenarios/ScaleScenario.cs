@@ -6,11 +6,13 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Calico.Benchmarks.Scenarios;
 
-/// <summary>What a host costs beside many endpoints of other nodes: memory once they have arrived and after a restart, and how long each start takes.</summary>
+/// <summary>What a host costs beside many endpoints of other nodes: memory once they have arrived and after a restart with endpoints of its
+/// own, and how long each start takes.</summary>
 public static class ScaleScenario
 {
     private const double MostMegabytes = 250;
     private const double MostMilliseconds = 2000;
+    private const int Locals = 200;
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
@@ -58,7 +60,7 @@ public static class ScaleScenario
 
     private static async Task MeasureAsync(ResultTable table, TestHost host, string what)
     {
-        foreach (var start in (string[])["first start", "restart"])
+        foreach (var start in (string[])["first start", $"restart, {Locals} of its own"])
         {
             var clock = Stopwatch.StartNew();
             var starting = host.StartCalicoAsync(waitReady: false);
@@ -72,12 +74,25 @@ public static class ScaleScenario
             var settled = await MemoryAsync(host);
             table.Add($"{what}: {start}, exec to in sync", $"{inSync:0} ms", $"ready {ready:0}, CPU {arrived.Cpu:0.0} s", double.NaN, "≤ 2000 ms", inSync <= MostMilliseconds);
             table.Add($"{what}: {start}, resident", $"{settled.Resident:0} MiB", $"arrived {arrived.Resident:0}, anon. {settled.Anonymous:0}, peak {settled.Peak:0}", double.NaN, "≤ 250 MiB", settled.Resident <= MostMegabytes);
+            if (start == "first start")
+            {
+                await ConnectAsync(host);
+            }
+
             await host.StopCalicoAsync();
         }
 
         var log = await host.ShellAsync("du -cm /var/lib/calico | tail -1 | cut -f1");
         Console.WriteLine($"  {what}: {log.Trim()} MB in /var/lib/calico");
     }
+
+    private static Task ConnectAsync(TestHost host) => host.ShellAsync($$"""
+        export CNI_COMMAND=ADD CNI_IFNAME=eth0 CNI_PATH={{host.Programs}}/bin CALICO_CNI_SOCKET={{Folder(host)}}/cni.sock
+        for i in $(seq {{Locals}}); do
+          ip netns add l$i
+          CNI_CONTAINERID=l$i CNI_NETNS=/run/netns/l$i {{host.Programs}}/bin/calico-shim >/dev/null <<<'{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}'
+        done
+        """, limit: Patience);
 
     /// <summary>Where the host's sockets are, so that they are reached from outside.</summary>
     private static string Folder(TestHost host) => Path.Combine(host.Folder, "run-calico");

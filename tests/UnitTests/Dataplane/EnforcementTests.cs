@@ -142,12 +142,11 @@ public sealed class EnforcementTests
         Assert.That(_nftables.Commits[^1], Does.Not.Contain("delete table inet calico"));
     }
 
-    [TestCase("settings")]
+    [TestCase("settings"), TestCase("no message")]
     [TestCase("table read")]
     [TestCase("table commit")]
     [TestCase("connections")]
-    [TestCase("routes read")]
-    [TestCase("routes commit")]
+    [TestCase("routes read"), TestCase("routes commit")]
     public async Task Whatever_step_is_refused_everything_is_doubted_said_and_done_again(string step)
     {
         // First all is well, then one step is refused.
@@ -158,6 +157,7 @@ public sealed class EnforcementTests
         switch (step)
         {
             case "settings": _settings.Refused = "commit"; break;
+            case "no message": (_routes.Refused, _routes.Refusal) = ("commit", new ArgumentException("no link has such a name")); break;
             case "table read": _nftables.RefuseReading = true; _table.Doubt(); break;
             case "table commit": _nftables.Refuse(Errno.Invalid, 1); break;
             case "connections": _connections.IsRefused = true; break;

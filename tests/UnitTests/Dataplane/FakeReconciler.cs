@@ -12,6 +12,9 @@ internal sealed class FakeReconciler(bool isPolicyFree) : IReconciler
 
     public string? Refused { get; set; }
 
+    /// <summary>What it is refused with; null: an <see cref="IOException"/>.</summary>
+    public Exception? Refusal { get; set; }
+
     /// <summary>What it says after each notice.</summary>
     public Reconciled Found { get; set; } = Reconciled.Nothing;
 
@@ -55,7 +58,7 @@ internal sealed class FakeReconciler(bool isPolicyFree) : IReconciler
         if (Refused == step)
         {
             Refused = null;
-            throw new IOException($"{step} refused");
+            throw Refusal ?? new IOException($"{step} refused");
         }
     }
 }

@@ -69,6 +69,10 @@ public sealed class BadCallsTests
     }
 
     [Test]
+    public async Task What_does_nothing_is_answered_without_a_body_too([Values("ProgramExternalConnectivity", "DiscoverNew")] string call) =>
+        Assert.That((await _docker.CallAsync($"NetworkDriver.{call}", "")).ToJsonString(), Is.EqualTo("{}"));
+
+    [Test]
     public async Task A_body_beyond_the_limit_is_refused_and_the_next_call_is_served()
     {
         // By hand: a client that writes the body as well may find the connection closed before it reads the answer.
