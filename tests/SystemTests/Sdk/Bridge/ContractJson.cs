@@ -23,8 +23,10 @@ internal static class ContractJson
                     : throw new FormatException(t),
                 id => $"{id.Orchestrator}\n{id.Workload}\n{id.Endpoint}"),
             new As<Placement>(
-                t => t.Split('\n') is [var name, var path] ? Placement.In(open!(path), name) : Placement.HandedOver(t),
-                place => place.Namespace is { } space ? $"{place.InterfaceName}\n{space}" : place.InterfaceName),
+                t => t.Split('\n') is [var name, _, var path] && path.Length > 0
+                    ? Placement.In(open!(path), name)
+                    : Placement.HandedOver(t.Split('\n')[0], t.Split('\n')[1]),
+                place => $"{place.InterfaceName}\n{place.NamespaceGroup}\n{place.Namespace}"),
         },
     };
 
