@@ -4,7 +4,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Docker;
 
 /// <summary>dockerd, the host, or both die while containers come and go.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class ChurnTests : DockerScene
 {
     [TestCase(5)]

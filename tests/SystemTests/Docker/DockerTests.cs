@@ -4,7 +4,7 @@ namespace Calico.SystemTests.Docker;
 
 /// <summary>What people do with Docker on one host, with the real dockerd: walk (d) of docs/walks.md, by its step numbers, and more.
 /// </summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class DockerTests : DockerScene
 {
     [Test]
