@@ -7,7 +7,7 @@ namespace Calico.Dataplane;
 
 /// <summary>What the kernel must have for our rules, and what is lost without it; asked when it refused them.</summary>
 /// <remarks>A kernel without an expression answers ENOENT, as it does for a chain that is not there, and names neither. So each is asked for
-/// alone, in a table that the same transaction takes away again.</remarks>
+/// alone, in a transaction that is examined and not committed.</remarks>
 internal static class KernelNeeds
 {
     private static readonly NftRegister Word = NftRegister.Word(0);
@@ -42,10 +42,9 @@ internal static class KernelNeeds
             batch.AddTable(table);
             batch.AddBaseChain(table, "asks", NftChainType.Filter, NftHook.Prerouting, 0);
             batch.AddRule(table, "asks", expression);
-            batch.DeleteTable(table);
             try
             {
-                socket.Commit(batch);
+                socket.Check(batch);
             }
             catch (NetlinkException e) when (e.Errno is Errno.NoEntry or Errno.NotSupported)
             {

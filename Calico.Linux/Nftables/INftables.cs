@@ -11,6 +11,9 @@ public interface INftables : IDisposable
     /// <inheritdoc cref="NftSocket.Commit"/>
     void Commit(NftBatch batch, uint? generation = null);
 
+    /// <inheritdoc cref="NftSocket.Check"/>
+    void Check(NftBatch batch);
+
     /// <inheritdoc cref="NftSocket.ReadTable"/>
     NftTableState? ReadTable(NftTable table, bool withElements = true);
 

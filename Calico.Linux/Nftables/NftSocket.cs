@@ -31,7 +31,15 @@ public sealed partial class NftSocket : INftables
     /// <exception cref="NftCommitException">The kernel refused; nothing was applied.</exception>
     /// <exception cref="NetlinkException">The exchange failed: <see cref="Errno.MessageSize"/> the batch is too large, nothing was
     /// applied; <see cref="NetlinkOverrunException"/>, <see cref="NetlinkTimeoutException"/> not known.</exception>
-    public void Commit(NftBatch batch, uint? generation = null)
+    public void Commit(NftBatch batch, uint? generation = null) => Send(batch, generation, isCommitted: true);
+
+    /// <summary>Asks whether the kernel would take the batch, as <c>nft --check</c> does: it examines every change and undoes them all, so
+    /// the ruleset keeps its generation and nobody is told.</summary>
+    /// <exception cref="NftCommitException">The kernel would refuse.</exception>
+    /// <exception cref="NetlinkException">The exchange failed: nothing is known; nothing was applied.</exception>
+    public void Check(NftBatch batch) => Send(batch, generation: null, isCommitted: false);
+
+    private void Send(NftBatch batch, uint? generation, bool isCommitted)
     {
         ArgumentNullException.ThrowIfNull(batch);
         if (batch.Count == 0)
@@ -43,7 +51,7 @@ public sealed partial class NftSocket : INftables
         lock (_exchange)
         {
             var begin = _socket.ReserveSequences(batch.Count + 2);
-            _socket.Send(batch.Frame(begin, generation), Describe(batch, -1).ToString());
+            _socket.Send(batch.Frame(begin, generation, isCommitted), Describe(batch, -1).ToString());
             failures = ReadAnswers(batch, begin);
         }
 

@@ -42,7 +42,8 @@ public sealed partial class NftBatch : IDisposable
     public NftRequest this[int index] => _requests[index].Description;
 
     /// <summary>The whole transaction as it is sent: begin with <paramref name="sequence"/>, the changes with the numbers after it, end.</summary>
-    internal ReadOnlySpan<byte> Frame(uint sequence, uint? generation)
+    /// <remarks>Without <paramref name="isCommitted"/> the end is left out, and the kernel undoes what it examined.</remarks>
+    internal ReadOnlySpan<byte> Frame(uint sequence, uint? generation, bool isCommitted = true)
     {
         var body = _writer.Length;
         for (var i = 0; i < _requests.Count; i++)
@@ -52,9 +53,12 @@ public sealed partial class NftBatch : IDisposable
             _writer.SetAck(_requests[i].Offset, i == _requests.Count - 1);
         }
 
-        _writer.BeginMessage(NftMessages.NFNL_MSG_BATCH_END, NetlinkFlags.Request, sequence + 1 + (uint)_requests.Count);
-        _writer.WriteStruct(BatchHeader());
-        _writer.EndMessage();
+        if (isCommitted)
+        {
+            _writer.BeginMessage(NftMessages.NFNL_MSG_BATCH_END, NetlinkFlags.Request, sequence + 1 + (uint)_requests.Count);
+            _writer.WriteStruct(BatchHeader());
+            _writer.EndMessage();
+        }
 
         // The begin is written last, into the space kept in front, because its length depends on the generation.
         var start = generation is null ? PinnedBeginLength - PlainBeginLength : 0;

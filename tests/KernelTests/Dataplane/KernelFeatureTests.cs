@@ -119,10 +119,12 @@ public sealed class KernelFeatureTests
     {
         using var host = new ScratchNamespace();
         using var nft = host.OpenNft();
+        var generation = nft.GetGeneration();
         Assert.That(KernelNeeds.FindMissing(nft, KernelNeeds.Expressions), Is.Empty, "this kernel has all");
         var missing = KernelNeeds.FindMissing(nft, [(new Unheard(), "CONFIG_UNHEARD", "all is lost")]);
         Assert.That(missing.Single(), Does.Contain("'unheard', CONFIG_UNHEARD").And.Contain("all is lost"));
         Assert.That(nft.ListTables(), Is.Empty, "nothing is left");
+        Assert.That(nft.GetGeneration(), Is.EqualTo(generation), "nobody who watches the ruleset is woken");
     }
 
     private static Resource Block(string cidr) => new Resource<IpamBlockSpec>

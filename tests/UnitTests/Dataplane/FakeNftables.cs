@@ -44,6 +44,10 @@ internal sealed class FakeNftables : INftables
         }
     }
 
+    public void Check(NftBatch batch)
+    {
+    }
+
     public NftTableState? ReadTable(NftTable table, bool withElements = true)
     {
         Reads++;
