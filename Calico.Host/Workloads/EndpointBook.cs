@@ -44,6 +44,14 @@ internal sealed class EndpointBook
         return _lives.Values.FirstOrDefault(l => l.Record.Addresses.Contains(text))?.Record.Id;
     }
 
+    /// <summary>The endpoint that has an address from another IPAM, of which no lease tells. Whose a leased address is, the ledger says: it
+    /// frees one a moment before the endpoint that had it goes from here.</summary>
+    public WorkloadEndpointId? WhoHasUnleased(IPAddress address)
+    {
+        var text = EndpointDraft.HostNetwork(address).ToString();
+        return _lives.Values.FirstOrDefault(l => l.Record.Addresses.Contains(text) && l.Record.Leases.All(e => !IPAddress.Parse(e.Address).Equals(address)))?.Record.Id;
+    }
+
     public IEnumerable<EndpointLife> InGroup(string group) =>
         group.Length == 0 ? [] : _lives.Values.Where(l => l.Record.Group == group);
 

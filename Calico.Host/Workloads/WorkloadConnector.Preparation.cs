@@ -114,7 +114,7 @@ internal sealed partial class WorkloadConnector
         var call = TimedCall.Current;
         EndpointRecord Make(ImmutableArray<AddressLease> leases)
         {
-            if (leases.Select(l => (l.Address, Owner: book.WhoHas(l.Address))).FirstOrDefault(l => l.Owner is { } owner && owner != spec.Id) is (var address, { } other))
+            if (leases.Select(l => (l.Address, Owner: book.WhoHasUnleased(l.Address))).FirstOrDefault(l => l.Owner is { } owner && owner != spec.Id) is (var address, { } other))
             {
                 throw new CalicoException(Problem.AlreadyExists, $"{address} is to be given to {spec.Id}, but {other} has it from another IPAM, whose range an IP pool overlaps");
             }

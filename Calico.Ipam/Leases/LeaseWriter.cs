@@ -42,6 +42,7 @@ internal sealed partial class LeaseWriter
     public async Task SubmitAsync(NodeOperation operation, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
+        operation.Since = _basis.Time.GetTimestamp();
         if (_reach.IsResting && await TryAnswerAsync(operation))
         {
             await operation.Completion;
@@ -92,11 +93,25 @@ internal sealed partial class LeaseWriter
     {
         while (_queue.Take() is { Count: > 0 } group)
         {
-            using var deadline = new CancellationTokenSource(_basis.Options.StoreDeadline, _basis.Time);
+            var isDown = !_reach.IsReachable;
+            if (isDown && !await AnswerAsync(group))
+            {
+                continue;
+            }
+
+            using var deadline = new CancellationTokenSource(isDown ? Rest(group) : _basis.Options.StoreDeadline, _basis.Time);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, _stop);
             try
             {
                 await WriteGroupAsync(group, limit.Token);
+            }
+            catch (OperationCanceledException e) when (isDown && !_reach.IsReachable && !_stop.IsCancellationRequested)
+            {
+                // It was asked whether it is back, and nothing was sent: the time of the first is up, who came later waits on.
+                var first = group.Min(o => o.Since);
+                var isOver = group.ToLookup(o => o.Since == first || RestOf(o) <= TimeSpan.Zero);
+                _queue.PutBack([.. isOver[false]]);
+                await EndForSureAsync([.. isOver[true]], e);
             }
             catch (Exception e)
             {
@@ -104,6 +119,28 @@ internal sealed partial class LeaseWriter
                 await EndForSureAsync(group, e);
             }
         }
+    }
+
+    /// <summary>What waited while the store failed others is answered without it where it can be.</summary>
+    /// <returns>Whether one is left.</returns>
+    private async Task<bool> AnswerAsync(List<NodeOperation> group)
+    {
+        foreach (var operation in group)
+        {
+            await TryAnswerAsync(operation);
+        }
+
+        _table.Drop(group);
+        return group.Count > 0;
+    }
+
+    private TimeSpan RestOf(NodeOperation operation) => _basis.Options.StoreDeadline - _basis.Time.GetElapsedTime(operation.Since);
+
+    /// <summary>How long the first of them may still wait for a store that is down; no less than one that is back needs to answer.</summary>
+    private TimeSpan Rest(List<NodeOperation> group)
+    {
+        var rest = group.Min(RestOf);
+        return rest > _basis.Options.StorePatience ? rest : _basis.Options.StorePatience;
     }
 
     private async Task WriteGroupAsync(List<NodeOperation> group, CancellationToken ct)

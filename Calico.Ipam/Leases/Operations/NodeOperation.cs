@@ -18,6 +18,9 @@ internal abstract class NodeOperation
 
     public OperationState State { get; set; }
 
+    /// <summary>When it was asked for, as the clock's timestamp.</summary>
+    public long Since { get; set; }
+
     /// <summary>The plan that is in a transaction.</summary>
     public OnlinePlan? Plan { get; set; }
 

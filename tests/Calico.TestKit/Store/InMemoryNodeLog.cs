@@ -15,7 +15,10 @@ public sealed class InMemoryNodeLog : INodeLog
     /// <summary>Every commit of log writes fails (disk full), until set back.</summary>
     public bool Full { get; set; }
 
-    /// <summary>Commits that failed for that.</summary>
+    /// <summary>A disk that takes its time: what is written is on it when this ends; null: at once.</summary>
+    public Task? Disk { get; set; }
+
+    /// <summary>Commits that failed because it was <see cref="Full"/>.</summary>
     public int Refused { get; private set; }
 
     /// <summary>Commits so far.</summary>
@@ -42,6 +45,11 @@ public sealed class InMemoryNodeLog : INodeLog
     {
         ct.ThrowIfCancellationRequested();
         Write(writes, null);
+        if (Disk is { } disk)
+        {
+            await disk.WaitAsync(ct);
+        }
+
         await Task.Yield();
     }
 

@@ -278,6 +278,54 @@ public sealed class NodeIpamTests
     }
 
     [Test]
+    public async Task D_who_waits_behind_a_group_that_hangs_is_told_within_the_deadline_and_not_within_two()
+    {
+        var time = new FakeTimeProvider();
+        var cluster = Create(time).Pool("10.0.0.0/24", 26).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog(),
+            with: o => o with { StorePatience = TimeSpan.FromMilliseconds(50), StoreDeadline = TimeSpan.FromSeconds(2) });
+        await ipam.MaintainAsync(default);
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        cluster.Store.Faults.Use((_, _) =>
+        {
+            reached.TrySetResult();
+            return StoreFault.Hang;
+        });
+        var first = ipam.ClaimAsync("cni", Claim("first"), null, null, default);
+        await reached.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        time.Advance(TimeSpan.FromSeconds(0.5));
+        var second = ipam.ClaimAsync("cni", Claim("second"), null, null, default);
+        time.Advance(TimeSpan.FromSeconds(0.5));
+        var third = ipam.ClaimAsync("cni", Claim("third"), null, null, default);
+
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.That(await UnavailableAsync(first), Is.True);
+        Assert.That(second.IsCompleted, Is.False, "it has half a second left, in which the store may come back");
+        await AdvanceUntilAsync(time, second, TimeSpan.FromSeconds(0.55));
+        Assert.That(await UnavailableAsync(second), Is.True);
+        Assert.That(third.IsCompleted, Is.False);
+        await AdvanceUntilAsync(time, third, TimeSpan.FromSeconds(0.55));
+        Assert.That(await UnavailableAsync(third), Is.True);
+    }
+
+    private static async Task<bool> UnavailableAsync(Task claim) =>
+        (await Assert.ThrowsAsync<CalicoException>(() => claim.WaitAsync(TimeSpan.FromSeconds(20))))!.Problem == Problem.Unavailable;
+
+    /// <summary>Moves the clock in small steps, so that whoever begins to wait after one still gets the others; no further than given.</summary>
+    private static async Task AdvanceUntilAsync(FakeTimeProvider time, Task task, TimeSpan atMost)
+    {
+        var steps = 50;
+        for (var i = 0; i < steps && !task.IsCompleted; i++)
+        {
+            await Task.WhenAny(task, Task.Delay(5));
+            time.Advance(atMost / steps);
+        }
+
+        await Task.WhenAny(task, Task.Delay(TimeSpan.FromSeconds(5)));
+        Assert.That(task.IsCompleted, Is.True, $"within {atMost}");
+    }
+
+    [Test]
     public async Task An_unbound_lease_is_collected_by_age_whatever_the_clock_does()
     {
         var time = new FakeTimeProvider();

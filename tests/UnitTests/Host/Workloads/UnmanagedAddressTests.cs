@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.V3;
+using Calico.Datastore.Store;
 using Calico.Datastore.Sync;
 using NUnit.Framework;
 
@@ -110,6 +111,46 @@ public sealed class UnmanagedAddressTests
         var refusal = await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync(Spec("first", "10.99.0.1") with { Instance = "next" }));
         Assert.That(refusal!.Problem, Is.EqualTo(Problem.AlreadyExists));
         Assert.That((await _host.Network.FindAsync(new("cni", "first", "eth0"), CancellationToken.None))!.Addresses, Is.EqualTo(new[] { IPNetwork.Parse("10.99.0.2/32") }));
+    }
+
+    [Test]
+    public async Task D_a_leased_address_is_given_on_while_the_endpoint_that_had_it_still_goes()
+    {
+        await using var host = await HostUnderTest.StartImpatientAsync("cni");
+        var former = await ConnectAsync(host, "former");
+        host.Store.Faults.Dead = true;
+        // Whoever finds the store dead does not know what became of his transaction; from then on nothing is sent.
+        await host.Addresses.UnbindAsync("cni", new("cni", "finder", "eth0"), [], new([new StoreOperation.Delete("/finder")], []), CancellationToken.None);
+        var disk = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        host.Log.Disk = disk.Task;
+        var written = host.Log.Commits;
+        var going = host.Network.DisconnectAsync(new("cni", "former", "eth0"), null, CancellationToken.None);
+        await UntilAsync(() => host.Log.Commits > written);
+        written = host.Log.Commits;
+
+        var coming = ConnectAsync(host, "next");
+        await UntilAsync(() => host.Log.Commits > written || coming.IsCompleted);
+        disk.SetResult();
+
+        await going;
+        Assert.That((await coming).Addresses, Is.EqualTo(former.Addresses));
+    }
+
+    private static async Task UntilAsync(Func<bool> condition)
+    {
+        for (var i = 0; i < 2000 && !condition(); i++)
+        {
+            await Task.Delay(5);
+        }
+
+        Assert.That(condition(), Is.True);
+    }
+
+    private static async Task<Attachment> ConnectAsync(HostUnderTest host, string container)
+    {
+        using var place = host.CreateNamespace();
+        var spec = Spec(container) with { Claim = new() { Handle = container, Purpose = LeasePurpose.Endpoint, Ipv4 = 1 } };
+        return await host.Network.ConnectAsync(spec, Placement.In(place, "eth0"), CancellationToken.None);
     }
 
     [Test]
