@@ -106,11 +106,36 @@ void TestProject(string name, string categories = "")
     total = (total.Passed + count, total.Failed + failed.Count + (silent ? 1 : 0), total.Skipped + outcomes.Count(o => o.Skipped));
 }
 
-void Publish(string project, string to, bool native)
+// The compiler as one process for all projects of this run (each of its own starts cold), under a name of its own, and gone with it.
+string compiler = $"calico-build-{Environment.ProcessId}";
+
+string Compiling => $"-c {configuration} --no-restore --nologo -v quiet -p:UseSharedCompilation=true -p:SharedCompilationId={compiler}";
+
+void EndCompiler()
 {
-    Say($"publishing {project}{(native ? " (native)" : "")}");
+    foreach (var process in Process.GetProcesses().Where(p => CommandLine(p.Id).EndsWith($"-pipename:{compiler}")))
+    {
+        process.Kill();
+    }
+}
+
+string CommandLine(int pid)
+{
+    try
+    {
+        return System.IO.File.ReadAllText($"/proc/{pid}/cmdline").TrimEnd('\0');
+    }
+    catch (IOException)
+    {
+        // It has ended.
+        return "";
+    }
+}
+
+void Publish(string project)
+{
     var runtime = System.Runtime.InteropServices.RuntimeInformation.RuntimeIdentifier.EndsWith("arm64") ? "linux-arm64" : "linux-x64";
-    Run("dotnet", $"publish {project} -c {configuration} --no-restore -r {runtime} {(native ? "" : "--no-self-contained ")}-o {publish.Combine(to)} --nologo -v quiet");
+    Run("dotnet", $"publish {project} -r {runtime} -p:PublishRoot={publish} {Compiling}");
 }
 
 Task("restore").Does(() =>
@@ -138,11 +163,11 @@ Task("restore").Does(() =>
 Task("build").IsDependentOn("restore").Does(() =>
 {
     Say("compiling");
-    Run("dotnet", $"build Calico.slnx -c {configuration} --no-restore --nologo -v quiet");
+    Run("dotnet", $"build Calico.slnx {Compiling}");
 });
 
 // The unit tests of the shim run the real one, and never an older one. Without a change of it this takes a second.
-Task("shim").IsDependentOn("restore").Does(() => Publish("Calico.Shim", "bin", native: true));
+Task("shim").IsDependentOn("restore").Does(() => Publish("Calico.Shim"));
 
 Task("unit").IsDependentOn("build").IsDependentOn("shim").Does(() => TestProject("UnitTests"));
 
@@ -212,15 +237,10 @@ Task("pack").IsDependentOn("build").Does(() =>
     Run("dotnet", $"pack Calico.slnx --no-build -c {configuration} -o {packages} --nologo -v quiet");
 });
 
-// A node's programs: host/ (framework-dependent), plugins/<name>/<version>/, bin/ (native).
 Task("publish").IsDependentOn("restore").Does(() =>
 {
-    var version = XDocument.Load(root.CombineWithFilePath("Directory.Build.props").FullPath).Descendants("Version").First().Value;
-    Publish("Calico.Host", "host", native: false);
-    Publish("Plugins.Cni", $"plugins/cni/{version}", native: false);
-    Publish("Plugins.Docker", $"plugins/docker/{version}", native: false);
-    Publish("Calico.Shim", "bin", native: true);
-    Publish("calicoctl", "bin", native: true);
+    Say("publishing a node's programs, two of them native: two minutes");
+    Publish("publish.proj");
 });
 
 Task("demo").IsDependentOn("publish").Does(() =>
@@ -235,6 +255,7 @@ try
 }
 finally
 {
+    EndCompiler();
     if (total != (0, 0, 0))
     {
         foreach (var line in summary)
