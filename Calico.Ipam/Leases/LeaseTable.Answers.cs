@@ -47,6 +47,15 @@ internal sealed partial class LeaseTable
         return true;
     }
 
+    /// <summary>Takes those out of a group that do not wait any more.</summary>
+    public void Drop(List<NodeOperation> group)
+    {
+        lock (_gate)
+        {
+            group.RemoveAll(IsOver);
+        }
+    }
+
     /// <summary>The caller has stopped waiting: nothing is to remain of the operation.</summary>
     /// <returns>False: it has been answered already.</returns>
     public async Task<bool> TryAbandonAsync(NodeOperation operation)

@@ -74,15 +74,6 @@ internal sealed partial class LeaseTable
         }
     }
 
-    /// <summary>Takes those out of a group that do not wait any more.</summary>
-    public void Drop(List<NodeOperation> group)
-    {
-        lock (_gate)
-        {
-            group.RemoveAll(IsOver);
-        }
-    }
-
     /// <summary>Begins the commit of plans that were made on a ledger.</summary>
     /// <returns>Null: there is another ledger by now, or one of them was answered otherwise; they are to be planned again.</returns>
     public Task<T>? TryBegin<T>(LeaseLedger ledger, List<NodeOperation> planned, Func<Task<T>> begin)

@@ -8,7 +8,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Docker;
 
 /// <summary>Names and labels of containers, which no call of dockerd's brings.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 [SuppressMessage("Design", "CA1001", Justification = "TearDown disposes it.")]
 [UnsupportedOSPlatform("windows")]
 public sealed class DaemonFollowerTests

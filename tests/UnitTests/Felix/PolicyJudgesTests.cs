@@ -14,7 +14,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Felix;
 
 /// <summary>Random resources and packets: the compiled programs and the plain semantics agree.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class PolicyJudgesTests
 {
     private static readonly string[] Hosts4 = ["10.0.0.1", "10.0.0.2", "10.0.1.1", "192.0.2.7"];

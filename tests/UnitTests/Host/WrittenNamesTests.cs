@@ -13,7 +13,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Host;
 
 /// <summary>Whatever a runtime calls its containers, pods and networks: another node reads what this one writes.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class WrittenNamesTests
 {
     private const int Endpoints = 10_000;

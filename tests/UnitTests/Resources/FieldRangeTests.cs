@@ -10,7 +10,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Resources;
 
 /// <summary>Validation by <c>reference/calico-v3.md</c> of every parameter, not of those only that vectors name.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class FieldRangeTests
 {
     [TestCase("FelixConfiguration", "")]

@@ -8,7 +8,7 @@ using NUnit.Framework;
 
 namespace Calico.UnitTests.Store;
 
-[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase), Parallelizable]
 public sealed partial class EmbeddedEngineTests : IAsyncDisposable
 {
     private static readonly CancellationToken Ct = CancellationToken.None;

@@ -14,7 +14,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Host.Workloads;
 
 /// <summary>Profiles of networks, with the store there and away.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class HostProfilesTests
 {
     private const string Key = "/calico/resources/v3/projectcalico.org/profiles/net";
