@@ -15,6 +15,7 @@ namespace Calico.UnitTests.Felix;
 public sealed class PolicyDifferenceTests
 {
     private static readonly int[] Ports = [80, 443, 1500, 3000];
+    private static readonly Rule Allow = new() { Action = "Allow" };
 
     [Test]
     [Category("fuzz")]
@@ -60,9 +61,11 @@ public sealed class PolicyDifferenceTests
         _ => other,
     };
 
-    /// <summary>Endpoints that only their labels and addresses tell apart: in one group, unless a rule asks for those.</summary>
-    private static PlainPolicy Alike(PlainPolicy policy) =>
-        Copy(policy, items: [.. policy.Items.Select((item, i) => i < 4 ? item with { Namespace = "default", Profiles = ["prof"] } : item)]);
+    /// <summary>Endpoints that only their labels and addresses tell apart: in one group, unless a rule asks for those. Their profile allows
+    /// what two policies do not decide: where nearly all is denied, nothing changes.</summary>
+    private static PlainPolicy Alike(PlainPolicy policy) => Copy(policy, [.. policy.Policies.Take(2)],
+        [.. policy.Items.Select((item, i) => i < 4 ? item with { Namespace = "default", Profiles = ["prof"] } : item)],
+        policy.Profiles.ToDictionary(p => p.Key, p => p.Value with { Ingress = [.. p.Value.Ingress, Allow], Egress = [.. p.Value.Egress, Allow] }));
 
     private static PlainPolicy Copy(PlainPolicy policy, IReadOnlyList<PlainRules>? policies = null, IReadOnlyList<PlainItem>? items = null,
         IReadOnlyDictionary<string, PlainRules>? profiles = null, IReadOnlyList<PlainTier>? tiers = null) => new()
