@@ -51,6 +51,7 @@ public sealed class DockerPlugin : IOrchestratorPlugin
         .AddSingleton<JoinCalls>()
         .AddSingleton<UnjoinedEndpoints>()
         .AddSingleton<IDockerDaemon, DockerApi>()
+        .AddSingleton<LabelMeter>()
         .AddSingleton<LabelWriter>()
         .AddSingleton<DaemonFollower>()
         .AddHostedService(provider => provider.GetRequiredService<DaemonFollower>())

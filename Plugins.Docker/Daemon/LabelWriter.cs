@@ -9,7 +9,7 @@ namespace Calico.Plugins.Docker.Daemon;
 /// <remarks>An update waits until the kernel enforces it. So they go side by side, each within <see cref="Limit"/>: one that the kernel
 /// refuses holds up no other.</remarks>
 internal sealed partial class LabelWriter(
-    IWorkloadNetwork network, IWorkloadDataplane dataplane, TimeProvider time, ILogger<LabelWriter> log)
+    IWorkloadNetwork network, IWorkloadDataplane dataplane, LabelMeter meter, TimeProvider time, ILogger<LabelWriter> log)
 {
     private const int AtOnce = 16;
 
@@ -22,10 +22,16 @@ internal sealed partial class LabelWriter(
     public async Task<(int Written, ImmutableHashSet<string> Failed)> WriteAsync(
         ImmutableArray<DaemonNetwork> networks, CancellationToken ct)
     {
+        var waiting = meter.Waiting;
         var known = (await network.ListAsync(null, ct)).Select(a => a.Id.Endpoint).ToHashSet(StringComparer.Ordinal);
         foreach (var gone in _written.Keys.Where(id => !known.Contains(id)))
         {
             _written.TryRemove(gone, out _);
+        }
+
+        foreach (var gone in waiting.Where(id => !known.Contains(id)))
+        {
+            meter.Forget(gone);
         }
 
         // One that is gone meanwhile, or is not known here, has nothing to write to.
@@ -75,6 +81,7 @@ internal sealed partial class LabelWriter(
         }
 
         _written[endpoint.EndpointId] = endpoint;
+        meter.Labelled(endpoint.EndpointId);
         if (refused.Count > 0)
         {
             Log.NoLabel(log, endpoint.ContainerName, string.Join("; ", refused));

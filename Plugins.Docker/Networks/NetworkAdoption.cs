@@ -108,7 +108,7 @@ internal sealed partial class NetworkAdoption(DockerSettings settings, NetworkBo
         [LoggerMessage(7240, LogLevel.Information, "Network {Id} ({Name}) was not known here: what dockerd says of it is kept now")]
         public static partial void Adopted(ILogger log, string id, string name);
 
-        [LoggerMessage(7241, LogLevel.Warning, "Network {Id} is not known here, and what dockerd says cannot be kept; tried again: {Reason}")]
+        [LoggerMessage(7241, LogLevel.Warning, "Network {Id} is unknown here, and what dockerd says cannot be kept; tried again: {Reason}")]
         public static partial void NotAdopted(ILogger log, string id, string reason);
     }
 }

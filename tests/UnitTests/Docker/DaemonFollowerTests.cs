@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using System.Diagnostics.Metrics;
 using System.Runtime.Versioning;
+using Calico.Host.Health;
 using Calico.Plugins.Docker.Daemon;
 using Calico.TestKit.Workloads;
 using NUnit.Framework;
@@ -44,6 +46,23 @@ public sealed class DaemonFollowerTests
         }));
         Assert.That(SpecOf("e1").Facts["containerID"], Is.EqualTo("id-e1"));
         Assert.That(SpecOf("e1").Facts["name"], Is.EqualTo("c-e1"));
+    }
+
+    [Test]
+    public async Task The_time_from_the_join_to_the_labels_is_a_metric()
+    {
+        await Client.RunAsync("n1", "e1", _pool);
+        await Client.RunAsync("n1", "e2", _pool);
+        Has("n1", Endpoint("e1"));
+        Assert.That(await MetricsAsync(), Does.Contain("calico_docker_unlabelled_endpoints 2"));
+        await Follower.FollowAsync("n1", CancellationToken.None);
+        Has("n1", Endpoint("e1") with { ContainerName = "other" });
+        await Follower.FollowAsync("n1", CancellationToken.None);
+        Assert.That(await MetricsAsync(), Does.Contain("calico_docker_label_seconds_count 1")
+            .And.Contain("calico_docker_unlabelled_endpoints 1"), "a new name is no start");
+        await _docker.CallAsync("NetworkDriver.DeleteEndpoint", """{"NetworkID":"n1","EndpointID":"e2"}""");
+        await Follower.FollowAsync("n1", CancellationToken.None);
+        Assert.That(await MetricsAsync(), Does.Contain("calico_docker_unlabelled_endpoints 0"));
     }
 
     [Test]
@@ -175,6 +194,8 @@ public sealed class DaemonFollowerTests
         hanging.Release();
         Assert.That(await following, Is.EqualTo(2));
     }
+
+    private Task<string> MetricsAsync() => ((HostMeters)_docker.Get<IMeterFactory>()).WriteAsync(CancellationToken.None);
 
     private void Has(string network, params ContainerEndpoint[] endpoints) => _docker.Daemon.Endpoints[network] = [.. endpoints];
 
