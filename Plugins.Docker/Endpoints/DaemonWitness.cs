@@ -31,7 +31,7 @@ internal sealed class DaemonWitness(NetworkBook book, IDockerDaemon daemon, Call
             var there = await daemon.ListEndpointIdsAsync(ids, ct);
             foreach (var listed in there.Keys.Select(book.Find).OfType<NetworkRecord>().Where(n => n.WitnessedBy != which.Id).ToArray())
             {
-                await book.PutAsync(listed with { WitnessedBy = which.Id }, ct);
+                await book.WitnessAsync(listed, which.Id, ct);
             }
 
             ImmutableHashSet<string> processes =

@@ -71,9 +71,19 @@ internal sealed class NetworkBook(IPluginState state)
 
     public async Task PutAsync(NetworkRecord network, CancellationToken ct)
     {
-        var document = JsonSerializer.SerializeToUtf8Bytes(network, DockerJson.Default.NetworkRecord);
-        await state.CommitAsync(StateScope.Node, [KeyValuePair.Create(Section + network.Id, (ReadOnlyMemory<byte>?)document)], ct);
+        await WriteAsync(network.Id, network, ct);
         Add(network);
+    }
+
+    /// <summary>A daemon lists the network. One that went, or was made again, meanwhile stays as it is.</summary>
+    public async Task WitnessAsync(NetworkRecord network, string daemon, CancellationToken ct)
+    {
+        var witnessed = network with { WitnessedBy = daemon };
+        await WriteAsync(network.Id, witnessed, ct);
+        if (!_networks.TryUpdate(network.Id, witnessed, network))
+        {
+            await WriteAsync(network.Id, Find(network.Id), ct);
+        }
     }
 
     /// <summary>Waits until there is a network: on a node without Docker, for ever.</summary>
@@ -86,9 +96,31 @@ internal sealed class NetworkBook(IPluginState state)
 
     public async Task RemoveAsync(string id, CancellationToken ct)
     {
-        await state.CommitAsync(StateScope.Node, [KeyValuePair.Create(Section + id, (ReadOnlyMemory<byte>?)null)], ct);
-        _networks.TryRemove(id, out _);
+        // From memory first: who writes it at this moment sees that it went, and takes its document away again.
+        _networks.TryRemove(id, out var before);
+        try
+        {
+            await WriteAsync(id, null, ct);
+        }
+        catch when (before is not null)
+        {
+            Add(before);
+            throw;
+        }
+
         _unknown.TryRemove(id, out _);
+    }
+
+    /// <param name="id">Its id.</param>
+    /// <param name="network">Null: no document.</param>
+    /// <param name="ct">Cancels.</param>
+    private Task WriteAsync(string id, NetworkRecord? network, CancellationToken ct)
+    {
+        // Typed on both sides: null bytes would become an empty document.
+        var document = network is null
+            ? (ReadOnlyMemory<byte>?)null
+            : JsonSerializer.SerializeToUtf8Bytes(network, DockerJson.Default.NetworkRecord);
+        return state.CommitAsync(StateScope.Node, [KeyValuePair.Create(Section + id, document)], ct);
     }
 
     private void Add(NetworkRecord network)

@@ -168,6 +168,17 @@ public sealed class EndpointSweepTests
     }
 
     [Test]
+    public async Task A_network_that_is_deleted_while_it_is_witnessed_does_not_come_back()
+    {
+        var book = _docker.Get<NetworkBook>();
+        var before = book.Find("n1")!;
+        await _docker.CallAsync("NetworkDriver.DeleteNetwork", """{"NetworkID":"n1"}""");
+        await book.WitnessAsync(before, "daemon-1", CancellationToken.None);
+        Assert.That(book.Find("n1"), Is.Null);
+        Assert.That(await _docker.Node.State.ListAsync(StateScope.Node, "networks/", CancellationToken.None), Is.Empty);
+    }
+
+    [Test]
     public async Task A_daemon_that_has_lost_all_its_networks_is_believed_of_those_that_it_had()
     {
         _docker.Daemon.Endpoints["n1"] = [];
