@@ -63,8 +63,12 @@ public abstract class ResourceKind
     /// <summary>What is taken out of a resource that was stored.</summary>
     public Func<Resource, Resource> AfterRead { get; init; } = resource => resource;
 
+    /// <summary>Reads a stored value of which there are a great many, if it is valid and has nothing unusual; null: it is read as any other, and so
+    /// is what this does not take. What it takes is the same either way.</summary>
+    internal Func<ReadOnlyMemory<byte>, Resource?>? ReadPlain { get; init; }
+
     /// <summary>Every key of this kind starts so.</summary>
-    public string Prefix => $"{Root}{Plural}/";
+    public string Prefix => field ??= $"{Root}{Plural}/";
 
     /// <summary>Key in the store.</summary>
     public string Path(ResourceKey key) => Namespaced ? $"{Prefix}{key.Namespace}/{key.Name}" : Prefix + key.Name;
@@ -78,14 +82,14 @@ public abstract class ResourceKind
             return false;
         }
 
-        var rest = path[Prefix.Length..];
-        var slash = rest.IndexOf('/', StringComparison.Ordinal);
-        if (rest.Length == 0 || (Namespaced ? slash <= 0 || slash == rest.Length - 1 : slash >= 0))
+        var rest = path.AsSpan(Prefix.Length);
+        var slash = rest.IndexOf('/');
+        if (rest.IsEmpty || (Namespaced ? slash <= 0 || slash == rest.Length - 1 : slash >= 0))
         {
             return false;
         }
 
-        key = Namespaced ? new(Name, rest[..slash], rest[(slash + 1)..]) : new(Name, "", rest);
+        key = Namespaced ? new(Name, rest[..slash].ToString(), rest[(slash + 1)..].ToString()) : new(Name, "", rest.ToString());
         return true;
     }
 
@@ -121,6 +125,18 @@ public abstract class ResourceKind
     /// <param name="errors">What is wrong with it; then the result is null.</param>
     /// <exception cref="JsonException">It is not JSON of this kind's shape.</exception>
     public Resource? DecodeStored(ReadOnlyMemory<byte> value, out ImmutableArray<ValidationError> errors)
+    {
+        if (ReadPlain?.Invoke(value) is { } plain)
+        {
+            errors = [];
+            return AfterRead(plain);
+        }
+
+        return ReadWhole(value, out errors);
+    }
+
+    /// <summary>As <see cref="DecodeStored(ReadOnlyMemory{byte}, out ImmutableArray{ValidationError})"/>, whatever stands there.</summary>
+    internal Resource? ReadWhole(ReadOnlyMemory<byte> value, out ImmutableArray<ValidationError> errors)
     {
         using var document = ResourceJson.Parse(value);
         var json = Complete(document.RootElement, out var report);

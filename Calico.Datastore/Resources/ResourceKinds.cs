@@ -54,9 +54,9 @@ public sealed class ResourceKinds : IResourceDecoder
             return false;
         }
 
-        var rest = path[ResourceKind.Root.Length..];
-        var slash = rest.IndexOf('/', StringComparison.Ordinal);
-        return slash > 0 && _byPlural.TryGetValue(rest[..slash], out kind) && kind.TryParsePath(path, out key);
+        var rest = path.AsSpan(ResourceKind.Root.Length);
+        var slash = rest.IndexOf('/');
+        return slash > 0 && _byPlural.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(rest[..slash], out kind) && kind.TryParsePath(path, out key);
     }
 
     /// <inheritdoc/>
