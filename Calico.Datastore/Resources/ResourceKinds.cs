@@ -72,7 +72,7 @@ public sealed class ResourceKinds : IResourceDecoder
             return false;
         }
 
-        update = Decode(kind, resourceKey, value) with { Stored = value };
+        update = Decode(kind, resourceKey, value);
         return true;
     }
 
@@ -90,13 +90,13 @@ public sealed class ResourceKinds : IResourceDecoder
         {
             var resource = kind.DecodeStored(value, out var errors);
             return errors.IsEmpty
-                ? new(key, resource)
-                : new(key, null, ValidationError.Describe(errors)) { Fragment = PolicyFragment.Read(key, value)
+                ? new(key, resource) { Stored = value }
+                : new(key, null, ValidationError.Describe(errors)) { Stored = value, Fragment = PolicyFragment.Read(key, value)
                     ?? HostEndpointFragment.Read(key, value) };
         }
         catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
-            return new(key, null, e.Message) { Fragment = PolicyFragment.Read(key, value) ?? HostEndpointFragment.Read(key, value) };
+            return new(key, null, e.Message) { Stored = value, Fragment = PolicyFragment.Read(key, value) ?? HostEndpointFragment.Read(key, value) };
         }
     }
 }

@@ -16,7 +16,7 @@ internal sealed class LastKnown(PolicySnapshot? snapshot, Func<CancellationToken
     Action<SyncBatch> enforce, TimeProvider time)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan LongestList = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
 

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using Calico.Datastore.Resources.Shapes;
 
 namespace Calico.Datastore.Resources.Json;
@@ -13,8 +12,8 @@ internal abstract class PlainMember(string name)
 
     private readonly byte[] _name = Encoding.UTF8.GetBytes(name);
 
-    /// <summary>Its members are read by another table.</summary>
-    public bool IsObject => this is NestedMember;
+    /// <summary>A null means what absence does: Go writes one where there is no time.</summary>
+    public virtual bool MayBeNull => false;
 
     /// <param name="shape">Of the object; it says the format.</param>
     /// <param name="name">Of the member.</param>
@@ -32,13 +31,52 @@ internal abstract class PlainMember(string name)
     /// <summary>That text; any other is not plain.</summary>
     public static PlainMember Constant(string name, string text) => new ConstantMember(name, text);
 
-    public static PlainMember Object(string name) => new NestedMember(name);
+    /// <param name="name">Of the member.</param>
+    /// <param name="members">Of the object.</param>
+    /// <param name="make">Makes the value of theirs, by their place.</param>
+    public static PlainMember Object(string name, PlainMember[] members, Func<object?[], object> make) => new ObjectMember(name, members, make);
 
-    /// <summary>Place of a member; -1: there is none of that name.</summary>
+    /// <summary>The members by their place in the table; null: there is one that is not plain, or is there twice.</summary>
+    public static object?[]? ReadObject(ref PlainJson json, PlainMember[] members)
+    {
+        var values = new object?[members.Length];
+        if (!json.TryTake('{'))
+        {
+            return null;
+        }
+
+        if (json.TryTake('}'))
+        {
+            return values;
+        }
+
+        var (seen, expected) = (0, 0);
+        do
+        {
+            if (!json.TryTakeText(out var name) || Find(members, name, expected) is var at && at < 0 || (seen & (1 << at)) != 0 || !json.TryTake(':'))
+            {
+                return null;
+            }
+
+            (seen, expected) = (seen | (1 << at), at + 1);
+            var member = members[at];
+            if (!(member.MayBeNull && json.TryTakeNull()) && (values[at] = member.Read(ref json)) is null)
+            {
+                return null;
+            }
+        }
+        while (json.TryTake(','));
+        return json.TryTake('}') ? values : null;
+    }
+
+    /// <summary>The value that comes next.</summary>
+    /// <returns>Null: it is not plain.</returns>
+    protected abstract object? Read(ref PlainJson json);
+
     /// <param name="members">The table.</param>
     /// <param name="name">Which one.</param>
     /// <param name="expected">Where it is if they come in the table's order.</param>
-    public static int Find(PlainMember[] members, ReadOnlySpan<byte> name, int expected)
+    private static int Find(PlainMember[] members, ReadOnlySpan<byte> name, int expected)
     {
         for (var i = 0; i < members.Length; i++)
         {
@@ -52,29 +90,28 @@ internal abstract class PlainMember(string name)
         return -1;
     }
 
-    /// <summary>The value that the reader stands at; it stands at the value's end afterwards.</summary>
-    /// <returns>Null: it is not plain; or what <see cref="IsNull"/> says.</returns>
-    public abstract object? Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8);
-
-    /// <summary>Whether the reader stands at a null that means what absence does.</summary>
-    public virtual bool IsNull(in Utf8JsonReader reader) => false;
-
-    private static string? ReadText(ref Utf8JsonReader reader, TextShape shape) =>
-        reader.TokenType == JsonTokenType.String && reader.GetString() is { Length: > 0 } text && shape.Fits(text) ? text : null;
+    private static string? ReadText(ref PlainJson json, TextShape shape) =>
+        json.TryTakeText(out var bytes) && !bytes.IsEmpty && Encoding.ASCII.GetString(bytes) is var text && shape.Fits(text) ? text : null;
 
     private sealed class TextMember(string name, TextShape shape, bool isShared) : PlainMember(name)
     {
         private readonly ReadBefore<string>? _before = isShared ? new(Places) : null;
 
-        public override object? Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8)
+        protected override object? Read(ref PlainJson json)
         {
-            if (_before is null || reader.TokenType != JsonTokenType.String)
+            if (_before is null)
             {
-                return ReadText(ref reader, shape);
+                return ReadText(ref json, shape);
             }
 
-            var piece = reader.ValueSpan;
-            return _before.Find(piece) ?? (ReadText(ref reader, shape) is { } text ? _before.Keep(piece, text) : null);
+            var behind = json;
+            if (behind.TryTakeText(out var piece) && _before.Find(piece) is { } known)
+            {
+                json = behind;
+                return known;
+            }
+
+            return ReadText(ref json, shape) is { } text ? _before.Keep(piece, text) : null;
         }
     }
 
@@ -82,34 +119,44 @@ internal abstract class PlainMember(string name)
     {
         private readonly ReadBefore<string[]>? _before = isShared ? new(Places) : null;
 
-        public override object? Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8)
+        protected override object? Read(ref PlainJson json)
         {
-            if (reader.TokenType != JsonTokenType.StartArray)
+            // Of a list that has a bracket in a text the piece is its beginning: such a one is not remembered.
+            var piece = json.PeekTo(']');
+            if (_before?.Find(piece) is { } known)
+            {
+                json.Skip(piece);
+                return known;
+            }
+
+            var end = json.Position + piece.Length;
+            return ReadTexts(ref json) is not { } texts ? null : json.Position == end && _before is not null ? _before.Keep(piece, texts) : texts;
+        }
+
+        private string[]? ReadTexts(ref PlainJson json)
+        {
+            if (!json.TryTake('['))
             {
                 return null;
             }
 
-            var behind = reader;
-            behind.Skip();
-            var piece = utf8[(int)reader.TokenStartIndex..(int)behind.BytesConsumed];
-            if (_before?.Find(piece) is { } known)
+            if (json.TryTake(']'))
             {
-                reader = behind;
-                return known;
+                return [];
             }
 
             var texts = new List<string>(1);
-            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            do
             {
-                if (ReadText(ref reader, shape) is not { } text)
+                if (ReadText(ref json, shape) is not { } text)
                 {
                     return null;
                 }
 
                 texts.Add(text);
             }
-
-            return _before?.Keep(piece, [.. texts]) ?? [.. texts];
+            while (json.TryTake(','));
+            return json.TryTake(']') ? [.. texts] : null;
         }
     }
 
@@ -117,53 +164,64 @@ internal abstract class PlainMember(string name)
     {
         private readonly ReadBefore<ImmutableSortedDictionary<string, string>>? _before = isShared ? new(Places) : null;
 
-        public override object? Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8)
+        protected override object? Read(ref PlainJson json)
         {
-            if (reader.TokenType != JsonTokenType.StartObject)
+            // As with lists.
+            var piece = json.PeekTo('}');
+            if (_before?.Find(piece) is { } known)
+            {
+                json.Skip(piece);
+                return known;
+            }
+
+            var end = json.Position + piece.Length;
+            return ReadMap(ref json) is not { } map ? null : json.Position == end && _before is not null ? _before.Keep(piece, map) : map;
+        }
+
+        private ImmutableSortedDictionary<string, string>? ReadMap(ref PlainJson json)
+        {
+            if (!json.TryTake('{'))
             {
                 return null;
             }
 
-            var behind = reader;
-            behind.Skip();
-            var piece = utf8[(int)reader.TokenStartIndex..(int)behind.BytesConsumed];
-            if (_before?.Find(piece) is { } known)
+            var map = ImmutableSortedDictionary.CreateBuilder<string, string>();
+            if (json.TryTake('}'))
             {
-                reader = behind;
-                return known;
+                return map.ToImmutable();
             }
 
-            var map = ImmutableSortedDictionary.CreateBuilder<string, string>();
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            do
             {
-                var key = reader.GetString()!;
-                if (!reader.Read() || reader.TokenType != JsonTokenType.String || reader.GetString() is not { } text || !shape.Fits(key, text) || !map.TryAdd(key, text))
+                if (!json.TryTakeText(out var key) || !json.TryTake(':') || !json.TryTakeText(out var text) || !TryAdd(map, Encoding.ASCII.GetString(key), Encoding.ASCII.GetString(text)))
                 {
                     return null;
                 }
             }
-
-            return _before?.Keep(piece, map.ToImmutable()) ?? map.ToImmutable();
+            while (json.TryTake(','));
+            return json.TryTake('}') ? map.ToImmutable() : null;
         }
+
+        private bool TryAdd(ImmutableSortedDictionary<string, string>.Builder map, string key, string text) => shape.Fits(key, text) && map.TryAdd(key, text);
     }
 
     private sealed class TimeMember(string name) : PlainMember(name)
     {
-        public override object? Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8) => reader.TokenType == JsonTokenType.String
-            && DateTimeOffset.TryParse(reader.GetString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
+        public override bool MayBeNull => true;
 
-        /// <summary>Go writes one where there is no time.</summary>
-        public override bool IsNull(in Utf8JsonReader reader) => reader.TokenType == JsonTokenType.Null;
+        protected override object? Read(ref PlainJson json) => json.TryTakeText(out var text)
+            && DateTimeOffset.TryParse(Encoding.ASCII.GetString(text), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
     }
 
     private sealed class ConstantMember(string name, string text) : PlainMember(name)
     {
-        public override object? Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8) =>
-            reader.TokenType == JsonTokenType.String && reader.ValueTextEquals(text) ? text : null;
+        private readonly byte[] _text = Encoding.UTF8.GetBytes(text);
+
+        protected override object? Read(ref PlainJson json) => json.TryTakeText(out var found) && found.SequenceEqual(_text) ? text : null;
     }
 
-    private sealed class NestedMember(string name) : PlainMember(name)
+    private sealed class ObjectMember(string name, PlainMember[] members, Func<object?[], object> make) : PlainMember(name)
     {
-        public override object? Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8) => null;
+        protected override object? Read(ref PlainJson json) => ReadObject(ref json, members) is { } values ? make(values) : null;
     }
 }
