@@ -12,7 +12,6 @@ using static Calico.KernelTests.Dataplane.PretendNode;
 namespace Calico.KernelTests.Dataplane;
 
 /// <summary>Dropped packets are told of with what dropped them, and whose they were; a flood of them is not.</summary>
-[Parallelizable]
 public sealed class DropTests
 {
     private static readonly Rule AllowAll = new() { Action = "Allow" };

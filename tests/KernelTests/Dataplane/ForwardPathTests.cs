@@ -10,7 +10,6 @@ using static Calico.KernelTests.Dataplane.PretendNode;
 namespace Calico.KernelTests.Dataplane;
 
 /// <summary>Chains of others that decide after ours.</summary>
-[Parallelizable]
 public sealed class ForwardPathTests
 {
     private static async Task<(PretendNode Node, ScratchNamespace A)> NodeAsync()

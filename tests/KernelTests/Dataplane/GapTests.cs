@@ -10,13 +10,13 @@ using static Calico.KernelTests.Dataplane.PretendNode;
 namespace Calico.KernelTests.Dataplane;
 
 /// <summary>What began while nobody enforced ends when enforcement begins again; what is allowed goes on.</summary>
+[NonParallelizable]
 public sealed class GapTests
 {
     private const string A = "10.65.0.2";
     private const string B = "10.65.0.3";
     private const string C = "10.65.0.4";
     private const string World = "192.0.2.9";
-
     private static readonly TimeSpan Promise = TimeSpan.FromSeconds(1);
     private static readonly Rule AllowAll = new() { Action = "Allow" };
 

@@ -9,7 +9,6 @@ using static Calico.KernelTests.Dataplane.PretendNode;
 namespace Calico.KernelTests.Dataplane;
 
 /// <summary>Endpoints that come and go, strangers, and restarts.</summary>
-[Parallelizable]
 public sealed class LifeTests
 {
     private static readonly Rule AllowAll = new() { Action = "Allow" };

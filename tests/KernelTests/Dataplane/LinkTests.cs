@@ -8,7 +8,6 @@ using static Calico.KernelTests.Dataplane.PretendNode;
 namespace Calico.KernelTests.Dataplane;
 
 /// <summary>Host sides that others change.</summary>
-[Parallelizable]
 public sealed class LinkTests
 {
     private const string A = "10.65.0.2";

@@ -9,7 +9,6 @@ using static Calico.KernelTests.Dataplane.PretendNode;
 namespace Calico.KernelTests.Dataplane;
 
 /// <summary>What a workload that may set its routes can reach of the host's own.</summary>
-[Parallelizable]
 public sealed class MartianTests
 {
     private static async Task<(PretendNode Node, ScratchNamespace A)> NodeThatAcceptsAsync(string action)

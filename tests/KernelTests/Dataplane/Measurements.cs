@@ -15,7 +15,7 @@ using static Calico.KernelTests.Dataplane.PretendNode;
 namespace Calico.KernelTests.Dataplane;
 
 /// <summary>What a change costs. By hand: figures of a busy machine say nothing.</summary>
-[Explicit("measures")]
+[Explicit("measures"), NonParallelizable]
 public sealed class Measurements
 {
     [TestCase(10, 30)]

@@ -15,7 +15,6 @@ namespace Calico.KernelTests.Dataplane;
 
 /// <summary>Everything that the kernel holds of ours, changed in one place at a time.</summary>
 /// <remarks>What is changed is found by walking what the kernel lists: an attribute that is written tomorrow is changed tomorrow.</remarks>
-[Parallelizable]
 public sealed class MutationTests
 {
     private const string Table = "calico";

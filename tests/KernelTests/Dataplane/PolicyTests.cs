@@ -8,7 +8,6 @@ using static Calico.KernelTests.Dataplane.PretendNode;
 namespace Calico.KernelTests.Dataplane;
 
 /// <summary>What packets meet.</summary>
-[Parallelizable]
 public sealed class PolicyTests
 {
     private static readonly Rule AllowAll = new() { Action = "Allow" };

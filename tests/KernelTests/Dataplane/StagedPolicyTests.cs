@@ -7,7 +7,6 @@ using static Calico.KernelTests.Dataplane.PretendNode;
 namespace Calico.KernelTests.Dataplane;
 
 /// <summary>Staged policies count what they would have decided, and decide nothing.</summary>
-[Parallelizable]
 public sealed class StagedPolicyTests
 {
     private static readonly Rule AllowAll = new() { Action = "Allow" };

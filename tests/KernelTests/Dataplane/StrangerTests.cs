@@ -9,6 +9,7 @@ using static Calico.KernelTests.Dataplane.PretendNode;
 namespace Calico.KernelTests.Dataplane;
 
 /// <summary>What others do to our table, while the loop runs and while it does not.</summary>
+[NonParallelizable]
 public sealed class StrangerTests
 {
     private static readonly Rule AllowAll = new() { Action = "Allow" };

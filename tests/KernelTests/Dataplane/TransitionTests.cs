@@ -12,6 +12,7 @@ using static Calico.KernelTests.Dataplane.PretendNode;
 namespace Calico.KernelTests.Dataplane;
 
 /// <summary>From whatever a former process left to whatever is wanted now.</summary>
+[NonParallelizable]
 public sealed class TransitionTests
 {
     private static readonly string[] Ranges =

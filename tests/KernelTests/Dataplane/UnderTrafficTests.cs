@@ -18,6 +18,7 @@ namespace Calico.KernelTests.Dataplane;
 /// Of each direction four ports, judged by two rules each that ask one set each, of which the address is always in just one. Between the two
 /// stand other rules, so that packets are often between them when something changes.
 /// </remarks>
+[NonParallelizable]
 public sealed class UnderTrafficTests
 {
     private const ushort Ingress = 7000;

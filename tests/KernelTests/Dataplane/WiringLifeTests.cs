@@ -5,7 +5,6 @@ using static Calico.KernelTests.Dataplane.PretendNode;
 namespace Calico.KernelTests.Dataplane;
 
 /// <summary>Pairs that come and go, and what is in their way.</summary>
-[Parallelizable]
 public sealed class WiringLifeTests
 {
     private static readonly Calico.Datastore.Resources.V3.Rule AllowAll = new() { Action = "Allow" };

@@ -5,6 +5,7 @@ using NUnit.Framework;
 
 namespace Calico.KernelTests.Linux;
 
+[NonParallelizable]
 public sealed class LostNoticeTests
 {
     /// <summary>Elements of one transaction; some forty of them overflow the 16 MB that the kernel counts for the stream's buffer.</summary>

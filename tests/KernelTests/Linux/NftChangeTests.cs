@@ -7,7 +7,6 @@ using NUnit.Framework;
 namespace Calico.KernelTests.Linux;
 
 /// <summary>Changes to a ruleset that is there: elements in bulk, rules by handle, counters, what strangers do.</summary>
-[Parallelizable]
 public class NftChangeTests
 {
     private static readonly NftTable Table = new(NftFamily.Inet, "calico");

@@ -6,7 +6,6 @@ using NUnit.Framework;
 namespace Calico.KernelTests.Linux;
 
 /// <summary>Rules that text cannot say, judged by packets: the maps of a classifier, one lookup feeding the next.</summary>
-[Parallelizable]
 public class NftPacketTests
 {
     private const byte Ipv4 = 2;

@@ -6,7 +6,6 @@ using NUnit.Framework;
 namespace Calico.KernelTests.Linux;
 
 /// <summary>What we make is what <c>nft</c> lists, and what we list ourselves.</summary>
-[Parallelizable]
 public class NftRoundTripTests
 {
     private static readonly NftTable Table = new(NftFamily.Inet, "calico");

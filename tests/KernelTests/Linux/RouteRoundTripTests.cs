@@ -8,7 +8,6 @@ using NUnit.Framework;
 namespace Calico.KernelTests.Linux;
 
 /// <summary>What we write is what <c>ip</c> lists, and what we list ourselves.</summary>
-[Parallelizable]
 public class RouteRoundTripTests
 {
     private static readonly RouteProtocol Ours = new(80);

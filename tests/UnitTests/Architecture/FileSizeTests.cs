@@ -57,7 +57,7 @@ public sealed class FileSizeTests
         ["tests/UnitTests/Host/Workloads/ConnectTransactionTests.cs"] = 254,
         ["tests/UnitTests/Ipam/AllocationBlockTests.cs"] = 355,
         ["tests/UnitTests/Ipam/NodeIpamPropertyTests.cs"] = 305,
-        ["tests/UnitTests/Ipam/NodeIpamTests.cs"] = 415,
+        ["tests/UnitTests/Ipam/NodeIpamTests.cs"] = 334,
         ["tests/UnitTests/Ipam/PoolOverlapTests.cs"] = 270,
         ["tests/UnitTests/Linux/NftMessageTests.cs"] = 397,
         ["tests/UnitTests/Linux/RouteMessageTests.cs"] = 251,

@@ -7,7 +7,6 @@ using static Calico.KernelTests.Dataplane.Hosts.GatewayHost;
 namespace Calico.KernelTests.Dataplane.Hosts;
 
 /// <summary>What the host itself gets and sends under host endpoints, and which interface each has.</summary>
-[Parallelizable]
 public sealed class HostEndpointTests
 {
     [Test]

@@ -6,7 +6,6 @@ using static Calico.KernelTests.Dataplane.Hosts.GatewayHost;
 namespace Calico.KernelTests.Dataplane.Hosts;
 
 /// <summary>Policies of host endpoints that judge before connections are tracked, before destination NAT, and what is forwarded.</summary>
-[Parallelizable]
 public sealed class HostPolicyStageTests
 {
     private static readonly Rule AllowAll = new() { Action = "Allow" };
