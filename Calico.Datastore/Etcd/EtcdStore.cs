@@ -52,7 +52,7 @@ public sealed partial class EtcdStore : IKeyValueStore
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var paging = new RangePaging(Interval(prefix), Math.Max(0, revision));
-        Task<RangeResponse>? ahead = RangeAsync($"list {prefix}", paging.Next(), ending.Token);
+        var ahead = RangeAsync($"list {prefix}", paging.Next(), ending.Token);
         try
         {
             while (ahead is not null)
