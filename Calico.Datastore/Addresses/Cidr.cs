@@ -36,7 +36,8 @@ public readonly record struct Cidr : IComparable<Cidr>
         IsIpv6 = isIpv6;
     }
 
-    private Cidr(bool isIpv6, ulong high, ulong low, byte prefixLength) => (IsIpv6, _high, _low, _prefixLength) = (isIpv6, high, low, prefixLength);
+    private Cidr(bool isIpv6, ulong high, ulong low, byte prefixLength) =>
+        (IsIpv6, _high, _low, _prefixLength) = (isIpv6, high, low, prefixLength);
 
     /// <summary>The family.</summary>
     public bool IsIpv6 { get; }

@@ -4,15 +4,21 @@ using Google.Protobuf;
 namespace Calico.Datastore.Etcd;
 
 /// <summary>Where a list that is read in pages is.</summary>
-/// <remarks>etcd looks through all that is left of a list for each page of it, so there should be few; but what a page holds is in memory at once. So
-/// pages grow towards a number of bytes, by what the last one's values were.</remarks>
+/// <remarks>etcd looks through all that is left of a list for each page of it, so there should be few; but what a page holds is in
+/// memory at once. So pages grow towards a number of bytes, by what the last one's values were.</remarks>
 internal sealed class RangePaging((ByteString Start, ByteString End) interval, long revision)
 {
     private const int LeastKeys = 500;
     private const int MostKeys = 5000;
     private const int WantedBytes = 2 << 20;
 
-    private readonly RangeRequest _request = new() { Key = interval.Start, RangeEnd = interval.End, Limit = LeastKeys, Revision = revision };
+    private readonly RangeRequest _request = new()
+    {
+        Key = interval.Start,
+        RangeEnd = interval.End,
+        Limit = LeastKeys,
+        Revision = revision,
+    };
 
     /// <summary>Of all pages: that of the first one, where none was asked for.</summary>
     public long Revision => _request.Revision;

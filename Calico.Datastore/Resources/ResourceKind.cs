@@ -63,12 +63,8 @@ public abstract class ResourceKind
     /// <summary>What is taken out of a resource that was stored.</summary>
     public Func<Resource, Resource> AfterRead { get; init; } = resource => resource;
 
-    /// <summary>Reads a stored value of which there are a great many, if it is valid and has nothing unusual; null: it is read as any other, and so
-    /// is what this does not take. What it takes is the same either way.</summary>
-    internal Func<ReadOnlyMemory<byte>, Resource?>? ReadPlain { get; init; }
-
     /// <summary>Every key of this kind starts so.</summary>
-    public string Prefix => field ??= $"{Root}{Plural}/";
+    public string Prefix => $"{Root}{Plural}/";
 
     /// <summary>Key in the store.</summary>
     public string Path(ResourceKey key) => Namespaced ? $"{Prefix}{key.Namespace}/{key.Name}" : Prefix + key.Name;
@@ -77,12 +73,14 @@ public abstract class ResourceKind
     public bool TryParsePath(string path, out ResourceKey key)
     {
         key = default;
-        if (!path.StartsWith(Prefix, StringComparison.Ordinal))
+        var rest = path.AsSpan();
+        if (!rest.StartsWith(Root) || !rest[Root.Length..].StartsWith(Plural)
+            || rest[(Root.Length + Plural.Length)..] is not ['/', .. var behind])
         {
             return false;
         }
 
-        var rest = path.AsSpan(Prefix.Length);
+        rest = behind;
         var slash = rest.IndexOf('/');
         if (rest.IsEmpty || (Namespaced ? slash <= 0 || slash == rest.Length - 1 : slash >= 0))
         {
@@ -126,7 +124,7 @@ public abstract class ResourceKind
     /// <exception cref="JsonException">It is not JSON of this kind's shape.</exception>
     public Resource? DecodeStored(ReadOnlyMemory<byte> value, out ImmutableArray<ValidationError> errors)
     {
-        if (ReadPlain?.Invoke(value) is { } plain)
+        if (ReadPlainly(value) is { } plain)
         {
             errors = [];
             return AfterRead(plain);
@@ -135,7 +133,7 @@ public abstract class ResourceKind
         return ReadWhole(value, out errors);
     }
 
-    /// <summary>As <see cref="DecodeStored(ReadOnlyMemory{byte}, out ImmutableArray{ValidationError})"/>, whatever stands there.</summary>
+    /// <summary>As <see cref="DecodeStored(ReadOnlyMemory{byte}, out ImmutableArray{ValidationError})"/>, the long way.</summary>
     internal Resource? ReadWhole(ReadOnlyMemory<byte> value, out ImmutableArray<ValidationError> errors)
     {
         using var document = ResourceJson.Parse(value);
@@ -193,6 +191,9 @@ public abstract class ResourceKind
     public JsonObject Complete(JsonObject json) => (JsonObject)_whole.Value.Complete(json);
 
     private protected abstract Resource Read(JsonElement json);
+
+    /// <summary>Reads a value that is valid and has nothing unusual; null: it is read the long way, which reads the same.</summary>
+    private protected virtual Resource? ReadPlainly(ReadOnlyMemory<byte> value) => null;
 
     /// <summary>As <see cref="Complete(JsonObject)"/>; the element itself when nothing has to be filled in.</summary>
     private JsonElement Complete(JsonElement json, out ShapeReport report)

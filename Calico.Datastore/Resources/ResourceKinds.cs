@@ -56,7 +56,8 @@ public sealed class ResourceKinds : IResourceDecoder
 
         var rest = path.AsSpan(ResourceKind.Root.Length);
         var slash = rest.IndexOf('/');
-        return slash > 0 && _byPlural.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(rest[..slash], out kind) && kind.TryParsePath(path, out key);
+        return slash > 0 && _byPlural.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(rest[..slash], out kind)
+            && kind.TryParsePath(path, out key);
     }
 
     /// <inheritdoc/>
@@ -96,7 +97,11 @@ public sealed class ResourceKinds : IResourceDecoder
         }
         catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
-            return new(key, null, e.Message) { Stored = value, Fragment = PolicyFragment.Read(key, value) ?? HostEndpointFragment.Read(key, value) };
+            return new(key, null, e.Message)
+            {
+                Stored = value,
+                Fragment = PolicyFragment.Read(key, value) ?? HostEndpointFragment.Read(key, value),
+            };
         }
     }
 }

@@ -9,7 +9,8 @@ internal static class KeyText
     public static Comparer<byte[]> Order { get; } = Comparer<byte[]>.Create((left, right) => left.AsSpan().SequenceCompareTo(right));
 
     /// <summary>Keys are the same when their bytes are.</summary>
-    public static IEqualityComparer<byte[]> Comparer { get; } = EqualityComparer<byte[]>.Create((left, right) => left.AsSpan().SequenceEqual(right), Hash);
+    public static IEqualityComparer<byte[]> Comparer { get; } =
+        EqualityComparer<byte[]>.Create((left, right) => left.AsSpan().SequenceEqual(right), Hash);
 
     public static byte[] Bytes(string key) => Encoding.UTF8.GetBytes(key);
 

@@ -17,7 +17,7 @@ internal sealed class KeyTree<TValue> where TValue : class
 
     public int Count { get; }
 
-    /// <summary>The tree of entries that are in key order, each key once: as if each had been set, without what that leaves behind.</summary>
+    /// <summary>The tree of entries that are in key order, each key once: as if each had been set, without what that leaves.</summary>
     public static KeyTree<TValue> From(ReadOnlySpan<(byte[] Key, TValue Value)> sorted) => new(Build(sorted), sorted.Length);
 
     public TValue? Find(ReadOnlySpan<byte> key)

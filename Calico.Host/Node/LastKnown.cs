@@ -4,16 +4,17 @@ using Calico.Datastore.Sync;
 namespace Calico.Host.Node;
 
 /// <summary>What a former process was told last and what it promised since: in force where the store does not tell more.</summary>
-/// <remarks>A store that answers tells all of it again, and newer, in the time that reading it here takes; meanwhile the kernel enforces what the former process
-/// left. So it is read only where the store does not answer, fails before it has told everything, or falls silent.</remarks>
+/// <remarks>A store that answers tells all of it again, and newer, in the time that reading it here takes; meanwhile the kernel enforces
+/// what the former process left. So it is read only where the store does not answer, fails before it has told everything, or falls
+/// silent.</remarks>
 /// <param name="snapshot">Null: the store is on this disk itself.</param>
 /// <param name="ask">Asks the store anything.</param>
 /// <param name="feed">The way to view and dataplane.</param>
 /// <param name="promised">Profiles whose writes the store has not taken yet.</param>
 /// <param name="enforce">Tells the dataplane alone.</param>
 /// <param name="time">Clock of the waits.</param>
-internal sealed class LastKnown(PolicySnapshot? snapshot, Func<CancellationToken, Task> ask, StoreFeed feed, Func<ImmutableArray<SyncUpdate>> promised,
-    Action<SyncBatch> enforce, TimeProvider time)
+internal sealed class LastKnown(PolicySnapshot? snapshot, Func<CancellationToken, Task> ask, StoreFeed feed,
+    Func<ImmutableArray<SyncUpdate>> promised, Action<SyncBatch> enforce, TimeProvider time)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);

@@ -32,8 +32,8 @@ internal sealed class StoreFeed(DatastoreView view, Action<SyncBatch> next) : IS
         }
     }
 
-    /// <summary>What a former process was told last, a portion of it, in force until sync tells more. Before sync begins, or after <see cref="Expect"/>:
-    /// then what sync has told is newer and stays.</summary>
+    /// <summary>What a former process was told last, a portion of it, in force until sync tells more. Before sync begins, or after
+    /// <see cref="Expect"/>: then what sync has told is newer and stays.</summary>
     public void Remember(SyncBatch snapshot)
     {
         lock (_order)

@@ -69,7 +69,8 @@ internal static class StartOrder
         var follower = new DatastoreFollower(new(store.Store, ResourceKinds.All, Syncer.DefaultPrefixes, time, loggers.CreateLogger<Syncer>()), datastore, view,
             [ownFacts, feed, new BlockCensus(health), .. snapshot is null ? [] : (IStoreFollower[])[snapshot], new PolicyGap(kernel.Loop), upkeep, trim], basis);
 
-        var lastKnown = new LastKnown(snapshot, ct => store.Store.GetAsync(Kinds.ClusterInformation.Path(Kinds.ClusterInformation.Key("default")), 0, ct), feed, profiles.Pending, Enforce, time);
+        var information = Kinds.ClusterInformation.Path(Kinds.ClusterInformation.Key("default"));
+        var lastKnown = new LastKnown(snapshot, ct => store.Store.GetAsync(information, 0, ct), feed, profiles.Pending, Enforce, time);
 
         // Who may ask what.
         var status = new HostStatus(name, view, health, gate, () => kernel.Loop.Status);

@@ -70,7 +70,8 @@ internal ref struct PlainJson
     }
 
     /// <summary>What comes up to a bracket, this included; nothing of it has been read yet.</summary>
-    public readonly ReadOnlySpan<byte> PeekTo(char close) => _text[_at..].IndexOf((byte)close) is >= 0 and var length ? _text.Slice(_at, length + 1) : default;
+    public readonly ReadOnlySpan<byte> PeekTo(char close) =>
+        _text[_at..].IndexOf((byte)close) is >= 0 and var length ? _text.Slice(_at, length + 1) : default;
 
     /// <summary>Passes over what was peeked at.</summary>
     public void Skip(ReadOnlySpan<byte> peeked) => _at += peeked.Length;

@@ -5,7 +5,8 @@ using Calico.Datastore.Resources.Shapes;
 
 namespace Calico.Datastore.Resources.Json;
 
-/// <summary>A member of an object as <see cref="WorkloadEndpointReader"/> reads it: text, texts, map of texts, time, or one text and no other.</summary>
+/// <summary>A member of an object as <see cref="WorkloadEndpointReader"/> reads it: text, texts, map of texts, time, one text and no other,
+/// or an object.</summary>
 internal abstract class PlainMember(string name)
 {
     private const int Places = 1024;
@@ -18,13 +19,16 @@ internal abstract class PlainMember(string name)
     /// <param name="shape">Of the object; it says the format.</param>
     /// <param name="name">Of the member.</param>
     /// <param name="isShared">Many have the same.</param>
-    public static PlainMember Text(ObjectShape shape, string name, bool isShared = false) => new TextMember(name, (TextShape)shape[name], isShared);
+    public static PlainMember Text(ObjectShape shape, string name, bool isShared = false) =>
+        new TextMember(name, (TextShape)shape[name], isShared);
 
     /// <inheritdoc cref="Text"/>
-    public static PlainMember Texts(ObjectShape shape, string name, bool isShared = false) => new ListMember(name, (TextShape)((ListShape)shape[name]).Item, isShared);
+    public static PlainMember Texts(ObjectShape shape, string name, bool isShared = false) =>
+        new ListMember(name, (TextShape)((ListShape)shape[name]).Item, isShared);
 
     /// <inheritdoc cref="Text"/>
-    public static PlainMember Map(ObjectShape shape, string name, bool isShared = false) => new MapMember(name, (MapShape)shape[name], isShared);
+    public static PlainMember Map(ObjectShape shape, string name, bool isShared = false) =>
+        new MapMember(name, (MapShape)shape[name], isShared);
 
     public static PlainMember Time(string name) => new TimeMember(name);
 
@@ -34,7 +38,8 @@ internal abstract class PlainMember(string name)
     /// <param name="name">Of the member.</param>
     /// <param name="members">Of the object.</param>
     /// <param name="make">Makes the value of theirs, by their place.</param>
-    public static PlainMember Object(string name, PlainMember[] members, Func<object?[], object> make) => new ObjectMember(name, members, make);
+    public static PlainMember Object(string name, PlainMember[] members, Func<object?[], object> make) =>
+        new ObjectMember(name, members, make);
 
     /// <summary>The members by their place in the table; null: there is one that is not plain, or is there twice.</summary>
     public static object?[]? ReadObject(ref PlainJson json, PlainMember[] members)
@@ -53,7 +58,8 @@ internal abstract class PlainMember(string name)
         var (seen, expected) = (0, 0);
         do
         {
-            if (!json.TryTakeText(out var name) || Find(members, name, expected) is var at && at < 0 || (seen & (1 << at)) != 0 || !json.TryTake(':'))
+            var at = json.TryTakeText(out var name) ? Find(members, name, expected) : -1;
+            if (at < 0 || (seen & (1 << at)) != 0 || !json.TryTake(':'))
             {
                 return null;
             }
@@ -130,7 +136,8 @@ internal abstract class PlainMember(string name)
             }
 
             var end = json.Position + piece.Length;
-            return ReadTexts(ref json) is not { } texts ? null : json.Position == end && _before is not null ? _before.Keep(piece, texts) : texts;
+            var texts = ReadTexts(ref json);
+            return texts is not null && json.Position == end ? _before?.Keep(piece, texts) ?? texts : texts;
         }
 
         private string[]? ReadTexts(ref PlainJson json)
@@ -175,7 +182,8 @@ internal abstract class PlainMember(string name)
             }
 
             var end = json.Position + piece.Length;
-            return ReadMap(ref json) is not { } map ? null : json.Position == end && _before is not null ? _before.Keep(piece, map) : map;
+            var map = ReadMap(ref json);
+            return map is not null && json.Position == end ? _before?.Keep(piece, map) ?? map : map;
         }
 
         private ImmutableSortedDictionary<string, string>? ReadMap(ref PlainJson json)
@@ -193,7 +201,8 @@ internal abstract class PlainMember(string name)
 
             do
             {
-                if (!json.TryTakeText(out var key) || !json.TryTake(':') || !json.TryTakeText(out var text) || !TryAdd(map, Encoding.ASCII.GetString(key), Encoding.ASCII.GetString(text)))
+                if (!json.TryTakeText(out var key) || !json.TryTake(':') || !json.TryTakeText(out var text)
+                    || !TryAdd(map, Encoding.ASCII.GetString(key), Encoding.ASCII.GetString(text)))
                 {
                     return null;
                 }
@@ -202,15 +211,16 @@ internal abstract class PlainMember(string name)
             return json.TryTake('}') ? map.ToImmutable() : null;
         }
 
-        private bool TryAdd(ImmutableSortedDictionary<string, string>.Builder map, string key, string text) => shape.Fits(key, text) && map.TryAdd(key, text);
+        private bool TryAdd(ImmutableSortedDictionary<string, string>.Builder map, string key, string text) =>
+            shape.Fits(key, text) && map.TryAdd(key, text);
     }
 
     private sealed class TimeMember(string name) : PlainMember(name)
     {
         public override bool MayBeNull => true;
 
-        protected override object? Read(ref PlainJson json) => json.TryTakeText(out var text)
-            && DateTimeOffset.TryParse(Encoding.ASCII.GetString(text), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
+        protected override object? Read(ref PlainJson json) => json.TryTakeText(out var bytes) && Encoding.ASCII.GetString(bytes) is var text
+            && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
     }
 
     private sealed class ConstantMember(string name, string text) : PlainMember(name)

@@ -41,7 +41,7 @@ public sealed class StoreFeedTests
         var told = _told[0];
         feed.Remember(new(SyncStatus.Resync, 5, [Pool("both"), Pool("bad"), Pool("before")]));
         feed.Remember(new(SyncStatus.InSync, 5, []));
-        Assert.That(Pools(view), Is.EqualTo(new[] { "before", "both" }), "the store fell silent: what it said, and of the rest what it said before");
+        Assert.That(Pools(view), Is.EqualTo(new[] { "before", "both" }), "silent now: what it said, and else what it said before");
         Assert.That(view.Find(told.Key), Is.SameAs(told));
         Assert.That(view.Unusable.Select(u => u.Key.Name), Is.EqualTo(new[] { "bad" }), "a value that cannot be used is told, too");
 

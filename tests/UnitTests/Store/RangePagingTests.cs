@@ -51,7 +51,8 @@ public sealed class RangePagingTests
     private static RangeResponse Page(long count, int bytes, long revision, bool more = true)
     {
         var page = new RangeResponse { Header = new() { Revision = revision }, More = more };
-        page.Kvs.AddRange(Enumerable.Repeat(new KeyValue { Key = ByteString.CopyFromUtf8("/a/last"), Value = ByteString.CopyFrom(new byte[bytes]) }, (int)count));
+        var item = new KeyValue { Key = ByteString.CopyFromUtf8("/a/last"), Value = ByteString.CopyFrom(new byte[bytes]) };
+        page.Kvs.AddRange(Enumerable.Repeat(item, (int)count));
         return page;
     }
 }

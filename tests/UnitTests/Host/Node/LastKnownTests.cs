@@ -44,7 +44,7 @@ public sealed class LastKnownTests
         var known = Known(Answers);
         await known.EnforceAsync(CancellationToken.None);
         Assert.That(_told.SelectMany(b => b.Updates), Is.EqualTo(_promised), "what was promised nobody else says");
-        Assert.That(_told, Has.All.Property(nameof(SyncBatch.Status)).EqualTo(SyncStatus.Resync), "whether all is known only the store says");
+        Assert.That(_told.Select(b => b.Status), Is.All.EqualTo(SyncStatus.Resync), "whether all is known only the store says");
 
         await WatchAsync(known, () =>
         {
@@ -111,8 +111,12 @@ public sealed class LastKnownTests
         Assert.That(_told[^1].Updates, Is.EqualTo(_promised), "what was promised goes over what was known");
     }
 
-    private LastKnown Known(Func<CancellationToken, Task> ask) => new(
-        new(Path.Combine(_folder, PolicySnapshot.FileName), new InMemoryNodeLog(), _time, NullLogger<PolicySnapshot>.Instance), ask, _feed, () => _promised, _told.Add, _time);
+    private LastKnown Known(Func<CancellationToken, Task> ask)
+    {
+        var file = Path.Combine(_folder, PolicySnapshot.FileName);
+        var snapshot = new PolicySnapshot(file, new InMemoryNodeLog(), _time, NullLogger<PolicySnapshot>.Instance);
+        return new(snapshot, ask, _feed, () => _promised, _told.Add, _time);
+    }
 
     private async Task WatchAsync(LastKnown known, Func<Task> meanwhile)
     {
@@ -140,5 +144,6 @@ public sealed class LastKnownTests
 
     private string[] Pools() => [.. _view.List(Kinds.IpPool).Select(p => p.Metadata.Name)];
 
-    private static SyncUpdate Pool(string name) => new(Kinds.IpPool.Key(name), Kinds.IpPool.New(name, new IpPoolSpec { Cidr = "10.0.0.0/16" }));
+    private static SyncUpdate Pool(string name) =>
+        new(Kinds.IpPool.Key(name), Kinds.IpPool.New(name, new IpPoolSpec { Cidr = "10.0.0.0/16" }));
 }
