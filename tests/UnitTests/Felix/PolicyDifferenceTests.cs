@@ -20,7 +20,8 @@ public sealed class PolicyDifferenceTests
     [Test]
     [Category("fuzz")]
     public void Every_connection_that_changes_is_told_and_no_other() =>
-        Gen.Select(RandomPolicies.GenPlain.Select(Alike), RandomPolicies.GenPlain.Select(Alike), Gen.Enum<Change>()).Sample((before, other, change) =>
+        Gen.Select(RandomPolicies.GenPlain.Select(Alike), RandomPolicies.GenPlain.Select(Alike), Gen.Enum<Change>())
+            .Sample((before, other, change) =>
         {
             var after = Changed(before, other, change);
             var difference = PolicyDifference.Between(Compile(before), Compile(after));
@@ -53,7 +54,8 @@ public sealed class PolicyDifferenceTests
 
     private static PlainPolicy Changed(PlainPolicy before, PlainPolicy other, Change change) => change switch
     {
-        Change.Labels => Copy(before, items: [.. before.Items.Zip(other.Items, (item, labelled) => item with { Labels = labelled.Labels })]),
+        Change.Labels => Copy(before,
+            items: [.. before.Items.Zip(other.Items, (item, labelled) => item with { Labels = labelled.Labels })]),
         Change.OnePolicyMore => Copy(before, [.. before.Policies.Concat(other.Policies.Take(1)).DistinctBy(p => (p.Name, p.Namespace))]),
         Change.OnePolicyLess => Copy(before, [.. before.Policies.Skip(1)]),
         Change.Profile => Copy(before, profiles: other.Profiles),
