@@ -75,6 +75,7 @@ public static class CliApplication
             StatusCommand.Create(environment),
             DropsCommand.Create(environment),
             ExplainCommand.Create(environment),
+            DiffCommand.Create(environment),
             VersionCommand.Create(environment),
             CompletionCommand.Create(environment),
             CompletionCommand.CreateNames(environment),

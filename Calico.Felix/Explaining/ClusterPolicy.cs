@@ -15,7 +15,7 @@ namespace Calico.Felix.Explaining;
 /// knows is not in it: labels that are still to come, and kernel counters. Immutable after <see cref="Compile"/>; safe to read from any thread.</remarks>
 public sealed class ClusterPolicy
 {
-    private readonly Dictionary<string, IpSetUpdate> _sets = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, IpSetContent> _sets = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RuleList> _lists = new(StringComparer.Ordinal);
     private readonly Dictionary<ResourceKey, EndpointUpdate> _endpoints = [];
     private readonly Dictionary<string, string> _setTexts = new(StringComparer.Ordinal);
@@ -25,6 +25,10 @@ public sealed class ClusterPolicy
 
     /// <summary>The endpoints, with their addresses.</summary>
     public IEnumerable<(ResourceKey Key, EquatableArray<Cidr> Addresses)> Endpoints => _endpoints.Select(e => (e.Key, e.Value.Addresses));
+
+    internal IReadOnlyDictionary<string, IpSetContent> Sets => _sets;
+
+    internal IReadOnlyDictionary<string, RuleList> Lists => _lists;
 
     /// <summary>Compiles what the store holds.</summary>
     /// <param name="stored">Every resource of the kinds that the graph takes and every WorkloadEndpoint, also those that cannot be read.</param>
@@ -85,6 +89,18 @@ public sealed class ClusterPolicy
 
         return new(directions.All(direction => direction.Allowed), directions.ToImmutable());
     }
+
+    internal EquatableArray<Cidr> AddressesOf(ResourceKey endpoint) => _endpoints[endpoint].Addresses;
+
+    /// <summary>The program of an endpoint; null: there is no such endpoint.</summary>
+    internal PolicyProgram? ProgramOf(ResourceKey endpoint, PolicyDirection direction) =>
+        !_endpoints.TryGetValue(endpoint, out var update) ? null : direction == PolicyDirection.Egress ? update.Egress : update.Ingress;
+
+    /// <inheritdoc cref="PolicyOracle.Decide(PolicyProgram, in FirstPacket)"/>
+    internal CompiledRule? Decide(PolicyProgram program, in FirstPacket packet) => _oracle.Decide(program, packet);
+
+    /// <summary>What a rule says, with selectors instead of the ids of IP sets.</summary>
+    internal string TextOf(CompiledRule rule) => Text(rule);
 
     private DirectionExplanation Explain(PolicyProgram program, PolicyDirection direction, FirstPacket packet)
     {
@@ -152,7 +168,7 @@ public sealed class ClusterPolicy
         switch (update)
         {
             case IpSetUpdate set:
-                _sets[set.Id] = set;
+                _sets[set.Id] = new(set);
                 break;
             case RuleListUpdate list:
                 _lists[list.List.Id] = list.List;
@@ -166,9 +182,7 @@ public sealed class ClusterPolicy
         }
     }
 
-    private bool IsMember(string id, IpSetMember member) => _sets.TryGetValue(id, out var set) && (set.Type == IpSetType.HostPorts
-        ? set.Added.Items.Contains(member)
-        : set.Added.Items.Any(range => range.Address.Contains(member.Address)));
+    private bool IsMember(string id, IpSetMember member) => _sets.TryGetValue(id, out var set) && set.Has(member);
 
     private static LocalEndpoint LocalOf(WorkloadEndpointId id, Resource<WorkloadEndpointSpec> endpoint) => new()
     {

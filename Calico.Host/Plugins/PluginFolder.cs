@@ -18,6 +18,8 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
     // A link to a folder above has no end; an adapter's own folders are three deep (runtimes/linux-x64/native).
     private const int MaxDepth = 8;
 
+    private const int Looks = 3;
+
     /// <summary>The contract this host has.</summary>
     public static readonly (int Major, int Minor) Contract = (1, 0);
 
@@ -52,12 +54,18 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
     {
         try
         {
-            if (!Edge(name, () => TrustedPath.IsFolder(folder)))
+            // One that is removed, or put in another's place, while it is read looks empty: what stands there then counts.
+            var versions = new List<string>();
+            for (var looks = 0; versions.Count == 0 && looks < Looks; looks++)
             {
-                return;
+                if (!Edge(name, () => TrustedPath.IsFolder(folder)))
+                {
+                    return;
+                }
+
+                versions = [.. Edge(name, () => TrustedPath.List(folder)).Where(v => !v.StartsWith('.')).OrderByDescending(v => v, VersionOrder.Instance)];
             }
 
-            var versions = Edge(name, () => TrustedPath.List(folder)).Where(v => !v.StartsWith('.')).OrderByDescending(v => v, VersionOrder.Instance).ToList();
             if (versions.Count == 0)
             {
                 problems(name, null, $"{folder} has no version folder");

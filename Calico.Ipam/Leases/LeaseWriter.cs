@@ -136,7 +136,7 @@ internal sealed partial class LeaseWriter
 
     private TimeSpan RestOf(NodeOperation operation) => _basis.Options.StoreDeadline - _basis.Time.GetElapsedTime(operation.Since);
 
-    /// <summary>How long the first of them may still wait for a store that is down; no less than one that is back needs to answer.</summary>
+    /// <summary>How long the first of them may still wait for a store that is down; no less than one that is back needs.</summary>
     private TimeSpan Rest(List<NodeOperation> group)
     {
         var rest = group.Min(RestOf);

@@ -33,6 +33,12 @@ internal sealed class CliSession : IAsyncDisposable
     /// <summary>Whether nothing is written.</summary>
     internal bool IsDryRun => _dryRun is not null;
 
+    /// <summary>Whether what was done is said as JSON.</summary>
+    internal bool AsJson => _asJson;
+
+    /// <summary>What a dry run would have written, with the values before and after; null: not there.</summary>
+    internal IEnumerable<(string Key, KeyValue? Before, KeyValue? After)> Changes => _dryRun?.Changes ?? [];
+
     /// <summary>Connects as the command line, the configuration file and the environment say.</summary>
     /// <param name="environment">What the program stands in.</param>
     /// <param name="result">The command line.</param>
@@ -106,7 +112,7 @@ internal sealed class CliSession : IAsyncDisposable
 
     private void Say(string verdict, IReadOnlyList<string> what)
     {
-        var changes = (_dryRun?.Changes ?? []).Select(change =>
+        var changes = Changes.Select(change =>
         {
             var name = ResourceKinds.All.TryParsePath(change.Key, out _, out var resource) ? resource.ToString() : change.Key;
             return $"{name} {(change.After is null ? "deleted" : change.Before is null ? "created" : "changed")}";

@@ -113,6 +113,7 @@ settle() { # container expected: a change of the store is in force some millisec
 }
 sed 's/^/    /' "$here/policy.yaml"
 in_host tee /etc/calico/policy.yaml <"$here/policy.yaml" >/dev/null
+show calicoctl diff -f /etc/calico/policy.yaml
 show calicoctl apply -f /etc/calico/policy.yaml
 settle other may
 settle shop not

@@ -88,16 +88,16 @@ internal sealed partial class OnlinePlan
             IsHeld = IsHeld,
         };
         var (assigned, failure) = await Auto.AssignAsync(request, ipVersion, ct);
-        if (assigned.Shortfall is { } shortfall)
-        {
-            throw new CalicoException(Problem.Exhausted, shortfall, inner: failure);
-        }
-
         var leases = ImmutableArray.CreateBuilder<LeaseRecord>();
         foreach (var (address, cidr) in assigned.Addresses.Zip(assigned.Blocks))
         {
             var block = (await Change.BlockAsync(cidr, ct))!;
             leases.Add(Acquire(wanted, block, block.OrdinalOf(address)!.Value));
+        }
+
+        if (assigned.Shortfall is { } shortfall && !await TryTakeParkedAsync(wanted, claim, ipVersion, leases, count, ct))
+        {
+            throw new CalicoException(Problem.Exhausted, shortfall, inner: failure);
         }
 
         return leases.ToImmutable();

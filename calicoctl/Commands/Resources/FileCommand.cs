@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.Text.Json;
+using Calico.Cli.Commands.Policy;
 using Calico.Cli.Connection;
 using Calico.Cli.Input;
 using Calico.Datastore.Resources;
@@ -31,7 +32,7 @@ internal static class FileCommand
             await using var session = writing.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             await session.EnsureInitializedAsync(ct);
-            return await new ResourceBatch(environment, verb, session).RunAsync(manifests, async manifest =>
+            var exitCode = await new ResourceBatch(environment, verb, session).RunAsync(manifests, async manifest =>
             {
                 var resource = ns.Apply(manifest.Kind, WriteRules.Reduce(manifest.Resource));
                 try
@@ -51,6 +52,12 @@ internal static class FileCommand
                     return false;
                 }
             });
+            if (session is { IsDryRun: true, AsJson: false })
+            {
+                await DiffCommand.WriteFlowsAsync(environment, session, ct);
+            }
+
+            return exitCode;
         });
         return command;
     }

@@ -13,29 +13,7 @@ public sealed class ExplainTests
     private CliRun _cli = null!;
 
     [SetUp]
-    public async Task FillAsync()
-    {
-        _cli = new();
-        Add("web", "10.0.0.1/32", "blue", """{"role":"web"}""");
-        Add("shop", "10.0.0.2/32", "blue", "{}");
-        Add("other", "10.0.1.1/32", "green", "{}");
-        Assert.That(await _cli.RunAsync("""
-            apiVersion: projectcalico.org/v3
-            kind: Profile
-            metadata: {name: blue}
-            spec:
-              labelsToApply: {blue: ""}
-              ingress: [{action: Allow, source: {selector: has(blue)}}]
-              egress: [{action: Allow}]
-            ---
-            apiVersion: projectcalico.org/v3
-            kind: Profile
-            metadata: {name: green}
-            spec:
-              labelsToApply: {green: ""}
-              egress: [{action: Allow}]
-            """, "apply", "-f", "-"), Is.Zero, _cli.Error);
-    }
+    public async Task FillAsync() => _cli = await ThreeEndpoints.FillAsync();
 
     [Test]
     public async Task Without_policies_the_profiles_decide_and_are_named()
@@ -173,11 +151,6 @@ public sealed class ExplainTests
         Assert.That(_cli.Error, Does.Contain(message));
         Assert.That(_cli.Output, Is.Empty);
     }
-
-    private void Add(string name, string address, string profile, string labels) => _cli.Store.Set($"{Root}workloadendpoints/default/n1-cni-{name}-eth0", $$$"""
-        {"kind":"WorkloadEndpoint","apiVersion":"projectcalico.org/v3","metadata":{"name":"n1-cni-{{{name}}}-eth0","namespace":"default","labels":{{{labels}}}},
-        "spec":{"orchestrator":"cni","workload":"{{{name}}}","node":"n1","endpoint":"eth0","interfaceName":"cali{{{name}}}","ipNetworks":["{{{address}}}"],"profiles":["{{{profile}}}"]}}
-        """);
 
     /// <summary>The output without what only lines columns up.</summary>
     private string Lines() => string.Join('\n', _cli.Output.TrimEnd().Split('\n').Select(line =>

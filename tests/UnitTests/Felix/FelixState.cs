@@ -185,9 +185,6 @@ public sealed record FelixState(string Name)
         NamedPorts = [new("web", ProtocolType.Tcp, 8080)],
     };
 
-    public static Resource<TSpec> Read<TSpec>(ResourceKind<TSpec> kind, Resource resource) where TSpec : class, new() =>
-        kind.TryRead(resource, out var read) ? read : throw new ArgumentException($"{resource.Kind} is no {kind.Name}");
-
     public static Rule Allow(EntityRule? source = null, EntityRule? destination = null, string? protocol = null) => new()
     {
         Action = "Allow",

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using Calico.Datastore.Store;
 using Calico.Ipam;
@@ -139,5 +140,46 @@ public sealed class UnansweredStoreTests
 
         await Task.WhenAny(task, Task.Delay(TimeSpan.FromSeconds(5)));
         Assert.That(task.IsCompleted, Is.True, $"within {atMost}");
+    }
+
+    [TestCase("10.0.0.0/28", 28, 16)]
+    [TestCase("fd00::/124", 124, 16)]
+    public async Task A_pool_s_last_addresses_are_those_kept_for_a_store_that_is_away(string pool, int blockSize, int size)
+    {
+        var cluster = Create().Pool(pool, blockSize).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog(), parked: 8);
+        await ipam.MaintainAsync(default);
+        Assert.That(cluster.Allocations().Values, Is.All.EqualTo("parked.n"));
+        var isV6 = pool.Contains(':', StringComparison.Ordinal);
+
+        var leases = await Task.WhenAll(Enumerable.Range(0, size).Select(i =>
+            ipam.ClaimAsync("cni", Claim($"h{i}", isV6 ? 0 : 1, isV6 ? 1 : 0), Endpoint($"w{i}"), null, default)));
+        var refused = await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", Claim("one more", isV6 ? 0 : 1, isV6 ? 1 : 0), null, null, default));
+        await ipam.MaintainAsync(default);
+
+        Assert.That(refused!.Problem, Is.EqualTo(Problem.Exhausted));
+        Assert.That(leases.Select(l => l[0].Address).Distinct().Count(), Is.EqualTo(size));
+        Assert.That(cluster.Allocations().Values, Is.EquivalentTo(Enumerable.Range(0, size).Select(i => $"h{i}")));
+        Assert.That(cluster.Disagreements(), Is.Empty);
+    }
+
+    [Test]
+    public async Task The_reserve_is_given_by_the_rules_of_the_pool()
+    {
+        var cluster = Create().Pool("10.0.0.0/29", 29).Pool("10.0.1.0/29", 29, ""","nodeSelector":"has(nowhere)" """).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog(), parked: 8);
+        await ipam.MaintainAsync(default);
+
+        var elsewhere = Claim("h") with { Pools = ["10.0.1.0/29"] };
+        Assert.That((await ipam.ClaimAsync("cni", elsewhere, null, null, default))[0].Address.ToString(), Does.StartWith("10.0.1."));
+        var within = Claim("w") with { Within = IPNetwork.Parse("10.0.0.4/30") };
+        for (var i = 0; i < 4; i++)
+        {
+            var lease = (await ipam.ClaimAsync("cni", within with { Handle = $"w{i}" }, null, null, default))[0];
+            Assert.That(IPNetwork.Parse("10.0.0.4/30").Contains(lease.Address), Is.True);
+        }
+
+        var refused = await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", within with { Handle = "w4" }, null, null, default));
+        Assert.That(refused!.Problem, Is.EqualTo(Problem.Exhausted));
     }
 }

@@ -1,0 +1,95 @@
+using System.Collections.Immutable;
+using System.Net;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
+using Calico.Datastore.Sync;
+using Calico.Felix.Explaining;
+using Calico.TestKit;
+using CsCheck;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Felix;
+
+/// <summary>Which connections a change of policy loses and gains.</summary>
+[TestFixture, Parallelizable]
+public sealed class PolicyDifferenceTests
+{
+    private static readonly int[] Ports = [80, 443, 1500, 3000];
+
+    [Test]
+    [Category("fuzz")]
+    public void Every_connection_that_changes_is_told_and_no_other() =>
+        Gen.Select(RandomPolicies.GenPlain, RandomPolicies.GenPlain, Gen.Bool).Sample((before, other, isOtherLabels) =>
+        {
+            // The same endpoints, whose labels a change may reach too.
+            var labelled = isOtherLabels ? other : before;
+            var after = Copy(other, [.. other.Items.Select((item, i) => item with { Labels = labelled.Items[i].Labels })]);
+            var difference = PolicyDifference.Between(Compile(before), Compile(after));
+            foreach (var (from, to) in Pairs(before.Items))
+            {
+                foreach (var protocol in RandomPolicies.Protocols)
+                {
+                    foreach (var port in Ports)
+                    {
+                        var packet = new PlainPacket(Address(before.Items[from]), Address(before.Items[to]), protocol, 40000, port);
+                        var (allowed, willBe) = (Allows(before, from, to, packet), Allows(after, from, to, packet));
+                        var told = difference.Flows.Where(flow => IsOf(flow, $"e{from}", $"e{to}") && Has(flow, difference, packet))
+                            .Select(flow => flow.Allowed).ToArray();
+                        Assert.That(told, Is.EqualTo(allowed == willBe ? [] : new[] { willBe }), $"{from} -> {to} {protocol} {port}");
+                    }
+                }
+            }
+        }, iter: Effort.Of(300));
+
+    private static PlainPolicy Copy(PlainPolicy policy, IReadOnlyList<PlainItem> items) => new()
+    {
+        Policies = policy.Policies, Tiers = policy.Tiers, Profiles = policy.Profiles, Items = items,
+    };
+
+    private static bool Allows(PlainPolicy policy, int from, int to, PlainPacket packet) =>
+        policy.Allows(policy.Items[from], false, packet) && policy.Allows(policy.Items[to], true, packet);
+
+    private static IEnumerable<(int From, int To)> Pairs(IReadOnlyList<PlainItem> items) =>
+        from a in Enumerable.Range(0, 4)
+        from b in Enumerable.Range(0, 4)
+        where a != b && Address(items[a]).AddressFamily == Address(items[b]).AddressFamily
+        select (a, b);
+
+    private static IPAddress Address(PlainItem item) => IPAddress.Parse(item.Nets[0].Split('/')[0]);
+
+    private static byte Number(string protocol) => protocol switch { "TCP" => 6, "UDP" => 17, _ => 132 };
+
+    private static bool IsOf(ChangedFlow flow, string from, string to) =>
+        flow.From.Any(peer => peer.Endpoint?.Name == from) && flow.To.Any(peer => peer.Endpoint?.Name == to);
+
+    private static bool Has(ChangedFlow flow, PolicyDifference difference, PlainPacket packet)
+    {
+        var isIpv6 = packet.Source.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
+        var (protocol, port) = (Number(packet.Protocol), packet.DestinationPort);
+        var isNamed = difference.Kinds(isIpv6).Any(kind => kind.Protocol == protocol);
+        return (flow.IsIpv6 ?? isIpv6) == isIpv6 && (flow.IsEvery || flow.Packets.Any(kind => isNamed
+            ? kind.Protocol == protocol && kind.Ports.First <= port && port <= kind.Ports.Last
+            : kind.Protocol == 0));
+    }
+
+    private static ClusterPolicy Compile(PlainPolicy plain) =>
+        ClusterPolicy.Compile([.. RandomPolicies.StateOf(plain).Stored.Values, .. plain.Items.Take(4).Select(Endpoint)]);
+
+    private static SyncUpdate Endpoint(PlainItem item)
+    {
+        var endpoint = new Resource<WorkloadEndpointSpec>
+        {
+            Kind = Kinds.WorkloadEndpoint.Name,
+            Metadata = new()
+            {
+                Name = item.Name, Namespace = item.Namespace, Labels = item.Labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value),
+            },
+            Spec = new()
+            {
+                Orchestrator = "cni", Workload = item.Name, Node = "n1", Endpoint = "eth0", InterfaceName = "cali" + item.Name,
+                IpNetworks = [.. item.Nets], Profiles = [.. item.Profiles],
+            },
+        };
+        return new(Kinds.WorkloadEndpoint.Key(item.Namespace, item.Name), endpoint);
+    }
+}
