@@ -47,7 +47,7 @@ internal static class DiffCommand
     /// <summary>Prints which connections the session's changes would lose or gain, below what a dry run has said of resources.</summary>
     internal static async Task WriteFlowsAsync(CliEnvironment environment, CliSession session, CancellationToken ct)
     {
-        if (session.Changes.Any() && await PolicyPreview.OfAsync(session, ct) is { Flows.IsEmpty: false } preview)
+        if (PolicyPreview.IsOfPolicy(session) && await PolicyPreview.OfAsync(session, ct) is { Flows.IsEmpty: false } preview)
         {
             preview.Flows.Write(environment.Output);
         }

@@ -19,6 +19,17 @@ internal sealed class PolicyPreview
 
     internal DifferenceText Flows { get; }
 
+    /// <summary>Kinds of which a change can change what a workload reaches.</summary>
+    private static readonly ImmutableArray<ResourceKind> Deciding =
+    [
+        Kinds.Profile, Kinds.Tier, Kinds.NetworkPolicy, Kinds.GlobalNetworkPolicy, Kinds.NetworkSet, Kinds.GlobalNetworkSet,
+        Kinds.WorkloadEndpoint,
+    ];
+
+    /// <summary>Whether connections can be lost or gained at all: with many endpoints, looking takes its time.</summary>
+    internal static bool IsOfPolicy(CliSession session) => session.Changes.Any(change =>
+        ResourceKinds.All.TryParsePath(change.Key, out _, out var key) && Deciding.Any(kind => kind.Name == key.Kind));
+
     /// <summary>Compares the store as it is with what the session's dry run would have made of it.</summary>
     internal static async Task<PolicyPreview> OfAsync(CliSession session, CancellationToken ct)
     {
