@@ -13,7 +13,13 @@ internal sealed partial class EngineWriter
     // What stays for watches to catch up even when single changes are huge.
     private const int LeastKept = 100;
 
+    private const string Trimming = "Trimming the history";
+    private const string CopyingBack = "Copying back the log";
+
     private readonly List<(long Revision, TaskCompletionSource Done)> _compactionsAsked = [];
+
+    // Said once, and once more when it works again.
+    private readonly HashSet<string> _failing = [];
 
     /// <summary>Forgets what was replaced at or before a revision; done when it returns.</summary>
     public async Task CompactAsync(long revision, CancellationToken ct)
@@ -61,13 +67,13 @@ internal sealed partial class EngineWriter
             var upTo = History.RevisionToKeep(_options.KeptChanges, _options.KeptBytes, LeastKept);
             if (upTo > _state.Compacted)
             {
-                Attempt(() => CompactTo(upTo));
+                Attempt(Trimming, () => CompactTo(upTo));
             }
         }
 
         if (_file.UncheckpointedBytes > (paused ? 0 : ForcedCheckpointBytes))
         {
-            Attempt(_file.Checkpoint);
+            Attempt(CopyingBack, _file.Checkpoint);
         }
 
         if (paused)
@@ -98,6 +104,12 @@ internal sealed partial class EngineWriter
     {
         foreach (var (revision, done) in _compactionsAsked)
         {
+            if (_broken is not null)
+            {
+                done.TrySetException(_broken);
+                continue;
+            }
+
             try
             {
                 // The batch it was asked in may have failed, or another have gone further.
@@ -110,7 +122,7 @@ internal sealed partial class EngineWriter
             }
             catch (SqliteException error)
             {
-                done.TrySetException(SqliteProblem.Writing(_file.Path, error));
+                done.TrySetException(Judge(error));
             }
         }
 
@@ -161,28 +173,29 @@ internal sealed partial class EngineWriter
         Log.Compacted(_logger, _file.Path, revision, replaced.Count);
     }
 
-    private void Attempt(Action action)
+    private void Attempt(string upkeep, Action action)
     {
+        // By the upkeep before it.
+        if (_broken is not null)
+        {
+            return;
+        }
+
         try
         {
             action();
-            if (_checkpointFailed)
+            if (_failing.Remove(upkeep))
             {
-                _checkpointFailed = false;
-                Log.CheckpointWorks(_logger, _file.Path);
+                Log.UpkeepWorks(_logger, upkeep, _file.Path);
             }
         }
         catch (SqliteException error)
         {
             // Nothing acknowledged depends on it: the WAL has everything.
-            if (!SqliteProblem.IsHarmless(error))
+            Judge(error);
+            if (_broken is null && _failing.Add(upkeep))
             {
-                MarkBroken(SqliteProblem.Writing(_file.Path, error));
-            }
-            else if (!_checkpointFailed)
-            {
-                _checkpointFailed = true;
-                Log.CheckpointFailed(_logger, _file.Path, error.Message);
+                Log.UpkeepFailed(_logger, upkeep, _file.Path, error.Message);
             }
         }
     }

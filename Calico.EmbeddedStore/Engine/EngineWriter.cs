@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using Calico.EmbeddedStore.Storage;
 using Microsoft.Data.Sqlite;
@@ -33,7 +34,6 @@ internal sealed partial class EngineWriter : IAsyncDisposable
     private CalicoException? _broken;
     private long _lastCommit;
     private bool _pauseTimerArmed;
-    private bool _checkpointFailed;
     private volatile bool _pauseDue;
 
     public EngineWriter(StoreFile file, EngineState state, ChangeHistory history, EmbeddedStoreOptions options, TimeProvider time,
@@ -94,11 +94,13 @@ internal sealed partial class EngineWriter : IAsyncDisposable
             {
                 // Top frame: a defect of ours. Callers get an answer, and what is on disk stays as it is.
                 MarkBroken(new CalicoException(Problem.Unavailable, $"write {_file.Path}: {error.Message}", inner: error));
-                FailAll(_group, error);
+                FailAll(_group, _broken);
+                CompactAsAsked();
             }
         }
     }
 
+    [MemberNotNull(nameof(_broken))]
     private void MarkBroken(CalicoException problem)
     {
         _broken ??= problem;
@@ -141,7 +143,11 @@ internal sealed partial class EngineWriter : IAsyncDisposable
     {
         var batch = new WriteBatch(_state, _file.Packer);
         TimeSpan? written = null;
-        var applied = writes.FindAll(w => w.Apply(batch));
+        foreach (var write in writes)
+        {
+            write.Apply(batch);
+        }
+
         if (!batch.IsEmpty)
         {
             if (_broken is not null)
@@ -158,7 +164,7 @@ internal sealed partial class EngineWriter : IAsyncDisposable
             written = _time.GetElapsedTime(began, _lastCommit);
         }
 
-        foreach (var write in applied)
+        foreach (var write in writes)
         {
             write.Complete();
         }
@@ -174,13 +180,7 @@ internal sealed partial class EngineWriter : IAsyncDisposable
     {
         if (error is SqliteException sqlite)
         {
-            var problem = SqliteProblem.Writing(_file.Path, sqlite);
-            if (!SqliteProblem.IsHarmless(sqlite))
-            {
-                MarkBroken(problem);
-            }
-
-            error = problem;
+            error = Judge(sqlite);
         }
 
         foreach (var write in writes)
@@ -189,16 +189,28 @@ internal sealed partial class EngineWriter : IAsyncDisposable
         }
     }
 
+    /// <summary>What callers are told; after what is not harmless nothing more is written.</summary>
+    private CalicoException Judge(SqliteException error)
+    {
+        var problem = SqliteProblem.Writing(_file.Path, error);
+        if (!SqliteProblem.IsHarmless(error))
+        {
+            MarkBroken(problem);
+        }
+
+        return problem;
+    }
+
     private static partial class Log
     {
         [LoggerMessage(2100, LogLevel.Error, "The store {Path} is read-only until it is opened again: {Reason}")]
         public static partial void Broken(ILogger logger, string path, string reason);
 
-        [LoggerMessage(2101, LogLevel.Warning, "The log of {Path} could not be copied back; it will be tried again: {Reason}")]
-        public static partial void CheckpointFailed(ILogger logger, string path, string reason);
+        [LoggerMessage(2101, LogLevel.Warning, "{Upkeep} of {Path} failed; it will be tried again: {Reason}")]
+        public static partial void UpkeepFailed(ILogger logger, string upkeep, string path, string reason);
 
-        [LoggerMessage(2102, LogLevel.Information, "The log of {Path} is copied back again")]
-        public static partial void CheckpointWorks(ILogger logger, string path);
+        [LoggerMessage(2102, LogLevel.Information, "{Upkeep} of {Path} works again")]
+        public static partial void UpkeepWorks(ILogger logger, string upkeep, string path);
 
         [LoggerMessage(2103, LogLevel.Debug, "Compacted {Path} to revision {Revision}: {Rows} rows")]
         public static partial void Compacted(ILogger logger, string path, long revision, int rows);
