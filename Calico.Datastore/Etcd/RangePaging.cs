@@ -10,7 +10,7 @@ internal sealed class RangePaging((ByteString Start, ByteString End) interval, l
 {
     private const int LeastKeys = 500;
     private const int MostKeys = 5000;
-    private const int WantedBytes = 2 << 20;
+    private const int WantedBytes = 1 << 20;
 
     private readonly RangeRequest _request = new()
     {

@@ -92,14 +92,16 @@ public sealed class DiffTests
             """, "diff", "-f", "-", "-o", "json"), Is.Zero, _cli.Error);
         using var document = JsonDocument.Parse(_cli.Output);
         var connections = document.RootElement.GetProperty("connections").EnumerateArray()
-            .Select(c => $"{c.GetProperty("change")} {c.GetProperty("from")[0]} {c.GetProperty("to")[0]} {c.GetProperty("packets")}").ToArray();
+            .Select(c => $"{c.GetProperty("change")} {c.GetProperty("from")[0]} {c.GetProperty("to")[0]} {c.GetProperty("packets")}")
+            .ToArray();
         Assert.That(connections, Is.EqualTo(new[] { "lost shop web everything", "gained 192.0.2.0/24 web everything" }));
     }
 
     [Test]
     public async Task What_would_be_refused_is_no_difference()
     {
-        Assert.That(await _cli.RunAsync(WebOnly.Replace("Allow", "Maybe", StringComparison.Ordinal), "diff", "-f", "-", "--exit-code"), Is.EqualTo(2));
+        var wrong = WebOnly.Replace("Allow", "Maybe", StringComparison.Ordinal);
+        Assert.That(await _cli.RunAsync(wrong, "diff", "-f", "-", "--exit-code"), Is.EqualTo(2));
         Assert.That(_cli.Error, Does.Contain("action"));
         Assert.That(await _cli.RunAsync("", "diff", "-f", "/nowhere.yaml"), Is.EqualTo(2));
     }

@@ -33,8 +33,11 @@ internal static class ThreeEndpoints
         return cli;
     }
 
-    private static void Add(CliRun cli, string name, string address, string profile, string labels) => cli.Store.Set($"{Root}workloadendpoints/default/n1-cni-{name}-eth0", $$$"""
-        {"kind":"WorkloadEndpoint","apiVersion":"projectcalico.org/v3","metadata":{"name":"n1-cni-{{{name}}}-eth0","namespace":"default","labels":{{{labels}}}},
-        "spec":{"orchestrator":"cni","workload":"{{{name}}}","node":"n1","endpoint":"eth0","interfaceName":"cali{{{name}}}","ipNetworks":["{{{address}}}"],"profiles":["{{{profile}}}"]}}
+    private static void Add(CliRun cli, string name, string address, string profile, string labels) =>
+        cli.Store.Set($"{Root}workloadendpoints/default/n1-cni-{name}-eth0", $$$"""
+        {"kind":"WorkloadEndpoint","apiVersion":"projectcalico.org/v3",
+        "metadata":{"name":"n1-cni-{{{name}}}-eth0","namespace":"default","labels":{{{labels}}}},
+        "spec":{"orchestrator":"cni","workload":"{{{name}}}","node":"n1","endpoint":"eth0",
+        "interfaceName":"cali{{{name}}}","ipNetworks":["{{{address}}}"],"profiles":["{{{profile}}}"]}}
         """);
 }

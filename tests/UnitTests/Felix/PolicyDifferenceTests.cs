@@ -35,7 +35,8 @@ public sealed class PolicyDifferenceTests
                         var (allowed, willBe) = (Allows(before, from, to, packet), Allows(after, from, to, packet));
                         var told = difference.Flows.Where(flow => IsOf(flow, $"e{from}", $"e{to}") && Has(flow, difference, packet))
                             .Select(flow => flow.Allowed).ToArray();
-                        Assert.That(told, Is.EqualTo(allowed == willBe ? [] : new[] { willBe }), $"{change}: {from} -> {to} {protocol} {port}");
+                        Assert.That(told, Is.EqualTo(allowed == willBe ? [] : new[] { willBe }),
+                            $"{change}: {from} -> {to} {protocol} {port}");
                     }
                 }
             }
@@ -67,7 +68,8 @@ public sealed class PolicyDifferenceTests
     /// what two policies do not decide: where nearly all is denied, nothing changes.</summary>
     private static PlainPolicy Alike(PlainPolicy policy) => Copy(policy, [.. policy.Policies.Take(2)],
         [.. policy.Items.Select((item, i) => i < 4 ? item with { Namespace = "default", Profiles = ["prof"] } : item)],
-        policy.Profiles.ToDictionary(p => p.Key, p => p.Value with { Ingress = [.. p.Value.Ingress, Allow], Egress = [.. p.Value.Egress, Allow] }));
+        policy.Profiles.ToDictionary(p => p.Key,
+            p => p.Value with { Ingress = [.. p.Value.Ingress, Allow], Egress = [.. p.Value.Egress, Allow] }));
 
     private static PlainPolicy Copy(PlainPolicy policy, IReadOnlyList<PlainRules>? policies = null, IReadOnlyList<PlainItem>? items = null,
         IReadOnlyDictionary<string, PlainRules>? profiles = null, IReadOnlyList<PlainTier>? tiers = null) => new()

@@ -31,7 +31,8 @@ internal static class RandomPolicies
     private static readonly Gen<string?> GenSelector = Gen.Frequency(
         (2, Gen.Const((string?)null)), (3, Pick(PlainPolicy.Selectors.Keys.ToArray()).Select(s => (string?)s)));
 
-    private static readonly Gen<EntityRule?> GenSide = Gen.Select(Gen.Int[0, 3], GenNets, Gen.Frequency((4, Gen.Const((ImmutableArray<string>?)null)), (1, GenNets)), GenSelector,
+    private static readonly Gen<EntityRule?> GenSide = Gen.Select(Gen.Int[0, 3], GenNets,
+        Gen.Frequency((4, Gen.Const((ImmutableArray<string>?)null)), (1, GenNets)), GenSelector,
         Gen.Frequency((4, Gen.Const((string?)null)), (1, GenSelector)), Pick(Ports).Array[0, 2])
         .Select((given, nets, notNets, selector, notSelector, ports) => given == 0 ? null : new EntityRule
         {
@@ -42,7 +43,8 @@ internal static class RandomPolicies
             Ports = ports.Length == 0 ? null : [.. ports.Select(p => new NumberOrString(p))],
         });
 
-    private static readonly Gen<Rule> GenRule = Gen.Select(Pick("Allow", "Deny", "Pass", "Log", "Allow", "Deny"), Pick<string>([.. Protocols, null!]), GenSide, GenSide)
+    private static readonly Gen<Rule> GenRule = Gen.Select(
+        Pick("Allow", "Deny", "Pass", "Log", "Allow", "Deny"), Pick<string>([.. Protocols, null!]), GenSide, GenSide)
         .Select((action, protocol, source, destination) => new Rule
         {
             Action = action,
@@ -58,12 +60,14 @@ internal static class RandomPolicies
             (types >= 12 ? "Staged" : "") + (ns.Length == 0 ? "GlobalNetworkPolicy" : "NetworkPolicy"),
             $"p{name}", ns, tier, order, selector, types % 3 != 1, types % 3 != 2, ingress, egress));
 
-    private static readonly Gen<ImmutableSortedDictionary<string, string>> GenLabels = Gen.Select(Pick<string>("x", "y", "w", null!), Pick<string>("z", "", null!))
+    private static readonly Gen<ImmutableSortedDictionary<string, string>> GenLabels = Gen.Select(
+        Pick<string>("x", "y", "w", null!), Pick<string>("z", "", null!))
         .Select((a, b) => new[] { ("a", a), ("b", b) }.Where(l => l.Item2 is not null).ToImmutableSortedDictionary(l => l.Item1, l => l.Item2));
 
     public static readonly Gen<PlainPolicy> GenPlain = Gen.Select(
-        GenPolicy.Array[0, 6], GenLabels.Array[6, 6], Pick("Deny", "Pass").Array[2, 2], Pick<double?>(null, 1, 2_000_000).Array[2, 2], GenRule.Array[0, 2].Array[2, 2])
-        .Select((policies, labels, defaults, orders, profile) => Plain([.. policies.DistinctBy(p => (p.Name, p.Namespace))], labels, defaults, orders, profile));
+        GenPolicy.Array[0, 6], GenLabels.Array[6, 6], Pick("Deny", "Pass").Array[2, 2], Pick<double?>(null, 1, 2_000_000).Array[2, 2],
+        GenRule.Array[0, 2].Array[2, 2]).Select((policies, labels, defaults, orders, profile) =>
+            Plain([.. policies.DistinctBy(p => (p.Name, p.Namespace))], labels, defaults, orders, profile));
 
     /// <summary>The resources that say what the plain policy says, but for the endpoints.</summary>
     public static FelixState StateOf(PlainPolicy plain)
@@ -103,7 +107,8 @@ internal static class RandomPolicies
     private static bool OneFamily(Rule rule) =>
         new[] { rule.Source?.Nets, rule.Source?.NotNets, rule.Destination?.Nets, rule.Destination?.NotNets }.All(n => n is null || n.Value.Select(c => c.Contains(':', StringComparison.Ordinal)).Distinct().Count() < 2);
 
-    private static PlainPolicy Plain(PlainRules[] policies, ImmutableSortedDictionary<string, string>[] labels, string[] defaults, double?[] orders, Rule[][] profile) => new()
+    private static PlainPolicy Plain(PlainRules[] policies, ImmutableSortedDictionary<string, string>[] labels, string[] defaults,
+        double?[] orders, Rule[][] profile) => new()
     {
         Policies = policies,
         Tiers = [new("default", 1_000_000, "Deny"), new("one", orders[0], defaults[0]), new("two", orders[1], defaults[1])],

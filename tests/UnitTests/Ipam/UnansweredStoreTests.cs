@@ -46,7 +46,8 @@ public sealed class UnansweredStoreTests
         Assert.That(cluster.Allocations().Where(a => leases.Any(l => l.Address.ToString() == a.Key)).Select(a => a.Value), Is.EquivalentTo(new[] { "h0", "h1", "h2" }));
         Assert.That(cluster.Allocations().Values.Count(h => h == "parked.n"), Is.EqualTo(2));
         Assert.That(cluster.Store.Snapshot("/wep/").Select(k => k.Key), Is.EqualTo(new[] { "/wep/h0", "/wep/h1", "/wep/h2" }));
-        Assert.That((await reborn.ListAsync("cni", null, default)).Select(l => l.Sequence), Is.EquivalentTo(leases.Select(l => l.Sequence)));
+        var kept = await reborn.ListAsync("cni", null, default);
+        Assert.That(kept.Select(l => l.Sequence), Is.EquivalentTo(leases.Select(l => l.Sequence)));
     }
 
     [Test]
@@ -128,7 +129,7 @@ public sealed class UnansweredStoreTests
     private static async Task<bool> UnavailableAsync(Task claim) =>
         (await Assert.ThrowsAsync<CalicoException>(() => claim.WaitAsync(TimeSpan.FromSeconds(20))))!.Problem == Problem.Unavailable;
 
-    /// <summary>Moves the clock in small steps, so that whoever begins to wait after one still gets the others; no further than given.</summary>
+    /// <summary>Moves the clock in small steps, so that whoever begins to wait after one still gets the others.</summary>
     private static async Task AdvanceUntilAsync(FakeTimeProvider time, Task task, TimeSpan atMost)
     {
         var steps = 50;
@@ -154,7 +155,8 @@ public sealed class UnansweredStoreTests
 
         var leases = await Task.WhenAll(Enumerable.Range(0, size).Select(i =>
             ipam.ClaimAsync("cni", Claim($"h{i}", isV6 ? 0 : 1, isV6 ? 1 : 0), Endpoint($"w{i}"), null, default)));
-        var refused = await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", Claim("one more", isV6 ? 0 : 1, isV6 ? 1 : 0), null, null, default));
+        var more = Claim("one more", isV6 ? 0 : 1, isV6 ? 1 : 0);
+        var refused = await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", more, null, null, default));
         await ipam.MaintainAsync(default);
 
         Assert.That(refused!.Problem, Is.EqualTo(Problem.Exhausted));
@@ -179,7 +181,8 @@ public sealed class UnansweredStoreTests
             Assert.That(IPNetwork.Parse("10.0.0.4/30").Contains(lease.Address), Is.True);
         }
 
-        var refused = await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", within with { Handle = "w4" }, null, null, default));
+        var more = within with { Handle = "w4" };
+        var refused = await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", more, null, null, default));
         Assert.That(refused!.Problem, Is.EqualTo(Problem.Exhausted));
     }
 }

@@ -120,7 +120,8 @@ public sealed class UnmanagedAddressTests
         var former = await ConnectAsync(host, "former");
         host.Store.Faults.Dead = true;
         // Whoever finds the store dead does not know what became of his transaction; from then on nothing is sent.
-        await host.Addresses.UnbindAsync("cni", new("cni", "finder", "eth0"), [], new([new StoreOperation.Delete("/finder")], []), CancellationToken.None);
+        await host.Addresses.UnbindAsync("cni", new("cni", "finder", "eth0"), [], new([new StoreOperation.Delete("/finder")], []),
+            CancellationToken.None);
         var disk = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         host.Log.Disk = disk.Task;
         var written = host.Log.Commits;

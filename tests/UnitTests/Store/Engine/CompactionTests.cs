@@ -40,7 +40,8 @@ public sealed class CompactionTests : IAsyncDisposable
         }
 
         var future = await RefusalAsync(6);
-        Assert.That((future.Problem, future.Path, future.Message), Is.EqualTo((Problem.Invalid, "revision", "compact at 6: the store is at 5")));
+        Assert.That((future.Problem, future.Path, future.Message),
+            Is.EqualTo((Problem.Invalid, "revision", "compact at 6: the store is at 5")));
         await CompactAsync(5);
         Assert.That(_store.Writer.State.Compacted, Is.EqualTo(5));
     }

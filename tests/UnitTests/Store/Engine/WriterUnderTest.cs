@@ -51,7 +51,8 @@ internal sealed class WriterUnderTest : IAsyncDisposable
         (await Writer.WriteAsync(batch => batch.Commit(Put(key, value)), Ct)).Revision;
 
     public async Task<long> DeleteAsync(string key) =>
-        (await Writer.WriteAsync(batch => batch.Commit(new([], [new EngineOperation.Delete(KeyInterval.Single(KeyText.Bytes(key)))], [])), Ct)).Revision;
+        (await Writer.WriteAsync(batch =>
+            batch.Commit(new([], [new EngineOperation.Delete(KeyInterval.Single(KeyText.Bytes(key)))], [])), Ct)).Revision;
 
     /// <summary>Deletions of rows, a compaction's that is, meet a fault from now on; none: they are done again.</summary>
     public Task FailCompactionsAsync(string? fault) => Writer.WriteAsync(batch =>
