@@ -70,7 +70,8 @@ public sealed class FailedWriteTests : IAsyncDisposable
     public async Task After_an_error_that_leaves_doubt_nothing_is_written_until_the_file_is_opened_again()
     {
         await _store.PutAsync("/before");
-        var writes = await _store.WhileBusyAsync(() => new[] { _store.PutAsync("/a"), _store.PutAsync(DiskFault.Broken), _store.PutAsync("/b") });
+        var writes = await _store.WhileBusyAsync(() =>
+            new[] { _store.PutAsync("/a"), _store.PutAsync(DiskFault.Broken), _store.PutAsync("/b") });
         var errors = new List<CalicoException>();
         foreach (var write in writes)
         {
@@ -86,7 +87,7 @@ public sealed class FailedWriteTests : IAsyncDisposable
         var later = await Assert.ThrowsAsync<CalicoException>(() => _store.PutAsync("/later"));
         Assert.That((later!.Problem, later.Message), Is.EqualTo((Problem.Unavailable, reason)));
         await _store.NothingAsync();
-        Assert.That(_store.Log.Lines, Is.EqualTo(new[] { $"Error: The store {_store.Path} is read-only until it is opened again: {reason}" }));
+        Assert.That(_store.Log.Lines, Is.EqualTo(new[] { _store.ReadOnly(reason) }));
         Assert.That(WriterUnderTest.KeysOf(await _store.CloseAndReadAsync()), Is.EqualTo(new[] { "/before" }));
     }
 

@@ -11,7 +11,8 @@ internal sealed class FailingLog(string line) : ILogger
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+        Func<TState, Exception?, string> formatter)
     {
         if (!_hasFailed && formatter(state, exception).Contains(line, StringComparison.Ordinal))
         {
