@@ -124,6 +124,16 @@ public sealed class FailedWriteTests : IAsyncDisposable
         Assert.That(_written, Has.Count.EqualTo(2), "and none for what failed");
     }
 
+    [Test]
+    public async Task A_commit_that_reached_the_disk_wakes_who_watches_and_one_that_failed_does_not()
+    {
+        var next = _store.Writer.History.Next;
+        await Assert.ThrowsAsync<CalicoException>(() => _store.PutAsync(DiskFault.Full));
+        Assert.That(next.IsCompleted, Is.False);
+        await _store.PutAsync("/a");
+        Assert.That(next.IsCompletedSuccessfully);
+    }
+
     private Task<long> GrantAsync(long id) => _store.Writer.WriteAsync(batch =>
     {
         batch.GrantLease(id, 60);
