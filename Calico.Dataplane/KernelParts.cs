@@ -54,6 +54,7 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
             var table = Keep(new PolicyTable(Keep(network.Run(() => NftSocket.Open())), network, new(ct => GracePeriod.WaitAsync(time, ct), loop.Wake), options, logger));
             var routes = Keep(new RouteReconciler(Keep(network.Run(() => RouteSocket.Open())), options, shared.Ledger, shared.Links));
             var keeper = Keep(new LinkKeeper(Keep(network.Run(() => RouteSocket.Open())), shared.Links, network, options, logger));
+            var gateways = Keep(new GatewayReconciler(Keep(network.Run(() => RouteSocket.Open())), shared.Links, network));
             var interfaces = Keep(new HostInterfaces(Keep(network.Run(() => RouteSocket.Open())), shared.Links, options));
             var connections = new Connections(Keep(network.Run(() => ConntrackSocket.Open())), Keep(network.Run(() => RouteSocket.Open())), table.Policy, loop.Ask, time, logger);
             // A new kind of kernel object is a line here.
@@ -61,10 +62,12 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
             [
                 interfaces,
                 new SettingsReconciler(forwarding, keeper),
+                gateways,
                 table,
                 routes,
             ];
-            return (new(table, reconcilers, connections, () => forwarding.Problem ?? interfaces.Problem) { Interfaces = interfaces,
+            string? Problem() => forwarding.Problem ?? gateways.Problem ?? interfaces.Problem;
+            return (new(table, reconcilers, connections, Problem) { Interfaces = interfaces,
                 Drops = new(network, options, table.Policy.FindRule, logger) }, table, routes);
         }
         catch

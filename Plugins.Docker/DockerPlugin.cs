@@ -25,6 +25,7 @@ public sealed class DockerPlugin : IOrchestratorPlugin
     {
         ArgumentNullException.ThrowIfNull(builder);
         var settings = builder.Settings<DockerSettings>();
+        settings.Check();
         Listen(builder, PluginServer.Network, settings.NetworkSocket);
         Listen(builder, PluginServer.Ipam, settings.IpamSocket);
         AddDocker(builder.Services, settings);
@@ -38,18 +39,25 @@ public sealed class DockerPlugin : IOrchestratorPlugin
         .AddSingleton(settings)
         .AddHostedService<PluginServer>()
         .AddSingleton<PluginApplication>()
+        .AddSingleton<CallingProcess>()
         .AddSingleton<CallTable>()
         .AddSingleton<AddressCalls>()
         .AddSingleton<PoolCalls>()
         .AddSingleton<FreedAddresses>()
         .AddSingleton<NetworkCalls>()
         .AddSingleton<NetworkBook>()
+        .AddSingleton<NetworkAdoption>()
         .AddSingleton<EndpointCalls>()
         .AddSingleton<JoinCalls>()
+        .AddSingleton<UnjoinedEndpoints>()
         .AddSingleton<IDockerDaemon, DockerApi>()
+        .AddSingleton<LabelMeter>()
+        .AddSingleton<LabelWriter>()
         .AddSingleton<DaemonFollower>()
         .AddHostedService(provider => provider.GetRequiredService<DaemonFollower>())
         .AddSingleton<EndpointRemoval>()
+        .AddSingleton<DaemonWitness>()
+        .AddSingleton<LeaseSweep>()
         .AddSingleton<EndpointSweep>()
         .AddHostedService(provider => provider.GetRequiredService<EndpointSweep>());
 }

@@ -1,3 +1,5 @@
+using Calico.Plugins.Docker.Protocol;
+
 namespace Calico.Plugins.Docker;
 
 /// <summary>Settings <c>CALICO_DOCKER_*</c>.</summary>
@@ -25,4 +27,17 @@ public sealed class DockerSettings
 
     /// <summary>How often those are looked for.</summary>
     public TimeSpan SweepInterval { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>At the start, because a container would be the first to tell.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>, with the setting.</exception>
+    public void Check()
+    {
+        if (!NetworkOptions.IsPrefix(InterfacePrefix))
+        {
+            const string Setting = "CALICO_DOCKER_INTERFACEPREFIX";
+            throw new CalicoException(Problem.Invalid,
+                $"{Setting} is '{InterfacePrefix}'; it can be 1 to {NetworkOptions.MaxPrefix} letters, digits, '-' or '_': libnetwork "
+                + "appends a number, and an interface's name has at most 15 characters", Setting);
+        }
+    }
 }

@@ -11,6 +11,10 @@ public sealed record ProfileDefaults(bool Internal, ImmutableSortedDictionary<st
     /// as open or closed as it is.</summary>
     public bool OpenIngress { get; init; }
 
+    /// <summary>Whoever asks does not know whether the network is internal: a profile that stands stays as internal as it is, and
+    /// <see cref="Internal"/> decides only where none does.</summary>
+    public bool KeepsInternal { get; init; }
+
     /// <summary>Not empty: it only lets anybody in to these container ports (host ports do not count), and its members have a network's
     /// profile before it. It is no network: no labels, nothing about what members send.</summary>
     public ImmutableArray<PublishedPort> OpenPorts { get; init; } = [];

@@ -20,7 +20,8 @@ public interface IWorkloadNetwork
     /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: no such endpoint.</exception>
     Task<ImmutableArray<string>> CheckAsync(WorkloadEndpointId id, Attachment expected, CancellationToken ct);
 
-    /// <summary>The endpoint, from memory, or null.</summary>
+    /// <summary>The endpoint, from memory, or null. One of a split life whose link is gone is <see cref="EndpointState.Prepared"/> at once,
+    /// also before anything else has come of that.</summary>
     Task<Attachment?> FindAsync(WorkloadEndpointId id, CancellationToken ct);
 
     /// <summary>This adapter's endpoints, from memory.</summary>

@@ -110,4 +110,9 @@ internal sealed class KeptLinks
 /// <param name="Mtu">Bytes.</param>
 /// <param name="HasIpv6">The workload has an IPv6 address, and its gateway is here.</param>
 /// <param name="Gateway6">Another gateway of IPv6 that is here, or null.</param>
-internal sealed record KeptLink(string Name, int Index, string Alias, int Mtu, bool HasIpv6, IPAddress? Gateway6 = null);
+internal sealed record KeptLink(string Name, int Index, string Alias, int Mtu, bool HasIpv6, IPAddress? Gateway6 = null)
+{
+    /// <summary>Gateway of IPv4 that the host answers for with its loopback, because somebody else configures the other end; null: none.
+    /// </summary>
+    public IPAddress? HandedOverGateway { get; init; }
+}

@@ -16,28 +16,35 @@ namespace Calico.Dataplane.Workloads;
 public sealed class HostGateways(HostNetwork network)
 {
     /// <summary>net/core/dev.h: the first device of every namespace.</summary>
-    private const int LoopbackIndex = 1;
+    internal const int LoopbackIndex = 1;
 
-    /// <summary>Makes the host answer for a gateway, and a link's questions for others at once. Idempotent.</summary>
+    /// <summary>Makes the host answer for a gateway. Idempotent. Before the link is wired: from then on a gateway that is missing is one
+    /// that somebody took away.</summary>
     /// <param name="gateway">Of the link's other end.</param>
-    /// <param name="hostInterface">The link's host side.</param>
     /// <exception cref="CalicoException"><see cref="Problem.Refused"/>: the kernel said no.</exception>
-    public void Answer(IPAddress gateway, string hostInterface)
+    public void Answer(IPAddress gateway)
     {
         try
         {
             using var batch = new RouteBatch();
-            batch.AddAddress(new() { LinkIndex = LoopbackIndex, Address = gateway, PrefixLength = 32, Scope = RouteScope.Host });
+            batch.AddAddress(AddressOf(gateway));
             // A socket for each call: it comes with every Join, and costs less than the rest of it by far.
             using var socket = network.Run(RouteSocket.OpenBrief);
             socket.Execute(batch, Errno.Exists);
-            network.Run(() => TryHasten(hostInterface));
         }
         catch (NetlinkException e)
         {
             throw new CalicoException(Problem.Refused, $"give the host's loopback the gateway {gateway}: {e.Message}", inner: e);
         }
     }
+
+    /// <summary>Makes the host answer a link's questions for others at once. Where that cannot be said it answers late.</summary>
+    /// <param name="hostInterface">The link's host side.</param>
+    public void Hasten(string hostInterface) => network.Run(() => TryHasten(hostInterface));
+
+    /// <summary>As it stands on the loopback.</summary>
+    internal static InterfaceAddress AddressOf(IPAddress gateway) =>
+        new() { LinkIndex = LoopbackIndex, Address = gateway, PrefixLength = 32, Scope = RouteScope.Host };
 
     /// <summary>Those that stand, of whatever process.</summary>
     public static IReadOnlyList<InterfaceAddress> Leftovers(RouteSocket socket)

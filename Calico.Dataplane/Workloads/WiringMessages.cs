@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
+using Calico.Dataplane.Reconciliation;
 using Calico.Linux.Route;
 
 namespace Calico.Dataplane.Workloads;
@@ -18,7 +19,8 @@ internal static class WiringMessages
     public static readonly IPAddress HostLinkLocal = LinkLocalOf(HostMac);
 
     /// <summary>Of every host side, from its wiring on.</summary>
-    public static readonly Ipv4LinkSettings HostSettings = new() { Forwarding = true, ProxyArp = true, RouteLocalnet = false };
+    public static readonly Ipv4LinkSettings HostSettings = 
+        new() { Forwarding = true, ProxyArp = true, RouteLocalnet = false, ArpIgnore = 0 };
 
     /// <summary>Below 256 bytes (IFALIASZ) whatever the characters are.</summary>
     private const int MaxAlias = 80;
@@ -31,6 +33,13 @@ internal static class WiringMessages
         var text = $"{request.HostInterface} {request.Id}";
         return text.Length <= MaxAlias ? text : text[..MaxAlias];
     }
+
+    /// <summary>What of it is kept from then on.</summary>
+    public static KeptLink Kept(WiringRequest request, int index) =>
+        new(request.HostInterface, index, AliasOf(request), request.Mtu, HasIpv6(request), request.Gateway6)
+        {
+            HandedOverGateway = request.IsHandedOver ? request.Gateway4 : null,
+        };
 
     /// <summary>IPv6 gateways of the workload, on the host's side.</summary>
     /// <param name="gateway6">One more than all have, or null.</param>

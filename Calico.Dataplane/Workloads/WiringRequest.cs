@@ -20,6 +20,10 @@ public sealed record WiringRequest
     /// <summary>Open namespace that gets the workload's side; null: it stays in the host's namespace for somebody else to move.</summary>
     public SafeFileHandle? Namespace { get; init; }
 
+    /// <summary>Somebody else moves and configures the workload's side, now or since it was wired: the host answers for its gateway.
+    /// </summary>
+    public bool IsHandedOver { get; init; }
+
     /// <summary>Of the workload's side.</summary>
     public required PhysicalAddress Mac { get; init; }
 

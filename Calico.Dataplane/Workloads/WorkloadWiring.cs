@@ -333,7 +333,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     }
 
     private void Keep(WiringRequest request, int index) => _links.Add(
-        new(request.HostInterface, index, WiringMessages.AliasOf(request), request.Mtu, WiringMessages.HasIpv6(request), request.Gateway6));
+        WiringMessages.Kept(request, index));
 
     /// <summary>The link that was wired under this name, whatever it is called now.</summary>
     private LinkState? FindHostSide(string hostInterface) =>

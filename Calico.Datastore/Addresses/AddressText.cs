@@ -58,19 +58,19 @@ public static class AddressText
     {
         address = null;
         Span<byte> octets = stackalloc byte[4];
-        var count = 0;
-        foreach (var range in text.Split('.'))
+        for (var i = 0; i < octets.Length; i++)
         {
-            if (count == 4 || !TryParseNumber(text[range], out octets[count]))
+            var dot = text.IndexOf('.');
+            if (dot < 0 != (i == octets.Length - 1) || !TryParseNumber(dot < 0 ? text : text[..dot], out octets[i]))
             {
                 return false;
             }
 
-            count++;
+            text = text[(dot + 1)..];
         }
 
-        address = count == 4 ? new IPAddress(octets) : null;
-        return address is not null;
+        address = new IPAddress(octets);
+        return true;
     }
 
     /// <summary>Up to three digits, none of them a leading zero.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
@@ -35,6 +36,9 @@ public readonly record struct Cidr : IComparable<Cidr>
         IsIpv6 = isIpv6;
     }
 
+    private Cidr(bool isIpv6, ulong high, ulong low, byte prefixLength) =>
+        (IsIpv6, _high, _low, _prefixLength) = (isIpv6, high, low, prefixLength);
+
     /// <summary>The family.</summary>
     public bool IsIpv6 { get; }
 
@@ -64,15 +68,11 @@ public readonly record struct Cidr : IComparable<Cidr>
     {
         var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
         Span<byte> bytes = stackalloc byte[16];
-        plain.TryWriteBytes(bytes, out var written);
-        UInt128 number = 0;
-        foreach (var part in bytes[..written])
-        {
-            number = (number << 8) | part;
-        }
-
-        var isIpv6 = plain.AddressFamily == AddressFamily.InterNetworkV6;
-        return new(isIpv6, number, isIpv6 ? Ipv6Bits : Ipv4Bits);
+        plain.TryWriteBytes(bytes, out _);
+        // Without the 128 bits, for which code is not compiled ahead: each endpoint's addresses are read so.
+        return plain.AddressFamily == AddressFamily.InterNetworkV6
+            ? new(true, BinaryPrimitives.ReadUInt64BigEndian(bytes), BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]), Ipv6Bits)
+            : new(false, 0, BinaryPrimitives.ReadUInt32BigEndian(bytes), Ipv4Bits);
     }
 
     /// <summary>The same range.</summary>
@@ -92,7 +92,8 @@ public readonly record struct Cidr : IComparable<Cidr>
     {
         if (text is not null && AddressText.TryParse(text, out var address, out var prefixLength))
         {
-            cidr = From(address).Widen(prefixLength);
+            cidr = From(address);
+            cidr = prefixLength == cidr.PrefixLength ? cidr : cidr.Widen(prefixLength);
             return true;
         }
 
@@ -134,7 +135,8 @@ public readonly record struct Cidr : IComparable<Cidr>
 
     /// <summary>IPv4 first, then by first address, wider first: a range comes right before those that lie in it.</summary>
     public int CompareTo(Cidr other) => IsIpv6 != other.IsIpv6 ? IsIpv6.CompareTo(other.IsIpv6)
-        : First != other.First ? First.CompareTo(other.First)
+        : _high != other._high ? _high.CompareTo(other._high)
+        : _low != other._low ? _low.CompareTo(other._low)
         : PrefixLength.CompareTo(other.PrefixLength);
 
     public static bool operator <(Cidr left, Cidr right) => left.CompareTo(right) < 0;

@@ -15,7 +15,6 @@ namespace Calico.Datastore.Etcd;
 /// never sent twice. Calls have no time limit but their token; a peer that died silently is noticed within 15 s.</remarks>
 public sealed partial class EtcdStore : IKeyValueStore
 {
-    private const int PageKeys = 500;
     private static readonly ByteString Open = ByteString.CopyFrom(0);
 
     private readonly EtcdSession _session;
@@ -51,25 +50,34 @@ public sealed partial class EtcdStore : IKeyValueStore
 
     public async IAsyncEnumerable<KeyRange> PagesAsync(string prefix, long revision, [EnumeratorCancellation] CancellationToken ct)
     {
-        var (start, end) = Interval(prefix);
-        var request = new RangeRequest { Key = start, RangeEnd = end, Limit = PageKeys, Revision = Math.Max(0, revision) };
-        while (true)
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var paging = new RangePaging(Interval(prefix), Math.Max(0, revision));
+        var ahead = RangeAsync($"list {prefix}", paging.Next(), ending.Token);
+        try
         {
-            var page = await RangeAsync($"list {prefix}", request, ct);
-            if (request.Revision == 0)
+            while (ahead is not null)
             {
-                // Every further page is of the first one's revision.
-                request.Revision = page.Header.Revision;
-            }
+                RangeResponse page;
+                try
+                {
+                    page = await ahead;
+                }
+                catch (CalicoException) when (paging.TryShrink())
+                {
+                    // Perhaps it was more than one message may hold.
+                    ahead = RangeAsync($"list {prefix}", paging.Next(), ending.Token);
+                    continue;
+                }
 
-            yield return new KeyRange([.. page.Kvs.Select(ToKeyValue)], request.Revision);
-            if (!page.More || page.Kvs.Count == 0)
-            {
-                yield break;
+                // The next one is on its way while the caller works.
+                ahead = paging.Take(page) ? RangeAsync($"list {prefix}", paging.Next(), ending.Token) : null;
+                yield return new KeyRange([.. page.Kvs.Select(ToKeyValue)], paging.Revision);
             }
-
-            // The key right behind the last one.
-            request.Key = ByteString.CopyFrom([.. page.Kvs[^1].Key.Span, 0]);
+        }
+        finally
+        {
+            await ending.CancelAsync();
+            await (ahead ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -5,6 +5,9 @@ namespace Calico.Datastore.Resources;
 /// <summary>A kind whose spec is read into a type.</summary>
 public sealed class ResourceKind<TSpec> : ResourceKind, IKind<TSpec> where TSpec : class, new()
 {
+    /// <summary>A short way to read values of which there are a great many; null is what it does not take.</summary>
+    internal Func<ReadOnlyMemory<byte>, Resource?>? ReadPlain { get; init; }
+
     public override Resource<TSpec> Create(ObjectMeta metadata) => this.New(metadata, new());
 
     /// <inheritdoc cref="ResourceKind.DecodeStored(ReadOnlyMemory{byte})"/>
@@ -24,6 +27,8 @@ public sealed class ResourceKind<TSpec> : ResourceKind, IKind<TSpec> where TSpec
             throw new JsonException(e.Message, e);
         }
     }
+
+    private protected override Resource? ReadPlainly(ReadOnlyMemory<byte> value) => ReadPlain?.Invoke(value);
 
     public override JsonElement ToJson(Resource resource) =>
         JsonSerializer.SerializeToElement((Resource<TSpec>)resource, ResourceJson.TypeInfo<Resource<TSpec>>());

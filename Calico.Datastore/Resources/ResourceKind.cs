@@ -73,19 +73,21 @@ public abstract class ResourceKind
     public bool TryParsePath(string path, out ResourceKey key)
     {
         key = default;
-        if (!path.StartsWith(Prefix, StringComparison.Ordinal))
+        var rest = path.AsSpan();
+        if (!rest.StartsWith(Root) || !rest[Root.Length..].StartsWith(Plural)
+            || rest[(Root.Length + Plural.Length)..] is not ['/', .. var behind])
         {
             return false;
         }
 
-        var rest = path[Prefix.Length..];
-        var slash = rest.IndexOf('/', StringComparison.Ordinal);
-        if (rest.Length == 0 || (Namespaced ? slash <= 0 || slash == rest.Length - 1 : slash >= 0))
+        rest = behind;
+        var slash = rest.IndexOf('/');
+        if (rest.IsEmpty || (Namespaced ? slash <= 0 || slash == rest.Length - 1 : slash >= 0))
         {
             return false;
         }
 
-        key = Namespaced ? new(Name, rest[..slash], rest[(slash + 1)..]) : new(Name, "", rest);
+        key = Namespaced ? new(Name, rest[..slash].ToString(), rest[(slash + 1)..].ToString()) : new(Name, "", rest.ToString());
         return true;
     }
 
@@ -121,6 +123,18 @@ public abstract class ResourceKind
     /// <param name="errors">What is wrong with it; then the result is null.</param>
     /// <exception cref="JsonException">It is not JSON of this kind's shape.</exception>
     public Resource? DecodeStored(ReadOnlyMemory<byte> value, out ImmutableArray<ValidationError> errors)
+    {
+        if (ReadPlainly(value) is { } plain)
+        {
+            errors = [];
+            return AfterRead(plain);
+        }
+
+        return ReadWhole(value, out errors);
+    }
+
+    /// <summary>As <see cref="DecodeStored(ReadOnlyMemory{byte}, out ImmutableArray{ValidationError})"/>, the long way.</summary>
+    internal Resource? ReadWhole(ReadOnlyMemory<byte> value, out ImmutableArray<ValidationError> errors)
     {
         using var document = ResourceJson.Parse(value);
         var json = Complete(document.RootElement, out var report);
@@ -177,6 +191,9 @@ public abstract class ResourceKind
     public JsonObject Complete(JsonObject json) => (JsonObject)_whole.Value.Complete(json);
 
     private protected abstract Resource Read(JsonElement json);
+
+    /// <summary>Reads a value that is valid and has nothing unusual; null: it is read the long way, which reads the same.</summary>
+    private protected virtual Resource? ReadPlainly(ReadOnlyMemory<byte> value) => null;
 
     /// <summary>As <see cref="Complete(JsonObject)"/>; the element itself when nothing has to be filled in.</summary>
     private JsonElement Complete(JsonElement json, out ShapeReport report)

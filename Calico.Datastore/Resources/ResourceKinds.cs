@@ -54,9 +54,10 @@ public sealed class ResourceKinds : IResourceDecoder
             return false;
         }
 
-        var rest = path[ResourceKind.Root.Length..];
-        var slash = rest.IndexOf('/', StringComparison.Ordinal);
-        return slash > 0 && _byPlural.TryGetValue(rest[..slash], out kind) && kind.TryParsePath(path, out key);
+        var rest = path.AsSpan(ResourceKind.Root.Length);
+        var slash = rest.IndexOf('/');
+        return slash > 0 && _byPlural.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(rest[..slash], out kind)
+            && kind.TryParsePath(path, out key);
     }
 
     /// <inheritdoc/>
@@ -72,7 +73,7 @@ public sealed class ResourceKinds : IResourceDecoder
             return false;
         }
 
-        update = Decode(kind, resourceKey, value) with { Stored = value };
+        update = Decode(kind, resourceKey, value);
         return true;
     }
 
@@ -90,13 +91,17 @@ public sealed class ResourceKinds : IResourceDecoder
         {
             var resource = kind.DecodeStored(value, out var errors);
             return errors.IsEmpty
-                ? new(key, resource)
-                : new(key, null, ValidationError.Describe(errors)) { Fragment = PolicyFragment.Read(key, value)
+                ? new(key, resource) { Stored = value }
+                : new(key, null, ValidationError.Describe(errors)) { Stored = value, Fragment = PolicyFragment.Read(key, value)
                     ?? HostEndpointFragment.Read(key, value) };
         }
         catch (Exception e) when (ResourceJson.IsUnreadable(e))
         {
-            return new(key, null, e.Message) { Fragment = PolicyFragment.Read(key, value) ?? HostEndpointFragment.Read(key, value) };
+            return new(key, null, e.Message)
+            {
+                Stored = value,
+                Fragment = PolicyFragment.Read(key, value) ?? HostEndpointFragment.Read(key, value),
+            };
         }
     }
 }

@@ -13,6 +13,9 @@ public readonly record struct ResourceKey
 
     public string Name { get; }
 
+    /// <summary>Of the long texts alone: kinds are few, and those that have one name in common fewer.</summary>
+    public override int GetHashCode() => HashCode.Combine(Namespace, Name);
+
     /// <summary><c>Kind(name)</c> or <c>Kind(namespace/name)</c>, as upstream prints it.</summary>
     public override string ToString() => Namespace.Length == 0 ? $"{Kind}({Name})" : $"{Kind}({Namespace}/{Name})";
 }

@@ -5,6 +5,13 @@ namespace Calico.EmbeddedStore.Engine;
 /// <summary>Keys are bytes; ours are UTF-8.</summary>
 internal static class KeyText
 {
+    /// <summary>The order of keys.</summary>
+    public static Comparer<byte[]> Order { get; } = Comparer<byte[]>.Create((left, right) => left.AsSpan().SequenceCompareTo(right));
+
+    /// <summary>Keys are the same when their bytes are.</summary>
+    public static IEqualityComparer<byte[]> Comparer { get; } =
+        EqualityComparer<byte[]>.Create((left, right) => left.AsSpan().SequenceEqual(right), Hash);
+
     public static byte[] Bytes(string key) => Encoding.UTF8.GetBytes(key);
 
     public static string Text(ReadOnlySpan<byte> key) => Encoding.UTF8.GetString(key);
@@ -20,5 +27,12 @@ internal static class KeyText
                 to[i] = char.IsControl(from[i]) ? '?' : from[i];
             }
         });
+    }
+
+    private static int Hash(byte[] key)
+    {
+        var hash = default(HashCode);
+        hash.AddBytes(key);
+        return hash.ToHashCode();
     }
 }

@@ -17,6 +17,9 @@ internal sealed class KeyTree<TValue> where TValue : class
 
     public int Count { get; }
 
+    /// <summary>The tree of entries that are in key order, each key once: as if each had been set, without what that leaves.</summary>
+    public static KeyTree<TValue> From(ReadOnlySpan<(byte[] Key, TValue Value)> sorted) => new(Build(sorted), sorted.Length);
+
     public TValue? Find(ReadOnlySpan<byte> key)
     {
         for (var node = _root; node is not null;)
@@ -72,6 +75,18 @@ internal sealed class KeyTree<TValue> where TValue : class
                 path.Push(node);
             }
         }
+    }
+
+    private static Node? Build(ReadOnlySpan<(byte[] Key, TValue Value)> sorted)
+    {
+        if (sorted.IsEmpty)
+        {
+            return null;
+        }
+
+        var middle = sorted.Length / 2;
+        var (key, value) = sorted[middle];
+        return new Node(key, value, Build(sorted[..middle]), Build(sorted[(middle + 1)..]));
     }
 
     private static Node Set(Node? node, byte[] key, TValue value, ref bool added)

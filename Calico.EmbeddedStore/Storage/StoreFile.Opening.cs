@@ -274,13 +274,13 @@ internal sealed partial class StoreFile
     private (EngineState State, List<KeyVersion> History) ReadAll()
     {
         var compacted = Meta("compacted") is { } text ? long.Parse(text, CultureInfo.InvariantCulture) : 0;
-        var keys = KeyTree<KeyVersion>.Empty;
+        var newest = new Dictionary<byte[], KeyVersion>(KeyText.Comparer);
         var history = new List<KeyVersion>();
         var (revision, sequence) = (Math.Max(1, compacted), 0L);
         Each("SELECT seq, rev, created, version, lease, key, value FROM change ORDER BY seq", row =>
         {
             var key = row.GetFieldValue<byte[]>(5);
-            var previous = keys.Find(key);
+            var previous = newest.GetValueOrDefault(key);
             var version = new KeyVersion
             {
                 Sequence = row.GetInt64(0),
@@ -292,7 +292,7 @@ internal sealed partial class StoreFile
                 Packed = Packer.Keep(key, row.GetFieldValue<byte[]>(6)),
                 Previous = previous,
             };
-            keys = keys.Set(version.Key, version);
+            newest[version.Key] = version;
             (revision, sequence) = (version.ModRevision, version.Sequence);
             if (revision >= compacted)
             {
@@ -301,7 +301,7 @@ internal sealed partial class StoreFile
         });
         return (new EngineState
         {
-            Keys = keys,
+            Keys = KeyTree<KeyVersion>.From([.. newest.Values.Select(v => (v.Key, v)).OrderBy(v => v.Key, KeyText.Order)]),
             Log = ReadLog(),
             Leases = ReadLeases(),
             Revision = Math.Max(revision, compacted),

@@ -20,7 +20,7 @@ internal sealed class RemoteEndpoints(string nodeName, EndpointLabels labels)
             return;
         }
 
-        labels.Set(key, WithReserved(resource), spec.Profiles ?? [], ParseAddresses(spec), [.. ParsePorts(spec)]);
+        labels.Set(key, WithReserved(resource), spec.Profiles ?? [], ParseAddresses(spec), spec.Ports is null ? [] : [.. ParsePorts(spec)]);
     }
 
     private static ImmutableSortedDictionary<string, string> WithReserved(Resource<WorkloadEndpointSpec> resource)

@@ -20,6 +20,7 @@ internal sealed class EndpointLabels(Action<LabeledItem?, LabeledItem> set, Acti
     private static readonly ImmutableSortedDictionary<string, string> NoLabels = ImmutableSortedDictionary<string, string>.Empty;
 
     private readonly SharedTexts _texts = new();
+    private readonly RecentSources _recent = new();
     private readonly Dictionary<ItemKey, (LabeledItem Item, LabelSource Source)> _endpoints = [];
     private readonly Dictionary<LabelSource, LabelSource> _sources = [];
     private readonly Dictionary<string, HashSet<LabelSource>> _byProfile = new(StringComparer.Ordinal);
@@ -84,12 +85,20 @@ internal sealed class EndpointLabels(Action<LabeledItem?, LabeledItem> set, Acti
 
     private LabelSource Source(ImmutableSortedDictionary<string, string> own, ImmutableArray<string> profiles, ImmutableArray<EndpointPort> ports)
     {
+        // One that nobody had for a moment was forgotten, and would not follow its profiles any more.
+        if (_recent.Find(own, profiles) is { Items.Count: > 0, Ports.IsEmpty: true } recent && ports.IsEmpty)
+        {
+            return recent;
+        }
+
         var source = new LabelSource(new(own, _texts.Share), [.. profiles.Select(_texts.Share)], ports);
         if (_sources.TryGetValue(source, out var known))
         {
+            _recent.Keep(own, profiles, known);
             return known;
         }
 
+        _recent.Keep(own, profiles, source);
         _sources.Add(source, source);
         foreach (var profile in source.Profiles)
         {

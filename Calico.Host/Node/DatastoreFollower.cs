@@ -45,6 +45,9 @@ internal sealed partial class DatastoreFollower : IStatusPart
 
     public string Part => "datastore";
 
+    /// <summary>Where sync is itself: what it has handed out may still be on its way to the followers.</summary>
+    public SyncHealth Health => _syncer.Health;
+
     /// <summary>Follows until cancelled.</summary>
     public async Task RunAsync(CancellationToken ct)
     {

@@ -15,13 +15,39 @@ internal sealed class StoreFeed(DatastoreView view, Action<SyncBatch> next) : IS
     /// <summary>What a former process was told and sync has not told yet; null: sync has told everything.</summary>
     private HashSet<ResourceKey>? _remembered;
 
+    /// <summary>What sync has told, while what a former process was told may still come; null: it is not expected.</summary>
+    private HashSet<ResourceKey>? _told;
+
+    /// <summary>Sync has told everything: what a former process was told is of no use any more.</summary>
+    private bool _isWhole;
+
     public DatastoreView View => view;
 
-    /// <summary>What a former process was told last, a portion of it, in force until sync tells more. Before sync begins.</summary>
+    /// <summary>Sync begins before <see cref="Remember"/>, which may come yet.</summary>
+    public void Expect()
+    {
+        lock (_order)
+        {
+            _told = [];
+        }
+    }
+
+    /// <summary>What a former process was told last, a portion of it, in force until sync tells more. Before sync begins, or after
+    /// <see cref="Expect"/>: then what sync has told is newer and stays.</summary>
     public void Remember(SyncBatch snapshot)
     {
         lock (_order)
         {
+            if (_isWhole)
+            {
+                return;
+            }
+
+            if (_told is { Count: > 0 } told)
+            {
+                snapshot = snapshot with { Updates = snapshot.Updates.RemoveAll(u => told.Contains(u.Key)) };
+            }
+
             _remembered ??= [];
             foreach (var update in snapshot.Updates)
             {
@@ -39,7 +65,9 @@ internal sealed class StoreFeed(DatastoreView view, Action<SyncBatch> next) : IS
     {
         lock (_order)
         {
+            _told?.UnionWith(batch.Updates.Select(u => u.Key));
             var whole = WithGone(batch);
+            (_isWhole, _told) = batch.Status == SyncStatus.InSync ? (true, null) : (_isWhole, _told);
             view.Accept(whole);
             next(whole);
         }

@@ -30,7 +30,7 @@ internal sealed partial class DataplaneStage(NodeKernel kernel, WorkloadConnecto
         kernel.Side.Adopt(connector.Book.All.Select(l => l.Record).Where(r => r.Placed && r.BootId == bootId));
         var placed = connector.Book.All.Where(l => l.Record.Conflict is null && connector.HasLink(l.Record)).ToList();
         await kernel.Loop.SetInitialAsync([.. placed.Select(l => LocalEndpoints.From(l.Record))], ct);
-        lastKnown.Enforce();
+        await lastKnown.EnforceAsync(ct);
         await connector.AdoptAsync(ct);
         _loops.Run("dataplane", token => kernel.Loop.Completion.WaitAsync(token));
     }

@@ -69,6 +69,9 @@ internal static class StartOrder
         var follower = new DatastoreFollower(new(store.Store, ResourceKinds.All, Syncer.DefaultPrefixes, time, loggers.CreateLogger<Syncer>()), datastore, view,
             [ownFacts, feed, new BlockCensus(health), .. snapshot is null ? [] : (IStoreFollower[])[snapshot], new PolicyGap(kernel.Loop), upkeep, trim], basis);
 
+        var information = Kinds.ClusterInformation.Path(Kinds.ClusterInformation.Key("default"));
+        var lastKnown = new LastKnown(snapshot, ct => store.Store.GetAsync(information, 0, ct), feed, profiles.Pending, Enforce, time);
+
         // Who may ask what.
         var status = new HostStatus(name, view, health, gate, () => kernel.Loop.Status);
         var contracts = new AdapterContracts
@@ -95,8 +98,8 @@ internal static class StartOrder
                 [readiness, statusRoutes, endpointReports, leases, kernelHealth, drops,
                 new RuleReports(kernel.Loop.ReadRuleCountsAsync, meters)],
                 new(meters, health, loggers), settings.MetricsEndpoint(), loggers),
-            new DataplaneStage(kernel, connector, new(snapshot, feed, profiles, Enforce), node.Machine.BootId, basis),
-            new SyncStage(follower, snapshot, trim, datastore, basis),
+            new DataplaneStage(kernel, connector, lastKnown, node.Machine.BootId, basis),
+            new SyncStage(follower, lastKnown, snapshot, trim, datastore, basis),
             new RegistrationStage(membership, heartbeat, datastore, basis),
             new WorkloadStage(ipam, connector, upkeep, endpoints, basis),
             new ReadyStage(gate, name, datastore, book, basis),

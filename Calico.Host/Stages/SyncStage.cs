@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Stages;
 
 /// <summary>Follows the datastore, and keeps what it said for a start without it.</summary>
-internal sealed class SyncStage(DatastoreFollower follower, PolicySnapshot? snapshot, HeapTrim trim, DatastoreKind datastore, HostBasis basis) : IHostStage
+internal sealed class SyncStage(DatastoreFollower follower, LastKnown lastKnown, PolicySnapshot? snapshot, HeapTrim trim,
+    DatastoreKind datastore, HostBasis basis) : IHostStage
 {
     private readonly HostLoops _loops = new(basis.Health, basis.Loggers.CreateLogger<SyncStage>());
 
@@ -20,6 +21,7 @@ internal sealed class SyncStage(DatastoreFollower follower, PolicySnapshot? snap
         if (snapshot is not null)
         {
             _loops.Run("snapshot", snapshot.RunAsync);
+            _loops.Run("last known", token => lastKnown.WatchAsync(() => follower.Health, token));
         }
 
         return Task.CompletedTask;

@@ -42,7 +42,16 @@ internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connect
     public async Task<Attachment?> FindAsync(WorkloadEndpointId id, CancellationToken ct)
     {
         await gate.PassAsync(ct);
-        return connector.Book.TryFind(id, out var life) && life.Record.Adapter == adapter ? life.ToAttachment() : null;
+        if (!connector.Book.TryFind(id, out var life) || life.Record.Adapter != adapter)
+        {
+            return null;
+        }
+
+        // Read in this order: a link that is being made is not one that was lost.
+        var found = life.ToAttachment();
+        return life.Record is { SplitLife: true, Placed: true, Complete: true } record && !connector.HasLink(record)
+            ? found with { State = EndpointState.Prepared, Reason = $"its interface {record.HostInterface} is gone" }
+            : found;
     }
 
     public async Task<ImmutableArray<Attachment>> ListAsync(string? workloadPrefix, CancellationToken ct)

@@ -11,10 +11,16 @@ internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring, Host
 {
     public async Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct)
     {
-        await wiring.WireAsync(Request(record, place), ct);
-        if (place is null && record.Gateway4 is { } gateway)
+        var request = Request(record, place);
+        if (request is { IsHandedOver: true, Gateway4: { } gateway })
         {
-            gateways.Answer(IPAddress.Parse(gateway), record.HostInterface);
+            gateways.Answer(gateway);
+        }
+
+        await wiring.WireAsync(request, ct);
+        if (request.IsHandedOver)
+        {
+            gateways.Hasten(record.HostInterface);
         }
     }
 
@@ -72,6 +78,7 @@ internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring, Host
         HostInterface = record.HostInterface,
         PeerInterface = record.PeerInterface,
         Namespace = place?.Descriptor,
+        IsHandedOver = record.NamespacePath is null,
         Mac = record.MacAddress,
         Mtu = record.Mtu,
         Addresses = record.Networks,

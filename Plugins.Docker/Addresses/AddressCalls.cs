@@ -2,13 +2,16 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Calico.Plugins.Docker.Endpoints;
 using Calico.Plugins.Docker.Networks;
 using Calico.Plugins.Docker.Protocol;
+using Calico.Plugins.Docker.Serving;
 
 namespace Calico.Plugins.Docker.Addresses;
 
 /// <summary>Addresses before there is an endpoint, with nothing in common with it but themselves.</summary>
-internal sealed class AddressCalls(IIpam ipam, NetworkBook book, FreedAddresses freed)
+internal sealed class AddressCalls(
+    IIpam ipam, NetworkBook book, PoolCalls pools, FreedAddresses freed, EndpointRemoval removal, CallingProcess calling)
 {
     private const string TypeKey = "RequestAddressType";
     private const string GatewayType = "com.docker.network.gateway";
@@ -27,14 +30,24 @@ internal sealed class AddressCalls(IIpam ipam, NetworkBook book, FreedAddresses 
         return IsForGateway(request) ? GatewayAsync(pool, address, ct) : EndpointAsync(pool, address, ct);
     }
 
-    /// <summary>Always done: what is not there is released, and what an endpoint has goes with it.</summary>
+    /// <summary>Always done: what is not there is released, and what an endpoint has goes with it. A dockerd that was killed knows nothing
+    /// of the endpoints of containers that died meanwhile; it releases their addresses alone.</summary>
     public async Task<Done> ReleaseAsync(AddressRelease request, CancellationToken ct)
     {
         _ = PoolId.Parse(request.PoolId);
         var address = Fields.Address(request.Address ?? "", "Address");
-        if (!freed.Take(address) && await ipam.FindAsync(address, ct) is { BoundTo: null } lease)
+        if (freed.Take(address) || await ipam.FindAsync(address, ct) is not { } lease)
+        {
+            return Done.Answer;
+        }
+
+        if (lease.BoundTo is null)
         {
             await ipam.ReleaseAsync(lease, ct);
+        }
+        else
+        {
+            await removal.TryEndLostAsync(lease.BoundTo, ct);
         }
 
         return Done.Answer;
@@ -47,14 +60,26 @@ internal sealed class AddressCalls(IIpam ipam, NetworkBook book, FreedAddresses 
     /// is the pool's own number, there is nobody to keep it from.</summary>
     private async Task<AddressAnswer> GatewayAsync(PoolId pool, IPAddress? address, CancellationToken ct)
     {
-        if (address is null || address.Equals(pool.Pool.BaseAddress) || !(await ipam.ListPoolsAsync(ct)).Any(p => Has(p, address)))
+        if (address is null)
         {
-            return new(address is null ? pool.Pool.ToString() : Fields.Host(address).ToString(), Nothing);
+            return new((pool.Range ?? pool.Pool).ToString(), Nothing);
         }
 
-        var owner = pool.ToString();
+        pools.NoteGateway(pool, address);
+        if (address.Equals(pool.Pool.BaseAddress) || !(await ipam.ListPoolsAsync(ct)).Any(p => Has(p, address)))
+        {
+            return new(Fields.Host(address).ToString(), Nothing);
+        }
+
         return Answer(await ipam.ClaimAsync(
-            new() { Handle = $"docker-gateway.{address}", Purpose = LeasePurpose.Network, Owner = owner, Exact = [address] }, ct));
+            new()
+            {
+                Handle = AskedLease.HandleOfGateway(address, calling.Current),
+                Purpose = LeasePurpose.Network,
+                Owner = pool.ToString(),
+                Exact = [address],
+            },
+            ct));
     }
 
     private async Task<AddressAnswer> EndpointAsync(PoolId pool, IPAddress? address, CancellationToken ct)
@@ -62,15 +87,15 @@ internal sealed class AddressCalls(IIpam ipam, NetworkBook book, FreedAddresses 
         if (address is not null)
         {
             RefuseOutside(pool, address);
-            return Answer(await ipam.ClaimAsync(Claim(pool) with { Exact = [address] }, ct));
+            return await ExactAsync(Claim(pool) with { Exact = [address] }, address, ct);
         }
 
-        var pools = await ipam.ListPoolsAsync(ct);
+        var there = await ipam.ListPoolsAsync(ct);
         for (var (next, beside) = (pool, ImmutableQueue.CreateRange(book.Beside(pool))); ;)
         {
             try
             {
-                return Answer(await ipam.ClaimAsync(Any(next, pools), ct));
+                return Answer(await ipam.ClaimAsync(Any(next, there), ct));
             }
             catch (CalicoException e) when (e.Problem == Problem.Exhausted && !beside.IsEmpty)
             {
@@ -78,6 +103,24 @@ internal sealed class AddressCalls(IIpam ipam, NetworkBook book, FreedAddresses 
                 beside = beside.Dequeue(out next);
             }
         }
+    }
+
+    /// <summary>An endpoint whose link is gone keeps its address from nobody.</summary>
+    private async Task<AddressAnswer> ExactAsync(AddressClaim claim, IPAddress address, CancellationToken ct)
+    {
+        try
+        {
+            return Answer(await ipam.ClaimAsync(claim, ct));
+        }
+        catch (CalicoException e) when (e.Problem is Problem.AlreadyExists or Problem.Conflict)
+        {
+            if (await ipam.FindAsync(address, ct) is not { BoundTo: { } owner } || !await removal.TryEndLostAsync(owner, ct))
+            {
+                throw;
+            }
+        }
+
+        return Answer(await ipam.ClaimAsync(claim, ct));
     }
 
     private AddressClaim Any(PoolId pool, ImmutableArray<AddressPool> pools)
@@ -97,7 +140,7 @@ internal sealed class AddressCalls(IIpam ipam, NetworkBook book, FreedAddresses 
     /// <summary>Each request is one of its own: dockerd never asks twice for the same.</summary>
     private AddressClaim Claim(PoolId pool) => new()
     {
-        Handle = $"docker.{Guid.NewGuid():N}",
+        Handle = AskedLease.NewHandle(calling.Current),
         // A pool that no network of ours has is another driver's, or of a network that is just being made.
         Purpose = book.IsOurs(pool) ? LeasePurpose.Endpoint : LeasePurpose.Foreign,
         Owner = $"an endpoint of {pool}",

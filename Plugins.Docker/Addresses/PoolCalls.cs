@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Calico.Plugins.Docker.Protocol;
@@ -15,8 +17,9 @@ internal sealed class PoolCalls(IIpam ipam)
     private static readonly IPNetwork AnyIpv4 = new(IPAddress.Any, 0);
     private static readonly IPNetwork AnyIpv6 = new(IPAddress.IPv6Any, 0);
 
-    /// <summary>Ranges that were asked for, until the network comes, which names its subnets without them.</summary>
-    private readonly ConcurrentDictionary<(string Space, IPNetwork Pool), PoolId> _asked = new();
+    /// <summary>Pools that a gateway of the user's was asked for in, until the network comes, which names its subnets without their
+    /// ranges.</summary>
+    private readonly ConcurrentDictionary<(string Space, IPNetwork Pool, IPAddress Gateway), PoolId> _asked = new();
 
     /// <summary>Without a subnet the answer is everything: for any other dockerd looks whether it overlaps the host's routes, and those of
     /// our own pools do; it would ask again for ever.</summary>
@@ -33,25 +36,64 @@ internal sealed class PoolCalls(IIpam ipam)
 
         var pool = string.IsNullOrEmpty(request.Pool) ? request.V6 ? AnyIpv6 : AnyIpv4 : Fields.Range(request.Pool, "--subnet");
         IPNetwork? range = string.IsNullOrEmpty(request.SubPool) ? null : Fields.Range(request.SubPool, "--ip-range");
+        range = range.Equals(pool) ? null : range;
         Refuse(pool, range, await ipam.ListPoolsAsync(ct));
         var id = new PoolId(space, pool, range);
-        _asked[(space, pool)] = id;
-        var gateway = (id.IsIpv6 ? AnyIpv6 : AnyIpv4).ToString();
+        // The gateway is the one thing that CreateNetwork brings back: two networks of one subnet are told apart by it, in any order.
+        var gateway = (range ?? (id.IsIpv6 ? AnyIpv6 : AnyIpv4)).ToString();
         return new(id.ToString(), pool.ToString(), ImmutableSortedDictionary<string, string>.Empty.Add(GatewayKey, gateway));
     }
 
-    /// <summary>Nothing is held for a pool.</summary>
-    public static Task<Done> ReleaseAsync(PoolRelease request, CancellationToken ct)
+    /// <summary>Nothing is held for a pool. Its network goes, or does not come.</summary>
+    public Task<Done> ReleaseAsync(PoolRelease request, CancellationToken ct)
     {
-        _ = (PoolId.Parse(request.PoolId), ct);
+        _ = ct;
+        var pool = PoolId.Parse(request.PoolId);
+        foreach (var asked in _asked.Where(a => a.Value == pool))
+        {
+            _asked.TryRemove(asked);
+        }
+
         return Task.FromResult(Done.Answer);
     }
 
-    /// <summary>The pool's id, as it was answered; after a restart in between without its range.</summary>
-    public string IdOf(NetworkPool pool)
+    /// <summary>The user named a gateway, so the pool's own range does not come back with the network.</summary>
+    public void NoteGateway(PoolId pool, IPAddress gateway) => _asked[(pool.Space, pool.Pool, gateway)] = pool;
+
+    /// <summary>The pool's id, as it was answered: by the gateway, which is the user's or says the range.</summary>
+    public async Task<PoolId> IdOfAsync(NetworkPool pool, CancellationToken ct)
     {
         var (space, subnet) = (pool.AddressSpace!, Fields.Range(pool.Pool ?? "", "Pool"));
-        return (_asked.TryRemove((space, subnet), out var asked) ? asked : new(space, subnet, null)).ToString();
+        var whole = new PoolId(space, subnet, null);
+        if (!TryGateway(pool.Gateway, subnet, out var gateway, out var length))
+        {
+            return whole;
+        }
+
+        if (_asked.TryRemove((space, subnet, gateway), out var asked))
+        {
+            return asked;
+        }
+
+        // Asked for by a former process: the lease tells.
+        if (await ipam.FindAsync(gateway, ct) is { Purpose: LeasePurpose.Network } lease && AskedLease.IsGateway(lease))
+        {
+            return PoolId.Parse(lease.Owner);
+        }
+
+        return length > 0 && IPNetwork.TryParse($"{gateway}/{length}", out var range)
+            && PoolId.Contains(subnet, range) && !range.Equals(subnet)
+            ? whole with { Range = range }
+            : whole;
+    }
+
+    private static bool TryGateway(string? text, IPNetwork subnet, [NotNullWhen(true)] out IPAddress? gateway, out int length)
+    {
+        length = 0;
+        gateway = null;
+        return text?.Split('/') is [var address, var bits] && IPAddress.TryParse(address, out gateway)
+            && int.TryParse(bits, NumberStyles.None, CultureInfo.InvariantCulture, out length)
+            && gateway.AddressFamily == subnet.BaseAddress.AddressFamily;
     }
 
     private static void Refuse(IPNetwork pool, IPNetwork? range, ImmutableArray<AddressPool> pools)

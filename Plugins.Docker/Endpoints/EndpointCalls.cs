@@ -3,12 +3,14 @@ using System.Net;
 using Calico.Plugins.Docker.Addresses;
 using Calico.Plugins.Docker.Networks;
 using Calico.Plugins.Docker.Protocol;
+using Calico.Plugins.Docker.Serving;
 
 namespace Calico.Plugins.Docker.Endpoints;
 
 /// <summary>Endpoints come and go; a container gets a new one with each start.</summary>
 internal sealed class EndpointCalls(
-    NetworkBook book, IWorkloadNetwork network, IWorkloadDataplane dataplane, IIpam ipam, IProfiles profiles, FreedAddresses freed)
+    NetworkBook book, IWorkloadNetwork network, IWorkloadDataplane dataplane, IIpam ipam, IProfiles profiles, FreedAddresses freed,
+    UnjoinedEndpoints unjoined, CallingProcess calling)
 {
     /// <summary>As upstream calls it: orchestrator and workload are the same for all, the endpoint's id tells them apart.</summary>
     public static WorkloadEndpointId IdOf(string endpoint) => new("libnetwork", "libnetwork", endpoint);
@@ -20,14 +22,17 @@ internal sealed class EndpointCalls(
         var options = EndpointOptions.Read(request.Options, request.Interface?.MacAddress);
         var addresses = AddressesOf(request.Interface);
         var known = book.Find(networkId);
+        calling.Note(networkId);
         var leased = await AreOursAsync(known, addresses, ct);
         if (leased)
         {
             await TakeBackAsync(addresses, ct);
         }
 
-        // A network that this node was never told of is made on another; its members' profile is there all the same.
-        var profile = await profiles.EnsureAsync(networkId, NetworkCalls.DefaultsOf(known?.IsInternal ?? false), ct);
+        // A network that this node was never told of may be made on another; its members' profile is there all the same.
+        var defaults = known is null ? NetworkCalls.DefaultsOfUnknown : NetworkCalls.DefaultsOf(known.IsInternal);
+        var profile = await profiles.EnsureAsync(networkId, defaults, ct);
+        unjoined.Add(endpoint);
         var prepared = await dataplane.PrepareAsync(
             new()
             {
@@ -42,6 +47,12 @@ internal sealed class EndpointCalls(
                 Mtu = known?.Mtu,
             },
             ct);
+        if (known is null)
+        {
+            // dockerd is asked what it is.
+            book.NoteUsed(networkId);
+        }
+
         // dockerd refuses an answer to what it said itself.
         return new(new() { MacAddress = options.Mac is null ? Fields.Text(prepared.Mac) : null });
     }
@@ -52,6 +63,7 @@ internal sealed class EndpointCalls(
         var endpoint = Fields.Id(request.EndpointId, "EndpointID");
         var before = await network.FindAsync(IdOf(endpoint), ct);
         await dataplane.RemoveAsync(IdOf(endpoint), endpoint, ct);
+        unjoined.Remove(endpoint);
         foreach (var address in before?.Addresses ?? [])
         {
             freed.Add(address.BaseAddress);

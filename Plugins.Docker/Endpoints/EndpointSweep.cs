@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-using Calico.Plugins.Docker.Daemon;
 using Calico.Plugins.Docker.Networks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -14,8 +12,8 @@ namespace Calico.Plugins.Docker.Endpoints;
 /// longer than any call may take is over. So is one whose network dockerd lists without it for as long: its link may stand where it was
 /// made, because dockerd died before it moved it.
 /// </remarks>
-internal sealed partial class EndpointSweep(DockerSettings settings, NetworkBook book, IWorkloadNetwork network, IDockerDaemon daemon,
-    EndpointRemoval removal, IPluginLifetime lifetime, TimeProvider time, ILogger<EndpointSweep> log) : BackgroundService
+internal sealed partial class EndpointSweep(DockerSettings settings, NetworkBook book, DaemonWitness witness, EndpointRemoval removal,
+    LeaseSweep leases, IPluginLifetime lifetime, TimeProvider time, ILogger<EndpointSweep> log) : BackgroundService
 {
     private const string Check = "forgotten endpoints";
 
@@ -26,8 +24,8 @@ internal sealed partial class EndpointSweep(DockerSettings settings, NetworkBook
     /// <returns>How many were ended.</returns>
     public async Task<int> SweepAsync(CancellationToken ct)
     {
-        var endpoints = await network.ListAsync(null, ct);
-        var live = await LiveEndpoints.AskAsync(daemon, [.. book.Ids, .. endpoints.Select(e => e.Network)], ct);
+        var endpoints = await removal.ListAsync(ct);
+        var live = await witness.AskAsync(endpoints.Select(e => e.Network), ct);
         var suspects = endpoints.Where(e => e.State == EndpointState.Prepared || live.Lacks(e)).ToDictionary(e => e.Id.Endpoint);
         var networks = live.Missing.Where(id => endpoints.All(e => e.Network != id) && book.Find(id) is not null).ToHashSet();
         foreach (var cleared in _since.Keys.Where(id => !suspects.ContainsKey(id) && !networks.Contains(id)).ToArray())
@@ -42,6 +40,7 @@ internal sealed partial class EndpointSweep(DockerSettings settings, NetworkBook
             ended += await TryAsync(id, suspects.GetValueOrDefault(id), failures, ct) ? 1 : 0;
         }
 
+        ended += await leases.SweepAsync(live, ct);
         lifetime.Report(Check, failures.Count == 0, string.Join("; ", failures));
         return ended;
     }
@@ -54,12 +53,25 @@ internal sealed partial class EndpointSweep(DockerSettings settings, NetworkBook
         {
             while (await timer.WaitForNextTickAsync(ending.Token))
             {
-                await SweepAsync(ending.Token);
+                await TrySweepAsync(ending.Token);
             }
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {
             // Told to go.
+        }
+    }
+
+    /// <summary>Whatever a look meets, the next one comes.</summary>
+    private async Task TrySweepAsync(CancellationToken ct)
+    {
+        try
+        {
+            await SweepAsync(ct);
+        }
+        catch (Exception e) when (e is CalicoException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        {
+            lifetime.Report(Check, false, e.Message);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
+using Calico.Plugins.Docker.Daemon;
 using Calico.Plugins.Docker.Networks;
 using Calico.Plugins.Docker.Protocol;
 
@@ -8,7 +9,8 @@ namespace Calico.Plugins.Docker.Endpoints;
 
 /// <summary>An endpoint gets its link, which dockerd moves into the container's namespace and configures itself: when this is answered the
 /// namespace need not exist yet, and no call says that it was done.</summary>
-internal sealed class JoinCalls(DockerSettings settings, NetworkBook book, IWorkloadDataplane dataplane, IIpam ipam)
+internal sealed class JoinCalls(
+    DockerSettings settings, NetworkBook book, IWorkloadDataplane dataplane, IIpam ipam, UnjoinedEndpoints unjoined, LabelMeter meter)
 {
     /// <summary>Closed until the kernel enforces; the container's process is still to be started.</summary>
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(1);
@@ -26,7 +28,13 @@ internal sealed class JoinCalls(DockerSettings settings, NetworkBook book, IWork
 
         var known = book.Find(Fields.Id(request.NetworkId, "NetworkID"));
         var link = "temp" + endpoint[..Math.Min(IdInName, endpoint.Length)];
+        if (known is not { IgnoresLabels: true })
+        {
+            meter.Joined(endpoint);
+        }
+
         var attached = await dataplane.AttachAsync(EndpointCalls.IdOf(endpoint), endpoint, Placement.HandedOver(link, sandbox), Wait, ct);
+        unjoined.Remove(endpoint);
         // An internal network leads nowhere else, and its gateway would take the default route away from one that does.
         var leadsOut = known is not { IsInternal: true };
         return new(

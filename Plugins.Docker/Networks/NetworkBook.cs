@@ -11,6 +11,10 @@ internal sealed class NetworkBook(IPluginState state)
     private const string Section = "networks/";
 
     private readonly ConcurrentDictionary<string, NetworkRecord> _networks = new(StringComparer.Ordinal);
+
+    /// <summary>Not in the book, and there all the same: endpoints are of them, or a document that cannot be read.</summary>
+    private readonly ConcurrentDictionary<string, bool> _unknown = new(StringComparer.Ordinal);
+
     private TaskCompletionSource _added = New();
 
     /// <summary>Reads what a former process knew.</summary>
@@ -28,6 +32,7 @@ internal sealed class NetworkBook(IPluginState state)
             catch (JsonException)
             {
                 damaged.Add(key);
+                NoteUsed(key[Section.Length..]);
             }
         }
 
@@ -35,6 +40,23 @@ internal sealed class NetworkBook(IPluginState state)
     }
 
     public ImmutableArray<string> Ids => [.. _networks.Keys];
+
+    /// <summary>Those whose endpoints get their labels from dockerd.</summary>
+    public ImmutableArray<string> Followed => [.. _networks.Keys.Union(_unknown.Keys)];
+
+    public bool IsFollowed(string id) => _networks.ContainsKey(id) || _unknown.ContainsKey(id);
+
+    /// <summary>Endpoints are of the network, whether the book has it or not.</summary>
+    public void NoteUsed(string id)
+    {
+        if (!_networks.ContainsKey(id) && _unknown.TryAdd(id, true))
+        {
+            Tell();
+        }
+    }
+
+    /// <summary>Nobody knows the network, and no endpoint is of it.</summary>
+    public void Ignore(string id) => _unknown.TryRemove(id, out _);
 
     public NetworkRecord? Find(string id) => _networks.GetValueOrDefault(id);
 
@@ -49,9 +71,19 @@ internal sealed class NetworkBook(IPluginState state)
 
     public async Task PutAsync(NetworkRecord network, CancellationToken ct)
     {
-        var document = JsonSerializer.SerializeToUtf8Bytes(network, DockerJson.Default.NetworkRecord);
-        await state.CommitAsync(StateScope.Node, [KeyValuePair.Create(Section + network.Id, (ReadOnlyMemory<byte>?)document)], ct);
+        await WriteAsync(network.Id, network, ct);
         Add(network);
+    }
+
+    /// <summary>A daemon lists the network. One that went, or was made again, meanwhile stays as it is.</summary>
+    public async Task WitnessAsync(NetworkRecord network, string daemon, CancellationToken ct)
+    {
+        var witnessed = network with { WitnessedBy = daemon };
+        await WriteAsync(network.Id, witnessed, ct);
+        if (!_networks.TryUpdate(network.Id, witnessed, network))
+        {
+            await WriteAsync(network.Id, Find(network.Id), ct);
+        }
     }
 
     /// <summary>Waits until there is a network: on a node without Docker, for ever.</summary>
@@ -59,20 +91,46 @@ internal sealed class NetworkBook(IPluginState state)
     {
         // In this order, and the other one where a network is added: one that comes in between is not missed.
         var added = Volatile.Read(ref _added).Task;
-        return _networks.IsEmpty ? added.WaitAsync(ct) : Task.CompletedTask;
+        return _networks.IsEmpty && _unknown.IsEmpty ? added.WaitAsync(ct) : Task.CompletedTask;
     }
 
     public async Task RemoveAsync(string id, CancellationToken ct)
     {
-        await state.CommitAsync(StateScope.Node, [KeyValuePair.Create(Section + id, (ReadOnlyMemory<byte>?)null)], ct);
-        _networks.TryRemove(id, out _);
+        // From memory first: who writes it at this moment sees that it went, and takes its document away again.
+        _networks.TryRemove(id, out var before);
+        try
+        {
+            await WriteAsync(id, null, ct);
+        }
+        catch when (before is not null)
+        {
+            Add(before);
+            throw;
+        }
+
+        _unknown.TryRemove(id, out _);
+    }
+
+    /// <param name="id">Its id.</param>
+    /// <param name="network">Null: no document.</param>
+    /// <param name="ct">Cancels.</param>
+    private Task WriteAsync(string id, NetworkRecord? network, CancellationToken ct)
+    {
+        // Typed on both sides: null bytes would become an empty document.
+        var document = network is null
+            ? (ReadOnlyMemory<byte>?)null
+            : JsonSerializer.SerializeToUtf8Bytes(network, DockerJson.Default.NetworkRecord);
+        return state.CommitAsync(StateScope.Node, [KeyValuePair.Create(Section + id, document)], ct);
     }
 
     private void Add(NetworkRecord network)
     {
         _networks[network.Id] = network;
-        Interlocked.Exchange(ref _added, New()).TrySetResult();
+        _unknown.TryRemove(network.Id, out _);
+        Tell();
     }
+
+    private void Tell() => Interlocked.Exchange(ref _added, New()).TrySetResult();
 
     private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 

@@ -2,12 +2,14 @@ using System.Collections.Immutable;
 using System.Net;
 using Calico.Plugins.Docker.Addresses;
 using Calico.Plugins.Docker.Protocol;
+using Calico.Plugins.Docker.Serving;
 
 namespace Calico.Plugins.Docker.Networks;
 
 /// <summary>Networks come and go.</summary>
 internal sealed class NetworkCalls(
-    NetworkBook book, PoolCalls poolCalls, IIpam ipam, IProfiles profiles, IWorkloadNetwork workloads, IWorkloadDataplane dataplane)
+    NetworkBook book, PoolCalls poolCalls, IIpam ipam, IProfiles profiles, IWorkloadNetwork workloads, IWorkloadDataplane dataplane,
+    CallingProcess calling)
 {
     /// <summary>dockerd may ask for the same network again.</summary>
     public async Task<Done> CreateAsync(NetworkRequest request, CancellationToken ct)
@@ -31,6 +33,12 @@ internal sealed class NetworkCalls(
             await RefusePoolsAsync(given, ct);
         }
 
+        var poolIds = ImmutableArray.CreateBuilder<string>();
+        foreach (var pool in ours == 0 ? [] : given)
+        {
+            poolIds.Add((await poolCalls.IdOfAsync(pool, ct)).ToString());
+        }
+
         var profile = await profiles.EnsureAsync(id, DefaultsOf(options.IsInternal), ct);
         await TagAsync(id, given, ct);
         await book.PutAsync(new()
@@ -41,7 +49,8 @@ internal sealed class NetworkCalls(
             Mtu = options.Mtu,
             InterfacePrefix = options.InterfacePrefix,
             IgnoresLabels = options.IgnoresLabels,
-            PoolIds = ours == 0 ? [] : [.. given.Select(poolCalls.IdOf)],
+            PoolIds = poolIds.ToImmutable(),
+            Maker = calling.Current,
         }, ct);
         return Done.Answer;
     }
@@ -57,6 +66,7 @@ internal sealed class NetworkCalls(
         }
 
         await book.RemoveAsync(id, ct);
+        calling.Forget(id);
         foreach (var lease in (await ipam.ListAsync(null, ct)).Where(l => l.Purpose == LeasePurpose.Network && l.Owner == id))
         {
             await ipam.ReleaseAsync(lease, ct);
@@ -68,6 +78,10 @@ internal sealed class NetworkCalls(
 
     /// <summary>Its members' profile when nobody has written one.</summary>
     public static ProfileDefaults DefaultsOf(bool isInternal) => new(isInternal, ImmutableSortedDictionary<string, string>.Empty);
+
+    /// <summary>Likewise, of a network that this node was not told of, or has forgotten: what stands is as internal as it was made; where
+    /// nothing stands it is closed until dockerd has said what it is.</summary>
+    public static ProfileDefaults DefaultsOfUnknown { get; } = DefaultsOf(isInternal: true) with { KeepsInternal = true };
 
     /// <summary>A subnet of another IPAM that overlaps a pool would give an address twice.</summary>
     private async Task RefusePoolsAsync(ImmutableArray<NetworkPool> given, CancellationToken ct)

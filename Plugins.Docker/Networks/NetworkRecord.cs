@@ -23,6 +23,13 @@ internal sealed record NetworkRecord
     /// <summary>Ours, in the user's order; none: another IPAM driver's addresses.</summary>
     public ImmutableArray<string> PoolIds { get; init; } = [];
 
+    /// <summary>Process that asked for it (<see cref="Serving.PeerProcess"/>); null: not known.</summary>
+    public string? Maker { get; init; }
+
+    /// <summary>The daemon that has listed it (<see cref="Daemon.DaemonIdentity.Id"/>); null: none has yet. Nothing of the network is ended
+    /// on the word of another.</summary>
+    public string? WitnessedBy { get; init; }
+
     /// <summary>Whether another IPAM driver gives its addresses.</summary>
     [JsonIgnore] public bool IsForeign => PoolIds.IsEmpty;
 }

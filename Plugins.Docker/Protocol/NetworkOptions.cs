@@ -22,8 +22,8 @@ internal sealed record NetworkOptions(bool IsInternal, int? Mtu, string? Interfa
     /// <summary>Where dockerd puts what its user gave with <c>-o</c>.</summary>
     private const string Generic = "com.docker.network.generic";
 
-    /// <summary>A name has 15 bytes, and the number needs some.</summary>
-    private const int MaxPrefix = 12;
+    /// <summary>A name has 15 bytes, and the number that libnetwork appends needs some.</summary>
+    public const int MaxPrefix = 12;
 
     /// <summary>Reads them. What nobody would act upon is refused: an option without effect is worse than none.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Unsupported"/> or <see cref="Problem.Invalid"/>, with the option.</exception>
@@ -39,6 +39,12 @@ internal sealed record NetworkOptions(bool IsInternal, int? Mtu, string? Interfa
             _ => throw new CalicoException(Problem.Invalid, $"{Internal} is {flag.GetRawText()}; it can be true or false", Internal),
         };
         var given = options.TryGetValue(Generic, out var generic) ? Given(generic) : ImmutableSortedDictionary<string, string>.Empty;
+        return ReadGiven(isInternal, given);
+    }
+
+    /// <summary>As <see cref="Read"/>, of what the user gave with <c>-o</c> alone.</summary>
+    public static NetworkOptions ReadGiven(bool isInternal, ImmutableSortedDictionary<string, string> given)
+    {
         Refuse(given.Keys.Where(k => k is not (MtuKey or PrefixKey or LabelsKey)));
         return new(isInternal, MtuOf(given), PrefixOf(given), IgnoresLabelsOf(given));
     }

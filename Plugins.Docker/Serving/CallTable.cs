@@ -43,7 +43,7 @@ internal sealed class CallTable(
         PluginCall.Constant($"{IpamDriver}.GetCapabilities", new IpamCapabilities(false), Json.IpamCapabilities),
         PluginCall.Constant($"{IpamDriver}.GetDefaultAddressSpaces", AddressSpaces.Ours, Json.AddressSpaces),
         PluginCall.Of($"{IpamDriver}.RequestPool", Json.PoolRequest, Json.PoolAnswer, pools.RequestAsync),
-        PluginCall.Of($"{IpamDriver}.ReleasePool", Json.PoolRelease, Json.Done, PoolCalls.ReleaseAsync),
+        PluginCall.Of($"{IpamDriver}.ReleasePool", Json.PoolRelease, Json.Done, pools.ReleaseAsync),
         PluginCall.Of($"{IpamDriver}.RequestAddress", Json.AddressRequest, Json.AddressAnswer, addresses.RequestAsync),
         PluginCall.Of($"{IpamDriver}.ReleaseAddress", Json.AddressRelease, Json.Done, addresses.ReleaseAsync),
     ];

@@ -10,7 +10,7 @@ namespace Calico.Plugins.Docker.Serving;
 
 /// <summary>Reads a call, runs it within its time, answers. Every answer is the protocol's, also that to nonsense.</summary>
 internal sealed partial class PluginApplication(DockerSettings settings, CallTable calls, IPluginLifetime lifetime, ICallTimings timings,
-    TimeProvider time, ILogger<PluginApplication> log) : IHttpApplication<HttpContext>
+    CallingProcess calling, TimeProvider time, ILogger<PluginApplication> log) : IHttpApplication<HttpContext>
 {
     /// <summary>dockerd's Accept; it takes any version.</summary>
     private const string ContentType = "application/vnd.docker.plugins.v1.2+json";
@@ -29,6 +29,7 @@ internal sealed partial class PluginApplication(DockerSettings settings, CallTab
         ArgumentNullException.ThrowIfNull(context);
         var asked = context.Features.GetRequiredFeature<ConnectionNote>();
         asked.HasAsked = true;
+        calling.Enter(asked.Process);
         var (status, body) = await RunAsync(context, asked.IsIpam);
         context.Response.StatusCode = status;
         context.Response.ContentType = ContentType;

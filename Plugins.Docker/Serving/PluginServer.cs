@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Calico.Plugins.Docker.Networks;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
@@ -86,7 +87,8 @@ internal sealed partial class PluginServer(DockerSettings settings, IListeners l
         listen.Protocols = HttpProtocols.Http1;
         listen.Use(next => async connection =>
         {
-            var note = new ConnectionNote(isIpam);
+            var socket = connection.Features.Get<IConnectionSocketFeature>()?.Socket;
+            var note = new ConnectionNote(isIpam, socket is null ? null : PeerProcess.Of(socket));
             connection.Features.Set(note);
             await using var patience = time.CreateTimer(_ => AbortIdle(connection, note), null, FirstRequest, Timeout.InfiniteTimeSpan);
             await next(connection);

@@ -32,9 +32,7 @@ public static class NetFormats
 
     /// <summary>A network of exactly one address.</summary>
     public static string? SingleAddressNet(string text) =>
-        Cidr(text) ?? (Addresses.Cidr.TryParse(text, out var cidr) && cidr.IsHost
-            ? null
-            : "IP network contains multiple addresses");
+        !Addresses.Cidr.TryParse(text, out var cidr) ? Cidr(text) : cidr.IsHost ? null : "IP network contains multiple addresses";
 
     /// <summary>Networks separated by commas.</summary>
     public static string? CidrList(string text) =>

@@ -10,6 +10,9 @@ public sealed class MapShape(Func<string, string?>? keyFormat = null, Func<strin
     /// <summary>Most bytes of all keys and values together; 0: any.</summary>
     public int MaxBytes { get; init; }
 
+    /// <summary>Whether <see cref="Check"/> finds nothing wrong with one of the texts; how large all are it does not ask.</summary>
+    internal bool Fits(string key, string text) => keyFormat?.Invoke(key) is null && valueFormat?.Invoke(text) is null;
+
     public override void Check(JsonElement value, string path, ShapeReport report)
     {
         if (value.ValueKind != JsonValueKind.Object)

@@ -7,6 +7,9 @@ namespace Calico.Datastore.Resources.Shapes;
 /// <param name="maxLength">Longest, counted as upstream's schema does; 0: any.</param>
 public sealed class TextShape(Func<string, string?>? format = null, int maxLength = 0) : Shape
 {
+    /// <summary>Whether <see cref="Check"/> finds nothing wrong with a text.</summary>
+    internal bool Fits(string text) => (maxLength == 0 || text.Length <= maxLength) && format?.Invoke(text) is null;
+
     public override void Check(JsonElement value, string path, ShapeReport report)
     {
         if (value.ValueKind != JsonValueKind.String)

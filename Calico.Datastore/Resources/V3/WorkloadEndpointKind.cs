@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.Formats;
+using Calico.Datastore.Resources.Json;
 using Calico.Datastore.Resources.Shapes;
 using static Calico.Datastore.Resources.Shapes.FieldFactory;
 
@@ -107,42 +108,45 @@ internal static class WorkloadEndpointKind
         }],
     };
 
+    private static ObjectShape Spec { get; } = new(
+        // These make up the name, which is checked as a whole.
+        Text("orchestrator"),
+        Text("workload"),
+        Text("node", NameFormats.Subdomain),
+        Text("containerID", NameFormats.ContainerId),
+        Text("pod", NameFormats.Subdomain),
+        Text("endpoint"),
+        Text("serviceAccountName", NameFormats.Subdomain),
+        Texts("ipNetworks", NetFormats.SingleAddressNet),
+        List("ipNATs", Nat),
+        Text("ipv4Gateway", NetFormats.AddressV4),
+        Text("ipv6Gateway", NetFormats.AddressV6),
+        Texts("profiles", NameFormats.Subdomain),
+        new Field("interfaceName", new TextShape(NameFormats.Interface)) { CheckedWhenEmpty = true },
+        Text("mac", TextFormats.Mac),
+        List("ports", Port),
+        Texts("allowSpoofedSourcePrefixes", NetFormats.Cidr),
+        Nested("qosControls",
+            Number("ingressBandwidth", 1_000, MaxBandwidth), Number("egressBandwidth", 1_000, MaxBandwidth),
+            Number("ingressBurst", 1_000, MaxBurst), Number("egressBurst", 1_000, MaxBurst),
+            Number("ingressPeakrate", 1_010, MaxPeakRate), Number("egressPeakrate", 1_010, MaxPeakRate),
+            Number("ingressMinburst", 1_000, 100_000_000), Number("egressMinburst", 1_000, 100_000_000),
+            Number("ingressPacketRate", 1, 10_000), Number("egressPacketRate", 1, 10_000),
+            Number("ingressPacketBurst", 1, 10_000), Number("egressPacketBurst", 1, 10_000),
+            Number("ingressMaxConnections", 1, uint.MaxValue), Number("egressMaxConnections", 1, uint.MaxValue),
+            new Field("dscp", new NumberOrTextShape(NumberFormats.Dscp))))
+    {
+        Rules = [NatsInsideNetworks],
+    };
+
     internal static ResourceKind<WorkloadEndpointSpec> Create() => new()
     {
         Name = "WorkloadEndpoint",
         Plural = "workloadendpoints",
         Aliases = ["wep", "weps"],
         Namespaced = true,
-        Spec = new(
-            // These make up the name, which is checked as a whole.
-            Text("orchestrator"),
-            Text("workload"),
-            Text("node", NameFormats.Subdomain),
-            Text("containerID", NameFormats.ContainerId),
-            Text("pod", NameFormats.Subdomain),
-            Text("endpoint"),
-            Text("serviceAccountName", NameFormats.Subdomain),
-            Texts("ipNetworks", NetFormats.SingleAddressNet),
-            List("ipNATs", Nat),
-            Text("ipv4Gateway", NetFormats.AddressV4),
-            Text("ipv6Gateway", NetFormats.AddressV6),
-            Texts("profiles", NameFormats.Subdomain),
-            new Field("interfaceName", new TextShape(NameFormats.Interface)) { CheckedWhenEmpty = true },
-            Text("mac", TextFormats.Mac),
-            List("ports", Port),
-            Texts("allowSpoofedSourcePrefixes", NetFormats.Cidr),
-            Nested("qosControls",
-                Number("ingressBandwidth", 1_000, MaxBandwidth), Number("egressBandwidth", 1_000, MaxBandwidth),
-                Number("ingressBurst", 1_000, MaxBurst), Number("egressBurst", 1_000, MaxBurst),
-                Number("ingressPeakrate", 1_010, MaxPeakRate), Number("egressPeakrate", 1_010, MaxPeakRate),
-                Number("ingressMinburst", 1_000, 100_000_000), Number("egressMinburst", 1_000, 100_000_000),
-                Number("ingressPacketRate", 1, 10_000), Number("egressPacketRate", 1, 10_000),
-                Number("ingressPacketBurst", 1, 10_000), Number("egressPacketBurst", 1, 10_000),
-                Number("ingressMaxConnections", 1, uint.MaxValue), Number("egressMaxConnections", 1, uint.MaxValue),
-                new Field("dscp", new NumberOrTextShape(NumberFormats.Dscp))))
-        {
-            Rules = [NatsInsideNetworks],
-        },
+        Spec = Spec,
+        ReadPlain = new WorkloadEndpointReader(Spec, MetadataShape.Create(NameFormats.Subdomain)).Read,
         Columns =
         [
             Workload, TableColumn.Spec("NODE", "node"), TableColumn.List("NETWORKS", "ipNetworks"),

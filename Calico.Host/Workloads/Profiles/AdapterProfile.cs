@@ -80,6 +80,11 @@ internal static class AdapterProfile
         ? profile.Spec.Ingress is [{ Action: "Allow", Source: null, Destination: null, Protocol: null }]
         : null;
 
+    /// <summary>Whether members may reach members only; null: it is not there, or no adapter made it.</summary>
+    public static bool? IsInternal(SyncUpdate? stored) => IsMade(stored) && Kind.TryRead(stored, out var profile)
+        ? profile.Spec.Egress is [{ Destination: not null }]
+        : null;
+
     /// <summary>When it was found unused; null: it counts as used.</summary>
     public static DateTimeOffset? UnusedSinceOf(SyncUpdate? stored) => stored?.Value?.Metadata.Annotations?.GetValueOrDefault(UnusedSince) is { } text
         ? DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var since) ? since : DateTimeOffset.MaxValue

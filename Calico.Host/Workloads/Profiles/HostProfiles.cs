@@ -44,6 +44,7 @@ internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, 
     {
         using var hold = await _locks.EnterAsync(name, ct);
         var found = View.Find(AdapterProfile.KeyOf(name));
+        defaults = defaults with { Internal = (defaults.KeepsInternal ? AdapterProfile.IsInternal(found) : null) ?? defaults.Internal };
         var isSure = found is not null && AdapterProfile.UnusedSinceOf(found) is null && (View.Sync.Age <= viewLifetime || IsJournalled(name));
         if (isSure && _ensured.TryGetValue(name, out var before) && Same(before.Defaults, defaults))
         {

@@ -7,7 +7,9 @@ internal sealed class FakeProfiles(FakeDisk disk, FaultPlan faults) : IProfiles
         faults.Pass("profiles.ensure");
         lock (disk.Lock)
         {
-            disk.Profiles[name] = defaults;
+            var standing = defaults.KeepsInternal ? disk.Profiles.GetValueOrDefault(name) : null;
+            var isInternal = standing?.Internal ?? defaults.Internal;
+            disk.Profiles[name] = defaults with { Internal = isInternal };
         }
 
         return Task.FromResult(name);

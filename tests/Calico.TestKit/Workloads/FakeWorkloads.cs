@@ -91,7 +91,7 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         faults.Pass("network.find");
         lock (disk.Lock)
         {
-            return Task.FromResult(disk.Endpoints.GetValueOrDefault(id)?.Attachment);
+            return Task.FromResult(disk.Endpoints.GetValueOrDefault(id)?.Seen(disk.Links));
         }
     }
 

@@ -42,11 +42,34 @@ public sealed class HandedOverTests
         await using var node = await StartAsync();
         node.Host.Inside("ip", "addr", "add", "169.254.1.9/32", "dev", "lo", "scope", "host");
         using var _ = await JoinAsync(node, "a", 1, null);
-        new HostGateways(node.Network).Answer(IPAddress.Parse("169.254.1.1"), "calia");
+        var gateways = new HostGateways(node.Network);
+        gateways.Answer(IPAddress.Parse("169.254.1.1"));
+        gateways.Hasten("calia");
         using var socket = node.Host.OpenRoute();
         Assert.That(HostGateways.Leftovers(socket).Select(a => $"{a.Address}"), Is.EqualTo(new[] { "169.254.1.1" }));
         Assert.That(node.Host.Inside("cat", "/proc/sys/net/ipv4/neigh/calia/proxy_delay").Trim(), Is.EqualTo("0"));
     }
+
+    [Test]
+    public async Task Gateways_on_the_loopback_come_back_when_it_is_flushed_and_whoever_hardens_arp_is_named()
+    {
+        await using var node = await StartAsync();
+        using var first = await JoinAsync(node, "a", 1, null);
+        using var second = await JoinAsync(node, "b", 2, null);
+        await EventuallyAsync(() => CanPing(second, "10.65.0.1"), "before");
+        node.Host.Inside("ip", "-4", "addr", "flush", "dev", "lo", "scope", "host");
+        await EventuallyAsync(() => LoopbackHas(node, "169.254.1.1") && LoopbackHas(node, "169.254.1.2"), "both are put back");
+        second.Inside("ip", "neigh", "flush", "all");
+        await EventuallyAsync(() => CanPing(second, "10.65.0.1"), "after");
+
+        node.Host.Inside("sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=1");
+        await EventuallyAsync(() => node.Loop.Status.LastError?.Contains("arp_ignore", StringComparison.Ordinal) == true, "it is said");
+        node.Host.Inside("sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=0");
+        await EventuallyAsync(() => node.Loop.Status.LastError is null, "and taken back");
+    }
+
+    private static bool LoopbackHas(PretendNode node, string address) =>
+        node.Host.Inside("ip", "-4", "addr", "show", "dev", "lo").Contains($" {address}/32 ", StringComparison.Ordinal);
 
     private static async Task<PretendNode> StartAsync()
     {
@@ -68,11 +91,13 @@ public sealed class HandedOverTests
             Mac = new([0x02, 0, 0, 0, 0, (byte)number]),
             Mtu = 1450,
             Addresses = [IPNetwork.Parse($"10.65.0.{number}/32"), IPNetwork.Parse($"fd00:65::{number}/128")],
+            IsHandedOver = true,
             Gateway4 = IPAddress.Parse(gateway),
             Gateway6 = gateway6,
         };
+        new HostGateways(node.Network).Answer(request.Gateway4);
         await node.Wiring.WireAsync(request, Deadline());
-        new HostGateways(node.Network).Answer(request.Gateway4, request.HostInterface);
+        new HostGateways(node.Network).Hasten(request.HostInterface);
         var container = new ScratchNamespace();
         node.Host.Inside("ip", "link", "set", request.PeerInterface, "netns", container.Name);
         foreach (var command in (string[])

@@ -29,6 +29,20 @@ public sealed class DaemonRestartTests : DockerScene
     }
 
     [Test]
+    public async Task A_container_with_a_fixed_address_is_up_again_with_the_dockerd_that_follows_a_killed_one()
+    {
+        await Docker.CreateNetworkAsync("blue", "--subnet 10.81.0.0/24");
+        await Docker.RunAsync("one", "blue", "--ip 10.81.0.77 --restart always");
+        await Docker.RunAsync("two", "blue", "--restart always");
+        await Docker.StopDaemonAsync("KILL");
+        await Docker.StartDaemonAsync();
+        await UntilAsync(async () => await Docker.DockerAsync("ps -q | wc -l") == "2", "both run");
+        Assert.That(await Docker.AddressInAsync("one", "blue"), Is.EqualTo("10.81.0.77"));
+        Assert.That(await Docker.DockerAsync("inspect one --format '{{.RestartCount}}'"), Is.EqualTo("0"), "at the first try");
+        await UntilAsync(() => Docker.PingAsync("two", "10.81.0.77"), "two to one");
+    }
+
+    [Test]
     public async Task Containers_that_outliveDockerd_keep_their_policy_and_are_removed_by_the_next_one()
     {
         await Docker.StopDaemonAsync();

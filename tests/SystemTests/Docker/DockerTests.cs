@@ -121,6 +121,17 @@ public sealed class DockerTests : DockerScene
     }
 
     [Test]
+    public async Task Gateways_on_the_loopback_come_back_when_it_is_flushed()
+    {
+        await Docker.CreateNetworkAsync("blue", "--subnet 10.81.0.0/24");
+        await Docker.RunAsync("one", "blue");
+        await Docker.RunAsync("two", "blue");
+        await Docker.Host.ShellAsync("ip -4 addr flush dev lo scope host; ip addr add 127.0.0.1/8 dev lo");
+        await Docker.DockerAsync("restart -t 0 two");
+        await UntilAsync(() => Docker.PingAsync("two", "one"), "through 169.254.1.1");
+    }
+
+    [Test]
     public async Task Labels_of_a_container_decide_and_its_name_is_shown()
     {
         (await Docker.Host.CalicoctlAsync("apply -f -", """

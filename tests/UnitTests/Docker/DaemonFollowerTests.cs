@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using System.Diagnostics.Metrics;
 using System.Runtime.Versioning;
+using Calico.Host.Health;
 using Calico.Plugins.Docker.Daemon;
 using Calico.TestKit.Workloads;
 using NUnit.Framework;
@@ -44,6 +46,23 @@ public sealed class DaemonFollowerTests
         }));
         Assert.That(SpecOf("e1").Facts["containerID"], Is.EqualTo("id-e1"));
         Assert.That(SpecOf("e1").Facts["name"], Is.EqualTo("c-e1"));
+    }
+
+    [Test]
+    public async Task The_time_from_the_join_to_the_labels_is_a_metric()
+    {
+        await Client.RunAsync("n1", "e1", _pool);
+        await Client.RunAsync("n1", "e2", _pool);
+        Has("n1", Endpoint("e1"));
+        Assert.That(await MetricsAsync(), Does.Contain("calico_docker_unlabelled_endpoints 2"));
+        await Follower.FollowAsync("n1", CancellationToken.None);
+        Has("n1", Endpoint("e1") with { ContainerName = "other" });
+        await Follower.FollowAsync("n1", CancellationToken.None);
+        Assert.That(await MetricsAsync(), Does.Contain("calico_docker_label_seconds_count 1")
+            .And.Contain("calico_docker_unlabelled_endpoints 1"), "a new name is no start");
+        await _docker.CallAsync("NetworkDriver.DeleteEndpoint", """{"NetworkID":"n1","EndpointID":"e2"}""");
+        await Follower.FollowAsync("n1", CancellationToken.None);
+        Assert.That(await MetricsAsync(), Does.Contain("calico_docker_unlabelled_endpoints 0"));
     }
 
     [Test]
@@ -126,6 +145,57 @@ public sealed class DaemonFollowerTests
         await UntilAsync(() => _docker.Lifetime.Reports["dockerd events"].Ok);
         await Follower.StopAsync(CancellationToken.None);
     }
+
+    [Test]
+    public async Task What_happens_before_the_stream_stands_is_listed_when_it_does()
+    {
+        await Client.RunAsync("n1", "e1", _pool);
+        Has("n1");
+        // dockerd connects the container between a list and the stream, and its buffer of events has gone over it since.
+        _docker.Daemon.BeforeStream = () =>
+        {
+            Has("n1", Endpoint("e1"));
+            return Task.CompletedTask;
+        };
+        await Follower.StartAsync(CancellationToken.None);
+        await UntilAsync(() => !SpecOf("e1").LabelsPending);
+        await Follower.StopAsync(CancellationToken.None);
+    }
+
+    [Test]
+    public async Task A_label_whose_write_fails_is_tried_again_without_a_new_event()
+    {
+        await Client.RunAsync("n1", "e1", _pool);
+        Has("n1", Endpoint("e1"));
+        _docker.Node.Faults.FailAt("dataplane.update", new CalicoException(Problem.Refused, "not now"));
+        await Follower.StartAsync(CancellationToken.None);
+        await UntilAsync(() => !SpecOf("e1").LabelsPending);
+        Assert.That(_docker.Node.Faults.Passed.Count(p => p == "dataplane.update"), Is.EqualTo(2));
+        await Follower.StopAsync(CancellationToken.None);
+    }
+
+    [Test]
+    public async Task An_endpoint_whose_update_hangs_holds_up_no_other()
+    {
+        await Client.RunAsync("n1", "e1", _pool);
+        await Client.RunAsync("n1", "e2", _pool);
+        Has("n1", Endpoint("e1"), Endpoint("e2"));
+        using var hanging = new SemaphoreSlim(0);
+        var first = 0;
+        _docker.Node.Faults.Passing = point =>
+        {
+            if (point == "dataplane.update" && Interlocked.Increment(ref first) == 1)
+            {
+                hanging.Wait(TimeSpan.FromSeconds(30));
+            }
+        };
+        var following = Task.Run(() => Follower.FollowAsync("n1", CancellationToken.None));
+        await UntilAsync(() => _docker.Node.Endpoints.Count(e => !e.Spec.LabelsPending) == 1);
+        hanging.Release();
+        Assert.That(await following, Is.EqualTo(2));
+    }
+
+    private Task<string> MetricsAsync() => ((HostMeters)_docker.Get<IMeterFactory>()).WriteAsync(CancellationToken.None);
 
     private void Has(string network, params ContainerEndpoint[] endpoints) => _docker.Daemon.Endpoints[network] = [.. endpoints];
 

@@ -1,8 +1,10 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.Versioning;
 using System.Text;
 using System.Text.Json.Nodes;
+using Calico.Host.Health;
 using Calico.Plugins.Docker;
 using Calico.Plugins.Docker.Daemon;
 using Calico.Plugins.Docker.Serving;
@@ -67,6 +69,7 @@ internal sealed class DockerHarness : IAsyncDisposable
             .AddSingleton<IListeners>(_listeners)
             .AddSingleton<IPluginLifetime>(_lifetime)
             .AddSingleton<ICallTimings>(new FakeTimings())
+            .AddSingleton<IMeterFactory>(_ => new HostMeters(NullLogger<HostMeters>.Instance))
             .AddSingleton<IHostStatus>(Node.Status)
             .AddSingleton(Node.Network)
             .AddSingleton(Node.Dataplane)

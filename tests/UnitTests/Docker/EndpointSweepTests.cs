@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using System.Net;
 using System.Runtime.Versioning;
 using Calico.Plugins.Docker.Daemon;
 using Calico.Plugins.Docker.Endpoints;
+using Calico.Plugins.Docker.Networks;
 using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 
@@ -142,6 +144,84 @@ public sealed class EndpointSweepTests
         Assert.That(await SweepAsync(TimeSpan.Zero), Is.EqualTo(1));
         Assert.That(_docker.Lifetime.Reports["forgotten endpoints"], Is.EqualTo((true, "")));
         Assert.That(_docker.Node.Endpoints, Is.Empty);
+    }
+
+    [Test]
+    public async Task Nothing_of_one_daemon_is_ended_on_the_word_of_another()
+    {
+        await Client.CreateNetworkAsync("n2");
+        var book = _docker.Get<NetworkBook>();
+        // A second daemon, which nobody can ask, has made it, and never used it.
+        await book.PutAsync(book.Find("n2")! with { Maker = "4711 1 another" }, CancellationToken.None);
+        _docker.Daemon.Endpoints["n1"] = [];
+        await SweepAsync(TimeSpan.Zero);
+        Assert.That(await SweepAsync(TimeSpan.FromHours(1)), Is.Zero, "its process is not this daemon's");
+        await book.PutAsync(book.Find("n2")! with { WitnessedBy = "daemon-2" }, CancellationToken.None);
+        Assert.That(await SweepAsync(TimeSpan.FromHours(1)), Is.Zero, "another has listed it");
+
+        _docker.Daemon.Endpoints["n2"] = [];
+        await SweepAsync(TimeSpan.Zero);
+        _docker.Daemon.Endpoints.TryRemove("n2", out _);
+        await SweepAsync(TimeSpan.Zero);
+        Assert.That(await SweepAsync(_docker.Settings.ForgottenAfter), Is.EqualTo(1), "this one has, and lists it no more");
+        Assert.That(_docker.Node.MadeProfiles.Keys, Is.EqualTo(new[] { "n1" }));
+    }
+
+    [Test]
+    public async Task A_network_that_is_deleted_while_it_is_witnessed_does_not_come_back()
+    {
+        var book = _docker.Get<NetworkBook>();
+        var before = book.Find("n1")!;
+        await _docker.CallAsync("NetworkDriver.DeleteNetwork", """{"NetworkID":"n1"}""");
+        await book.WitnessAsync(before, "daemon-1", CancellationToken.None);
+        Assert.That(book.Find("n1"), Is.Null);
+        Assert.That(await _docker.Node.State.ListAsync(StateScope.Node, "networks/", CancellationToken.None), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_daemon_that_has_lost_all_its_networks_is_believed_of_those_that_it_had()
+    {
+        _docker.Daemon.Endpoints["n1"] = [];
+        await SweepAsync(TimeSpan.Zero);
+        _docker.Daemon.Endpoints.Clear();
+        await SweepAsync(TimeSpan.Zero);
+        Assert.That(await SweepAsync(_docker.Settings.ForgottenAfter), Is.EqualTo(1));
+        Assert.That(_docker.Node.MadeProfiles, Is.Empty);
+    }
+
+    [Test]
+    public async Task Gateways_and_auxiliary_addresses_of_a_network_that_never_came_are_freed()
+    {
+        _docker.Daemon.Endpoints["n1"] = [];
+        var asked = await _docker.CallAsync("IpamDriver.RequestPool", DockerClient.PoolBody("10.65.0.0/25"), isIpam: true);
+        var pool = (string)asked["PoolID"]!;
+        const string Gateway = """{"RequestAddressType":"com.docker.network.gateway"}""";
+        foreach (var gateway in (string[])["10.65.0.1", "10.65.0.2"])
+        {
+            await _docker.CallAsync("IpamDriver.RequestAddress", DockerClient.AddressBody(pool, gateway, Gateway), isIpam: true);
+        }
+
+        await Client.RequestAddressAsync(pool, "10.65.0.5");
+        await Client.RequestAddressAsync(pool, "10.65.0.6");
+        // Another network driver's network took these: no call tells of it.
+        _docker.Daemon.Taken = [IPAddress.Parse("10.65.0.2"), IPAddress.Parse("10.65.0.6")];
+        Assert.That(await SweepAsync(TimeSpan.Zero), Is.Zero);
+        Assert.That(await SweepAsync(_docker.Settings.ForgottenAfter - TimeSpan.FromSeconds(1)), Is.Zero);
+        Assert.That(await SweepAsync(TimeSpan.FromSeconds(1)), Is.EqualTo(2));
+        Assert.That(_docker.Node.Leases.Select(l => $"{l.Address}"), Is.EquivalentTo(new[] { "10.65.0.2", "10.65.0.6" }));
+    }
+
+    [Test]
+    public async Task A_gateway_stays_with_its_network_and_nothing_is_freed_while_no_daemon_is_known()
+    {
+        const string Gateway = """{"RequestAddressType":"com.docker.network.gateway"}""";
+        await _docker.CallAsync("IpamDriver.RequestAddress", DockerClient.AddressBody(_pool, "10.65.0.1", Gateway), isIpam: true);
+        await SweepAsync(TimeSpan.Zero);
+        Assert.That(await SweepAsync(TimeSpan.FromHours(1)), Is.Zero);
+        _docker.Daemon.Endpoints["n1"] = [];
+        await SweepAsync(TimeSpan.Zero);
+        Assert.That(await SweepAsync(TimeSpan.FromHours(1)), Is.Zero, "n1 has that pool");
+        Assert.That(_docker.Node.Leases, Has.Length.EqualTo(1));
     }
 
     private static ContainerEndpoint Endpoint(string id) =>

@@ -15,11 +15,13 @@ namespace Calico.UnitTests.Felix;
 public sealed class PolicyDifferenceTests
 {
     private static readonly int[] Ports = [80, 443, 1500, 3000];
+    private static readonly Rule Allow = new() { Action = "Allow" };
 
     [Test]
     [Category("fuzz")]
     public void Every_connection_that_changes_is_told_and_no_other() =>
-        Gen.Select(RandomPolicies.GenPlain.Select(Alike), RandomPolicies.GenPlain.Select(Alike), Gen.Enum<Change>()).Sample((before, other, change) =>
+        Gen.Select(RandomPolicies.GenPlain.Select(Alike), RandomPolicies.GenPlain.Select(Alike), Gen.Enum<Change>())
+            .Sample((before, other, change) =>
         {
             var after = Changed(before, other, change);
             var difference = PolicyDifference.Between(Compile(before), Compile(after));
@@ -52,7 +54,8 @@ public sealed class PolicyDifferenceTests
 
     private static PlainPolicy Changed(PlainPolicy before, PlainPolicy other, Change change) => change switch
     {
-        Change.Labels => Copy(before, items: [.. before.Items.Zip(other.Items, (item, labelled) => item with { Labels = labelled.Labels })]),
+        Change.Labels => Copy(before,
+            items: [.. before.Items.Zip(other.Items, (item, labelled) => item with { Labels = labelled.Labels })]),
         Change.OnePolicyMore => Copy(before, [.. before.Policies.Concat(other.Policies.Take(1)).DistinctBy(p => (p.Name, p.Namespace))]),
         Change.OnePolicyLess => Copy(before, [.. before.Policies.Skip(1)]),
         Change.Profile => Copy(before, profiles: other.Profiles),
@@ -60,9 +63,11 @@ public sealed class PolicyDifferenceTests
         _ => other,
     };
 
-    /// <summary>Endpoints that only their labels and addresses tell apart: in one group, unless a rule asks for those.</summary>
-    private static PlainPolicy Alike(PlainPolicy policy) =>
-        Copy(policy, items: [.. policy.Items.Select((item, i) => i < 4 ? item with { Namespace = "default", Profiles = ["prof"] } : item)]);
+    /// <summary>Endpoints that only their labels and addresses tell apart: in one group, unless a rule asks for those. Their profile allows
+    /// what two policies do not decide: where nearly all is denied, nothing changes.</summary>
+    private static PlainPolicy Alike(PlainPolicy policy) => Copy(policy, [.. policy.Policies.Take(2)],
+        [.. policy.Items.Select((item, i) => i < 4 ? item with { Namespace = "default", Profiles = ["prof"] } : item)],
+        policy.Profiles.ToDictionary(p => p.Key, p => p.Value with { Ingress = [.. p.Value.Ingress, Allow], Egress = [.. p.Value.Egress, Allow] }));
 
     private static PlainPolicy Copy(PlainPolicy policy, IReadOnlyList<PlainRules>? policies = null, IReadOnlyList<PlainItem>? items = null,
         IReadOnlyDictionary<string, PlainRules>? profiles = null, IReadOnlyList<PlainTier>? tiers = null) => new()

@@ -39,6 +39,21 @@ public sealed class KeyTreeTests
     }
 
     [Test, Category("fuzz")]
+    public void A_tree_that_is_made_at_once_is_as_one_that_grew()
+    {
+        Gen.Select(Key.List[0, 60], Key, Key).Sample((keys, set, gone) =>
+        {
+            var grown = keys.Aggregate(KeyTree<byte[]>.Empty, (t, k) => t.Set(k, k));
+            var made = KeyTree<byte[]>.From([.. keys.DistinctBy(Convert.ToHexString).Order(KeyText.Order).Select(k => (k, k))]);
+            return Texts(made).SequenceEqual(Texts(grown)) && made.Count == grown.Count
+                && Texts(made.Set(set, set).Remove(gone)).SequenceEqual(Texts(grown.Set(set, set).Remove(gone)))
+                && keys.All(k => made.Find(k) is not null) && made.Find(set) is null == grown.Find(set) is null;
+        });
+
+        static IEnumerable<string> Texts(KeyTree<byte[]> tree) => tree.Range(KeyInterval.All).Select(Convert.ToHexString);
+    }
+
+    [Test, Category("fuzz")]
     public void A_range_holds_what_its_interval_contains()
     {
         Gen.Select(Key.List[0, 60], Key, Key.Select(k => k.Length == 1 ? [] : k)).Sample((keys, start, end) =>

@@ -139,6 +139,7 @@ public abstract partial class AdapterConformance
             await _node.LoseLinkAsync(link);
         }
 
+        await AssertPreparedAsync("e1", address);
         await _node.CrashAsync();
 
         Assert.That(await _node.Network.FindAsync(whole.Id, default), Is.Null);

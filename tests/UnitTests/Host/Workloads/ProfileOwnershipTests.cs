@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Host.Node;
@@ -31,6 +32,24 @@ public sealed class ProfileOwnershipTests
 
         Assert.That(told, Is.Empty, "the dataplane has the person's from the store");
         Assert.That(host.Store.Snapshot(Key).Single().Version, Is.EqualTo(1));
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task Who_does_not_know_whether_a_network_is_internal_leaves_it_as_it_is(bool isInternal)
+    {
+        var unknown = Open with { Internal = true, KeepsInternal = true };
+        await using var host = await HostUnderTest.StartAsync("cni");
+        await host.Profiles.EnsureAsync("net", Open with { Internal = isInternal }, CancellationToken.None);
+        var before = host.Store.Snapshot(Key).Single();
+        await host.SeeAsync();
+        await host.Profiles.EnsureAsync("net", unknown, CancellationToken.None);
+        Assert.That(host.Store.Snapshot(Key).Single().Value.ToArray(), Is.EqualTo(before.Value.ToArray()));
+
+        await host.Profiles.EnsureAsync("fresh", unknown, CancellationToken.None);
+        var fresh = host.Store.Snapshot(Key.Replace("/net", "/fresh", StringComparison.Ordinal)).Single();
+        var made = Encoding.UTF8.GetString(fresh.Value.Span);
+        Assert.That(made[made.IndexOf("\"egress\"", StringComparison.Ordinal)..], Does.Contain("has(fresh)"), "unknown: closed");
     }
 
     [Test]

@@ -1,0 +1,28 @@
+using System.Net;
+
+namespace Calico.Plugins.Docker.Addresses;
+
+/// <summary>Handles of leases that were asked for before it was known for what. They tell the process that asked, so that nothing is ended
+/// on the word of another daemon.</summary>
+internal static class AskedLease
+{
+    private const string Gateway = "docker-gateway.";
+    private const string Any = "docker.";
+    private const string ProcessMark = ".by-";
+
+    /// <summary>The same for the same process, and so the same lease.</summary>
+    public static string HandleOfGateway(IPAddress address, string? process) => $"{Gateway}{address}{Mark(process)}";
+
+    /// <summary>Each request is one of its own.</summary>
+    public static string NewHandle(string? process) => $"{Any}{Guid.NewGuid():N}{Mark(process)}";
+
+    public static bool IsGateway(AddressLease lease) => lease.Handle.StartsWith(Gateway, StringComparison.Ordinal);
+
+    /// <summary>Which process asked for it, as it marks itself in handles; null: it was not asked for, or nobody knows.</summary>
+    public static string? MarkOf(AddressLease lease) =>
+        (IsGateway(lease) || lease.Handle.StartsWith(Any, StringComparison.Ordinal))
+        && lease.Handle.LastIndexOf(ProcessMark, StringComparison.Ordinal) is >= 0 and var at ? lease.Handle[at..] : null;
+
+    /// <summary>What <see cref="MarkOf"/> says of a process's leases.</summary>
+    public static string Mark(string? process) => process is null ? "" : ProcessMark + process.Replace(' ', '-');
+}

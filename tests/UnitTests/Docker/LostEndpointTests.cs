@@ -1,0 +1,93 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.Versioning;
+using Microsoft.Extensions.Time.Testing;
+using NUnit.Framework;
+
+namespace Calico.UnitTests.Docker;
+
+/// <summary>Addresses of endpoints whose containers died with a dockerd that was killed: the next one knows nothing of them.</summary>
+[TestFixture]
+[SuppressMessage("Design", "CA1001", Justification = "TearDown disposes it.")]
+[UnsupportedOSPlatform("windows")]
+public sealed class LostEndpointTests
+{
+    private const string Fixed = "10.65.0.77";
+
+    private readonly FakeTimeProvider _time = new();
+    private DockerHarness _docker = null!;
+    private string _pool = "";
+
+    private DockerClient Client => new(_docker);
+
+    [SetUp]
+    public async Task StartAsync()
+    {
+        _docker = await DockerHarness.StartAsync(_time);
+        _pool = (await Client.CreateNetworkAsync("n1"))[0];
+    }
+
+    [TearDown]
+    public async Task EndAsync() => await _docker.DisposeAsync();
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task A_fixed_address_is_given_again_at_once(bool isReleasedFirst)
+    {
+        await Client.RunAsync("n1", "e1", _pool, Fixed);
+        LoseLink("e1");
+        if (isReleasedFirst)
+        {
+            await Client.ReleaseAsync(_pool, Fixed);
+            Assert.That((_docker.Node.Endpoints.Length, _docker.Node.Leases.Length), Is.EqualTo((0, 0)));
+        }
+
+        await Client.RunAsync("n1", "e2", _pool, Fixed);
+        Assert.That(_docker.Node.Endpoints.Single().Spec.Id.Endpoint, Is.EqualTo("e2"));
+        Assert.That(_docker.Node.Leases.Single().BoundTo!.Value.Endpoint, Is.EqualTo("e2"));
+    }
+
+    [Test]
+    public async Task One_that_lives_keeps_its_address_whoever_asks_or_releases()
+    {
+        await Client.RunAsync("n1", "e1", _pool, Fixed);
+        Assert.That(await Client.RefusedAddressAsync(_pool, Fixed), Does.Contain(Fixed));
+        await Client.ReleaseAsync(_pool, Fixed);
+        Assert.That(_docker.Node.Leases.Single().BoundTo!.Value.Endpoint, Is.EqualTo("e1"));
+    }
+
+    [Test]
+    public async Task One_that_is_about_to_join_has_no_link_yet_and_keeps_its_address()
+    {
+        var address = await Client.RequestAddressAsync(_pool, Fixed);
+        await _docker.CallAsync("NetworkDriver.CreateEndpoint", DockerClient.EndpointBody("n1", "e1", address));
+        // What dockerd does for the loser of a race for the address.
+        await Client.ReleaseAsync(_pool, Fixed);
+        Assert.That(await Client.RefusedAddressAsync(_pool, Fixed), Does.Contain(Fixed));
+        await Client.JoinAsync("n1", "e1");
+        Assert.That(_docker.Node.Leases.Single().BoundTo!.Value.Endpoint, Is.EqualTo("e1"));
+    }
+
+    [Test]
+    public async Task A_release_that_comes_for_the_lost_one_after_all_is_not_its_successors()
+    {
+        await Client.RunAsync("n1", "e1", _pool, Fixed);
+        LoseLink("e1");
+        await Client.RequestAddressAsync(_pool, Fixed);
+        await _docker.CallAsync("NetworkDriver.DeleteEndpoint", """{"NetworkID":"n1","EndpointID":"e1"}""");
+        await Client.ReleaseAsync(_pool, Fixed);
+        Assert.That(_docker.Node.Leases.Select(l => $"{l.Address}"), Is.EqualTo(new[] { Fixed }), "it is promised to the next container");
+    }
+
+    [Test]
+    public async Task One_whose_join_never_came_is_over_when_somebody_wants_its_address()
+    {
+        var address = await Client.RequestAddressAsync(_pool, Fixed);
+        await _docker.CallAsync("NetworkDriver.CreateEndpoint", DockerClient.EndpointBody("n1", "e1", address));
+        _time.Advance(_docker.Settings.ForgottenAfter);
+        await Client.RunAsync("n1", "e2", _pool, Fixed);
+        Assert.That(_docker.Node.Endpoints.Single().Spec.Id.Endpoint, Is.EqualTo("e2"));
+    }
+
+    private void LoseLink(string endpoint) =>
+        _docker.Node.LoseLink(_docker.Node.Endpoints.Single(e => e.Spec.Id.Endpoint == endpoint).Attachment.HostInterface);
+}
