@@ -29,9 +29,11 @@ public sealed class GroupCommitTests : IAsyncDisposable
     {
         var revision = (await CommitAsync(new(new StoreOperation.Put("/a", "0"u8.ToArray())))).Revision;
         var outcomes = await TogetherAsync(
-            () => CommitAsync(Swap(revision, "first")), () => CommitAsync(Swap(revision, "second")), () => CommitAsync(Swap(revision + 1, "third")));
+            () => CommitAsync(Swap(revision, "first")), () => CommitAsync(Swap(revision, "second")),
+            () => CommitAsync(Swap(revision + 1, "third")));
 
-        Assert.That(outcomes.Select(o => (o.Succeeded, o.Revision)), Is.EqualTo(new[] { (true, revision + 1), (false, revision + 1), (true, revision + 2) }),
+        Assert.That(outcomes.Select(o => (o.Succeeded, o.Revision)),
+            Is.EqualTo(new[] { (true, revision + 1), (false, revision + 1), (true, revision + 2) }),
             "the third compares with what the first, in the same commit, has made");
         Assert.That(Encoding.UTF8.GetString((await _engine.Store.GetAsync("/a", 0, Ct))!.Value.Span), Is.EqualTo("third"));
     }
@@ -67,7 +69,8 @@ public sealed class GroupCommitTests : IAsyncDisposable
     private static StoreTransaction Create(string value) =>
         new([StoreCompare.Absent("/new")], [new StoreOperation.Put("/new", Encoding.UTF8.GetBytes(value))], []);
 
-    private async Task<StoreOutcome[]> TogetherAsync(params Func<Task<StoreOutcome>>[] calls) => await Task.WhenAll(await StartTogetherAsync(calls));
+    private async Task<StoreOutcome[]> TogetherAsync(params Func<Task<StoreOutcome>>[] calls) =>
+        await Task.WhenAll(await StartTogetherAsync(calls));
 
     /// <summary>Starts all while the writer is busy, in this order; they are its next group.</summary>
     private async Task<List<Task<StoreOutcome>>> StartTogetherAsync(params Func<Task<StoreOutcome>>[] calls)

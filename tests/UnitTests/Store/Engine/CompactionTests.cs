@@ -35,7 +35,8 @@ public sealed class CompactionTests : IAsyncDisposable
         foreach (var revision in (long[])[4, 3])
         {
             var again = await RefusalAsync(revision);
-            Assert.That((again.Problem, again.Path, again.Message), Is.EqualTo((Problem.Invalid, "revision", $"compact at {revision}: compacted already")));
+            Assert.That((again.Problem, again.Path, again.Message),
+                Is.EqualTo((Problem.Invalid, "revision", $"compact at {revision}: compacted already")));
             Assert.That((again.InnerException as CompactedException)!.Oldest, Is.EqualTo(4));
         }
 
@@ -112,7 +113,7 @@ public sealed class CompactionTests : IAsyncDisposable
         Assert.That(error.Message, Does.Contain("the disk has gone").And.Contain("nothing more is written"));
         Assert.That((await second).Message, Is.EqualTo(error.Message));
         Assert.That((await Assert.ThrowsAsync<CalicoException>(() => _store.PutAsync("/later")))!.Message, Is.EqualTo(error.Message));
-        Assert.That(_store.Log.Lines, Is.EqualTo(new[] { $"Error: The store {_store.Path} is read-only until it is opened again: {error.Message}" }));
+        Assert.That(_store.Log.Lines, Is.EqualTo(new[] { _store.ReadOnly(error.Message) }));
         var state = await _store.CloseAndReadAsync();
         Assert.That((state.Compacted, state.Revision), Is.EqualTo((0, 4)));
     }

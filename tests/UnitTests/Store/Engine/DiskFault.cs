@@ -12,7 +12,8 @@ internal static class DiskFault
     /// <summary>Putting this key: SQLITE_TOOBIG.</summary>
     public const string TooBig = "/fault/too-big";
 
-    /// <summary>Putting this key: an error after which nobody knows what is on disk. As a log entry: so does each deletion of a row.</summary>
+    /// <summary>Putting this key: an error after which nobody knows what is on disk. As a log entry: so does each deletion of a row.
+    /// </summary>
     public const string Broken = "/fault/broken";
 
     // A table with the highest row number there is takes no more rows: that is SQLITE_FULL as well.
@@ -21,7 +22,8 @@ internal static class DiskFault
         INSERT INTO room VALUES(9223372036854775807);
         CREATE TRIGGER full BEFORE INSERT ON change WHEN NEW.key = CAST('{Full}' AS BLOB) BEGIN INSERT INTO room VALUES(NULL); END;
         CREATE TRIGGER big BEFORE INSERT ON change WHEN NEW.key = CAST('{TooBig}' AS BLOB) BEGIN SELECT zeroblob(2000000000); END;
-        CREATE TRIGGER broken BEFORE INSERT ON change WHEN NEW.key = CAST('{Broken}' AS BLOB) BEGIN SELECT RAISE(ABORT, 'the disk has gone'); END;
+        CREATE TRIGGER broken BEFORE INSERT ON change WHEN NEW.key = CAST('{Broken}' AS BLOB)
+            BEGIN SELECT RAISE(ABORT, 'the disk has gone'); END;
         CREATE TRIGGER full_again BEFORE DELETE ON change WHEN EXISTS (SELECT 1 FROM log WHERE key = CAST('{Full}' AS BLOB))
             BEGIN INSERT INTO room VALUES(NULL); END;
         CREATE TRIGGER broken_again BEFORE DELETE ON change WHEN EXISTS (SELECT 1 FROM log WHERE key = CAST('{Broken}' AS BLOB))

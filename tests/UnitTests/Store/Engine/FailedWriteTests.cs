@@ -70,7 +70,8 @@ public sealed class FailedWriteTests : IAsyncDisposable
     public async Task After_an_error_that_leaves_doubt_nothing_is_written_until_the_file_is_opened_again()
     {
         await _store.PutAsync("/before");
-        var writes = await _store.WhileBusyAsync(() => new[] { _store.PutAsync("/a"), _store.PutAsync(DiskFault.Broken), _store.PutAsync("/b") });
+        var writes = await _store.WhileBusyAsync(() =>
+            new[] { _store.PutAsync("/a"), _store.PutAsync(DiskFault.Broken), _store.PutAsync("/b") });
         var errors = new List<CalicoException>();
         foreach (var write in writes)
         {
@@ -86,7 +87,7 @@ public sealed class FailedWriteTests : IAsyncDisposable
         var later = await Assert.ThrowsAsync<CalicoException>(() => _store.PutAsync("/later"));
         Assert.That((later!.Problem, later.Message), Is.EqualTo((Problem.Unavailable, reason)));
         await _store.NothingAsync();
-        Assert.That(_store.Log.Lines, Is.EqualTo(new[] { $"Error: The store {_store.Path} is read-only until it is opened again: {reason}" }));
+        Assert.That(_store.Log.Lines, Is.EqualTo(new[] { _store.ReadOnly(reason) }));
         Assert.That(WriterUnderTest.KeysOf(await _store.CloseAndReadAsync()), Is.EqualTo(new[] { "/before" }));
     }
 
@@ -121,6 +122,16 @@ public sealed class FailedWriteTests : IAsyncDisposable
         await _store.PutAsync("/c");
         await _store.NothingAsync();
         Assert.That(_written, Has.Count.EqualTo(2), "and none for what failed");
+    }
+
+    [Test]
+    public async Task A_commit_that_reached_the_disk_wakes_who_watches_and_one_that_failed_does_not()
+    {
+        var next = _store.Writer.History.Next;
+        await Assert.ThrowsAsync<CalicoException>(() => _store.PutAsync(DiskFault.Full));
+        Assert.That(next.IsCompleted, Is.False);
+        await _store.PutAsync("/a");
+        Assert.That(next.IsCompletedSuccessfully);
     }
 
     private Task<long> GrantAsync(long id) => _store.Writer.WriteAsync(batch =>

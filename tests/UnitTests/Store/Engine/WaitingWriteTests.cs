@@ -76,8 +76,8 @@ public sealed class WaitingWriteTests : IAsyncDisposable
         await compaction;
         var error = await Assert.ThrowsAsync<CalicoException>(() => late);
         Assert.That((error!.Problem, error.Message), Is.EqualTo((Problem.Unavailable, $"write {_store.Path}: the store is closed")));
-        var refused = await Assert.ThrowsAsync<CalicoException>(() => _store.Writer.CompactAsync(3, Ct));
-        Assert.That(refused!.Problem, Is.EqualTo(Problem.Unavailable));
+        var compacting = await Assert.ThrowsAsync<CalicoException>(() => _store.Writer.CompactAsync(3, Ct));
+        Assert.That(compacting!.Message, Is.EqualTo(error.Message));
         var state = await _store.CloseAndReadAsync();
         Assert.That((state.Revision, state.Compacted), Is.EqualTo((3, 2)));
     }

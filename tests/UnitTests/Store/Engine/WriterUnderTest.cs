@@ -50,9 +50,11 @@ internal sealed class WriterUnderTest : IAsyncDisposable
     public async Task<long> PutAsync(string key, string value = "") =>
         (await Writer.WriteAsync(batch => batch.Commit(Put(key, value)), Ct)).Revision;
 
-    public async Task<long> DeleteAsync(string key) =>
-        (await Writer.WriteAsync(batch =>
-            batch.Commit(new([], [new EngineOperation.Delete(KeyInterval.Single(KeyText.Bytes(key)))], [])), Ct)).Revision;
+    public async Task<long> DeleteAsync(string key)
+    {
+        var deletion = new EngineOperation.Delete(KeyInterval.Single(KeyText.Bytes(key)));
+        return (await Writer.WriteAsync(batch => batch.Commit(new([], [deletion], [])), Ct)).Revision;
+    }
 
     /// <summary>Deletions of rows, a compaction's that is, meet a fault from now on; none: they are done again.</summary>
     public Task FailCompactionsAsync(string? fault) => Writer.WriteAsync(batch =>
@@ -64,6 +66,9 @@ internal sealed class WriterUnderTest : IAsyncDisposable
 
         return 0;
     }, Ct);
+
+    /// <summary>What the log says when nothing is written any more.</summary>
+    public string ReadOnly(string reason) => $"Error: The store {Path} is read-only until it is opened again: {reason}";
 
     /// <summary>All that was posted is done, and what the writer does after it.</summary>
     public async Task SettleAsync()
