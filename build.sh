@@ -9,7 +9,7 @@ usage: ./build.sh TARGET [--option=value ...]
 
   demo      three podman containers on two networks, in a host of their own, and gone afterwards
   test      unit, kernel, system and vector tests; the last line is "N passed, N failed, N skipped"
-  unit      unit tests: no privileges, under a minute
+  unit      unit tests: no privileges, about a minute
   kernel    tests against this machine's kernel, in namespaces of their own (root)
   system    tests against podman, containerd and etcd, in test hosts of their own (root)
   docker    the system tests of Docker alone (root)
