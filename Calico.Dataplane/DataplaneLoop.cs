@@ -52,6 +52,9 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     /// <summary>See <see cref="DataplaneStatus.LastError"/>.</summary>
     public string? LastError => Status.LastError;
 
+    /// <summary>Why no port can be published on this host; null: they can, or it is not started.</summary>
+    public string? WhyNoPorts => _inside?.Kernel.Ports?.WhyNot;
+
     /// <summary>Raised on the loop after <see cref="Status"/> changed; must return at once.</summary>
     public event EventHandler? Changed
     {

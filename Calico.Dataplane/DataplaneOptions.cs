@@ -27,6 +27,9 @@ public sealed record DataplaneOptions
     /// <summary>The table that closes workloads while ours is another process's.</summary>
     public string ClosingTableName => TableName + "-closed";
 
+    /// <summary>The table that leads published ports to workloads.</summary>
+    public string PortsTableName => TableName + "-ports";
+
     /// <summary>nflog group that the rule action Log writes to.</summary>
     public ushort LogGroup { get; init; } = 5;
 

@@ -67,6 +67,10 @@ internal sealed partial class Enforcement
         (_graph, _freeAddresses, _gap) = (new(options.NodeName), new(options.NodeName), new(time));
         _last = (time.GetTimestamp(), time.GetTimestamp());
         kernel.Interfaces?.Tell(_graph);
+        if (isInitial)
+        {
+            TellAll(r => r.Begin());
+        }
     }
 
     /// <summary>Works off what waits.</summary>
@@ -147,11 +151,13 @@ internal sealed partial class Enforcement
         }
     }
 
-    private void DoubtAll()
+    private void DoubtAll() => TellAll(r => r.Doubt());
+
+    private void TellAll(Action<IReconciler> what)
     {
         foreach (var reconciler in _kernel.Reconcilers)
         {
-            reconciler.Doubt();
+            what(reconciler);
         }
     }
 
@@ -189,6 +195,7 @@ internal sealed partial class Enforcement
                 }
 
                 _kernel.Connections.Begin(initial.Endpoints.SelectMany(e => e.Addresses.Select(Cidr.From)));
+                TellAll(r => r.Begin());
                 _isInitial = true;
                 initial.Done.TrySetResult();
                 break;
@@ -229,6 +236,7 @@ internal sealed partial class Enforcement
         }
 
         _local[endpoint.Id] = endpoint;
+        TellAll(r => r.Tell(endpoint));
         _graph.Set(endpoint);
     }
 
@@ -242,6 +250,7 @@ internal sealed partial class Enforcement
         _publishing.RemoveAll(p => p.Endpoint.Id == withdraw.Id);
         _withdrawing.Add(withdraw);
         _graph.Remove(withdraw.Id);
+        TellAll(r => r.Forget(withdraw.Id));
         if (_isReconciled && _local.Remove(withdraw.Id, out var former))
         {
             _freed.UnionWith(former.Addresses.Select(Cidr.From));
@@ -296,11 +305,6 @@ internal sealed partial class Enforcement
         }
     }
 
-    /// <summary>A gate that closes leaves established connections to the rules, which accept them; one that opens lets a policy in that they
-    /// were not judged by.</summary>
-    private void NoteGate(DataplaneUpdate update) =>
-        _gap.Note(update is EndpointUpdate next && _kernel.Table.Policy.Find(next.Id) is { } former && former.Gate != next.Gate);
-
     /// <summary>Endpoints of the log that a former process recorded and died before it enforced them: its table does not have them. Their
     /// addresses may still have a former owner's connections; those that it has went through the cut, and their connections are their own.</summary>
     private List<LocalEndpoint> TakeNeverEnforced()
@@ -322,11 +326,7 @@ internal sealed partial class Enforcement
         {
             if (_local.TryGetValue(withdraw.Id, out var endpoint))
             {
-                foreach (var reconciler in _kernel.Reconcilers)
-                {
-                    reconciler.Withdraw(endpoint);
-                }
-
+                TellAll(r => r.Withdraw(endpoint));
                 _freed.UnionWith(endpoint.Addresses.Select(Cidr.From));
                 _local.Remove(withdraw.Id);
             }

@@ -31,27 +31,56 @@ internal static class KernelNeeds
         ]).IsEmpty;
     }
 
+    /// <summary>Why no port can be published; null: the kernel can.</summary>
+    public static string? FindMissingNat(INftables socket)
+    {
+        (NftHook, NftExpression, string)[] needs =
+        [
+            (NftHook.Prerouting, Nat.Destination(NftFamily.IPv4, Word), "CONFIG_NFT_NAT (nft_nat, nft_chain_nat)"),
+            (NftHook.Postrouting, new Masquerade(), "CONFIG_NFT_MASQ (nft_masq)"),
+            (NftHook.Output, new Fib(FibInput.Destination, FibResult.AddressType, Word), "CONFIG_NFT_FIB_INET (nft_fib_inet)"),
+        ];
+        foreach (var (hook, expression, option) in needs)
+        {
+            if (!Takes(socket, NftChainType.Nat, hook, new Immediate(Word, NftValue.BigEndian(0u)), expression))
+            {
+                return $"this kernel has no nftables expression '{expression.Name}' in a nat chain of family inet, {option}; without it no port can be published";
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Those that the kernel has not, in words; empty: all are there.</summary>
     public static ImmutableArray<string> FindMissing(INftables socket, ImmutableArray<(NftExpression Expression, string Option, string Purpose)> needs)
     {
         var missing = ImmutableArray.CreateBuilder<string>();
         foreach (var (expression, option, purpose) in needs)
         {
-            var table = new NftTable(NftFamily.Inet, "calico-asks");
-            using var batch = new NftBatch();
-            batch.AddTable(table);
-            batch.AddBaseChain(table, "asks", NftChainType.Filter, NftHook.Prerouting, 0);
-            batch.AddRule(table, "asks", expression);
-            try
-            {
-                socket.Check(batch);
-            }
-            catch (NetlinkException e) when (e.Errno is Errno.NoEntry or Errno.NotSupported)
+            if (!Takes(socket, NftChainType.Filter, NftHook.Prerouting, expression))
             {
                 missing.Add($"this kernel has no nftables expression '{expression.Name}', {option}; without it {purpose}, so nothing is enforced and no workload is connected");
             }
         }
 
         return missing.ToImmutable();
+    }
+
+    private static bool Takes(INftables socket, NftChainType type, NftHook hook, params ReadOnlySpan<NftExpression> expressions)
+    {
+        var table = new NftTable(NftFamily.Inet, "calico-asks");
+        using var batch = new NftBatch();
+        batch.AddTable(table);
+        batch.AddBaseChain(table, "asks", type, hook, 0);
+        batch.AddRule(table, "asks", expressions);
+        try
+        {
+            socket.Check(batch);
+            return true;
+        }
+        catch (NetlinkException e) when (e.Errno is Errno.NoEntry or Errno.NotSupported)
+        {
+            return false;
+        }
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Calico.Dataplane.Drops;
+using Calico.Dataplane.Ports;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
 using Calico.Dataplane.Workloads;
@@ -23,6 +24,9 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
 
     /// <summary>What host endpoints are matched with; null: nothing is known of the host's interfaces.</summary>
     public HostInterfaces? Interfaces { get; init; }
+
+    /// <summary>Keeps published ports; null: none can be published.</summary>
+    public PortReconciler? Ports { get; init; }
 
     /// <summary>Opens the kernel's own. What was opened before a failure is closed again.</summary>
     /// <param name="network">Where.</param>
@@ -51,23 +55,28 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
                 options = options with { DropGroup = null };
             }
 
-            var table = Keep(new PolicyTable(Keep(network.Run(() => NftSocket.Open())), network, new(ct => GracePeriod.WaitAsync(time, ct), loop.Wake), options, logger));
+            var nftables = Keep(network.Run(() => NftSocket.Open()));
+            var table = Keep(new PolicyTable(nftables, network, new(ct => GracePeriod.WaitAsync(time, ct), loop.Wake), options, logger));
             var routes = Keep(new RouteReconciler(Keep(network.Run(() => RouteSocket.Open())), options, shared.Ledger, shared.Links));
             var keeper = Keep(new LinkKeeper(Keep(network.Run(() => RouteSocket.Open())), shared.Links, network, options, logger));
             var gateways = Keep(new GatewayReconciler(Keep(network.Run(() => RouteSocket.Open())), shared.Links, network));
             var interfaces = Keep(new HostInterfaces(Keep(network.Run(() => RouteSocket.Open())), shared.Links, options));
             var connections = new Connections(Keep(network.Run(() => ConntrackSocket.Open())), Keep(network.Run(() => RouteSocket.Open())), table.Policy, loop.Ask, time, logger);
+            var portConnections = Keep(new PortConnections(Keep(network.Run(() => ConntrackSocket.Open())), Keep(network.Run(() => RouteSocket.Open())), logger));
+            var ports = Keep(new PortReconciler(nftables, Keep(network.Run(() => RouteSocket.Open())), shared.Links, portConnections,
+                name => PolicyTable.DescribeOwner(nftables, name, network), options));
             // A new kind of kernel object is a line here.
             ImmutableArray<IReconciler> reconcilers =
             [
                 interfaces,
                 new SettingsReconciler(forwarding, keeper),
                 gateways,
+                ports,
                 table,
                 routes,
             ];
-            string? Problem() => forwarding.Problem ?? gateways.Problem ?? interfaces.Problem;
-            return (new(table, reconcilers, connections, Problem) { Interfaces = interfaces,
+            string? Problem() => forwarding.Problem ?? gateways.Problem ?? interfaces.Problem ?? ports.Problem;
+            return (new(table, reconcilers, connections, Problem) { Interfaces = interfaces, Ports = ports,
                 Drops = new(network, options, table.Policy.FindRule, logger) }, table, routes);
         }
         catch

@@ -37,6 +37,9 @@ public sealed record LocalEndpoint
     /// <summary>Ports that policy may call by name.</summary>
     public ImmutableArray<NamedPort> NamedPorts { get; init; } = [];
 
+    /// <summary>Ports of the host that lead here.</summary>
+    public ImmutableArray<ForwardedPort> Ports { get; init; } = [];
+
     /// <summary>Kubernetes service account; empty: none.</summary>
     public string ServiceAccount { get; init; } = "";
 }

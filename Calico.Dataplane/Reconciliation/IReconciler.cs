@@ -17,6 +17,21 @@ internal interface IReconciler : IDisposable
     /// <summary>Takes what policy makes of it; changes nothing in the kernel.</summary>
     void Apply(DataplaneUpdate update);
 
+    /// <summary>An endpoint of this node, or its new state, before policy makes anything of it.</summary>
+    void Tell(LocalEndpoint endpoint)
+    {
+    }
+
+    /// <summary>The endpoint is this node's no more: what leads to it is out of the kernel with the next commit.</summary>
+    void Forget(WorkloadEndpointId id)
+    {
+    }
+
+    /// <summary>Every endpoint of this node has been told: whatever else stands is nobody's.</summary>
+    void Begin()
+    {
+    }
+
     /// <summary>What the kernel holds is not known any more.</summary>
     void Doubt();
 

@@ -52,6 +52,22 @@ internal sealed class KeptLinks
         }
     }
 
+    /// <summary>Answers to 127.0.0.1 may, or may not, come in by the link from now on.</summary>
+    /// <returns>Its index if that is another wish than before; null: it is not, or there is no such link yet.</returns>
+    public int? LetLoopback(string name, bool lets)
+    {
+        lock (_gate)
+        {
+            if (!_byName.TryGetValue(name, out var link) || link.LetsLoopback == lets)
+            {
+                return null;
+            }
+
+            _byName[name] = _byIndex[link.Index] = link with { LetsLoopback = lets };
+            return link.Index;
+        }
+    }
+
     /// <summary>Somebody moved the link out of this namespace: whoever ends its endpoint has to look for the pair at its other end.</summary>
     public void NoteMoved(KeptLink link)
     {
@@ -115,4 +131,7 @@ internal sealed record KeptLink(string Name, int Index, string Alias, int Mtu, b
     /// <summary>Gateway of IPv4 that the host answers for with its loopback, because somebody else configures the other end; null: none.
     /// </summary>
     public IPAddress? HandedOverGateway { get; init; }
+
+    /// <summary>Answers to 127.0.0.1 may come in by it.</summary>
+    public bool LetsLoopback { get; init; }
 }

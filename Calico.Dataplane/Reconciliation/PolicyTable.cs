@@ -20,6 +20,7 @@ internal sealed partial class PolicyTable : IPolicyTable
     private const int SaidDifferences = 5;
 
     private readonly TableReconciler _table;
+    private readonly INftables _nftables;
     private readonly HostNetwork _network;
     private readonly GracePeriod _grace;
     private readonly ILogger _logger;
@@ -30,7 +31,7 @@ internal sealed partial class PolicyTable : IPolicyTable
 
     public PolicyTable(INftables nftables, HostNetwork network, GracePeriod grace, DataplaneOptions options, ILogger logger)
     {
-        (_network, _grace, _logger) = (network, grace, logger);
+        (_nftables, _network, _grace, _logger) = (nftables, network, grace, logger);
         _table = new(nftables, options);
         Policy = new(options);
     }
@@ -146,7 +147,7 @@ internal sealed partial class PolicyTable : IPolicyTable
     {
         try
         {
-            if (refusal is not NftCommitException { Errno: Errno.NotPermitted } || _table.FindOwner(Table, _network) is not { } owner)
+            if (refusal is not NftCommitException { Errno: Errno.NotPermitted } || DescribeOwner(_nftables, Table, _network) is not { } owner)
             {
                 return null;
             }
@@ -159,6 +160,10 @@ internal sealed partial class PolicyTable : IPolicyTable
             return $"nftables: table {Table} cannot be written ({refusal.Message}), and workloads could not be closed: {e.Message}";
         }
     }
+
+    /// <summary>Who alone may change a table, in words; null: everybody.</summary>
+    public static string? DescribeOwner(INftables nftables, NftTable table, HostNetwork network) =>
+        nftables.FindOwner(table) is { } port ? network.Run(() => NetlinkPorts.Describe(NetlinkFamily.Netfilter, port)) : null;
 
     public IEnumerable<NftCounterState> ListCounters() => _table.ListCounters(Table);
 

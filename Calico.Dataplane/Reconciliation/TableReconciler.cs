@@ -75,10 +75,6 @@ internal sealed class TableReconciler(INftables socket, DataplaneOptions options
         Commit(actual.Generation);
     }
 
-    /// <summary>Who alone may change the table; null: everybody.</summary>
-    public string? FindOwner(NftTable table, HostNetwork network) =>
-        socket.FindOwner(table) is { } port ? network.Run(() => NetlinkPorts.Describe(NetlinkFamily.Netfilter, port)) : null;
-
     /// <summary>What of our rules' needs the kernel has not.</summary>
     public ImmutableArray<string> FindMissing() => KernelNeeds.FindMissing(socket, KernelNeeds.Expressions);
 

@@ -162,6 +162,10 @@ internal sealed class RuleBuilder
     public RuleBuilder DestinationIsNotLocal() => Add(
         new Fib(FibInput.Destination, FibResult.AddressType, Scratch), Compare.NotEqual(Scratch, NftValue.Native(RouteTypeLocal)));
 
+    /// <summary>The destination is an address of this host.</summary>
+    public RuleBuilder DestinationIsLocal() => Add(
+        new Fib(FibInput.Destination, FibResult.AddressType, Scratch), Compare.Equal(Scratch, NftValue.Native(RouteTypeLocal)));
+
     /// <summary>The packet's source is not reached through where the packet came from.</summary>
     public RuleBuilder Spoofed() => Add(Fib.ReversePath(Scratch), Compare.Equal(Scratch, NftValue.Native(0)));
 

@@ -118,7 +118,7 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
 
         var before = wrong.Count;
         var isMac = there.Mac.Equals(WiringMessages.HostMac);
-        var isIpv4 = there.Ipv4 is null || !WiringMessages.HostSettings.IsMissingIn(there.Ipv4);
+        var isIpv4 = there.Ipv4 is null || !WiringMessages.HostSettings(link.LetsLoopback).IsMissingIn(there.Ipv4);
         var change = new LinkChange
         {
             Index = link.Index,
@@ -131,7 +131,7 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
             AddressGeneration = Unless(there.AddressGeneration is null or AddressGenerationMode.None, $"addresses by {there.AddressGeneration}", AddressGenerationMode.None),
             Alias = there.Alias == link.Alias ? null : link.Alias,
             Mac = isMac ? null : WiringMessages.HostMac,
-            Ipv4 = isIpv4 ? null : WiringMessages.HostSettings,
+            Ipv4 = isIpv4 ? null : WiringMessages.HostSettings(link.LetsLoopback),
         };
         if (change.Alias is not null)
         {

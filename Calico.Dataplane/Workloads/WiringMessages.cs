@@ -18,12 +18,13 @@ internal static class WiringMessages
     /// <summary>The workload's IPv6 gateway.</summary>
     public static readonly IPAddress HostLinkLocal = LinkLocalOf(HostMac);
 
-    /// <summary>Of every host side, from its wiring on.</summary>
-    public static readonly Ipv4LinkSettings HostSettings = 
+    private static readonly Ipv4LinkSettings Settings =
         new() { Forwarding = true, ProxyArp = true, RouteLocalnet = false, ArpIgnore = 0 };
 
     /// <summary>Below 256 bytes (IFALIASZ) whatever the characters are.</summary>
     private const int MaxAlias = 80;
+
+    private static readonly Ipv4LinkSettings SettingsWithLoopback = Settings with { RouteLocalnet = true };
 
     public static bool HasIpv6(WiringRequest request) => request.Addresses.Any(IsIpv6);
 
@@ -39,7 +40,12 @@ internal static class WiringMessages
         new(request.HostInterface, index, AliasOf(request), request.Mtu, HasIpv6(request), request.Gateway6)
         {
             HandedOverGateway = request.IsHandedOver ? request.Gateway4 : null,
+            LetsLoopback = request.LetsLoopback,
         };
+
+    /// <summary>Of every host side, from its wiring on.</summary>
+    /// <param name="letsLoopback">Answers to 127.0.0.1 may come in. What the workload sends there itself is dropped in raw all the same.</param>
+    public static Ipv4LinkSettings HostSettings(bool letsLoopback) => letsLoopback ? SettingsWithLoopback : Settings;
 
     /// <summary>IPv6 gateways of the workload, on the host's side.</summary>
     /// <param name="gateway6">One more than all have, or null.</param>
@@ -68,7 +74,7 @@ internal static class WiringMessages
         {
             Index = index,
             Alias = AliasOf(request),
-            Ipv4 = HostSettings,
+            Ipv4 = HostSettings(request.LetsLoopback),
             AddressGeneration = hasIpv6 ? AddressGenerationMode.None : null,
         });
         if (hasIpv6)

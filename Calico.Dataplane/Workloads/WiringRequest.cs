@@ -49,6 +49,9 @@ public sealed record WiringRequest
     /// <summary>Whether the workload may forward.</summary>
     public bool AllowForwarding { get; init; }
 
+    /// <summary>A process of the host comes to it by a published port of 127.0.0.1, so its answers may be routed there.</summary>
+    public bool LetsLoopback { get; init; }
+
     /// <summary>Queue pairs of both ends; one is right for a container.</summary>
     public int NumQueues { get; init; } = 1;
 }

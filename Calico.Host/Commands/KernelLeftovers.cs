@@ -15,7 +15,8 @@ namespace Calico.Host.Commands;
 internal sealed class KernelLeftovers : IKernelLeftovers
 {
     private static readonly DataplaneOptions Options = new() { NodeName = "" };
-    private static readonly NftTable[] Tables = [new(NftFamily.Inet, Options.TableName), new(NftFamily.Inet, Options.ClosingTableName)];
+    private static readonly NftTable[] Tables =
+        [.. new[] { Options.PortsTableName, Options.TableName, Options.ClosingTableName }.Select(name => new NftTable(NftFamily.Inet, name))];
 
     public IReadOnlyList<string> Interfaces(string prefix) => Ask(() =>
     {

@@ -54,7 +54,19 @@ public sealed class ConntrackSocket : IDisposable
         lock (_exchange)
         {
             return [.. addresses.Select(a => a.AddressFamily).Distinct()
-                .SelectMany(family => NetlinkSocket.Retry(() => ListOnce(family, addresses)))];
+                .SelectMany(family => NetlinkSocket.Retry(() => ListOnce(family, $"list connections of {addresses.Count} addresses", entry =>
+                    addresses.Contains(entry.OriginalSource) || addresses.Contains(entry.OriginalDestination)
+                    || addresses.Contains(entry.ReplySource) || addresses.Contains(entry.ReplyDestination))))];
+        }
+    }
+
+    /// <summary>Connections of a family that <paramref name="isWanted"/>. One walk over the table.</summary>
+    public ImmutableArray<ConntrackEntry> List(AddressFamily family, Func<ConntrackEntry, bool> isWanted)
+    {
+        ArgumentNullException.ThrowIfNull(isWanted);
+        lock (_exchange)
+        {
+            return NetlinkSocket.Retry(() => ListOnce(family, "list connections", isWanted));
         }
     }
 
@@ -119,16 +131,15 @@ public sealed class ConntrackSocket : IDisposable
         return found.DrainToImmutable();
     }
 
-    private ImmutableArray<ConntrackEntry> ListOnce(AddressFamily family, IReadOnlySet<IPAddress> addresses)
+    private ImmutableArray<ConntrackEntry> ListOnce(AddressFamily family, string purpose, Func<ConntrackEntry, bool> isWanted)
     {
         var found = ImmutableArray.CreateBuilder<ConntrackEntry>();
         var sequence = _socket.NextSequence();
         _writer.Clear();
         ConntrackQueries.List(_writer, sequence, family);
-        _socket.Dump(_writer, sequence, $"list connections of {addresses.Count} addresses", (in NetlinkMessage message) =>
+        _socket.Dump(_writer, sequence, purpose, (in NetlinkMessage message) =>
         {
-            if (ConntrackMessages.Read(message) is { } entry && (addresses.Contains(entry.OriginalSource) || addresses.Contains(entry.OriginalDestination)
-                || addresses.Contains(entry.ReplySource) || addresses.Contains(entry.ReplyDestination)))
+            if (ConntrackMessages.Read(message) is { } entry && isWanted(entry))
             {
                 found.Add(entry);
             }

@@ -97,7 +97,7 @@ public sealed class StrangerTests
         Assert.That(node.Loop.Status.Healed, Is.Zero);
     }
 
-    private static System.Diagnostics.Process Own(PretendNode node, string table = "calico")
+    internal static System.Diagnostics.Process Own(PretendNode node, string table = "calico")
     {
         var start = new System.Diagnostics.ProcessStartInfo("ip", ["netns", "exec", node.Host.Name, "nft", "-i"])
             { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
