@@ -49,6 +49,7 @@ public sealed class DockerPlugin : IOrchestratorPlugin
         .AddSingleton<NetworkAdoption>()
         .AddSingleton<EndpointCalls>()
         .AddSingleton<JoinCalls>()
+        .AddSingleton<PortCalls>()
         .AddSingleton<UnjoinedEndpoints>()
         .AddSingleton<IDockerDaemon, DockerApi>()
         .AddSingleton<LabelMeter>()

@@ -62,7 +62,11 @@ internal sealed record WarningReport(string Subject, string Text, string Command
 /// <param name="Name">What the runtime calls it; empty: it did not say.</param>
 /// <param name="State">Where it is in its life; <c>ProfileUnusable</c>: enforced, and what is enforced drops everything.</param>
 internal sealed record EndpointReport(string Id, string Name, string Instance, string Adapter, string Network, string HostInterface, ImmutableArray<string> Addresses,
-    ImmutableArray<string> Profiles, string State, string Reason);
+    ImmutableArray<string> Profiles, string State, string Reason)
+{
+    /// <summary>Ports of the host that lead to it, as <c>*:8080 -> 80/tcp</c>.</summary>
+    public ImmutableArray<string> Ports { get; init; } = [];
+}
 
 /// <summary>A lease of this node.</summary>
 internal sealed record LeaseReport(string Address, string Handle, string Purpose, string Adapter, string Owner, string? BoundTo, DateTimeOffset Since);

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Calico.Felix;
 using Calico.Host.Workloads;
+using Calico.Host.Workloads.Ports;
 
 namespace Calico.Host.Rehearsal;
 
@@ -18,6 +19,10 @@ internal sealed class NoKernel : IKernelSide
     public Task<ImmutableArray<string>> CheckAsync(EndpointRecord record, CancellationToken ct) => Task.FromResult(ImmutableArray<string>.Empty);
 
     public bool IsOwnAddress(System.Net.IPAddress address) => false;
+
+    public string? WhyNoPorts => null;
+
+    public PortHold HoldPort(System.Net.Sockets.ProtocolType protocol, System.Net.IPAddress address, int port) => new(null, port, null);
 
     public bool LinkExists(string hostInterface) => true;
 

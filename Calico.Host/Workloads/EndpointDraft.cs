@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
+using Calico.Host.Workloads.Ports;
 
 namespace Calico.Host.Workloads;
 

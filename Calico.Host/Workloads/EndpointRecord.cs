@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Calico.Datastore.Store;
+using Calico.Host.Workloads.Ports;
 
 namespace Calico.Host.Workloads;
 
@@ -101,7 +102,7 @@ internal sealed record EndpointRecord
 
     /// <summary>Reads every part that is stored as text, and every list.</summary>
     private void TouchAll() => _ = (LocalEndpoints.From(this), ToAttachment(EndpointState.Prepared, ""),
-        Leases.Select(l => l.ToLease(Adapter, Id)).ToArray(), Ports.Select(p => p.HostIp is null ? null : IPAddress.Parse(p.HostIp)).ToArray(),
+        Leases.Select(l => l.ToLease(Adapter, Id)).ToArray(), Ports.Select(p => p.HostAddress).ToArray(),
         Instance.Length + Adapter.Length + HostInterface.Length + PeerInterface.Length + Network.Length + Group.Length + Profiles.Length + Facts.Count);
 
     /// <summary>The record as adapters see it.</summary>
@@ -155,12 +156,6 @@ internal sealed record RouteRecord(string Destination, string? Via)
 internal sealed record PortRecord(string Name, int Protocol, int Port)
 {
     public NamedPort ToPort() => new(Name, (ProtocolType)Protocol, Port);
-}
-
-/// <summary>A published port.</summary>
-internal sealed record PublishedPortRecord(int Protocol, string? HostIp, int HostPort, int HostPortEnd, int ContainerPort)
-{
-    public static PublishedPortRecord From(PublishedPort p) => new((int)p.Protocol, p.HostIp?.ToString(), p.HostPort, p.HostPortEnd, p.ContainerPort);
 }
 
 [JsonSerializable(typeof(EndpointRecord))]

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Calico.Datastore.Resources.Formats;
+using Calico.Host.Workloads.Ports;
 
 namespace Calico.Host.Workloads;
 
@@ -50,6 +51,7 @@ internal static class EndpointSpecRules
             }
         }
 
+        PortRules.Check(spec.Ports);
         if (place is not null)
         {
             Check(place);

@@ -32,6 +32,7 @@ internal sealed partial class EndpointUpkeep
         (_connector, _kernel, _mtu, _time, _logger) = (connector, kernel, mtu, basis.Time, basis.Loggers.CreateLogger<EndpointUpkeep>());
         (_round, _wake) = (new(basis.Health, _logger), new(basis.Time));
         basis.Health.Ask("host", "failed endpoints", WhyFailed);
+        basis.Health.Ask("host", "published ports", () => connector.LostPorts is { IsEmpty: false } lost ? string.Join("; ", lost.Take(Shown)) : null);
     }
 
     /// <summary>A link of ours is gone. At once.</summary>
@@ -51,6 +52,7 @@ internal sealed partial class EndpointUpkeep
                 () => _connector.CollectDeadAsync(ct),
                 () => _connector.CollectStrayLeasesAsync(ct),
                 () => _kernel.TakeOrphansAsync(_connector.Book, ct));
+            await _round.RunAsync("published ports", ct, () => _connector.RetakePortsAsync(ct));
             await _round.RunAsync("uplink MTU", ct, () => FollowMtuAsync(ct));
         }
     }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Calico.Felix;
+using Calico.Host.Workloads.Ports;
 
 namespace Calico.Host.Workloads;
 
@@ -27,6 +28,15 @@ internal interface IKernelSide
 
     /// <summary>Whether an interface of the host itself has the address.</summary>
     bool IsOwnAddress(System.Net.IPAddress address);
+
+    /// <summary>Why no port of this host can lead to a workload; null: they can.</summary>
+    string? WhyNoPorts { get; }
+
+    /// <summary>Keeps a port of the host from other processes.</summary>
+    /// <param name="protocol">TCP, UDP or SCTP.</param>
+    /// <param name="address">One of the host's, or any of its family.</param>
+    /// <param name="port">0: the kernel chooses.</param>
+    PortHold HoldPort(System.Net.Sockets.ProtocolType protocol, System.Net.IPAddress address, int port);
 
     /// <summary>Whether the host side's link exists.</summary>
     bool LinkExists(string hostInterface);

@@ -1,8 +1,11 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Net.Sockets;
 using Calico.Dataplane;
 using Calico.Dataplane.Workloads;
 using Calico.Felix;
+using Calico.Host.Workloads.Ports;
+using Calico.Linux;
 
 namespace Calico.Host.Workloads;
 
@@ -36,6 +39,21 @@ internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring, Host
 
     public bool IsOwnAddress(System.Net.IPAddress address) => System.Net.NetworkInformation.NetworkInterface.GetAllNetworkInterfaces()
         .Any(i => i.GetIPProperties().UnicastAddresses.Any(a => a.Address.Equals(address)));
+
+    public string? WhyNoPorts => loop.WhyNoPorts;
+
+    public PortHold HoldPort(ProtocolType protocol, IPAddress address, int port)
+    {
+        var (held, why) = HeldPort.TryHold(protocol, address, port);
+        return why switch
+        {
+            Errno.AddressInUse => new(null, port, $"another process of this host has port {port}/{PortRules.NameOf(protocol)}"),
+            Errno.AddressNotAvailable => new(null, port, $"{address} is no address of this host"),
+            // Nobody else can have it.
+            Errno.ProtocolNotSupported or Errno.SocketTypeNotSupported => new(null, port, null),
+            _ => held is null ? new(null, port, $"port {port}/{PortRules.NameOf(protocol)} cannot be bound (errno {(int)why})") : new(held, held.Port, null),
+        };
+    }
 
     public bool LinkExists(string hostInterface) => wiring.LinkExists(hostInterface);
 
@@ -87,5 +105,6 @@ internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring, Host
         DefaultRoute = record.DefaultRoute,
         Routes = [.. record.Routes.Select(r => r.ToRoute())],
         AllowForwarding = record.AllowForwarding,
+        LetsLoopback = record.Ports.Any(p => p.IsOnLoopback) && record.Networks.Any(n => n.BaseAddress.AddressFamily == AddressFamily.InterNetwork),
     };
 }

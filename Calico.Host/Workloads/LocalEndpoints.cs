@@ -19,6 +19,7 @@ internal static class LocalEndpoints
             .SetItem("projectcalico.org/orchestrator", record.Orchestrator),
         LabelsPending = record.LabelsPending,
         AllowedSources = [.. record.AllowedSources.Select(s => IPNetwork.Parse(s))],
+        Ports = [.. record.Ports.Where(p => p is { IsOff: false, Taken: > 0 }).Select(p => p.ToForwarded())],
         NamedPorts = [.. record.NamedPorts.Select(p => p.ToPort())],
     };
 }

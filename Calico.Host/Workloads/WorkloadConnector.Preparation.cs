@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
+using System.Net;
 using Calico.Datastore.Store;
 using Calico.Host.Timings;
+using Calico.Host.Workloads.Ports;
 using Calico.Ipam;
 
 namespace Calico.Host.Workloads;
@@ -17,7 +19,7 @@ internal sealed partial class WorkloadConnector
     {
         if (!book.TryFind(spec.Id, out var before))
         {
-            return await RecordHeldAsync(adapter, spec, place, ct);
+            return await RecordHeldAsync(adapter, spec, place, [], ct);
         }
 
         var reserved = new List<AddressLease>();
@@ -25,8 +27,12 @@ internal sealed partial class WorkloadConnector
         {
             await ReserveAsync(adapter, spec, place, before.Record, reserved, ct);
             ct.ThrowIfCancellationRequested();
+            // What another has is refused while the old life is whole; what it has itself passes over.
+            _ports.Take(spec.Id, [.. spec.Ports.Select(PublishedPortRecord.From)], AddressesOf(spec), before.Record.Ports);
+            _ports.Keep(spec.Id, before.Record.Ports);
             await RemoveHeldAsync(before);
-            return await RecordHeldAsync(adapter, spec, place, ct);
+            var former = before.Record.Instance == spec.Instance ? before.Record.Ports : [];
+            return await RecordHeldAsync(adapter, spec, place, former, ct);
         }
         catch (Exception first) when (reserved.Count > 0)
         {
@@ -75,6 +81,11 @@ internal sealed partial class WorkloadConnector
         _ = NamespaceGroup.Place(spec, [.. addresses.Distinct().Select(EndpointDraft.HostNetwork)], others, pools);
     }
 
+    /// <summary>Of which families it will be, as far as that is known before anything is claimed.</summary>
+    private static IEnumerable<IPAddress> AddressesOf(EndpointSpec spec) => spec.Claim is { Exact.IsEmpty: true } claim
+        ? ((IPAddress[])[.. claim.Ipv4 > 0 ? [IPAddress.Any] : (IPAddress[])[], .. claim.Ipv6 > 0 ? [IPAddress.IPv6Any] : (IPAddress[])[]])
+        : [.. spec.Claim?.Exact ?? [], .. spec.Leased, .. spec.Unmanaged.Select(n => n.BaseAddress)];
+
     private async Task GiveBackAsync(string adapter, WorkloadEndpointId id, List<AddressLease> reserved, Exception first)
     {
         foreach (var lease in reserved)
@@ -91,26 +102,29 @@ internal sealed partial class WorkloadConnector
         }
     }
 
-    private async Task<EndpointLife> RecordHeldAsync(string adapter, EndpointSpec spec, Placement? place, CancellationToken ct)
+    private async Task<EndpointLife> RecordHeldAsync(string adapter, EndpointSpec spec, Placement? place, ImmutableArray<PublishedPortRecord> former,
+        CancellationToken ct)
     {
         using var group = await _groups.EnterAsync(spec.NamespaceGroup, ct);
         var name = InterfaceNames.HostInterface(node.InterfacePrefix, spec.Id, n => book.TryTake(n, spec.Id));
         try
         {
-            return await RecordHeldAsync(adapter, spec, place, name, ct);
+            return await RecordHeldAsync(adapter, spec, place, (name, former), ct);
         }
         catch
         {
             book.GiveBack(name, spec.Id);
+            _ports.Keep(spec.Id, []);
             throw;
         }
     }
 
-    private async Task<EndpointLife> RecordHeldAsync(string adapter, EndpointSpec spec, Placement? place, string hostInterface, CancellationToken ct)
+    private async Task<EndpointLife> RecordHeldAsync(string adapter, EndpointSpec spec, Placement? place,
+        (string HostInterface, ImmutableArray<PublishedPortRecord> Ports) former, CancellationToken ct)
     {
         var mac = InterfaceNames.Mac(spec.Id, m => book.HasMac(EndpointRecord.Format(m), spec.Id));
         var others = _groups.Others(spec.NamespaceGroup, spec.Id, place);
-        var draft = new EndpointDraft(adapter, spec, others, await ipam.ListPoolsAsync(ct), node with { Mtu = _mtu }, hostInterface, mac);
+        var draft = new EndpointDraft(adapter, spec, others, await ipam.ListPoolsAsync(ct), node with { Mtu = _mtu }, former.HostInterface, mac);
         var call = TimedCall.Current;
         EndpointRecord Make(ImmutableArray<AddressLease> leases)
         {
@@ -120,6 +134,7 @@ internal sealed partial class WorkloadConnector
             }
 
             var made = draft.Make(leases);
+            made = made with { Ports = former.Ports = TakePorts(made, made.Ports, former.Ports) };
             return place is null ? made with { SplitLife = true } : WithPlace(made, place);
         }
 

@@ -168,6 +168,7 @@ internal sealed partial class WorkloadConnector
         }
 
         book.Remove(life);
+        _ports.Keep(record.Id, []);
         life.Move(EndpointState.Gone);
     }
 

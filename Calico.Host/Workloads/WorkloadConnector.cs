@@ -39,7 +39,7 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
         {
             try
             {
-                var record = EndpointRecord.Read(key, value);
+                var record = RetakePorts(EndpointRecord.Read(key, value));
                 book.Add(new(record, record.Complete ? EndpointState.Closed : EndpointState.Prepared));
                 if (book.TryFindByInterface(record.HostInterface, out var owner) && owner != record.Id)
                 {
@@ -165,27 +165,6 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
         return life.ToAttachment();
     }
 
-    /// <summary>Changes labels, profiles or ports.</summary>
-    public async Task UpdateAsync(WorkloadEndpointId id, EndpointChange change, CancellationToken ct)
-    {
-        using var hold = await book.Locks.EnterAsync(id, ct);
-        var life = Find(id);
-        var next = life.Record with
-        {
-            Labels = change.Labels ?? life.Record.Labels,
-            LabelsPending = life.Record.LabelsPending && change.Labels is null,
-            Profiles = change.Profiles ?? life.Record.Profiles,
-            Ports = change.Ports is { } ports ? [.. ports.Select(PublishedPortRecord.From)] : life.Record.Ports,
-            Facts = change.Facts ?? life.Record.Facts,
-        };
-        await CommitRecordAsync(next, ct);
-        life.Replace(next);
-        if (next is { Placed: true, Conflict: null })
-        {
-            Judge(life, await kernel.PublishAsync(LocalEndpoints.From(next), ct));
-        }
-    }
-
     /// <summary>Takes the pair away, keeps endpoint and addresses.</summary>
     public async Task DetachAsync(WorkloadEndpointId id, string? instance, CancellationToken ct)
     {
@@ -252,6 +231,7 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
         }
 
         await last;
+        _ports.Dispose();
     }
 
     /// <summary>Whether the link that the record tells of is there, and its own.</summary>

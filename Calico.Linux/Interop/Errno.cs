@@ -58,8 +58,17 @@ public enum Errno
     /// <summary>EMSGSIZE: the batch does not fit the send buffer.</summary>
     MessageSize = 90,
 
+    /// <summary>EPROTONOSUPPORT: this kernel has no such protocol.</summary>
+    ProtocolNotSupported = 93,
+
+    /// <summary>ESOCKTNOSUPPORT: this kernel has no such kind of socket.</summary>
+    SocketTypeNotSupported = 94,
+
     /// <summary>EOPNOTSUPP: this kernel was built without it.</summary>
     NotSupported = 95,
+
+    /// <summary>EADDRINUSE: somebody has it.</summary>
+    AddressInUse = 98,
 
     /// <summary>EADDRNOTAVAIL: no such address on the link.</summary>
     AddressNotAvailable = 99,

@@ -13,6 +13,10 @@ internal static unsafe partial class LibC
     public const int AF_NETLINK = 16;
     public const int SOCK_RAW = 3;
     public const int SOCK_CLOEXEC = 0x80000;
+    public const int SOCK_STREAM = 1;
+    public const int SOCK_DGRAM = 2;
+    public const int IPPROTO_IPV6 = 41;
+    public const int IPV6_V6ONLY = 26;
     public const int SOL_SOCKET = 1;
     public const int SOL_NETLINK = 270;
     public const int SO_SNDBUF = 7;
@@ -126,6 +130,12 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, EntryPoint = "bind", SetLastError = true)]
     public static partial int Bind(SafeHandle descriptor, SockAddrNetlink* address, uint length);
+
+    [LibraryImport(Library, EntryPoint = "bind", SetLastError = true)]
+    public static partial int Bind(SafeHandle descriptor, byte* address, uint length);
+
+    [LibraryImport(Library, EntryPoint = "getsockname", SetLastError = true)]
+    public static partial int GetSocketName(SafeHandle descriptor, byte* address, uint* length);
 
     [LibraryImport(Library, EntryPoint = "getsockname", SetLastError = true)]
     public static partial int GetSocketName(SafeHandle descriptor, SockAddrNetlink* address, uint* length);

@@ -23,6 +23,8 @@ namespace Calico.Plugins.Docker.Protocol;
 [JsonSerializable(typeof(EndpointAnswer))]
 [JsonSerializable(typeof(EndpointName))]
 [JsonSerializable(typeof(EndpointFacts))]
+[JsonSerializable(typeof(PortsRequest))]
+[JsonSerializable(typeof(System.Collections.Immutable.ImmutableArray<PortBinding>))]
 [JsonSerializable(typeof(JoinRequest))]
 [JsonSerializable(typeof(JoinAnswer))]
 [JsonSerializable(typeof(NetworkRecord))]

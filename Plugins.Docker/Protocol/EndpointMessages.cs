@@ -42,6 +42,36 @@ internal sealed record EndpointName
     public string? EndpointId { get; init; }
 }
 
+/// <summary>An endpoint's traffic from outside comes by this network: its published ports are to work.</summary>
+internal sealed record PortsRequest
+{
+    [JsonPropertyName("NetworkID")]
+    public string? NetworkId { get; init; }
+
+    [JsonPropertyName("EndpointID")]
+    public string? EndpointId { get; init; }
+
+    public ImmutableSortedDictionary<string, JsonElement>? Options { get; init; }
+}
+
+/// <summary>One <c>-p</c>. The container's address is not among what is said of it.</summary>
+internal sealed record PortBinding
+{
+    /// <summary>IPPROTO_*.</summary>
+    public int Proto { get; init; }
+
+    public int Port { get; init; }
+
+    /// <summary>Empty: all.</summary>
+    [JsonPropertyName("HostIP")]
+    public string? HostIp { get; init; }
+
+    /// <summary>0: the driver chooses.</summary>
+    public int HostPort { get; init; }
+
+    public int HostPortEnd { get; init; }
+}
+
 /// <summary>Text for people; dockerd reads nothing of it.</summary>
 internal sealed record EndpointFacts(ImmutableSortedDictionary<string, string> Value);
 

@@ -10,7 +10,6 @@ internal sealed record EndpointOptions(PhysicalAddress? Mac)
 {
     private const string Docker = "com.docker.network.";
     private const string MacKey = "com.docker.network.endpoint.macaddress";
-    private const string PortMap = "com.docker.network.portmap";
 
     /// <summary>Reads them. What nobody would act upon is refused.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Unsupported"/> or <see cref="Problem.Invalid"/>, with the option.</exception>
@@ -22,12 +21,8 @@ internal sealed record EndpointOptions(PhysicalAddress? Mac)
             throw new CalicoException(Problem.Unsupported, $"the Calico driver does not know {names}", "--driver-opt");
         }
 
-        if (options.TryGetValue(PortMap, out var ports) && ports.ValueKind == JsonValueKind.Array && ports.GetArrayLength() > 0)
-        {
-            throw new CalicoException(Problem.Unsupported,
-                "the Calico driver does not publish ports yet; the host reaches the container by its own address", "--publish");
-        }
-
+        // Acted upon when this network turns out to be the one that the container's traffic comes by; what is no port is refused at once.
+        _ = PublishedPorts.Read(options);
         if (!string.IsNullOrEmpty(mac))
         {
             return new(Fields.Mac(mac, "--mac-address"));

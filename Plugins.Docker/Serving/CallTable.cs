@@ -10,14 +10,13 @@ namespace Calico.Plugins.Docker.Serving;
 /// <remarks>The IPAM driver's stand on the network driver's socket too: drivers of 2016 had one socket, and <c>--ipam-driver calico</c>
 /// named it.</remarks>
 internal sealed class CallTable(
-    AddressCalls addresses, PoolCalls pools, NetworkCalls networks, EndpointCalls endpoints, JoinCalls joins)
+    AddressCalls addresses, PoolCalls pools, NetworkCalls networks, EndpointCalls endpoints, JoinCalls joins, PortCalls ports)
 {
     private const string NetworkDriver = "NetworkDriver";
     private const string IpamDriver = "IpamDriver";
 
-    /// <summary>Of a swarm's scheduler, of a store that dockerd no longer has, and of ports, for which an endpoint is refused.</summary>
-    private static readonly string[] WithoutEffect =
-        ["AllocateNetwork", "FreeNetwork", "DiscoverNew", "DiscoverDelete", "ProgramExternalConnectivity", "RevokeExternalConnectivity"];
+    /// <summary>Of a swarm's scheduler, and of a store that dockerd no longer has.</summary>
+    private static readonly string[] WithoutEffect = ["AllocateNetwork", "FreeNetwork", "DiscoverNew", "DiscoverDelete"];
 
     private static readonly DockerJson Json = DockerJson.Default;
 
@@ -25,7 +24,7 @@ internal sealed class CallTable(
         Table([Activate(IpamDriver), .. IpamCalls(addresses, pools)]);
 
     private readonly FrozenDictionary<string, PluginCall> _network =
-        Table([Activate(NetworkDriver, IpamDriver), .. IpamCalls(addresses, pools), .. NetworkDriverCalls(networks, endpoints, joins)]);
+        Table([Activate(NetworkDriver, IpamDriver), .. IpamCalls(addresses, pools), .. NetworkDriverCalls(networks, endpoints, joins, ports)]);
 
     /// <param name="isIpam">Which socket it came to.</param>
     /// <param name="path">With its slash.</param>
@@ -48,7 +47,8 @@ internal sealed class CallTable(
         PluginCall.Of($"{IpamDriver}.ReleaseAddress", Json.AddressRelease, Json.Done, addresses.ReleaseAsync),
     ];
 
-    private static IEnumerable<PluginCall> NetworkDriverCalls(NetworkCalls networks, EndpointCalls endpoints, JoinCalls joins) =>
+    private static IEnumerable<PluginCall> NetworkDriverCalls(NetworkCalls networks, EndpointCalls endpoints, JoinCalls joins,
+        PortCalls ports) =>
     [
         PluginCall.Constant($"{NetworkDriver}.GetCapabilities", NetworkCapabilities.Ours, Json.NetworkCapabilities),
         PluginCall.Of($"{NetworkDriver}.CreateNetwork", Json.NetworkRequest, Json.Done, networks.CreateAsync),
@@ -58,6 +58,8 @@ internal sealed class CallTable(
         PluginCall.Of($"{NetworkDriver}.EndpointOperInfo", Json.EndpointName, Json.EndpointFacts, endpoints.DescribeAsync),
         PluginCall.Of($"{NetworkDriver}.Join", Json.JoinRequest, Json.JoinAnswer, joins.JoinAsync),
         PluginCall.Of($"{NetworkDriver}.Leave", Json.EndpointName, Json.Done, joins.LeaveAsync),
+        PluginCall.Of($"{NetworkDriver}.ProgramExternalConnectivity", Json.PortsRequest, Json.Done, ports.ProgramAsync),
+        PluginCall.Of($"{NetworkDriver}.RevokeExternalConnectivity", Json.EndpointName, Json.Done, ports.RevokeAsync),
         // Whatever is said: also a retry that lost its body, and while the host stops. A refusal would undo a whole container.
         .. WithoutEffect.Select(name => PluginCall.Constant($"{NetworkDriver}.{name}", Done.Answer, Json.Done)),
     ];

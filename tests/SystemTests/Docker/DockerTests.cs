@@ -115,9 +115,6 @@ public sealed class DockerTests : DockerScene
         Assert.That((await Docker.TryDockerAsync($"{Create} -o mode=x n")).Error, Does.Contain("mode"));
         Assert.That((await Docker.TryDockerAsync($"{Create} --subnet 10.99.0.0/16 n")).Error,
             Does.Contain("10.99.0.0/16").And.Contain("10.81.0.0/24"));
-        await Docker.CreateNetworkAsync("blue");
-        var published = await Docker.TryDockerAsync($"run --rm -p 80:80 --network blue {BusyboxImage.Name} /bin/true");
-        Assert.That(published.Error, Does.Contain("--publish"));
     }
 
     [Test]

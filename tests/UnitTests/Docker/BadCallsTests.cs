@@ -18,13 +18,14 @@ public sealed class BadCallsTests
     [
         "IpamDriver.RequestPool", "IpamDriver.ReleasePool", "IpamDriver.RequestAddress", "IpamDriver.ReleaseAddress",
         "NetworkDriver.CreateNetwork", "NetworkDriver.DeleteNetwork", "NetworkDriver.CreateEndpoint", "NetworkDriver.DeleteEndpoint",
-        "NetworkDriver.EndpointOperInfo", "NetworkDriver.Join", "NetworkDriver.Leave",
+        "NetworkDriver.EndpointOperInfo", "NetworkDriver.Join", "NetworkDriver.Leave", "NetworkDriver.ProgramExternalConnectivity",
+        "NetworkDriver.RevokeExternalConnectivity",
     ];
 
     private static readonly string[] Teardown =
     [
         "IpamDriver.ReleasePool", "NetworkDriver.DeleteNetwork", "NetworkDriver.DeleteEndpoint", "NetworkDriver.EndpointOperInfo",
-        "NetworkDriver.Leave",
+        "NetworkDriver.Leave", "NetworkDriver.RevokeExternalConnectivity",
     ];
 
     private DockerHarness _docker = null!;
@@ -69,7 +70,7 @@ public sealed class BadCallsTests
     }
 
     [Test]
-    public async Task What_does_nothing_is_answered_without_a_body_too([Values("ProgramExternalConnectivity", "DiscoverNew")] string call) =>
+    public async Task What_does_nothing_is_answered_without_a_body_too([Values("AllocateNetwork", "DiscoverNew")] string call) =>
         Assert.That((await _docker.CallAsync($"NetworkDriver.{call}", "")).ToJsonString(), Is.EqualTo("{}"));
 
     [Test]

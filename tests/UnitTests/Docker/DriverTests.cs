@@ -209,8 +209,8 @@ public sealed class DriverTests
     {
         var pools = await Client.CreateNetworkAsync("n1");
         var address = await Client.RequestAddressAsync(pools[0]);
-        const string Ports = """{"com.docker.network.portmap":[{"Proto":6,"IP":"","Port":80,"HostIP":"","HostPort":80}]}""";
-        foreach (var (options, name) in new[] { (Ports, "--publish"), ("""{"org.example.prio":"5"}""", "org.example.prio") })
+        const string Ports = """{"com.docker.network.portmap":[{"Proto":6,"IP":"","Port":80,"HostIP":"here","HostPort":80}]}""";
+        foreach (var (options, name) in new[] { (Ports, "-p"), ("""{"org.example.prio":"5"}""", "org.example.prio") })
         {
             var error = await _docker.RefusedAsync("NetworkDriver.CreateEndpoint", DockerClient.EndpointBody("n1", "e1", address, options));
             Assert.That(error, Does.Contain(name));

@@ -7,7 +7,6 @@ namespace Calico.UnitTests.Docker;
 internal sealed class RecordedDaemon(DockerHarness docker)
 {
     private const string Generic = "com.docker.network.generic";
-    private const string PortMap = "com.docker.network.portmap";
 
     private readonly Dictionary<string, string> _instead =
         ((string[])["cl", "clnd", "clsame", "clmac", "clip"]).ToDictionary(driver => driver + "-local", _ => DockerClient.Space);
@@ -85,7 +84,6 @@ internal sealed class RecordedDaemon(DockerHarness docker)
                     options[Generic] = new JsonObject { ["com.docker.network.driver.mtu"] = "1410" };
                     break;
                 case "NetworkDriver.CreateEndpoint" when body["Options"] is JsonObject options:
-                    options[PortMap] = new JsonArray();
                     foreach (var own in options.Select(o => o.Key).Where(k => !k.StartsWith("com.", StringComparison.Ordinal)).ToArray())
                     {
                         options.Remove(own);

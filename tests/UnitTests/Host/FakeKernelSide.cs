@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Calico.Felix;
 using Calico.Host.Workloads;
+using Calico.Host.Workloads.Ports;
 
 namespace Calico.UnitTests.Host;
 
@@ -26,6 +27,9 @@ internal sealed class FakeKernelSide : IKernelSide
     public IEnumerable<string> Links => _links.Keys.Order(StringComparer.Ordinal);
 
     public IEnumerable<WorkloadEndpointId> Published => _published.Keys;
+
+    /// <summary>Ports that lead to an endpoint.</summary>
+    public ImmutableArray<ForwardedPort> PortsOf(WorkloadEndpointId id) => _published.TryGetValue(id, out var endpoint) ? endpoint.Ports : [];
 
     /// <summary>The namespace died: the kernel took the pair along.</summary>
     public void LoseLink(string hostInterface) => _links.TryRemove(hostInterface, out _);
@@ -85,6 +89,25 @@ internal sealed class FakeKernelSide : IKernelSide
 
     public bool IsOwnAddress(System.Net.IPAddress address) => Own.Contains(address);
 
+    public string? WhyNoPorts { get; set; }
+
+    /// <summary>Ports that other processes have.</summary>
+    public HashSet<int> Taken { get; } = [];
+
+    /// <summary>Ports that are held, with what holds each.</summary>
+    public ConcurrentDictionary<(System.Net.Sockets.ProtocolType Protocol, System.Net.IPAddress Address, int Port), bool> HeldPorts { get; } = new();
+
+    /// <summary>What the kernel chooses from on; each time the next.</summary>
+    public int NextPort { get; set; } = 40000;
+
+    public PortHold HoldPort(System.Net.Sockets.ProtocolType protocol, System.Net.IPAddress address, int port)
+    {
+        port = port == 0 ? NextPort++ : port;
+        return Taken.Contains(port) ? new(null, port, $"another process of this host has port {port}")
+            : HeldPorts.TryAdd((protocol, address, port), true) ? new(new Release(() => HeldPorts.TryRemove((protocol, address, port), out _)), port, null)
+            : throw new InvalidOperationException($"{port} is held already: the kernel would refuse it");
+    }
+
     public bool LinkExists(string hostInterface) => _links.ContainsKey(hostInterface);
 
     /// <summary>The path tells what the number does not: two namespaces that had the same one after each other.</summary>
@@ -117,5 +140,10 @@ internal sealed class FakeKernelSide : IKernelSide
         {
             throw new CalicoException(Problem.Refused, $"{step} fails on purpose");
         }
+    }
+
+    private sealed class Release(Action what) : IDisposable
+    {
+        public void Dispose() => what();
     }
 }
