@@ -20,7 +20,8 @@ public sealed partial class DataplaneLoop
         {
             var shared = (Links, Ledger);
             var (parts, table, routes) = KernelParts.Open(_network, _options, shared, ((question, ct) => AskAsync(_ => question(), ct), _inbox.Wake), _time, _logger);
-            var sieve = new NoticeSieve(_options, [table.Policy.Ruleset.Table, table.ClosingTable, parts.Ports!.Table], Links, routes.IsInTheWay,
+            var sieve = new NoticeSieve(_options, [table.Policy.Ruleset.Table, table.ClosingTable, parts.Ports!.Table], Links,
+                routes.IsInTheWay,
                 change => parts.Interfaces!.Concerns(change));
             var notices = new KernelNotices(nft, routeEvents, _inbox, sieve);
             void Ignore(uint[] ports) => notices.IgnoreDoingsOf(table.PortId, [.. ports, routes.PortId]);

@@ -11,15 +11,10 @@ internal sealed partial class Enforcement
 {
     private void Notice(NftChange change)
     {
-        if (_kernel.Ports is { } ports && (change.Lost || change.Tables.Contains(ports.Table)))
+        if (_kernel.Ports?.Notice(change) is true)
         {
-            ports.Doubt();
-            if (!change.Lost && change.Tables.All(t => t == ports.Table))
-            {
-                // No policy stands there: nothing was let in that would have to be judged.
-                Log.Foreign(_logger, change.ProcessName, change.ProcessId);
-                return;
-            }
+            Log.Foreign(_logger, change.ProcessName, change.ProcessId);
+            return;
         }
 
         // Ours are not among them. Before the first comparison there is nothing to defend: it reads the kernel anyway.

@@ -67,10 +67,7 @@ internal sealed partial class Enforcement
         (_graph, _freeAddresses, _gap) = (new(options.NodeName), new(options.NodeName), new(time));
         _last = (time.GetTimestamp(), time.GetTimestamp());
         kernel.Interfaces?.Tell(_graph);
-        if (isInitial)
-        {
-            TellAll(r => r.Begin());
-        }
+        TellAll(r => r.Begin(isInitial));
     }
 
     /// <summary>Works off what waits.</summary>
@@ -195,7 +192,7 @@ internal sealed partial class Enforcement
                 }
 
                 _kernel.Connections.Begin(initial.Endpoints.SelectMany(e => e.Addresses.Select(Cidr.From)));
-                TellAll(r => r.Begin());
+                TellAll(r => r.Begin(true));
                 _isInitial = true;
                 initial.Done.TrySetResult();
                 break;

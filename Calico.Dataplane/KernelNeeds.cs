@@ -44,7 +44,8 @@ internal static class KernelNeeds
         {
             if (!Takes(socket, NftChainType.Nat, hook, new Immediate(Word, NftValue.BigEndian(0u)), expression))
             {
-                return $"this kernel has no nftables expression '{expression.Name}' in a nat chain of family inet, {option}; without it no port can be published";
+                return $"this kernel has no nftables expression '{expression.Name}' in a nat chain of family inet, {option}; "
+                    + "without it no port can be published";
             }
         }
 

@@ -62,7 +62,8 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
             var gateways = Keep(new GatewayReconciler(Keep(network.Run(() => RouteSocket.Open())), shared.Links, network));
             var interfaces = Keep(new HostInterfaces(Keep(network.Run(() => RouteSocket.Open())), shared.Links, options));
             var connections = new Connections(Keep(network.Run(() => ConntrackSocket.Open())), Keep(network.Run(() => RouteSocket.Open())), table.Policy, loop.Ask, time, logger);
-            var portConnections = Keep(new PortConnections(Keep(network.Run(() => ConntrackSocket.Open())), Keep(network.Run(() => RouteSocket.Open())), logger));
+            var portConnections = Keep(new PortConnections(Keep(network.Run(() => ConntrackSocket.Open())), Keep(network.Run(() =>
+                RouteSocket.Open())), logger));
             var ports = Keep(new PortReconciler(nftables, Keep(network.Run(() => RouteSocket.Open())), shared.Links, portConnections,
                 name => PolicyTable.DescribeOwner(nftables, name, network), options));
             // A new kind of kernel object is a line here.

@@ -20,7 +20,8 @@ internal sealed partial class PortConnections(ConntrackSocket socket, RouteSocke
     {
         if (ended.Count + begun.Count > 0)
         {
-            _walks = _walks.ContinueWith(_ => Walk(ended, begun), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            _walks = _walks.ContinueWith(_ => Walk(ended, begun), CancellationToken.None, TaskContinuationOptions.None,
+                TaskScheduler.Default);
         }
     }
 
@@ -55,7 +56,8 @@ internal sealed partial class PortConnections(ConntrackSocket socket, RouteSocke
     /// <summary>To an address of the host itself: what only passes through the host by the same port is others'.</summary>
     private static bool GoesPast(ConntrackEntry entry, PortMapping mapping, HashSet<IPAddress> own) => entry.Protocol == mapping.Protocol
         && entry.DestinationPort == mapping.HostPort && own.Contains(entry.OriginalDestination)
-        && (mapping.HostAddress is null || mapping.HostAddress.Equals(entry.OriginalDestination)) && !entry.ReplySource.Equals(mapping.Address);
+        && (mapping.HostAddress is null || mapping.HostAddress.Equals(entry.OriginalDestination)) && !entry.ReplySource
+            .Equals(mapping.Address);
 
     private static partial class Log
     {

@@ -31,8 +31,10 @@ internal sealed record PortMapping(byte Protocol, IPAddress? HostAddress, ushort
         var first = endpoint.Addresses.Select(a => a.BaseAddress).DistinctBy(a => a.AddressFamily).ToList();
         return
         [
-            .. endpoint.Ports.SelectMany(port => first.Where(a => port.HostIp is not { } host || host.AddressFamily == a.AddressFamily).Select(a =>
-                new PortMapping((byte)port.Protocol, IsAny(port.HostIp) ? null : port.HostIp, (ushort)port.HostPort, a, (ushort)port.ContainerPort))),
+            .. endpoint.Ports.SelectMany(port => first.Where(a => port.HostIp is not { } host || host.AddressFamily == a.AddressFamily)
+                .Select(a =>
+                new PortMapping((byte)port.Protocol, IsAny(port.HostIp) ? null : port.HostIp, (ushort)port.HostPort, a,
+                    (ushort)port.ContainerPort))),
         ];
     }
 

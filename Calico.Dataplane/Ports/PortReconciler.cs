@@ -12,11 +12,13 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Dataplane.Ports;
 
-/// <summary>Published ports lead to their endpoints, whatever policy says: it judges afterwards, by the workload's own address and port.</summary>
+/// <summary>Published ports lead to their endpoints, whatever policy says: it judges afterwards, by the workload's own address and
+/// port.</summary>
 /// <remarks>
 /// In a table of its own, which is there only while somebody publishes: a nat chain costs every new connection of the host. The elements of
 /// an endpoint that goes are out before its removal is answered, so before its address can be another's.
-/// Who else changes it: whoever flushes the ruleset; a stranger with a table of that name. One who owns it alone is said, and keeps policy from nothing.
+/// Who else changes it: whoever flushes the ruleset; a stranger with a table of that name. One who owns it alone is said, and keeps policy
+/// from nothing.
 /// </remarks>
 internal sealed class PortReconciler : IReconciler
 {
@@ -30,8 +32,9 @@ internal sealed class PortReconciler : IReconciler
 
     /// <summary>Whether answers to 127.0.0.1 may come in, by link; of what is to be written.</summary>
     private readonly Dictionary<string, bool> _loopback = new(StringComparer.Ordinal);
-    private readonly List<PortMapping> _ended = [];
-    private readonly List<PortMapping> _begun = [];
+
+    /// <summary>What changed while its endpoint lived, until it is written.</summary>
+    private readonly (List<PortMapping> Ended, List<PortMapping> Begun) _changed = ([], []);
     private bool _isBegun;
     private bool _isDoubted = true;
     private bool _isCompared;
@@ -43,7 +46,8 @@ internal sealed class PortReconciler : IReconciler
     /// <param name="connections">Owned from now on.</param>
     /// <param name="ownerOf">Whose alone a table is, in words; null: everybody's.</param>
     /// <param name="options">Of the dataplane.</param>
-    public PortReconciler(INftables nftables, RouteSocket? links, KeptLinks kept, IPortConnections connections, Func<NftTable, string?> ownerOf,
+    public PortReconciler(INftables nftables, RouteSocket? links, KeptLinks kept, IPortConnections connections, Func<NftTable,
+        string?> ownerOf,
         DataplaneOptions options)
     {
         (_nftables, _links, _kept, _connections, _ownerOf, _ports) = (nftables, links, kept, connections, ownerOf, new(options));
@@ -68,9 +72,9 @@ internal sealed class PortReconciler : IReconciler
     {
         var (former, mappings) = (_ports.MappingsOf(endpoint.Id), PortMapping.Of(endpoint));
         _ports.Set(endpoint.Id, mappings);
-        _ended.AddRange(former.Except(mappings));
+        _changed.Ended.AddRange(former.Except(mappings));
         // TCP says by itself that nobody was there.
-        _begun.AddRange(mappings.Except(former).Where(m => m.Protocol == (byte)ProtocolType.Udp));
+        _changed.Begun.AddRange(mappings.Except(former).Where(m => m.Protocol == (byte)ProtocolType.Udp));
         if (!mappings.IsEmpty || _interfaces.ContainsKey(endpoint.Id))
         {
             _loopback[endpoint.InterfaceName] = mappings.Any(m => m.IsOnLoopback);
@@ -88,7 +92,7 @@ internal sealed class PortReconciler : IReconciler
         }
     }
 
-    public void Begin() => _isBegun = true;
+    public void Begin(bool isComplete) => _isBegun |= isComplete;
 
     public void Doubt() => _isDoubted = true;
 
@@ -123,7 +127,8 @@ internal sealed class PortReconciler : IReconciler
         {
             // Policy is in another table, and need not wait for this one.
             _isDoubted = true;
-            Problem = _ports.IsEmpty ? null : $"nftables: table {Table} is owned by {owner}: published ports lead nowhere until that process ends";
+            Problem = _ports.IsEmpty ? null
+                : $"nftables: table {Table} is owned by {owner}: published ports lead nowhere until that process ends";
             return Reconciled.Nothing;
         }
     }
@@ -133,6 +138,14 @@ internal sealed class PortReconciler : IReconciler
     }
 
     public Reconciled Notice(RouteEvent change) => Reconciled.Nothing;
+
+    /// <summary>Somebody changed tables.</summary>
+    /// <returns>Whether this one alone: no policy stands in it, so nothing was let in that would have to be judged.</returns>
+    public bool Notice(NftChange change)
+    {
+        _isDoubted |= change.Lost || change.Tables.Contains(Table);
+        return !change.Lost && change.Tables.All(t => t == Table);
+    }
 
     public void Dispose()
     {
@@ -184,9 +197,9 @@ internal sealed class PortReconciler : IReconciler
 
     private void CutConnections()
     {
-        _connections.Cut([.. _ended], [.. _begun]);
-        _ended.Clear();
-        _begun.Clear();
+        _connections.Cut([.. _changed.Ended], [.. _changed.Begun]);
+        _changed.Ended.Clear();
+        _changed.Begun.Clear();
     }
 
     /// <summary>A link that is still to be wired is told by whoever wires it.</summary>

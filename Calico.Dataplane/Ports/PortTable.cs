@@ -41,7 +41,8 @@ internal sealed class PortTable
         }
 
         NftRule[] translations = [.. Translations(isIpv6: false), .. Translations(isIpv6: true)];
-        Ruleset.SetChain(Prerouting, [FromOutsideToLoopback(), .. translations], new(NftChainType.Nat, NftHook.Prerouting, DestinationNatPriority));
+        Ruleset.SetChain(Prerouting, [FromOutsideToLoopback(), .. translations], new(NftChainType.Nat, NftHook.Prerouting,
+            DestinationNatPriority));
         Ruleset.SetChain(Output, [.. translations], new(NftChainType.Nat, NftHook.Output, DestinationNatPriority));
         Ruleset.SetChain(Postrouting, [.. Hides(options.InterfacePrefix)], new(NftChainType.Nat, NftHook.Postrouting, SourceNatPriority));
     }
@@ -100,7 +101,8 @@ internal sealed class PortTable
 
     private static bool IsIpv6(IPAddress address) => address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
 
-    private static NftElement ToItself(IPAddress address) => NftElement.Of(NftValue.Concat(NftValue.Address(address), NftValue.Address(address)));
+    private static NftElement ToItself(IPAddress address) => NftElement.Of(NftValue.Concat(NftValue.Address(address),
+        NftValue.Address(address)));
 
     /// <summary>Address and port as one value. nft numbers it by its parts, six bits each; the port takes a whole word.</summary>
     private static NftDataType Target(NftDataType address) =>
@@ -111,7 +113,8 @@ internal sealed class PortTable
 
     /// <summary>What a process of the host sends to 127.0.0.1 goes through output alone.</summary>
     private static NftRule FromOutsideToLoopback() => new RuleBuilder().Family(isIpv6: false).LoadAddress(isSource: false, isIpv6: false)
-        .Add(Bitwise.And(NftRegister.Wide(1), NftValue.BigEndian(0xff000000u)), Compare.Equal(NftRegister.Wide(1), NftValue.BigEndian(0x7f000000u)))
+        .Add(Bitwise.And(NftRegister.Wide(1), NftValue.BigEndian(0xff000000u)), Compare.Equal(NftRegister.Wide(1),
+            NftValue.BigEndian(0x7f000000u)))
         .Accept();
 
     /// <summary>A port of a certain address goes before one of all.</summary>
@@ -127,7 +130,8 @@ internal sealed class PortTable
             }
 
             var at = isCertain ? words : 0;
-            yield return rule.Add(Meta.Load(MetaKey.TransportProtocol, NftRegister.Word(at)), Payload.DestinationPort(NftRegister.Word(at + 1)),
+            yield return rule.Add(Meta.Load(MetaKey.TransportProtocol, NftRegister.Word(at)),
+                Payload.DestinationPort(NftRegister.Word(at + 1)),
                     Lookup.Data(MapOf(isIpv6, isCertain), NftRegister.Wide(1), NftRegister.Wide(1)))
                 .End("", Nat.Destination(isIpv6 ? NftFamily.IPv6 : NftFamily.IPv4, NftRegister.Wide(1), NftRegister.Word(words)));
         }
@@ -136,7 +140,8 @@ internal sealed class PortTable
     private static IEnumerable<NftRule> Hides(string prefix)
     {
         yield return new RuleBuilder().Family(isIpv6: false).OutgoingPrefix(prefix).LoadAddress(isSource: true, isIpv6: false)
-            .Add(Bitwise.And(NftRegister.Wide(1), NftValue.BigEndian(0xff000000u)), Compare.Equal(NftRegister.Wide(1), NftValue.BigEndian(0x7f000000u)))
+            .Add(Bitwise.And(NftRegister.Wide(1), NftValue.BigEndian(0xff000000u)), Compare.Equal(NftRegister.Wide(1),
+                NftValue.BigEndian(0x7f000000u)))
             .End("", new Masquerade());
         foreach (var isIpv6 in new[] { false, true })
         {

@@ -27,8 +27,9 @@ internal interface IReconciler : IDisposable
     {
     }
 
-    /// <summary>Every endpoint of this node has been told: whatever else stands is nobody's.</summary>
-    void Begin()
+    /// <summary>What stands may be worked on.</summary>
+    /// <param name="isComplete">Every endpoint of this node has been told: whatever else stands is nobody's.</param>
+    void Begin(bool isComplete)
     {
     }
 

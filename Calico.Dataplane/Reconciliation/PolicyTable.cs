@@ -147,7 +147,8 @@ internal sealed partial class PolicyTable : IPolicyTable
     {
         try
         {
-            if (refusal is not NftCommitException { Errno: Errno.NotPermitted } || DescribeOwner(_nftables, Table, _network) is not { } owner)
+            if (refusal is not NftCommitException { Errno: Errno.NotPermitted } || DescribeOwner(_nftables, Table,
+                _network) is not { } owner)
             {
                 return null;
             }

@@ -44,7 +44,8 @@ internal static class WiringMessages
         };
 
     /// <summary>Of every host side, from its wiring on.</summary>
-    /// <param name="letsLoopback">Answers to 127.0.0.1 may come in. What the workload sends there itself is dropped in raw all the same.</param>
+    /// <param name="letsLoopback">Answers to 127.0.0.1 may come in. What the workload sends there itself is dropped in raw all the
+    /// same.</param>
     public static Ipv4LinkSettings HostSettings(bool letsLoopback) => letsLoopback ? SettingsWithLoopback : Settings;
 
     /// <summary>IPv6 gateways of the workload, on the host's side.</summary>

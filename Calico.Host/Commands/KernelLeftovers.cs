@@ -16,7 +16,8 @@ internal sealed class KernelLeftovers : IKernelLeftovers
 {
     private static readonly DataplaneOptions Options = new() { NodeName = "" };
     private static readonly NftTable[] Tables =
-        [.. new[] { Options.PortsTableName, Options.TableName, Options.ClosingTableName }.Select(name => new NftTable(NftFamily.Inet, name))];
+        [.. new[] { Options.PortsTableName, Options.TableName, Options.ClosingTableName }.Select(name => new NftTable(NftFamily.Inet,
+            name))];
 
     public IReadOnlyList<string> Interfaces(string prefix) => Ask(() =>
     {

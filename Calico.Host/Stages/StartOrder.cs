@@ -54,7 +54,7 @@ internal static class StartOrder
         var connector = new WorkloadConnector(book, ipam, log, publication, kernel.Side, facts, time, loggers.CreateLogger<WorkloadConnector>());
         // An embedded store tells this process at once, and says nothing while nothing changes.
         var profiles = new HostProfiles(store.Outbox, store.Store, feed, book, datastore.IsEmbedded ? TimeSpan.MaxValue : ViewLifetime, time, loggers.CreateLogger<HostProfiles>());
-        var endpoints = new EndpointUpkeep(connector, kernel.Side, mtu, basis);
+        var endpoints = new EndpointUpkeep(connector, kernel.Side, mtu, view, basis);
         kernel.Loop.LinkGone += (_, _) => endpoints.NoteLinkGone();
 
         // This node in the store.
@@ -67,7 +67,8 @@ internal static class StartOrder
         var trim = new HeapTrim(time);
         // Losses are seen before anybody acts on the batch, and made good after all have.
         var follower = new DatastoreFollower(new(store.Store, ResourceKinds.All, Syncer.DefaultPrefixes, time, loggers.CreateLogger<Syncer>()), datastore, view,
-            [ownFacts, feed, new BlockCensus(health), .. snapshot is null ? [] : (IStoreFollower[])[snapshot], new PolicyGap(kernel.Loop), upkeep, trim], basis);
+            [ownFacts, feed, new BlockCensus(health), .. snapshot is null ? [] : (IStoreFollower[])[snapshot], new PolicyGap(kernel.Loop),
+                upkeep, endpoints, trim], basis);
 
         var information = Kinds.ClusterInformation.Path(Kinds.ClusterInformation.Key("default"));
         var lastKnown = new LastKnown(snapshot, ct => store.Store.GetAsync(information, 0, ct), feed, profiles.Pending, Enforce, time);

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Calico.Host.Node;
 using Calico.Host.Stages;
 using Calico.Host.Timings;
+using Calico.Host.Workloads.Profiles;
 
 namespace Calico.Host.Workloads;
 
@@ -18,7 +19,7 @@ internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connect
         TimedCall.Current?.Enter("plan");
         Own(spec.Id);
         NotLocked();
-        return await connector.ConnectAsync(adapter, spec, place, ct);
+        return await connector.ConnectAsync(adapter, spec with { Profiles = Ruling(spec.Profiles) }, place, ct);
     }
 
     public async Task DisconnectAsync(WorkloadEndpointId id, string? instance, CancellationToken ct)
@@ -74,7 +75,7 @@ internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connect
         await gate.PassNewAsync(ct);
         Own(spec.Id);
         NotLocked();
-        return await connector.PrepareAsync(adapter, spec, ct);
+        return await connector.PrepareAsync(adapter, spec with { Profiles = Ruling(spec.Profiles) }, ct);
     }
 
     public async Task<Attachment> AttachAsync(WorkloadEndpointId id, string instance, Placement place, TimeSpan wait, CancellationToken ct)
@@ -88,7 +89,7 @@ internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connect
     {
         await gate.PassAsync(ct);
         Own(id);
-        await connector.UpdateAsync(id, change, ct);
+        await connector.UpdateAsync(id, change with { Profiles = change.Profiles is { } profiles ? Ruling(profiles) : null }, ct);
     }
 
     public async Task DetachAsync(WorkloadEndpointId id, string? instance, CancellationToken ct)
@@ -130,6 +131,8 @@ internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connect
                 "Calico is currently not ready to process requests: ClusterInformation 'default' is absent, or its datastoreReady is false (calicoctl datastore migrate unlock)");
         }
     }
+
+    private ImmutableArray<string> Ruling(ImmutableArray<string> profiles) => AdapterProfile.Ruling(profiles, view.Find);
 
     private bool IsOurs(WorkloadEndpointId id) => !connector.Book.TryFind(id, out var life) || life.Record.Adapter == adapter;
 

@@ -69,7 +69,8 @@ internal sealed class EndpointReports : IControlRoutes, IStatusPart
 
             var record = life.Record;
             return new EndpointReport(record.Id.ToString(), NameOf(record), record.Instance, record.Adapter, record.Network, record.HostInterface,
-                record.Addresses, record.Profiles, state, reason) { Ports = [.. record.Ports.Select(p => p.IsOff ? $"{p} (closed)" : p.ToString())] };
+                record.Addresses, record.Profiles, state, reason) { Ports = [.. record.Ports.Select(p => p.IsOff ? $"{p} (closed)"
+                    : p.ToString())] };
         })];
 
     /// <summary>What a person should see to.</summary>

@@ -1,13 +1,15 @@
+using Calico.Datastore.Sync;
 using Calico.Host.Health;
 using Calico.Host.Node;
 using Calico.Host.Stages;
+using Calico.Host.Workloads.Profiles;
 using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Workloads;
 
 /// <summary>Keeps this node's endpoints true to what lives: collects those whose namespace died, tries failed ones again, follows the
 /// uplink's MTU.</summary>
-internal sealed partial class EndpointUpkeep
+internal sealed partial class EndpointUpkeep : IStoreFollower
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
@@ -18,6 +20,7 @@ internal sealed partial class EndpointUpkeep
     private readonly WorkloadConnector _connector;
     private readonly KernelSide _kernel;
     private readonly UplinkMtu? _mtu;
+    private readonly DatastoreView _view;
     private readonly UpkeepRound _round;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -26,17 +29,29 @@ internal sealed partial class EndpointUpkeep
     /// <param name="connector">Removes what died.</param>
     /// <param name="kernel">Knows the links.</param>
     /// <param name="mtu">Null: a setting says it.</param>
+    /// <param name="view">Knows whose profiles are.</param>
     /// <param name="basis">Shows its checks.</param>
-    public EndpointUpkeep(WorkloadConnector connector, KernelSide kernel, UplinkMtu? mtu, HostBasis basis)
+    public EndpointUpkeep(WorkloadConnector connector, KernelSide kernel, UplinkMtu? mtu, DatastoreView view, HostBasis basis)
     {
-        (_connector, _kernel, _mtu, _time, _logger) = (connector, kernel, mtu, basis.Time, basis.Loggers.CreateLogger<EndpointUpkeep>());
+        (_view, _connector, _kernel, _mtu, _time, _logger) = (view, connector, kernel, mtu, basis.Time,
+            basis.Loggers.CreateLogger<EndpointUpkeep>());
         (_round, _wake) = (new(basis.Health, _logger), new(basis.Time));
         basis.Health.Ask("host", "failed endpoints", WhyFailed);
-        basis.Health.Ask("host", "published ports", () => connector.LostPorts is { IsEmpty: false } lost ? string.Join("; ", lost.Take(Shown)) : null);
+        basis.Health.Ask("host", "published ports", () => connector.Ports.Lost is { IsEmpty: false } lost ? string.Join("; ",
+            lost.Take(Shown)) : null);
     }
 
     /// <summary>A link of ours is gone. At once.</summary>
     public void NoteLinkGone() => _wake.Set();
+
+    /// <summary>A profile may be a person's now.</summary>
+    void IStoreFollower.Accept(SyncBatch batch, SyncStatus before)
+    {
+        if (batch.Updates.Any(u => u.Key.Kind == AdapterProfile.Kind.Name))
+        {
+            _wake.Set();
+        }
+    }
 
     /// <summary>Every ten seconds, and a moment after a link went; until cancelled.</summary>
     public async Task RunAsync(CancellationToken ct)
@@ -50,10 +65,26 @@ internal sealed partial class EndpointUpkeep
 
             await _round.RunAsync("collection", ct,
                 () => _connector.CollectDeadAsync(ct),
-                () => _connector.CollectStrayLeasesAsync(ct),
+                () => _connector.StrayLeases.CollectAsync(ct),
                 () => _kernel.TakeOrphansAsync(_connector.Book, ct));
-            await _round.RunAsync("published ports", ct, () => _connector.RetakePortsAsync(ct));
+            await _round.RunAsync("published ports", ct, () => _connector.Ports.RetakeAsync(ct));
+            await _round.RunAsync("published ports' profiles", ct,
+                () => OverruleAsync(ct));
             await _round.RunAsync("uplink MTU", ct, () => FollowMtuAsync(ct));
+        }
+    }
+
+    /// <summary>Published ports open nothing any more beside a profile that a person has come to write.</summary>
+    public async Task OverruleAsync(CancellationToken ct)
+    {
+        foreach (var record in _connector.Book.All.Select(l => l.Record).Where(r => r.Profiles.Length > 1))
+        {
+            if (AdapterProfile.Ruling(record.Profiles, _view.Find) is var left && left.Length < record.Profiles.Length
+                && _connector.Book.TryFind(record.Id, out _))
+            {
+                await _connector.UpdateAsync(record.Id, new(Profiles: left), ct);
+                Log.Overruled(_logger, record.Id, string.Join(", ", left));
+            }
         }
     }
 
@@ -84,6 +115,10 @@ internal sealed partial class EndpointUpkeep
 
     private static partial class Log
     {
+        [LoggerMessage(1183, LogLevel.Information,
+            "{Endpoint}: a person has written its network's profile, which decides alone: {Profiles}")]
+        public static partial void Overruled(ILogger logger, WorkloadEndpointId endpoint, string profiles);
+
         [LoggerMessage(1050, LogLevel.Information, "the uplink's MTU is {Mtu} now: endpoints that asked for none follow")]
         public static partial void MtuFollowed(ILogger logger, int mtu);
     }

@@ -51,7 +51,8 @@ internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring, Host
             Errno.AddressNotAvailable => new(null, port, $"{address} is no address of this host"),
             // Nobody else can have it.
             Errno.ProtocolNotSupported or Errno.SocketTypeNotSupported => new(null, port, null),
-            _ => held is null ? new(null, port, $"port {port}/{PortRules.NameOf(protocol)} cannot be bound (errno {(int)why})") : new(held, held.Port, null),
+            _ => held is null ? new(null, port, $"port {port}/{PortRules.NameOf(protocol)} cannot be bound (errno {(int)why})") : new(held,
+                held.Port, null),
         };
     }
 
@@ -105,6 +106,7 @@ internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring, Host
         DefaultRoute = record.DefaultRoute,
         Routes = [.. record.Routes.Select(r => r.ToRoute())],
         AllowForwarding = record.AllowForwarding,
-        LetsLoopback = record.Ports.Any(p => p.IsOnLoopback) && record.Networks.Any(n => n.BaseAddress.AddressFamily == AddressFamily.InterNetwork),
+        LetsLoopback = record.Ports.Any(p => p.IsOnLoopback) && record.Networks.Any(n =>
+            n.BaseAddress.AddressFamily == AddressFamily.InterNetwork),
     };
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Calico.Host.Timings;
+using Calico.Host.Workloads.Ports;
 
 namespace Calico.Host.Workloads;
 
@@ -98,6 +99,39 @@ internal sealed partial class WorkloadConnector
 
         life.Replace(next);
         life.Move(EndpointState.Prepared);
+    }
+
+    /// <summary>Changes labels, profiles or ports.</summary>
+    public async Task UpdateAsync(WorkloadEndpointId id, EndpointChange change, CancellationToken ct)
+    {
+        using var hold = await book.Locks.EnterAsync(id, ct);
+        var life = Find(id);
+        if (EndpointPorts.IsNothing(change, life))
+        {
+            return;
+        }
+
+        var next = _ports.Change(life.Record, change.Ports) with
+        {
+            Labels = change.Labels ?? life.Record.Labels,
+            LabelsPending = life.Record.LabelsPending && change.Labels is null,
+            Profiles = change.Profiles ?? life.Record.Profiles,
+            Facts = change.Facts ?? life.Record.Facts,
+        };
+        try
+        {
+            await CommitRecordAsync(next, ct);
+            life.Replace(next);
+            if (next is { Placed: true, Conflict: null })
+            {
+                Judge(life, await kernel.PublishAsync(LocalEndpoints.From(next), ct));
+            }
+        }
+        finally
+        {
+            // What nothing leads to any more, or what was never recorded.
+            _ports.Keep(id, life.Record.Ports);
+        }
     }
 
     /// <summary>The node's MTU is another: endpoints that asked for none get it, those to come too.</summary>

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Net;
 using Calico.Datastore.Store;
 using Calico.Host.Timings;
 using Calico.Host.Workloads.Ports;
@@ -28,8 +27,7 @@ internal sealed partial class WorkloadConnector
             await ReserveAsync(adapter, spec, place, before.Record, reserved, ct);
             ct.ThrowIfCancellationRequested();
             // What another has is refused while the old life is whole; what it has itself passes over.
-            _ports.Take(spec.Id, [.. spec.Ports.Select(PublishedPortRecord.From)], AddressesOf(spec), before.Record.Ports);
-            _ports.Keep(spec.Id, before.Record.Ports);
+            _ports.Probe(spec, before.Record);
             await RemoveHeldAsync(before);
             var former = before.Record.Instance == spec.Instance ? before.Record.Ports : [];
             return await RecordHeldAsync(adapter, spec, place, former, ct);
@@ -81,11 +79,6 @@ internal sealed partial class WorkloadConnector
         _ = NamespaceGroup.Place(spec, [.. addresses.Distinct().Select(EndpointDraft.HostNetwork)], others, pools);
     }
 
-    /// <summary>Of which families it will be, as far as that is known before anything is claimed.</summary>
-    private static IEnumerable<IPAddress> AddressesOf(EndpointSpec spec) => spec.Claim is { Exact.IsEmpty: true } claim
-        ? ((IPAddress[])[.. claim.Ipv4 > 0 ? [IPAddress.Any] : (IPAddress[])[], .. claim.Ipv6 > 0 ? [IPAddress.IPv6Any] : (IPAddress[])[]])
-        : [.. spec.Claim?.Exact ?? [], .. spec.Leased, .. spec.Unmanaged.Select(n => n.BaseAddress)];
-
     private async Task GiveBackAsync(string adapter, WorkloadEndpointId id, List<AddressLease> reserved, Exception first)
     {
         foreach (var lease in reserved)
@@ -102,7 +95,8 @@ internal sealed partial class WorkloadConnector
         }
     }
 
-    private async Task<EndpointLife> RecordHeldAsync(string adapter, EndpointSpec spec, Placement? place, ImmutableArray<PublishedPortRecord> former,
+    private async Task<EndpointLife> RecordHeldAsync(string adapter, EndpointSpec spec, Placement? place,
+        ImmutableArray<PublishedPortRecord> former,
         CancellationToken ct)
     {
         using var group = await _groups.EnterAsync(spec.NamespaceGroup, ct);
@@ -124,7 +118,8 @@ internal sealed partial class WorkloadConnector
     {
         var mac = InterfaceNames.Mac(spec.Id, m => book.HasMac(EndpointRecord.Format(m), spec.Id));
         var others = _groups.Others(spec.NamespaceGroup, spec.Id, place);
-        var draft = new EndpointDraft(adapter, spec, others, await ipam.ListPoolsAsync(ct), node with { Mtu = _mtu }, former.HostInterface, mac);
+        var draft = new EndpointDraft(adapter, spec, others, await ipam.ListPoolsAsync(ct), node with { Mtu = _mtu }, former.HostInterface,
+            mac);
         var call = TimedCall.Current;
         EndpointRecord Make(ImmutableArray<AddressLease> leases)
         {
@@ -133,8 +128,8 @@ internal sealed partial class WorkloadConnector
                 throw new CalicoException(Problem.AlreadyExists, $"{address} is to be given to {spec.Id}, but {other} has it from another IPAM, whose range an IP pool overlaps");
             }
 
-            var made = draft.Make(leases);
-            made = made with { Ports = former.Ports = TakePorts(made, made.Ports, former.Ports) };
+            var made = _ports.Take(draft.Make(leases), former.Ports);
+            former.Ports = made.Ports;
             return place is null ? made with { SplitLife = true } : WithPlace(made, place);
         }
 

@@ -58,33 +58,6 @@ internal sealed partial class WorkloadConnector
         return collected;
     }
 
-    /// <summary>Frees addresses that are bound to an endpoint which this node does not have. Record and lease are written together, so
-    /// there are none; should there be one all the same, nobody would ever ask for its release. A record that cannot be read keeps its
-    /// addresses: its workload may live.</summary>
-    public async Task<int> CollectStrayLeasesAsync(CancellationToken ct)
-    {
-        var collected = 0;
-        foreach (var lease in await ipam.ListAsync(null, null, ct))
-        {
-            if (lease.BoundTo is not { } id || book.TryFind(id, out _))
-            {
-                continue;
-            }
-
-            // Under its lock no connect of that endpoint is between its lease and its place in the book.
-            using var hold = await book.Locks.EnterAsync(id, ct);
-            if (!book.TryFind(id, out _) && log.Get(EndpointRecord.KeyOf(id)) is null
-                && await ipam.FindAsync(lease.Address, ct) is { BoundTo: { } owner } now && owner == id && now.Sequence == lease.Sequence)
-            {
-                await ipam.FreeAsync(lease, ct);
-                Log.StrayLease(logger, lease.Address, id);
-                collected++;
-            }
-        }
-
-        return collected;
-    }
-
     /// <summary>Why an endpoint is to go, or null. One whose removal was begun is nobody's any more: its caller was told that it failed and
     /// may never ask again.</summary>
     private string? WhyOver(EndpointLife life) => life.IsEnding ? "its removal had failed" : LossOf(life.Record);

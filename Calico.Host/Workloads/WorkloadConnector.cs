@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Store;
+using Calico.Host.Workloads.Ports;
 using Calico.Ipam;
 using Microsoft.Extensions.Logging;
 
@@ -24,9 +25,14 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _laterGuard = new();
     private Task _later = Task.CompletedTask;
+    private readonly EndpointPorts _ports = new(book, kernel, logger);
     private CompletionNotes? _completion;
 
     public EndpointBook Book => book;
+
+    public EndpointPorts Ports => _ports;
+
+    public StrayLeases StrayLeases => new(book, ipam, log, logger);
 
     private CompletionNotes Notes => LazyInitializer.EnsureInitialized(ref _completion, () => new(book, log, time, logger, _stopping.Token));
 
@@ -39,7 +45,7 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
         {
             try
             {
-                var record = RetakePorts(EndpointRecord.Read(key, value));
+                var record = _ports.Restore(EndpointRecord.Read(key, value));
                 book.Add(new(record, record.Complete ? EndpointState.Closed : EndpointState.Prepared));
                 if (book.TryFindByInterface(record.HostInterface, out var owner) && owner != record.Id)
                 {
@@ -270,9 +276,6 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
 
         [LoggerMessage(1108, LogLevel.Information, "{Endpoint}: prepared again: {Reason}")]
         public static partial void PreparedAgain(ILogger logger, WorkloadEndpointId endpoint, string reason);
-
-        [LoggerMessage(1190, LogLevel.Warning, "address {Address} was bound to {Endpoint}, which is no endpoint of this node; it is free again")]
-        public static partial void StrayLease(ILogger logger, System.Net.IPAddress address, WorkloadEndpointId endpoint);
 
         [LoggerMessage(1165, LogLevel.Error, "{Endpoint}: {Reason}")]
         public static partial void AddressLost(ILogger logger, WorkloadEndpointId endpoint, string reason);

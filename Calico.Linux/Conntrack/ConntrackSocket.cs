@@ -54,7 +54,8 @@ public sealed class ConntrackSocket : IDisposable
         lock (_exchange)
         {
             return [.. addresses.Select(a => a.AddressFamily).Distinct()
-                .SelectMany(family => NetlinkSocket.Retry(() => ListOnce(family, $"list connections of {addresses.Count} addresses", entry =>
+                .SelectMany(family => NetlinkSocket.Retry(() => ListOnce(family, $"list connections of {addresses.Count} addresses",
+                    entry =>
                     addresses.Contains(entry.OriginalSource) || addresses.Contains(entry.OriginalDestination)
                     || addresses.Contains(entry.ReplySource) || addresses.Contains(entry.ReplyDestination))))];
         }

@@ -26,7 +26,8 @@ public sealed class HeldPort : IDisposable
     /// <param name="address">One of the host's, or any of its family; IPv6's is not IPv4's too.</param>
     /// <param name="port">0: the kernel chooses, out of <c>ip_local_port_range</c> without <c>ip_local_reserved_ports</c>.</param>
     /// <returns>Null with the reason: <see cref="Errno.AddressInUse"/>; <see cref="Errno.AddressNotAvailable"/> no address of this host;
-    /// <see cref="Errno.ProtocolNotSupported"/> or <see cref="Errno.SocketTypeNotSupported"/> this kernel does not have the protocol; others.</returns>
+    /// <see cref="Errno.ProtocolNotSupported"/> or <see cref="Errno.SocketTypeNotSupported"/> this kernel does not have the protocol;
+    /// others.</returns>
     public static unsafe (HeldPort? Held, Errno Why) TryHold(ProtocolType protocol, IPAddress address, int port)
     {
         ArgumentNullException.ThrowIfNull(address);

@@ -25,7 +25,8 @@ internal sealed class PortCalls(IWorkloadNetwork network, IWorkloadDataplane dat
         }
 
         var id = EndpointCalls.IdOf(endpoint);
-        var found = await network.FindAsync(id, ct) ?? throw new CalicoException(Problem.NotFound, $"there is no endpoint {endpoint}", "EndpointID");
+        var found = await network.FindAsync(id, ct) ?? throw new CalicoException(Problem.NotFound, $"there is no endpoint {endpoint}",
+            "EndpointID");
         var (name, defaults) = PublishedPorts.ProfileOf(ports);
         var profile = await profiles.EnsureAsync(name, defaults, ct);
         try
@@ -40,11 +41,11 @@ internal sealed class PortCalls(IWorkloadNetwork network, IWorkloadDataplane dat
         return Done.Answer;
     }
 
-    /// <summary>Never known, gone, or without ports: done.</summary>
+    /// <summary>Never known, gone, or without ports: done, and nothing is written.</summary>
     public async Task<Done> RevokeAsync(EndpointName request, CancellationToken ct)
     {
         var id = EndpointCalls.IdOf(Fields.Id(request.EndpointId, "EndpointID"));
-        if (await network.FindAsync(id, ct) is { Profiles.Length: > 1 } found)
+        if (await network.FindAsync(id, ct) is { } found)
         {
             await dataplane.UpdateAsync(id, new(Profiles: NetworksOf(found), Ports: []), ct);
         }
@@ -57,6 +58,7 @@ internal sealed class PortCalls(IWorkloadNetwork network, IWorkloadDataplane dat
 
     private static string? OptionOf(string path, ImmutableArray<PublishedPort> ports) => path == "Ports" ? "-p"
         : path.StartsWith(Field, StringComparison.Ordinal) && path.IndexOf(']', StringComparison.Ordinal) is > 0 and var end
-            && int.TryParse(path.AsSpan()[Field.Length..end], NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < ports.Length
+            && int.TryParse(path.AsSpan()[Field.Length..end], NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+                && index < ports.Length
             ? PublishedPorts.Text(ports[index]) : null;
 }

@@ -22,7 +22,8 @@ internal static class PublishedPorts
 
         var bindings = ports.Deserialize(DockerJson.Default.ImmutableArrayPortBinding);
         return bindings.IsDefaultOrEmpty ? []
-            : [.. bindings.Select(Of).OrderBy(p => p.Protocol).ThenBy(p => p.ContainerPort).ThenBy(p => p.HostPort).ThenBy(p => $"{p.HostIp}", StringComparer.Ordinal)];
+            : [.. bindings.Select(Of).OrderBy(p => p.Protocol).ThenBy(p => p.ContainerPort).ThenBy(p => p.HostPort).ThenBy(p =>
+                $"{p.HostIp}", StringComparer.Ordinal)];
     }
 
     /// <summary>As its user wrote it: <c>-p 127.0.0.1:8080:80/tcp</c>.</summary>
@@ -30,15 +31,18 @@ internal static class PublishedPorts
     {
         var host = port.HostIp is not { } ip ? "" : ip.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{ip}]:" : $"{ip}:";
         var range = port.HostPort == 0 ? "" : port.HostPortEnd > port.HostPort
-            ? string.Create(CultureInfo.InvariantCulture, $"{port.HostPort}-{port.HostPortEnd}:") : string.Create(CultureInfo.InvariantCulture, $"{port.HostPort}:");
+            ? string.Create(CultureInfo.InvariantCulture, $"{port.HostPort}-{port.HostPortEnd}:")
+                : string.Create(CultureInfo.InvariantCulture, $"{port.HostPort}:");
         return string.Create(CultureInfo.InvariantCulture, $"-p {host}{range}{port.ContainerPort}/{NameOf(port.Protocol)}");
     }
 
-    /// <summary>The profile that opens them, and what it says; containers with the same ports share it. A host port does not count.</summary>
+    /// <summary>The profile that opens them, and what it says; containers with the same ports share it. A host port does not
+    /// count.</summary>
     public static (string Name, ProfileDefaults Defaults) ProfileOf(ImmutableArray<PublishedPort> ports)
     {
         var open = ports.Select(p => (p.Protocol, p.ContainerPort)).Distinct().Order().ToImmutableArray();
-        var list = string.Join('.', open.Select(p => string.Create(CultureInfo.InvariantCulture, $"{NameOf(p.Protocol)}-{p.ContainerPort}")));
+        var list = string.Join('.', open.Select(p => string.Create(CultureInfo.InvariantCulture,
+            $"{NameOf(p.Protocol)}-{p.ContainerPort}")));
         return ("publish." + list, new(false, ImmutableSortedDictionary<string, string>.Empty)
         {
             OpenPorts = [.. open.Select(p => new PublishedPort(p.Protocol, null, 0, 0, p.ContainerPort))],
@@ -49,7 +53,8 @@ internal static class PublishedPorts
     {
         var host = string.IsNullOrEmpty(binding.HostIp) ? null : Fields.Address(binding.HostIp, "-p");
         // A range of one is none.
-        return new((ProtocolType)binding.Proto, host, binding.HostPort, binding.HostPortEnd > binding.HostPort ? binding.HostPortEnd : 0, binding.Port);
+        return new((ProtocolType)binding.Proto, host, binding.HostPort, binding.HostPortEnd > binding.HostPort ? binding.HostPortEnd : 0,
+            binding.Port);
     }
 
     private static string NameOf(ProtocolType protocol) => (int)protocol switch

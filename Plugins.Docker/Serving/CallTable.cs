@@ -24,7 +24,8 @@ internal sealed class CallTable(
         Table([Activate(IpamDriver), .. IpamCalls(addresses, pools)]);
 
     private readonly FrozenDictionary<string, PluginCall> _network =
-        Table([Activate(NetworkDriver, IpamDriver), .. IpamCalls(addresses, pools), .. NetworkDriverCalls(networks, endpoints, joins, ports)]);
+        Table([Activate(NetworkDriver, IpamDriver), .. IpamCalls(addresses, pools), .. NetworkDriverCalls(networks, endpoints, joins,
+            ports)]);
 
     /// <param name="isIpam">Which socket it came to.</param>
     /// <param name="path">With its slash.</param>

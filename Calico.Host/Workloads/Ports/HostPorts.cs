@@ -24,9 +24,11 @@ internal sealed class HostPorts(EndpointBook book, IKernelSide kernel) : IDispos
     /// <param name="addresses">The endpoint's: a port is taken in the families that it has.</param>
     /// <param name="former">What it had chosen before: the same wish gets the same port if it can.</param>
     /// <returns>The wishes, each with its port.</returns>
-    /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>, <see cref="Problem.Invalid"/> or <see cref="Problem.Unsupported"/>
+    /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>, <see cref="Problem.Invalid"/> or
+    /// <see cref="Problem.Unsupported"/>
     /// with the field; nothing was taken.</exception>
-    public ImmutableArray<PublishedPortRecord> Take(WorkloadEndpointId id, ImmutableArray<PublishedPortRecord> wishes, IEnumerable<IPAddress> addresses,
+    public ImmutableArray<PublishedPortRecord> Take(WorkloadEndpointId id, ImmutableArray<PublishedPortRecord> wishes,
+        IEnumerable<IPAddress> addresses,
         ImmutableArray<PublishedPortRecord> former)
     {
         if (wishes.IsEmpty)
@@ -73,7 +75,8 @@ internal sealed class HostPorts(EndpointBook book, IKernelSide kernel) : IDispos
     {
         lock (_guard)
         {
-            _held.FindAll(h => h.Owner == id && !ports.Any(p => !p.IsOff && p.Protocol == h.Protocol && p.Taken == h.Port && p.Covers(h.Address))).ForEach(Drop);
+            _held.FindAll(h => h.Owner == id && !ports.Any(p => !p.IsOff && p.Protocol == h.Protocol && p.Taken == h.Port
+                && p.Covers(h.Address))).ForEach(Drop);
         }
     }
 
@@ -114,7 +117,8 @@ internal sealed class HostPorts(EndpointBook book, IKernelSide kernel) : IDispos
         var places = wish.PlacesIn(families);
         if (places.IsEmpty)
         {
-            throw new CalicoException(Problem.Invalid, $"{wish.HostIp} is of a family that the endpoint has no address of", PortRules.PathOf(index, "HostIp"));
+            throw new CalicoException(Problem.Invalid, $"{wish.HostIp} is of a family that the endpoint has no address of",
+                PortRules.PathOf(index, "HostIp"));
         }
 
         string? refusal = null;
@@ -127,12 +131,14 @@ internal sealed class HostPorts(EndpointBook book, IKernelSide kernel) : IDispos
         }
 
         throw new CalicoException(Problem.AlreadyExists, wish.HostPortEnd > wish.HostPort
-            ? $"no port of {wish.HostPort}-{wish.HostPortEnd}/{wish.ProtocolName} is free; the last: {refusal}" : refusal!, PortRules.PathOf(index, "HostPort"));
+            ? $"no port of {wish.HostPort}-{wish.HostPortEnd}/{wish.ProtocolName} is free; the last: {refusal}" : refusal!,
+                PortRules.PathOf(index, "HostPort"));
     }
 
     private static IEnumerable<int> CandidatesOf(PublishedPortRecord wish, int before)
     {
-        var ports = wish.HostPort == 0 ? Enumerable.Repeat(0, Attempts) : Enumerable.Range(wish.HostPort, Math.Max(wish.HostPort, wish.HostPortEnd) - wish.HostPort + 1);
+        var ports = wish.HostPort == 0 ? Enumerable.Repeat(0, Attempts) : Enumerable.Range(wish.HostPort, Math.Max(wish.HostPort,
+            wish.HostPortEnd) - wish.HostPort + 1);
         return before == 0 ? ports : ports.Where(p => p != before).Prepend(before);
     }
 
@@ -150,7 +156,8 @@ internal sealed class HostPorts(EndpointBook book, IKernelSide kernel) : IDispos
                     continue;
                 }
 
-                refusal = $"port {port}/{PortRules.NameOf(protocol)} is {(other.Owner == taking.Id ? "asked for twice" : $"{Describe(other.Owner)}'s")}";
+                var whose = other.Owner == taking.Id ? "asked for twice" : $"{Describe(other.Owner)}'s";
+                refusal = $"port {port}/{PortRules.NameOf(protocol)} is {whose}";
                 fresh.ForEach(Drop);
                 return null;
             }

@@ -24,14 +24,18 @@ internal static class PortRules
                 }
             }
 
-            Refuse(NameOf(port.Protocol) is null, nameof(port.Protocol), $"protocol {(int)port.Protocol} has no ports that can be published: tcp, udp or sctp");
+            Refuse(NameOf(port.Protocol) is null, nameof(port.Protocol),
+                $"protocol {(int)port.Protocol} has no ports that can be published: tcp, udp or sctp");
             Refuse(port.ContainerPort is < 1 or > LargestPort, nameof(port.ContainerPort), $"{port.ContainerPort} is not a port");
             Refuse(port.HostPort is < 0 or > LargestPort, nameof(port.HostPort), $"{port.HostPort} is not a port");
-            Refuse(port.HostPortEnd != 0 && (port.HostPortEnd < port.HostPort || port.HostPortEnd > LargestPort || port.HostPort == 0), nameof(port.HostPortEnd),
+            Refuse(port.HostPortEnd != 0 && (port.HostPortEnd < port.HostPort || port.HostPortEnd > LargestPort || port.HostPort == 0),
+                nameof(port.HostPortEnd),
                 $"{port.HostPort}-{port.HostPortEnd} is not a range of ports");
-            Refuse(port.HostIp is { AddressFamily: AddressFamily.InterNetworkV6 } six && (IPAddress.IsLoopback(six) || six.IsIPv6LinkLocal || six.IsIPv4MappedToIPv6),
+            Refuse(port.HostIp is { AddressFamily: AddressFamily.InterNetworkV6 } six && (IPAddress.IsLoopback(six) || six.IsIPv6LinkLocal
+                || six.IsIPv4MappedToIPv6),
                 nameof(port.HostIp), $"{port.HostIp} cannot be published on: the kernel routes it to no workload");
-            Refuse(port.HostIp is { } other && other.GetAddressBytes() is [>= 224 and < 240, _, _, _] or [255, 255, 255, 255], nameof(port.HostIp),
+            Refuse(port.HostIp is { } other && other.GetAddressBytes() is [>= 224 and < 240, _, _, _] or [255, 255, 255, 255],
+                nameof(port.HostIp),
                 $"{port.HostIp} is no host's address");
         }
     }

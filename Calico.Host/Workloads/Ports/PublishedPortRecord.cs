@@ -21,25 +21,31 @@ internal sealed record PublishedPortRecord(int Protocol, string? HostIp, int Hos
     [JsonIgnore] public string ProtocolName => PortRules.NameOf((ProtocolType)Protocol) ?? Protocol.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>A process of the host may come by 127.0.0.1.</summary>
-    [JsonIgnore] public bool IsOnLoopback => !IsOff && (HostAddress is not { } host || host.Equals(IPAddress.Any) || (host.AddressFamily == AddressFamily.InterNetwork && IPAddress.IsLoopback(host)));
+    [JsonIgnore] public bool IsOnLoopback => !IsOff && (HostAddress is not { } host || host.Equals(IPAddress.Any)
+        || (host.AddressFamily == AddressFamily.InterNetwork && IPAddress.IsLoopback(host)));
 
-    public static PublishedPortRecord From(PublishedPort p) => new((int)p.Protocol, p.HostIp?.ToString(), p.HostPort, p.HostPortEnd, p.ContainerPort);
+    public static PublishedPortRecord From(PublishedPort p) => new((int)p.Protocol, p.HostIp?.ToString(), p.HostPort, p.HostPortEnd,
+        p.ContainerPort);
 
     public bool IsSameWish(PublishedPortRecord other) => this with { Taken = 0, IsOff = false } == other with { Taken = 0, IsOff = false };
 
     /// <summary>Addresses to hold it on, of the families that its endpoint has.</summary>
     public ImmutableArray<IPAddress> PlacesIn(IReadOnlySet<AddressFamily> families) =>
     [
-        .. (HostAddress is { } host ? (IEnumerable<IPAddress>)[host] : [IPAddress.Any, IPAddress.IPv6Any]).Where(a => families.Contains(a.AddressFamily)),
+        .. (HostAddress is { } host ? (IEnumerable<IPAddress>)[host] : [IPAddress.Any, IPAddress.IPv6Any]).Where(a =>
+            families.Contains(a.AddressFamily)),
     ];
 
     /// <summary>Whether a socket on the address holds it.</summary>
-    public bool Covers(IPAddress address) => HostAddress is { } host ? host.Equals(address) : address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
+    public bool Covers(IPAddress address) => HostAddress is { } host ? host.Equals(address) : address.Equals(IPAddress.Any) || address
+        .Equals(IPAddress.IPv6Any);
 
     public ForwardedPort ToForwarded() => new((ProtocolType)Protocol, HostAddress, Taken, ContainerPort);
 
     /// <summary>As docker port writes it.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Shown}:{(Taken == 0 ? HostPort : Taken)} -> {ContainerPort}/{ProtocolName}");
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"{Shown}:{(Taken == 0 ? HostPort : Taken)} -> {ContainerPort}/{ProtocolName}");
 
-    private string Shown => HostAddress is not { } host ? "*" : host.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{host}]" : host.ToString();
+    private string Shown => HostAddress is not { } host ? "*" : host.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{host}]"
+        : host.ToString();
 }

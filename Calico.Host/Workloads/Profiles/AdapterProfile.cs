@@ -85,6 +85,21 @@ internal static class AdapterProfile
         ? profile.Spec.Egress is [{ Destination: not null }]
         : null;
 
+    /// <summary>Whether an adapter made it for published ports, and nobody has edited it.</summary>
+    private static bool OnlyOpensPorts(SyncUpdate? stored) => IsMade(stored) && Kind.TryRead(stored, out var profile)
+        && profile.Spec is { Egress: null or { IsEmpty: true }, LabelsToApply: null or { IsEmpty: true },
+            Ingress: { IsEmpty: false } ingress }
+        && ingress.All(r => r is { Source: null, Protocol: not null, Destination.Ports: not null });
+
+    /// <summary>The profiles of an endpoint that decide. Where a person has written one of them, published ports open nothing: theirs
+    /// decides
+    /// alone.</summary>
+    /// <param name="profiles">As the adapter named them.</param>
+    /// <param name="find">What stands.</param>
+    public static ImmutableArray<string> Ruling(ImmutableArray<string> profiles, Func<ResourceKey, SyncUpdate?> find) =>
+        profiles.Length > 1 && profiles.Any(p => find(KeyOf(p)) is { } found && !IsMade(found)) ? profiles.RemoveAll(p =>
+            OnlyOpensPorts(find(KeyOf(p)))) : profiles;
+
     /// <summary>When it was found unused; null: it counts as used.</summary>
     public static DateTimeOffset? UnusedSinceOf(SyncUpdate? stored) => stored?.Value?.Metadata.Annotations?.GetValueOrDefault(UnusedSince) is { } text
         ? DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var since) ? since : DateTimeOffset.MaxValue

@@ -39,6 +39,8 @@ public sealed class PublishedPortTests : DockerScene
         threading.Thread(target=tcp).start(); threading.Thread(target=udp).start()
         """;
 
+    private static string Bind(int port) => $"import socket; s=socket.socket(); s.bind((\"0.0.0.0\",{port}))";
+
     private string Script(string name) => Path.Combine(Docker.Host.Folder, name);
 
     [OneTimeSetUp]
@@ -75,7 +77,8 @@ public sealed class PublishedPortTests : DockerScene
     private async Task<string> AskAsync(string address, int port, string from = "", string kind = "tcp") =>
         (await Docker.Host.ShellAsync($"{from} python3 {Script("ask.py")} {kind} {address} {port} 2>/dev/null")).Trim();
 
-    private Task<string> OutsideAsync(string address, int port, string kind = "tcp") => AskAsync(address, port, "ip netns exec outside", kind);
+    private Task<string> OutsideAsync(string address, int port, string kind = "tcp") => AskAsync(address, port, "ip netns exec outside",
+        kind);
 
     private async Task<string> FromAsync(string container, string address, int port, string kind = "tcp") =>
         await AskAsync(address, port, $"nsenter -t {await PidAsync(container)} -n", kind);
@@ -113,7 +116,8 @@ public sealed class PublishedPortTests : DockerScene
 
         await Docker.DockerAsync("rm -f web");
         Assert.That(await OutsideAsync("203.0.113.1", 8080), Is.Empty);
-        Assert.That(await Docker.Host.ShellAsync("nft list tables; ss -Hltnu 'sport = :8080'"), Does.Not.Contain("calico-ports"), "gone with the last of them");
+        Assert.That(await Docker.Host.ShellAsync("nft list tables; ss -Hltnu 'sport = :8080'"), Does.Not.Contain("calico-ports"),
+            "gone with the last of them");
         await RunAsync("again", "-p 8080:80");
         Assert.That(await OutsideAsync("203.0.113.1", 8080), Is.EqualTo("203.0.113.2"), "free for the next");
     }
@@ -131,11 +135,11 @@ public sealed class PublishedPortTests : DockerScene
         }
 
         Assert.That(await RefusalAsync("-p 127.0.0.1:8080:80"), Does.Contain("-p 127.0.0.1:8080:80/tcp").And.Contain("8080/tcp is"));
-        await Docker.Host.ShellAsync("setsid python3 -c 'import socket,time; s=socket.socket(); s.bind((\"0.0.0.0\",8090)); s.listen(); time.sleep(60)' "
+        await Docker.Host.ShellAsync($"setsid python3 -c 'import time; {Bind(8090)}; s.listen(); time.sleep(60)' "
             + ">/dev/null 2>&1 </dev/null & sleep 0.5");
         Assert.That(await RefusalAsync("-p 8090:80"), Does.Contain("-p 8090:80/tcp").And.Contain("another process"));
         Assert.That(await RefusalAsync("-p 192.0.2.200:80:80"), Does.Contain("192.0.2.200 is no address of this host"));
-        var taken = await Docker.Host.ShellAsync("python3 -c 'import socket; s=socket.socket(); s.bind((\"0.0.0.0\",8080))' 2>&1 || true");
+        var taken = await Docker.Host.ShellAsync($"python3 -c '{Bind(8080)}' 2>&1 || true");
         Assert.That(taken, Does.Contain("Address already in use"), "no other process gets it");
 
         await RunAsync("two", "--expose 80 -P");
@@ -143,7 +147,8 @@ public sealed class PublishedPortTests : DockerScene
         var ports = (await PortsOfAsync()).Trim();
         Assert.That(ports, Does.Match(@"\*:8081 -> 80/tcp").And.Match(@"\*:(3|4|5|6)\d{4} -> 80/tcp"), ports);
         var chosen = System.Text.RegularExpressions.Regex.Match(ports, @"\*:([3-6]\d{4}) ").Groups[1].Value;
-        Assert.That(await OutsideAsync("203.0.113.1", int.Parse(chosen, System.Globalization.CultureInfo.InvariantCulture)), Is.EqualTo("203.0.113.2"));
+        Assert.That(await OutsideAsync("203.0.113.1", int.Parse(chosen, System.Globalization.CultureInfo.InvariantCulture)),
+            Is.EqualTo("203.0.113.2"));
         Assert.That(await OutsideAsync("203.0.113.1", 8081), Is.EqualTo("203.0.113.2"));
         Assert.That((await Docker.DockerAsync("port two")), Is.Empty, "dockerd does not ask a remote driver what it chose");
     }
@@ -185,7 +190,7 @@ public sealed class PublishedPortTests : DockerScene
             Assert.That(await OutsideAsync("203.0.113.1", 8080), Is.EqualTo("203.0.113.2"), "while nobody runs");
             await Docker.Host.StartCalicoAsync();
             Assert.That(await OutsideAsync("203.0.113.1", 5353, "udp"), Is.EqualTo("203.0.113.2"), "and after");
-            var taken = await Docker.Host.ShellAsync("python3 -c 'import socket; s=socket.socket(); s.bind((\"0.0.0.0\",8080))' 2>&1 || true");
+            var taken = await Docker.Host.ShellAsync($"python3 -c '{Bind(8080)}' 2>&1 || true");
             Assert.That(taken, Does.Contain("Address already in use"), "held again");
             return;
         }
@@ -193,7 +198,8 @@ public sealed class PublishedPortTests : DockerScene
         await Docker.StopDaemonAsync("KILL");
         await Docker.StartDaemonAsync();
         await Docker.DockerAsync("rm -f web");
-        await UntilAsync(async () => (await Docker.Host.ShellAsync("nft list tables")).Contains("calico-ports", StringComparison.Ordinal) is false, "the ports to go");
+        await UntilAsync(async () => (await Docker.Host.ShellAsync("nft list tables")).Contains("calico-ports",
+            StringComparison.Ordinal) is false, "the ports to go");
         await RunAsync("next", "-p 8080:80");
         Assert.That(await OutsideAsync("203.0.113.1", 8080), Is.EqualTo("203.0.113.2"));
     }

@@ -41,7 +41,8 @@ public sealed class PublishedPortTests
         var spec = _docker.Node.Endpoints.Single().Spec;
         Assert.That(spec.Ports, Is.EqualTo(new PublishedPort[]
         {
-            new(ProtocolType.Tcp, null, 8000, 8010, 80), new(ProtocolType.Tcp, IPAddress.Loopback, 8080, 0, 80), new(ProtocolType.Udp, null, 0, 0, 53),
+            new(ProtocolType.Tcp, null, 8000, 8010, 80), new(ProtocolType.Tcp, IPAddress.Loopback, 8080, 0, 80), new(ProtocolType.Udp, null,
+                0, 0, 53),
         }));
         Assert.That(spec.Profiles, Is.EqualTo(new[] { "n1", "publish.tcp-80.udp-53" }), "the network decides first");
         Assert.That(_docker.Node.MadeProfiles["publish.tcp-80.udp-53"].OpenPorts.Select(p => (p.Protocol, p.ContainerPort)),
@@ -63,7 +64,8 @@ public sealed class PublishedPortTests
         var pools = await Client.CreateNetworkAsync("n1");
         await Client.RunAsync("n1", "e1", pools[0]);
         _docker.Node.Faults.FailAt("dataplane.update", new CalicoException(Problem.AlreadyExists, "port 8080/tcp is web's", path));
-        Assert.That(await _docker.RefusedAsync("NetworkDriver.ProgramExternalConnectivity", Body(Ports)), Is.EqualTo($"{option}: port 8080/tcp is web's"));
+        Assert.That(await _docker.RefusedAsync("NetworkDriver.ProgramExternalConnectivity", Body(Ports)),
+            Is.EqualTo($"{option}: port 8080/tcp is web's"));
     }
 
     [TestCase("{}")]

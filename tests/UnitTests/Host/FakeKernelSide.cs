@@ -29,7 +29,8 @@ internal sealed class FakeKernelSide : IKernelSide
     public IEnumerable<WorkloadEndpointId> Published => _published.Keys;
 
     /// <summary>Ports that lead to an endpoint.</summary>
-    public ImmutableArray<ForwardedPort> PortsOf(WorkloadEndpointId id) => _published.TryGetValue(id, out var endpoint) ? endpoint.Ports : [];
+    public ImmutableArray<ForwardedPort> PortsOf(WorkloadEndpointId id) => _published.TryGetValue(id, out var endpoint) ? endpoint.Ports
+        : [];
 
     /// <summary>The namespace died: the kernel took the pair along.</summary>
     public void LoseLink(string hostInterface) => _links.TryRemove(hostInterface, out _);
@@ -95,7 +96,8 @@ internal sealed class FakeKernelSide : IKernelSide
     public HashSet<int> Taken { get; } = [];
 
     /// <summary>Ports that are held, with what holds each.</summary>
-    public ConcurrentDictionary<(System.Net.Sockets.ProtocolType Protocol, System.Net.IPAddress Address, int Port), bool> HeldPorts { get; } = new();
+    public ConcurrentDictionary<(System.Net.Sockets.ProtocolType Protocol, System.Net.IPAddress Address, int Port),
+        bool> HeldPorts { get; } = new();
 
     /// <summary>What the kernel chooses from on; each time the next.</summary>
     public int NextPort { get; set; } = 40000;
@@ -104,7 +106,8 @@ internal sealed class FakeKernelSide : IKernelSide
     {
         port = port == 0 ? NextPort++ : port;
         return Taken.Contains(port) ? new(null, port, $"another process of this host has port {port}")
-            : HeldPorts.TryAdd((protocol, address, port), true) ? new(new Release(() => HeldPorts.TryRemove((protocol, address, port), out _)), port, null)
+            : HeldPorts.TryAdd((protocol, address, port), true) ? new(new Release(() => HeldPorts.TryRemove((protocol, address, port),
+                out _)), port, null)
             : throw new InvalidOperationException($"{port} is held already: the kernel would refuse it");
     }
 

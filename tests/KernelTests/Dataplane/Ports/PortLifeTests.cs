@@ -21,7 +21,8 @@ public sealed class PortLifeTests
         Assert.That(Ask(scene.Outside, Host4, Tcp(8080)), Is.EqualTo(Outside4));
         await scene.Node.Loop.WithdrawAsync(Id("a"), Deadline());
         var left = scene.Node.Host.Inside("nft", "list", "table", "inet", "calico-ports");
-        Assert.That(left, Does.Not.Contain("8080").And.Not.Contain("10.65.0.2").And.Not.Contain("fd65::2").And.Contain("8082"), "when it is answered");
+        Assert.That(left, Does.Not.Contain("8080").And.Not.Contain("10.65.0.2").And.Not.Contain("fd65::2").And.Contain("8082"),
+            "when it is answered");
         Assert.That(Ask(scene.Outside, Host4, Tcp(8080)), Is.Null);
         await scene.Node.Loop.WithdrawAsync(Id("b"), Deadline());
         Assert.That(Tables(scene), Does.Not.Contain("calico-ports"));
@@ -47,13 +48,15 @@ public sealed class PortLifeTests
     public async Task A_strangers_table_of_that_name_is_made_ours_and_one_that_is_owned_keeps_no_policy_waiting()
     {
         await using var scene = await StartAsync();
-        scene.Node.Host.Inside("nft", "table inet calico-ports { chain prerouting { type filter hook prerouting priority 0; tcp dport 8080 drop; }; chain x { }; }");
+        scene.Node.Host.Inside("nft", "table inet calico-ports { chain x { }; "
+            + "chain prerouting { type filter hook prerouting priority 0; tcp dport 8080 drop; }; }");
         await scene.PublishAsync("a", Tcp(8080));
         await EventuallyAsync(() => Ask(scene.Outside, Host4, Tcp(8080)) == Outside4, "the port to be open");
 
         using (var owner = StrangerTests.Own(scene.Node, "calico-ports"))
         {
-            await EventuallyAsync(() => scene.Node.Loop.LastError?.Contains("published ports", StringComparison.Ordinal) == true, "it to be said");
+            await EventuallyAsync(() => scene.Node.Loop.LastError?.Contains("published ports", StringComparison.Ordinal) == true,
+                "it to be said");
             Assert.That(scene.Node.Loop.LastError, Does.Contain("calico-ports is owned by"));
             await scene.PublishAsync("b");
             Assert.That(Ask(scene.Outside, "10.65.0.2", Tcp(80)), Is.EqualTo(Outside4), "policy is enforced all the same");
@@ -77,7 +80,8 @@ public sealed class PortLifeTests
         using var watch = scene.Node.Host.OpenNft();
         var before = Rules(watch);
         await scene.Node.Loop.SetInitialAsync([Endpoint("a", Tcp(8080))], Deadline());
-        await EventuallyAsync(() => Ask(scene.Outside, Host4, Tcp(8082)) is null && !Elements(watch).Any(e => e.Contains("1f92", StringComparison.Ordinal)),
+        await EventuallyAsync(() => Ask(scene.Outside, Host4, Tcp(8082)) is null && !Elements(watch).Any(e => e.Contains("1f92",
+            StringComparison.Ordinal)),
             "the dead endpoint's port to be gone");
         Assert.That(Ask(scene.Outside, Host4, Tcp(8080)), Is.EqualTo(Outside4));
         Assert.That(Rules(watch), Is.EqualTo(before), "what was right was not written again");

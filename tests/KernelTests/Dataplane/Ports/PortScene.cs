@@ -24,7 +24,8 @@ internal sealed class PortScene : IAsyncDisposable
     {
         Node = new();
         Node.Host.Inside("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "eth0", "netns", Outside.Name);
-        foreach (var (place, link, addresses) in new[] { (Node.Host, "uplink", (string[])[Host4, Host6]), (Outside, "eth0", [Outside4, Outside6]) })
+        foreach (var (place, link, addresses) in new[] { (Node.Host, "uplink", (string[])[Host4, Host6]), (Outside, "eth0", [Outside4,
+            Outside6]) })
         {
             place.Inside("ip", "address", "add", addresses[0] + "/24", "dev", link);
             place.Inside("ip", "address", "add", addresses[1] + "/64", "dev", link, "nodad");
@@ -44,7 +45,8 @@ internal sealed class PortScene : IAsyncDisposable
 
     public ScratchNamespace B { get; private set; } = null!;
 
-    /// <summary>Two workloads whose profile lets everybody in to ports 80 and 53; a serves both, and 81, which nobody is let in to.</summary>
+    /// <summary>Two workloads whose profile lets everybody in to ports 80 and 53; a serves both, and 81, which nobody is let in
+    /// to.</summary>
     public static async Task<PortScene> StartAsync()
     {
         var scene = new PortScene();
@@ -62,7 +64,8 @@ internal sealed class PortScene : IAsyncDisposable
         return scene;
     }
 
-    public void Accept() => Node.Accept(Profile("open", new Rule { Action = "Allow", Protocol = new("TCP"), Destination = new() { Ports = [new(80)] } },
+    public void Accept() => Node.Accept(Profile("open", new Rule { Action = "Allow", Protocol = new("TCP"),
+        Destination = new() { Ports = [new(80)] } },
         new Rule { Action = "Allow", Protocol = new("UDP"), Destination = new() { Ports = [new(53)] } }));
 
     public static LocalEndpoint Endpoint(string name, params ForwardedPort[] ports)
@@ -99,7 +102,8 @@ internal sealed class PortScene : IAsyncDisposable
     }
 
     /// <summary>Who the server saw; null: nobody answered.</summary>
-    public static string? Ask(ScratchNamespace from, string address, ForwardedPort port) => Ask(from, address, port.Protocol, port.HostPort);
+    public static string? Ask(ScratchNamespace from, string address, ForwardedPort port) => Ask(from, address, port.Protocol,
+        port.HostPort);
 
     public static string? Ask(ScratchNamespace from, string address, ProtocolType protocol, int port)
     {

@@ -9,6 +9,10 @@ namespace Calico.KernelTests.Dataplane.Ports;
 /// <summary>Published ports, with packets: who comes through, whom the workload sees, and who does not.</summary>
 public sealed class PublishedPortTests
 {
+    /// <summary>The kernel keeps its own loopback in a table of its own, asked first.</summary>
+    private const string NoLoopback =
+        "ip route del local 127.0.0.0/8 table local 2>/dev/null; ip route del local 127.0.0.1 table local 2>/dev/null; ";
+
     private static readonly Felix.ForwardedPort[] Both = [Tcp(8080), Udp(5353)];
 
     [Test]
@@ -45,11 +49,13 @@ public sealed class PublishedPortTests
         scene.Outside.Inside("ip", "route", "add", "192.0.2.9/32", "via", Host4);
         scene.Serve(scene.B, ProtocolType.Tcp, 80);
         await scene.PublishAsync("b", Tcp(8080, address: Host4), Tcp(8081, address: Host6));
-        Assert.That((Ask(scene.Outside, Host4, Tcp(8080)), Ask(scene.Outside, "192.0.2.9", Tcp(8080)), Ask(scene.Outside, Host6, Tcp(8080))),
+        Assert.That((Ask(scene.Outside, Host4, Tcp(8080)), Ask(scene.Outside, "192.0.2.9", Tcp(8080)), Ask(scene.Outside, Host6,
+            Tcp(8080))),
             Is.EqualTo((Outside4, (string?)null, (string?)null)));
         Assert.That((Ask(scene.Outside, Host6, Tcp(8081)), Ask(scene.Outside, Host4, Tcp(8081))), Is.EqualTo((Outside6, (string?)null)));
         await scene.PublishAsync("b", Tcp(8080, address: "0.0.0.0"));
-        Assert.That((Ask(scene.Outside, "192.0.2.9", Tcp(8080)), Ask(scene.Outside, Host6, Tcp(8080))), Is.EqualTo((Outside4, (string?)null)));
+        Assert.That((Ask(scene.Outside, "192.0.2.9", Tcp(8080)), Ask(scene.Outside, Host6, Tcp(8080))), Is.EqualTo((Outside4,
+            (string?)null)));
     }
 
     /// <summary>CVE-2025-67499.</summary>
@@ -77,8 +83,7 @@ public sealed class PublishedPortTests
         {
             who.Inside("ip", "link", "set", "lo", "down");
             who.Inside("sysctl", "-qw", "net.ipv4.conf.all.route_localnet=1");
-            who.Inside("sh", "-c", "ip route del local 127.0.0.0/8 table local 2>/dev/null; ip route del local 127.0.0.1 table local 2>/dev/null; "
-                + $"ip route replace 127.0.0.0/8 via {gateway} dev eth0");
+            who.Inside("sh", "-c", NoLoopback + $"ip route replace 127.0.0.0/8 via {gateway} dev eth0");
             Assert.That(Ask(who, Host4, Tcp(8080)), Is.Not.Null, "the probe works");
             Assert.That((Ask(who, "127.0.0.1", Tcp(8081)), Ask(who, "127.0.0.1", Tcp(8080))), Is.EqualTo(((string?)null, (string?)null)));
         }
@@ -98,8 +103,7 @@ public sealed class PublishedPortTests
 
         scene.A.Inside("ip", "link", "set", "lo", "down");
         scene.A.Inside("sysctl", "-qw", "net.ipv4.conf.all.route_localnet=1");
-        scene.A.Inside("sh", "-c", "ip route del local 127.0.0.0/8 table local 2>/dev/null; ip route del local 127.0.0.1 table local 2>/dev/null; "
-            + "ip route replace 127.0.0.0/8 via 169.254.1.1 dev eth0 src 10.65.0.2");
+        scene.A.Inside("sh", "-c", NoLoopback + "ip route replace 127.0.0.0/8 via 169.254.1.1 dev eth0 src 10.65.0.2");
         var before = await scene.Node.DropsAsync("martian");
         Assert.That(Ask(scene.A, "127.0.0.1", ProtocolType.Tcp, 2379), Is.Null);
         Assert.That(await scene.Node.DropsAsync("martian"), Is.GreaterThan(before));
@@ -124,8 +128,10 @@ public sealed class PublishedPortTests
     public async Task A_datagram_port_takes_effect_for_who_is_sending_already_and_ends_for_them()
     {
         await using var scene = await StartAsync();
-        using var sender = scene.Outside.Broker.Run(scene.Outside.File, () => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
-        using var atHost = scene.Node.Host.Broker.Run(scene.Node.Host.File, () => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        using var sender = scene.Outside.Broker.Run(scene.Outside.File, () => new Socket(AddressFamily.InterNetwork, SocketType.Dgram,
+            ProtocolType.Udp));
+        using var atHost = scene.Node.Host.Broker.Run(scene.Node.Host.File, () => new Socket(AddressFamily.InterNetwork, SocketType.Dgram,
+            ProtocolType.Udp));
         // Somebody has the port, so that there is a connection to it that is not translated.
         atHost.Bind(new IPEndPoint(IPAddress.Any, 5353));
         var target = new IPEndPoint(IPAddress.Parse(Host4), 5353);
@@ -142,5 +148,24 @@ public sealed class PublishedPortTests
 
         _ = Ask(sender, target);
         Assert.That(atHost.Poll(TimeSpan.FromSeconds(1), SelectMode.SelectRead), "who has the port gets it");
+    }
+
+    [Test]
+    public async Task A_port_of_sctp_leads_where_the_kernel_has_it()
+    {
+        const ProtocolType Sctp = (ProtocolType)132;
+        await using var scene = await StartAsync();
+        try
+        {
+            scene.Serve(scene.A, Sctp, 80);
+        }
+        catch (SocketException e)
+        {
+            Assert.Ignore($"this kernel has no sockets of SCTP: {e.Message}");
+        }
+
+        scene.Node.Accept(Profile("open", new Datastore.Resources.V3.Rule { Action = "Allow" }));
+        await scene.PublishAsync("a", new Felix.ForwardedPort(Sctp, null, 8080, 80));
+        Assert.That(Ask(scene.Outside, Host4, Sctp, 8080), Is.EqualTo(Outside4));
     }
 }

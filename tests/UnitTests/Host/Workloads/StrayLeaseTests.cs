@@ -22,7 +22,7 @@ public sealed class StrayLeaseTests
     public async Task An_address_bound_to_an_endpoint_without_a_record_is_freed()
     {
         await BindAsync(Lost);
-        Assert.That(await _host.Connector.CollectStrayLeasesAsync(CancellationToken.None), Is.EqualTo(1));
+        Assert.That(await _host.Connector.StrayLeases.CollectAsync(CancellationToken.None), Is.EqualTo(1));
         Assert.That(await _host.LeftAsync(), Is.Empty);
     }
 
@@ -31,7 +31,7 @@ public sealed class StrayLeaseTests
     {
         await BindAsync(Lost);
         await _host.Log.CommitAsync([new NodeLogWrite(EndpointRecord.KeyOf(Lost), "{"u8.ToArray())], CancellationToken.None);
-        Assert.That(await _host.Connector.CollectStrayLeasesAsync(CancellationToken.None), Is.Zero);
+        Assert.That(await _host.Connector.StrayLeases.CollectAsync(CancellationToken.None), Is.Zero);
         Assert.That(await _host.Addresses.ListAsync(null, null, CancellationToken.None), Has.Length.EqualTo(1));
     }
 
@@ -47,7 +47,7 @@ public sealed class StrayLeaseTests
             Claim = new() { Handle = "a", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 },
         }, CancellationToken.None);
         await _host.Addresses.ClaimAsync("docker", new() { Handle = "b", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 }, null, null, CancellationToken.None);
-        Assert.That(await _host.Connector.CollectStrayLeasesAsync(CancellationToken.None), Is.Zero);
+        Assert.That(await _host.Connector.StrayLeases.CollectAsync(CancellationToken.None), Is.Zero);
         Assert.That(await _host.Addresses.ListAsync(null, null, CancellationToken.None), Has.Length.EqualTo(2));
     }
 

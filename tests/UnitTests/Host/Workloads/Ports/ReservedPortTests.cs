@@ -1,7 +1,14 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.V3;
+using Calico.Datastore.Sync;
 using Calico.Felix;
+using Calico.Host.Health;
+using Calico.Host.Workloads;
+using Calico.Host.Workloads.Profiles;
+using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Host.Workloads.Ports;
@@ -30,7 +37,8 @@ public sealed class ReservedPortTests
         using var place = _host.OpenNamespace(life);
         return await _host.Network.ConnectAsync(new()
         {
-            Id = Id(name), Instance = life, Profiles = ["net"], Facts = ImmutableSortedDictionary<string, string>.Empty.Add("name", name + "-box"),
+            Id = Id(name), Instance = life, Profiles = ["net"], Facts = ImmutableSortedDictionary<string, string>.Empty.Add("name",
+                name + "-box"),
             Claim = new() { Handle = $"net.{life}", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 }, Ports = [.. ports],
         }, Placement.In(place, "eth0"), CancellationToken.None);
     }
@@ -122,7 +130,8 @@ public sealed class ReservedPortTests
         Assert.That(Open("a"), Is.EqualTo(new[] { "*:8081>80", "*:8082>80" }));
         Assert.That(_host.Kernel.HeldPorts.Keys.Select(k => k.Port).Order(), Is.EqualTo(new[] { 8081, 8082 }));
         _host.Kernel.Taken.Add(8084);
-        await Assert.ThrowsAsync<CalicoException>(() => _host.Dataplane.UpdateAsync(Id("a"), new(Ports: [Tcp(8083), Tcp(8084)]), CancellationToken.None));
+        await Assert.ThrowsAsync<CalicoException>(() => _host.Dataplane.UpdateAsync(Id("a"), new(Ports: [Tcp(8083), Tcp(8084)]),
+            CancellationToken.None));
         Assert.That(_host.Kernel.HeldPorts.Keys.Select(k => k.Port).Order(), Is.EqualTo(new[] { 8081, 8082 }));
         Assert.That(Open("a"), Is.EqualTo(new[] { "*:8081>80", "*:8082>80" }));
         await _host.Dataplane.UpdateAsync(Id("a"), new(Labels: ImmutableSortedDictionary<string, string>.Empty), CancellationToken.None);
@@ -137,15 +146,15 @@ public sealed class ReservedPortTests
         await ConnectAsync("a", Tcp(8080), Tcp(8081));
         _host.Kernel.Taken.Add(8080);
         await _host.CrashAsync();
-        Assert.That(_host.Connector.LostPorts.Single(), Does.Contain("*:8080 -> 80/tcp is closed").And.Contain("another process"));
-        await _host.Connector.RetakePortsAsync(CancellationToken.None);
-        Assert.That(_host.Connector.LostPorts, Has.Length.EqualTo(1));
+        Assert.That(_host.Connector.Ports.Lost.Single(), Does.Contain("*:8080 -> 80/tcp is closed").And.Contain("another process"));
+        await _host.Connector.Ports.RetakeAsync(CancellationToken.None);
+        Assert.That(_host.Connector.Ports.Lost, Has.Length.EqualTo(1));
         await _host.Dataplane.UpdateAsync(Id("a"), new(Labels: ImmutableSortedDictionary<string, string>.Empty), CancellationToken.None);
         Assert.That(Open("a"), Is.EqualTo(new[] { "*:8081>80" }), "its traffic is the other's");
 
         _host.Kernel.Taken.Clear();
-        await _host.Connector.RetakePortsAsync(CancellationToken.None);
-        Assert.That(_host.Connector.LostPorts, Is.Empty);
+        await _host.Connector.Ports.RetakeAsync(CancellationToken.None);
+        Assert.That(_host.Connector.Ports.Lost, Is.Empty);
         Assert.That(Open("a"), Is.EqualTo(new[] { "*:8080>80", "*:8081>80" }));
     }
 
@@ -190,5 +199,27 @@ public sealed class ReservedPortTests
         _host.Kernel.WhyNoPorts = "this kernel has no nat";
         var refused = await RefusedAsync("a", Tcp(8080));
         Assert.That((refused.Problem, refused.Path, refused.Message), Is.EqualTo((Problem.Unsupported, "Ports", "this kernel has no nat")));
+    }
+
+    [Test]
+    public async Task A_profile_that_a_person_has_written_decides_alone()
+    {
+        var ct = CancellationToken.None;
+        var none = ImmutableSortedDictionary<string, string>.Empty;
+        var net = await _host.Profiles.EnsureAsync("net", new(false, none), ct);
+        var publish = await _host.Profiles.EnsureAsync("publish.tcp-80", new(false, none) { OpenPorts = [Tcp(0)] }, ct);
+        await ConnectAsync("a", Tcp(8080));
+        await _host.Dataplane.UpdateAsync(Id("a"), new(Profiles: [net, publish]), ct);
+        Assert.That((await _host.Network.FindAsync(Id("a"), ct))!.Profiles, Has.Length.EqualTo(2));
+
+        var edited = Kinds.Profile.New(new ObjectMeta { Name = "net" }, new() { Ingress = [new() { Action = "Allow" }] });
+        _host.View.Accept(new(SyncStatus.InSync, 9, [new(AdapterProfile.KeyOf("net"), edited)]));
+        var upkeep = new EndpointUpkeep(_host.Connector, null!, null, _host.View, new(new(), new(NullLogger<HostMeters>.Instance),
+            TimeProvider.System, NullLoggerFactory.Instance));
+        await upkeep.OverruleAsync(ct);
+        Assert.That((await _host.Network.FindAsync(Id("a"), ct))!.Profiles, Is.EqualTo(new[] { "net" }), "one that was open already");
+        Assert.That(Open("a"), Is.EqualTo(new[] { "*:8080>80" }), "it leads there; the profile decides");
+        await _host.Dataplane.UpdateAsync(Id("a"), new(Profiles: [net, publish]), ct);
+        Assert.That((await _host.Network.FindAsync(Id("a"), ct))!.Profiles, Is.EqualTo(new[] { "net" }), "and the next");
     }
 }
