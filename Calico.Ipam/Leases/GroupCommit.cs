@@ -54,7 +54,9 @@ internal sealed class GroupCommit(LeaseBasis basis, LeaseTable table, OperationQ
                 continue;
             }
 
-            if (planned.Count > 0 && change.Weight + weight + plan.Store.Count > TransactionWeight)
+            // What others of this transaction give up is nobody's before it is done: who of them is answered otherwise meanwhile, and who has the
+            // address, could not be told apart. Like all that share an address they are not in one transaction.
+            if (planned.Count > 0 && (change.Weight + weight + plan.Store.Count > TransactionWeight || plan.Edit.Addresses.Any(givenUp.Contains)))
             {
                 change.Rollback(checkpoint);
                 queue.PutBack(table.Return(group, operation));
