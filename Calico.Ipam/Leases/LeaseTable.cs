@@ -222,8 +222,8 @@ internal sealed partial class LeaseTable
         }
     }
 
-    /// <summary>A plan that was not done is forgotten: while the operation waits, the addresses in it may be in another's transaction, and what the
-    /// ledger says of them is not what the log has to say.</summary>
+    /// <summary>A plan that was not done is forgotten: while the operation waits, its addresses may be in another's transaction, and what
+    /// the ledger says of them is not what the log has to say.</summary>
     private static void PlanAnew(NodeOperation operation) => (operation.State, operation.Plan) = (OperationState.Planning, null);
 
     private static bool IsOver(NodeOperation operation) => operation.State is OperationState.Abandoned or OperationState.Finished;
