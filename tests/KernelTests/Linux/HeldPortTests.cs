@@ -23,7 +23,8 @@ public sealed class HeldPortTests
             using var holds = HeldPort.TryHold(protocol, IPAddress.Parse(held), 8080).Held;
             Assert.That(holds?.Port, Is.EqualTo(8080));
             // As nearly every server does.
-            using var other = new Socket(IPAddress.Parse(asked).AddressFamily, protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Stream, protocol);
+            var type = protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Stream;
+            using var other = new Socket(IPAddress.Parse(asked).AddressFamily, type, protocol);
             other.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
             SocketException? error = null;
             try

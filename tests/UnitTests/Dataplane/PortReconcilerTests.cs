@@ -6,7 +6,7 @@ using Calico.Dataplane.Ports;
 using Calico.Dataplane.Reconciliation;
 using Calico.Felix;
 using Calico.Linux;
-using Calico.Linux.Netlink;
+using Calico.Linux.Nftables;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Dataplane;
