@@ -189,7 +189,11 @@ internal sealed class PortReconciler : IReconciler
         else if (ruleset.IsPending)
         {
             ruleset.Write(batch);
-            _nftables.Commit(batch);
+            if (batch.Count > 0)
+            {
+                _nftables.Commit(batch);
+            }
+
             ruleset.Settle();
             _stands = true;
         }
