@@ -44,9 +44,9 @@ internal sealed partial class EndpointPorts(EndpointBook book, IKernelSide kerne
     public void Probe(EndpointSpec spec, EndpointRecord before)
     {
         // Of which families it will be, as far as that is known before anything is claimed.
-        IEnumerable<IPAddress> addresses = spec.Claim is { Exact.IsEmpty: true } claim
+        var addresses = spec.Claim is { Exact.IsEmpty: true } claim
             ? new[] { (claim.Ipv4, IPAddress.Any), (claim.Ipv6, IPAddress.IPv6Any) }.Where(f => f.Item1 > 0).Select(f => f.Item2)
-            : [.. spec.Claim?.Exact ?? [], .. spec.Leased, .. spec.Unmanaged.Select(n => n.BaseAddress)];
+            : (spec.Claim?.Exact ?? []).Concat(spec.Leased).Concat(spec.Unmanaged.Select(n => n.BaseAddress));
         _ports.Take(spec.Id, [.. spec.Ports.Select(PublishedPortRecord.From)], addresses, before.Ports);
         _ports.Keep(spec.Id, before.Ports);
     }
