@@ -63,7 +63,8 @@ public sealed class PublishedPortTests
     public async Task What_passes_through_the_host_to_another_machines_port_is_left_alone()
     {
         await using var scene = await StartAsync();
-        await scene.PublishAsync("a", Both);
+        // To a port that lets nobody in: what is led there has no answer.
+        await scene.PublishAsync("a", Tcp(8080, container: 81));
         scene.Outside.Inside("ip", "address", "add", "192.0.2.77/32", "dev", "lo");
         scene.Node.Host.Inside("ip", "route", "add", "192.0.2.77/32", "via", Outside4);
         scene.Serve(scene.Outside, ProtocolType.Tcp, 8080);
@@ -76,17 +77,24 @@ public sealed class PublishedPortTests
     {
         await using var scene = await StartAsync();
         scene.Node.Host.Inside("sysctl", "-qw", "net.ipv4.conf.all.route_localnet=1");
-        await scene.PublishAsync("a", Tcp(8081, address: "127.0.0.1"), Tcp(8080));
+        await scene.PublishAsync("a", Tcp(8081, address: "127.0.0.1"), Tcp(8080), Udp(5353));
         Assert.That(Ask(scene.Node.Host, "127.0.0.1", Tcp(8081)), Is.EqualTo(Host4));
         Assert.That(Ask(scene.Outside, Host4, Tcp(8081)), Is.Null);
-        foreach (var (who, gateway) in new[] { (scene.Outside, Host4), (scene.B, "169.254.1.1") })
+        foreach (var (who, gateway, own) in new[] { (scene.Outside, Host4, Outside4), (scene.B, "169.254.1.1", "10.65.0.3") })
         {
             who.Inside("ip", "link", "set", "lo", "down");
             who.Inside("sysctl", "-qw", "net.ipv4.conf.all.route_localnet=1");
-            who.Inside("sh", "-c", NoLoopback + $"ip route replace 127.0.0.0/8 via {gateway} dev eth0");
+            who.Inside("sh", "-c", NoLoopback + $"ip route replace 127.0.0.0/8 via {gateway} dev eth0 src {own}");
             Assert.That(Ask(who, Host4, Tcp(8080)), Is.Not.Null, "the probe works");
             Assert.That((Ask(who, "127.0.0.1", Tcp(8081)), Ask(who, "127.0.0.1", Tcp(8080))), Is.EqualTo(((string?)null, (string?)null)));
         }
+
+        // What comes for 127.0.0.1 has no answer that arrives. It does come in, and stays the host's own.
+        using var own5353 = scene.Node.Host.Broker.Run(scene.Node.Host.File,
+            () => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        own5353.Bind(new IPEndPoint(IPAddress.Any, 5353));
+        _ = Ask(scene.Outside, "127.0.0.1", Udp(5353));
+        Assert.That(own5353.Poll(TimeSpan.FromSeconds(1), SelectMode.SelectRead), "it was led to nobody");
     }
 
     [Test]
