@@ -57,6 +57,9 @@ internal sealed class HostSettings
     [Setting("CALICO_PLUGIN_SIGNATURES", "plugins.signatures", "Whether a package of an adapter has to be signed by somebody this machine trusts.", Choices = "none|required")]
     public string PluginSignatures { get; set; } = "none";
 
+    [Setting("CALICO_LIVE_INTERVAL", "plugins.liveInterval", "How often adapters that can ask their orchestrator are asked what runs.")]
+    public TimeSpan LiveInterval { get; set; } = TimeSpan.FromSeconds(10);
+
     [Setting("FELIX_INTERFACEPREFIX", "dataplane.interfacePrefix", "Start of the host side's interface names; ours alone.")]
     public string InterfacePrefix { get; set; } = "cali";
 
@@ -98,7 +101,7 @@ internal sealed class HostSettings
         var settings = reader.Read(SettingRules.All);
         (settings.Datastore, settings.Sockets) = (datastore, HostSockets.Read(reader));
         reader.AddUnknown(name => !name.StartsWith("plugins.", StringComparison.OrdinalIgnoreCase) || name.Equals("plugins.enabled", StringComparison.OrdinalIgnoreCase)
-            || name.Equals("plugins.signatures", StringComparison.OrdinalIgnoreCase));
+            || name.Equals("plugins.signatures", StringComparison.OrdinalIgnoreCase) || name.Equals("plugins.liveInterval", StringComparison.OrdinalIgnoreCase));
         reader.ThrowIfWrong();
         return settings;
     }

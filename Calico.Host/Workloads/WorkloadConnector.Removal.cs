@@ -37,7 +37,15 @@ internal sealed partial class WorkloadConnector
     }
 
     /// <summary>Removes an adapter's endpoints of a network that are not in a complete report.</summary>
-    public async Task<int> CollectAsync(string adapter, string network, LiveReport keep, CancellationToken ct)
+    public Task<int> CollectAsync(string adapter, string network, LiveReport keep, CancellationToken ct) =>
+        CollectAsync(adapter, [.. book.All.Where(l => l.Record.Network == network)], keep, ct);
+
+    /// <summary>Removes those of an adapter's endpoints that are not in a complete report.</summary>
+    /// <param name="adapter">Whose report.</param>
+    /// <param name="lives">What stood before it was asked for.</param>
+    /// <param name="keep">The report.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task<int> CollectAsync(string adapter, ImmutableArray<EndpointLife> lives, LiveReport keep, CancellationToken ct)
     {
         if (!keep.Complete)
         {
@@ -46,7 +54,7 @@ internal sealed partial class WorkloadConnector
 
         var live = keep.Endpoints.ToHashSet();
         var collected = 0;
-        foreach (var life in book.All.Where(l => l.Record.Adapter == adapter && l.Record.Network == network))
+        foreach (var life in lives.Where(l => l.Record.Adapter == adapter))
         {
             ct.ThrowIfCancellationRequested();
             if (!live.Contains((life.Record.Id, life.Record.Instance)) && await CollectAsync(life, () => "", $"not in {adapter}'s report", mayGoOn: false))

@@ -143,7 +143,7 @@ internal sealed class AddressCalls(
         Handle = AskedLease.NewHandle(calling.Current),
         // A pool that no network of ours has is another driver's, or of a network that is just being made.
         Purpose = book.IsOurs(pool) ? LeasePurpose.Endpoint : LeasePurpose.Foreign,
-        Owner = $"an endpoint of {pool}",
+        Owner = AskedLease.OwnerIn(pool),
     };
 
     private static void RefuseOutside(PoolId pool, IPAddress address)

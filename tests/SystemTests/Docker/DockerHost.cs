@@ -20,7 +20,8 @@ public sealed class DockerHost : IAsyncDisposable
 
     private string DaemonLog => Path.Combine(Host.Folder, "dockerd.log");
 
-    public static async Task<DockerHost> StartAsync(Action<TestHost>? configure = null)
+    /// <param name="prepare">Before calico-host is started.</param>
+    public static async Task<DockerHost> StartAsync(Func<TestHost, Task>? prepare = null)
     {
         var host = await TestHost.StartAsync();
         var docker = new DockerHost(host, (await host.ShellAsync("hostname")).Trim());
@@ -29,7 +30,12 @@ public sealed class DockerHost : IAsyncDisposable
             host.Settings["NO_DEFAULT_POOLS"] = "true";
             host.Settings["CALICO_DOCKER_FORGOTTENAFTER"] = "00:00:03";
             host.Settings["CALICO_DOCKER_SWEEPINTERVAL"] = "00:00:01";
-            configure?.Invoke(host);
+            host.Settings["CALICO_LIVE_INTERVAL"] = "00:00:01";
+            if (prepare is not null)
+            {
+                await prepare(host);
+            }
+
             await host.StartCalicoAsync();
             (await host.CalicoctlAsync("apply -f -", """
                 apiVersion: projectcalico.org/v3
