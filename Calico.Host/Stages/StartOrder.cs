@@ -48,6 +48,7 @@ internal static class StartOrder
             // The embedded store is this process's own: slow is not away, and there is nothing else to serve from.
             ParkedAddresses = datastore.IsEmbedded ? 0 : 8,
             StorePatience = TimeSpan.FromMilliseconds(datastore.IsEmbedded ? 2000 : 50),
+            RefusesWhileResting = !datastore.IsEmbedded,
             Facts = new HostIpamFacts(view, new StoreIpamFacts(store.Store), name, time),
             IsInUse = live.IsInUse,
         }, time, loggers.CreateLogger<NodeIpam>());

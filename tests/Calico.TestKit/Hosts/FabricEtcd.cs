@@ -9,6 +9,7 @@ public sealed class FabricEtcd : IAsyncDisposable
 {
     private readonly string _fabric;
     private readonly Process _process;
+    private Process? _brake;
 
     private FabricEtcd(string fabric, Process process) => (_fabric, _process) = (fabric, process);
 
@@ -64,8 +65,26 @@ public sealed class FabricEtcd : IAsyncDisposable
     /// <summary>The path works again.</summary>
     public Task RestoreAsync() => InFabricAsync(["nft", "delete", "table", "inet", "swallow"]);
 
+    /// <summary>From now on it works a moment and is held three tenths of a second, again and again: almost every answer is late.</summary>
+    public void Slow() => _brake = Process.Start("bash",
+        ["-c", $"while kill -STOP {_process.Id}; do sleep 0.3; kill -CONT {_process.Id}; sleep 0.05; done"]);
+
+    /// <summary>As fast as before.</summary>
+    public async Task HurryAsync()
+    {
+        if (_brake is { } brake)
+        {
+            _brake = null;
+            brake.Kill(entireProcessTree: true);
+            await brake.WaitForExitAsync();
+            brake.Dispose();
+            (await CommandResult.RunAsync(["kill", "-CONT", $"{_process.Id}"])).OrThrow();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
+        await HurryAsync();
         _process.Kill();
         await _process.WaitForExitAsync();
         _process.Dispose();
