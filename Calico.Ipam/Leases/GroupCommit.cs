@@ -54,7 +54,10 @@ internal sealed class GroupCommit(LeaseBasis basis, LeaseTable table, OperationQ
                 continue;
             }
 
-            if (planned.Count > 0 && change.Weight + weight + plan.Store.Count > TransactionWeight)
+            // Who takes what another gives up shares an address with it, and all that share one are not in one transaction:
+            // the other may be answered without the store while this one is not.
+            var isNext = change.Weight + weight + plan.Store.Count > TransactionWeight || plan.Edit.Addresses.Any(givenUp.Contains);
+            if (planned.Count > 0 && isNext)
             {
                 change.Rollback(checkpoint);
                 queue.PutBack(table.Return(group, operation));

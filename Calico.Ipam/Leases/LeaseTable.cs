@@ -69,7 +69,7 @@ internal sealed partial class LeaseTable
         lock (_gate)
         {
             group.RemoveAll(IsOver);
-            group.ForEach(o => o.State = OperationState.Planning);
+            group.ForEach(PlanAnew);
             return _ledger;
         }
     }
@@ -128,7 +128,7 @@ internal sealed partial class LeaseTable
         {
             _busy = [];
             group.RemoveAll(o => o.State == OperationState.Abandoned);
-            group.ForEach(o => o.State = OperationState.Planning);
+            group.ForEach(PlanAnew);
         }
     }
 
@@ -150,7 +150,7 @@ internal sealed partial class LeaseTable
             var returned = group[index..];
             foreach (var operation in returned.Where(o => o.State == OperationState.Planning))
             {
-                operation.State = OperationState.Queued;
+                (operation.State, operation.Plan) = (OperationState.Queued, null);
             }
 
             group.RemoveRange(index, returned.Count);
@@ -165,7 +165,7 @@ internal sealed partial class LeaseTable
         {
             group.RemoveAll(IsOver);
             var logged = _basis.Log.CommitAsync([.. group.SelectMany(o => LogOf(o, NoEdit, []))], CancellationToken.None);
-            group.ForEach(o => o.State = OperationState.Queued);
+            group.ForEach(o => (o.State, o.Plan) = (OperationState.Queued, null));
             _busy = [];
             return logged;
         }
@@ -221,6 +221,10 @@ internal sealed partial class LeaseTable
             return isToLog ? _basis.Log.CommitAsync(rest.ToLog(), CancellationToken.None) : Task.CompletedTask;
         }
     }
+
+    /// <summary>A plan that was not done is forgotten: while the operation waits, its addresses may be in another's transaction, and what
+    /// the ledger says of them is not what the log has to say.</summary>
+    private static void PlanAnew(NodeOperation operation) => (operation.State, operation.Plan) = (OperationState.Planning, null);
 
     private static bool IsOver(NodeOperation operation) => operation.State is OperationState.Abandoned or OperationState.Finished;
 

@@ -9,7 +9,7 @@ namespace Calico.Ipam;
 internal sealed partial class OnlinePlan(string node, IpamChange change, IIpamFacts facts, TimeProvider time, LeaseLedger ledger, Func<IPAddress, bool> isBetterLeft)
     : LeasePlan(node, ledger, time)
 {
-    /// <summary>Addresses that operations of the same transaction have given up.</summary>
+    /// <summary>Addresses that operations of the same transaction have given up; who takes one waits for the next transaction.</summary>
     public ImmutableHashSet<IPAddress> GivenUp { get; init; } = [];
 
     public IpamChange Change => change;

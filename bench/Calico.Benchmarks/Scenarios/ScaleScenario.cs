@@ -87,10 +87,10 @@ public static class ScaleScenario
     }
 
     private static Task ConnectAsync(TestHost host) => host.ShellAsync($$"""
-        export CNI_COMMAND=ADD CNI_IFNAME=eth0 CNI_PATH={{host.Programs}}/bin CALICO_CNI_SOCKET={{Folder(host)}}/cni.sock
+        export CNI_COMMAND=ADD CNI_IFNAME=eth0 CNI_PATH={{host.Programs}}/bin
         for i in $(seq {{Locals}}); do
           ip netns add l$i
-          CNI_CONTAINERID=l$i CNI_NETNS=/run/netns/l$i {{host.Programs}}/bin/calico-shim >/dev/null \
+          CNI_CONTAINERID=l$i CNI_NETNS=/run/netns/l$i {{host.Programs}}/bin/calico-shim \
             <<<'{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"} }'
         done
         """, limit: Patience);

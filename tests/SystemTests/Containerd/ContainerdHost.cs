@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Calico.SystemTests.Containerd.Cri;
 using Calico.TestKit.Hosts;
+using Grpc.Core;
 using Grpc.Net.Client;
 
 namespace Calico.SystemTests.Containerd;
@@ -76,11 +77,9 @@ public sealed class ContainerdHost : IAsyncDisposable
             },
         });
         Cri = new(_channel);
-        // The CNI configuration is read a moment after the start.
         for (var i = 0; i < 100; i++)
         {
-            var status = await Cri.StatusAsync(new());
-            if (status.Status.Conditions.All(c => c.Status))
+            if (await IsReadyAsync())
             {
                 return;
             }
@@ -89,6 +88,19 @@ public sealed class ContainerdHost : IAsyncDisposable
         }
 
         throw new InvalidOperationException("containerd does not become ready");
+    }
+
+    /// <summary>Its CRI plugin starts after the socket, and reads the CNI configuration a moment later.</summary>
+    private async Task<bool> IsReadyAsync()
+    {
+        try
+        {
+            return (await Cri.StatusAsync(new())).Status.Conditions.All(c => c.Status);
+        }
+        catch (RpcException e) when (e.Status.Detail.Contains("server is not initialized yet", StringComparison.Ordinal))
+        {
+            return false;
+        }
     }
 
     public Task StopDaemonAsync() => Host.ShellAsync("pid=$(cat /run/containerd.pid); kill $pid; for i in $(seq 100); do kill -0 $pid 2>/dev/null || exit 0; sleep 0.05; done; exit 1");

@@ -18,9 +18,9 @@ public sealed class NodeIpamLogOrderTests
     [Test]
     public async Task What_the_log_says_is_what_memory_said_last()
     {
-        var cluster = Create().Pool("10.0.0.0/24", 26).Node("a");
+        var cluster = Create().Pool("10.0.0.0/28", 28).Node("a");
         var inner = new InMemoryNodeLog();
-        var ipam = cluster.NodeIpam("a", new HeldUpLog(inner), parked: 8, new HesitantStore(cluster.Store), o => o with
+        var ipam = cluster.NodeIpam("a", new HeldUpLog(inner), parked: 2, new HesitantStore(cluster.Store), o => o with
         {
             StorePatience = TimeSpan.FromMilliseconds(2),
             StoreDeadline = TimeSpan.FromSeconds(2),
@@ -34,12 +34,46 @@ public sealed class NodeIpamLogOrderTests
             await ipam.MaintainAsync(default);
         }
 
+        Assert.That(ipam.JournalLength, Is.Zero, "everything has reached the store");
         Assert.That(await ipam.ListAsync(null, null, default), Is.Empty, "in memory");
         await ipam.DisposeAsync();
         Assert.Multiple(() =>
         {
             Assert.That(inner.List("ipam/lease/").Select(e => e.Key), Is.Empty, "in the log: the next start would take these addresses again");
             Assert.That(cluster.Allocations().Where(a => !a.Value.StartsWith("parked.", StringComparison.Ordinal)), Is.Empty, "in the store");
+        });
+    }
+
+    [Test]
+    public async Task Who_takes_what_another_gives_up_at_the_same_time_has_it_in_memory_log_and_store()
+    {
+        var cluster = Create().Pool("10.0.0.0/30", 30).Node("a");
+        var log = new InMemoryNodeLog();
+        var gate = new GateStore(cluster.Store);
+        await using var ipam = cluster.NodeIpam("a", log, parked: 0, gate);
+        await ipam.LoadAsync(default);
+        var held = new Dictionary<string, ImmutableArray<AddressLease>>();
+        foreach (var name in (string[])["a", "b", "c", "d"])
+        {
+            held[name] = await ipam.ClaimAsync("cni", Claim(name), Endpoint(name), null, default);
+        }
+
+        // While the first is in the store's hands the others wait, and go together.
+        gate.Close();
+        var first = ipam.UnbindAsync("cni", Endpoint("a"), held["a"], LeaseCompanion.None, default);
+        await gate.Reached;
+        var taking = ipam.ClaimAsync("cni", Claim("e"), Endpoint("e"), null, default);
+        var leaving = ipam.UnbindAsync("cni", Endpoint("b"), held["b"], LeaseCompanion.None, default);
+        var following = ipam.ClaimAsync("cni", Claim("f"), Endpoint("f"), null, default);
+        gate.Open();
+        await Task.WhenAll(first, taking, leaving, following);
+
+        var memory = (await ipam.ListAsync(null, null, default)).Select(l => $"{l.Address} {l.Handle}").Order(StringComparer.Ordinal).ToArray();
+        Assert.Multiple(() =>
+        {
+            Assert.That(memory.Select(m => m.Split(' ')[1]).Order(StringComparer.Ordinal), Is.EqualTo((string[])["c", "d", "e", "f"]));
+            Assert.That(cluster.Allocations().Select(a => $"{a.Key} {a.Value}"), Is.EquivalentTo(memory));
+            Assert.That(log.List("ipam/lease/").Select(e => e.Key["ipam/lease/".Length..]), Is.EquivalentTo(memory.Select(m => m.Split(' ')[0])));
         });
     }
 
@@ -86,6 +120,30 @@ public sealed class NodeIpamLogOrderTests
         public override async Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct)
         {
             await Task.Delay(Random.Shared.Next(6), ct);
+            return await base.CommitAsync(transaction, ct);
+        }
+    }
+
+    /// <summary>Keeps who writes waiting until it is opened.</summary>
+    private sealed class GateStore(IKeyValueStore inner) : ForwardingStore(inner)
+    {
+        private TaskCompletionSource? _open;
+        private TaskCompletionSource _reached = new();
+
+        /// <summary>Somebody waits.</summary>
+        public Task Reached => _reached.Task;
+
+        public void Close() => (_open, _reached) = (new(TaskCreationOptions.RunContinuationsAsynchronously), new(TaskCreationOptions.RunContinuationsAsynchronously));
+
+        public void Open() => _open!.SetResult();
+
+        public override async Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct)
+        {
+            if (_open is { } open && _reached.TrySetResult())
+            {
+                await open.Task.WaitAsync(ct);
+            }
+
             return await base.CommitAsync(transaction, ct);
         }
     }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Calico.Datastore.Store;
 using Calico.TestKit;
 using Calico.TestKit.Store;
 using NUnit.Framework;
@@ -129,17 +130,16 @@ public sealed class ConnectTransactionTests
     {
         await StartForAsync(StoreFault.Hang, parked: 0);
         using var caller = new CancellationTokenSource();
-        _host.Store.Faults.Use((kind, _) =>
+        _host.Store.Faults.Use((_, transaction) =>
         {
-            if (kind != StoreCallKind.Commit)
+            var isIts = transaction?.Success.Any(o => o is StoreOperation.Put { Key: var key } && key.Contains("/workloadendpoints/")) == true;
+            if (isIts)
             {
-                return StoreFault.None;
+                _host.Store.Faults.Use(null);
+                caller.Cancel(); // the call goes on only to hang
             }
 
-            _host.Store.Faults.Use(null);
-            // The call goes on only to hang, so the caller has given up by then.
-            caller.Cancel();
-            return isDone ? StoreFault.DoneThenHang : StoreFault.Hang;
+            return !isIts ? StoreFault.None : isDone ? StoreFault.DoneThenHang : StoreFault.Hang;
         });
         Assert.That(async () => await ConnectAsync("a", isForeign: isForeign, ct: caller.Token),
             Throws.InstanceOf<OperationCanceledException>().Or.InstanceOf<CalicoException>().With.Property(nameof(CalicoException.Problem)).EqualTo(Problem.Unavailable));

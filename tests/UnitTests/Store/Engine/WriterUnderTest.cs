@@ -80,8 +80,10 @@ internal sealed class WriterUnderTest : IAsyncDisposable
     /// <summary>A write that changes nothing; what the writer did after earlier ones is over when it returns.</summary>
     public Task NothingAsync() => Writer.WriteAsync(_ => 0, Ct);
 
+    /// <summary>Moves the clock, once the writer waits for it after all that was done before, and lets it do what is due.</summary>
     public async Task AdvanceAsync(int milliseconds)
     {
+        await NothingAsync();
         Time.Advance(TimeSpan.FromMilliseconds(milliseconds));
         await SettleAsync();
     }
