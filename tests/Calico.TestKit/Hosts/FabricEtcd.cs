@@ -51,6 +51,21 @@ public sealed class FabricEtcd : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts it beside a host whose calico-host, started next, and calicoctl then use it.</summary>
+    public static async Task<FabricEtcd> StartForAsync(TestHost host)
+    {
+        var etcd = await StartAsync(host);
+        host.Settings["DATASTORE_TYPE"] = "etcdv3";
+        host.Settings["ETCD_ENDPOINTS"] = Endpoint;
+        await host.ShellAsync("cat > /etc/calico/calicoctl.cfg", $$"""
+            apiVersion: projectcalico.org/v3
+            kind: CalicoAPIConfig
+            metadata: {}
+            spec: {datastoreType: etcdv3, etcdEndpoints: "{{Endpoint}}"}
+            """);
+        return etcd;
+    }
+
     /// <summary>Runs etcdctl beside etcd: no trouble of the path touches it.</summary>
     public async Task<string> EtcdctlAsync(params string[] arguments) => (await TryEtcdctlAsync(arguments)).OrThrow().Output;
 

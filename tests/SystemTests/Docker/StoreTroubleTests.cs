@@ -22,18 +22,7 @@ public sealed class StoreTroubleTests : DockerScene
         }
     }
 
-    protected override async Task PrepareAsync(TestHost host)
-    {
-        _etcd = await FabricEtcd.StartAsync(host);
-        host.Settings["DATASTORE_TYPE"] = "etcdv3";
-        host.Settings["ETCD_ENDPOINTS"] = FabricEtcd.Endpoint;
-        await host.ShellAsync("cat > /etc/calico/calicoctl.cfg", $$"""
-            apiVersion: projectcalico.org/v3
-            kind: CalicoAPIConfig
-            metadata: {}
-            spec: {datastoreType: etcdv3, etcdEndpoints: "{{FabricEtcd.Endpoint}}"}
-            """);
-    }
+    protected override async Task PrepareAsync(TestHost host) => _etcd = await FabricEtcd.StartForAsync(host);
 
     [TestCase(20)]
     [TestCase(100, Category = "long")]

@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using Calico.TestKit.Hosts;
 
-namespace Calico.SystemTests.Docker;
+namespace Calico.TestKit.Hosts;
 
 /// <summary>A test host with calico-host, pools, and Debian's dockerd, whose iptables are on and whose FORWARD policy is DROP.</summary>
 public sealed class DockerHost : IAsyncDisposable
