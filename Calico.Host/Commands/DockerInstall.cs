@@ -24,7 +24,8 @@ internal sealed record DockerInstall(string UnitDirectory, InstallLedger Ledger)
     /// a person's file is in the way.</exception>
     public IReadOnlyList<string> Run(string pluginDirectory, bool force, bool dryRun) =>
         Directory.Exists(Path.Combine(pluginDirectory, Adapter))
-            ? [.. Ledger.Install([new(DropIn, () => Encoding.UTF8.GetBytes(Text), AtomicFile.Readable)], force, dryRun), $"{Reload}; dockerd need not be restarted"]
+            ? [.. Ledger.Install([new(DropIn, () => Encoding.UTF8.GetBytes(Text), AtomicFile.Readable)], force, dryRun),
+                $"{Reload}; dockerd need not be restarted"]
             : throw new CalicoException(Problem.NotFound,
                 $"adapter '{Adapter}' is not installed in {pluginDirectory}: calico-host plugin install <package or folder> first");
 

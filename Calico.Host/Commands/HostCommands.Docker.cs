@@ -5,13 +5,17 @@ namespace Calico.Host.Commands;
 /// <summary><c>calico-host docker</c>.</summary>
 internal static partial class HostCommands
 {
-    private static Command CreateDocker() => new("docker", "What dockerd needs to find its network and IPAM driver.") { CreateDockerInstall(), CreateDockerUninstall() };
+    private static Command CreateDocker() => new("docker", "What dockerd needs to find its network and IPAM driver.")
+    {
+        CreateDockerInstall(), CreateDockerUninstall(),
+    };
 
     private static Command CreateDockerInstall()
     {
         var (units, dryRun, force) = (UnitDirectory(), DryRun(), Flag("--force", "Others' and edited files too."));
         return Make("install", "Has systemd start calico-host before dockerd.",
-            result => Do(() => Docker(result, units).Run(Settings().PluginDirectory, result.GetValue(force), result.GetValue(dryRun))), units, dryRun, force);
+            result => Do(() => Docker(result, units).Run(Settings().PluginDirectory, result.GetValue(force), result.GetValue(dryRun))),
+                units, dryRun, force);
     }
 
     private static Command CreateDockerUninstall()

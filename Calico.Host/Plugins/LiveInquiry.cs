@@ -6,7 +6,8 @@ namespace Calico.Host.Plugins;
 
 /// <summary>Asks one adapter what its orchestrator runs, keeps the answer, and ends what a complete one does not name.</summary>
 /// <remarks>Each adapter has one of its own: one that hangs, throws or answers nonsense costs nobody else anything, and is named.</remarks>
-internal sealed partial class LiveInquiry(string adapter, ILiveWorkloads live, LiveReports reports, WorkloadConnector connector, HealthBoard health,
+internal sealed partial class LiveInquiry(string adapter, ILiveWorkloads live, LiveReports reports, WorkloadConnector connector,
+    HealthBoard health,
     TimeProvider time, ILogger logger)
 {
     /// <summary>For one answer.</summary>
@@ -31,7 +32,7 @@ internal sealed partial class LiveInquiry(string adapter, ILiveWorkloads live, L
     {
         if (!_asked.IsCompleted)
         {
-            _check.Fail("has not said yet what runs, long after it was asked, and is not asked again until it has; nothing of it is collected");
+            _check.Fail("has not said yet what runs, and is not asked again until it has; nothing of it is collected");
             return 0;
         }
 

@@ -23,8 +23,8 @@ internal sealed class LiveReports(TimeProvider time)
         _ => new(report, report.Complete ? report : null, askedAt),
         (_, before) => report.Complete ? new(report, report, askedAt) : before with { Last = report });
 
-    /// <summary>Whether a lease must not be ended by its age: a report names its address or its endpoint, or its adapter reports and has made
-    /// no complete one lately.</summary>
+    /// <summary>Whether a lease must not be ended by its age: a report names its address or its endpoint, or its adapter reports and has
+    /// made no complete one lately.</summary>
     public bool IsInUse(AddressLease lease) =>
         _words.Values.Any(word => word.Names(lease))
         || (_words.TryGetValue(lease.Adapter, out var own) && (own.Complete is null || time.GetElapsedTime(own.CompleteAt) >= Lifetime));

@@ -28,9 +28,6 @@ internal static partial class SettingRules
         new(nameof(HostSettings.DataDirectory), s => Path.IsPathFullyQualified(s.DataDirectory), "an absolute path"),
         new(nameof(HostSettings.LogLevels), s => LogLevels.TryParse(s.LogLevels, out _),
             "a comma list of ADAPTER=LEVEL, the level one of debug, info, warning, error"),
-        // The rule of LiveReports.Lifetime: a report is to be newer than that.
-        new(nameof(HostSettings.LiveInterval), s => s.LiveInterval >= TimeSpan.FromMilliseconds(100) && s.LiveInterval <= TimeSpan.FromMinutes(2),
-            "a time from 00:00:00.1 to 00:02:00"),
         new(nameof(HostSettings.PluginDirectory), s => Path.IsPathFullyQualified(s.PluginDirectory), "an absolute path"),
     ];
 

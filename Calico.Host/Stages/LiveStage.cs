@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Stages;
 
 /// <summary>After the gate has opened: adapters are asked what runs. Ends with the drain, because it asks adapters.</summary>
-internal sealed class LiveStage(PluginRoster roster, LiveReports reports, WorkloadConnector connector, TimeSpan interval, HostBasis basis) : IHostStage
+internal sealed class LiveStage(PluginRoster roster, LiveReports reports, WorkloadConnector connector, TimeSpan interval,
+    HostBasis basis) : IHostStage
 {
     private readonly ILogger _logger = basis.Loggers.CreateLogger<LiveStage>();
     private readonly HostLoops _loops = new(basis.Health, basis.Loggers.CreateLogger<LiveStage>());

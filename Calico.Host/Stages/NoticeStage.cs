@@ -5,7 +5,7 @@ namespace Calico.Host.Stages;
 
 /// <summary>After the adapters' sockets are bound: the service manager is told that what is ordered after this service may start (systemd's
 /// <c>Type=notify</c>). A dockerd or a kubelet then finds them, and its calls wait for the rest of the start.</summary>
-/// <param name="socket">NOTIFY_SOCKET of the environment; null: nobody waits.</param>
+/// <param name="socket">NOTIFY_SOCKET; empty: nobody waits.</param>
 /// <param name="logger">Says what could not be told.</param>
 internal sealed partial class NoticeStage(string? socket, ILogger<NoticeStage> logger) : IHostStage
 {
@@ -24,7 +24,8 @@ internal sealed partial class NoticeStage(string? socket, ILogger<NoticeStage> l
         {
             using var sender = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
             // "@" stands for the zero byte of a name without a file.
-            await sender.SendToAsync("READY=1"u8.ToArray(), new UnixDomainSocketEndPoint(socket[0] == '@' ? '\0' + socket[1..] : socket), ct);
+            await sender.SendToAsync("READY=1"u8.ToArray(), new UnixDomainSocketEndPoint(socket[0] == '@' ? '\0' + socket[1..] : socket),
+                ct);
         }
         catch (Exception e) when (e is SocketException or ArgumentException)
         {
@@ -36,7 +37,8 @@ internal sealed partial class NoticeStage(string? socket, ILogger<NoticeStage> l
 
     private static partial class Log
     {
-        [LoggerMessage(1004, LogLevel.Warning, "the service manager cannot be told on {Socket} that the sockets are there, and gives up after its time: {Reason}")]
+        [LoggerMessage(1004, LogLevel.Warning,
+            "the service manager cannot be told on {Socket} that the sockets are there, and gives up after its time: {Reason}")]
         public static partial void NotTold(ILogger logger, string socket, string reason);
     }
 }

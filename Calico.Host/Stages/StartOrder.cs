@@ -81,7 +81,8 @@ internal static class StartOrder
         {
             Connector = connector, Ipam = ipam, Profiles = profiles, Status = status, View = view, Gate = gate, Log = log, Store = store.Store, Meters = meters, Timings = basis.Timings,
         };
-        var roster = new PluginRoster(settings.PluginDirectory, settings.EnabledPlugins, settings.DataDirectory, reader, new(contracts.AddTo), health, loggers);
+        var roster = new PluginRoster(settings.PluginDirectory, settings.Adapters.Enabled, settings.DataDirectory, reader,
+            new(contracts.AddTo), health, loggers);
         var adapters = new AdapterStage(roster, reader, gate, loggers.CreateLogger<AdapterStage>());
         var readiness = new ReadinessRoutes(status, health, meters, time);
         var kernelHealth = new KernelHealth(() => kernel.Loop.Status, kernel.Loop.ReadDropsAsync, health, meters, time);
@@ -97,7 +98,7 @@ internal static class StartOrder
             // First, on another core: what it has compiled the others need not wait for.
             new RehearsalStage(settings.Sockets.RunDirectory, basis),
             adapters,
-            new NoticeStage(Environment.GetEnvironmentVariable("NOTIFY_SOCKET"), loggers.CreateLogger<NoticeStage>()),
+            new NoticeStage(settings.Adapters.NotifySocket, loggers.CreateLogger<NoticeStage>()),
             store,
             new ControlStage(settings.Sockets.Control,
                 [readiness, statusRoutes, endpointReports, leases, kernelHealth, drops,
@@ -108,7 +109,7 @@ internal static class StartOrder
             new RegistrationStage(membership, heartbeat, datastore, basis),
             new WorkloadStage(ipam, connector, upkeep, endpoints, basis),
             new ReadyStage(gate, name, datastore, book, basis),
-            new LiveStage(roster, live, connector, settings.LiveInterval, basis),
+            new LiveStage(roster, live, connector, settings.Adapters.LiveInterval, basis),
         ];
 
         void Enforce(SyncBatch batch)

@@ -40,11 +40,7 @@ internal sealed partial class WorkloadConnector
     public Task<int> CollectAsync(string adapter, string network, LiveReport keep, CancellationToken ct) =>
         CollectAsync(adapter, [.. book.All.Where(l => l.Record.Network == network)], keep, ct);
 
-    /// <summary>Removes those of an adapter's endpoints that are not in a complete report.</summary>
-    /// <param name="adapter">Whose report.</param>
-    /// <param name="lives">What stood before it was asked for.</param>
-    /// <param name="keep">The report.</param>
-    /// <param name="ct">Cancels.</param>
+    /// <summary>Likewise of what stood before its report was asked for.</summary>
     public async Task<int> CollectAsync(string adapter, ImmutableArray<EndpointLife> lives, LiveReport keep, CancellationToken ct)
     {
         if (!keep.Complete)

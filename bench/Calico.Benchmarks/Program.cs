@@ -16,7 +16,8 @@ if (TestHost.WhyNot is { } reason)
 }
 
 var counts = wanted.FirstOrDefault(w => w.StartsWith(Scale + "=", StringComparison.Ordinal))?[(Scale.Length + 1)..] ?? "10000,100000,250000";
-var containers = int.Parse(wanted.FirstOrDefault(w => w.StartsWith(Docker + "=", StringComparison.Ordinal))?[(Docker.Length + 1)..] ?? "200", NumberStyles.None, CultureInfo.InvariantCulture);
+var containers = int.Parse(wanted.FirstOrDefault(w => w.StartsWith(Docker + "=",
+    StringComparison.Ordinal))?[(Docker.Length + 1)..] ?? "200", NumberStyles.None, CultureInfo.InvariantCulture);
 var table = new ResultTable();
 var tools = await NativeTools.BuildAsync();
 (string Name, Func<Task> Run)[] scenarios =

@@ -10,8 +10,8 @@ internal static class EndpointName
 
     private const string DockersNetwork = "docker.network";
 
-    /// <summary>Name for messages: <c>web</c>, <c>shop/web-0</c> of a pod, <c>7f7c44f8b919</c>; with what tells it from the container's other
-    /// endpoints (<see cref="Which"/>).</summary>
+    /// <summary>Name for messages: <c>web</c>, <c>shop/web-0</c> of a pod, <c>7f7c44f8b919</c>; with what tells it from the container's
+    /// other endpoints (<see cref="Which"/>).</summary>
     internal static string Of(Resource<WorkloadEndpointSpec> endpoint)
     {
         var name = Told(endpoint) is not { } told ? ShortId(endpoint)
@@ -19,11 +19,12 @@ internal static class EndpointName
         return name + Which(endpoint);
     }
 
-    /// <summary>Which of the container's endpoints it is: of Docker's by the network's name, as users know it (<c>:blue</c>), of others by the
-    /// interface, when it is not the first.</summary>
+    /// <summary>Which of the container's endpoints it is: of Docker's by the network's name, as users know it (<c>:blue</c>), of others
+    /// by the interface, when it is not the first.</summary>
     internal static string Which(Resource<WorkloadEndpointSpec> endpoint) =>
         endpoint.Spec.Orchestrator == "libnetwork"
-            ? $":{(endpoint.Metadata.Labels?.GetValueOrDefault(DockersNetwork) is { Length: > 0 } network ? network : Shorten(endpoint.Spec.Endpoint ?? ""))}"
+            ? ":" + (endpoint.Metadata.Labels?.GetValueOrDefault(DockersNetwork) is { Length: > 0 } network ? network
+                : Shorten(endpoint.Spec.Endpoint ?? ""))
         : endpoint.Spec.Endpoint is null or "" or "eth0" ? "" : $":{endpoint.Spec.Endpoint}";
 
     /// <summary>The name that the runtime told; null: none.</summary>

@@ -16,7 +16,7 @@ public static class DockerScenario
     private const int CallsPerRun = 20;
 
     /// <summary>What dockerd, its shim and a sleeping process need for a container.</summary>
-    private const long BytesEach = 25L << 20;
+    private const int MebibytesEach = 25;
 
     /// <param name="table">Gets the lines.</param>
     /// <param name="runs">Of each command.</param>
@@ -85,7 +85,9 @@ public static class DockerScenario
             {
                 foreach (var (network, series) in new[] { ("blue", ours), ("plain", bridge) })
                 {
-                    var took = await TimeAsync(docker, string.Join("; ", ((string[])["connect", "disconnect"]).Select(verb => $"for c in {one}; do {Client} network {verb} {network} $c & done; wait")));
+                    var verbs = ((string[])["connect", "disconnect"])
+                        .Select(verb => $"for c in {one}; do {Client} network {verb} {network} $c & done; wait");
+                    var took = await TimeAsync(docker, string.Join("; ", verbs));
                     if (i >= 0)
                     {
                         series.Add(took);
@@ -93,7 +95,8 @@ public static class DockerScenario
                 }
             }
 
-            table.AddRatio($"docker network connect, disconnect{what}, against the bridge driver", new Series(ours).P50, new Series(bridge).P50, "ms", 1.5);
+            table.AddRatio($"docker network connect, disconnect{what}, against the bridge driver", new Series(ours).P50,
+                new Series(bridge).P50, "ms", 1.5);
         }
 
         await RemoveAllAsync(docker);
@@ -112,11 +115,18 @@ public static class DockerScenario
         {
             var endpoint = $"{Guid.NewGuid():N}{Guid.NewGuid():N}";
             var name = $$"""{"NetworkID":"{{id}}","EndpointID":"{{endpoint}}"}""";
-            var address = (string)(await CallAsync(ipam, "IpamDriver.RequestAddress", $$"""{"PoolID":"{{pool}}","Address":"","Options":null}"""))["Address"]!;
+            var asked = $$"""{"PoolID":"{{pool}}","Address":"","Options":null}""";
+            var address = (string)(await CallAsync(ipam, "IpamDriver.RequestAddress", asked))["Address"]!;
+            var made = $$"""
+                {"NetworkID":"{{id}}","EndpointID":"{{endpoint}}","Options":{},
+                 "Interface":{"Address":"{{address}}","AddressIPv6":"","MacAddress":""} }
+                """;
+            var joined = $$"""
+                {"NetworkID":"{{id}}","EndpointID":"{{endpoint}}","SandboxKey":"/var/run/docker/netns/{{endpoint}}","Options":{} }
+                """;
             var clock = Stopwatch.StartNew();
-            await CallAsync(network, "NetworkDriver.CreateEndpoint",
-                $$"""{"NetworkID":"{{id}}","EndpointID":"{{endpoint}}","Interface":{"Address":"{{address}}","AddressIPv6":"","MacAddress":""},"Options":{} }""");
-            await CallAsync(network, "NetworkDriver.Join", $$"""{"NetworkID":"{{id}}","EndpointID":"{{endpoint}}","SandboxKey":"/var/run/docker/netns/{{endpoint}}","Options":{} }""");
+            await CallAsync(network, "NetworkDriver.CreateEndpoint", made);
+            await CallAsync(network, "NetworkDriver.Join", joined);
             if (n >= 0)
             {
                 times.Add(clock.Elapsed.TotalMilliseconds);
@@ -128,31 +138,40 @@ public static class DockerScenario
         }
 
         var series = new Series(times);
-        table.Add($"docker: CreateEndpoint + Join, {store}, p50", $"{series.P50:0.0} ms", $"{series.Count} of them", double.NaN, "≤ 100 ms", series.P50 <= 100);
+        table.Add($"docker: CreateEndpoint + Join, {store}, p50", $"{series.P50:0.0} ms", $"{series.Count} of them", double.NaN,
+            "≤ 100 ms", series.P50 <= 100);
         table.Add($"docker: CreateEndpoint + Join, {store}, p99", $"{series.P99:0.0} ms", "", double.NaN, "≤ 200 ms", series.P99 <= 200);
     }
 
     private static async Task MemoryAsync(ResultTable table, DockerHost docker, int containers)
     {
-        var available = long.Parse(File.ReadLines("/proc/meminfo").Single(l => l.StartsWith("MemAvailable:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
-        var count = (int)Math.Min(containers, available / 2 / BytesEach);
+        var count = (int)Math.Min(containers, Mebibytes(File.ReadAllText("/proc/meminfo"), "MemAvailable:") / 2 / MebibytesEach);
         var before = await ResidentAsync(docker);
         for (var first = 0; first < count; first += AtOnce)
         {
-            await docker.Host.ShellAsync($"for n in $(seq {first} {Math.Min(first + AtOnce, count) - 1}); do {Client} run -d --name m$n --network blue {BusyboxImage.Name} /bin/sleep 100000 >/dev/null & done; wait", limit: TimeSpan.FromMinutes(2));
+            var run = $"{Client} run -d --network blue {BusyboxImage.Name} /bin/sleep 100000 >/dev/null";
+            await docker.Host.ShellAsync(
+                $"for n in $(seq {Math.Min(AtOnce, count - first)}); do {run} & done; wait", limit: TimeSpan.FromMinutes(2));
         }
 
         var resident = await ResidentAsync(docker);
-        table.Add($"host: resident memory with {count} containers of Docker", $"{resident:0} MiB", $"without: {before:0} MiB", resident / before,
+        table.Add($"host: resident memory with {count} containers of Docker", $"{resident:0} MiB", $"without: {before:0} MiB",
+            resident / before,
             "≤ 0.1 MiB a container", resident - before <= count * 0.1);
         await RemoveAllAsync(docker);
     }
+
+    /// <summary>A number of a file of /proc, in MiB.</summary>
+    private static double Mebibytes(string text, string name) => long.Parse(
+        text.Split('\n').Single(l => l.StartsWith(name, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        CultureInfo.InvariantCulture) / 1024.0;
 
     private const string Client = "docker -H unix:///run/docker.sock";
 
     private static string Run(string network) => $"{Client} run --rm --network {network} {BusyboxImage.Name} /bin/true";
 
-    private static Task<string> RemoveAllAsync(DockerHost docker) => docker.Host.ShellAsync($"{Client} ps -aq | xargs -r {Client} rm -f >/dev/null", limit: TimeSpan.FromMinutes(5));
+    private static Task<string> RemoveAllAsync(DockerHost docker) =>
+        docker.Host.ShellAsync($"{Client} ps -aq | xargs -r {Client} rm -f >/dev/null", limit: TimeSpan.FromMinutes(5));
 
     private static async Task<double> TimeAsync(DockerHost docker, string command)
     {
@@ -163,9 +182,10 @@ public static class DockerScenario
 
     private static async Task<double> ResidentAsync(DockerHost docker)
     {
-        var status = await docker.Host.ShellAsync(
-            $"for p in /proc/[0-9]*; do if [ \"$(readlink $p/exe)\" = {docker.Host.Programs}/host/calico-host ]; then cat $p/status; fi; done");
-        return long.Parse(status.Split('\n').Single(l => l.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024.0;
+        var program = $"{docker.Host.Programs}/host/calico-host";
+        return Mebibytes(
+            await docker.Host.ShellAsync($"for p in /proc/[0-9]*; do [ \"$(readlink $p/exe)\" != {program} ] || cat $p/status; done"),
+            "VmRSS:");
     }
 
     private static HttpClient Socket(DockerHost docker, string name) => new(new SocketsHttpHandler

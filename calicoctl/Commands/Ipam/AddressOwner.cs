@@ -45,8 +45,8 @@ internal static class AddressOwner
         return true;
     }
 
-    /// <summary>Prints the workload endpoints that have it, by the names that people know them by: IPAM gave the address before anybody told
-    /// a container's.</summary>
+    /// <summary>Prints the workload endpoints that have it, by the names that people know them by: IPAM gave the address before anybody
+    /// told a container's.</summary>
     internal static async Task PrintEndpointsAsync(TextWriter output, ResourceClient client, IPAddress address, CancellationToken ct)
     {
         foreach (var endpoint in (await client.ListAsync(Kinds.WorkloadEndpoint, "", ct)).Items

@@ -28,7 +28,8 @@ public sealed class ComposeTests : DockerScene
             Assert.That(await AskAsync("other"), Is.Empty, "another service of the same network");
             var shown = (await Docker.Host.CalicoctlAsync("get workloadendpoints -A -o wide")).Output;
             Assert.That(shown, Does.Contain("docker_front_1:docker_shop ").And.Contain("docker_db_1:docker_shop "));
-            var explained = (await Docker.Host.CalicoctlAsync("explain --from docker_other_1:docker_shop --to docker_db_1:docker_shop --port 80")).Output;
+            var explained = (await Docker.Host.CalicoctlAsync(
+                "explain --from docker_other_1:docker_shop --to docker_db_1:docker_shop --port 80")).Output;
             Assert.That(explained, Does.Contain("shop-db").And.Contain("den").IgnoreCase);
         }
         finally
@@ -50,7 +51,8 @@ public sealed class ComposeTests : DockerScene
         var name = Regex.Match(pinged, @"PING db \((10\.83\.0\.\d+)\)");
         Assert.That(name.Success, Is.True, $"{service} knows db: {pinged}");
         var answer = await Docker.TryDockerAsync(
-            $"exec docker_{service}_1 /bin/sh -c \"busybox printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 {name.Groups[1].Value} 80 | busybox tail -n 1\"");
+            $"exec docker_{service}_1 /bin/sh -c "
+            + $"\"busybox printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 {name.Groups[1].Value} 80 | busybox tail -n 1\"");
         return answer.Output.Trim();
     }
 }

@@ -17,7 +17,8 @@ public sealed class NeighbourTests : DockerScene
         await podman.RunAsync("db", "green");
         try
         {
-            var (front, other, db) = (await Docker.AddressInAsync("front", "shop"), await Docker.AddressInAsync("other", "shop"), await podman.AddressAsync("db"));
+            var (front, other, db) = (await Docker.AddressInAsync("front", "shop"), await Docker.AddressInAsync("other", "shop"),
+                await podman.AddressAsync("db"));
             Assert.That(await Docker.PingAsync("front", db), Is.False, "two networks without a policy");
             Assert.That(await podman.PingAsync("db", front), Is.False, "and back");
 
@@ -39,7 +40,8 @@ public sealed class NeighbourTests : DockerScene
                 """)).OrThrow();
             await UntilAsync(() => podman.PingAsync("db", front), "podman's to Docker's labelled one");
             Assert.That(await podman.PingAsync("db", other), Is.False, "podman's to Docker's other one");
-            await UntilAsync(async () => !await Docker.PingAsync("other", "front"), "the policy alone decides: who shares the network is not named");
+            await UntilAsync(async () => !await Docker.PingAsync("other", "front"),
+                "the policy alone decides: who shares the network is not named");
         }
         finally
         {

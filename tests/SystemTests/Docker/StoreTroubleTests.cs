@@ -11,6 +11,10 @@ public sealed class StoreTroubleTests : DockerScene
 {
     private static readonly TimeSpan MoreAtMost = TimeSpan.FromSeconds(10);
 
+    private const string Failed =
+        "ps -aq --filter status=exited --filter status=created | xargs -r /usr/bin/docker -H unix:///run/docker.sock";
+    private const string Running = "ps -q | xargs /usr/bin/docker -H unix:///run/docker.sock";
+
     private FabricEtcd _etcd = null!;
 
     public override async Task EndAsync()
@@ -73,9 +77,11 @@ public sealed class StoreTroubleTests : DockerScene
         {
             await meanwhile();
             await StartAsync(over, bridge);
-            await UntilAsync(async () => await RunningAsync() + (await RefusedAsync()).Length == count, $"each runs or is refused over {over}");
+            await UntilAsync(async () => await RunningAsync() + (await RefusedAsync()).Length == count,
+                $"each runs or is refused over {over}");
             var refused = await RefusedAsync();
-            TestContext.Out.WriteLine($"{over}: {count - refused.Length} of {count} run, {refused.Length} are refused: {refused.FirstOrDefault()}");
+            TestContext.Out.WriteLine(
+                $"{over}: {count - refused.Length} of {count} run, {refused.Length} are refused: {refused.FirstOrDefault()}");
             Assert.That(refused, Has.Length.LessThan(count), $"the reserve serves over {over}");
             Assert.That(refused, Is.All.Match("IpamDriver.RequestAddress|NetworkDriver").And.All.Match("datastore|store|address"), over);
             await AssertAllReachedAsync(over, count - refused.Length);
@@ -87,7 +93,7 @@ public sealed class StoreTroubleTests : DockerScene
 
         await UntilAsync(async () =>
         {
-            await Docker.TryDockerAsync("ps -aq --filter status=exited --filter status=created | xargs -r /usr/bin/docker -H unix:///run/docker.sock start");
+            await Docker.TryDockerAsync($"{Failed} start");
             return await RunningAsync() == count;
         }, $"all run when the store is back after {over}");
         await AssertAllReachedAsync($"{over}, which is back", count);
@@ -97,34 +103,38 @@ public sealed class StoreTroubleTests : DockerScene
     private async Task StartAsync(string over, TimeSpan bridge)
     {
         var took = await Docker.StartDaemonAsync();
-        TestContext.Out.WriteLine($"{over}: dockerd up after {took.TotalSeconds:0.0} s, with the bridge driver after {bridge.TotalSeconds:0.0} s");
+        TestContext.Out.WriteLine(
+            $"{over}: dockerd up after {took.TotalSeconds:0.0} s, with the bridge driver after {bridge.TotalSeconds:0.0} s");
         Assert.That(took, Is.LessThan(bridge + MoreAtMost), over);
     }
 
     private Task RunAllAsync(int count, string network) => Docker.Host.ShellAsync($$"""
         for n in $(seq {{count}}); do
-          docker -H unix:///run/docker.sock run -d --restart always --name c$n --network {{network}} {{BusyboxImage.Name}} /bin/sleep 100000 >/dev/null &
+          docker -H unix:///run/docker.sock run -d --restart always --name c$n --network {{network}} {{BusyboxImage.Name}} \
+            /bin/sleep 100000 >/dev/null &
           [ $((n % 10)) = 0 ] && wait
         done
         wait
         """, limit: TimeSpan.FromMinutes(5));
 
-    private async Task<int> RunningAsync() => int.Parse(await Docker.DockerAsync("ps -q | wc -l"), System.Globalization.CultureInfo.InvariantCulture);
+    private async Task<int> RunningAsync() => int.Parse(await Docker.DockerAsync("ps -q | wc -l"),
+        System.Globalization.CultureInfo.InvariantCulture);
 
     /// <summary>Why those that do not run do not.</summary>
     private async Task<string[]> RefusedAsync() => (await Docker.DockerAsync(
-        "ps -aq --filter status=exited --filter status=created | xargs -r /usr/bin/docker -H unix:///run/docker.sock inspect --format '{{.State.Error}}'"))
+        $"{Failed} inspect --format '{{{{.State.Error}}}}'"))
         .Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>From one of them.</summary>
     private async Task AssertAllReachedAsync(string over, int count)
     {
         var addresses = (await Docker.DockerAsync(
-            "ps -q | xargs /usr/bin/docker -H unix:///run/docker.sock inspect --format '{{.NetworkSettings.Networks.blue.IPAddress}}'")).Split('\n');
+            $"{Running} inspect --format '{{{{.NetworkSettings.Networks.blue.IPAddress}}}}'")).Split('\n');
         Assert.That(addresses, Is.All.Match(new Regex(@"\A10\.81\.0\.\d+\z")), over);
         Assert.That(addresses, Is.Unique.And.Length.EqualTo(count), over);
         var one = (await Docker.DockerAsync("ps -q")).Split('\n')[0];
         await UntilAsync(async () => (await Docker.TryDockerAsync(
-            $"exec {one} /bin/sh -ec 'for a in {string.Join(' ', addresses)}; do ping -c 1 -W 1 $a >/dev/null; done'")).ExitCode == 0, $"all are reached over {over}");
+            $"exec {one} /bin/sh -ec 'for a in {string.Join(' ', addresses)}; do ping -c 1 -W 1 $a >/dev/null; done'")).ExitCode == 0,
+                $"all are reached over {over}");
     }
 }

@@ -45,7 +45,8 @@ public sealed class PodmanHost : IAsyncDisposable
     {
         foreach (var network in (string[])["blue", "green"])
         {
-            await host.ShellAsync($"{host.Programs}/host/calico-host cni install --shim {host.Programs}/bin/calico-shim --bin-dir /opt/cni/bin --conf-dir /etc/cni/net.d --network {network} --pool {network}");
+            await host.ShellAsync($"{host.Programs}/host/calico-host cni install --shim {host.Programs}/bin/calico-shim "
+                + $"--bin-dir /opt/cni/bin --conf-dir /etc/cni/net.d --network {network} --pool {network}");
         }
 
         await host.ShellAsync("cat > /etc/containers/test.conf", """

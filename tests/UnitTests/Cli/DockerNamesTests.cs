@@ -16,9 +16,11 @@ public sealed class DockerNamesTests
         var cli = new CliRun();
         var labels = network is null ? "" : $"\"docker.network\":\"{network}\",";
         cli.Store.Set(ResourceKind.Root + $"workloadendpoints/libnetwork/n1-libnetwork-libnetwork-{Id}", $$"""
-            {"kind":"WorkloadEndpoint","apiVersion":"projectcalico.org/v3","metadata":{"name":"n1-libnetwork-libnetwork-{{Id}}","namespace":"libnetwork","uid":"u",
+            {"kind":"WorkloadEndpoint","apiVersion":"projectcalico.org/v3","metadata":{
+             "name":"n1-libnetwork-libnetwork-{{Id}}","namespace":"libnetwork","uid":"u",
              "annotations":{"net.calico/name":"web"},"labels":{ {{labels}}"projectcalico.org/orchestrator":"libnetwork"} },
-             "spec":{"orchestrator":"libnetwork","workload":"libnetwork","node":"n1","endpoint":"{{Id}}","containerID":"c1","ipNetworks":["10.0.0.1/32"],
+             "spec":{"orchestrator":"libnetwork","workload":"libnetwork","node":"n1","endpoint":"{{Id}}","containerID":"c1",
+             "ipNetworks":["10.0.0.1/32"],
              "interfaceName":"cali1","profiles":["p"]} }
             """);
         Assert.That(await cli.RunAsync("", "get", "wep", "-A", "-o", "wide"), Is.Zero, cli.Error);

@@ -102,7 +102,8 @@ public sealed class LiveContainersTests
     }
 
     private void Lists(string network, params string[] endpoints) => _docker.Daemon.Endpoints[network] =
-        [.. endpoints.Select(id => new ContainerEndpoint(id, "blue", $"id-{id}", $"c-{id}", ImmutableSortedDictionary<string, string>.Empty))];
+        [.. endpoints.Select(id => new ContainerEndpoint(id, "blue", $"id-{id}", $"c-{id}", ImmutableSortedDictionary<string,
+            string>.Empty))];
 
     private Task<LiveReport> AskAsync() => _docker.Get<ILiveWorkloads>().ListLiveAsync(CancellationToken.None);
 
@@ -111,7 +112,8 @@ public sealed class LiveContainersTests
         _time.Advance(later);
         var report = await AskAsync();
         Assert.That(report.Complete, Is.True);
-        Assert.That(report.Endpoints, Is.All.Matches<(WorkloadEndpointId Id, string Instance)>(e => e.Id == EndpointCalls.IdOf(e.Instance)));
+        Assert.That(report.Endpoints, Is.All.Matches<(WorkloadEndpointId Id,
+            string Instance)>(e => e.Id == EndpointCalls.IdOf(e.Instance)));
         return string.Join(' ', report.Endpoints.Select(e => e.Instance).Order(StringComparer.Ordinal));
     }
 }

@@ -5,8 +5,8 @@ using NUnit.Framework;
 
 namespace Calico.UnitTests.Docker;
 
-/// <summary>The host's own parts behind the adapter's sockets, over a store that does not answer: nobody waits for it longer than a tenth of
-/// a second. The time is counted, not measured.</summary>
+/// <summary>The host's own parts behind the adapter's sockets, over a store that does not answer: nobody waits for it longer than a tenth
+/// of a second. The time is counted, not measured.</summary>
 [TestFixture]
 [UnsupportedOSPlatform("windows")]
 public sealed class StorelessAnswersTests
@@ -42,14 +42,16 @@ public sealed class StorelessAnswersTests
         {
             var endpoint = $"e{n}";
             var address = await WithinAsync("RequestAddress", () => client.RequestAddressAsync(pool));
-            await WithinAsync("CreateEndpoint", () => docker.CallAsync("NetworkDriver.CreateEndpoint", DockerClient.EndpointBody("n1", endpoint, address)));
+            await WithinAsync("CreateEndpoint", () => docker.CallAsync("NetworkDriver.CreateEndpoint",
+                DockerClient.EndpointBody("n1", endpoint, address)));
             await WithinAsync("Join", () => client.JoinAsync("n1", endpoint));
             given.Add(address);
         }
 
         Assert.That(given, Is.Unique);
         await WithinAsync("Leave", () => docker.CallAsync("NetworkDriver.Leave", """{"NetworkID":"n1","EndpointID":"before"}"""));
-        await WithinAsync("DeleteEndpoint", () => docker.CallAsync("NetworkDriver.DeleteEndpoint", """{"NetworkID":"n1","EndpointID":"before"}"""));
+        await WithinAsync("DeleteEndpoint", () => docker.CallAsync(
+            "NetworkDriver.DeleteEndpoint", """{"NetworkID":"n1","EndpointID":"before"}"""));
         // One that nobody here has, as dockerd releases gateways.
         await WithinAsync("ReleaseAddress", () => docker.CallAsync(
             "IpamDriver.ReleaseAddress", $$"""{"PoolID":"{{pool}}","Address":"10.65.0.0"}""", isIpam: true));

@@ -241,8 +241,8 @@ internal sealed class HostUnderTest(string adapter, int parked, TimeProvider tim
         var view = new DatastoreView("node1", TimeProvider.System);
         _ipam = new(Store, Log, Outbox, new()
         {
-            NodeName = "node1", ParkedAddresses = parked, StorePatience = TimeSpan.FromMilliseconds(time is PatientTime ? 250 : 50), StoreDeadline = TimeSpan.FromMilliseconds(500),
-            VerifyInterval = TimeSpan.Zero,
+            NodeName = "node1", ParkedAddresses = parked, StorePatience = TimeSpan.FromMilliseconds(time is PatientTime ? 250 : 50),
+            StoreDeadline = TimeSpan.FromMilliseconds(500), VerifyInterval = TimeSpan.Zero,
         }, time, NullLogger<NodeIpam>.Instance);
         Publication = new(Outbox, book, Facts, time);
         Connector = new(book, _ipam, Log, Publication, Kernel, Facts, time, NullLogger<WorkloadConnector>.Instance);

@@ -103,7 +103,8 @@ public sealed class UnansweredStoreTests
         var cluster = Create(time).Pool("10.0.0.0/24", 26).Node("n");
         await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog(), with: o => o with
         {
-            StorePatience = TimeSpan.FromMilliseconds(50), StoreDeadline = TimeSpan.FromSeconds(2), ProbeInterval = TimeSpan.FromSeconds(1), RefusesWhileResting = isDistant,
+            StorePatience = TimeSpan.FromMilliseconds(50), StoreDeadline = TimeSpan.FromSeconds(2),
+                ProbeInterval = TimeSpan.FromSeconds(1), RefusesWhileResting = isDistant,
         });
         await ipam.MaintainAsync(default);
         var held = (await ipam.ClaimAsync("docker", Claim("held"), Endpoint("held"), null, default))[0];
@@ -129,7 +130,8 @@ public sealed class UnansweredStoreTests
             Assert.That(second.IsCompleted, Is.False);
         }
 
-        Assert.That(await ipam.ClaimAsync("docker", Claim("held"), Endpoint("held"), null, default), Has.Length.EqualTo(1), "what this node knows it answers");
+        Assert.That(await ipam.ClaimAsync("docker", Claim("held"), Endpoint("held"), null, default), Has.Length.EqualTo(1),
+            "what this node knows it answers");
         await ipam.UnbindAsync("docker", Endpoint("held"), [held], LeaseCompanion.None, default).WaitAsync(TimeSpan.FromSeconds(20));
         cluster.Store.Faults.Use((_, _) => StoreFault.None);
         time.Advance(TimeSpan.FromSeconds(2));

@@ -60,7 +60,8 @@ public sealed class DockerInstallTests
         foreach (var dryRun in (bool[])[true, false])
         {
             var refused = Assert.Throws<CalicoException>(() => Install(dryRun: dryRun));
-            Assert.That((refused!.Problem, refused.Message.Contains(DropIn, StringComparison.Ordinal)), Is.EqualTo((Problem.AlreadyExists, true)));
+            Assert.That((refused!.Problem, refused.Message.Contains(DropIn, StringComparison.Ordinal)),
+                Is.EqualTo((Problem.AlreadyExists, true)));
         }
 
         Assert.That(Uninstall()[0], Does.StartWith($"left {DropIn}: it was {(isEdited ? "edited" : "not made")}"));

@@ -146,7 +146,8 @@ public sealed class LiveInquiryTests
     [Test]
     public void A_lease_is_in_use_while_a_report_names_it_or_no_complete_one_came_after_it()
     {
-        var lease = new AddressLease(Address, "docker.1", LeasePurpose.Endpoint, "docker", "an endpoint", 1, null, DateTimeOffset.UnixEpoch);
+        var lease = new AddressLease(Address, "docker.1", LeasePurpose.Endpoint, "docker", "an endpoint", 1, null,
+            DateTimeOffset.UnixEpoch);
         Assert.That(_reports.IsInUse(lease), Is.False, "its adapter does not report: age decides");
         _reports.Expect("docker");
         Assert.That(_reports.IsInUse(lease), Is.True, "it will");
@@ -163,7 +164,8 @@ public sealed class LiveInquiryTests
         _reports.Note("acme", new(true, default, [], [Address]), _time.GetTimestamp());
         _reports.Note("docker", new(true, default, [], []), _time.GetTimestamp());
         Assert.That(_reports.IsInUse(lease), Is.True, "another adapter's orchestrator has it");
-        Assert.That(LiveReports.Lifetime, Is.LessThan(new NodeIpamOptions { NodeName = "n" }.UnboundGrace), "so it was made after the lease");
+        Assert.That(LiveReports.Lifetime, Is.LessThan(new NodeIpamOptions { NodeName = "n" }.UnboundGrace),
+            "so it was made after the lease");
     }
 
     private static WorkloadEndpointId IdOf(string endpoint) => new("libnetwork", "libnetwork", endpoint);
@@ -172,7 +174,8 @@ public sealed class LiveInquiryTests
         Task.FromResult(new LiveReport(complete, DateTimeOffset.UnixEpoch, [.. endpoints.Select(e => (IdOf(e), e))], []));
 
     private Task PrepareAsync(string endpoint) =>
-        _host.Dataplane.PrepareAsync(new() { Id = IdOf(endpoint), Instance = endpoint, Network = "n1", Profiles = [], Claim = new() { Handle = $"h.{endpoint}", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 } }, CancellationToken.None);
+        _host.Dataplane.PrepareAsync(new() { Id = IdOf(endpoint), Instance = endpoint, Network = "n1", Profiles = [],
+            Claim = new() { Handle = $"h.{endpoint}", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 } }, CancellationToken.None);
 
     private LiveInquiry Inquiry(string adapter, Func<CancellationToken, Task<LiveReport>> answer) =>
         new(adapter, new Orchestrator(answer), _reports, _host.Connector, _health, _time, NullLogger.Instance);

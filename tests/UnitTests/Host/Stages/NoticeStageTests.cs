@@ -40,5 +40,6 @@ public sealed class NoticeStageTests
     [Test]
     public void A_path_that_is_too_long_is_said() => Assert.That(() => StartAsync("/" + new string('x', 500)), Throws.Nothing);
 
-    private static Task StartAsync(string? socket) => new NoticeStage(socket, NullLogger<NoticeStage>.Instance).StartAsync(CancellationToken.None);
+    private static Task StartAsync(string? socket) => new NoticeStage(socket,
+        NullLogger<NoticeStage>.Instance).StartAsync(CancellationToken.None);
 }
