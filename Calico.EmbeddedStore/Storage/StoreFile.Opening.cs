@@ -279,17 +279,17 @@ internal sealed partial class StoreFile
         var (revision, sequence) = (Math.Max(1, compacted), 0L);
         Each("SELECT seq, rev, created, version, lease, key, value FROM change ORDER BY seq", row =>
         {
-            var key = row.GetFieldValue<byte[]>(5);
+            var key = row.Blob(5);
             var previous = newest.GetValueOrDefault(key);
             var version = new KeyVersion
             {
-                Sequence = row.GetInt64(0),
-                ModRevision = row.GetInt64(1),
-                CreateRevision = row.GetInt64(2),
-                Version = row.GetInt64(3),
-                Lease = row.GetInt64(4),
+                Sequence = row.Int64(0),
+                ModRevision = row.Int64(1),
+                CreateRevision = row.Int64(2),
+                Version = row.Int64(3),
+                Lease = row.Int64(4),
                 Key = previous?.Key ?? key,
-                Packed = Packer.Keep(key, row.GetFieldValue<byte[]>(6)),
+                Packed = Packer.Keep(key, row.Blob(6)),
                 Previous = previous,
             };
             newest[version.Key] = version;
@@ -315,8 +315,8 @@ internal sealed partial class StoreFile
         var log = KeyTree<LogEntry>.Empty;
         Each("SELECT key, value FROM log", row =>
         {
-            var key = row.GetFieldValue<byte[]>(0);
-            log = log.Set(key, new LogEntry(KeyText.Text(key), row.GetFieldValue<byte[]>(1)));
+            var key = row.Blob(0);
+            log = log.Set(key, new LogEntry(KeyText.Text(key), row.Blob(1)));
         });
         return log;
     }
@@ -324,15 +324,13 @@ internal sealed partial class StoreFile
     private ImmutableDictionary<long, long> ReadLeases()
     {
         var leases = ImmutableDictionary.CreateBuilder<long, long>();
-        Each("SELECT id, seconds FROM lease", row => leases[row.GetInt64(0)] = row.GetInt64(1));
+        Each("SELECT id, seconds FROM lease", row => leases[row.Int64(0)] = row.Int64(1));
         return leases.ToImmutable();
     }
 
-    private void Each(string sql, Action<SqliteDataReader> visit)
+    private void Each(string sql, Action<RowReader> visit)
     {
-        using var command = _connection.CreateCommand();
-        command.CommandText = sql;
-        using var rows = command.ExecuteReader();
+        using var rows = new RowReader(_connection, sql);
         while (rows.Read())
         {
             visit(rows);

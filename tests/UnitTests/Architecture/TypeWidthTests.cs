@@ -43,7 +43,7 @@ public sealed class TypeWidthTests
         // Making and unmaking; looking after; MTU; counters.
         ["Calico.Dataplane.Workloads.WorkloadWiring"] = 720,
         // Writing; opening and mending what is opened.
-        ["Calico.EmbeddedStore.Storage.StoreFile"] = 538,
+        ["Calico.EmbeddedStore.Storage.StoreFile"] = 536,
         // The transaction; its preparation, link, removal, and who else holds the endpoint.
         ["Calico.Host.Workloads.WorkloadConnector"] = 995,
         // A message of route netlink each: links, addresses, routes, rules, neighbours.

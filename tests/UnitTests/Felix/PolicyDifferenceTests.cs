@@ -42,6 +42,28 @@ public sealed class PolicyDifferenceTests
             }
         }, iter: Effort.Of(200));
 
+    [Test]
+    public void Endpoints_that_only_a_net_of_a_rule_tells_apart_are_not_asked_as_one([Values] bool isNegated)
+    {
+        PlainItem[] items = [.. Enumerable.Range(1, 6)
+            .Select(n => new PlainItem($"e{n}", "default", ImmutableSortedDictionary<string, string>.Empty, [$"10.0.0.{n}/32"], ["prof"]))];
+        var before = new PlainPolicy
+        {
+            Items = items, Policies = [], Tiers = [new("default", 1_000_000, "Deny")],
+            Profiles = new Dictionary<string, PlainRules>
+            {
+                ["prof"] = new("Profile", "prof", "", "", null, "", true, true, [Allow], [Allow]),
+            },
+        };
+        EntityRule third = isNegated ? new() { NotNets = ["10.0.0.1/32", "10.0.0.2/32", "10.0.0.4/32"] } : new() { Nets = ["10.0.0.3/32"] };
+        ImmutableArray<Rule> ingress = [new() { Action = "Deny", Source = third }, Allow];
+        var after = Copy(before, [new("GlobalNetworkPolicy", "p", "", "default", 1, "all()", true, false, ingress, [])]);
+        var lost = PolicyDifference.Between(Compile(before), Compile(after)).Flows.Where(flow => !flow.Allowed)
+            .SelectMany(flow => flow.From, (flow, from) => (From: from.Endpoint?.Name, flow.To))
+            .SelectMany(flow => flow.To, (flow, to) => $"{flow.From} -> {to.Endpoint?.Name}");
+        Assert.That(lost.Where(flow => flow.StartsWith('e')), Is.EquivalentTo((string[])["e3 -> e1", "e3 -> e2", "e3 -> e4"]));
+    }
+
     /// <summary>What somebody does to a cluster. Small changes: where everything is another, every connection is asked about.</summary>
     private enum Change
     {

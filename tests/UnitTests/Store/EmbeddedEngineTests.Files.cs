@@ -132,7 +132,8 @@ public sealed partial class EmbeddedEngineTests
     [TestCase("text")]
     [TestCase("truncated")]
     [TestCase("overwritten in the middle")]
-    [TestCase("another program's database")]
+    [TestCase("another program's database: PRAGMA application_id=0")]
+    [TestCase("a value that is text: UPDATE change SET value='x' WHERE seq=7")]
     [TestCase("gone, but its WAL is there")]
     public async Task A_damaged_file_is_named_and_left_alone(string how)
     {
@@ -143,11 +144,8 @@ public sealed partial class EmbeddedEngineTests
 
         switch (how)
         {
-            case "empty":
-                File.WriteAllBytes(_folder.File, []);
-                break;
-            case "text":
-                File.WriteAllText(_folder.File, new string('t', 8192));
+            case "empty" or "text":
+                File.WriteAllText(_folder.File, new string('t', how == "text" ? 8192 : 0));
                 break;
             case "truncated":
                 using (var file = File.OpenWrite(_folder.File))
@@ -164,8 +162,8 @@ public sealed partial class EmbeddedEngineTests
                 }
 
                 break;
-            case "another program's database":
-                Execute("PRAGMA application_id=0");
+            case var sql when sql.Contains(": ", StringComparison.Ordinal):
+                Execute(sql.Split(": ")[1]);
                 break;
             default:
                 File.Move(_folder.File, _folder.File + "-wal");
