@@ -54,7 +54,6 @@ public sealed class FileSizeTests
         ["tests/UnitTests/Host/Plugins/TrustedPluginTests.cs"] = 266,
         ["tests/UnitTests/Host/SettingsReaderTests.cs"] = 269,
         ["tests/UnitTests/Host/WhatFailsIsSaidTests.cs"] = 294,
-        ["tests/UnitTests/Host/Workloads/ConnectTransactionTests.cs"] = 254,
         ["tests/UnitTests/Ipam/AllocationBlockTests.cs"] = 355,
         ["tests/UnitTests/Ipam/NodeIpamPropertyTests.cs"] = 305,
         ["tests/UnitTests/Ipam/NodeIpamTests.cs"] = 334,

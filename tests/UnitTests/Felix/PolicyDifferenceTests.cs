@@ -52,12 +52,12 @@ public sealed class PolicyDifferenceTests
             Items = items, Policies = [], Tiers = [new("default", 1_000_000, "Deny")],
             Profiles = new Dictionary<string, PlainRules>
             {
-                ["prof"] = new("Profile", "prof", "", "", null, "", true, true, [Allow], [Allow]),
+                ["prof"] = new(Kinds.Profile.Name, "prof", "", "", null, "", true, true, [Allow], [Allow]),
             },
         };
         EntityRule third = isNegated ? new() { NotNets = ["10.0.0.1/32", "10.0.0.2/32", "10.0.0.4/32"] } : new() { Nets = ["10.0.0.3/32"] };
         ImmutableArray<Rule> ingress = [new() { Action = "Deny", Source = third }, Allow];
-        var after = Copy(before, [new("GlobalNetworkPolicy", "p", "", "default", 1, "all()", true, false, ingress, [])]);
+        var after = Copy(before, [new(Kinds.GlobalNetworkPolicy.Name, "p", "", "default", 1, "all()", true, false, ingress, [])]);
         var lost = PolicyDifference.Between(Compile(before), Compile(after)).Flows.Where(flow => !flow.Allowed)
             .SelectMany(flow => flow.From, (flow, from) => (From: from.Endpoint?.Name, flow.To))
             .SelectMany(flow => flow.To, (flow, to) => $"{flow.From} -> {to.Endpoint?.Name}");

@@ -99,7 +99,7 @@ public sealed partial class EmbeddedEngineTests
         });
         var log = File.ReadAllBytes(_folder.File + "-wal");
         var lost = new List<int>();
-        foreach (var at in Enumerable.Range(0, 32).Concat(Enumerable.Range(1, (log.Length - 32) / 61).Select(i => 32 + (i * 61))).Where(i => i < log.Length))
+        foreach (var at in Enumerable.Range(0, 32).Concat(Enumerable.Range(1, (log.Length - 32) / 157).Select(i => 32 + (i * 157))).Where(i => i < log.Length))
         {
             byte[] turned = [.. log];
             turned[at] ^= 0x10;

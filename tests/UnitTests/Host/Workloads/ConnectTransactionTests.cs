@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Net;
-using Calico.Datastore.Store;
 using Calico.TestKit;
 using Calico.TestKit.Store;
 using NUnit.Framework;
@@ -123,28 +122,6 @@ public sealed class ConnectTransactionTests
         _host.Kernel.At = reached => reached == step ? caller.CancelAsync() : Task.CompletedTask;
         Assert.That(async () => await ConnectAsync("a", isForeign: isForeign, ct: caller.Token), Throws.InstanceOf<OperationCanceledException>());
         Assert.That(await _host.LeftNowAsync(), Is.Empty);
-    }
-
-    [Test]
-    public async Task A_caller_that_gives_up_at_the_store_leaves_nothing([Values] bool isForeign, [Values] bool isDone)
-    {
-        await StartForAsync(StoreFault.Hang, parked: 0);
-        using var caller = new CancellationTokenSource();
-        _host.Store.Faults.Use((_, transaction) =>
-        {
-            var isIts = transaction?.Success.Any(o => o is StoreOperation.Put { Key: var key } && key.Contains("/workloadendpoints/")) == true;
-            if (isIts)
-            {
-                _host.Store.Faults.Use(null);
-                caller.Cancel(); // the call goes on only to hang
-            }
-
-            return !isIts ? StoreFault.None : isDone ? StoreFault.DoneThenHang : StoreFault.Hang;
-        });
-        Assert.That(async () => await ConnectAsync("a", isForeign: isForeign, ct: caller.Token),
-            Throws.InstanceOf<OperationCanceledException>().Or.InstanceOf<CalicoException>().With.Property(nameof(CalicoException.Problem)).EqualTo(Problem.Unavailable));
-        Assert.That(await FindAsync("a"), Is.Null);
-        Assert.That(await _host.LeftAsync(), Is.Empty);
     }
 
     [Test]
