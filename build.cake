@@ -178,7 +178,7 @@ Task("vectors").IsDependentOn("build").Does(() => TestProject("VectorTests"));
 Task("system").IsDependentOn("build").IsDependentOn("publish").IsDependentOn("pack").Does(() => TestProject("SystemTests", "TestCategory!=long"));
 
 // What needs a dockerd, alone.
-Task("docker").IsDependentOn("build").IsDependentOn("publish").Does(() => TestProject("SystemTests", "FullyQualifiedName~SystemTests.Docker"));
+Task("docker").IsDependentOn("build").IsDependentOn("publish").Does(() => TestProject("SystemTests", "FullyQualifiedName~SystemTests.Docker&TestCategory!=long"));
 
 Task("test").IsDependentOn("build").IsDependentOn("publish").IsDependentOn("unit").IsDependentOn("kernel").IsDependentOn("vectors").IsDependentOn("system");
 

@@ -7,7 +7,7 @@ usage() {
   cat <<'TEXT'
 usage: ./build.sh TARGET [--option=value ...]
 
-  demo      three podman containers on two networks, in a host of their own, and gone afterwards
+  demo      containers of podman and Docker on their networks, in a host of their own, and gone afterwards
   test      unit, kernel, system and vector tests; the last line is "N passed, N failed, N skipped"
   unit      unit tests: no privileges, about a minute
   kernel    tests against this machine's kernel, in namespaces of their own (root)
@@ -47,14 +47,14 @@ native='gcc:gcc zlib1g-dev:/usr/include/zlib.h'
 shim='strace:strace'
 network='iproute2:ip conntrack:conntrack nftables:nft procps:ps util-linux:nsenter'
 containers='podman:podman conmon:conmon runc:runc containerd:containerd containernetworking-plugins:/usr/lib/cni/portmap iptables:iptables busybox-static:/bin/busybox uidmap:newuidmap'
-docker='docker.io:dockerd'
+docker='docker.io:dockerd docker-compose:docker-compose'
 stores='etcd-server:etcd etcd-client:etcdctl'
 case "$target" in
   vectors|fuzz|mutate|build|pack) needs='' ;;
   publish) needs="$native" ;;
   unit) needs="$native $shim" ;;
   kernel) needs="$network" ;;
-  demo) needs="$native $network $containers" ;;
+  demo) needs="$native $network $containers $docker" ;;
   docker) needs="$native $network $containers $docker" ;;
   test|system|long|bench) needs="$native $shim $network $containers $stores $docker" ;;
   *) echo "build.sh: there is no target '$target'" >&2; usage >&2; exit 2 ;;

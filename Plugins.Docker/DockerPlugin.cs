@@ -59,6 +59,7 @@ public sealed class DockerPlugin : IOrchestratorPlugin
         .AddSingleton<EndpointRemoval>()
         .AddSingleton<DaemonWitness>()
         .AddSingleton<LeaseSweep>()
+        .AddSingleton<ILiveWorkloads, LiveContainers>()
         .AddSingleton<EndpointSweep>()
         .AddHostedService(provider => provider.GetRequiredService<EndpointSweep>());
 }

@@ -54,7 +54,7 @@ internal static partial class HostCommands
         {
             Feeds = feeds is null ? [] : result.GetValue(feeds) ?? [],
             DryRun = dryRun is not null && result.GetValue(dryRun),
-            RequireSignatures = settings.PluginSignatures == "required",
+            RequireSignatures = settings.Adapters.Signatures == "required",
         };
     }
 

@@ -47,6 +47,7 @@ internal static partial class HostCommands
             CreateInstall(),
             CreateUninstall(),
             CreateCni(),
+            CreateDocker(),
             CreatePlugin(),
             Make("version", "Says which version this is.", _ => Say($"calico-host {ThisVersion.Text}")),
         };

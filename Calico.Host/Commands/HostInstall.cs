@@ -60,6 +60,9 @@ internal sealed record HostInstall(string Source, string Target, HostSettings Se
         Before=containerd.service crio.service docker.service kubelet.service podman.service
 
         [Service]
+        # What is ordered after this starts when the adapters' sockets are there, long before a distant store has answered.
+        Type=notify
+        TimeoutStartSec=60
         ExecStart={Target}/host/calico-host run
         {(DotnetRoot.Length > 0 ? $"Environment=DOTNET_ROOT={DotnetRoot}" : "# DOTNET_ROOT: the runtime is where the system has it")}
         EnvironmentFile=-/etc/calico/calico.env

@@ -33,7 +33,8 @@ internal sealed class LoadedPlugin : IAsyncDisposable
     public PluginFolder Folder { get; }
 
     /// <summary>The adapter's report of what runs, if it can make one.</summary>
-    public ILiveWorkloads? Live => _services.GetService<ILiveWorkloads>();
+    /// <exception cref="CalicoException">It cannot be made.</exception>
+    public ILiveWorkloads? Live => Guard(Folder, "its live report", _services.GetService<ILiveWorkloads>);
 
     /// <summary>Loads the adapter, lets it register, and binds its sockets. Nothing of it runs yet.</summary>
     /// <exception cref="CalicoException">With the adapter's name in its message.</exception>

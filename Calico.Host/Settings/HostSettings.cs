@@ -51,11 +51,8 @@ internal sealed class HostSettings
     [Setting("CALICO_PLUGIN_DIR", "paths.plugins", "Installed adapters.")]
     public string PluginDirectory { get; set; } = "/usr/lib/calico/plugins";
 
-    [Setting("CALICO_PLUGINS", "plugins.enabled", "Comma list of adapters to load; empty: every one that is installed.")]
-    public string EnabledPlugins { get; set; } = "";
-
-    [Setting("CALICO_PLUGIN_SIGNATURES", "plugins.signatures", "Whether a package of an adapter has to be signed by somebody this machine trusts.", Choices = "none|required")]
-    public string PluginSignatures { get; set; } = "none";
+    /// <summary>Which adapters, and how they are dealt with.</summary>
+    public AdapterSettings Adapters { get; set; } = new();
 
     [Setting("FELIX_INTERFACEPREFIX", "dataplane.interfacePrefix", "Start of the host side's interface names; ours alone.")]
     public string InterfacePrefix { get; set; } = "cali";
@@ -96,9 +93,9 @@ internal sealed class HostSettings
     {
         var datastore = DatastoreSettings.Read(reader);
         var settings = reader.Read(SettingRules.All);
-        (settings.Datastore, settings.Sockets) = (datastore, HostSockets.Read(reader));
-        reader.AddUnknown(name => !name.StartsWith("plugins.", StringComparison.OrdinalIgnoreCase) || name.Equals("plugins.enabled", StringComparison.OrdinalIgnoreCase)
-            || name.Equals("plugins.signatures", StringComparison.OrdinalIgnoreCase));
+        (settings.Datastore, settings.Sockets, settings.Adapters) = (datastore, HostSockets.Read(reader), AdapterSettings.Read(reader));
+        reader.AddUnknown(name => !name.StartsWith("plugins.", StringComparison.OrdinalIgnoreCase)
+            || AdapterSettings.Paths.Contains(name.ToLowerInvariant()));
         reader.ThrowIfWrong();
         return settings;
     }
@@ -106,9 +103,10 @@ internal sealed class HostSettings
     /// <summary>Every setting, in the order it is listed by <c>--help</c>, with its default.</summary>
     public static IEnumerable<(SettingAttribute Setting, string Default)> Describe()
     {
-        var (datastore, sockets, host) = (new DatastoreSettings(), new HostSockets(), new HostSettings());
+        var (datastore, sockets, adapters, host) = (new DatastoreSettings(), new HostSockets(), new AdapterSettings(), new HostSettings());
         return [.. SettingsReader.Describe<DatastoreSettings>().Select(s => (s.Setting, Text(s.Property.GetValue(datastore)))),
             .. SettingsReader.Describe<HostSockets>().Select(s => (s.Setting, Text(s.Property.GetValue(sockets)))),
+            .. SettingsReader.Describe<AdapterSettings>().Select(s => (s.Setting, Text(s.Property.GetValue(adapters)))),
             .. SettingsReader.Describe<HostSettings>().Select(s => (s.Setting, Text(s.Property.GetValue(host))))];
     }
 

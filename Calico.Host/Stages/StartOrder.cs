@@ -41,13 +41,16 @@ internal static class StartOrder
         var snapshot = datastore.IsEmbedded ? null : new PolicySnapshot(Path.Combine(settings.DataDirectory, PolicySnapshot.FileName), log, time, loggers.CreateLogger<PolicySnapshot>());
 
         // Workloads.
+        var live = new LiveReports(time);
         var ipam = new NodeIpam(store.Store, log, store.Outbox, new()
         {
             NodeName = name,
             // The embedded store is this process's own: slow is not away, and there is nothing else to serve from.
             ParkedAddresses = datastore.IsEmbedded ? 0 : 8,
             StorePatience = TimeSpan.FromMilliseconds(datastore.IsEmbedded ? 2000 : 50),
+            RefusesWhileResting = !datastore.IsEmbedded,
             Facts = new HostIpamFacts(view, new StoreIpamFacts(store.Store), name, time),
+            IsInUse = live.IsInUse,
         }, time, loggers.CreateLogger<NodeIpam>());
         var book = new EndpointBook();
         var publication = new EndpointPublication(store.Outbox, book, facts, time);
@@ -79,7 +82,9 @@ internal static class StartOrder
         {
             Connector = connector, Ipam = ipam, Profiles = profiles, Status = status, View = view, Gate = gate, Log = log, Store = store.Store, Meters = meters, Timings = basis.Timings,
         };
-        var adapters = new AdapterStage(new(settings.PluginDirectory, settings.EnabledPlugins, settings.DataDirectory, reader, new(contracts.AddTo), health, loggers), reader, gate, loggers.CreateLogger<AdapterStage>());
+        var roster = new PluginRoster(settings.PluginDirectory, settings.Adapters.Enabled, settings.DataDirectory, reader,
+            new(contracts.AddTo), health, loggers);
+        var adapters = new AdapterStage(roster, reader, gate, loggers.CreateLogger<AdapterStage>());
         var readiness = new ReadinessRoutes(status, health, meters, time);
         var kernelHealth = new KernelHealth(() => kernel.Loop.Status, kernel.Loop.ReadDropsAsync, health, meters, time);
         kernelHealth.Follow(kernel.Loop, kernel.Forward, health);
@@ -94,6 +99,7 @@ internal static class StartOrder
             // First, on another core: what it has compiled the others need not wait for.
             new RehearsalStage(settings.Sockets.RunDirectory, basis),
             adapters,
+            new NoticeStage(settings.Adapters.NotifySocket, loggers.CreateLogger<NoticeStage>()),
             store,
             new ControlStage(settings.Sockets.Control,
                 [readiness, statusRoutes, endpointReports, leases, kernelHealth, drops,
@@ -104,6 +110,7 @@ internal static class StartOrder
             new RegistrationStage(membership, heartbeat, datastore, basis),
             new WorkloadStage(ipam, connector, upkeep, endpoints, basis),
             new ReadyStage(gate, name, datastore, book, basis),
+            new LiveStage(roster, live, connector, settings.Adapters.LiveInterval, basis),
         ];
 
         void Enforce(SyncBatch batch)

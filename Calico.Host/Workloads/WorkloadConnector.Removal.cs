@@ -37,7 +37,11 @@ internal sealed partial class WorkloadConnector
     }
 
     /// <summary>Removes an adapter's endpoints of a network that are not in a complete report.</summary>
-    public async Task<int> CollectAsync(string adapter, string network, LiveReport keep, CancellationToken ct)
+    public Task<int> CollectAsync(string adapter, string network, LiveReport keep, CancellationToken ct) =>
+        CollectAsync(adapter, [.. book.All.Where(l => l.Record.Network == network)], keep, ct);
+
+    /// <summary>Likewise of what stood before its report was asked for.</summary>
+    public async Task<int> CollectAsync(string adapter, ImmutableArray<EndpointLife> lives, LiveReport keep, CancellationToken ct)
     {
         if (!keep.Complete)
         {
@@ -46,7 +50,7 @@ internal sealed partial class WorkloadConnector
 
         var live = keep.Endpoints.ToHashSet();
         var collected = 0;
-        foreach (var life in book.All.Where(l => l.Record.Adapter == adapter && l.Record.Network == network))
+        foreach (var life in lives.Where(l => l.Record.Adapter == adapter))
         {
             ct.ThrowIfCancellationRequested();
             if (!live.Contains((life.Record.Id, life.Record.Instance)) && await CollectAsync(life, () => "", $"not in {adapter}'s report", mayGoOn: false))

@@ -95,10 +95,12 @@ internal sealed partial class LeaseWriter
         }
 
         operation.Fail(reason is CalicoException { Problem: Problem.Unavailable } unavailable
-            ? new CalicoException(Problem.Unavailable,
-                $"the store does not answer and no reserve address of node {_basis.Options.NodeName} fits: {unavailable.Message}", inner: unavailable)
+            ? NoReserve(unavailable.Message, unavailable)
             : reason);
     }
+
+    private CalicoException NoReserve(string reason, Exception? inner) => new(Problem.Unavailable,
+        $"the store does not answer and no reserve address of node {_basis.Options.NodeName} fits: {reason}", inner: inner);
 
     private static Exception AsUnavailable(Exception reason) => reason is OperationCanceledException
         ? new CalicoException(Problem.Unavailable, "the store did not answer in time", inner: reason)

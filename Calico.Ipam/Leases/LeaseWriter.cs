@@ -43,10 +43,18 @@ internal sealed partial class LeaseWriter
     {
         ct.ThrowIfCancellationRequested();
         operation.Since = _basis.Time.GetTimestamp();
-        if (_reach.IsResting && await TryAnswerAsync(operation))
+        if (_reach.IsResting)
         {
-            await operation.Completion;
-            return;
+            if (await TryAnswerAsync(operation))
+            {
+                await operation.Completion;
+                return;
+            }
+
+            if (operation.IsRefusedAtRest && _basis.Options.RefusesWhileResting)
+            {
+                throw NoReserve(_reach.WhyDown ?? "it failed a moment ago", null);
+            }
         }
 
         _queue.Add(operation, WriteAsync);

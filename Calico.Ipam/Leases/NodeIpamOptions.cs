@@ -18,6 +18,10 @@ public sealed record NodeIpamOptions
     /// <summary>How long a store that failed is left alone before it is tried again.</summary>
     public TimeSpan ProbeInterval { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>Whether a claim that cannot be served without the store is refused at once while a store that failed is left alone: with a
+    /// distant one. Who asks for one address after another would wait <see cref="StoreDeadline"/> for each.</summary>
+    public bool RefusesWhileResting { get; init; }
+
     /// <summary>Addresses that have been free for less are assigned last; exact requests do not care.</summary>
     public TimeSpan CoolDownPreference { get; init; } = TimeSpan.FromSeconds(30);
 

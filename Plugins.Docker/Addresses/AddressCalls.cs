@@ -36,7 +36,7 @@ internal sealed class AddressCalls(
     {
         _ = PoolId.Parse(request.PoolId);
         var address = Fields.Address(request.Address ?? "", "Address");
-        if (freed.Take(address) || await ipam.FindAsync(address, ct) is not { } lease)
+        if (freed.Take(address) || await ipam.FindOwnAsync(address, ct) is not { } lease)
         {
             return Done.Answer;
         }
@@ -114,7 +114,7 @@ internal sealed class AddressCalls(
         }
         catch (CalicoException e) when (e.Problem is Problem.AlreadyExists or Problem.Conflict)
         {
-            if (await ipam.FindAsync(address, ct) is not { BoundTo: { } owner } || !await removal.TryEndLostAsync(owner, ct))
+            if (await ipam.FindOwnAsync(address, ct) is not { BoundTo: { } owner } || !await removal.TryEndLostAsync(owner, ct))
             {
                 throw;
             }
@@ -143,7 +143,7 @@ internal sealed class AddressCalls(
         Handle = AskedLease.NewHandle(calling.Current),
         // A pool that no network of ours has is another driver's, or of a network that is just being made.
         Purpose = book.IsOurs(pool) ? LeasePurpose.Endpoint : LeasePurpose.Foreign,
-        Owner = $"an endpoint of {pool}",
+        Owner = AskedLease.OwnerIn(pool),
     };
 
     private static void RefuseOutside(PoolId pool, IPAddress address)

@@ -1,4 +1,5 @@
 using System.Net;
+using Calico.Plugins.Docker.Protocol;
 
 namespace Calico.Plugins.Docker.Addresses;
 
@@ -9,6 +10,15 @@ internal static class AskedLease
     private const string Gateway = "docker-gateway.";
     private const string Any = "docker.";
     private const string ProcessMark = ".by-";
+
+    private const string EndpointOf = "an endpoint of ";
+
+    /// <summary>Who a lease of a pool is for before its endpoint is there.</summary>
+    public static string OwnerIn(PoolId pool) => $"{EndpointOf}{pool}";
+
+    /// <summary>The pool that a lease was asked for; null: its owner is another.</summary>
+    public static string? PoolOf(AddressLease lease) =>
+        lease.Owner.StartsWith(EndpointOf, StringComparison.Ordinal) ? lease.Owner[EndpointOf.Length..] : null;
 
     /// <summary>The same for the same process, and so the same lease.</summary>
     public static string HandleOfGateway(IPAddress address, string? process) => $"{Gateway}{address}{Mark(process)}";

@@ -76,7 +76,7 @@ internal sealed class PoolCalls(IIpam ipam)
         }
 
         // Asked for by a former process: the lease tells.
-        if (await ipam.FindAsync(gateway, ct) is { Purpose: LeasePurpose.Network } lease && AskedLease.IsGateway(lease))
+        if (await ipam.FindOwnAsync(gateway, ct) is { Purpose: LeasePurpose.Network } lease && AskedLease.IsGateway(lease))
         {
             return PoolId.Parse(lease.Owner);
         }

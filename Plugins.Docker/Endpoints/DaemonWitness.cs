@@ -41,7 +41,7 @@ internal sealed class DaemonWitness(NetworkBook book, IDockerDaemon daemon, Call
             ];
             var missing = ids.Where(id => !there.ContainsKey(id)).Select(book.Find).OfType<NetworkRecord>()
                 .Where(n => n.WitnessedBy is { } witness ? witness == which.Id : n.Maker is { } maker && processes.Contains(maker));
-            return new(there, [.. missing.Select(n => n.Id)], processes);
+            return new(which.Id, there, [.. missing.Select(n => n.Id)], processes);
         }
         catch (DaemonException)
         {

@@ -113,7 +113,7 @@ internal sealed class EndpointCalls(
     {
         foreach (var address in addresses)
         {
-            if (await ipam.FindAsync(address, ct) is { Purpose: LeasePurpose.Foreign, BoundTo: null } lease)
+            if (await ipam.FindOwnAsync(address, ct) is { Purpose: LeasePurpose.Foreign, BoundTo: null } lease)
             {
                 await ipam.ReleaseAsync(lease, ct);
             }

@@ -4,13 +4,14 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Plugins.Docker.Endpoints;
 
-/// <summary>Ends endpoints and networks that dockerd has forgotten.</summary>
+/// <summary>Ends what can be ended without a report of what runs: endpoints without a link, and networks and addresses that never were an
+/// endpoint's.</summary>
 /// <remarks>
 /// dockerd never asks twice: it ignores what Leave and DeleteEndpoint answer. One that was killed does not even ask once: the next one
 /// releases the addresses of the containers that died, without a word of their endpoints (seen with 20.10), or has never heard of them.
 /// An endpoint joins at once after it was created, and its link lives as long as the container's namespace; so one without a link for
-/// longer than any call may take is over. So is one whose network dockerd lists without it for as long: its link may stand where it was
-/// made, because dockerd died before it moved it.
+/// longer than any call may take is over, also while dockerd is away. One whose link stands is <see cref="LiveContainers"/>' to judge, and
+/// the host's to end.
 /// </remarks>
 internal sealed partial class EndpointSweep(DockerSettings settings, NetworkBook book, DaemonWitness witness, EndpointRemoval removal,
     LeaseSweep leases, IPluginLifetime lifetime, TimeProvider time, ILogger<EndpointSweep> log) : BackgroundService
@@ -26,7 +27,7 @@ internal sealed partial class EndpointSweep(DockerSettings settings, NetworkBook
     {
         var endpoints = await removal.ListAsync(ct);
         var live = await witness.AskAsync(endpoints.Select(e => e.Network), ct);
-        var suspects = endpoints.Where(e => e.State == EndpointState.Prepared || live.Lacks(e)).ToDictionary(e => e.Id.Endpoint);
+        var suspects = endpoints.Where(e => e.State == EndpointState.Prepared).ToDictionary(e => e.Id.Endpoint);
         var networks = live.Missing.Where(id => endpoints.All(e => e.Network != id) && book.Find(id) is not null).ToHashSet();
         foreach (var cleared in _since.Keys.Where(id => !suspects.ContainsKey(id) && !networks.Contains(id)).ToArray())
         {

@@ -69,6 +69,9 @@ internal sealed class NetworkBook(IPluginState state)
         ? [.. only.PoolIds.Select(PoolId.Parse).Where(p => p != pool && p.IsIpv6 == pool.IsIpv6)]
         : [];
 
+    /// <summary>Networks that have the pool, as <see cref="PoolId"/> writes it.</summary>
+    public ImmutableArray<NetworkRecord> WithPool(string pool) => [.. _networks.Values.Where(n => n.PoolIds.Contains(pool))];
+
     public async Task PutAsync(NetworkRecord network, CancellationToken ct)
     {
         await WriteAsync(network.Id, network, ct);
@@ -134,9 +137,5 @@ internal sealed class NetworkBook(IPluginState state)
 
     private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private IEnumerable<NetworkRecord> With(PoolId pool)
-    {
-        var text = pool.ToString();
-        return _networks.Values.Where(n => n.PoolIds.Contains(text));
-    }
+    private ImmutableArray<NetworkRecord> With(PoolId pool) => WithPool(pool.ToString());
 }

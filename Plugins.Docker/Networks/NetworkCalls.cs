@@ -112,7 +112,7 @@ internal sealed class NetworkCalls(
 
     private async Task TagAsync(string id, IPAddress address, CancellationToken ct)
     {
-        if (await ipam.FindAsync(address, ct) is { Purpose: LeasePurpose.Foreign, BoundTo: null } lease)
+        if (await ipam.FindOwnAsync(address, ct) is { Purpose: LeasePurpose.Foreign, BoundTo: null } lease)
         {
             await ipam.ReleaseAsync(lease, ct);
         }

@@ -4,8 +4,9 @@ using Calico.Benchmarks.Scenarios;
 using Calico.TestKit.Hosts;
 
 // Calico.Benchmarks [RUNS] [SCENARIO ...]: ratios of one run; the whole table goes to bench/RESULTS.md. "scale" takes the numbers of endpoints of
-// other nodes: scale=10000,100000.
+// other nodes: scale=10000,100000; "docker" the number of containers that memory is measured with: docker=50.
 const string Scale = "scale";
+const string Docker = "docker";
 var runs = args.Length > 0 && int.TryParse(args[0], NumberStyles.None, CultureInfo.InvariantCulture, out var asked) ? asked : 5;
 var wanted = args.Skip(args.Length > 0 && int.TryParse(args[0], NumberStyles.None, CultureInfo.InvariantCulture, out _) ? 1 : 0).ToHashSet();
 if (TestHost.WhyNot is { } reason)
@@ -15,6 +16,8 @@ if (TestHost.WhyNot is { } reason)
 }
 
 var counts = wanted.FirstOrDefault(w => w.StartsWith(Scale + "=", StringComparison.Ordinal))?[(Scale.Length + 1)..] ?? "10000,100000,250000";
+var containers = int.Parse(wanted.FirstOrDefault(w => w.StartsWith(Docker + "=",
+    StringComparison.Ordinal))?[(Docker.Length + 1)..] ?? "200", NumberStyles.None, CultureInfo.InvariantCulture);
 var table = new ResultTable();
 var tools = await NativeTools.BuildAsync();
 (string Name, Func<Task> Run)[] scenarios =
@@ -23,6 +26,7 @@ var tools = await NativeTools.BuildAsync();
     ("shim", () => ShimScenario.RunAsync(tools, table, runs)),
     ("dataplane", () => DataplaneScenario.RunAsync(tools, table, runs)),
     ("ipam", () => IpamScenario.RunAsync(table, runs)),
+    (Docker, () => DockerScenario.RunAsync(table, runs, containers)),
     ("host", () => HostScenario.RunAsync(table, runs)),
     (Scale, () => ScaleScenario.RunAsync(table, counts.Split(',').Select(c => int.Parse(c, NumberStyles.None, CultureInfo.InvariantCulture)))),
 ];

@@ -8,13 +8,24 @@ internal static class EndpointName
 {
     private const int ShortLength = 12;
 
-    /// <summary>Name for messages: <c>web</c>, <c>shop/web-0</c> of a pod, <c>7f7c44f8b919</c>; with the interface when it is not the first.</summary>
+    private const string DockersNetwork = "docker.network";
+
+    /// <summary>Name for messages: <c>web</c>, <c>shop/web-0</c> of a pod, <c>7f7c44f8b919</c>; with what tells it from the container's
+    /// other endpoints (<see cref="Which"/>).</summary>
     internal static string Of(Resource<WorkloadEndpointSpec> endpoint)
     {
         var name = Told(endpoint) is not { } told ? ShortId(endpoint)
             : endpoint.Spec.Pod is { Length: > 0 } ? $"{endpoint.Metadata.Namespace}/{told}" : told;
-        return endpoint.Spec.Endpoint is null or "" or "eth0" ? name : $"{name}:{endpoint.Spec.Endpoint}";
+        return name + Which(endpoint);
     }
+
+    /// <summary>Which of the container's endpoints it is: of Docker's by the network's name, as users know it (<c>:blue</c>), of others
+    /// by the interface, when it is not the first.</summary>
+    internal static string Which(Resource<WorkloadEndpointSpec> endpoint) =>
+        endpoint.Spec.Orchestrator == "libnetwork"
+            ? ":" + (endpoint.Metadata.Labels?.GetValueOrDefault(DockersNetwork) is { Length: > 0 } network ? network
+                : Shorten(endpoint.Spec.Endpoint ?? ""))
+        : endpoint.Spec.Endpoint is null or "" or "eth0" ? "" : $":{endpoint.Spec.Endpoint}";
 
     /// <summary>The name that the runtime told; null: none.</summary>
     internal static string? Told(Resource<WorkloadEndpointSpec> endpoint) =>

@@ -22,7 +22,7 @@ internal sealed class EndpointTable(CliEnvironment environment, ResourceClient c
             var spec = endpoint.Spec;
             string[] cells =
             [
-                (EndpointName.Told(endpoint) ?? EndpointName.ShortId(endpoint)) + (spec.Endpoint is null or "" or "eth0" ? "" : $":{spec.Endpoint}"),
+                (EndpointName.Told(endpoint) ?? EndpointName.ShortId(endpoint)) + EndpointName.Which(endpoint),
                 EndpointName.ShortId(endpoint), spec.Node ?? "", string.Join(',', (spec.IpNetworks ?? []).Select(Bare)), string.Join(',', spec.Profiles ?? []),
                 spec.InterfaceName ?? "", State(endpoint, host, profiles),
                 endpoint.Metadata.CreationTimestamp is { } since ? Duration.Format(Math.Max(0, Math.Floor((environment.Time.GetUtcNow() - since).TotalSeconds))) : "",

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Three podman containers on two Calico networks, in a host of their own: who may talk to whom, and why not.
+# Three podman containers on two Calico networks, and two of Docker where that is installed, in a host of their own: who may talk to whom,
+# and why not.
 # Run by `./build.sh demo`; CALICO_PUBLISH names the folder with the built programs.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -83,11 +84,11 @@ show calicoctl get workloadendpoints -o wide
 
 step "5  Who may talk to whom: members of one network may, others may not"
 web=$(in_host podman exec web /bin/busybox ip -o -4 addr show dev eth0 | awk '{sub("/.*", "", $4); print $4}')
-failed=0
+failed=0 engine=podman
 ask() { # container expected
   local from=$1 expected=$2 answer
   # nc, not wget: Debian's static busybox cannot look up names and its wget dies of it.
-  answer=$(printf 'GET / HTTP/1.0\r\n\r\n' | in_host podman exec -i "$from" /bin/busybox nc -w 2 "$web" 80 2>/dev/null | tail -n 1 || true)
+  answer=$(printf 'GET / HTTP/1.0\r\n\r\n' | in_host "$engine" exec -i "$from" /bin/busybox nc -w 2 "$web" 80 2>/dev/null | tail -n 1 || true)
   if [ "$answer" = "hello from web" ]; then
     printf '    %s%-5s -> web   %s%s\n' "$green" "$from" "$answer" "$plain"
     [ "$expected" = may ] || failed=1
@@ -124,8 +125,36 @@ show ip route show proto 80
 printf '\n    packets dropped, by reason\n'
 in_host calicoctl drops | sed 's/^/    /'
 
-step "8  Gone again"
+step "8  Docker on the same host: the same pools, the same policy, by label"
+dockerd=''
+if [ -x /usr/sbin/dockerd ] && [ -x /usr/bin/docker ]; then
+  in_host dockerd -H unix:///run/docker.sock --cgroup-parent="/$cgroup" --userland-proxy=false >"$dir/dockerd.log" 2>&1 &
+  dockerd=$!
+  for try in $(seq 100); do
+    if in_host docker version >/dev/null 2>&1; then break; fi
+    if [ "$try" = 100 ] || ! kill -0 $dockerd 2>/dev/null; then tail -n 5 "$dir/dockerd.log" >&2; exit 1; fi
+    sleep 0.1
+  done
+  in_host sh -c 'tar -C /run/box -c . | docker import - localhost/box' >/dev/null
+  show docker network create -d calico --ipam-driver calico-ipam store
+  show docker run -d --name till --network store --label org.projectcalico.label.green=yes localhost/box /bin/busybox sleep 3600
+  show docker run -d --name cat --network store localhost/box /bin/busybox sleep 3600
+  engine=docker
+  settle till may
+  settle cat not
+  show calicoctl get workloadendpoints -A -o wide
+else
+  echo "    skipped: Docker is not installed (apt-get install docker.io)"
+fi
+
+step "9  Gone again"
 in_host podman rm -f -t 0 web shop other >/dev/null
+if [ -n "$dockerd" ]; then
+  in_host docker rm -f till cat >/dev/null
+  in_host docker network rm store >/dev/null
+  in_host sh -c 'kill -TERM $(cat /run/docker.pid)'
+  wait "$dockerd" 2>/dev/null || true
+fi
 in_host calicoctl ipam check | head -n 1 | sed 's/^/    calicoctl ipam check: /'
 in_host ip -brief link show type veth | grep cali | sed 's/^/    /' || echo "    no interface, no route, no address is left"
 # Asked to stop, not killed: its rules would stay in the kernel, and go with the host.

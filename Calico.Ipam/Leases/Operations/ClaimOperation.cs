@@ -14,6 +14,8 @@ internal sealed class ClaimOperation<T>(string adapter, AddressClaim claim, Work
 
     public override string Namespace => claim.Namespace;
 
+    public override bool IsRefusedAtRest => true;
+
     public override async ValueTask<bool> PlanAsync(LeasePlan plan, CancellationToken ct)
     {
         var leases = Existing(plan.Ledger).ToList();

@@ -13,6 +13,9 @@ internal abstract class NodeOperation
     /// <summary>Whether it goes on when its caller stops waiting.</summary>
     public virtual bool OutlivesCaller => false;
 
+    /// <summary>Whether it fails at once where the store has just failed and it cannot be answered without: a removal never does.</summary>
+    public virtual bool IsRefusedAtRest => false;
+
     /// <summary>The namespace whose labels decide about pools; empty: none.</summary>
     public virtual string Namespace => "";
 

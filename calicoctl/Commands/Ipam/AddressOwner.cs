@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Net;
+using Calico.Cli.Endpoints;
 using Calico.Datastore.Resources;
+using Calico.Datastore.Resources.Client;
 using Calico.Datastore.Resources.Ipam;
 using Calico.Ipam;
 
@@ -41,6 +43,17 @@ internal static class AddressOwner
         }
 
         return true;
+    }
+
+    /// <summary>Prints the workload endpoints that have it, by the names that people know them by: IPAM gave the address before anybody
+    /// told a container's.</summary>
+    internal static async Task PrintEndpointsAsync(TextWriter output, ResourceClient client, IPAddress address, CancellationToken ct)
+    {
+        foreach (var endpoint in (await client.ListAsync(Kinds.WorkloadEndpoint, "", ct)).Items
+            .Where(e => AuditedEndpoints.Parse(e.Spec.IpNetworks ?? []).Contains(address)))
+        {
+            await output.WriteLineAsync($"Endpoint: {EndpointName.Of(endpoint)} on node {endpoint.Spec.Node}");
+        }
     }
 
     private static async Task PrintAttributesAsync(TextWriter output, string heading, ImmutableSortedDictionary<string, string> attributes)

@@ -34,6 +34,10 @@ internal static partial class IpamShowCommand
             if (address is not null)
             {
                 await AddressOwner.PrintAsync(environment.Output, ipam, address, ct);
+                if (!OutputForm.IsCompat(result, compat, environment))
+                {
+                    await AddressOwner.PrintEndpointsAsync(environment.Output, session.Client, address, ct);
+                }
             }
             else if (result.GetValue(configuration))
             {

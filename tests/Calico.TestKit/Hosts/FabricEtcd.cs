@@ -9,6 +9,7 @@ public sealed class FabricEtcd : IAsyncDisposable
 {
     private readonly string _fabric;
     private readonly Process _process;
+    private Process? _brake;
 
     private FabricEtcd(string fabric, Process process) => (_fabric, _process) = (fabric, process);
 
@@ -50,6 +51,21 @@ public sealed class FabricEtcd : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts it beside a host whose calico-host, started next, and calicoctl then use it.</summary>
+    public static async Task<FabricEtcd> StartForAsync(TestHost host)
+    {
+        var etcd = await StartAsync(host);
+        host.Settings["DATASTORE_TYPE"] = "etcdv3";
+        host.Settings["ETCD_ENDPOINTS"] = Endpoint;
+        await host.ShellAsync("cat > /etc/calico/calicoctl.cfg", $$"""
+            apiVersion: projectcalico.org/v3
+            kind: CalicoAPIConfig
+            metadata: {}
+            spec: {datastoreType: etcdv3, etcdEndpoints: "{{Endpoint}}"}
+            """);
+        return etcd;
+    }
+
     /// <summary>Runs etcdctl beside etcd: no trouble of the path touches it.</summary>
     public async Task<string> EtcdctlAsync(params string[] arguments) => (await TryEtcdctlAsync(arguments)).OrThrow().Output;
 
@@ -64,8 +80,26 @@ public sealed class FabricEtcd : IAsyncDisposable
     /// <summary>The path works again.</summary>
     public Task RestoreAsync() => InFabricAsync(["nft", "delete", "table", "inet", "swallow"]);
 
+    /// <summary>From now on it works a moment and is held three tenths of a second, again and again: almost every answer is late.</summary>
+    public void Slow() => _brake = Process.Start("bash",
+        ["-c", $"while kill -STOP {_process.Id}; do sleep 0.3; kill -CONT {_process.Id}; sleep 0.05; done"]);
+
+    /// <summary>As fast as before.</summary>
+    public async Task HurryAsync()
+    {
+        if (_brake is { } brake)
+        {
+            _brake = null;
+            brake.Kill(entireProcessTree: true);
+            await brake.WaitForExitAsync();
+            brake.Dispose();
+            (await CommandResult.RunAsync(["kill", "-CONT", $"{_process.Id}"])).OrThrow();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
+        await HurryAsync();
         _process.Kill();
         await _process.WaitForExitAsync();
         _process.Dispose();

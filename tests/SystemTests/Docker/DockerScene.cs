@@ -16,11 +16,14 @@ public abstract class DockerScene
             Assert.Ignore(reason);
         }
 
-        Docker = await DockerHost.StartAsync();
+        Docker = await DockerHost.StartAsync(PrepareAsync);
     }
 
+    /// <summary>Before calico-host is started.</summary>
+    protected virtual Task PrepareAsync(TestHost host) => Task.CompletedTask;
+
     [OneTimeTearDown]
-    public async Task EndAsync()
+    public virtual async Task EndAsync()
     {
         if (Docker is not null)
         {

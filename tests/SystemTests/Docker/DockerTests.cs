@@ -150,7 +150,11 @@ public sealed class DockerTests : DockerScene
             Assert.That(await Docker.PingAsync("other", "db"), Is.False);
             Assert.That(await Docker.PingAsync("db", "other"), Is.True);
             var shown = (await Docker.Host.CalicoctlAsync("get workloadendpoints -o wide")).Output;
-            Assert.That(shown, Does.Contain("web").And.Contain("other"));
+            Assert.That(shown, Does.Contain("web:blue ").And.Contain("other:blue "));
+            var address = await Docker.AddressInAsync("web", "blue");
+            var owner = (await Docker.Host.CalicoctlAsync($"ipam show --ip {address}")).Output;
+            Assert.That(owner, Does.Contain("is in use").And.Match("Endpoint: web:blue on node "));
+            Assert.That((await Docker.Host.CalicoctlAsync("ipam who web:blue")).Output, Does.StartWith(address), "found by that name");
             var labels = (await Docker.Host.CalicoctlAsync("get workloadendpoints -A -o yaml")).Output;
             Assert.That(labels, Does.Contain("tier: front").And.Contain("docker.container: web"));
         }

@@ -30,28 +30,7 @@ public sealed class PodmanHost : IAsyncDisposable
                 metadata: {name: green}
                 spec: {cidr: 10.82.0.0/24, natOutgoing: true}
                 """)).OrThrow();
-            foreach (var network in (string[])["blue", "green"])
-            {
-                await host.ShellAsync($"{host.Programs}/host/calico-host cni install --shim {host.Programs}/bin/calico-shim --bin-dir /opt/cni/bin --conf-dir /etc/cni/net.d --network {network} --pool {network}");
-            }
-
-            await host.ShellAsync("cat > /etc/containers/test.conf", """
-                [containers]
-                cgroupns = "host"
-                [engine]
-                cgroup_manager = "cgroupfs"
-                events_logger = "file"
-                runtime = "runc"
-                [network]
-                network_backend = "cni"
-                cni_plugin_dirs = ["/opt/cni/bin", "/usr/lib/cni"]
-                network_config_dir = "/etc/cni/net.d"
-                """);
-            await host.ShellAsync("""echo '{"default":[{"type":"insecureAcceptAnything"}]}' > /etc/containers/policy.json""");
-            var image = Path.Combine(host.Folder, "box.tar");
-            BusyboxImage.Write(image);
-            await host.ShellAsync($"podman load -q -i {image}");
-            return new(host, (await host.ShellAsync("hostname")).Trim());
+            return await OnAsync(host);
         }
         catch (Exception e)
         {
@@ -59,6 +38,34 @@ public sealed class PodmanHost : IAsyncDisposable
             await host.DisposeAsync();
             throw new InvalidOperationException($"{e.Message}\ncalico-host said:\n{tail}", e);
         }
+    }
+
+    /// <summary>podman on a host whose calico-host runs and has both pools.</summary>
+    public static async Task<PodmanHost> OnAsync(TestHost host)
+    {
+        foreach (var network in (string[])["blue", "green"])
+        {
+            await host.ShellAsync($"{host.Programs}/host/calico-host cni install --shim {host.Programs}/bin/calico-shim "
+                + $"--bin-dir /opt/cni/bin --conf-dir /etc/cni/net.d --network {network} --pool {network}");
+        }
+
+        await host.ShellAsync("cat > /etc/containers/test.conf", """
+            [containers]
+            cgroupns = "host"
+            [engine]
+            cgroup_manager = "cgroupfs"
+            events_logger = "file"
+            runtime = "runc"
+            [network]
+            network_backend = "cni"
+            cni_plugin_dirs = ["/opt/cni/bin", "/usr/lib/cni"]
+            network_config_dir = "/etc/cni/net.d"
+            """);
+        await host.ShellAsync("""echo '{"default":[{"type":"insecureAcceptAnything"}]}' > /etc/containers/policy.json""");
+        var image = Path.Combine(host.Folder, "box.tar");
+        BusyboxImage.Write(image);
+        await host.ShellAsync($"podman load -q -i {image}");
+        return new(host, (await host.ShellAsync("hostname")).Trim());
     }
 
     /// <summary>Runs podman and returns what it printed; throws with its error.</summary>

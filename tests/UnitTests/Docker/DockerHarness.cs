@@ -22,14 +22,17 @@ internal sealed class DockerHarness : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("calico-docker-");
     private readonly TimeProvider _time;
+    private readonly ConformanceNode? _host;
     private FakeListeners _listeners = new();
     private FakeLifetime _lifetime = new();
     private ServiceProvider? _services;
     private PluginServer? _server;
 
-    public DockerHarness(TimeProvider? time = null)
+    /// <param name="time">Null: the system's.</param>
+    /// <param name="host">The host's own parts instead of the fake node's; null: those.</param>
+    public DockerHarness(TimeProvider? time = null, ConformanceNode? host = null)
     {
-        _time = time ?? TimeProvider.System;
+        (_time, _host) = (time ?? TimeProvider.System, host);
         Node = new FakeNode("docker", time);
         Settings = new()
         {
@@ -71,10 +74,10 @@ internal sealed class DockerHarness : IAsyncDisposable
             .AddSingleton<ICallTimings>(new FakeTimings())
             .AddSingleton<IMeterFactory>(_ => new HostMeters(NullLogger<HostMeters>.Instance))
             .AddSingleton<IHostStatus>(Node.Status)
-            .AddSingleton(Node.Network)
-            .AddSingleton(Node.Dataplane)
-            .AddSingleton(Node.Ipam)
-            .AddSingleton(Node.Profiles)
+            .AddSingleton(_host?.Network ?? Node.Network)
+            .AddSingleton(_host?.Dataplane ?? Node.Dataplane)
+            .AddSingleton(_host?.Ipam ?? Node.Ipam)
+            .AddSingleton(_host?.Profiles ?? Node.Profiles)
             .AddSingleton(Node.State)
             .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>));
         DockerPlugin.AddDocker(services, Settings);

@@ -17,7 +17,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Calico.UnitTests.Host;
 
 /// <summary>The host's own parts over a store, a log and a kernel in memory. A crash makes the parts anew; the three stay.</summary>
-internal sealed class HostUnderTest(string adapter, int parked, PatientTime time) : ConformanceNode
+internal sealed class HostUnderTest(string adapter, int parked, TimeProvider time) : ConformanceNode
 {
     private readonly FakeNamespaces _namespaces = new(new FaultPlan());
     private int _made;
@@ -36,7 +36,7 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
 
     public Outbox Outbox { get; private set; } = null!;
 
-    public PatientTime Time => time;
+    public PatientTime Time => (PatientTime)time;
 
     public HealthBoard Health { get; private set; } = null!;
 
@@ -71,7 +71,7 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
     /// <summary>One for tests of a store that hangs: half a second ends a wait for it.</summary>
     public static Task<HostUnderTest> StartImpatientAsync(string adapter, int parked = 8) => StartAsync(new PatientTime { IsPatient = false }, adapter, parked, []);
 
-    private static async Task<HostUnderTest> StartAsync(PatientTime time, string adapter, int parked, string[] more)
+    public static async Task<HostUnderTest> StartAsync(TimeProvider time, string adapter, int parked, string[] more)
     {
         var host = new HostUnderTest(adapter, parked, time);
         await host.PutAsync(new Resource<NodeSpec> { Kind = "Node", Metadata = new() { Name = "node1" } });
@@ -241,8 +241,8 @@ internal sealed class HostUnderTest(string adapter, int parked, PatientTime time
         var view = new DatastoreView("node1", TimeProvider.System);
         _ipam = new(Store, Log, Outbox, new()
         {
-            NodeName = "node1", ParkedAddresses = parked, StorePatience = TimeSpan.FromMilliseconds(250), StoreDeadline = TimeSpan.FromMilliseconds(500),
-            VerifyInterval = TimeSpan.Zero,
+            NodeName = "node1", ParkedAddresses = parked, StorePatience = TimeSpan.FromMilliseconds(time is PatientTime ? 250 : 50),
+            StoreDeadline = TimeSpan.FromMilliseconds(500), VerifyInterval = TimeSpan.Zero,
         }, time, NullLogger<NodeIpam>.Instance);
         Publication = new(Outbox, book, Facts, time);
         Connector = new(book, _ipam, Log, Publication, Kernel, Facts, time, NullLogger<WorkloadConnector>.Instance);

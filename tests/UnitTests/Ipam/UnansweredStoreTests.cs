@@ -95,6 +95,50 @@ public sealed class UnansweredStoreTests
         Assert.That(cluster.Disagreements(), Is.Empty);
     }
 
+    [TestCase(true)]
+    [TestCase(false, Description = "an embedded store is slow, never away")]
+    public async Task Behind_a_claim_that_a_distant_store_failed_the_next_is_refused_at_once_and_a_removal_is_done(bool isDistant)
+    {
+        var time = new FakeTimeProvider();
+        var cluster = Create(time).Pool("10.0.0.0/24", 26).Node("n");
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog(), with: o => o with
+        {
+            StorePatience = TimeSpan.FromMilliseconds(50), StoreDeadline = TimeSpan.FromSeconds(2),
+                ProbeInterval = TimeSpan.FromSeconds(1), RefusesWhileResting = isDistant,
+        });
+        await ipam.MaintainAsync(default);
+        var held = (await ipam.ClaimAsync("docker", Claim("held"), Endpoint("held"), null, default))[0];
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        cluster.Store.Faults.Use((_, _) =>
+        {
+            reached.TrySetResult();
+            return StoreFault.Hang;
+        });
+        var first = ipam.ClaimAsync("docker", Claim("first"), null, null, default);
+        await reached.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        time.Advance(TimeSpan.FromSeconds(2));
+        Assert.That(await UnavailableAsync(first), Is.True);
+
+        // From here on the clock stands still.
+        var second = ipam.ClaimAsync("docker", Claim("second"), null, null, default);
+        if (isDistant)
+        {
+            Assert.That(await UnavailableAsync(second), Is.True);
+        }
+        else
+        {
+            Assert.That(second.IsCompleted, Is.False);
+        }
+
+        Assert.That(await ipam.ClaimAsync("docker", Claim("held"), Endpoint("held"), null, default), Has.Length.EqualTo(1),
+            "what this node knows it answers");
+        await ipam.UnbindAsync("docker", Endpoint("held"), [held], LeaseCompanion.None, default).WaitAsync(TimeSpan.FromSeconds(20));
+        cluster.Store.Faults.Use((_, _) => StoreFault.None);
+        time.Advance(TimeSpan.FromSeconds(2));
+        await ipam.ClaimAsync("docker", Claim("third"), null, null, default).WaitAsync(TimeSpan.FromSeconds(20));
+        await second.ContinueWith(_ => { }, TaskScheduler.Default);
+    }
+
     [Test]
     public async Task D_who_waits_behind_a_group_that_hangs_is_told_within_the_deadline_and_not_within_two()
     {

@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using Calico.TestKit.Hosts;
 
-namespace Calico.SystemTests.Docker;
+namespace Calico.TestKit.Hosts;
 
 /// <summary>A test host with calico-host, pools, and Debian's dockerd, whose iptables are on and whose FORWARD policy is DROP.</summary>
 public sealed class DockerHost : IAsyncDisposable
@@ -20,7 +19,8 @@ public sealed class DockerHost : IAsyncDisposable
 
     private string DaemonLog => Path.Combine(Host.Folder, "dockerd.log");
 
-    public static async Task<DockerHost> StartAsync(Action<TestHost>? configure = null)
+    /// <param name="prepare">Before calico-host is started.</param>
+    public static async Task<DockerHost> StartAsync(Func<TestHost, Task>? prepare = null)
     {
         var host = await TestHost.StartAsync();
         var docker = new DockerHost(host, (await host.ShellAsync("hostname")).Trim());
@@ -29,7 +29,12 @@ public sealed class DockerHost : IAsyncDisposable
             host.Settings["NO_DEFAULT_POOLS"] = "true";
             host.Settings["CALICO_DOCKER_FORGOTTENAFTER"] = "00:00:03";
             host.Settings["CALICO_DOCKER_SWEEPINTERVAL"] = "00:00:01";
-            configure?.Invoke(host);
+            host.Settings["CALICO_LIVE_INTERVAL"] = "00:00:01";
+            if (prepare is not null)
+            {
+                await prepare(host);
+            }
+
             await host.StartCalicoAsync();
             (await host.CalicoctlAsync("apply -f -", """
                 apiVersion: projectcalico.org/v3
