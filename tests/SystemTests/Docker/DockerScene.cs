@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 using Calico.TestKit.Hosts;
 
 namespace Calico.SystemTests.Docker;
@@ -46,9 +47,14 @@ public abstract class DockerScene
         Assert.That(left, Is.Empty, "left behind after all containers were removed");
         var check = await Docker.Host.CalicoctlAsync("ipam check");
         Assert.That(check.ExitCode, Is.Zero, check.Output + check.Error);
-        var profiles = (await Docker.Host.CalicoctlAsync("get profiles")).Output;
-        Assert.That(profiles, Does.Not.Match("[0-9a-f]{64}"), "profiles of networks that are gone");
+        await AssertNoProfileIsLeftAsync();
     }
+
+    protected virtual async Task AssertNoProfileIsLeftAsync() => Assert.That(
+        await AreProfilesGoneAsync(), Is.True, "profiles of networks that are gone");
+
+    protected async Task<bool> AreProfilesGoneAsync() =>
+        !Regex.IsMatch((await Docker.Host.CalicoctlAsync("get profiles")).Output, "[0-9a-f]{64}");
 
     protected static async Task UntilAsync(Func<Task<bool>> condition, string what)
     {
