@@ -111,7 +111,7 @@ internal sealed partial class WorkloadConnector
             return;
         }
 
-        var next = _ports.Change(life.Record, change.Ports) with
+        var next = Ports.Change(life.Record, change.Ports) with
         {
             Labels = change.Labels ?? life.Record.Labels,
             LabelsPending = life.Record.LabelsPending && change.Labels is null,
@@ -130,7 +130,7 @@ internal sealed partial class WorkloadConnector
         finally
         {
             // What nothing leads to any more, or what was never recorded.
-            _ports.Keep(id, life.Record.Ports);
+            Ports.Keep(id, life.Record.Ports);
         }
     }
 

@@ -27,7 +27,7 @@ internal sealed partial class WorkloadConnector
             await ReserveAsync(adapter, spec, place, before.Record, reserved, ct);
             ct.ThrowIfCancellationRequested();
             // What another has is refused while the old life is whole; what it has itself passes over.
-            _ports.Probe(spec, before.Record);
+            Ports.Probe(spec, before.Record);
             await RemoveHeldAsync(before);
             var former = before.Record.Instance == spec.Instance ? before.Record.Ports : [];
             return await RecordHeldAsync(adapter, spec, place, former, ct);
@@ -108,7 +108,7 @@ internal sealed partial class WorkloadConnector
         catch
         {
             book.GiveBack(name, spec.Id);
-            _ports.Keep(spec.Id, []);
+            Ports.Keep(spec.Id, []);
             throw;
         }
     }
@@ -128,7 +128,7 @@ internal sealed partial class WorkloadConnector
                 throw new CalicoException(Problem.AlreadyExists, $"{address} is to be given to {spec.Id}, but {other} has it from another IPAM, whose range an IP pool overlaps");
             }
 
-            var made = _ports.Take(draft.Make(leases), former.Ports);
+            var made = Ports.Take(draft.Make(leases), former.Ports);
             former.Ports = made.Ports;
             return place is null ? made with { SplitLife = true } : WithPlace(made, place);
         }

@@ -145,7 +145,7 @@ internal sealed partial class WorkloadConnector
         }
 
         book.Remove(life);
-        _ports.Keep(record.Id, []);
+        Ports.Keep(record.Id, []);
         life.Move(EndpointState.Gone);
     }
 

@@ -25,12 +25,11 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _laterGuard = new();
     private Task _later = Task.CompletedTask;
-    private readonly EndpointPorts _ports = new(book, kernel, logger);
     private CompletionNotes? _completion;
 
     public EndpointBook Book => book;
 
-    public EndpointPorts Ports => _ports;
+    public EndpointPorts Ports { get; } = new(book, kernel, logger);
 
     public StrayLeases StrayLeases => new(book, ipam, log, logger);
 
@@ -45,7 +44,7 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
         {
             try
             {
-                var record = _ports.Restore(EndpointRecord.Read(key, value));
+                var record = Ports.Restore(EndpointRecord.Read(key, value));
                 book.Add(new(record, record.Complete ? EndpointState.Closed : EndpointState.Prepared));
                 if (book.TryFindByInterface(record.HostInterface, out var owner) && owner != record.Id)
                 {
@@ -237,7 +236,7 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
         }
 
         await last;
-        _ports.Dispose();
+        Ports.Dispose();
     }
 
     /// <summary>Whether the link that the record tells of is there, and its own.</summary>

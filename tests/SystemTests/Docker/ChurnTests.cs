@@ -7,7 +7,7 @@ namespace Calico.SystemTests.Docker;
 [TestFixture, Parallelizable]
 public sealed class ChurnTests : DockerScene
 {
-    [TestCase(20)]
+    [TestCase(10)]
     [TestCase(200, Category = "long")]
     public async Task Whoever_is_killed_meanwhile_nothing_is_left_and_the_next_container_runs(int rounds)
     {

@@ -32,7 +32,7 @@ public sealed class StoreTroubleTests : DockerScene
 
     protected override async Task PrepareAsync(TestHost host) => _etcd = await FabricEtcd.StartForAsync(host);
 
-    [TestCase(20)]
+    [TestCase(10)]
     [TestCase(100, Category = "long")]
     public async Task Dockerd_is_up_as_soon_as_with_the_bridge_driver_and_no_address_is_lost_or_doubled(int count)
     {
