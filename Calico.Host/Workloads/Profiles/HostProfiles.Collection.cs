@@ -112,7 +112,7 @@ internal sealed partial class HostProfiles
     }
 
     /// <summary>Which of the profiles are named by an endpoint, on whatever node. An endpoint that cannot be read names all whose name is
-    /// anywhere in its text.</summary>
+    /// anywhere in its text; one that is gone here, which the store does not know yet, names none.</summary>
     private async Task<HashSet<string>> UsedAsync(ImmutableArray<string> names, CancellationToken ct)
     {
         var used = new HashSet<string>(names.Where(IsUsedHere));
@@ -121,6 +121,11 @@ internal sealed partial class HostProfiles
             // In portions: these are the endpoints of all nodes.
             await foreach (var item in store.PagesAsync(kind.Prefix, 0, ct).SelectMany(page => page.Items))
             {
+                if (outbox.Pending(item.Key) is { Value: null })
+                {
+                    continue;
+                }
+
                 var named = NamedBy(item.Value);
                 var text = named is null ? Encoding.UTF8.GetString(item.Value.Span) : "";
                 used.UnionWith(named is null ? names.Where(n => text.Contains(n, StringComparison.Ordinal)) : named);

@@ -47,13 +47,10 @@ public abstract class DockerScene
         Assert.That(left, Is.Empty, "left behind after all containers were removed");
         var check = await Docker.Host.CalicoctlAsync("ipam check");
         Assert.That(check.ExitCode, Is.Zero, check.Output + check.Error);
-        await AssertNoProfileIsLeftAsync();
+        await UntilAsync(AreProfilesGoneAsync, "profiles of networks that are gone");
     }
 
-    protected virtual async Task AssertNoProfileIsLeftAsync() => Assert.That(
-        await AreProfilesGoneAsync(), Is.True, "profiles of networks that are gone");
-
-    protected async Task<bool> AreProfilesGoneAsync() =>
+    private async Task<bool> AreProfilesGoneAsync() =>
         !Regex.IsMatch((await Docker.Host.CalicoctlAsync("get profiles")).Output, "[0-9a-f]{64}");
 
     protected static async Task UntilAsync(Func<Task<bool>> condition, string what)

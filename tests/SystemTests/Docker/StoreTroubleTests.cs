@@ -26,10 +26,6 @@ public sealed class StoreTroubleTests : DockerScene
         }
     }
 
-    /// <summary>A known fault (docs/design/docker.md): said, and not yet mended.</summary>
-    protected override async Task AssertNoProfileIsLeftAsync() =>
-        Warn.Unless(await AreProfilesGoneAsync(), "profiles of networks that are gone");
-
     protected override async Task PrepareAsync(TestHost host) => _etcd = await FabricEtcd.StartForAsync(host);
 
     [TestCase(10)]

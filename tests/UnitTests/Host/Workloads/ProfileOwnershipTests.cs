@@ -73,4 +73,23 @@ public sealed class ProfileOwnershipTests
         await host.ReviveStoreAsync();
         Assert.That(host.Store.Snapshot(Key), Is.Empty);
     }
+
+    [Test]
+    public async Task An_endpoint_whose_end_the_store_missed_holds_no_profile()
+    {
+        await using var host = await HostUnderTest.StartAsync("cni");
+        await host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
+        using var place = host.CreateNamespace();
+        WorkloadEndpointId id = new("cni", "a", "eth0");
+        await host.Network.ConnectAsync(new()
+        {
+            Id = id, Instance = "a", Profiles = ["net"], Claim = new() { Handle = "net.a", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 },
+        }, Placement.In(place, "eth0"), CancellationToken.None);
+        await host.KillStoreAsync();
+        await host.Network.DisconnectAsync(id, "a", CancellationToken.None);
+        host.Store.Faults.Dead = false;
+        Assert.That(host.Store.Snapshot(Kinds.WorkloadEndpoint.Prefix), Has.Length.EqualTo(1), "it is to be told yet");
+        await host.Profiles.RemoveAsync("net", CancellationToken.None);
+        Assert.That(host.Store.Snapshot(Key), Is.Empty);
+    }
 }
