@@ -3,7 +3,7 @@ using Calico.TestKit.Hosts;
 namespace Calico.SystemTests.Docker;
 
 /// <summary>dockerd and calico-host end and begin again, in good order or not.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class DaemonRestartTests : DockerScene
 {
     [TestCase("TERM")]

@@ -5,8 +5,8 @@ namespace Calico.SystemTests.Docker;
 
 /// <summary>dockerd begins again with all its containers, over a store that is there, slow, or away, and over a calico-host that has begun
 /// again while it was.</summary>
-/// <remarks>Alone on its host: it measures. What is measured against is the bridge driver, in the same run.</remarks>
-[TestFixture]
+/// <remarks>Measured against the bridge driver in the same run, with ten seconds to spare.</remarks>
+[TestFixture, Parallelizable]
 public sealed class StoreTroubleTests : DockerScene
 {
     private static readonly TimeSpan MoreAtMost = TimeSpan.FromSeconds(10);

@@ -132,7 +132,7 @@ public sealed class HostEndpointTests
         Assert.That(update!.Error, Is.Not.Null);
         await gateway.ApplyAsync([update]);
         Assert.That(Connects(gateway.Outside, HostAddress, 80), Is.False);
-        Assert.That(Connects(gateway.Outside, HostAddress, 22), Is.True);
+        await PretendNode.EventuallyAsync(() => Connects(gateway.Outside, HostAddress, 22), "a failsafe port");
         Assert.That(await gateway.Node.DropsAsync("policy-unusable"), Is.Positive);
 
         await gateway.ApplyAsync([new SyncUpdate(key, null)]);
