@@ -47,6 +47,11 @@ internal sealed class EtcdWatchStream : IAsyncDisposable
         {
             return (null, error);
         }
+        catch (IOException error)
+        {
+            // A server that goes away while something is written to it: that is no status of a call (HttpProtocolException).
+            return (null, new RpcException(new Status(StatusCode.Unavailable, error.Message, error)));
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -76,7 +81,7 @@ internal sealed class EtcdWatchStream : IAsyncDisposable
                 await Task.Delay(ProgressEvery, _time, _stop.Token);
             }
         }
-        catch (Exception error) when (error is OperationCanceledException or RpcException or InvalidOperationException)
+        catch (Exception error) when (error is OperationCanceledException or RpcException or InvalidOperationException or IOException)
         {
             // The stream is over; whoever reads it learns why.
         }
