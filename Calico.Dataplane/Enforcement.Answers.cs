@@ -78,8 +78,7 @@ internal sealed partial class Enforcement
     }
 
     /// <summary>A gate that closes leaves established connections to the rules, which accept them; one that opens lets a policy in that
-    /// they
-    /// were not judged by.</summary>
+    /// they were not judged by.</summary>
     private void NoteGate(DataplaneUpdate update) =>
         _gap.Note(update is EndpointUpdate next && _kernel.Table.Policy.Find(next.Id) is { } former && former.Gate != next.Gate);
 
