@@ -37,6 +37,8 @@ public abstract class DockerScene
     {
         await Docker.DockerAsync("ps -aq | xargs -r /usr/bin/docker -H unix:///run/docker.sock rm -f");
         await Docker.DockerAsync("network prune -f");
+        // It says nothing of a network that it left.
+        await Docker.DockerAsync("network ls -q --filter driver=calico | xargs -r /usr/bin/docker -H unix:///run/docker.sock network rm");
         var left = await Docker.LeftoversAsync();
         for (var clock = Stopwatch.StartNew(); left.Length > 0 && clock.Elapsed < DockerHost.Forgotten;)
         {
