@@ -35,7 +35,7 @@ public sealed class DropsCommandTests
     public async Task Rules_are_a_table_of_what_they_counted()
     {
         await using var host = new FakeHost().With("/rules", """
-            [{"policy":"GlobalNetworkPolicy(shut)","tier":"default","direction":"ingress","rule":1,"packets":12},
+            [{"policy":"GlobalNetworkPolicy(shut)","tier":"default","direction":"ingress","rule":1,"packets":12,"bytes":720},
              {"policy":"StagedNetworkPolicy(ns/next)","tier":"default","direction":"egress","rule":-1,"packets":3}]
             """).Start();
         var cli = new CliRun { HostSocket = host.Socket };
