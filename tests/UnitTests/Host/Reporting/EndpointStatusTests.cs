@@ -23,7 +23,7 @@ public sealed class EndpointStatusTests
     private const string Web = "/calico/felix/v2/no-region/host/node1/workload/cni/default%2fweb/endpoint/eth0";
     private const string Eth0 = "/calico/felix/v1/host/node1/endpoint/eth0";
 
-    private readonly HostMeters _meters = new(NullLogger<HostMeters>.Instance);
+    private static readonly HostMeters Meters = new(NullLogger<HostMeters>.Instance);
     private InMemoryStore _store = null!;
     private ManualTime _time = null!;
     private EndpointReporting _settings = null!;
@@ -36,11 +36,8 @@ public sealed class EndpointStatusTests
         (_store, _time, _now) = (new(), new(), ImmutableDictionary<string, string>.Empty);
         _settings = EndpointReporting.Default with { IsEnabled = true };
         _writer = new(_store, "node1", () => _settings, (_, _) => Task.FromResult<ImmutableDictionary<string, string>?>(_now),
-            new(new HealthBoard(), _meters, _time, NullLoggerFactory.Instance));
+            new(new HealthBoard(), Meters, _time, NullLoggerFactory.Instance));
     }
-
-    [OneTimeTearDown]
-    public void TearDown() => _meters.Dispose();
 
     [TestCase(EndpointState.Enforced, false, "up")]
     [TestCase(EndpointState.Prepared, false, "down")]
