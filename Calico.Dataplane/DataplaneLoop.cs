@@ -156,13 +156,16 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     }
 
     /// <summary>Packets dropped since the table was made, by reason.</summary>
-    public Task<ImmutableSortedDictionary<string, long>> ReadDropsAsync(CancellationToken ct) => AskAsync(e => e.ReadDrops(), ct);
+    public async Task<ImmutableSortedDictionary<string, long>> ReadDropsAsync(CancellationToken ct) => (await ReadCountersAsync(ct)).Drops;
 
-    /// <summary>Packets by rule, of all lists that this node's endpoints ask.</summary>
-    public Task<ImmutableArray<RuleCount>> ReadRuleCountsAsync(CancellationToken ct) => AskAsync(e => e.ReadRuleCounts(), ct);
+    /// <summary>The same with what each rule met, of all lists that this node's endpoints ask: the kernel is asked once.</summary>
+    public Task<CounterReport> ReadCountersAsync(CancellationToken ct) => AskAsync(e => e.ReadCounters(), ct);
 
     /// <summary>Addresses of the endpoints that are enforced.</summary>
     public Task<ImmutableArray<Cidr>> ListAddressesAsync(CancellationToken ct) => AskAsync(e => e.ListAddresses(), ct);
+
+    /// <summary>This node's host endpoints, each with what has become of it.</summary>
+    public Task<ImmutableArray<HostEndpointState>> ListHostEndpointsAsync(CancellationToken ct) => AskAsync(e => e.ListHostEndpoints(), ct);
 
     /// <summary>What is enforced for an endpoint: state, lists, rules and where each comes from.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: nothing is.</exception>

@@ -46,16 +46,14 @@ internal sealed partial class Enforcement
     /// <summary>Addresses of the endpoints that are enforced.</summary>
     public ImmutableArray<Cidr> ListAddresses() => [.. _kernel.Table.Policy.Updates.SelectMany(e => e.Addresses.Items)];
 
-    /// <summary>Packets dropped since the table was made, by reason.</summary>
-    public ImmutableSortedDictionary<string, long> ReadDrops() => _kernel.Table.ListCounters()
-        .Where(c => c.Name.StartsWith(Names.Drop(""), StringComparison.Ordinal))
-        .ToImmutableSortedDictionary(c => c.Name[Names.Drop("").Length..], c => (long)c.Packets, StringComparer.Ordinal);
+    /// <summary>What was dropped and what each rule met, from one list of the kernel's.</summary>
+    public CounterReport ReadCounters() => CounterReport.Of(_kernel.Table.ListCounters(), _kernel.Table.Policy.CountedRules);
 
-    /// <summary>Packets by rule, of all lists that this node's endpoints ask.</summary>
-    public ImmutableArray<RuleCount> ReadRuleCounts()
+    /// <summary>This node's host endpoints, each with what has become of it.</summary>
+    public ImmutableArray<HostEndpointState> ListHostEndpoints()
     {
-        var packets = _kernel.Table.ListCounters().ToDictionary(c => c.Name, c => (long)c.Packets, StringComparer.Ordinal);
-        return [.. _kernel.Table.Policy.CountedRules.Select(r => new RuleCount(r.Rule, packets.GetValueOrDefault(r.Counter)))];
+        var interfaces = _kernel.Table.Policy.HostInterfaces.ToLookup(i => i.HostEndpoint, i => i.InterfaceName, StringComparer.Ordinal);
+        return [.. _graph.HostEndpointNames.Select(name => new HostEndpointState(name, _kernel.Interfaces?.AreUp(interfaces[name])))];
     }
 
     /// <summary>What is enforced for an endpoint: state, lists, rules and where each comes from.</summary>

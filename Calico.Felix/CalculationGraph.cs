@@ -180,6 +180,9 @@ public sealed class CalculationGraph
     /// <summary>The interface is gone. Unknown: nothing happens.</summary>
     public void RemoveInterface(string name) => _hosts.RemoveInterface(name);
 
+    /// <summary>Names of this node's host endpoints, also of those that apply to no interface.</summary>
+    public IEnumerable<string> HostEndpointNames => _hosts.Names;
+
     /// <summary>Whose addresses an IP set in force holds: the selector, and the named port; null: there is no such set.</summary>
     public string? DescribeSet(string id) => _sets.Describe(id);
 

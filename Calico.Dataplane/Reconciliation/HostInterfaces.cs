@@ -39,6 +39,26 @@ internal sealed class HostInterfaces(RouteSocket routes, KeptLinks links, Datapl
         _ => false,
     };
 
+    /// <summary>Whether all of these that there are are up, with a carrier; null: none is there. One of all interfaces
+    /// (<see cref="HostInterfaceUpdate.AllInterfaces"/>) is there, and no single one decides about it.</summary>
+    public bool? AreUp(IEnumerable<string> names)
+    {
+        bool? all = null;
+        foreach (var name in names)
+        {
+            if (name == HostInterfaceUpdate.AllInterfaces)
+            {
+                all ??= true;
+            }
+            else if (routes.FindLink(name) is { } link)
+            {
+                all = all != false && link is { IsUp: true, HasCarrier: true };
+            }
+        }
+
+        return all;
+    }
+
     public void Apply(DataplaneUpdate update)
     {
     }

@@ -35,6 +35,9 @@ internal sealed class HostEndpoints(string nodeName, EndpointPrograms programs, 
     private readonly HashSet<string> _dirty = new(StringComparer.Ordinal);
     private bool _isUnresolved;
 
+    /// <summary>Those of this node.</summary>
+    public IEnumerable<string> Names => _local.Keys;
+
     public static bool Owns(ItemKey key) => key.Scope == Scope;
 
     public void Apply(SyncUpdate update)

@@ -16,25 +16,23 @@ internal sealed partial class KernelHealth : IControlRoutes, IStatusPart
     private static readonly TimeSpan WorthSaying = TimeSpan.FromHours(1);
 
     private readonly Func<DataplaneStatus> _status;
-    private readonly Func<CancellationToken, Task<ImmutableSortedDictionary<string, long>>> _readDrops;
+    private readonly KernelCounters _counters;
     private readonly TimeProvider _time;
     private readonly HealthCheck _kernel;
     private readonly Lock _guard = new();
-    private ImmutableSortedDictionary<string, long> _drops = ImmutableSortedDictionary<string, long>.Empty;
     private string? _lastError;
     private long _refusals;
     private long _healed;
     private long _healedAt;
 
     /// <param name="status">Where the dataplane is.</param>
-    /// <param name="readDrops">Asks it for the dropped packets.</param>
+    /// <param name="counters">Have the dropped packets.</param>
     /// <param name="health">Shows its checks.</param>
     /// <param name="meters">Collect its meter.</param>
     /// <param name="time">Clock of what is recent.</param>
-    public KernelHealth(Func<DataplaneStatus> status, Func<CancellationToken, Task<ImmutableSortedDictionary<string, long>>> readDrops, HealthBoard health,
-        HostMeters meters, TimeProvider time)
+    public KernelHealth(Func<DataplaneStatus> status, KernelCounters counters, HealthBoard health, HostMeters meters, TimeProvider time)
     {
-        (_status, _readDrops, _time, _kernel) = (status, readDrops, time, health.Check("dataplane", "kernel"));
+        (_status, _counters, _time, _kernel) = (status, counters, time, health.Check("dataplane", "kernel"));
         var meter = meters.Create("Calico.Dataplane");
         meter.CreateObservableGauge("calico_enforced_revision", () => _status().EnforcedRevision, null, "Store revision that the kernel enforces.");
         meter.CreateObservableGauge("calico_dataplane_heals", () => _status().Healed, null,
@@ -43,14 +41,8 @@ internal sealed partial class KernelHealth : IControlRoutes, IStatusPart
             "How long the latest of those stood after the kernel had told of it.");
         meter.CreateObservableCounter("calico_dataplane_refusals_total", () => Interlocked.Read(ref _refusals), null,
             "Reasons for which the kernel did not hold what is desired; a refusal that only repeats counts once.");
-        meter.CreateObservableCounter("calico_dropped_packets_total", () => _drops.Select(drop =>
+        meter.CreateObservableCounter("calico_dropped_packets_total", () => counters.Collected.Drops.Select(drop =>
             new Measurement<long>(drop.Value, new KeyValuePair<string, object?>("reason", drop.Key))), null, "Packets dropped, by reason.");
-        meters.BeforeReading(async ct =>
-        {
-            // Of a loop that does not answer nothing is known, and what was is not told as if it were.
-            _drops = _drops.Clear();
-            _drops = await readDrops(ct);
-        });
     }
 
     public string Part => "dataplane";
@@ -94,11 +86,12 @@ internal sealed partial class KernelHealth : IControlRoutes, IStatusPart
     }
 
     public void Map(IEndpointRouteBuilder routes) => routes.MapGet("/drops", async context =>
-        await ControlApi.WriteAsync(context, await _readDrops(context.RequestAborted), StatusJson.Default.ImmutableSortedDictionaryStringInt64));
+        await ControlApi.WriteAsync(context, (await _counters.ReadAsync(context.RequestAborted)).Drops,
+            StatusJson.Default.ImmutableSortedDictionaryStringInt64));
 
     public async Task<Func<StatusReport, StatusReport>> ReadAsync(CancellationToken ct)
     {
-        var drops = await _readDrops(ct);
+        var (drops, _) = await _counters.ReadAsync(ct);
         return report => report with { Drops = drops };
     }
 

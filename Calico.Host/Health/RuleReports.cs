@@ -11,39 +11,35 @@ namespace Calico.Host.Health;
 /// meter.</summary>
 internal sealed class RuleReports : IControlRoutes
 {
-    private readonly Func<CancellationToken, Task<ImmutableArray<RuleCount>>> _read;
-    private ImmutableArray<RuleCount> _counts = [];
+    private readonly KernelCounters _counters;
 
-    /// <param name="read">Asks the dataplane.</param>
+    /// <param name="counters">Have what was counted.</param>
     /// <param name="meters">Collect its meter.</param>
-    public RuleReports(Func<CancellationToken, Task<ImmutableArray<RuleCount>>> read, HostMeters meters)
+    public RuleReports(KernelCounters counters, HostMeters meters)
     {
-        _read = read;
+        _counters = counters;
         meters.Create("Calico.Rules").CreateObservableCounter("calico_policy_packets_total", ByPolicy, null,
             "Packets that met a rule of a policy or profile; of staged ones, would have.");
-        meters.BeforeReading(async ct =>
-        {
-            // Of a loop that does not answer nothing is known, and what was is not told as if it were.
-            _counts = [];
-            _counts = await read(ct);
-        });
     }
 
     public void Map(IEndpointRouteBuilder routes) => routes.MapGet("/rules", async context =>
-        await ControlApi.WriteAsync(context, List(await _read(context.RequestAborted)), StatusJson.Default.ImmutableArrayRuleReport));
+        await ControlApi.WriteAsync(context, List((await _counters.ReadAsync(context.RequestAborted)).Rules),
+            StatusJson.Default.ImmutableArrayRuleReport));
 
     /// <summary>By resource, direction and place.</summary>
     internal static ImmutableArray<RuleReport> List(ImmutableArray<RuleCount> counts) =>
     [
         .. counts.Select(count =>
-            new RuleReport(count.Rule.Source.ToString(), count.Rule.Tier, Word(count.Rule), count.Rule.RuleIndex, count.Packets))
+            new RuleReport(count.Rule.Source.ToString(), count.Rule.Tier, Word(count.Rule), count.Rule.RuleIndex, count.Packets,
+                count.Bytes))
             .OrderBy(report => report.Policy, StringComparer.Ordinal).ThenBy(report => report.Direction, StringComparer.Ordinal)
             .ThenBy(report => report.Rule),
     ];
 
     private static string Word(Provenance rule) => rule.Direction == PolicyDirection.Egress ? "egress" : "ingress";
 
-    private IEnumerable<Measurement<long>> ByPolicy() => _counts.GroupBy(count => (count.Rule.Source, Direction: Word(count.Rule)))
+    private IEnumerable<Measurement<long>> ByPolicy() => _counters.Collected.Rules
+        .GroupBy(count => (count.Rule.Source, Direction: Word(count.Rule)))
         .Select(policy => new Measurement<long>(policy.Sum(count => count.Packets),
             new KeyValuePair<string, object?>("kind", policy.Key.Source.Kind), new KeyValuePair<string,
                 object?>("namespace", policy.Key.Source.Namespace),
@@ -57,4 +53,5 @@ internal sealed class RuleReports : IControlRoutes
 /// <param name="Direction">ingress or egress.</param>
 /// <param name="Rule">From 0; -1: the whole: of a staged policy, what none of its rules matched.</param>
 /// <param name="Packets">That met it; of a staged policy, would have.</param>
-internal sealed record RuleReport(string Policy, string Tier, string Direction, int Rule, long Packets);
+/// <param name="Bytes">Of those packets.</param>
+internal sealed record RuleReport(string Policy, string Tier, string Direction, int Rule, long Packets, long Bytes);

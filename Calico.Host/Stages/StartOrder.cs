@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Calico.Dataplane;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Settings;
@@ -5,6 +6,7 @@ using Calico.Datastore.Sync;
 using Calico.Host.Health;
 using Calico.Host.Node;
 using Calico.Host.Plugins;
+using Calico.Host.Reporting;
 using Calico.Host.Settings;
 using Calico.Host.Workloads;
 using Calico.Host.Workloads.Profiles;
@@ -68,11 +70,14 @@ internal static class StartOrder
         var upkeep = new StoreUpkeep(membership, ownFacts, profiles, ipam, connector,
             new(publication, book, store.Store, view, facts, loggers.CreateLogger<EndpointPublisher>()), store.Outbox, basis);
         var trim = new HeapTrim(time);
+        var latency = new PolicyLatency(meters, time);
+        latency.Follow(kernel.Loop);
         // Losses are seen before anybody acts on the batch, and made good after all have.
         var follower = new DatastoreFollower(new(store.Store, ResourceKinds.All, Syncer.DefaultPrefixes, time, loggers.CreateLogger<Syncer>()), datastore, view,
-            [ownFacts, feed, new BlockCensus(health), .. snapshot is null ? [] : (IStoreFollower[])[snapshot], new PolicyGap(kernel.Loop),
-                upkeep, endpoints, trim], basis);
+            [ownFacts, latency, feed, new BlockCensus(health), .. snapshot is null ? [] : (IStoreFollower[])[snapshot],
+                new PolicyGap(kernel.Loop), upkeep, endpoints, trim], basis);
 
+        var statuses = new EndpointStatusWriter(store.Store, name, () => EndpointReporting.Read(view, name), StatusesAsync, basis);
         var information = Kinds.ClusterInformation.Path(Kinds.ClusterInformation.Key("default"));
         var lastKnown = new LastKnown(snapshot, ct => store.Store.GetAsync(information, 0, ct), feed, profiles.Pending, Enforce, time);
 
@@ -86,7 +91,8 @@ internal static class StartOrder
             new(contracts.AddTo), health, loggers);
         var adapters = new AdapterStage(roster, reader, gate, loggers.CreateLogger<AdapterStage>());
         var readiness = new ReadinessRoutes(status, health, meters, time);
-        var kernelHealth = new KernelHealth(() => kernel.Loop.Status, kernel.Loop.ReadDropsAsync, health, meters, time);
+        var counters = new KernelCounters(kernel.Loop.ReadCountersAsync, meters);
+        var kernelHealth = new KernelHealth(() => kernel.Loop.Status, counters, health, meters, time);
         kernelHealth.Follow(kernel.Loop, kernel.Forward, health);
         var drops = new DropLog(book, time);
         kernel.Loop.Dropped += (_, packet) => drops.Note(packet);
@@ -103,15 +109,21 @@ internal static class StartOrder
             store,
             new ControlStage(settings.Sockets.Control,
                 [readiness, statusRoutes, endpointReports, leases, kernelHealth, drops,
-                new RuleReports(kernel.Loop.ReadRuleCountsAsync, meters)],
+                new RuleReports(counters, meters)],
                 new(meters, health, loggers), settings.MetricsEndpoint(), loggers),
             new DataplaneStage(kernel, connector, lastKnown, node.Machine.BootId, basis),
             new SyncStage(follower, lastKnown, snapshot, trim, datastore, basis),
             new RegistrationStage(membership, heartbeat, datastore, basis),
-            new WorkloadStage(ipam, connector, upkeep, endpoints, basis),
+            new WorkloadStage(ipam, connector, upkeep, endpoints, statuses, basis),
             new ReadyStage(gate, name, datastore, book, basis),
             new LiveStage(roster, live, connector, settings.Adapters.LiveInterval, basis),
         ];
+
+        // What is not read to its end yet is not down.
+        async Task<ImmutableDictionary<string, string>?> StatusesAsync(string region, CancellationToken ct) =>
+            view.Sync.Status == SyncStatus.InSync && kernel.Loop.Status is { EnforcedRevision: > 0 } dataplane
+                ? EndpointStatuses.Of(region, name, book.All, await kernel.Loop.ListHostEndpointsAsync(ct), dataplane.LastError is not null)
+                : null;
 
         void Enforce(SyncBatch batch)
         {

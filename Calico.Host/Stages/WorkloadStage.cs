@@ -1,4 +1,5 @@
 using Calico.Host.Node;
+using Calico.Host.Reporting;
 using Calico.Host.Workloads;
 using Calico.Ipam;
 using Microsoft.Extensions.Logging;
@@ -6,7 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Stages;
 
 /// <summary>Addresses, and endpoints that are true to what lives.</summary>
-internal sealed class WorkloadStage(NodeIpam ipam, WorkloadConnector connector, StoreUpkeep store, EndpointUpkeep endpoints, HostBasis basis) : IHostStage
+internal sealed class WorkloadStage(NodeIpam ipam, WorkloadConnector connector, StoreUpkeep store, EndpointUpkeep endpoints,
+    EndpointStatusWriter statuses, HostBasis basis) : IHostStage
 {
     private readonly HostLoops _loops = new(basis.Health, basis.Loggers.CreateLogger<WorkloadStage>());
 
@@ -20,6 +22,7 @@ internal sealed class WorkloadStage(NodeIpam ipam, WorkloadConnector connector, 
         await connector.CollectDeadAsync(ct);
         _loops.Run("maintenance", store.RunAsync);
         _loops.Run("endpoint upkeep", endpoints.RunAsync);
+        _loops.Run("endpoint status", statuses.RunAsync);
     }
 
     public async Task StopAsync(CancellationToken ct)

@@ -80,7 +80,7 @@ internal sealed record HostDrop
 }
 
 /// <summary>A rule that counts, one of the answer to <c>GET /rules</c>.</summary>
-internal sealed record HostRule(string Policy, string Tier, string Direction, int Rule, long Packets);
+internal sealed record HostRule(string Policy, string Tier, string Direction, int Rule, long Packets, long Bytes);
 
 [JsonSerializable(typeof(HostStatus))]
 [JsonSerializable(typeof(HostRule[]))]

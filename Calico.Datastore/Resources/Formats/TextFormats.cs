@@ -23,9 +23,21 @@ public static partial class TextFormats
             return text.StartsWith('-') ? "must not be negative" : "must be a duration like 1m30s";
         }
 
-        var nanoseconds = match.Groups["number"].Captures.Zip(match.Groups["unit"].Captures)
-            .Sum(pair => double.Parse(pair.First.Value, System.Globalization.CultureInfo.InvariantCulture) * Nanoseconds(pair.Second.Value));
+        var nanoseconds = Nanoseconds(match);
         return nanoseconds <= long.MaxValue ? null : "must be a duration of at most 292 years";
+    }
+
+    /// <summary>Reads what <see cref="Duration"/> takes.</summary>
+    public static bool TryDuration(string text, out TimeSpan duration)
+    {
+        duration = TimeSpan.Zero;
+        if (Duration(text) is not null)
+        {
+            return false;
+        }
+
+        duration = TimeSpan.FromMicroseconds(Nanoseconds(DurationPattern().Match(text)) / 1000);
+        return true;
     }
 
     public static string? Mac(string text) => MacPattern().IsMatch(text) ? null : "must be a MAC address";
@@ -71,6 +83,9 @@ public static partial class TextFormats
         : path.Any(c => char.IsWhiteSpace(c) || char.IsControl(c)) ? "must not contain white space" : null;
 
     public static Func<string, string?> Pattern(Regex pattern, string wrong) => text => pattern.IsMatch(text) ? null : wrong;
+
+    private static double Nanoseconds(Match duration) => duration.Groups["number"].Captures.Zip(duration.Groups["unit"].Captures)
+        .Sum(pair => double.Parse(pair.First.Value, System.Globalization.CultureInfo.InvariantCulture) * Nanoseconds(pair.Second.Value));
 
     private static double Nanoseconds(string unit) => unit switch
     {

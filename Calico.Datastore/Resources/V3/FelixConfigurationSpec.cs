@@ -49,6 +49,16 @@ public sealed record FelixConfigurationSpec
     [JsonPropertyName("vxlanVNI")] public int? VxlanVni { get; init; }
     public bool? IpipEnabled { get; init; }
     [JsonPropertyName("ipipMTU")] public int? IpipMtu { get; init; }
+
+    /// <summary>Whether the status of endpoints is written to the store.</summary>
+    public bool? EndpointReportingEnabled { get; init; }
+
+    /// <summary>Between two writes of it, as Go writes durations.</summary>
+    public string? EndpointReportingDelay { get; init; }
+
+    /// <summary>Part of the keys of that status.</summary>
+    public string? OpenstackRegion { get; init; }
+
     [JsonExtensionData] public Dictionary<string, JsonElement>? Unknown { get; set; }
 }
 

@@ -17,7 +17,7 @@ internal static class GetCommand
         var options = new ResourceOptions();
         var output = new Option<string>("--output", "-o")
         {
-            Description = "Form: ps, wide, yaml, json or custom-columns=HEADING,...",
+            Description = "Form: ps, wide, yaml, json, custom-columns=HEADING,... or counters (of a policy's rules on this node)",
             DefaultValueFactory = _ => "ps",
             HelpName = "FORM",
         };
@@ -34,9 +34,18 @@ internal static class GetCommand
         command.SetAction(async (result, ct) =>
         {
             var form = result.GetValue(output)!;
-            ResourcePrinter.Check(form);
+            if (form != RuleCounters.Form)
+            {
+                ResourcePrinter.Check(form);
+            }
+
             var ns = NamespaceChoice.Of(result.GetValue(options.Namespace), result.GetValue(all));
             var (keys, list, names) = Targets(environment, options, result, ns);
+            if (form == RuleCounters.Form)
+            {
+                RuleCounters.Check(list is null ? keys.Select(ResourceKinds.All.Of) : [list]);
+            }
+
             await using var session = CliSession.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             var reading = new Reading(session.Client, result.GetValue(export));
@@ -54,7 +63,12 @@ internal static class GetCommand
                 await reading.GetAsync(key, ct);
             }
 
-            if (form == "wide" && reading.Found is [var first, ..] && first.Kind == Kinds.WorkloadEndpoint && !OutputForm.IsCompat(result, compat, environment))
+            if (form == RuleCounters.Form && !reading.Found.IsEmpty)
+            {
+                await RuleCounters.WriteAsync(environment, reading.Found, ct);
+            }
+            else if (form == "wide" && reading.Found is [var first, ..] && first.Kind == Kinds.WorkloadEndpoint
+                && !OutputForm.IsCompat(result, compat, environment))
             {
                 await new EndpointTable(environment, session.Client).WriteAsync([.. reading.Found.SelectMany(group => group.Items)], ns.IsShown, ct);
             }

@@ -66,6 +66,6 @@ public sealed class StagedPolicyTests
     };
 
     private static async Task<long> CountAsync(PretendNode node, string source, int rule) =>
-        (await node.Loop.ReadRuleCountsAsync(Deadline()))
+        (await node.Loop.ReadCountersAsync(Deadline())).Rules
         .Single(c => c.Rule.Source.Name == source && c.Rule.RuleIndex == rule && c.Rule.Direction == PolicyDirection.Ingress).Packets;
 }

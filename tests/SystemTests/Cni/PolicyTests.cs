@@ -74,6 +74,8 @@ public sealed class PolicyTests
         await ExplainAsync("b", "a", "ALLOWED");
         Assert.That(await Node.Host.ShellAsync("nft list counter inet calico drop-tier-default | grep -o 'packets [0-9]*'"), Does.Not.Contain("packets 0"),
             "the end of the tier counts what it drops");
+        Assert.That(await Node.Host.ShellAsync("calicoctl get networkpolicy own -n x -o counters"),
+            Does.Match(@"x/own +ingress +0 +[1-9]\d* +[1-9]\d* +Allow from all\(\)"), "what b sent a");
     }
 
     [Test]

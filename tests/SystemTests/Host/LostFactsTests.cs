@@ -100,6 +100,46 @@ public sealed class LostFactsTests
         await _cni.AssertCleanAsync();
     }
 
+    [Test]
+    public async Task Status_of_endpoints_stands_in_etcd_while_it_is_wanted()
+    {
+        const string list = $$"""{{Client}} get --prefix /calico/felix/ | sed 's|^/calico/felix/||'""";
+        await _cni.AddAsync("a", "a");
+        await _cni.Host.ShellAsync("ip link add up0 type veth peer name up1 && ip link set up1 up && ip link set up0 up");
+        await ConfigureAsync(isEnabled: true);
+        await UntilAsync(list, """
+            v1/host/node1/endpoint/nowhere
+            {"status":"error"}
+            v1/host/node1/endpoint/uplink
+            {"status":"up"}
+            v2/no-region/host/node1/workload/cni/default%2fa/endpoint/eth0
+            {"status":"up"}
+            """);
+        await _cni.DeleteAsync("a", "a");
+        await _cni.Host.ShellAsync("calicoctl delete hostendpoint nowhere");
+        await UntilAsync(list, "v1/host/node1/endpoint/uplink\n{\"status\":\"up\"}");
+        await ConfigureAsync(isEnabled: false);
+        await UntilAsync(list, "");
+        await _cni.AssertCleanAsync();
+    }
+
+    private Task ConfigureAsync(bool isEnabled) => _cni.Host.ShellAsync("calicoctl apply -f -", $$"""
+        apiVersion: projectcalico.org/v3
+        kind: FelixConfiguration
+        metadata: {name: node.node1}
+        spec: {endpointReportingEnabled: {{(isEnabled ? "true" : "false")}}, endpointReportingDelay: 200ms}
+        ---
+        apiVersion: projectcalico.org/v3
+        kind: HostEndpoint
+        metadata: {name: uplink}
+        spec: {node: node1, interfaceName: up0}
+        ---
+        apiVersion: projectcalico.org/v3
+        kind: HostEndpoint
+        metadata: {name: {{(isEnabled ? "nowhere" : "elsewhere")}}}
+        spec: {node: {{(isEnabled ? "node1" : "node2")}}, interfaceName: nowhere0}
+        """);
+
     private async Task UntilAsync(string line, string wanted, bool atLeast = false)
     {
         var clock = Stopwatch.StartNew();

@@ -18,7 +18,7 @@ internal sealed class CliRun
 
     internal int? Width { get; init; }
 
-    internal string? HostSocket { get; init; } = "/nonexistent/host.sock";
+    internal string? HostSocket { get; set; } = "/nonexistent/host.sock";
 
     internal string HostsFile { get; init; } = "/nonexistent/calico.cfg";
 

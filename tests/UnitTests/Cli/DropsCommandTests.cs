@@ -32,10 +32,22 @@ public sealed class DropsCommandTests
     }
 
     [Test]
+    public async Task C11_drops_are_shown_most_first()
+    {
+        await using var host = new FakeHost().With("/drops", """{"anti-spoof":0,"policy":3,"profile-none":12}""").Start();
+        var cli = new CliRun { HostSocket = host.Socket };
+
+        Assert.That(await cli.RunAsync("", "drops"), Is.Zero, cli.Error);
+        Assert.That(cli.Output, Is.EqualTo("PACKETS   REASON         \n12        profile-none   \n3         policy         \n0 for 1 other reasons (--all)\n"));
+        await cli.RunAsync("", "drops", "--all");
+        Assert.That(cli.Output, Does.Contain("0         anti-spoof").And.Not.Contain("--all"));
+    }
+
+    [Test]
     public async Task Rules_are_a_table_of_what_they_counted()
     {
         await using var host = new FakeHost().With("/rules", """
-            [{"policy":"GlobalNetworkPolicy(shut)","tier":"default","direction":"ingress","rule":1,"packets":12},
+            [{"policy":"GlobalNetworkPolicy(shut)","tier":"default","direction":"ingress","rule":1,"packets":12,"bytes":720},
              {"policy":"StagedNetworkPolicy(ns/next)","tier":"default","direction":"egress","rule":-1,"packets":3}]
             """).Start();
         var cli = new CliRun { HostSocket = host.Socket };

@@ -150,18 +150,6 @@ public sealed class OutputTests
         Assert.That(cli.Output, Does.StartWith("Checking IPAM for inconsistencies...\n").And.EndWith("Check complete; found 2 problems.\n"));
     }
 
-    [Test]
-    public async Task C11_drops_are_shown_most_first()
-    {
-        await using var host = new FakeHost().With("/drops", """{"anti-spoof":0,"policy":3,"profile-none":12}""").Start();
-        var cli = new CliRun { HostSocket = host.Socket };
-
-        Assert.That(await cli.RunAsync("", "drops"), Is.Zero, cli.Error);
-        Assert.That(cli.Output, Is.EqualTo("PACKETS   REASON         \n12        profile-none   \n3         policy         \n0 for 1 other reasons (--all)\n"));
-        await cli.RunAsync("", "drops", "--all");
-        Assert.That(cli.Output, Does.Contain("0         anti-spoof").And.Not.Contain("--all"));
-    }
-
     [TestCase("version --client")]
     [TestCase("version")]
     [TestCase("ipam show")]

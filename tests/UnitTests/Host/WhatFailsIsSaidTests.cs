@@ -215,7 +215,7 @@ public sealed class WhatFailsIsSaidTests : IDisposable
 
     private KernelHealth Kernel(Func<CancellationToken, Task<ImmutableSortedDictionary<string, long>>> drops)
     {
-        var kernel = new KernelHealth(() => _dataplane, drops, _health, _meters, _time);
+        var kernel = new KernelHealth(() => _dataplane, new(async ct => new(await drops(ct), []), _meters), _health, _meters, _time);
         _parts.AddRange([kernel.Warnings, kernel]);
         return kernel;
     }

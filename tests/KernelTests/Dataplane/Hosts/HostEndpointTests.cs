@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using Calico.Dataplane;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
@@ -113,9 +115,14 @@ public sealed class HostEndpointTests
         gateway.Listen(gateway.Host, 80);
         await gateway.ApplyAsync(HostEndpoint("by-address", null, expected: ["192.0.2.77"]));
         Assert.That(Connects(gateway.Outside, HostAddress, 80), Is.True, "no interface has the address");
+        Assert.That(await StatesAsync(gateway), Is.EqualTo(new[] { new HostEndpointState("by-address", null) }));
 
         gateway.Host.Inside("ip", "address", "add", "192.0.2.77/24", "dev", "eth0");
         await PretendNode.EventuallyAsync(() => !Connects(gateway.Outside, HostAddress, 80), "the interface to be judged");
+        Assert.That(await StatesAsync(gateway), Is.EqualTo(new[] { new HostEndpointState("by-address", true) }));
+        gateway.Outside.Inside("ip", "link", "set", "eth0", "down");
+        Assert.That(await StatesAsync(gateway), Is.EqualTo(new[] { new HostEndpointState("by-address", false) }), "no carrier");
+        gateway.Outside.Inside("ip", "link", "set", "eth0", "up");
         gateway.Host.Inside("ip", "address", "delete", "192.0.2.77/24", "dev", "eth0");
         await PretendNode.EventuallyAsync(() => Connects(gateway.Outside, HostAddress, 80), "the interface to be nobody's again");
     }
@@ -176,5 +183,11 @@ public sealed class HostEndpointTests
 
         static List<string> Chains(string listing) =>
             [.. listing.Split('\n').Where(line => line.Contains("chain ", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    }
+
+    private static async Task<ImmutableArray<HostEndpointState>> StatesAsync(GatewayHost gateway)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        return await gateway.Node.Loop.ListHostEndpointsAsync(limit.Token);
     }
 }
