@@ -38,12 +38,7 @@ internal static class WorkloadEndpointResource
                 Profiles = record.Profiles,
                 InterfaceName = record.HostInterface,
                 Mac = record.Mac,
-                Ports = record.NamedPorts.Length == 0 ? null : [.. record.NamedPorts.Select(p => new WorkloadEndpointPort
-                {
-                    Name = p.Name,
-                    Protocol = new NumberOrString(p.Protocol switch { 6 => "TCP", 17 => "UDP", 132 => "SCTP", _ => p.Protocol.ToString(CultureInfo.InvariantCulture) }),
-                    Port = p.Port,
-                })],
+                Ports = Ports(record),
                 AllowSpoofedSourcePrefixes = record.AllowedSources.Length == 0 ? null : record.AllowedSources,
             });
         if (EndpointIdentity.Of(resource) == record.Id)
@@ -111,6 +106,23 @@ internal static class WorkloadEndpointResource
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: other nodes would not take it.</exception>
     public static ReadOnlyMemory<byte> Encode(Resource<WorkloadEndpointSpec> resource) =>
         Kinds.WorkloadEndpoint.EncodeValid(resource);
+
+    /// <summary>Ports with names, which policy may ask for, then those that the host leads here, which have none.</summary>
+    private static ImmutableArray<WorkloadEndpointPort>? Ports(EndpointRecord record)
+    {
+        ImmutableArray<WorkloadEndpointPort> ports =
+        [
+            .. record.NamedPorts.Select(p => new WorkloadEndpointPort { Name = p.Name, Protocol = Protocol(p.Protocol), Port = p.Port }),
+            .. record.Ports.Where(p => p.Taken > 0).Select(p => new WorkloadEndpointPort
+            {
+                Protocol = Protocol(p.Protocol), Port = p.ContainerPort, HostPort = p.Taken, HostIp = p.HostIp,
+            }),
+        ];
+        return ports.IsEmpty ? null : ports;
+    }
+
+    private static NumberOrString Protocol(int number) =>
+        new(number switch { 6 => "TCP", 17 => "UDP", 132 => "SCTP", _ => number.ToString(CultureInfo.InvariantCulture) });
 
     // Version 8 (RFC 9562 5.8): the layout is ours; it only has to be the same for the same life.
     private static string Uid(EndpointRecord record)

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Calico.Cli.Input;
 using Calico.Cli.Output;
 using Calico.Datastore.Resources;
@@ -15,15 +16,20 @@ internal sealed class EndpointTable(CliEnvironment environment, ResourceClient c
     {
         var host = await HostView.ReadAsync(environment, ct);
         var profiles = (await client.ListAsync(Kinds.Profile, "", ct)).Items.Select(profile => profile.Metadata.Name).ToHashSet(StringComparer.Ordinal);
-        string[] headings = ["NAME", "ID", "NODE", "ADDRESS", "PROFILES", "INTERFACE", "STATE", "AGE"];
+        ImmutableArray<Resource<WorkloadEndpointSpec>> endpoints = [.. Kinds.WorkloadEndpoint.Among(items)];
+        // Few publish any.
+        var withPorts = endpoints.Any(e => Published(e.Spec).Length > 0);
+        string[] headings =
+            ["NAME", "ID", "NODE", "ADDRESS", .. withPorts ? (string[])["PORTS"] : [], "PROFILES", "INTERFACE", "STATE", "AGE"];
         var table = new TextTable(withNamespace ? ["NAMESPACE", .. headings] : headings);
-        foreach (var endpoint in Kinds.WorkloadEndpoint.Among(items))
+        foreach (var endpoint in endpoints)
         {
             var spec = endpoint.Spec;
             string[] cells =
             [
                 (EndpointName.Told(endpoint) ?? EndpointName.ShortId(endpoint)) + EndpointName.Which(endpoint),
-                EndpointName.ShortId(endpoint), spec.Node ?? "", string.Join(',', (spec.IpNetworks ?? []).Select(Bare)), string.Join(',', spec.Profiles ?? []),
+                EndpointName.ShortId(endpoint), spec.Node ?? "", string.Join(',', (spec.IpNetworks ?? []).Select(Bare)),
+                .. withPorts ? (string[])[Published(spec)] : [], string.Join(',', spec.Profiles ?? []),
                 spec.InterfaceName ?? "", State(endpoint, host, profiles),
                 endpoint.Metadata.CreationTimestamp is { } since ? Duration.Format(Math.Max(0, Math.Floor((environment.Time.GetUtcNow() - since).TotalSeconds))) : "",
             ];
@@ -50,6 +56,12 @@ internal sealed class EndpointTable(CliEnvironment environment, ResourceClient c
             null => "-",
         };
     }
+
+    /// <summary>Ports of the host that lead to it, as docker ps writes them.</summary>
+    private static string Published(WorkloadEndpointSpec spec) =>
+        string.Join(", ", (spec.Ports ?? []).Where(p => p.HostPort > 0).Select(p => string.Create(CultureInfo.InvariantCulture,
+            $"{(p.HostIp is not { Length: > 0 } host ? "*" : host.Contains(':') ? $"[{host}]" : host)}:{p.HostPort}->{p.Port}/{p.Protocol}")
+            .ToLowerInvariant()));
 
     private static string Bare(string network) => network.Split('/')[0];
 }

@@ -171,7 +171,7 @@ public static class DockerScenario
     private static string Run(string network) => $"{Client} run --rm --network {network} {BusyboxImage.Name} /bin/true";
 
     private static Task<string> RemoveAllAsync(DockerHost docker) =>
-        docker.Host.ShellAsync($"{Client} ps -aq | xargs -r {Client} rm -f >/dev/null", limit: TimeSpan.FromMinutes(5));
+        docker.Host.ShellAsync($"{Client} ps -aq | xargs -r -n 10 -P 4 {Client} rm -f >/dev/null", limit: TimeSpan.FromMinutes(5));
 
     private static async Task<double> TimeAsync(DockerHost docker, string command)
     {

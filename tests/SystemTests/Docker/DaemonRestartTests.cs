@@ -48,20 +48,32 @@ public sealed class DaemonRestartTests : DockerScene
         await Docker.StopDaemonAsync();
         await Docker.StartDaemonAsync("--live-restore");
         await Docker.CreateNetworkAsync("blue", "--subnet 10.81.0.0/24");
-        await Docker.RunAsync("one", "blue");
+        await Docker.RunAsync("one", "blue", "-p 8080:80");
         await Docker.RunAsync("two", "blue");
         var one = await Docker.AddressInAsync("one", "blue");
+        var pid = await Docker.DockerAsync("inspect -f '{{.State.Pid}}' one");
+        await Docker.Host.ShellAsync($"setsid nsenter -t {pid} -n /bin/busybox nc -ll -p 80 -e /bin/echo here >/dev/null 2>&1 </dev/null &");
+        await UntilAsync(IsPublishedAsync, "its port is open");
         await Docker.StopDaemonAsync("KILL");
-        var isReached = await Docker.PingFromHostAsync(one);
+        var isReached = await Docker.PingFromHostAsync(one) && await IsPublishedAsync();
         await Docker.Host.KillCalicoAsync();
         await Docker.Host.StartCalicoAsync();
+        var isOpen = await IsPublishedAsync();
         await Docker.StartDaemonAsync("--live-restore");
         Assert.That(isReached, Is.True, "without a dockerd");
+        Assert.That(isOpen, Is.True, "with another calico-host, without a dockerd");
         Assert.That(await Docker.PingAsync("two", "one"), Is.True, "no call told of them");
+        Assert.That(await IsPublishedAsync(), Is.True, "nor of its port");
         await Docker.DockerAsync("rm -f one two");
+        Assert.That(await IsPublishedAsync(), Is.False, "with its container it went");
+        await Docker.RunAsync("three", "blue", "-p 8080:80");
         await Docker.StopDaemonAsync();
         await Docker.StartDaemonAsync();
     }
+
+    /// <summary>From the host itself.</summary>
+    private async Task<bool> IsPublishedAsync() =>
+        (await Docker.Host.RunAsync(["bash", "-c", "echo | /bin/busybox nc -w 2 127.0.0.1 8080"])).Output.Trim() == "here";
 
     [Test]
     public async Task A_host_that_restarts_leaves_containers_alone_and_serves_the_next_call()

@@ -150,6 +150,8 @@ public sealed class PublishedPortTests : DockerScene
         Assert.That(await OutsideAsync("203.0.113.1", int.Parse(chosen, System.Globalization.CultureInfo.InvariantCulture)),
             Is.EqualTo("203.0.113.2"));
         Assert.That(await OutsideAsync("203.0.113.1", 8081), Is.EqualTo("203.0.113.2"));
+        var table = await Docker.Host.ShellAsync("calicoctl get workloadendpoints -A -o wide");
+        Assert.That(table, Does.Contain($"*:{chosen}->80/tcp").And.Contain("*:8081->80/tcp"));
         Assert.That((await Docker.DockerAsync("port two")), Is.Empty, "dockerd does not ask a remote driver what it chose");
     }
 

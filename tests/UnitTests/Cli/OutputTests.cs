@@ -80,6 +80,21 @@ public sealed class OutputTests
     }
 
     [Test]
+    public async Task Ports_that_the_host_leads_to_an_endpoint_have_a_column_of_their_own()
+    {
+        var cli = new CliRun();
+        Endpoint(cli, "n1", LongId, "web", "10.0.0.1", "green");
+        Endpoint(cli, "n2", "bbbb", null, "10.0.0.3", "green", """
+            [{"name":"http","protocol":"TCP","port":80}, {"name":"","protocol":"TCP","port":80,"hostPort":8080},
+             {"name":"","protocol":"UDP","port":53,"hostPort":5353,"hostIP":"127.0.0.1"}, {"name":"","protocol":"TCP","port":81,"hostPort":81,"hostIP":"fd00::1"}]
+            """);
+
+        Assert.That(await cli.RunAsync("", "get", "wep", "-o", "wide"), Is.Zero, cli.Error);
+        Assert.That(cli.Output, Does.Contain("*:8080->80/tcp, 127.0.0.1:5353->53/udp, [fd00::1]:81->81/tcp"));
+        Assert.That(cli.Output.Split('\n')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries)[4], Is.EqualTo("PORTS"));
+    }
+
+    [Test]
     public async Task C11_a_terminal_is_not_overrun_and_names_are_not_cut()
     {
         var cli = new CliRun { Width = 60 };
@@ -220,7 +235,7 @@ public sealed class OutputTests
         return cli;
     }
 
-    private static void Endpoint(CliRun cli, string node, string workload, string? name, string address, string profiles)
+    private static void Endpoint(CliRun cli, string node, string workload, string? name, string address, string profiles, string ports = "[]")
     {
         var resource = $"{node}-cni-{workload}-eth0";
         cli.Store.Set(ResourceKind.Root + $"workloadendpoints/default/{resource}", JsonSerializer.Serialize(new
@@ -235,6 +250,7 @@ public sealed class OutputTests
             {
                 orchestrator = "cni", workload, containerID = workload, node, endpoint = "eth0", interfaceName = "cali1",
                 ipNetworks = new[] { address + "/32" }, profiles = profiles.Split(','),
+                ports = JsonDocument.Parse(ports).RootElement,
             },
         }));
     }

@@ -31,6 +31,23 @@ public sealed class WrittenNamesTests
     public async Task EndAsync() => await _host.DisposeAsync();
 
     [Test]
+    public void Ports_that_the_host_leads_to_it_are_written_and_name_nothing()
+    {
+        var record = new RuntimeNames(1).Endpoint(0) with
+        {
+            NamedPorts = [new("http", 6, 80)],
+            Ports = [new(6, null, 0, 0, 80) { Taken = 49153 }, new(17, "127.0.0.1", 53, 0, 53) { Taken = 53 }, new(6, null, 99, 0, 99)],
+        };
+
+        var resource = WorkloadEndpointResource.From(record, "node", DateTimeOffset.UnixEpoch);
+        var update = Read(WorkloadEndpointResource.KeyOf(record.Namespace, resource.Metadata.Name), WorkloadEndpointResource.Encode(resource));
+
+        Assert.That(Kinds.WorkloadEndpoint.TryRead(update, out var read), Is.True);
+        Assert.That(read!.Spec.Ports!.Value.Select(p => $"{p.Name} {p.Protocol} {p.Port} {p.HostPort} {p.HostIp}"),
+            Is.EqualTo(new[] { "http TCP 80  ", " TCP 80 49153 ", " UDP 53 53 127.0.0.1" }), "one that got no port is not there");
+    }
+
+    [Test]
     public async Task A12_every_endpoint_of_every_runtimes_names_is_a_member_on_another_node()
     {
         var seed = TestContext.CurrentContext.Random.Next();
