@@ -3,7 +3,8 @@ using Calico.Linux.Nftables;
 
 namespace Calico.KernelTests.Dataplane.Judges;
 
-/// <summary>Something done wrong between what is calculated and what the kernel gets: as if the compiler or the rendering had that fault.</summary>
+/// <summary>Something done wrong between what is calculated and what the kernel gets: as if the compiler or the rendering had that
+/// fault.</summary>
 /// <param name="Name">In words.</param>
 public sealed record CompilerFault(string Name)
 {

@@ -21,7 +21,10 @@ internal static class CompilerFaults
         OfMatch("notProtocol ignored", m => m with { NotProtocol = null }),
         OfMatch("the code of ICMP ignored", m => m with { Icmp = m.Icmp is { } icmp ? icmp with { Code = null } : null }),
         OfMatch("notICMP ignored", m => m with { NotIcmp = null }),
-        OfSide("the last port of a range left out", s => s with { Ports = [.. s.Ports.Items.Select(p => p with { Last = (ushort)Math.Max(p.First, p.Last - 1) })] }),
+        OfSide("the last port of a range left out", s => s with
+        {
+            Ports = [.. s.Ports.Items.Select(p => p with { Last = (ushort)Math.Max(p.First, p.Last - 1) })],
+        }),
         OfSide("a range asked without the others", s => s with { Ports = [.. s.Ports.Items.Take(1)] }),
         OfSide("notPorts ignored", s => s with { NotPorts = [] }),
         OfSide("nets ignored", s => s with { Nets = [] }),
@@ -38,20 +41,25 @@ internal static class CompilerFaults
         OfUpdate("profiles left out", u => u is EndpointUpdate e ? e with { Ingress = e.Ingress with { Profiles = [] } } : u),
         OfUpdate("directions exchanged", u => u is EndpointUpdate e ? e with { Ingress = e.Egress, Egress = e.Ingress } : u),
         OfUpdate("members that leave stay", u => u is IpSetUpdate s ? s with { Removed = [] } : u),
-        OfUpdate("one member does not come", u => u is IpSetUpdate { Type: not IpSetType.HostPorts } s ? s with { Added = [.. s.Added.Items.Skip(1)] } : u),
+        OfUpdate("one member does not come", u => u is IpSetUpdate { Type: not IpSetType.HostPorts } s
+            ? s with { Added = [.. s.Added.Items.Skip(1)] } : u),
         OfUpdate("what is forwarded is judged as the host's", u => u is HostInterfaceUpdate h
             ? h with { Programs = h.Programs with { ForwardIngress = h.Programs.Ingress } } : u),
-        OfUpdate("preDNAT left out", u => u is HostInterfaceUpdate h ? h with { Programs = h.Programs with { PreDnat = PolicyProgram.Empty with { PassesOn = true } } } : u),
-        OfUpdate("untracked policies judge as tracked", u => u is RuleListUpdate l ? l with { List = l.List with { Stage = PolicyStage.Normal } } : u),
+        OfUpdate("preDNAT left out", u => u is HostInterfaceUpdate h
+            ? h with { Programs = h.Programs with { PreDnat = PolicyProgram.Empty with { PassesOn = true } } } : u),
+        OfUpdate("untracked policies judge as tracked", u => u is RuleListUpdate l
+            ? l with { List = l.List with { Stage = PolicyStage.Normal } } : u),
         new("rules of a list are not written anew") { Compile = new OnceOnly().Of },
         OfKernel("rules of IPv6 left out", (_, rule) => rule.Expressions.Any(e => e is Payload { Length: 16 }) ? [] : [rule]),
-        OfKernel("not in a set taken for in it", (_, rule) => [With(rule, e => e is Lookup { Inverted: true } l ? Lookup.In(l.Set, l.Key) : e)]),
+        OfKernel("not in a set taken for in it", (_, rule) =>
+            [With(rule, e => e is Lookup { Inverted: true } l ? Lookup.In(l.Set, l.Key) : e)]),
         OfKernel("another rule's number", (_, rule) => [With(rule, e => e is Immediate i ? i with { Value = NftValue.Native(1) } : e)]),
         OfKernel("not counted", (_, rule) => [rule with { Expressions = [.. rule.Expressions.Where(e => e is not ObjectReference)] }]),
         OfKernel("a range without its end", (_, rule) => [With(rule, e => e is RangeMatch r ? r with { Last = r.First } : e)]),
     ];
 
-    private static CompilerFault OfUpdate(string name, Func<DataplaneUpdate, DataplaneUpdate> change) => new(name) { Compile = u => [change(u)] };
+    private static CompilerFault OfUpdate(string name, Func<DataplaneUpdate, DataplaneUpdate> change) =>
+        new(name) { Compile = u => [change(u)] };
 
     private static CompilerFault OfList(string name, Func<IEnumerable<CompiledRule>, IEnumerable<CompiledRule>> change) =>
         OfUpdate(name, u => u is RuleListUpdate l ? l with { List = l.List with { Rules = [.. change(l.List.Rules.Items)] } } : u);
@@ -59,7 +67,8 @@ internal static class CompilerFaults
     private static CompilerFault OfRule(string name, Func<CompiledRule, CompiledRule> change) =>
         OfList(name, rules => rules.Select(r => r.Provenance.IsEndOfTier ? r : change(r)));
 
-    private static CompilerFault OfMatch(string name, Func<RuleMatch, RuleMatch> change) => OfRule(name, r => r with { Match = change(r.Match) });
+    private static CompilerFault OfMatch(string name, Func<RuleMatch, RuleMatch> change) =>
+        OfRule(name, r => r with { Match = change(r.Match) });
 
     private static CompilerFault OfSide(string name, Func<SideMatch, SideMatch> change) =>
         OfMatch(name, m => m with { Source = change(m.Source), Destination = change(m.Destination) });
@@ -69,7 +78,8 @@ internal static class CompilerFaults
         Render = (chain, rule) => chain.StartsWith(Lists, StringComparison.Ordinal) ? change(chain, rule) : [rule],
     };
 
-    private static NftRule With(NftRule rule, Func<NftExpression, NftExpression> change) => rule with { Expressions = [.. rule.Expressions.Select(change)] };
+    private static NftRule With(NftRule rule, Func<NftExpression, NftExpression> change) =>
+        rule with { Expressions = [.. rule.Expressions.Select(change)] };
 
     /// <summary>A list as it was first told.</summary>
     private sealed class OnceOnly

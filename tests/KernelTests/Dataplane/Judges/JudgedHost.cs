@@ -9,8 +9,8 @@ using NUnit.Framework;
 namespace Calico.KernelTests.Dataplane.Judges;
 
 /// <summary>A host with four workloads and a link to the outside, whose packets are sent by hand.</summary>
-/// <remarks>The other ends have no addresses, so nobody answers; what the host itself would say unasked is dropped before anybody judges it.
-/// Of each packet comes one notice: of its drop, or that it has passed everything of ours.</remarks>
+/// <remarks>The other ends have no addresses, so nobody answers; what the host itself would say unasked is dropped before anybody judges
+/// it. Of each packet comes one notice: of its drop, or that it has passed everything of ours.</remarks>
 internal sealed class JudgedHost : IDisposable
 {
     public const string Passed = "passed";
@@ -32,7 +32,8 @@ internal sealed class JudgedHost : IDisposable
 
     public JudgedHost()
     {
-        _others.Inside("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1", "net.ipv4.ip_forward=0");
+        _others.Inside("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
+            "net.ipv4.ip_forward=0");
         Host.Inside("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.conf.all.rp_filter=0",
             "net.ipv4.conf.default.rp_filter=0", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.default.send_redirects=0");
         for (var workload = 0; workload < 4; workload++)
@@ -41,9 +42,14 @@ internal sealed class JudgedHost : IDisposable
         }
 
         Link(RandomPolicies.HostLink, [.. RandomPolicies.Hosts4[2..], .. RandomPolicies.Hosts6[2..]]);
-        Host.Inside("sh", "-c", string.Join(';', RandomPolicies.HostAddresses.Select(a => $"ip address add {a}/128 dev {RandomPolicies.HostLink} nodad")
-            .Select(c => c.Contains(':') ? c : c.Replace("/128", "/32").Replace(" nodad", ""))));
-        Host.Inside("nft", $"add table inet probe {{ chain out {{ type filter hook output priority -500; meta mark != {OwnMark.Value} drop; }}; "
+        foreach (var address in RandomPolicies.HostAddresses)
+        {
+            string[] own = address.Contains(':') ? [address + "/128", "nodad"] : [address + "/32"];
+            Host.Inside("ip", ["address", "add", own[0], "dev", RandomPolicies.HostLink, .. own[1..]]);
+        }
+
+        Host.Inside("nft", "add table inet probe { "
+            + $"chain out {{ type filter hook output priority -500; meta mark != {OwnMark.Value} drop; }}; "
             + $"chain forwarded {{ type filter hook postrouting priority 300; log prefix \"{Passed}\" group {Group} queue-threshold 1; }}; "
             + $"chain local {{ type filter hook input priority 300; log prefix \"{Passed}\" group {Group} queue-threshold 1; }}; }}");
         foreach (var family in new[] { AddressFamily.InterNetwork, AddressFamily.InterNetworkV6 })
@@ -81,7 +87,8 @@ internal sealed class JudgedHost : IDisposable
         }
 
         // It passes whatever policy says, and makes the kernel tell of all that it has collected.
-        var last = new PlainPacket(IPAddress.Parse(RandomPolicies.HostAddresses[0]), IPAddress.Parse(RandomPolicies.Hosts4[0]), "UDP", 9, 9);
+        var last = new PlainPacket(IPAddress.Parse(RandomPolicies.HostAddresses[0]), IPAddress.Parse(RandomPolicies.Hosts4[0]),
+            "UDP", 9, 9);
         Send(last, RawPacket.Of(last, (ushort)(first + packets.Count)));
         var said = new NflogPacket?[packets.Count + 1];
         using var patience = new CancellationTokenSource(PretendNode.Patience);
@@ -94,11 +101,13 @@ internal sealed class JudgedHost : IDisposable
             }
             catch (OperationCanceledException)
             {
-                throw new AssertionException($"neither dropped nor passed: {string.Join("; ", packets.Where((_, i) => said[i] is null).Take(5))}");
+                var silent = packets.Where((_, i) => said[i] is null).Take(5);
+                throw new AssertionException($"neither dropped nor passed: {string.Join("; ", silent)}");
             }
 
             var at = RawPacket.NumberOf(notice.Payload.Span) - first;
-            Assert.That(at, Is.InRange(0, packets.Count), $"a packet that nobody sent: {notice.Prefix} {Convert.ToHexString(notice.Payload.Span)}");
+            Assert.That(at, Is.InRange(0, packets.Count),
+                $"a packet that nobody sent: {notice.Prefix} {Convert.ToHexString(notice.Payload.Span)}");
             Assert.That(said[at], Is.Null, () => $"told of twice: number {at}: {said[at]!.Prefix}, {notice.Prefix}");
             said[at] = notice;
         }
@@ -151,8 +160,9 @@ internal sealed class JudgedHost : IDisposable
     /// <summary>Neighbours are written down, with an address that no link has: what comes there is nobody's.</summary>
     private void Link(string name, params string[] addresses)
     {
-        Host.Inside("sh", "-c", $"ip link add {name} address 02:00:00:00:00:01 type veth peer name {name} netns {_others.Name} && ip link set {name} up"
-            + string.Concat(addresses.Select(a => $" && ip route add {a} dev {name} && ip neighbour add {a} lladdr 02:00:00:00:00:ff dev {name} nud permanent")));
+        Host.Inside("sh", "-c", $"ip link add {name} address 02:00:00:00:00:01 type veth peer name {name} netns {_others.Name}"
+            + $" && ip link set {name} up" + string.Concat(addresses.Select(a => $" && ip route add {a} dev {name}"
+                + $" && ip neighbour add {a} lladdr 02:00:00:00:00:ff dev {name} nud permanent")));
         _others.Inside("ip", "link", "set", name, "up");
         var index = int.Parse(_others.Inside("cat", $"/sys/class/net/{name}/ifindex"), System.Globalization.CultureInfo.InvariantCulture);
         var socket = _others.Broker.Run(_others.File, () => new PacketLink(index).Open());

@@ -10,13 +10,20 @@ using Calico.UnitTests.Felix;
 
 namespace Calico.KernelTests.Dataplane.Judges;
 
-/// <summary>From plain policy to the kernel as the product goes: calculated, rendered, committed; each state is a change of the former.</summary>
+/// <summary>From plain policy to the kernel as the product goes: calculated, rendered, committed; each state is a change of the
+/// former.</summary>
 /// <param name="host">Whose kernel.</param>
 /// <param name="fault">What is done wrong on the way; null: nothing.</param>
 internal sealed class JudgedPolicy(JudgedHost host, CompilerFault? fault = null) : IDisposable
 {
     private readonly CalculationGraph _graph = new(FelixState.Node);
-    private readonly RulesetTranslator _policy = new(new DataplaneOptions { NodeName = FelixState.Node, DropGroup = JudgedHost.Group, DropsToldPerSecond = 10_000 });
+    private readonly RulesetTranslator _policy = new(new DataplaneOptions
+    {
+        NodeName = FelixState.Node,
+        DropGroup = JudgedHost.Group,
+        DropsToldPerSecond = 10_000,
+    });
+
     private readonly TableReconciler _table = new(host.Host.OpenNft(), new DataplaneOptions { NodeName = FelixState.Node });
     private FelixState _former = new("nothing");
     private long _revision;
@@ -73,7 +80,8 @@ internal sealed class JudgedPolicy(JudgedHost host, CompilerFault? fault = null)
     public string Describe(NflogPacket notice) => notice.Prefix switch
     {
         DropReason.ProfileNone => $"no profile {Word(RuleBook.DirectionOf(notice.Mark))}",
-        DropReason.Policy or DropReason.Unusable or DropReason.TierDefault => _policy.FindRule(notice.Mark) is not { } rule ? $"no rule {notice.Mark}"
+        DropReason.Policy or DropReason.Unusable or DropReason.TierDefault => _policy.FindRule(notice.Mark) is not { } rule
+            ? $"no rule {notice.Mark}"
             : rule.IsEndOfTier ? $"end of tier {rule.Tier} {Word(rule.Direction)}"
             : Describe(rule),
         _ => notice.Prefix,
@@ -89,7 +97,8 @@ internal sealed class JudgedPolicy(JudgedHost host, CompilerFault? fault = null)
     /// <summary>The compiled rules of that name.</summary>
     public string Text(string rule) => string.Join('\n', _policy.Updates.SelectMany(u => u.Ingress.Lists.Concat(u.Egress.Lists))
         .Concat(_policy.HostInterfaces.SelectMany(h => h.Programs.All).SelectMany(p => p.Lists)).Distinct()
-        .SelectMany(list => _policy.FindList(list)?.Rules.Items ?? []).Where(r => !r.Provenance.IsEndOfTier && Describe(r.Provenance) == rule).Distinct());
+        .SelectMany(list => _policy.FindList(list)?.Rules.Items ?? [])
+        .Where(r => !r.Provenance.IsEndOfTier && Describe(r.Provenance) == rule).Distinct());
 
     public void Dispose() => _table.Dispose();
 

@@ -6,7 +6,8 @@ using NUnit.Framework;
 
 namespace Calico.KernelTests.Dataplane.Judges;
 
-/// <summary>Random resources in the kernel, and packets: each meets the very rules that the plain semantics says, and ends where it says.</summary>
+/// <summary>Random resources in the kernel, and packets: each meets the very rules that the plain semantics says, and ends where it
+/// says.</summary>
 [NonParallelizable]
 public sealed class PacketJudgesTests : IDisposable
 {
@@ -83,7 +84,8 @@ public sealed class PacketJudgesTests : IDisposable
         }
 
         return policy.ReadCounters().Select(c => (Rule: c.Key, Found: c.Value - before.GetValueOrDefault(c.Key), Expected: expected[c.Key]))
-            .Where(c => c.Found != c.Expected).Select(c => $"{c.Rule} counted {c.Found} packets, and should have {c.Expected}: {policy.Text(c.Rule)}")
+            .Where(c => c.Found != c.Expected)
+            .Select(c => $"{c.Rule} counted {c.Found} packets, and should have {c.Expected}: {policy.Text(c.Rule)}")
             .Concat(expected.Keys.Except(before.Keys).Select(rule => $"{rule} is counted nowhere")).FirstOrDefault();
     }
 

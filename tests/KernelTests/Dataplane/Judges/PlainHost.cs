@@ -89,6 +89,7 @@ internal static class PlainHost
 
         private static bool IsHost(IPAddress address) => RandomPolicies.HostAddresses.Contains($"{address}");
 
-        private static PlainItem? Workload(PlainPolicy plain, IPAddress address) => plain.Items.Take(4).FirstOrDefault(i => i.Holds(address));
+        private static PlainItem? Workload(PlainPolicy plain, IPAddress address) =>
+            plain.Items.Take(4).FirstOrDefault(i => i.Holds(address));
     }
 }

@@ -5,7 +5,8 @@ using Calico.UnitTests.Felix;
 
 namespace Calico.KernelTests.Dataplane.Judges;
 
-/// <summary>The first packet of a connection, byte by byte and with right checksums: what a machine has no sockets for (SCTP) is sent too.</summary>
+/// <summary>The first packet of a connection, byte by byte and with right checksums: what a machine has no sockets for (SCTP) is sent
+/// too.</summary>
 internal static class RawPacket
 {
     private const byte Ttl = 64;
@@ -59,7 +60,8 @@ internal static class RawPacket
 
     private static byte[] Body(PlainPacket packet, byte protocol)
     {
-        byte[] ports = [(byte)(packet.SourcePort >> 8), (byte)packet.SourcePort, (byte)(packet.DestinationPort >> 8), (byte)packet.DestinationPort];
+        var (from, to) = (packet.SourcePort, packet.DestinationPort);
+        byte[] ports = [(byte)(from >> 8), (byte)from, (byte)(to >> 8), (byte)to];
         return protocol switch
         {
             // SYN, the header's length, a window.
