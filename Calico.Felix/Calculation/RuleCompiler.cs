@@ -75,8 +75,10 @@ internal sealed class RuleCompiler(string policyNamespace)
             Icmp = ParseIcmp("icmp", rule.Icmp),
             NotIcmp = ParseIcmp("notICMP", rule.NotIcmp),
         };
-        var sources = CompileSide("source", rule.Source, match.Protocol);
-        var destinations = CompileSide("destination", rule.Destination, match.Protocol);
+        // Of several alternatives the first one decides, but each would log.
+        var isExclusive = action == RuleAction.Log;
+        var sources = CompileSide("source", rule.Source, match.Protocol, isExclusive);
+        var destinations = CompileSide("destination", rule.Destination, match.Protocol, isExclusive);
         // A rule that mixes numeric and named ports is several rules with one decision: each alternative asks other things.
         return [.. from source in sources from destination in destinations
             let both = WithFamily(match, source, destination) where both is not null select (both, action)];
@@ -106,7 +108,11 @@ internal sealed class RuleCompiler(string policyNamespace)
         return match with { IpVersion = version, Source = source, Destination = destination };
     }
 
-    private List<SideMatch> CompileSide(string side, EntityRule? rule, byte? protocol)
+    /// <param name="side">Which, for errors.</param>
+    /// <param name="rule">What it asks.</param>
+    /// <param name="protocol">Of the ports.</param>
+    /// <param name="isExclusive">No packet meets two of the alternatives.</param>
+    private List<SideMatch> CompileSide(string side, EntityRule? rule, byte? protocol, bool isExclusive)
     {
         if (rule is null)
         {
@@ -136,10 +142,16 @@ internal sealed class RuleCompiler(string policyNamespace)
         if (!numbers.IsEmpty || names.IsEmpty)
         {
             alternatives.Add(match with { Ports = numbers, Set = selector is null ? null : Ask(IpSetDefinition.Of(selector)) });
+            match = isExclusive ? match with { NotPorts = [.. match.NotPorts.Items, .. numbers.Items] } : match;
         }
         // The named port's set holds only endpoints that the selector matches, so the selector's own set need not be asked.
-        alternatives.AddRange(names.Select(n =>
-            match with { PortSet = Ask(IpSetDefinition.Of(selector ?? Datastore.Selectors.Selector.All, n, protocol)) }));
+        foreach (var name in names)
+        {
+            var set = Ask(IpSetDefinition.Of(selector ?? Datastore.Selectors.Selector.All, name, protocol));
+            alternatives.Add(match with { PortSet = set });
+            match = isExclusive ? match with { NotPortSets = [.. match.NotPortSets.Items, set] } : match;
+        }
+
         return alternatives;
     }
 

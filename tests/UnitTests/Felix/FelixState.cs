@@ -22,7 +22,7 @@ public sealed record FelixState(string Name)
     public ImmutableDictionary<string, ImmutableArray<string>> Interfaces { get; init; } = ImmutableDictionary<string,
         ImmutableArray<string>>.Empty;
 
-    /// <summary>Dump of <see cref="FakeDataplane"/>; null: only the equality of all ways is asked.</summary>
+    /// <summary>Dump of <c>FakeDataplane</c>; null: only the equality of all ways is asked.</summary>
     public string? Expected { get; init; }
 
     public FelixState Called(string name, string? expected) => this with { Name = name, Expected = expected };

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Sockets;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.V3;
 
 namespace Calico.UnitTests.Felix;
@@ -31,78 +33,128 @@ internal sealed class PlainPolicy
     /// <summary>Everything that selectors can name.</summary>
     public required IReadOnlyList<PlainItem> Items { get; init; }
 
+    /// <summary>Which host endpoint is judged with: of this interface, of all (<c>*</c>), or by its address (empty); null: there is none. It is
+    /// the last of <see cref="Items"/>.</summary>
+    public string? HostInterface { get; init; }
+
     /// <summary>Whether an endpoint lets a packet of one direction pass.</summary>
-    public bool Allows(PlainItem endpoint, bool ingress, PlainPacket packet)
+    public bool Allows(PlainItem endpoint, bool ingress, PlainPacket packet) => Judge(endpoint, ingress, packet).Allows == true;
+
+    /// <summary>What an endpoint's policies make of a packet, and which rule it was.</summary>
+    /// <param name="endpoint">One of <see cref="Items"/>.</param>
+    /// <param name="ingress">Direction, seen from it.</param>
+    /// <param name="packet">What is judged.</param>
+    /// <param name="stage">Of a host endpoint: <c>forward</c>, <c>untracked</c>, <c>preDNAT</c>; otherwise empty.</param>
+    public PlainVerdict Judge(PlainItem endpoint, bool ingress, PlainPacket packet, string stage = "")
     {
+        var counted = new List<string>();
         var tiers = Policies.Select(p => p.Tier).Distinct()
             .Select(name => Tiers.FirstOrDefault(t => t.Name == name) ?? new PlainTier(name, null, "Deny", Exists: false))
             .OrderBy(t => t.Exists ? 0 : 1).ThenBy(t => t.Order ?? double.PositiveInfinity).ThenBy(t => t.Name, StringComparer.Ordinal);
         foreach (var tier in tiers)
         {
             var policies = Policies
-                .Where(p => !p.IsStaged && p.Tier == tier.Name && (ingress ? p.AppliesToIngress : p.AppliesToEgress)
+                .Where(p => p.Tier == tier.Name && (ingress ? p.AppliesToIngress : p.AppliesToEgress) && p.IsOf(stage)
                     && (p.Namespace.Length == 0 || p.Namespace == endpoint.Namespace) && Selectors[p.Selector](endpoint.Labels))
                 .OrderBy(p => p.Order ?? double.PositiveInfinity).ThenBy(p => $"{p.Name}/{p.Namespace}/{p.Kind}", StringComparer.Ordinal).ToList();
-            if (policies.Count == 0)
+            var (action, by) = policies.Select(p => Ask(p, ingress, packet, counted)).FirstOrDefault(asked => asked.Action is not null);
+            if (action is "Allow" or "Deny")
             {
-                continue;
+                return new(action == "Allow", by, counted);
             }
 
-            var decision = policies.SelectMany(p => (ingress ? p.Ingress : p.Egress).Select(r => (p, r)))
-                .Where(x => x.r.Action != "Log" && Matches(x.r, x.p.Namespace, packet)).Select(x => x.r.Action).FirstOrDefault() ?? (tier.Default == "Pass" ? "Pass" : "Deny");
-            if (decision is "Allow" or "Deny")
+            // Where nothing that follows drops, no end of a tier does.
+            if (action is null && policies.Any(p => !p.IsStaged) && tier.Default != "Pass" && stage is "" or "forward")
             {
-                return decision == "Allow";
+                return new(false, $"end of tier {tier.Name}", counted);
             }
+        }
+
+        if (stage.Length > 0)
+        {
+            return new(null, "", counted);
         }
 
         foreach (var profile in endpoint.Profiles)
         {
             if (!Profiles.TryGetValue(profile, out var rules))
             {
-                return false;
+                var missing = PlainVerdict.Rule(Kinds.Profile.Name, "", profile, ingress, -1);
+                return new(false, missing, [.. counted, missing]);
             }
 
-            var decision = (ingress ? rules.Ingress : rules.Egress).Where(r => r.Action != "Log" && Matches(r, "", packet)).Select(r => r.Action).FirstOrDefault();
-            if (decision is "Allow" or "Deny")
+            var (action, by) = Ask(rules, ingress, packet, counted);
+            if (action is "Allow" or "Deny")
             {
-                return decision == "Allow";
+                return new(action == "Allow", by, counted);
             }
         }
 
-        return false;
+        return new(false, "no profile", counted);
+    }
+
+    /// <summary>Asks one policy: what its first rule that matches says; null: none does, or nothing of it is enforced.</summary>
+    private (string? Action, string By) Ask(PlainRules policy, bool ingress, PlainPacket packet, List<string> counted)
+    {
+        foreach (var (index, rule) in (ingress ? policy.Ingress : policy.Egress).Index())
+        {
+            if (Matches(rule, policy.Namespace, packet))
+            {
+                var by = PlainVerdict.Rule(policy.Kind, policy.Namespace, policy.Name, ingress, index);
+                counted.Add(by);
+                if (rule.Action != "Log")
+                {
+                    return policy.IsStaged ? (null, "") : (rule.Action, by);
+                }
+            }
+        }
+
+        if (policy.IsStaged)
+        {
+            counted.Add(PlainVerdict.Rule(policy.Kind, policy.Namespace, policy.Name, ingress, -1));
+        }
+
+        return (null, "");
     }
 
     private bool Matches(Rule rule, string ns, PlainPacket packet)
     {
         var nets = new[] { rule.Source?.Nets, rule.Source?.NotNets, rule.Destination?.Nets, rule.Destination?.NotNets }
             .SelectMany(n => n ?? []).ToList();
-        return (rule.Protocol is null || rule.Protocol.ToString() == packet.Protocol)
+        return (rule.IpVersion is null || rule.IpVersion == (packet.IsIpv6 ? 6 : 4))
+            && (rule.Protocol is null || rule.Protocol.ToString() == packet.Protocol)
             && (rule.NotProtocol is null || rule.NotProtocol.ToString() != packet.Protocol)
-            && nets.All(n => n.Contains(':', StringComparison.Ordinal) == packet.Source.ToString().Contains(':', StringComparison.Ordinal))
-            && Matches(rule.Source, ns, packet.Source, packet.SourcePort)
-            && Matches(rule.Destination, ns, packet.Destination, packet.DestinationPort);
+            && (rule.Icmp is not { } icmp || packet.Has(icmp))
+            && (rule.NotIcmp is not { } notIcmp || (packet.Icmp is not null && !packet.Has(notIcmp)))
+            && nets.All(n => n.Contains(':', StringComparison.Ordinal) == packet.IsIpv6)
+            && Matches(rule.Source, ns, packet.Source, (packet.Protocol, packet.SourcePort))
+            && Matches(rule.Destination, ns, packet.Destination, (packet.Protocol, packet.DestinationPort));
     }
 
-    private bool Matches(EntityRule? side, string ns, IPAddress address, int port)
+    private bool Matches(EntityRule? side, string ns, IPAddress address, (string Protocol, int Number) port)
     {
         if (side is null)
         {
             return true;
         }
 
-        bool Named(string selector, bool inNamespace) => Items.Any(i => i.Holds(address) && Selectors[selector](i.Labels)
-            && (!inNamespace || ns.Length == 0 || i.Namespace == ns));
         var selects = !string.IsNullOrEmpty(side.Selector);
         var confines = selects || !string.IsNullOrEmpty(side.NotSelector);
+        bool IsSelected(PlainItem item) => item.Holds(address) && (!confines
+            || ((!selects || Selectors[side.Selector!](item.Labels)) && (ns.Length == 0 || item.Namespace == ns)));
+        // A selector is asked unless the whole rule is not about endpoints; of a port's name the very endpoint has to be selected.
+        bool IsNamed(string name) => Items.Any(i => IsSelected(i) && i.Port is { } own && own == (name, port.Protocol, port.Number));
+        bool IsInSet() => (!selects && (!confines || ns.Length == 0)) || Items.Any(IsSelected);
+        var (ports, notPorts) = (side.Ports ?? [], side.NotPorts ?? []);
         return (side.Nets is not { Length: > 0 } nets || nets.Any(n => IPNetwork.Parse(n).Contains(address)))
             && (side.NotNets ?? []).All(n => !IPNetwork.Parse(n).Contains(address))
-            && (!selects || Named(side.Selector!, inNamespace: true))
-            && (selects || !confines || ns.Length == 0 || Named("all()", inNamespace: true))
-            && (string.IsNullOrEmpty(side.NotSelector) || !Named(side.NotSelector, inNamespace: false))
-            && (side.Ports is not { Length: > 0 } ports || ports.Any(p => Holds(p.ToString(), port)))
-            && (side.NotPorts ?? []).All(p => !Holds(p.ToString(), port));
+            && (string.IsNullOrEmpty(side.NotSelector) || !Items.Any(i => i.Holds(address) && Selectors[side.NotSelector](i.Labels)))
+            && (ports.Length == 0 ? IsInSet()
+                : ports.Any(p => IsName(p.ToString()) ? IsNamed(p.ToString()) : IsInSet() && Holds(p.ToString(), port.Number)))
+            && notPorts.All(p => IsName(p.ToString()) ? !IsNamed(p.ToString()) : !Holds(p.ToString(), port.Number));
     }
+
+    private static bool IsName(string port) => char.IsAsciiLetter(port[0]);
 
     private static bool Holds(string range, int port)
     {
@@ -118,12 +170,41 @@ internal sealed record PlainRules(string Kind, string Name, string Namespace, st
     bool AppliesToEgress, IReadOnlyList<Rule> Ingress, IReadOnlyList<Rule> Egress)
 {
     public bool IsStaged => Kind.StartsWith("Staged", StringComparison.Ordinal);
+
+    /// <summary>Of a host endpoint's traffic: <c>untracked</c>, <c>preDNAT</c>, or empty.</summary>
+    public string Stage { get; init; } = "";
+
+    public bool AppliesOnForward { get; init; }
+
+    public bool IsOf(string stage) => stage == "forward" ? Stage.Length == 0 && AppliesOnForward : Stage == stage;
 }
 
-/// <summary>An endpoint or a network set. A global set has no namespace.</summary>
+/// <summary>An endpoint or a network set. A global set has no namespace, a network set no port.</summary>
 internal sealed record PlainItem(string Name, string Namespace, IReadOnlyDictionary<string, string> Labels, IReadOnlyList<string> Nets, IReadOnlyList<string> Profiles)
 {
+    /// <summary>The port that it has a name for.</summary>
+    public (string Name, string Protocol, int Number)? Port { get; init; }
+
     public bool Holds(IPAddress address) => Nets.Any(n => IPNetwork.Parse(n).Contains(address));
 }
 
-internal sealed record PlainPacket(IPAddress Source, IPAddress Destination, string Protocol, int SourcePort, int DestinationPort);
+internal sealed record PlainPacket(IPAddress Source, IPAddress Destination, string Protocol, int SourcePort, int DestinationPort)
+{
+    /// <summary>Type and code.</summary>
+    public (int Type, int Code)? Icmp { get; init; }
+
+    public bool IsIpv6 => Source.AddressFamily == AddressFamily.InterNetworkV6;
+
+    public bool Has(IcmpMatch icmp) => Icmp is { } own && own.Type == icmp.Type && (icmp.Code is null || icmp.Code == own.Code);
+}
+
+/// <summary>What comes of a packet.</summary>
+/// <param name="Allows">Null: nothing decides, and it goes on.</param>
+/// <param name="By">The rule that decided, or what else did.</param>
+/// <param name="Counted">Every rule that counts it, in order: those that log and pass, and of staged policies what they would do.</param>
+internal sealed record PlainVerdict(bool? Allows, string By, IReadOnlyList<string> Counted)
+{
+    /// <summary>A rule by its place; -1: its resource as a whole.</summary>
+    public static string Rule(string kind, string ns, string name, bool ingress, int index) =>
+        $"{kind}({ns}/{name}) {(ingress ? "ingress" : "egress")} {index}";
+}

@@ -23,6 +23,14 @@ internal static class RandomPolicies
     public static readonly string[] Protocols = ["TCP", "UDP", "SCTP"];
     private static readonly string[] Ports = ["80", "443", "1000:2000", "1:65535"];
 
+    /// <summary>Interface of the host, and the host's own addresses on it.</summary>
+    public const string HostLink = "eth0";
+    public static readonly string[] HostAddresses = ["192.0.2.1", "2001:db8::1"];
+    private const string WebPort = "web";
+    private static readonly (string, string, int) Web = (WebPort, "TCP", 8080);
+    private static readonly IcmpMatch[] IcmpTypes = [new() { Type = 8 }, new() { Type = 8, Code = 1 }, new() { Type = 13, Code = 0 }, new() { Type = 128 },
+        new() { Type = 128, Code = 1 }];
+
     private static readonly Gen<ImmutableArray<string>?> GenNets = Gen.OneOf(
         Gen.Const((ImmutableArray<string>?)null), Gen.Const((ImmutableArray<string>?)null),
         Pick(Nets4).Array[1, 2].Select(n => (ImmutableArray<string>?)[.. n]),
@@ -31,43 +39,76 @@ internal static class RandomPolicies
     private static readonly Gen<string?> GenSelector = Gen.Frequency(
         (2, Gen.Const((string?)null)), (3, Pick(PlainPolicy.Selectors.Keys.ToArray()).Select(s => (string?)s)));
 
-    private static readonly Gen<EntityRule?> GenSide = Gen.Select(Gen.Int[0, 3], GenNets,
+    /// <summary>None, a few, or, of the sides that have all fields, a name or what is not to be.</summary>
+    private static Gen<(ImmutableArray<NumberOrString>? Ports, ImmutableArray<NumberOrString>? NotPorts)> GenPorts(bool full) =>
+        Gen.Select(Pick(full ? [.. Ports, WebPort] : Ports).Array[0, 2], full ? Pick("80", "1000:2000", WebPort).Array[0, 2] : Gen.Const<string[]>([]),
+            Gen.Int[0, 3]).Select((ports, notPorts, given) => (List(ports), given == 0 ? List(notPorts) : null));
+
+    private static Gen<EntityRule?> GenSide(bool full) => Gen.Select(Gen.Int[0, 3], GenNets,
         Gen.Frequency((4, Gen.Const((ImmutableArray<string>?)null)), (1, GenNets)), GenSelector,
-        Gen.Frequency((4, Gen.Const((string?)null)), (1, GenSelector)), Pick(Ports).Array[0, 2])
+        Gen.Frequency((4, Gen.Const((string?)null)), (1, GenSelector)), GenPorts(full))
         .Select((given, nets, notNets, selector, notSelector, ports) => given == 0 ? null : new EntityRule
         {
             Nets = nets,
             NotNets = notNets,
             Selector = selector,
             NotSelector = notSelector,
-            Ports = ports.Length == 0 ? null : [.. ports.Select(p => new NumberOrString(p))],
+            Ports = ports.Ports,
+            NotPorts = ports.NotPorts,
         });
 
-    private static readonly Gen<Rule> GenRule = Gen.Select(
-        Pick("Allow", "Deny", "Pass", "Log", "Allow", "Deny"), Pick<string>([.. Protocols, null!]), GenSide, GenSide)
-        .Select((action, protocol, source, destination) => new Rule
+    private static Gen<Rule> GenRule(bool full) => Gen.Select(
+        Pick("Allow", "Deny", "Pass", "Log", "Allow", "Deny"), Pick<string>([.. Protocols, null!]), GenSide(full), GenSide(full),
+        full ? Gen.Int[0, 11] : Gen.Const(11), Pick(IcmpTypes))
+        .Select((action, protocol, source, destination, kind, icmp) => new Rule
         {
             Action = action,
             // Ports without one of these protocols are refused as unusable, which has tests of its own.
-            Protocol = protocol is null && source?.Ports is null && destination?.Ports is null ? null : new(protocol ?? "TCP"),
+            Protocol = HasPorts(source) || HasPorts(destination) ? new(protocol ?? "TCP")
+                : kind == 0 ? new(89)
+                : kind < 3 ? new(icmp.Type > 100 ? "ICMPv6" : "ICMP")
+                : kind is < 6 or 8 || protocol is null ? null
+                : new(protocol),
+            NotProtocol = kind == 3 ? new(protocol ?? "ICMP") : null,
+            IpVersion = kind == 6 ? 4 : kind == 7 ? 6 : null,
+            Icmp = HasPorts(source) || HasPorts(destination) || kind is not (1 or 4 or 8) ? null : icmp,
+            NotIcmp = HasPorts(source) || HasPorts(destination) || kind is not (2 or 5) ? null : icmp,
             Source = source,
             Destination = destination,
         }).Where(OneFamily);
 
-    private static readonly Gen<PlainRules> GenPolicy = Gen.Select(Gen.Int[0, 5], Pick("", "default", "other"), Pick("default", "one", "two", "lost"),
-        Pick<double?>(null, 1, 1, 2), Pick(PlainPolicy.Selectors.Keys.ToArray()), Gen.Int[1, 15], GenRule.Array[0, 3], GenRule.Array[0, 3])
+    private static Gen<PlainRules> GenPolicy(bool full) => Gen.Select(Gen.Int[0, 5], Pick("", "default", "other"),
+        Gen.Select(Pick("default", "one", "two", "lost"), full ? Gen.Int[0, 9] : Gen.Const(9)),
+        Pick<double?>(null, 1, 1, 2), Pick(PlainPolicy.Selectors.Keys.ToArray()), Gen.Int[1, 15], GenRule(full).Array[0, 3], GenRule(full).Array[0, 3])
         .Select((name, ns, tier, order, selector, types, ingress, egress) => new PlainRules(
             (types >= 12 ? "Staged" : "") + (ns.Length == 0 ? "GlobalNetworkPolicy" : "NetworkPolicy"),
-            $"p{name}", ns, tier, order, selector, types % 3 != 1, types % 3 != 2, ingress, egress));
+            $"p{name}", ns, tier.Item1, order, selector, types % 3 != 1 || IsPreDnat(ns, types, tier.Item2),
+            types % 3 != 2 && !IsPreDnat(ns, types, tier.Item2), ingress, egress)
+        {
+            Stage = ns.Length > 0 || types >= 12 ? "" : tier.Item2 == 0 ? "untracked" : tier.Item2 == 1 ? "preDNAT" : "",
+            AppliesOnForward = ns.Length == 0 && tier.Item2 < 6,
+        });
+
+    private static bool IsPreDnat(string ns, int types, int kind) => ns.Length == 0 && types < 12 && kind == 1;
+
+    private static bool HasPorts(EntityRule? side) => side?.Ports is not null || side?.NotPorts is not null;
+
+    private static ImmutableArray<NumberOrString>? List(string[] ports) => ports.Length == 0 ? null : [.. ports.Select(p => new NumberOrString(p))];
 
     private static readonly Gen<ImmutableSortedDictionary<string, string>> GenLabels = Gen.Select(
         Pick<string>("x", "y", "w", null!), Pick<string>("z", "", null!))
         .Select((a, b) => new[] { ("a", a), ("b", b) }.Where(l => l.Item2 is not null).ToImmutableSortedDictionary(l => l.Item1, l => l.Item2));
 
-    public static readonly Gen<PlainPolicy> GenPlain = Gen.Select(
-        GenPolicy.Array[0, 6], GenLabels.Array[6, 6], Pick("Deny", "Pass").Array[2, 2], Pick<double?>(null, 1, 2_000_000).Array[2, 2],
-        GenRule.Array[0, 2].Array[2, 2]).Select((policies, labels, defaults, orders, profile) =>
-            Plain([.. policies.DistinctBy(p => (p.Name, p.Namespace))], labels, defaults, orders, profile));
+    public static readonly Gen<PlainPolicy> GenPlain = GenWhole(full: false);
+
+    /// <summary>With every field that a packet can tell, and a host endpoint now and then.</summary>
+    public static readonly Gen<PlainPolicy> GenFull = GenWhole(full: true);
+
+    private static Gen<PlainPolicy> GenWhole(bool full) => Gen.Select(
+        GenPolicy(full).Array[0, full ? 12 : 6], GenLabels.Array[7, 7], Pick("Deny", "Pass").Array[2, 2], Pick<double?>(null, 1, 2_000_000).Array[2, 2],
+        GenRule(full).Array[0, 2].Array[2, 2], full ? Pick(null, HostLink, "*", "") : Gen.Const((string?)null))
+        .Select((policies, labels, defaults, orders, profile, host) =>
+            Plain([.. policies.DistinctBy(p => (p.Name, p.Namespace))], labels, defaults, orders, profile, host));
 
     /// <summary>The resources that say what the plain policy says, but for the endpoints.</summary>
     public static FelixState StateOf(PlainPolicy plain)
@@ -86,7 +127,8 @@ internal static class RandomPolicies
                 {
                     Kind = p.Kind,
                     Metadata = new() { Name = p.Name },
-                    Spec = new() { Tier = p.Tier, Order = p.Order, Selector = p.Selector, Types = types, Ingress = [.. p.Ingress], Egress = [.. p.Egress] },
+                    Spec = new() { Tier = p.Tier, Order = p.Order, Selector = p.Selector, Types = types, Ingress = [.. p.Ingress], Egress = [.. p.Egress],
+                        DoNotTrack = p.Stage == "untracked", PreDnat = p.Stage == "preDNAT", ApplyOnForward = p.AppliesOnForward },
                 }
                 : new Resource<NetworkPolicySpec>
                 {
@@ -96,10 +138,41 @@ internal static class RandomPolicies
                 });
         }
 
+        if (plain is { HostInterface: { } link, Items: [.., var host] })
+        {
+            state = state.With(FelixState.HostEndpoint("host", link.Length == 0 ? null : link, HostAddresses, profiles: ["prof"],
+                labels: [.. host.Labels.Select(l => (l.Key, l.Value))]));
+        }
+
         return state
             .With(FelixState.Profile("prof", [.. plain.Profiles["prof"].Ingress], [.. plain.Profiles["prof"].Egress]))
             .With(FelixState.GlobalSet("global", [.. plain.Items[4].Nets], [.. plain.Items[4].Labels.Select(l => (l.Key, l.Value))]))
             .With(FelixState.Set("set", "other", [.. plain.Items[5].Nets], [.. plain.Items[5].Labels.Select(l => (l.Key, l.Value))]));
+    }
+
+    /// <summary>One of each kind that rules tell apart.</summary>
+    /// <remarks>No destination port is a source port, so none answers another.</remarks>
+    public static IEnumerable<PlainPacket> PacketsBetween(IPAddress source, IPAddress destination)
+    {
+        foreach (var protocol in Protocols)
+        {
+            foreach (var (from, to) in new[] { (1234, 80), (443, 2000), (1234, 3000), (443, 8080), (1234, 22) })
+            {
+                yield return new(source, destination, protocol, from, to);
+            }
+        }
+
+        var isIpv6 = source.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
+        foreach (var icmp in isIpv6 ? [(128, 0), (128, 1)] : new[] { (8, 0), (8, 1), (13, 0) })
+        {
+            yield return new(source, destination, isIpv6 ? "ICMPv6" : "ICMP", 0, 0) { Icmp = icmp };
+        }
+
+        // Without ports the way back is the same connection.
+        if (string.CompareOrdinal($"{source}", $"{destination}") < 0)
+        {
+            yield return new(source, destination, "89", 0, 0);
+        }
     }
 
     private static Gen<T> Pick<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
@@ -108,19 +181,22 @@ internal static class RandomPolicies
         new[] { rule.Source?.Nets, rule.Source?.NotNets, rule.Destination?.Nets, rule.Destination?.NotNets }.All(n => n is null || n.Value.Select(c => c.Contains(':', StringComparison.Ordinal)).Distinct().Count() < 2);
 
     private static PlainPolicy Plain(PlainRules[] policies, ImmutableSortedDictionary<string, string>[] labels, string[] defaults,
-        double?[] orders, Rule[][] profile) => new()
+        double?[] orders, Rule[][] profile, string? host) => new()
     {
         Policies = policies,
+        HostInterface = host,
         Tiers = [new("default", 1_000_000, "Deny"), new("one", orders[0], defaults[0]), new("two", orders[1], defaults[1])],
         Profiles = new Dictionary<string, PlainRules> { ["prof"] = new PlainRules(Kinds.Profile.Name, "prof", "", "", null, "", true, true, profile[0], profile[1]) },
         Items =
         [
-            new("e0", "default", labels[0], [Hosts4[0] + "/32"], ["prof"]),
-            new("e1", "default", labels[1], [Hosts4[1] + "/32"], ["prof", "gone"]),
-            new("e2", "other", labels[2], [Hosts6[0] + "/128"], ["gone"]),
-            new("e3", "other", labels[3], [Hosts6[1] + "/128"], ["prof"]),
+            new("e0", "default", labels[0], [Hosts4[0] + "/32"], ["prof"]) { Port = Web },
+            new("e1", "default", labels[1], [Hosts4[1] + "/32"], ["prof", "gone"]) { Port = Web },
+            new("e2", "other", labels[2], [Hosts6[0] + "/128"], ["gone"]) { Port = Web },
+            new("e3", "other", labels[3], [Hosts6[1] + "/128"], ["prof"]) { Port = Web },
             new("global", "", labels[4], ["10.0.0.0/16", "192.0.2.0/24"], []),
             new("set", "other", labels[5], ["fd00:1::/32", "10.0.1.1/32", "fd00::2/128"], []),
+            .. host is null ? Array.Empty<PlainItem>()
+                : [new("host", "", labels[6], [HostAddresses[0] + "/32", HostAddresses[1] + "/128"], ["prof"]) { Port = Web }],
         ],
     };
 
@@ -130,7 +206,7 @@ internal static class RandomPolicies
             Kind = p.Kind,
             Metadata = new() { Name = p.Name },
             Spec = new() { Tier = p.Tier, Order = p.Order, Selector = p.Selector, Types = types, Ingress = [.. p.Ingress],
-                Egress = [.. p.Egress] },
+                Egress = [.. p.Egress], ApplyOnForward = p.AppliesOnForward },
         }
         : new Resource<StagedNetworkPolicySpec>
         {

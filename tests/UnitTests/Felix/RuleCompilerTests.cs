@@ -119,6 +119,15 @@ public sealed class RuleCompilerTests
     }
 
     [Test]
+    public void A_packet_that_meets_a_number_and_a_name_of_one_rule_is_logged_once()
+    {
+        var rules = List([new() { Action = "Log", Protocol = new("TCP"), Destination = new() { Ports = [new("1:65535"), new("web"), new("alt")] } }]);
+        Assert.That(rules.Select(r => r.Match.Destination.NotPorts.Count), Is.EqualTo(new[] { 0, 1, 1 }));
+        Assert.That(rules.Select(r => r.Match.Destination.NotPortSets.Count), Is.EqualTo(new[] { 0, 0, 1 }));
+        Assert.That(rules[2].Match.Destination.NotPortSets[0], Is.EqualTo(rules[1].Match.Destination.PortSet));
+    }
+
+    [Test]
     public void A_named_port_that_is_not_to_be_asks_the_endpoints_that_the_selector_matches_too()
     {
         var updates = Updates([new() { Action = "Allow", Protocol = new("TCP"), Destination = new() { Selector = "a == 'x'", NotPorts = [new("web")] } }]);

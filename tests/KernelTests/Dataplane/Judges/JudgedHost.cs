@@ -1,0 +1,174 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.Channels;
+using Calico.KernelTests.Linux;
+using Calico.Linux.Nflog;
+using Calico.UnitTests.Felix;
+using NUnit.Framework;
+
+namespace Calico.KernelTests.Dataplane.Judges;
+
+/// <summary>A host with four workloads and a link to the outside, whose packets are sent by hand.</summary>
+/// <remarks>The other ends have no addresses, so nobody answers; what the host itself would say unasked is dropped before anybody judges
+/// it. Of each packet comes one notice: of its drop, or that it has passed everything of ours.</remarks>
+internal sealed class JudgedHost : IDisposable
+{
+    public const string Passed = "passed";
+    public const ushort Group = 6;
+
+    /// <summary>SOL_SOCKET, SO_MARK: tells our own packets from what the host says unasked.</summary>
+    private static readonly (int Level, int Name, int Value) OwnMark = (1, 36, 5);
+
+    private static readonly byte[] HostMac = [2, 0, 0, 0, 0, 1];
+
+    private readonly ScratchNamespace _others = new();
+    private readonly Dictionary<string, Socket> _senders = new(StringComparer.Ordinal);
+    private readonly Dictionary<AddressFamily, Socket> _own = [];
+    private readonly Channel<NflogPacket> _notices = Channel.CreateUnbounded<NflogPacket>();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly NflogStream _stream;
+    private readonly Task _reading;
+    private ushort _number;
+
+    public JudgedHost()
+    {
+        _others.Inside("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
+            "net.ipv4.ip_forward=0");
+        Host.Inside("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.conf.all.rp_filter=0",
+            "net.ipv4.conf.default.rp_filter=0", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.default.send_redirects=0");
+        for (var workload = 0; workload < 4; workload++)
+        {
+            Link($"calie{workload}", (workload < 2 ? RandomPolicies.Hosts4 : RandomPolicies.Hosts6)[workload % 2]);
+        }
+
+        Link(RandomPolicies.HostLink, [.. RandomPolicies.Hosts4[2..], .. RandomPolicies.Hosts6[2..]]);
+        foreach (var address in RandomPolicies.HostAddresses)
+        {
+            string[] own = address.Contains(':') ? [address + "/128", "nodad"] : [address + "/32"];
+            Host.Inside("ip", ["address", "add", own[0], "dev", RandomPolicies.HostLink, .. own[1..]]);
+        }
+
+        Host.Inside("nft", "add table inet probe { "
+            + $"chain out {{ type filter hook output priority -500; meta mark != {OwnMark.Value} drop; }}; "
+            + $"chain forwarded {{ type filter hook postrouting priority 300; log prefix \"{Passed}\" group {Group} queue-threshold 1; }}; "
+            + $"chain local {{ type filter hook input priority 300; log prefix \"{Passed}\" group {Group} queue-threshold 1; }}; }}");
+        foreach (var family in new[] { AddressFamily.InterNetwork, AddressFamily.InterNetworkV6 })
+        {
+            var socket = Host.Broker.Run(Host.File, () => new Socket(family, SocketType.Raw, ProtocolType.Raw));
+            socket.SetRawSocketOption(OwnMark.Level, OwnMark.Name, BitConverter.GetBytes(OwnMark.Value));
+            if (family == AddressFamily.InterNetwork)
+            {
+                socket.SetSocketOption(SocketOptionLevel.IP, SocketOptionName.HeaderIncluded, true);
+            }
+
+            _own.Add(family, socket);
+        }
+
+        _stream = Host.Broker.Run(Host.File, () => NflogStream.Open(Group));
+        _reading = Task.Run(async () =>
+        {
+            await foreach (var notice in _stream.ReadAllAsync(_stop.Token))
+            {
+                _notices.Writer.TryWrite(notice);
+            }
+        });
+    }
+
+    public ScratchNamespace Host { get; } = new();
+
+    /// <summary>Sends them, and hands over what the kernel says of each.</summary>
+    public async Task<IReadOnlyList<NflogPacket>> JudgeAsync(IReadOnlyList<PlainPacket> packets)
+    {
+        var first = _number == 0 || _number + packets.Count >= ushort.MaxValue ? (ushort)1 : _number;
+        _number = (ushort)(first + packets.Count + 1);
+        for (var i = 0; i < packets.Count; i++)
+        {
+            Send(packets[i], RawPacket.Of(packets[i], (ushort)(first + i)));
+        }
+
+        // It passes whatever policy says, and makes the kernel tell of all that it has collected.
+        var last = new PlainPacket(IPAddress.Parse(RandomPolicies.HostAddresses[0]), IPAddress.Parse(RandomPolicies.Hosts4[0]),
+            "UDP", 9, 9);
+        Send(last, RawPacket.Of(last, (ushort)(first + packets.Count)));
+        var said = new NflogPacket?[packets.Count + 1];
+        using var patience = new CancellationTokenSource(PretendNode.Patience);
+        for (var missing = packets.Count + 1; missing > 0; missing--)
+        {
+            NflogPacket notice;
+            try
+            {
+                notice = await _notices.Reader.ReadAsync(patience.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                var silent = packets.Where((_, i) => said[i] is null).Take(5);
+                throw new AssertionException($"neither dropped nor passed: {string.Join("; ", silent)}");
+            }
+
+            var at = RawPacket.NumberOf(notice.Payload.Span) - first;
+            Assert.That(at, Is.InRange(0, packets.Count),
+                $"a packet that nobody sent: {notice.Prefix} {Convert.ToHexString(notice.Payload.Span)}");
+            Assert.That(said[at], Is.Null, () => $"told of twice: number {at}: {said[at]!.Prefix}, {notice.Prefix}");
+            said[at] = notice;
+        }
+
+        return said[..^1]!;
+    }
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        try
+        {
+            _reading.GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException)
+        {
+            // As it should.
+        }
+
+        _stop.Dispose();
+        _stream.Dispose();
+        foreach (var socket in _senders.Values.Distinct().Concat(_own.Values))
+        {
+            socket.Dispose();
+        }
+
+        _others.Dispose();
+        Host.Dispose();
+    }
+
+    private void Send(PlainPacket packet, byte[] content)
+    {
+        if (_senders.TryGetValue($"{packet.Source}", out var link))
+        {
+            byte[] type = packet.IsIpv6 ? [0x86, 0xdd] : [8, 0];
+            link.Send([.. HostMac, 2, 0, 0, 0, 0, 2, .. type, .. content]);
+            return;
+        }
+
+        try
+        {
+            _own[packet.Source.AddressFamily].SendTo(content, new IPEndPoint(packet.Destination, 0));
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
+        {
+            // Dropped on the host's own way out; the notice says by whom.
+        }
+    }
+
+    /// <summary>Neighbours are written down, with an address that no link has: what comes there is nobody's.</summary>
+    private void Link(string name, params string[] addresses)
+    {
+        Host.Inside("sh", "-c", $"ip link add {name} address 02:00:00:00:00:01 type veth peer name {name} netns {_others.Name}"
+            + $" && ip link set {name} up" + string.Concat(addresses.Select(a => $" && ip route add {a} dev {name}"
+                + $" && ip neighbour add {a} lladdr 02:00:00:00:00:ff dev {name} nud permanent")));
+        _others.Inside("ip", "link", "set", name, "up");
+        var index = int.Parse(_others.Inside("cat", $"/sys/class/net/{name}/ifindex"), System.Globalization.CultureInfo.InvariantCulture);
+        var socket = _others.Broker.Run(_others.File, () => new PacketLink(index).Open());
+        foreach (var address in addresses)
+        {
+            _senders.Add($"{IPAddress.Parse(address)}", socket);
+        }
+    }
+}
