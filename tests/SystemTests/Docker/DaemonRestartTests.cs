@@ -52,7 +52,8 @@ public sealed class DaemonRestartTests : DockerScene
         await Docker.RunAsync("two", "blue");
         var one = await Docker.AddressInAsync("one", "blue");
         var pid = await Docker.DockerAsync("inspect -f '{{.State.Pid}}' one");
-        await Docker.Host.ShellAsync($"setsid nsenter -t {pid} -n /bin/busybox nc -ll -p 80 -e /bin/echo here >/dev/null 2>&1 </dev/null &");
+        await Docker.Host.ShellAsync(
+            $"setsid nsenter -t {pid} -n /bin/busybox nc -ll -p 80 -e /bin/echo here >/dev/null 2>&1 </dev/null &");
         await UntilAsync(IsPublishedAsync, "its port is open");
         await Docker.StopDaemonAsync("KILL");
         var isReached = await Docker.PingFromHostAsync(one) && await IsPublishedAsync();
