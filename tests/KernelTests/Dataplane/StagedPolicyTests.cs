@@ -1,5 +1,6 @@
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.V3;
+using Calico.Datastore.Sync;
 using Calico.Felix.Rules;
 using NUnit.Framework;
 using static Calico.KernelTests.Dataplane.PretendNode;
@@ -31,9 +32,9 @@ public sealed class StagedPolicyTests
         Assert.That(await node.DropsAsync("policy"), Is.Zero);
 
         // Other rules stand elsewhere in the list: what was counted of this one stays.
-        node.Accept(Staged("nothing", order: 0, AllowAll));
-        await EventuallyAsync(() => node.Host.Inside("nft", "list", "ruleset")
-            .Contains("StagedGlobalNetworkPolicy(nothing) rule 0", StringComparison.Ordinal), "the change");
+        node.Loop.Accept(new(SyncStatus.InSync, 2,
+            [new(Kinds.StagedGlobalNetworkPolicy.Key("nothing"), Staged("nothing", order: 0, AllowAll))]));
+        await EventuallyAsync(() => node.Loop.Status.EnforcedRevision >= 2, "the change");
         Assert.That(CanPing(a, "10.65.0.3"), Is.True);
         Assert.That(await CountAsync(node, "shut", 0), Is.EqualTo(2), "an allow that is staged ends nothing either");
         Assert.That(await CountAsync(node, "nothing", 0), Is.EqualTo(1));
