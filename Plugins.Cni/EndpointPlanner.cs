@@ -43,12 +43,14 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     /// <remarks>By what it opens, so that containers with the same ports share it, and a person finds it.</remarks>
     public static (string Name, ProfileDefaults Defaults)? PortsProfileOf(CniCall call, NetworkConfiguration configuration)
     {
-        if (configuration.PublishedPorts.IsEmpty || ProfileOf(call, configuration).Defaults.OpenIngress)
+        // By 127.0.0.1 only the node itself comes, which needs no profile.
+        var outside = configuration.PublishedPorts.RemoveAll(p => p.HostIp is { } host && IPAddress.IsLoopback(host));
+        if (outside.IsEmpty || ProfileOf(call, configuration).Defaults.OpenIngress)
         {
             return null;
         }
 
-        var ports = configuration.PublishedPorts.DistinctBy(p => (p.Protocol, p.ContainerPort)).OrderBy(p => p.Protocol).ThenBy(p => p.ContainerPort)
+        var ports = outside.DistinctBy(p => (p.Protocol, p.ContainerPort)).OrderBy(p => p.Protocol).ThenBy(p => p.ContainerPort)
             .Select(p => new PublishedPort(p.Protocol, null, 0, 0, p.ContainerPort)).ToImmutableArray();
         var list = string.Join('.', ports.Select(p => string.Create(CultureInfo.InvariantCulture,
             $"{(p.Protocol == ProtocolType.Tcp ? "tcp" : p.Protocol == ProtocolType.Udp ? "udp" : "sctp")}-{p.ContainerPort}")));

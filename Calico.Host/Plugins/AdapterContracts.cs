@@ -29,7 +29,7 @@ internal sealed record AdapterContracts
     /// <summary>Adds them for one adapter: it sees what is its own.</summary>
     public void AddTo(string adapter, IServiceCollection services)
     {
-        var workloads = new AdapterWorkloads(adapter, Connector, Gate, View);
+        var workloads = new AdapterWorkloads(adapter, Connector, Gate, View, Profiles.Find);
         services.AddSingleton<IWorkloadNetwork>(workloads);
         services.AddSingleton<IWorkloadDataplane>(workloads);
         services.AddSingleton<IIpam>(new AdapterIpam(adapter, Ipam, Gate));

@@ -59,7 +59,7 @@ internal static class StartOrder
         var connector = new WorkloadConnector(book, ipam, log, publication, kernel.Side, facts, time, loggers.CreateLogger<WorkloadConnector>());
         // An embedded store tells this process at once, and says nothing while nothing changes.
         var profiles = new HostProfiles(store.Outbox, store.Store, feed, book, datastore.IsEmbedded ? TimeSpan.MaxValue : ViewLifetime, time, loggers.CreateLogger<HostProfiles>());
-        var endpoints = new EndpointUpkeep(connector, kernel.Side, mtu, view, basis);
+        var endpoints = new EndpointUpkeep(connector, kernel.Side, mtu, profiles.Find, basis);
         kernel.Loop.LinkGone += (_, _) => endpoints.NoteLinkGone();
 
         // This node in the store.

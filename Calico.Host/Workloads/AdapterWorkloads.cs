@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
+using Calico.Datastore.Resources;
+using Calico.Datastore.Sync;
 using Calico.Host.Node;
 using Calico.Host.Stages;
 using Calico.Host.Timings;
@@ -10,7 +12,13 @@ namespace Calico.Host.Workloads;
 /// <summary>One adapter's view of the connect transaction: it sees and changes its own endpoints only.</summary>
 /// <remarks>Questions pass the gate as changes do: before it opens, what the node knows has not all been read, and "there is none" would be
 /// an answer to act upon.</remarks>
-internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connector, StartGate gate, DatastoreView view) : IWorkloadNetwork, IWorkloadDataplane
+/// <param name="adapter">Whose.</param>
+/// <param name="connector">Does it.</param>
+/// <param name="gate">Opens when the node knows what it has.</param>
+/// <param name="view">Whether the datastore is locked.</param>
+/// <param name="find">The profile that stands; see <see cref="HostProfiles.Find"/>.</param>
+internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connector, StartGate gate, DatastoreView view,
+    Func<ResourceKey, SyncUpdate?> find) : IWorkloadNetwork, IWorkloadDataplane
 {
     public async Task<Attachment> ConnectAsync(EndpointSpec spec, Placement place, CancellationToken ct)
     {
@@ -132,7 +140,7 @@ internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connect
         }
     }
 
-    private ImmutableArray<string> Ruling(ImmutableArray<string> profiles) => AdapterProfile.Ruling(profiles, view.Find);
+    private ImmutableArray<string> Ruling(ImmutableArray<string> profiles) => AdapterProfile.Ruling(profiles, find);
 
     private bool IsOurs(WorkloadEndpointId id) => !connector.Book.TryFind(id, out var life) || life.Record.Adapter == adapter;
 

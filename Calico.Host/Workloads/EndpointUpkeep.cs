@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Host.Health;
 using Calico.Host.Node;
@@ -17,10 +19,13 @@ internal sealed partial class EndpointUpkeep : IStoreFollower
     private static readonly TimeSpan CollectDelay = TimeSpan.FromSeconds(1);
     private const int Shown = 5;
 
+    /// <summary>For one endpoint.</summary>
+    private static readonly TimeSpan Turn = TimeSpan.FromSeconds(2);
+
     private readonly WorkloadConnector _connector;
     private readonly KernelSide _kernel;
     private readonly UplinkMtu? _mtu;
-    private readonly DatastoreView _view;
+    private readonly Func<ResourceKey, SyncUpdate?> _find;
     private readonly UpkeepRound _round;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -29,11 +34,11 @@ internal sealed partial class EndpointUpkeep : IStoreFollower
     /// <param name="connector">Removes what died.</param>
     /// <param name="kernel">Knows the links.</param>
     /// <param name="mtu">Null: a setting says it.</param>
-    /// <param name="view">Knows whose profiles are.</param>
+    /// <param name="find">The profile that stands; see <see cref="HostProfiles.Find"/>.</param>
     /// <param name="basis">Shows its checks.</param>
-    public EndpointUpkeep(WorkloadConnector connector, KernelSide kernel, UplinkMtu? mtu, DatastoreView view, HostBasis basis)
+    public EndpointUpkeep(WorkloadConnector connector, KernelSide kernel, UplinkMtu? mtu, Func<ResourceKey, SyncUpdate?> find, HostBasis basis)
     {
-        (_view, _connector, _kernel, _mtu, _time, _logger) = (view, connector, kernel, mtu, basis.Time,
+        (_find, _connector, _kernel, _mtu, _time, _logger) = (find, connector, kernel, mtu, basis.Time,
             basis.Loggers.CreateLogger<EndpointUpkeep>());
         (_round, _wake) = (new(basis.Health, _logger), new(basis.Time));
         basis.Health.Ask("host", "failed endpoints", WhyFailed);
@@ -77,14 +82,38 @@ internal sealed partial class EndpointUpkeep : IStoreFollower
     /// <summary>Published ports open nothing any more beside a profile that a person has come to write.</summary>
     public async Task OverruleAsync(CancellationToken ct)
     {
+        var failed = new List<string>();
         foreach (var record in _connector.Book.All.Select(l => l.Record).Where(r => r.Profiles.Length > 1))
         {
-            if (AdapterProfile.Ruling(record.Profiles, _view.Find) is var left && left.Length < record.Profiles.Length
-                && _connector.Book.TryFind(record.Id, out _))
+            if (AdapterProfile.Ruling(record.Profiles, _find) is var left && left.Length < record.Profiles.Length)
             {
-                await _connector.UpdateAsync(record.Id, new(Profiles: left), ct);
-                Log.Overruled(_logger, record.Id, string.Join(", ", left));
+                await OverruleAsync(record.Id, left, failed, ct);
             }
+        }
+
+        if (failed.Count > 0)
+        {
+            throw new CalicoException(Problem.Unavailable, $"ports are still open beside a person's profile: {string.Join("; ", failed.Take(Shown))}");
+        }
+    }
+
+    /// <summary>Not longer than its turn, in which the endpoint's own calls wait; one that cannot be changed keeps no other open.</summary>
+    private async Task OverruleAsync(WorkloadEndpointId id, ImmutableArray<string> left, List<string> failed, CancellationToken ct)
+    {
+        using var timeUp = new CancellationTokenSource(Turn, _time);
+        using var turn = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, ct);
+        try
+        {
+            await _connector.UpdateAsync(id, new(Profiles: left), turn.Token);
+            Log.Overruled(_logger, id, string.Join(", ", left));
+        }
+        catch (CalicoException e) when (e.Problem == Problem.NotFound)
+        {
+            // It ended meanwhile.
+        }
+        catch (Exception e) when (!ct.IsCancellationRequested && e is CalicoException or OperationCanceledException)
+        {
+            failed.Add($"{id}: {(e is CalicoException ? e.Message : $"the kernel did not take it within {Turn.TotalSeconds:0} s")}");
         }
     }
 

@@ -29,7 +29,7 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
 
     public EndpointBook Book => book;
 
-    public EndpointPorts Ports { get; } = new(book, kernel, logger);
+    public EndpointPorts Ports { get; } = new(book, kernel, time, logger);
 
     public StrayLeases StrayLeases => new(book, ipam, log, logger);
 

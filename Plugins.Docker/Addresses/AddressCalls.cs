@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Calico.Plugins.Docker.Daemon;
 using Calico.Plugins.Docker.Endpoints;
 using Calico.Plugins.Docker.Networks;
 using Calico.Plugins.Docker.Protocol;
@@ -11,10 +12,14 @@ namespace Calico.Plugins.Docker.Addresses;
 
 /// <summary>Addresses before there is an endpoint, with nothing in common with it but themselves.</summary>
 internal sealed class AddressCalls(
-    IIpam ipam, NetworkBook book, PoolCalls pools, FreedAddresses freed, EndpointRemoval removal, CallingProcess calling)
+    IIpam ipam, NetworkBook book, PoolCalls pools, FreedAddresses freed, EndpointRemoval removal, CallingProcess calling,
+    IDockerDaemon daemon, TimeProvider time)
 {
     private const string TypeKey = "RequestAddressType";
     private const string GatewayType = "com.docker.network.gateway";
+
+    /// <summary>dockerd waits for our answer meanwhile.</summary>
+    private static readonly TimeSpan DaemonPatience = TimeSpan.FromMilliseconds(500);
 
     private static readonly ImmutableSortedDictionary<string, string> Nothing = ImmutableSortedDictionary<string, string>.Empty;
 
@@ -87,6 +92,7 @@ internal sealed class AddressCalls(
         if (address is not null)
         {
             RefuseOutside(pool, address);
+            await RefuseTakenAsync(address, ct);
             return await ExactAsync(Claim(pool) with { Exact = [address] }, address, ct);
         }
 
@@ -102,6 +108,32 @@ internal sealed class AddressCalls(
                 // dockerd turns to the next subnet only on an error of its own, which no driver can send.
                 beside = beside.Dequeue(out next);
             }
+        }
+    }
+
+    /// <summary>An address that was given and that no endpoint here has is given again: dockerd was killed between two calls. Beside a
+    /// network of another driver with the same subnet it may be a container's there, whose endpoint only dockerd knows.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>: it is.</exception>
+    private async Task RefuseTakenAsync(IPAddress address, CancellationToken ct)
+    {
+        if (await ipam.FindOwnAsync(address, ct) is not { BoundTo: null, Purpose: LeasePurpose.Endpoint })
+        {
+            return;
+        }
+
+        using var timeUp = new CancellationTokenSource(DaemonPatience, time);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, ct);
+        try
+        {
+            if ((await daemon.ListTakenAsync(patience.Token)).Contains(address))
+            {
+                throw new CalicoException(Problem.AlreadyExists, $"{address} is a container's already, of a network of this subnet",
+                    "--ip");
+            }
+        }
+        catch (Exception e) when (!ct.IsCancellationRequested && e is DaemonException or OperationCanceledException)
+        {
+            // A dockerd that starts answers nobody, and asks for what its own containers had.
         }
     }
 

@@ -27,11 +27,15 @@ internal sealed class PortCalls(IWorkloadNetwork network, IWorkloadDataplane dat
         var id = EndpointCalls.IdOf(endpoint);
         var found = await network.FindAsync(id, ct) ?? throw new CalicoException(Problem.NotFound, $"there is no endpoint {endpoint}",
             "EndpointID");
-        var (name, defaults) = PublishedPorts.ProfileOf(ports);
-        var profile = await profiles.EnsureAsync(name, defaults, ct);
+        var opened = NetworksOf(found);
+        if (PublishedPorts.ProfileOf(ports) is { } profile)
+        {
+            opened = opened.Add(await profiles.EnsureAsync(profile.Name, profile.Defaults, ct));
+        }
+
         try
         {
-            await dataplane.UpdateAsync(id, new(Profiles: [.. NetworksOf(found), profile], Ports: ports), ct);
+            await dataplane.UpdateAsync(id, new(Profiles: opened, Ports: ports), ct);
         }
         catch (CalicoException e) when (e.Path is { } path && OptionOf(path, ports) is { } option)
         {

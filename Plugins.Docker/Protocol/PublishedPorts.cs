@@ -20,6 +20,11 @@ internal static class PublishedPorts
             return [];
         }
 
+        if (ports.ValueKind == JsonValueKind.Array && ports.EnumerateArray().Any(p => p.ValueKind != JsonValueKind.Object))
+        {
+            throw new CalicoException(Problem.Invalid, $"{Key} is a list of objects, each a port", Key);
+        }
+
         var bindings = ports.Deserialize(DockerJson.Default.ImmutableArrayPortBinding);
         return bindings.IsDefaultOrEmpty ? []
             : [.. bindings.Select(Of).OrderBy(p => p.Protocol).ThenBy(p => p.ContainerPort).ThenBy(p => p.HostPort).ThenBy(p =>
@@ -37,10 +42,16 @@ internal static class PublishedPorts
     }
 
     /// <summary>The profile that opens them, and what it says; containers with the same ports share it. A host port does not
-    /// count.</summary>
-    public static (string Name, ProfileDefaults Defaults) ProfileOf(ImmutableArray<PublishedPort> ports)
+    /// count. Null: all are for the host itself by 127.0.0.1, which needs none.</summary>
+    public static (string Name, ProfileDefaults Defaults)? ProfileOf(ImmutableArray<PublishedPort> ports)
     {
-        var open = ports.Select(p => (p.Protocol, p.ContainerPort)).Distinct().Order().ToImmutableArray();
+        var outside = ports.RemoveAll(p => p.HostIp is { } host && IPAddress.IsLoopback(host));
+        if (outside.IsEmpty)
+        {
+            return null;
+        }
+
+        var open = outside.Select(p => (p.Protocol, p.ContainerPort)).Distinct().Order().ToImmutableArray();
         var list = string.Join('.', open.Select(p => string.Create(CultureInfo.InvariantCulture,
             $"{NameOf(p.Protocol)}-{p.ContainerPort}")));
         return ("publish." + list, new(false, ImmutableSortedDictionary<string, string>.Empty)

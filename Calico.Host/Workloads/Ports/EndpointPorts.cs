@@ -5,8 +5,11 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Workloads.Ports;
 
 /// <summary>The published ports of this node's endpoints: what each has reserved, and what it lost while no process held it.</summary>
-internal sealed partial class EndpointPorts(EndpointBook book, IKernelSide kernel, ILogger logger) : IDisposable
+internal sealed partial class EndpointPorts(EndpointBook book, IKernelSide kernel, TimeProvider time, ILogger logger) : IDisposable
 {
+    /// <summary>For one endpoint of a round.</summary>
+    private static readonly TimeSpan Turn = TimeSpan.FromSeconds(2);
+
     private readonly HostPorts _ports = new(book, kernel);
 
     /// <summary>Why ports are closed; empty: none is.</summary>
@@ -33,7 +36,6 @@ internal sealed partial class EndpointPorts(EndpointBook book, IKernelSide kerne
         var next = Take(record with { Ports = [.. ports.Select(PublishedPortRecord.From)] }, record.Ports);
         if (!next.Ports.IsEmpty)
         {
-            // A port that was chosen here stands nowhere else that its owner looks.
             Log.Published(logger, record.Id, string.Join(", ", next.Ports));
         }
 
@@ -92,15 +94,32 @@ internal sealed partial class EndpointPorts(EndpointBook book, IKernelSide kerne
             }
 
             life.Replace(next);
-            if (next is { Placed: true, Conflict: null })
+            if (next is { Placed: true, Conflict: null } && !await TryPublishAsync(next, ct))
             {
-                await kernel.PublishAsync(LocalEndpoints.From(next), ct);
+                lost.Add($"{next.Id}: its ports are free again, and the kernel did not take them within {Turn.TotalSeconds:0} s");
+                continue;
             }
 
             Log.Back(logger, next.Id, string.Join(", ", next.Ports.Where(p => !p.IsOff)));
         }
 
         Lost = lost.ToImmutable();
+    }
+
+    /// <summary>Not longer than its turn: the endpoint's own calls wait meanwhile. What was not done by then is still desired.</summary>
+    private async Task<bool> TryPublishAsync(EndpointRecord record, CancellationToken ct)
+    {
+        using var timeUp = new CancellationTokenSource(Turn, time);
+        using var turn = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, ct);
+        try
+        {
+            await kernel.PublishAsync(LocalEndpoints.From(record), turn.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return false;
+        }
     }
 
     /// <summary>Whether a change asks for the ports and profiles that there are: nothing is written for it.</summary>

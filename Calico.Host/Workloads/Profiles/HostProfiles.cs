@@ -40,6 +40,18 @@ internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, 
 
     public Task RemoveAsync(string name, CancellationToken ct) => RemoveStoredAsync(StoredNames.Subdomain(name), ct);
 
+    /// <summary>What stands, also of a profile that was made here just now and that the store, or its watch, has not told of yet.</summary>
+    public SyncUpdate? Find(ResourceKey key)
+    {
+        if (View.Find(key) is { } told)
+        {
+            return told;
+        }
+
+        return outbox.Pending(PathOf(key.Name)) is { } waits ? waits.Value is { } value ? AdapterProfile.Read(key.Name, value) : null
+            : _ensured.TryGetValue(key.Name, out var made) ? new(key, AdapterProfile.Make(key.Name, made.Defaults, time.GetUtcNow())) : null;
+    }
+
     private async Task EnsureStoredAsync(string name, ProfileDefaults defaults, CancellationToken ct)
     {
         using var hold = await _locks.EnterAsync(name, ct);

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Net;
 using System.Runtime.Versioning;
 using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
@@ -44,6 +45,17 @@ public sealed class LostEndpointTests
         await Client.RunAsync("n1", "e2", _pool, Fixed);
         Assert.That(_docker.Node.Endpoints.Single().Spec.Id.Endpoint, Is.EqualTo("e2"));
         Assert.That(_docker.Node.Leases.Single().BoundTo!.Value.Endpoint, Is.EqualTo("e2"));
+    }
+
+    [Test]
+    public async Task An_address_of_another_drivers_container_on_the_same_subnet_is_not_given_again()
+    {
+        // A network of macvlan with the same subnet asks by the same pool, and no call tells of its endpoint.
+        await Client.RequestAddressAsync(_pool, "10.65.0.7");
+        _docker.Daemon.Taken = [IPAddress.Parse("10.65.0.7")];
+        Assert.That(await Client.RefusedAddressAsync(_pool, "10.65.0.7"), Does.Contain("--ip").And.Contain("a container's already"));
+        _docker.Daemon.Taken = [];
+        Assert.That(await Client.RequestAddressAsync(_pool, "10.65.0.7"), Is.EqualTo("10.65.0.7/32"), "its dockerd was killed meanwhile");
     }
 
     [Test]

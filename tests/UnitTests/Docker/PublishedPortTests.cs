@@ -77,6 +77,22 @@ public sealed class PublishedPortTests
         await _docker.CallAsync("NetworkDriver.ProgramExternalConnectivity", Body(options));
     }
 
+    [Test]
+    public async Task What_only_the_host_reaches_opens_nothing()
+    {
+        var pools = await Client.CreateNetworkAsync("n1");
+        await Client.RunAsync("n1", "e1", pools[0]);
+        await _docker.CallAsync("NetworkDriver.ProgramExternalConnectivity", Body("""
+            {"com.docker.network.portmap":[{"Proto":6,"IP":"","Port":80,"HostIP":"127.0.0.1","HostPort":8080,"HostPortEnd":8080}]}
+            """));
+        var spec = _docker.Node.Endpoints.Single().Spec;
+        Assert.That((spec.Ports.Length, string.Join(' ', spec.Profiles)), Is.EqualTo((1, "n1")));
+    }
+
+    [Test]
+    public async Task A_port_that_is_null_is_refused_by_its_option() => Assert.That(await _docker.RefusedAsync(
+        "NetworkDriver.ProgramExternalConnectivity", Body("""{"com.docker.network.portmap":[null]}""")), Does.Contain("portmap"));
+
     [TestCase("""[{"Proto":"tcp"}]""")]
     [TestCase("""{"Proto":6}""")]
     [TestCase("""[{"Proto":6,"Port":80,"HostPort":99999999999}]""")]

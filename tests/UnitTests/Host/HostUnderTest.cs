@@ -246,10 +246,10 @@ internal sealed class HostUnderTest(string adapter, int parked, TimeProvider tim
         }, time, NullLogger<NodeIpam>.Instance);
         Publication = new(Outbox, book, Facts, time);
         Connector = new(book, _ipam, Log, Publication, Kernel, Facts, time, NullLogger<WorkloadConnector>.Instance);
-        Workloads = new(adapter, Connector, gate, view);
         View = view;
         AdapterIpam = new(adapter, _ipam, gate);
         HostProfiles = new(Outbox, Store, new(view, view.Accept), book, TimeSpan.MaxValue, time, NullLogger<HostProfiles>.Instance);
+        Workloads = new(adapter, Connector, gate, view, HostProfiles.Find);
         Connector.Restore(e => throw e);
         await _ipam.LoadAsync(CancellationToken.None);
         await Connector.CollectDeadAsync(CancellationToken.None);

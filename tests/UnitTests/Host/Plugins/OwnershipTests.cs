@@ -64,7 +64,7 @@ public sealed class OwnershipTests
     public async Task D_before_the_host_is_ready_every_call_waits_and_nothing_is_done(MethodInfo method)
     {
         var gate = new StartGate();
-        var workloads = new AdapterWorkloads("docker", _host.Connector, gate, _host.View);
+        var workloads = new AdapterWorkloads("docker", _host.Connector, gate, _host.View, _host.View.Find);
         object contract = method.DeclaringType!.Name switch
         {
             nameof(IIpam) => new AdapterIpam("docker", _host.Addresses, gate),
@@ -108,7 +108,7 @@ public sealed class OwnershipTests
     {
         var gate = new StartGate();
         gate.Open();
-        return new(name, _host.Connector, gate, _host.View);
+        return new(name, _host.Connector, gate, _host.View, _host.View.Find);
     }
 
     private async Task DoAsync(AdapterWorkloads adapter, string what, CancellationToken ct)

@@ -202,6 +202,21 @@ public sealed class ReservedPortTests
     }
 
     [Test]
+    public async Task A_ports_profile_that_the_store_has_not_told_of_opens_nothing_beside_a_persons()
+    {
+        var ct = CancellationToken.None;
+        var none = ImmutableSortedDictionary<string, string>.Empty;
+        await ConnectAsync("a", Tcp(8080));
+        var edited = Kinds.Profile.New(new ObjectMeta { Name = "net" }, new() { Ingress = [new() { Action = "Allow" }] });
+        _host.View.Accept(new(SyncStatus.InSync, 9, [new(AdapterProfile.KeyOf("net"), edited)]));
+        var publish = await _host.Profiles.EnsureAsync("publish.tcp-80", new(false, none) { OpenPorts = [Tcp(0)] }, ct);
+        _host.View.Accept(new(SyncStatus.InSync, 10, [new(AdapterProfile.KeyOf("publish.tcp-80"), null)]));
+        Assert.That(_host.View.Find(AdapterProfile.KeyOf("publish.tcp-80")), Is.Null, "as while its watch is late");
+        await _host.Dataplane.UpdateAsync(Id("a"), new(Profiles: ["net", publish]), ct);
+        Assert.That((await _host.Network.FindAsync(Id("a"), ct))!.Profiles, Is.EqualTo(new[] { "net" }));
+    }
+
+    [Test]
     public async Task A_profile_that_a_person_has_written_decides_alone()
     {
         var ct = CancellationToken.None;
@@ -214,7 +229,7 @@ public sealed class ReservedPortTests
 
         var edited = Kinds.Profile.New(new ObjectMeta { Name = "net" }, new() { Ingress = [new() { Action = "Allow" }] });
         _host.View.Accept(new(SyncStatus.InSync, 9, [new(AdapterProfile.KeyOf("net"), edited)]));
-        var upkeep = new EndpointUpkeep(_host.Connector, null!, null, _host.View, new(new(), new(NullLogger<HostMeters>.Instance),
+        var upkeep = new EndpointUpkeep(_host.Connector, null!, null, _host.View.Find, new(new(), new(NullLogger<HostMeters>.Instance),
             TimeProvider.System, NullLoggerFactory.Instance));
         await upkeep.OverruleAsync(ct);
         Assert.That((await _host.Network.FindAsync(Id("a"), ct))!.Profiles, Is.EqualTo(new[] { "net" }), "one that was open already");
