@@ -9,8 +9,8 @@ namespace Calico.Plugins.Docker.Endpoints;
 
 /// <summary>Endpoints come and go; a container gets a new one with each start.</summary>
 internal sealed class EndpointCalls(
-    NetworkBook book, IWorkloadNetwork network, IWorkloadDataplane dataplane, IIpam ipam, IProfiles profiles, FreedAddresses freed,
-    UnjoinedEndpoints unjoined, CallingProcess calling)
+    NetworkBook book, IWorkloadNetwork network, IWorkloadDataplane dataplane, IIpam ipam, IProfiles profiles,
+    EndpointRemoval removal, UnjoinedEndpoints unjoined, CallingProcess calling)
 {
     /// <summary>As upstream calls it: orchestrator and workload are the same for all, the endpoint's id tells them apart.</summary>
     public static WorkloadEndpointId IdOf(string endpoint) => new("libnetwork", "libnetwork", endpoint);
@@ -33,20 +33,19 @@ internal sealed class EndpointCalls(
         var defaults = known is null ? NetworkCalls.DefaultsOfUnknown : NetworkCalls.DefaultsOf(known.IsInternal);
         var profile = await profiles.EnsureAsync(networkId, defaults, ct);
         unjoined.Add(endpoint);
-        var prepared = await dataplane.PrepareAsync(
-            new()
-            {
-                Id = IdOf(endpoint),
-                Instance = endpoint,
-                Network = networkId,
-                Profiles = [profile],
-                LabelsPending = known is not { IgnoresLabels: true },
-                Leased = leased ? addresses : [],
-                Unmanaged = leased ? [] : [.. addresses.Select(Fields.Host)],
-                Mac = options.Mac,
-                Mtu = known?.Mtu,
-            },
-            ct);
+        var spec = new EndpointSpec
+        {
+            Id = IdOf(endpoint),
+            Instance = endpoint,
+            Network = networkId,
+            Profiles = [profile],
+            LabelsPending = known is not { IgnoresLabels: true },
+            Leased = leased ? addresses : [],
+            Unmanaged = leased ? [] : [.. addresses.Select(Fields.Host)],
+            Mac = options.Mac,
+            Mtu = known?.Mtu,
+        };
+        var prepared = await removal.WithoutLostAsync(() => dataplane.PrepareAsync(spec, ct), ct);
         if (known is null)
         {
             // dockerd is asked what it is.
@@ -60,15 +59,7 @@ internal sealed class EndpointCalls(
     /// <summary>Never known, or gone: done. dockerd asks once and forgets the endpoint whatever the answer is.</summary>
     public async Task<Done> DeleteAsync(EndpointName request, CancellationToken ct)
     {
-        var endpoint = Fields.Id(request.EndpointId, "EndpointID");
-        var before = await network.FindAsync(IdOf(endpoint), ct);
-        await dataplane.RemoveAsync(IdOf(endpoint), endpoint, ct);
-        unjoined.Remove(endpoint);
-        foreach (var address in before?.Addresses ?? [])
-        {
-            freed.Add(address.BaseAddress);
-        }
-
+        await removal.EndAsync(IdOf(Fields.Id(request.EndpointId, "EndpointID")), ct);
         return Done.Answer;
     }
 

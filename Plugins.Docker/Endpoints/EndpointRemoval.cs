@@ -43,6 +43,43 @@ internal sealed class EndpointRemoval(NetworkBook book, NetworkCalls networks, I
         return true;
     }
 
+    /// <summary>Does what somebody was refused because another endpoint has what he wants (an address of Docker's own IPAM, a port) once
+    /// more, if endpoints were lost, which are ended first: of those dockerd tells nothing, not even by a release.</summary>
+    public async Task<T> WithoutLostAsync<T>(Func<Task<T>> act, CancellationToken ct)
+    {
+        try
+        {
+            return await act();
+        }
+        catch (CalicoException e) when (e.Problem == Problem.AlreadyExists)
+        {
+            var ended = false;
+            foreach (var endpoint in await ListAsync(ct))
+            {
+                ended |= await TryEndLostAsync(endpoint.Id, ct);
+            }
+
+            if (!ended)
+            {
+                throw;
+            }
+        }
+
+        return await act();
+    }
+
+    /// <summary>One that dockerd ends itself. Its addresses' release, which follows, is not the next owner's.</summary>
+    public async Task EndAsync(WorkloadEndpointId id, CancellationToken ct)
+    {
+        var before = await workloads.FindAsync(id, ct);
+        await dataplane.RemoveAsync(id, id.Endpoint, ct);
+        unjoined.Remove(id.Endpoint);
+        foreach (var address in before?.Addresses ?? [])
+        {
+            freed.Add(address.BaseAddress);
+        }
+    }
+
     /// <summary>A network of this node's book.</summary>
     public Task RemoveNetworkAsync(string id, CancellationToken ct) => networks.DeleteAsync(new() { NetworkId = id }, ct);
 }

@@ -10,7 +10,7 @@ namespace Calico.Plugins.Docker.Endpoints;
 /// publishes them itself, and only the one with the default route is told to program them. No call is repeated after a restart of
 /// dockerd with live-restore; the host's record has the ports, so none is needed.
 /// </remarks>
-internal sealed class PortCalls(IWorkloadNetwork network, IWorkloadDataplane dataplane, IProfiles profiles)
+internal sealed class PortCalls(IWorkloadNetwork network, IWorkloadDataplane dataplane, IProfiles profiles, EndpointRemoval removal)
 {
     private const string Field = "Ports[";
 
@@ -35,7 +35,11 @@ internal sealed class PortCalls(IWorkloadNetwork network, IWorkloadDataplane dat
 
         try
         {
-            await dataplane.UpdateAsync(id, new(Profiles: opened, Ports: ports), ct);
+            await removal.WithoutLostAsync(async () =>
+            {
+                await dataplane.UpdateAsync(id, new(Profiles: opened, Ports: ports), ct);
+                return Done.Answer;
+            }, ct);
         }
         catch (CalicoException e) when (e.Path is { } path && OptionOf(path, ports) is { } option)
         {

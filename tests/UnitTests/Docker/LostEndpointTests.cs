@@ -59,6 +59,53 @@ public sealed class LostEndpointTests
     }
 
     [Test]
+    public async Task Dockers_own_address_is_given_again_at_once_too()
+    {
+        await _docker.CallAsync("NetworkDriver.CreateNetwork", """{"NetworkID":"n2","IPv4Data":[{"Pool":"172.30.0.0/24","Gateway":"172.30.0.1/24"}]}""");
+        await CreateForeignAsync("e1");
+        await Client.JoinAsync("n2", "e1");
+        Refuse();
+        Assert.That(await _docker.RefusedAsync("NetworkDriver.CreateEndpoint", DockerClient.EndpointBody("n2", "e2", "172.30.0.2/24")),
+            Does.Contain("e1 has it"), "one that lives keeps it");
+        LoseLink("e1");
+        Refuse();
+        await CreateForeignAsync("e2");
+        Assert.That(_docker.Node.Endpoints.Single().Spec.Id.Endpoint, Is.EqualTo("e2"));
+
+        void Refuse() => _docker.Node.Faults.FailAt("dataplane.prepare", new CalicoException(Problem.AlreadyExists, "e1 has it"));
+
+        Task CreateForeignAsync(string endpoint) =>
+            _docker.CallAsync("NetworkDriver.CreateEndpoint", DockerClient.EndpointBody("n2", endpoint, "172.30.0.2/24"));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task A_port_of_a_lost_one_is_had_at_once_and_of_one_that_lives_not(bool isLost)
+    {
+        await Client.RunAsync("n1", "e1", _pool, Fixed);
+        await Client.RunAsync("n1", "e2", _pool);
+        if (isLost)
+        {
+            LoseLink("e1");
+        }
+
+        _docker.Node.Faults.FailAt("dataplane.update", new CalicoException(Problem.AlreadyExists, "port 8080/tcp is e1's", "Ports[0].HostPort"));
+        const string Body = """
+            {"NetworkID":"n1","EndpointID":"e2","Options":{"com.docker.network.portmap":[{"Proto":6,"Port":80,"HostPort":8080}]}}
+            """;
+        if (isLost)
+        {
+            await _docker.CallAsync("NetworkDriver.ProgramExternalConnectivity", Body);
+        }
+        else
+        {
+            Assert.That(await _docker.RefusedAsync("NetworkDriver.ProgramExternalConnectivity", Body), Does.Contain("e1's"));
+        }
+
+        Assert.That(_docker.Node.Endpoints.Select(e => e.Spec.Id.Endpoint), Is.EquivalentTo(isLost ? ["e2"] : (string[])["e1", "e2"]));
+    }
+
+    [Test]
     public async Task One_that_lives_keeps_its_address_whoever_asks_or_releases()
     {
         await Client.RunAsync("n1", "e1", _pool, Fixed);
