@@ -86,7 +86,9 @@ void TestProject(string name, string categories = "")
     if (failed.Count is > 0 and <= RunAgainAtMost)
     {
         Say($"{name}: {failed.Count} failed; once more, alone");
-        var again = RunTests(name, $"{name}.again.trx", string.Join("|", failed.Select(f => $"FullyQualifiedName~{f.Method}").Distinct())).Outcomes ?? [];
+        // Of the same categories: a method's long cases are not run because a short one failed.
+        var methods = string.Join("|", failed.Select(f => $"FullyQualifiedName~{f.Method}").Distinct());
+        var again = RunTests(name, $"{name}.again.trx", categories.Length == 0 ? methods : $"({methods})&{categories}").Outcomes ?? [];
         foreach (var passed in failed.Where(f => again.Any(a => a.Passed && a.Name == f.Name)).ToList())
         {
             failed.Remove(passed);
