@@ -156,6 +156,19 @@ public sealed class PublishedPortTests : DockerScene
     }
 
     [Test]
+    public async Task What_is_published_on_127_0_0_1_is_the_hosts_own_and_opens_nothing()
+    {
+        await Docker.CreateNetworkAsync("blue", "--subnet 10.81.0.0/24");
+        await Docker.CreateNetworkAsync("green", "--subnet 10.82.0.0/24");
+        await RunAsync("web", "-p 127.0.0.1:8097:80");
+        await Docker.RunAsync("other", "green");
+        var web = await Docker.AddressInAsync("web", "blue");
+        await UntilAsync(async () => (await AskAsync("127.0.0.1", 8097)).Length > 0, "the host comes by 127.0.0.1");
+        Assert.That(await FromAsync("other", web, 80), Is.Empty, "another network's container");
+        Assert.That(await OutsideAsync("203.0.113.1", 8097), Is.Empty, "from outside");
+    }
+
+    [Test]
     public async Task A_container_on_a_bridge_too_is_published_by_the_network_that_dockerd_takes()
     {
         await Docker.CreateNetworkAsync("blue", "--subnet 10.81.0.0/24");
