@@ -89,7 +89,7 @@ public sealed class TlsTests
             {
                 return await new Isolator.IsolatorClient(channel).AllocateAsync(new() { Uid = "u", NumIpv4 = 1 });
             }
-            catch (RpcException e) when (left > 0 && e.InnerException is HttpRequestException { InnerException: SocketException { SocketErrorCode: SocketError.ConnectionRefused } })
+            catch (RpcException e) when (left > 0 && IsNotThere(e))
             {
                 // The server is starting.
                 await Task.Delay(50);
@@ -100,6 +100,9 @@ public sealed class TlsTests
             }
         }
     }
+
+    private static bool IsNotThere(RpcException error) => error.InnerException is HttpRequestException
+        { InnerException: SocketException { SocketErrorCode: SocketError.ConnectionRefused } };
 
     private string Write(string name, string content)
     {
