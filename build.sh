@@ -13,6 +13,7 @@ usage: ./build.sh TARGET [--option=value ...]
   kernel    tests against this machine's kernel, in namespaces of their own (root)
   system    tests against podman, containerd and etcd, in test hosts of their own (root)
   docker    the system tests of Docker alone (root)
+  mesos     the system tests of Mesos alone, with a played agent (root)
   vectors   what upstream's tests expect, as data: CALICO_VECTORS names the folder (default ../shared/vectors)
   long      the full counts of every churn and soak
   mutate    which changes of the pure parts no test notices (hours): see docs/mutation.md; --part=NAME for one
@@ -56,6 +57,7 @@ case "$target" in
   kernel) needs="$network" ;;
   demo) needs="$native $network $containers $docker" ;;
   docker) needs="$native $network $containers $docker" ;;
+  mesos) needs="$native $network busybox-static:/bin/busybox python3:python3" ;;
   test|system|long|bench) needs="$native $shim $network $containers $stores $docker" ;;
   *) echo "build.sh: there is no target '$target'" >&2; usage >&2; exit 2 ;;
 esac
@@ -94,7 +96,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 case "$target" in
-  kernel|system|docker|demo|long|bench)
+  kernel|system|docker|mesos|demo|long|bench)
     if [ "$(id -u)" != 0 ]; then
       echo "build.sh: '$target' makes network namespaces, which needs root: sudo ./build.sh $target" >&2
       exit 1

@@ -91,7 +91,8 @@ public sealed class NetModulesAddressTests
     public async Task M18_release_of_addresses_frees_those_and_what_is_free_is_released()
     {
         await _agent.AllocateAsync(2, 0);
-        Assert.That(await _agent.CallAsync("""{"command":"release","args":{"ips":["10.65.0.0","10.65.0.200"]}}"""), Is.EqualTo(NetModulesAgent.Done));
+        Assert.That(await _agent.CallAsync("""{"command":"release","args":{"ips":["10.65.0.0","10.65.0.200"]}}"""),
+            Is.EqualTo(NetModulesAgent.Done));
         Assert.That(_agent.Held(), Is.EqualTo(new[] { "10.65.0.1" }));
         Assert.That(await _agent.CallAsync("""{"command":"release","args":{"uid":"nobodys"}}"""), Is.EqualTo(NetModulesAgent.Done));
     }

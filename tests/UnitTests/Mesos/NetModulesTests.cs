@@ -117,7 +117,8 @@ public sealed class NetModulesTests
         await _agent.CallAsync(NetModulesAgent.Isolate("c", "[]", "[]", "10.65.0.0"));
         Assert.That(await _agent.CallAsync(NetModulesAgent.Cleanup("c")), Is.EqualTo(NetModulesAgent.Done));
         Assert.That((_agent.Held().Length, _mesos.Node.Endpoints.Length, _mesos.Node.Links.Length), Is.EqualTo((0, 0, 0)));
-        Assert.That(await _agent.CallAsync(NetModulesAgent.Cleanup("c")), Is.EqualTo("""{"error":"No endpoint found with container-id: c"}"""));
+        Assert.That(await _agent.CallAsync(NetModulesAgent.Cleanup("c")),
+            Is.EqualTo("""{"error":"No endpoint found with container-id: c"}"""));
     }
 
     [Test]
