@@ -56,7 +56,7 @@ public sealed class PlayedAgent(TestHost host) : IDisposable
     {
         var groups = new JsonArray([.. netgroups.Select(g => JsonValue.Create(g))]).ToJsonString();
         var allocated = await NetModulesAsync($$$"""
-            {"command":"allocate","args":{"hostname":"h","num_ipv4":1,"num_ipv6":0,"uid":"{{{Guid.NewGuid()}}}","netgroups":{{{groups}}},"labels":[]}}
+            {"command":"allocate","args":{"hostname":"h","num_ipv4":1,"num_ipv6":0,"uid":"{{{Guid.NewGuid()}}}","netgroups":{{{groups}}}}}
             """);
         var address = (string)allocated["ipv4"]![0]!;
         await NetModulesAsync($$$"""

@@ -50,7 +50,8 @@ public sealed class ForgottenContainerTests
         await _mesos.Isolator.PrepareAsync(new() { ContainerId = MesosHarness.Id("yours"),
             NetworkInfos = { new NetworkInfo { Name = "n" } }, Agent = "two" });
         await _mesos.NetModulesAsync($$$"""
-            {"command":"isolate","args":{"hostname":"h","container_id":"old","pid":{{{MesosHarness.Pid}}},"ipv4_addrs":["10.65.0.9"],"netgroups":[]}}
+            {"command":"isolate","args":{"hostname":"h","container_id":"old","pid":{{{MesosHarness.Pid}}},
+            "ipv4_addrs":["10.65.0.9"],"netgroups":[]}}
             """);
         Assert.That((await RecoverAsync("one")).Collected.Select(c => c.Value), Is.EqualTo(new[] { "mine" }));
         Assert.That(_mesos.Node.Endpoints.Select(e => e.Spec.Id.Workload), Is.EquivalentTo(new[] { "yours", "old" }));

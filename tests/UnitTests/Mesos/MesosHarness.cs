@@ -63,6 +63,13 @@ internal sealed class MesosHarness : IAsyncDisposable
         return harness;
     }
 
+    public static async Task<MesosHarness> StartOverAsync(ConformanceNode host)
+    {
+        var harness = new MesosHarness(host: host);
+        await harness.StartAsync();
+        return harness;
+    }
+
     public async Task StartAsync()
     {
         foreach (var (name, path) in new[] { (IsolatorServer.ListenerName, Settings.Socket), (NetModulesServer.ListenerName,
@@ -93,6 +100,13 @@ internal sealed class MesosHarness : IAsyncDisposable
         foreach (var server in _servers)
         {
             await server.StartAsync(CancellationToken.None);
+        }
+
+        // The unix socket listens already; a port does when the server says so.
+        for (var left = 600; !_lifetime.Reports.ContainsKey("isolator"); left--)
+        {
+            Assert.That(left, Is.Positive, "the server did not come up");
+            await Task.Delay(50);
         }
 
         _channel = GrpcChannel.ForAddress("http://mesos", new() { HttpHandler = new SocketsHttpHandler { ConnectCallback =

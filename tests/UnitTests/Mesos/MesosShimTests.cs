@@ -8,7 +8,7 @@ namespace Calico.UnitTests.Mesos;
 /// <summary>The binary as <c>calico_mesos</c>: standard input to the adapter and back, and what it says alone.</summary>
 [TestFixture, Parallelizable]
 [UnsupportedOSPlatform("windows")]
-public sealed class MesosShimTests
+public sealed class MesosShimTests : IDisposable
 {
     private ShimBinary _shim = null!;
     private MesosHarness _mesos = null!;
@@ -23,7 +23,6 @@ public sealed class MesosShimTests
     [OneTimeTearDown]
     public async Task StopAsync()
     {
-        _shim?.Dispose();
         if (_mesos is not null)
         {
             await _mesos.DisposeAsync();
@@ -68,6 +67,8 @@ public sealed class MesosShimTests
             "{\"error\":\"the Calico host does not answer; try again later: cannot connect to /nowhere/net-modules.sock (errno 2)\"}\n"));
         Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(20)), "five seconds");
     }
+
+    public void Dispose() => _shim?.Dispose();
 
     private Task<(int ExitCode, string Output)> CallAsync(string input, string? socket = null, string words = "") => _shim.RunAsync(
         "calico_mesos", "", "", input, "", arguments: words,

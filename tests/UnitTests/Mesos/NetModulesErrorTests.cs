@@ -10,7 +10,8 @@ namespace Calico.UnitTests.Mesos;
 public sealed class NetModulesErrorTests
 {
     private const string Isolate = """
-        {"command":"isolate","args":{"hostname":"h","container_id":"c","pid":PID,"ipv4_addrs":["10.65.0.9"],"ipv6_addrs":[],"netgroups":[],"labels":[]}}
+        {"command":"isolate","args":{"hostname":"h","container_id":"c","pid":PID,"ipv4_addrs":["10.65.0.9"],
+        "ipv6_addrs":[],"netgroups":[],"labels":[]}}
         """;
     private const string Allocate =
         """{"command":"allocate","args":{"hostname":"h","num_ipv4":1,"num_ipv6":0,"uid":"u","netgroups":[],"labels":[]}}""";

@@ -18,8 +18,7 @@ public sealed class OverHostTests
     public async Task StartAsync()
     {
         _host = await HostUnderTest.StartAsync("mesos");
-        _mesos = new MesosHarness(host: _host);
-        await _mesos.StartAsync();
+        _mesos = await MesosHarness.StartOverAsync(_host);
     }
 
     [TearDown]
