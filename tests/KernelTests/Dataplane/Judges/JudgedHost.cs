@@ -13,7 +13,7 @@ namespace Calico.KernelTests.Dataplane.Judges;
 /// it. Of each packet comes one notice: of its drop, or that it has passed everything of ours.</remarks>
 internal sealed class JudgedHost : IDisposable
 {
-    public const string Passed = "passed";
+    public const string Passed = PlainHost.Passed;
     public const ushort Group = 6;
 
     /// <summary>SOL_SOCKET, SO_MARK: tells our own packets from what the host says unasked.</summary>

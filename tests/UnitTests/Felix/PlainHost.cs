@@ -1,21 +1,25 @@
 using System.Globalization;
 using System.Net;
-using Calico.UnitTests.Felix;
 
-namespace Calico.KernelTests.Dataplane.Judges;
+namespace Calico.UnitTests.Felix;
 
 /// <summary>The way of a packet through a host, written down straight: who is asked, in which order, and what ends it.</summary>
 internal static class PlainHost
 {
+    /// <summary>What it is called that nothing drops a packet.</summary>
+    public const string Passed = "passed";
+
+    /// <summary>What the host drops that a workload sends it.</summary>
+    public const string HostAction = "host-action";
+
     private const int FailsafePort = 22;
-    private const string HostAction = "host-action";
 
     /// <summary>What comes of a packet, and by which rule.</summary>
     /// <returns>"passed", or what dropped it; and every rule that counts it.</returns>
     public static (string Ends, IReadOnlyList<string> Counted) Judge(PlainPolicy plain, PlainPacket packet)
     {
         var way = new Way(plain, packet);
-        return (way.Go() ?? JudgedHost.Passed, way.Counted);
+        return (way.Go() ?? Passed, way.Counted);
     }
 
     private sealed class Way(PlainPolicy plain, PlainPacket packet)
