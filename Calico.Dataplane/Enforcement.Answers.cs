@@ -56,6 +56,11 @@ internal sealed partial class Enforcement
         return [.. _graph.HostEndpointNames.Select(name => new HostEndpointState(name, _kernel.Interfaces?.AreUp(interfaces[name])))];
     }
 
+    /// <summary>The host's interfaces that are no workload's, with their addresses.</summary>
+    public ImmutableArray<(string Name, ImmutableArray<Cidr> Addresses)> ListInterfaces() =>
+        [.. _graph.Interfaces.OrderBy(link => link.Name, StringComparer.Ordinal)
+            .Select(link => (link.Name, link.Addresses.Order().ToImmutableArray()))];
+
     /// <summary>What is enforced for an endpoint: state, lists, rules and where each comes from.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: nothing is.</exception>
     public string Describe(WorkloadEndpointId id)

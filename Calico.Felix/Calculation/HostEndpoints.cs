@@ -38,6 +38,10 @@ internal sealed class HostEndpoints(string nodeName, EndpointPrograms programs, 
     /// <summary>Those of this node.</summary>
     public IEnumerable<string> Names => _local.Keys;
 
+    /// <summary>The host's interfaces with their addresses, as it has told them.</summary>
+    public IEnumerable<(string Name, IEnumerable<Cidr> Addresses)> Interfaces =>
+        _interfaces.Select(link => (link.Key, (IEnumerable<Cidr>)link.Value));
+
     public static bool Owns(ItemKey key) => key.Scope == Scope;
 
     public void Apply(SyncUpdate update)

@@ -6,8 +6,8 @@ using Calico.Felix.Rules;
 namespace Calico.Felix.Explaining;
 
 /// <summary>The way of a connection's first packet and of its answer, past everybody who judges them.</summary>
-/// <remarks>In the order of the kernel's hooks: untracked, preDNAT, then a host's own or forwarded traffic; workloads' policies between those
-/// of their host's interfaces. What an earlier place denies, the later ones of the same host are not asked; the other end is.</remarks>
+/// <remarks>In the order of the kernel's hooks: untracked, preDNAT, then a host's own or forwarded traffic; workloads' policies between
+/// those of their host's interfaces. Of what one place denies, the later ones of that host are not asked; the other end is.</remarks>
 internal sealed class ConnectionWalk(ClusterPolicy policy, PolicyPeer from, PolicyPeer to, FirstPacket sent, FirstPacket untranslated)
 {
     private readonly ImmutableArray<DirectionExplanation>.Builder _told = ImmutableArray.CreateBuilder<DirectionExplanation>();
@@ -59,7 +59,8 @@ internal sealed class ConnectionWalk(ClusterPolicy policy, PolicyPeer from, Poli
         {
             Judge = default,
             Host = to.Host,
-            Because = $"defaultEndpointToHostAction is {action}" + (action == HostAction.Return ? ": others' rules of the host decide" : ""),
+            Because = $"defaultEndpointToHostAction is {action}"
+                + (action == HostAction.Return ? ": others' rules of the host decide" : ""),
         });
     }
 

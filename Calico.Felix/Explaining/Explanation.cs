@@ -7,8 +7,8 @@ namespace Calico.Felix.Explaining;
 /// <summary>What becomes of the first packet of a connection and of its answer, and why.</summary>
 /// <param name="Allowed">Whether everybody on the way lets them pass.</param>
 /// <param name="Directions">Everybody who is asked, in the packet's order: the sender's egress, the sender's host where it leaves it, the
-/// receiver's host where it comes in, the receiver's ingress; then those who are asked about the answer. The receiver's end is told also when
-/// the sender's denies: it is what would come next.</param>
+/// receiver's host where it comes in, the receiver's ingress; then those who are asked about the answer. The receiver's end is told also
+/// when the sender's denies: it is what would come next.</param>
 public sealed record Explanation(bool Allowed, ImmutableArray<DirectionExplanation> Directions)
 {
     /// <summary>Why nobody is asked who might have been.</summary>

@@ -9,8 +9,8 @@ using Calico.Felix.Output;
 namespace Calico.Felix.Explaining;
 
 /// <summary>The compiled programs of one host's interfaces, and the settings that decide beside them.</summary>
-/// <remarks>Which host endpoint has which interface is its node's own matter, so this is what that node's graph makes of the same resources.
-/// Immutable after <see cref="Compile"/>; safe to read from any thread.</remarks>
+/// <remarks>Which host endpoint has which interface is its node's own matter, so this is what that node's graph makes of the same
+/// resources. Immutable after <see cref="Compile"/>; safe to read from any thread.</remarks>
 public sealed class HostPolicy
 {
     /// <summary>No link is called so: a slash is not taken in one's name.</summary>
@@ -29,7 +29,8 @@ public sealed class HostPolicy
     public ImmutableArray<string> HostEndpoints { get; private init; } = [];
 
     /// <summary>The interfaces that some host endpoint judges, by name; <c>*</c> is all others.</summary>
-    public ImmutableArray<HostInterfaceUpdate> Judged => [.. _judged.Values.OrderBy(update => update.InterfaceName, StringComparer.Ordinal)];
+    public ImmutableArray<HostInterfaceUpdate> Judged =>
+        [.. _judged.Values.OrderBy(update => update.InterfaceName, StringComparer.Ordinal)];
 
     /// <summary>The interfaces with their addresses, as the host or, without it, the host endpoints say.</summary>
     public ImmutableSortedDictionary<string, ImmutableArray<Cidr>> Interfaces { get; private init; } =
@@ -40,8 +41,8 @@ public sealed class HostPolicy
     /// <summary>Compiles what the store holds, for one node.</summary>
     /// <param name="stored">Every resource, also those that cannot be read.</param>
     /// <param name="node">Whose host; it need not be there.</param>
-    /// <param name="interfaces">The host's own with their addresses; null: nobody asked it. Then each interface that a host endpoint names is
-    /// taken to have the addresses that it expects, and one that is known by addresses alone stands for an interface with them.</param>
+    /// <param name="interfaces">The host's own with their addresses; null: nobody asked it. Then each interface that a host endpoint names
+    /// is taken to have the addresses that it expects, and one that is known by addresses alone stands for an interface with them.</param>
     public static HostPolicy Compile(ImmutableArray<SyncUpdate> stored, string node,
         IReadOnlyDictionary<string, ImmutableArray<Cidr>>? interfaces = null)
     {

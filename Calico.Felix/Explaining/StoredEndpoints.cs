@@ -36,7 +36,8 @@ internal static class StoredEndpoints
                 }
 
                 // The resource's name says node, orchestrator, workload and interface, so it is nobody else's.
-                var id = new WorkloadEndpointId(endpoint.Spec.Orchestrator ?? "", $"{update.Key.Namespace}/{update.Key.Name}", endpoint.Spec.Endpoint ?? "");
+                var id = new WorkloadEndpointId(endpoint.Spec.Orchestrator ?? "", $"{update.Key.Namespace}/{update.Key.Name}",
+                    endpoint.Spec.Endpoint ?? "");
                 ids[id] = update.Key;
                 graph.Set(LocalOf(id, endpoint));
             }
@@ -51,11 +52,13 @@ internal static class StoredEndpoints
         Id = id,
         Namespace = endpoint.Metadata.Namespace ?? "",
         InterfaceName = endpoint.Spec.InterfaceName ?? id.Workload,
-        Addresses = [.. RemoteEndpoints.ParseAddresses(endpoint.Spec).Select(cidr => new IPNetwork(cidr.FirstAddress(), cidr.IsIpv6 ? 128 : 32))],
+        Addresses = [.. RemoteEndpoints.ParseAddresses(endpoint.Spec)
+            .Select(cidr => new IPNetwork(cidr.FirstAddress(), cidr.IsIpv6 ? 128 : 32))],
         Profiles = endpoint.Spec.Profiles ?? [],
         Labels = endpoint.Metadata.Labels ?? ImmutableSortedDictionary<string, string>.Empty,
 #pragma warning disable RS0030 // The contract's type of a protocol number; nothing is opened.
-        NamedPorts = [.. RemoteEndpoints.ParsePorts(endpoint.Spec).Select(port => new NamedPort(port.Name, (System.Net.Sockets.ProtocolType)port.Protocol, port.Port))],
+        NamedPorts = [.. RemoteEndpoints.ParsePorts(endpoint.Spec)
+            .Select(port => new NamedPort(port.Name, (System.Net.Sockets.ProtocolType)port.Protocol, port.Port))],
 #pragma warning restore RS0030
         ServiceAccount = endpoint.Spec.ServiceAccountName ?? "",
     };

@@ -61,7 +61,8 @@ public sealed class ExplainJudgesTests
             }
         }, iter: Effort.Of(states));
         TestContext.Out.WriteLine(string.Join(", ", ends.OrderBy(e => e.Key, StringComparer.Ordinal).Select(e => $"{e.Key} {e.Value}")));
-        Assert.That(ends.Keys, Is.SupersetOf(new[] { PlainHost.Passed, PlainHost.HostAction, "end", "no", "GlobalNetworkPolicy", "Profile" }));
+        Assert.That(ends.Keys,
+            Is.SupersetOf(new[] { PlainHost.Passed, PlainHost.HostAction, "end", "no", "GlobalNetworkPolicy", "Profile" }));
     }
 
     private static bool IsOutside(string address) => address is not ("10.0.0.1" or "10.0.0.2" or "fd00::1" or "fd00::2")
@@ -89,7 +90,15 @@ public sealed class ExplainJudgesTests
         {
             var explanation = _policy.Explain(PeerOf(packet.Source), PeerOf(packet.Destination), new FirstPacket(
                 Cidr.Parse($"{packet.Source}"), Cidr.Parse($"{packet.Destination}"),
-                packet.Protocol switch { "TCP" => 6, "UDP" => 17, "SCTP" => 132, "ICMP" => 1, "ICMPv6" => 58, var number => byte.Parse(number) },
+                packet.Protocol switch
+                {
+                    "TCP" => 6,
+                    "UDP" => 17,
+                    "SCTP" => 132,
+                    "ICMP" => 1,
+                    "ICMPv6" => 58,
+                    var number => byte.Parse(number, System.Globalization.CultureInfo.InvariantCulture),
+                },
                 (ushort)packet.SourcePort, (ushort)packet.DestinationPort,
                 packet.Icmp is { } icmp ? new((byte)icmp.Type, (byte)icmp.Code) : null));
             var met = new List<string>();
@@ -122,12 +131,19 @@ public sealed class ExplainJudgesTests
                 Kind = Kinds.WorkloadEndpoint.Name,
                 Metadata = new()
                 {
-                    Name = item.Name, Namespace = item.Namespace, Labels = item.Labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value),
+                    Name = item.Name,
+                    Namespace = item.Namespace,
+                    Labels = item.Labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value),
                 },
                 Spec = new()
                 {
-                    Orchestrator = "cni", Workload = item.Name, Node = FelixState.Node, Endpoint = "eth0", InterfaceName = "cali" + item.Name,
-                    IpNetworks = [.. item.Nets], Profiles = [.. item.Profiles],
+                    Orchestrator = "cni",
+                    Workload = item.Name,
+                    Node = FelixState.Node,
+                    Endpoint = "eth0",
+                    InterfaceName = "cali" + item.Name,
+                    IpNetworks = [.. item.Nets],
+                    Profiles = [.. item.Profiles],
                     Ports = item.Port is { } port ? [new() { Name = port.Name, Protocol = new(port.Protocol), Port = port.Number }] : null,
                 },
             });
