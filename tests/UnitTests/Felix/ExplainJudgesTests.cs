@@ -45,7 +45,7 @@ public sealed class ExplainJudgesTests
             var explained = new Explained(plain);
             foreach (var packet in Every)
             {
-                var (end, counted) = PlainHost.Judge(plain, packet);
+                var (end, counted, _) = PlainHost.Judge(plain, packet);
                 var (told, asked) = explained.Ask(packet);
                 if (told != end || !asked.SequenceEqual(counted))
                 {
