@@ -20,7 +20,11 @@ internal sealed class ConnectionWalk(ClusterPolicy policy, PolicyPeer from, Poli
 
     public Explanation Go()
     {
-        if (IsInside && (from.IsHost || to.IsHost))
+        if (from.Endpoint is not null && from.Endpoint == to.Endpoint && sent.Destination == untranslated.Destination)
+        {
+            _unjudged.Add("what a workload sends itself never leaves it and is judged by no policy");
+        }
+        else if (IsInside && (from.IsHost || to.IsHost))
         {
             StayInside();
         }

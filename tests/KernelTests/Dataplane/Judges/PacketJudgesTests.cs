@@ -20,7 +20,7 @@ public sealed class PacketJudgesTests : IDisposable
     private JudgedHost? _host;
 
     [OneTimeSetUp]
-    public void MakeHost() => _host = new();
+    public void MakeHost() => _host = JudgedHost.OfRandomPolicies();
 
     public void Dispose() => _host?.Dispose();
 
@@ -33,7 +33,7 @@ public sealed class PacketJudgesTests : IDisposable
     [TestCaseSource(typeof(CompilerFaults), nameof(CompilerFaults.All))]
     public async Task A_fault_of_the_compiler_or_the_rendering_is_caught(CompilerFault fault)
     {
-        using var policy = new JudgedPolicy(_host!, fault);
+        using var policy = new JudgedPolicy(_host!.Host, FelixState.Node, fault);
         var states = new States(Seed.Or(17));
         for (var state = 0; state < 100; state++)
         {
@@ -49,7 +49,7 @@ public sealed class PacketJudgesTests : IDisposable
 
     private async Task JudgeAsync(int seed, int states)
     {
-        using var policy = new JudgedPolicy(_host!);
+        using var policy = new JudgedPolicy(_host!.Host, FelixState.Node);
         var random = new States(seed);
         for (var state = 0; state < states; state++)
         {
