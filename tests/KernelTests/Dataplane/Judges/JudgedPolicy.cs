@@ -35,11 +35,7 @@ internal sealed class JudgedPolicy(ScratchNamespace host, string node, CompilerF
     {
         var state = RandomPolicies.StateOf(plain);
         Enforce([.. state.Stored.Values, .. _former.Stored.Keys.Except(state.Stored.Keys).Select(key => new SyncUpdate(key, null))],
-            plain.Items.Take(4).Select(item =>
-                FelixState.Endpoint(item.Name, item.Nets[0], [.. item.Profiles], [.. item.Labels.Select(l => (l.Key, l.Value))]) with
-                {
-                    Namespace = item.Namespace,
-                }),
+            plain.Items.Take(4).Select(RandomPolicies.LocalOf),
             RandomPolicies.HostAddresses);
         _former = state;
     }

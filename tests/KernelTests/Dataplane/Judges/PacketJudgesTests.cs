@@ -1,4 +1,5 @@
 using System.Net;
+using Calico.Linux.Nftables;
 using Calico.TestKit;
 using Calico.UnitTests.Felix;
 using CsCheck;
@@ -37,7 +38,18 @@ public sealed class PacketJudgesTests : IDisposable
         var states = new States(Seed.Or(17));
         for (var state = 0; state < 100; state++)
         {
-            if (await JudgeAsync(policy, states.Next(), states.Random) is { } said)
+            string? said;
+            try
+            {
+                said = await JudgeAsync(policy, states.Next(), states.Random);
+            }
+            catch (NftCommitException e)
+            {
+                // What the kernel does not take is noticed as well.
+                said = e.Message;
+            }
+
+            if (said is not null)
             {
                 TestContext.Out.WriteLine($"caught by state {state}: {said.Split('\n')[0]}");
                 return;
@@ -137,6 +149,7 @@ public sealed class PacketJudgesTests : IDisposable
                     Policies = former.Policies,
                     Profiles = former.Profiles,
                     HostInterface = former.HostInterface,
+                    Services = former.Services,
                     Items = [.. former.Items.Zip(drawn.Items, (item, other) => item with { Labels = other.Labels })],
                 };
             }

@@ -7,7 +7,7 @@ using Calico.Felix.Rules;
 using NUnit.Framework;
 using static Calico.UnitTests.Felix.FelixState;
 
-namespace Calico.UnitTests.Felix;
+namespace Calico.UnitTests.Felix.Explaining;
 
 /// <summary>What <see cref="ClusterPolicy"/> says of a connection, and in which words.</summary>
 [TestFixture]

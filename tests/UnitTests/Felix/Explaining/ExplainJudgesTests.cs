@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Net;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
-using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Felix.Explaining;
 using Calico.Felix.Rules;
@@ -10,7 +9,7 @@ using Calico.TestKit;
 using CsCheck;
 using NUnit.Framework;
 
-namespace Calico.UnitTests.Felix;
+namespace Calico.UnitTests.Felix.Explaining;
 
 /// <summary>Random resources and packets past a host with workloads and a host endpoint: what is explained is the way that the plain
 /// semantics says, rule by rule.</summary>
@@ -77,7 +76,7 @@ public sealed class ExplainJudgesTests
         public Explained(PlainPolicy plain)
         {
             _plain = plain;
-            ImmutableArray<SyncUpdate> stored = [.. RandomPolicies.StateOf(plain).Stored.Values, .. plain.Items.Take(4).Select(Endpoint)];
+            ImmutableArray<SyncUpdate> stored = [.. RandomPolicies.StateOf(plain).Stored.Values, .. plain.Items.Take(4).Select(RandomPolicies.StoredOf)];
             _policy = ClusterPolicy.Compile(stored);
             _host = new(HostPolicy.Compile(stored, FelixState.Node, new Dictionary<string, ImmutableArray<Cidr>>
             {
@@ -124,28 +123,5 @@ public sealed class ExplainJudgesTests
 
         private static string NameOf(Provenance rule, bool isIngress) =>
             PlainVerdict.Rule(rule.Source.Kind, rule.Source.Namespace, rule.Source.Name, isIngress, rule.RuleIndex);
-
-        private static SyncUpdate Endpoint(PlainItem item) => new(Kinds.WorkloadEndpoint.Key(item.Namespace, item.Name),
-            new Resource<WorkloadEndpointSpec>
-            {
-                Kind = Kinds.WorkloadEndpoint.Name,
-                Metadata = new()
-                {
-                    Name = item.Name,
-                    Namespace = item.Namespace,
-                    Labels = item.Labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value),
-                },
-                Spec = new()
-                {
-                    Orchestrator = "cni",
-                    Workload = item.Name,
-                    Node = FelixState.Node,
-                    Endpoint = "eth0",
-                    InterfaceName = "cali" + item.Name,
-                    IpNetworks = [.. item.Nets],
-                    Profiles = [.. item.Profiles],
-                    Ports = item.Port is { } port ? [new() { Name = port.Name, Protocol = new(port.Protocol), Port = port.Number }] : null,
-                },
-            });
     }
 }
