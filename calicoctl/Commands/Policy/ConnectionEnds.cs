@@ -22,7 +22,7 @@ internal sealed class ConnectionEnds(EndpointFinder finder, StoredHosts hosts, C
     private const string OfNode = "node/";
 
     private readonly Dictionary<ResourceKey, ImmutableArray<Cidr>> _known =
-        policy.Endpoints.ToDictionary(endpoint => endpoint.Key, endpoint => endpoint.Addresses.Items.ToImmutableArray());
+        policy.Endpoints.ToDictionary(endpoint => endpoint.Key, endpoint => endpoint.Addresses.Items);
 
     private readonly List<string> _assumed = [];
 
@@ -109,7 +109,7 @@ internal sealed class ConnectionEnds(EndpointFinder finder, StoredHosts hosts, C
         }
 
         var onThem = judged.SelectMany(update => host.Interfaces.GetValueOrDefault(update.InterfaceName, []));
-        IEnumerable<Cidr> expected = endpoint is null ? [] : StoredHosts.ExpectedOf(endpoint);
+        var expected = endpoint is null ? [] : StoredHosts.ExpectedOf(endpoint);
         return new(null, $"host {node}", node, endpoint?.Metadata.Name,
             [.. expected.Concat(endpoint is null ? hosts.AddressesOf(node).Concat(onThem) : onThem.Concat(hosts.AddressesOf(node)))
                 .Where(address => !IPAddress.IsLoopback(address.FirstAddress())).Distinct()]);

@@ -133,6 +133,34 @@ public sealed class ExplainHostsTests
     }
 
     [Test]
+    public async Task An_answer_that_no_untracked_rule_decides_begins_a_connection_of_its_own_or_none()
+    {
+        await _cli.ApplyAsync("""
+            apiVersion: projectcalico.org/v3
+            kind: GlobalNetworkPolicy
+            metadata: {name: fast}
+            spec: {order: 1, selector: has(host), doNotTrack: true, applyOnForward: true, types: [Ingress], ingress: [{action: Allow}]}
+            """);
+        await _cli.ExplainAsync("192.0.2.200", "one", "--port", "80");
+        Assert.That(_cli.Lines(), Does.StartWith("DENIED at host n1 eth0's egress, of the answer: the answer belongs to no tracked connection\n")
+            .And.EndsWith("  answer: host n1 eth0 egress: HostEndpoint(one)\n    the answer belongs to no tracked connection  <-- denied here"));
+        await _cli.ExplainAsync("192.0.2.200", "one", "--port", "80", "--proto", "udp");
+        Assert.That(_cli.Lines(), Does.StartWith("ALLOWED").And.EndsWith("""
+              answer: host n1 eth0 egress: HostEndpoint(one)
+                tier default: GlobalNetworkPolicy(hosts)
+                  GlobalNetworkPolicy(hosts) rule 0: Allow any  <-- allowed here
+            """));
+        await _cli.ApplyAsync("""
+            apiVersion: projectcalico.org/v3
+            kind: Profile
+            metadata: {name: blue}
+            spec: {ingress: [{action: Allow}], egress: [{action: Deny, source: {ports: [80]}, protocol: UDP}, {action: Allow}]}
+            """);
+        await _cli.ExplainAsync("192.0.2.200", "web", "--port", "80", "--proto", "udp");
+        Assert.That(_cli.Output, Does.StartWith("DENIED at web 10.0.0.1's egress, of the answer: Profile(blue) rule 0"));
+    }
+
+    [Test]
     public async Task What_a_workload_sends_its_host_is_the_hosts_setting()
     {
         await _cli.ExplainAsync("web", "node/n1", "--port", "443");

@@ -169,7 +169,6 @@ internal static class RandomPolicies
         }
     }
 
-
     private static PlainPolicy Plain(PlainRules[] policies, ImmutableSortedDictionary<string, string>[] labels, string[] defaults,
         double?[] orders, Rule[][] profile, string? host, string[] owners, PlainService[] services) => new()
     {
