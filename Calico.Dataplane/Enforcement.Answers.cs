@@ -56,6 +56,27 @@ internal sealed partial class Enforcement
         return [.. _graph.HostEndpointNames.Select(name => new HostEndpointState(name, _kernel.Interfaces?.AreUp(interfaces[name])))];
     }
 
+    /// <summary>The turn that this is asked in reads the kernel, compares it with what it should hold, and mends what differs.</summary>
+    public bool LookAgain()
+    {
+        DoubtAll();
+        return true;
+    }
+
+    /// <summary>What is enforced at an interface, a workload's or the host's; empty: nothing is asked there.</summary>
+    public ImmutableArray<string> Describe(string interfaceName)
+    {
+        var policy = _kernel.Table.Policy;
+        if (policy.Updates.FirstOrDefault(endpoint => endpoint.InterfaceName == interfaceName) is { } workload)
+        {
+            return [.. EnforcedText.Of(workload, policy.FindList)];
+        }
+
+        var hosts = policy.HostInterfaces.ToDictionary(host => host.InterfaceName, StringComparer.Ordinal);
+        return (hosts.GetValueOrDefault(interfaceName) ?? hosts.GetValueOrDefault(HostInterfaceUpdate.AllInterfaces)) is { } host
+            ? [.. EnforcedText.Of(host, policy.FindList)] : [];
+    }
+
     /// <summary>The host's interfaces that are no workload's, with their addresses.</summary>
     public ImmutableArray<(string Name, ImmutableArray<Cidr> Addresses)> ListInterfaces() =>
         [.. _graph.Interfaces.OrderBy(link => link.Name, StringComparer.Ordinal)

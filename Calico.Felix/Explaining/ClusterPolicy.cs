@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Calico.Datastore.Addresses;
 using Calico.Datastore.Sync;
 using Calico.Felix.Output;
@@ -57,6 +58,10 @@ public sealed class ClusterPolicy
     /// <param name="untranslated">Before it, as the receiver's host sees it first; null: the same.</param>
     public Explanation Explain(PolicyPeer from, PolicyPeer to, in FirstPacket packet, FirstPacket? untranslated = null) =>
         new ConnectionWalk(this, from, to, packet, untranslated ?? packet).Go();
+
+    /// <summary>What judges an endpoint, as <see cref="EnforcedText"/> says it, with the interface that its node knows it by.</summary>
+    public (string InterfaceName, ImmutableArray<string> Lines) TextOf(ResourceKey endpoint) =>
+        (_endpoints[endpoint].InterfaceName, [.. EnforcedText.Of(_endpoints[endpoint], id => Lists.GetValueOrDefault(id))]);
 
     internal EquatableArray<Cidr> AddressesOf(ResourceKey endpoint) => _endpoints[endpoint].Addresses;
 

@@ -81,6 +81,10 @@ public sealed class HostPolicy
     public HostInterfaceUpdate? On(string interfaceName) =>
         _judged.GetValueOrDefault(interfaceName) ?? _judged.GetValueOrDefault(HostInterfaceUpdate.AllInterfaces);
 
+    /// <summary>What judges an interface, as <see cref="EnforcedText"/> says it; empty: no host endpoint does.</summary>
+    public ImmutableArray<string> TextOf(string interfaceName) =>
+        On(interfaceName) is { } judged ? [.. EnforcedText.Of(judged, id => Programs.Lists.GetValueOrDefault(id))] : [];
+
     /// <summary>What an interface is called: one that is known by addresses alone, by them.</summary>
     public string Describe(string interfaceName) => interfaceName.StartsWith(Assumed, StringComparison.Ordinal)
         ? $"the interface with {string.Join(", ", Interfaces[interfaceName].Select(address => address.ToShortString()))}"

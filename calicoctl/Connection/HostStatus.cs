@@ -59,6 +59,15 @@ internal sealed record HostLinks
 /// <summary>One of them; addresses without a length.</summary>
 internal sealed record HostLink(string Name, IReadOnlyList<string> Addresses);
 
+/// <summary>What the kernel enforces at an interface, the answer to <c>GET /enforced</c>.</summary>
+internal sealed record HostEnforced
+{
+    public string Node { get; set; } = "";
+    public long Revision { get; set; }
+    public string Problem { get; set; } = "";
+    public IReadOnlyList<string> Lines { get; set; } = [];
+}
+
 /// <summary>A lease, one of the answer to <c>GET /leases</c>.</summary>
 internal sealed record HostLease
 {
@@ -97,6 +106,7 @@ internal sealed record HostRule(string Policy, string Tier, string Direction, in
 [JsonSerializable(typeof(HostDrop[]))]
 [JsonSerializable(typeof(HostEndpoint[]))]
 [JsonSerializable(typeof(HostLinks))]
+[JsonSerializable(typeof(HostEnforced))]
 [JsonSerializable(typeof(HostLease[]))]
 [JsonSerializable(typeof(SortedDictionary<string, long>))]
 [JsonSerializable(typeof(string[]))]

@@ -6,7 +6,8 @@ using Calico.Felix.Rules;
 namespace Calico.Cli.Output;
 
 /// <summary>An explanation for people and for programs.</summary>
-internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from, ExplainedEnd to, IReadOnlyList<string> assumed)
+internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from, ExplainedEnd to, IReadOnlyList<string> assumed,
+    IReadOnlyList<LiveVerdict> live)
 {
     private const int RuleWidth = 56;
 
@@ -47,6 +48,11 @@ internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from
             output.WriteLine($"  {text}");
         }
 
+        foreach (var verdict in live)
+        {
+            output.WriteLine($"  live: {verdict.Who}: {verdict.Text}");
+        }
+
         if (explanation.Directions.IsEmpty && explanation.Unjudged.IsEmpty)
         {
             output.WriteLine("  neither end is a workload or a known host: no policy is asked");
@@ -61,6 +67,10 @@ internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from
         ["to"] = Json(to),
         ["assumed"] = JsonOutput.Texts(assumed),
         ["unjudged"] = JsonOutput.Texts(explanation.Unjudged),
+        ["live"] = new JsonArray([.. live.Select(verdict => (JsonNode?)new JsonObject
+        {
+            ["who"] = verdict.Who, ["holds"] = verdict.Holds, ["text"] = verdict.Text,
+        })]),
         ["directions"] = new JsonArray([.. explanation.Directions.Select(place => (JsonNode?)new JsonObject
         {
             ["direction"] = Word(place),

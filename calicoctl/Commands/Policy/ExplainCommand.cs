@@ -42,12 +42,13 @@ internal static class ExplainCommand
             Description = "The interface by which it comes to the receiver's host.",
             HelpName = "NAME",
         };
+        var live = new Option<bool>("--live") { Description = "Ask this machine's host whether its kernel holds what is told; end with 1 if not." };
         var exitCode = new Option<bool>("--exit-code") { Description = "End with 1 if it is denied." };
         var ns = new Option<string?>("--namespace", "-n") { Description = "Namespace of the endpoints that are named.", HelpName = "NAMESPACE" };
         var output = OutputForm.Create();
         var command = new Command("explain", "Say whether a connection is allowed, and which tiers, policies and rules are asked.")
         {
-            from, to, protocol, port, icmpType, ipv6, outgoing, incoming, exitCode, ns, output,
+            from, to, protocol, port, icmpType, ipv6, outgoing, incoming, live, exitCode, ns, output,
         };
         command.SetAction(async (result, ct) =>
         {
@@ -62,7 +63,8 @@ internal static class ExplainCommand
             var ends = await finder.FindAsync(new(result.GetValue(from)!, result.GetValue(outgoing), outgoing.Name),
                 new(result.GetValue(to)!, result.GetValue(incoming), incoming.Name), place, question.Family(result.GetValue(ipv6)), ct);
             var explanation = policy.Explain(ends[0].Peer, ends[1].Peer, question.Protocol, question.Port, question.IcmpFor(ends[0].Peer.Address.IsIpv6));
-            var text = new ExplanationText(explanation, ends[0], ends[1], finder.Assumed);
+            var verdicts = result.GetValue(live) ? await new LiveProof(environment, policy).LookAsync(explanation, ends, ct) : [];
+            var text = new ExplanationText(explanation, ends[0], ends[1], finder.Assumed, verdicts);
             if (result.GetValue(output) == "json")
             {
                 JsonOutput.Write(environment.Output, "Explanation", text.ToJson(range.Revision));
@@ -72,7 +74,7 @@ internal static class ExplainCommand
                 text.Write(environment.Output);
             }
 
-            return explanation.Allowed || !result.GetValue(exitCode) ? 0 : 1;
+            return verdicts.Any(verdict => verdict.Holds == false) || (!explanation.Allowed && result.GetValue(exitCode)) ? 1 : 0;
         });
         return command;
     }

@@ -208,7 +208,8 @@ public sealed class PolicyTests
 
     /// <summary>What calicoctl says is what the packets met.</summary>
     private async Task ExplainAsync(string from, string to, string verdict, string asked = "NetworkPolicy(x/own)") => Assert.That(
-        await Node.Host.ShellAsync($"calicoctl explain --from {from} --to {to} --proto icmp"), Does.StartWith(verdict).And.Contain(asked));
+        await Node.Host.ShellAsync($"calicoctl explain --from {from} --to {to} --proto icmp --live"), Does.StartWith(verdict).And.Contain(asked)
+            .And.Contain("the kernel of this machine was read and holds these rules"));
 
     private static string Set(params string[] nets) => $"""
         apiVersion: projectcalico.org/v3
