@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text;
 using Calico.Dataplane.Translation;
 using Calico.Datastore.Addresses;
 using Calico.Felix.Output;
@@ -63,42 +62,19 @@ internal sealed partial class Enforcement
         return true;
     }
 
-    /// <summary>What is enforced at an interface, a workload's or the host's; empty: nothing is asked there.</summary>
-    public ImmutableArray<string> Describe(string interfaceName)
-    {
-        var policy = _kernel.Table.Policy;
-        if (policy.Updates.FirstOrDefault(endpoint => endpoint.InterfaceName == interfaceName) is { } workload)
-        {
-            return [.. EnforcedText.Of(workload, policy.FindList)];
-        }
-
-        var hosts = policy.HostInterfaces.ToDictionary(host => host.InterfaceName, StringComparer.Ordinal);
-        return (hosts.GetValueOrDefault(interfaceName) ?? hosts.GetValueOrDefault(HostInterfaceUpdate.AllInterfaces)) is { } host
-            ? [.. EnforcedText.Of(host, policy.FindList)] : [];
-    }
+    /// <inheritdoc cref="RulesetTranslator.Describe"/>
+    public ImmutableArray<string> Describe(string interfaceName) => _kernel.Table.Policy.Describe(interfaceName);
 
     /// <summary>The host's interfaces that are no workload's, with their addresses.</summary>
-    public ImmutableArray<(string Name, ImmutableArray<Cidr> Addresses)> ListInterfaces() =>
-        [.. _graph.Interfaces.OrderBy(link => link.Name, StringComparer.Ordinal)
-            .Select(link => (link.Name, link.Addresses.Order().ToImmutableArray()))];
+    public ImmutableArray<(string Name, ImmutableArray<Cidr> Addresses)> ListInterfaces() => [.. _graph.Interfaces];
 
     /// <summary>What is enforced for an endpoint: state, lists, rules and where each comes from.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: nothing is.</exception>
     public string Describe(WorkloadEndpointId id)
     {
         var endpoint = _kernel.Table.Policy.Find(id) ?? throw new CalicoException(Problem.NotFound, $"nothing is enforced for {id}");
-        var text = new StringBuilder();
-        text.AppendLine($"{id} {endpoint.InterfaceName} {(endpoint.Gate == EndpointGate.Open ? "enforced" : "closed: labels are still to come")}");
-        foreach (var (direction, program) in new[] { ("ingress", endpoint.Ingress), ("egress", endpoint.Egress) })
-        {
-            text.AppendLine($"{direction}:");
-            foreach (var line in program.ToText(_kernel.Table.Policy.FindList).Split('\n'))
-            {
-                text.AppendLine($"  {line}");
-            }
-        }
-
-        return text.ToString();
+        var head = $"{id} {endpoint.InterfaceName} {(endpoint.Gate == EndpointGate.Open ? "enforced" : "not enforced")}";
+        return string.Concat(EnforcedText.Of(endpoint, _kernel.Table.Policy.FindList).Prepend(head).Select(line => line + "\n"));
     }
 
     /// <summary>A gate that closes leaves established connections to the rules, which accept them; one that opens lets a policy in that

@@ -182,8 +182,8 @@ public sealed class CalculationGraph
     /// <summary>The interface is gone. Unknown: nothing happens.</summary>
     public void RemoveInterface(string name) => _hosts.RemoveInterface(name);
 
-    /// <summary>Those interfaces.</summary>
-    public IEnumerable<(string Name, IEnumerable<Cidr> Addresses)> Interfaces => _hosts.Interfaces;
+    /// <summary>Those interfaces, by name.</summary>
+    public IEnumerable<(string Name, ImmutableArray<Cidr> Addresses)> Interfaces => _hosts.Interfaces;
 
     /// <summary>Names of this node's host endpoints, also of those that apply to no interface.</summary>
     public IEnumerable<string> HostEndpointNames => _hosts.Names;

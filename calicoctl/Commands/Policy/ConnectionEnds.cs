@@ -62,7 +62,7 @@ internal sealed class ConnectionEnds(EndpointFinder finder, StoredHosts hosts, C
         if (name.StartsWith(OfNode, StringComparison.OrdinalIgnoreCase))
         {
             var node = name[OfNode.Length..];
-            return hosts.Knows(node) ? await OfHostAsync(node, null, ct) : throw new CliException($"there is no node '{node}'");
+            return hosts.Knows(node) ? await OfNodeAsync(node, ct) : throw new CliException($"there is no node '{node}'");
         }
 
         if (name.StartsWith(OfHostEndpoint, StringComparison.OrdinalIgnoreCase))
@@ -93,6 +93,26 @@ internal sealed class ConnectionEnds(EndpointFinder finder, StoredHosts hosts, C
         var own = Cidr.From(new IPNetwork(address, address.GetAddressBytes().Length * 8));
         return hosts.FindNode(own) is { } owner ? (await OfHostAsync(owner, null, ct)) with { Addresses = [own] }
             : new(null, "", null, null, [own]);
+    }
+
+    /// <summary>The host as its only host endpoint; with several, or none, by the address of its Node.</summary>
+    private async Task<Found> OfNodeAsync(string node, CancellationToken ct)
+    {
+        var judged = (await hosts.PolicyOfAsync(node, ct)).Judged;
+        if (judged is [var only])
+        {
+            return await OfHostAsync(node, hosts.FindEndpoint(only.HostEndpoint), ct);
+        }
+
+        var found = await OfHostAsync(node, null, ct);
+        if (judged.Length > 1)
+        {
+            var names = string.Join(", ", judged.Select(update => update.HostEndpoint).Distinct());
+            _assumed.Add($"node {node} is taken by its address {found.Addresses.Select(address => address.ToShortString()).FirstOrDefault("")}, "
+                + $"of its host endpoints ({names}); hostendpoint/NAME says one");
+        }
+
+        return found;
     }
 
     /// <summary>The host itself, perhaps as one of its host endpoints.</summary>
@@ -145,8 +165,15 @@ internal sealed class ConnectionEnds(EndpointFinder finder, StoredHosts hosts, C
         // A host's own connections come from the interface with their address, others from the one with the node's.
         var own = found.Key is null ? [address] : hosts.AddressesOf(host.Node).Where(a => a.IsIpv6 == address.IsIpv6).ToArray();
         var with = host.Interfaces.Where(link => link.Value.Any(own.Contains)).Select(link => link.Key).FirstOrDefault();
-        if (with is not null && (found.HostEndpoint is null || candidates.Contains(with)))
+        if (with is not null && (found.HostEndpoint is null || host.On(with)?.HostEndpoint == found.HostEndpoint))
         {
+            // A workload's packets may pass any of them.
+            if (found.Key is not null && host.Judged.Any(update => update.HostEndpoint != host.On(with)?.HostEndpoint))
+            {
+                _assumed.Add($"the packet passes host {host.Node} by {host.Describe(with)}, which has the node's address; "
+                    + $"{question.InterfaceOption} says another");
+            }
+
             return with;
         }
 

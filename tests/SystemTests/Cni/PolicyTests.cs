@@ -201,7 +201,8 @@ public sealed class PolicyTests
         await ExpectAsync("out", "host", true);
         await ExplainAsync("192.0.2.9", "hostendpoint/up", "ALLOWED", "GlobalNetworkPolicy(hosts) rule 0");
         await ExpectAsync("out", "a", false);
-        await ExplainAsync("192.0.2.9", "a", "DENIED at host node1 up0's ingress, forwarded", "GlobalNetworkPolicy(through) rule 0");
+        await ExplainAsync("192.0.2.9", "a --in-interface up0", "DENIED at host node1 up0's ingress, forwarded",
+            "GlobalNetworkPolicy(through) rule 0");
         await Node.Host.ShellAsync("ip link del up0");
         await Node.DeleteNamespaceAsync("out");
     }

@@ -32,6 +32,32 @@ public sealed class ExplainEndsTests
     }
 
     [Test]
+    public async Task A_node_is_its_only_host_endpoint_or_where_there_are_several_its_own_address()
+    {
+        await using var host = new FakeHost().With("/interfaces", """
+            {"node":"n1","interfaces":[{"name":"eth0","addresses":["198.51.100.1"]},{"name":"wan","addresses":["192.0.2.1"]}]}
+            """).Start();
+        _cli.HostSocket = host.Socket;
+        await _cli.ExplainAsync("192.0.2.200", "node/n1", "--port", "443");
+        Assert.That(_cli.Lines(),
+            Does.StartWith("ALLOWED  192.0.2.200 -> host n1 198.51.100.1\n  host n1 eth0 ingress: HostEndpoint(one)\n"));
+        await _cli.ApplyAsync("""
+            apiVersion: projectcalico.org/v3
+            kind: HostEndpoint
+            metadata: {name: rest}
+            spec: {node: n1, interfaceName: "*"}
+            """);
+        await _cli.ExplainAsync("192.0.2.200", "node/n1", "--port", "443");
+        Assert.That(_cli.Lines(), Does.StartWith("DENIED at host n1 wan's ingress: no profile allows it\n"
+            + "  assumed: node n1 is taken by its address 192.0.2.1, of its host endpoints (rest, one); hostendpoint/NAME says one\n"));
+        await _cli.ExplainAsync("192.0.2.200", "web", "--port", "443");
+        Assert.That(_cli.Lines(), Does.Contain("\n  assumed: the packet passes host n1 by wan, which has the node's address; --in-interface says"));
+        await _cli.ExplainAsync("192.0.2.200", "hostendpoint/rest", "--port", "443");
+        Assert.That(_cli.Lines(),
+            Does.StartWith("DENIED at host n1 wan's ingress: no profile allows it\n  host n1 wan ingress: HostEndpoint(rest)\n"));
+    }
+
+    [Test]
     public async Task A_host_without_a_host_endpoint_is_not_judged()
     {
         Assert.That(await _cli.RunAsync("", "delete", "hostendpoint", "one"), Is.Zero, _cli.Error);
@@ -99,12 +125,14 @@ public sealed class ExplainEndsTests
             .With("/enforced?interface=eth0", $$"""{"node":"n1","revision":7,"problem":"","lines":[{{program}}]}""").Start();
         _cli.HostSocket = host.Socket;
         await _cli.ExplainAsync("192.0.2.200", "one", "--port", "443", "--live");
-        Assert.That(_cli.Lines(), Does.EndWith("  live: host n1 eth0: the kernel of this machine was read and holds these rules, of revision 7"));
+        Assert.That(_cli.Lines(),
+            Does.EndWith("  live: host n1 eth0: the kernel of this machine was read and holds these rules, of revision 7"));
 
         host.With("/enforced?interface=eth0",
             $$"""{"node":"n1","revision":7,"problem":"","lines":[{{program.Replace("443", "80", StringComparison.Ordinal)}}]}""");
         Assert.That(await _cli.RunAsync("", "explain", "--from", "192.0.2.200", "--to", "one", "--port", "443", "--live"), Is.EqualTo(1));
-        Assert.That(_cli.Lines(), Does.Contain("the kernel of this machine holds another program, of revision 7: 'Allow protocol 6 to ports 80"));
+        Assert.That(_cli.Lines(),
+            Does.Contain("the kernel of this machine holds another program, of revision 7: 'Allow protocol 6 to ports 80"));
 
         host.With("/enforced?interface=eth0", """{"node":"n1","revision":7,"problem":"nft: busy","lines":[]}""");
         Assert.That(await _cli.RunAsync("", "explain", "--from", "192.0.2.200", "--to", "one", "--port", "443", "--live"), Is.EqualTo(1));

@@ -26,8 +26,7 @@ public sealed class ExplainHostsTests
             """));
         await _cli.ExplainAsync("node/n1", "two", "--port", "80");
         Assert.That(_cli.Lines(), Does.StartWith(
-            "DENIED at host n2 the interface with 192.0.2.2's ingress: end of tier default\n"
-            + "  assumed: the packet passes host n1 by eth0, the only one that a host endpoint judges; --out-interface says another\n"));
+            "DENIED at host n2 the interface with 192.0.2.2's ingress: end of tier default\n  host n1 eth0 egress: HostEndpoint(one)\n"));
     }
 
     [Test]
@@ -142,8 +141,9 @@ public sealed class ExplainHostsTests
             spec: {order: 1, selector: has(host), doNotTrack: true, applyOnForward: true, types: [Ingress], ingress: [{action: Allow}]}
             """);
         await _cli.ExplainAsync("192.0.2.200", "one", "--port", "80");
-        Assert.That(_cli.Lines(), Does.StartWith("DENIED at host n1 eth0's egress, of the answer: the answer belongs to no tracked connection\n")
-            .And.EndsWith("  answer: host n1 eth0 egress: HostEndpoint(one)\n    the answer belongs to no tracked connection  <-- denied here"));
+        Assert.That(_cli.Lines(),
+            Does.StartWith("DENIED at host n1 eth0's egress, of the answer: the answer belongs to no tracked connection\n").And.EndsWith(
+                "  answer: host n1 eth0 egress: HostEndpoint(one)\n    the answer belongs to no tracked connection  <-- denied here"));
         await _cli.ExplainAsync("192.0.2.200", "one", "--port", "80", "--proto", "udp");
         Assert.That(_cli.Lines(), Does.StartWith("ALLOWED").And.EndsWith("""
               answer: host n1 eth0 egress: HostEndpoint(one)

@@ -59,7 +59,8 @@ internal static class RandomPolicies
     public static readonly Gen<PlainPolicy> GenFull = GenWhole(full: true);
 
     private static Gen<PlainPolicy> GenWhole(bool full) => Gen.Select(
-        GenPolicy(full).Array[0, full ? 12 : 6], GenLabels.Array[8, 8], Pick("Deny", "Pass").Array[2, 2], Pick<double?>(null, 1, 2_000_000).Array[2, 2],
+        GenPolicy(full).Array[0, full ? 12 : 6], GenLabels.Array[8, 8], Pick("Deny", "Pass").Array[2, 2],
+        Pick<double?>(null, 1, 2_000_000).Array[2, 2],
         GenRule(full).Array[0, 2].Array[2, 2], full ? Pick(null, HostLink, "*", "") : Gen.Const((string?)null),
         Gen.Select(GenOwners, full ? GenService.Array[2, 2] : Gen.Const<(string[] Addresses, (string, int)[] Ports)[]>([])))
         .Select((policies, labels, defaults, orders, profile, host, others) =>
@@ -185,7 +186,8 @@ internal static class RandomPolicies
         },
         Items =
         [
-            new("e0", "default", labels[0], [Hosts4[0] + "/32"], ["prof", "kns.default", "ksa.default.bot"]) { Port = Web, Account = "bot" },
+            new("e0", "default", labels[0], [Hosts4[0] + "/32"], ["prof", "kns.default", "ksa.default.bot"])
+                { Port = Web, Account = "bot" },
             new("e1", "default", labels[1], [Hosts4[1] + "/32"], ["kns.default", "prof", "gone"]) { Port = Web },
             new("e2", "other", labels[2], [Hosts6[0] + "/128"], ["gone", "kns.other"]) { Port = Web, Account = "cli" },
             new("e3", "other", labels[3], [Hosts6[1] + "/128"], ["prof"]) { Port = Web },

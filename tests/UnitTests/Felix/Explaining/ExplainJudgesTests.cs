@@ -76,7 +76,8 @@ public sealed class ExplainJudgesTests
         public Explained(PlainPolicy plain)
         {
             _plain = plain;
-            ImmutableArray<SyncUpdate> stored = [.. RandomPolicies.StateOf(plain).Stored.Values, .. plain.Items.Take(4).Select(RandomPolicies.StoredOf)];
+            ImmutableArray<SyncUpdate> stored =
+                [.. RandomPolicies.StateOf(plain).Stored.Values, .. plain.Items.Take(4).Select(RandomPolicies.StoredOf)];
             _policy = ClusterPolicy.Compile(stored);
             _host = new(HostPolicy.Compile(stored, FelixState.Node, new Dictionary<string, ImmutableArray<Cidr>>
             {
