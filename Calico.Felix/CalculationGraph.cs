@@ -16,6 +16,7 @@ namespace Calico.Felix;
 ///                 +-- policies, Profile ---> PolicySources ----> RuleLists ---------> rule lists
 ///                 |      +-- labels -+              +-- asks --+
 ///                 +-- WorkloadEndpoint, network sets --> EndpointLabels --> IpSetMembers --> IP sets
+///                 +-- slices of Services' endpoints --> ServiceEndpoints -----^
 ///                 +-- HostEndpoint --------> HostEndpoints -----------------> programs of the host's interfaces
 ///                 +-- IPAMBlock ----------> LocalRoutes --------------------> routes
 ///                 +-- IPPool -------------> PoolSets -----------------------> IP sets
@@ -74,6 +75,7 @@ public sealed class CalculationGraph
             [Kinds.HostEndpoint.Name] = _hosts.Apply,
             [NetworkPolicyConversion.Kind] = SetPolicy,
             [ClusterNetworkPolicyConversion.Kind] = SetPolicy,
+            [EndpointSliceConversion.Kind] = _sets.Services.Apply,
             [Kinds.NetworkSet.Name] = _networkSets.Apply,
             [Kinds.GlobalNetworkSet.Name] = _networkSets.Apply,
             [Kinds.WorkloadEndpoint.Name] = _remote.Apply,
@@ -179,6 +181,9 @@ public sealed class CalculationGraph
 
     /// <summary>The interface is gone. Unknown: nothing happens.</summary>
     public void RemoveInterface(string name) => _hosts.RemoveInterface(name);
+
+    /// <summary>Those interfaces, by name.</summary>
+    public IEnumerable<(string Name, ImmutableArray<Cidr> Addresses)> Interfaces => _hosts.Interfaces;
 
     /// <summary>Names of this node's host endpoints, also of those that apply to no interface.</summary>
     public IEnumerable<string> HostEndpointNames => _hosts.Names;

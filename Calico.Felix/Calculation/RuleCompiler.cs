@@ -121,16 +121,14 @@ internal sealed class RuleCompiler(string policyNamespace)
 
         RefuseUnknown(side + ".", rule.Unknown);
         RefuseUnknown(side + ".serviceAccounts.", rule.ServiceAccounts?.Unknown);
-        if (rule.Services is not null)
-        {
-            throw new RuleUnusableException($"{side}.services: this version does not follow services");
-        }
-
+        var service = ServiceSet.Of(side, rule, policyNamespace);
         var selector = EffectiveSelector.Of(rule, policyNamespace);
         var (numbers, names) = SplitPorts($"{side}.ports", rule.Ports, protocol);
         var (notNumbers, notNames) = SplitPorts($"{side}.notPorts", rule.NotPorts, protocol);
         var match = new SideMatch
         {
+            Set = service is { HasPorts: false } ? Ask(service) : null,
+            PortSet = service is { HasPorts: true } ? Ask(service) : null,
             Nets = ParseNets($"{side}.nets", rule.Nets),
             NotNets = ParseNets($"{side}.notNets", rule.NotNets),
             NotSet = string.IsNullOrEmpty(rule.NotSelector) ? null
@@ -141,7 +139,7 @@ internal sealed class RuleCompiler(string policyNamespace)
         var alternatives = new List<SideMatch>();
         if (!numbers.IsEmpty || names.IsEmpty)
         {
-            alternatives.Add(match with { Ports = numbers, Set = selector is null ? null : Ask(IpSetDefinition.Of(selector)) });
+            alternatives.Add(match with { Ports = numbers, Set = selector is null ? match.Set : Ask(IpSetDefinition.Of(selector)) });
             match = isExclusive ? match with { NotPorts = [.. match.NotPorts.Items, .. numbers.Items] } : match;
         }
         // The named port's set holds only endpoints that the selector matches, so the selector's own set need not be asked.

@@ -92,7 +92,7 @@ public sealed class FileSizeTests
         ["tests/Plugins"] = 5,
         ["tests/SystemTests"] = 165,
         ["tests/UnitTests"] = 894,
-        ["tests/VectorTests"] = 83,
+        ["tests/VectorTests"] = 71,
     };
 
     [Test]

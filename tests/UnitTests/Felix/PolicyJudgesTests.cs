@@ -44,7 +44,7 @@ public sealed class PolicyJudgesTests
         graph.Apply(new(SyncStatus.InSync, 1, [.. RandomPolicies.StateOf(plain).Stored.Values]));
         foreach (var item in plain.Items.Take(4))
         {
-            graph.Set(FelixState.Endpoint(item.Name, item.Nets[0], [.. item.Profiles], [.. item.Labels.Select(l => (l.Key, l.Value))]) with { Namespace = item.Namespace });
+            graph.Set(RandomPolicies.LocalOf(item));
         }
 
         return new(graph.Flush());
