@@ -144,7 +144,8 @@ public sealed class ClusterPolicy
 
             var (field, isSource) = _oracle.FindMismatch(rule.Match, packet);
             var matches = field == MatchField.None;
-            rules.Add(new(rule, Text(rule), matches, matches ? "" : Text(Mismatch.Describe(field, isSource, rule.Match, packet))));
+            var whyNot = matches ? "" : Text(Mismatch.Describe(field, isSource, rule.Match, packet), rule.Match);
+            rules.Add(new(rule, Text(rule), matches, whyNot));
             decided = rule.IsStaged && matches && rule.Action != RuleAction.Log ? rule.Provenance.Source : decided;
             if (matches && rule.Action != RuleAction.Log && !rule.IsStaged)
             {
@@ -157,11 +158,12 @@ public sealed class ClusterPolicy
 
     private string Text(CompiledRule rule) => rule.Provenance.IsEndOfTier ? "Deny at the end of the tier"
         : rule.IsEndOfStaged ? $"staged {rule.Provenance.Source}: no rule of it decides"
-        : Text($"{(rule.IsStaged ? "staged " : "")}{rule.Action} {rule.Match}");
+        : Text($"{(rule.IsStaged ? "staged " : "")}{rule.Action} {rule.Match}", rule.Match);
 
-    /// <summary>People wrote selectors; the kernel has sets.</summary>
-    private string Text(string text) => _setTexts.Where(set => text.Contains(set.Key, StringComparison.Ordinal))
-        .Aggregate(text, (current, set) => current.Replace($"set {set.Key}", $"\"{set.Value}\"", StringComparison.Ordinal));
+    /// <summary>People wrote selectors; the kernel has sets. Of all of them a text about a rule names only the rule's.</summary>
+    private string Text(string text, RuleMatch match) => match.Source.Sets.Concat(match.Destination.Sets).Distinct()
+        .Aggregate(text, (current, set) => _setTexts.TryGetValue(set, out var selector)
+            ? current.Replace($"set {set}", $"\"{selector}\"", StringComparison.Ordinal) : current);
 
     private void Take(DataplaneUpdate update, Dictionary<WorkloadEndpointId, ResourceKey> ids)
     {
