@@ -46,7 +46,7 @@ internal sealed partial class DropWatch(HostNetwork network, DataplaneOptions op
 
     private DroppedPacket Describe(NflogPacket packet, Func<int, string> nameOf)
     {
-        var isByRule = packet.Prefix is DropReason.Policy or DropReason.Unusable or DropReason.TierDefault;
+        var isByRule = packet.Prefix is DropReason.Policy or DropReason.Unusable or DropReason.TierDefault or DropReason.Staged;
         var rule = isByRule ? findRule(packet.Mark) : null;
         var direction = rule?.Direction ?? (packet.Prefix == DropReason.ProfileNone ? RuleBook.DirectionOf(packet.Mark) : null);
         var (incoming, outgoing) = (nameOf(packet.IncomingLink), nameOf(packet.OutgoingLink));

@@ -19,6 +19,9 @@ internal static class DropReason
     public const string NotLabelled = "not-labelled";
     public const string HostAction = "host-action";
 
+    /// <summary>No packet is dropped for it, and so it is not counted: a staged policy would have.</summary>
+    public const string Staged = "staged";
+
     public static readonly ImmutableArray<string> All =
     [
         AntiSpoof, Martian, RouterAdvertisement, DhcpServer, Encapsulation, UnknownEndpoint, Invalid, Policy, Unusable, TierDefault, ProfileNone, NotLabelled, HostAction,

@@ -36,6 +36,16 @@ internal sealed class RuleBuilder
     public NftRule Drop(string reason, uint number, string comment = "") =>
         Add(new Immediate(Word0, NftValue.Native(number)), Meta.Set(MetaKey.Mark, Word0)).Drop(reason, comment);
 
+    /// <summary>Told of with the number of a rule, and nothing else: the packet's mark is as before.</summary>
+    /// <remarks>Beyond the rate the rule breaks off before the first change of the mark.</remarks>
+    public NftRule Tell(string reason, uint number, ushort group, int perSecond, string comment)
+    {
+        var saved = NftRegister.Word(8);
+        return End(comment, new Limit((ulong)perSecond, TimeSpan.FromSeconds(1), (uint)perSecond), Meta.Load(MetaKey.Mark, saved),
+            new Immediate(Word0, NftValue.Native(number)), Meta.Set(MetaKey.Mark, Word0), new Log(reason, group),
+            Meta.Set(MetaKey.Mark, saved));
+    }
+
     public NftRule End(string comment, params ReadOnlySpan<NftExpression> last)
     {
         _steps.AddRange(last);

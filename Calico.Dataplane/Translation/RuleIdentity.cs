@@ -34,8 +34,9 @@ internal readonly record struct RuleIdentity(string? Comment, NftRuleContent Con
         {
             return rule;
         }
-        var content = NftRuleContent.Of(rule);
-        var hash = Base64Url.EncodeToString(SHA256.HashData([.. content.Bytes, .. Encoding.UTF8.GetBytes($"\n{rule.Comment}")]))[..HashCharacters];
+
+        var words = Encoding.UTF8.GetBytes($"\n{rule.Comment}");
+        var hash = Base64Url.EncodeToString(SHA256.HashData([.. NftRuleContent.Of(rule).Bytes, .. words]))[..HashCharacters];
         var comment = new StringBuilder(Prefix + hash);
         if (!string.IsNullOrEmpty(rule.Comment))
         {

@@ -21,17 +21,14 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
     private const byte IcmpV6 = 58;
     private const int MaxLogPrefix = 127;
 
-    private readonly Dictionary<string, (NftSet Definition, ImmutableArray<NftElement> Elements)> _sets = new(StringComparer.Ordinal);
+    private readonly ContentSets _sets = new();
     private readonly Dictionary<CompiledRule, RenderedRule> _rules = new(ReferenceEqualityComparer.Instance);
-
-    /// <summary>The sets of the rule that is being rendered.</summary>
-    private readonly HashSet<string> _own = new(StringComparer.Ordinal);
 
     /// <summary>What was rendered, by the very rules.</summary>
     public IReadOnlyDictionary<CompiledRule, RenderedRule> Rules => _rules;
 
     /// <summary>The sets, named by content, that the rendered rules look into.</summary>
-    public IReadOnlyDictionary<string, (NftSet Definition, ImmutableArray<NftElement> Elements)> Sets => _sets;
+    public IReadOnlyDictionary<string, (NftSet Definition, ImmutableArray<NftElement> Elements)> Sets => _sets.All;
 
     /// <summary>The list's chain, first the chains of the staged policies in it: each counts what it would have decided, and comes
     /// back.</summary>
@@ -44,14 +41,14 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
             var rule = list.Rules[next];
             if (!rule.IsStaged)
             {
-                rules.AddRange(RenderOnce(rule, list.Stage));
+                rules.AddRange(RenderOnce(rule, list));
                 next++;
                 continue;
             }
 
             var staged = list.Rules.Items.Skip(next).TakeWhile(r => r.IsStaged && r.Provenance.Source == rule.Provenance.Source).ToList();
             var chain = Names.StagedChain(list.Id, chains.Count);
-            chains.Add((chain, [.. staged.SelectMany(r => RenderOnce(r, list.Stage))]));
+            chains.Add((chain, [.. staged.SelectMany(r => RenderOnce(r, list))]));
             rules.Add(new RuleBuilder().Jump(chain, $"{rule.Provenance with { RuleIndex = -1, Note = "" }}: staged"));
             next += staged.Count;
         }
@@ -60,40 +57,59 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
         return chains.ToImmutable();
     }
 
-    private ImmutableArray<NftRule> RenderOnce(CompiledRule rule, PolicyStage stage)
+    private ImmutableArray<NftRule> RenderOnce(CompiledRule rule, RuleList list)
     {
         if (former?.TryGetValue(rule, out var rendered) != true)
         {
-            _own.Clear();
-            ImmutableArray<NftRule> rules = [.. Render(rule, stage).Select(RuleIdentity.Mark)];
-            rendered = new(rules, [.. _own.Select(name => _sets[name])]);
+            _sets.Begin();
+            ImmutableArray<NftRule> rules = [.. Render(rule, list).Select(RuleIdentity.Mark)];
+            rendered = new(rules, _sets.Asked);
         }
 
         foreach (var set in rendered!.Sets)
         {
-            _sets.TryAdd(set.Definition.Name, set);
+            _sets.Add(set);
         }
 
         _rules[rule] = rendered;
         return rendered.Rules;
     }
 
-    private IEnumerable<NftRule> Render(CompiledRule rule, PolicyStage stage)
+    private IEnumerable<NftRule> Render(CompiledRule rule, RuleList list)
     {
-        if (!AsksFamily(rule.Match))
+        var families = FamiliesOf(rule.Match);
+        if (rule.IsStaged && options.DropGroup is { } group && (rule.Action == RuleAction.Deny || (rule.IsEndOfStaged && list.WouldDeny)))
         {
-            yield return Render(rule, stage, isIpv6: null);
+            foreach (var isIpv6 in families)
+            {
+                yield return Match(rule.Match, isIpv6).Tell(DropReason.Staged, book.NumberOf(rule.Provenance), group,
+                    options.DropsToldPerSecond, $"{rule.Provenance}: would deny");
+            }
+        }
+
+        foreach (var isIpv6 in families)
+        {
+            yield return Decide(Match(rule.Match, isIpv6), rule, list.Stage);
+        }
+    }
+
+    /// <summary>For each a rule of its own; null: one for both.</summary>
+    private static IEnumerable<bool?> FamiliesOf(RuleMatch match)
+    {
+        if (!AsksFamily(match))
+        {
+            yield return null;
             yield break;
         }
 
-        if (rule.Match.IpVersion is null or 4 && rule.Match.Protocol != IcmpV6)
+        if (match.IpVersion is null or 4 && match.Protocol != IcmpV6)
         {
-            yield return Render(rule, stage, isIpv6: false);
+            yield return false;
         }
 
-        if (rule.Match.IpVersion is null or 6 && rule.Match.Protocol != Icmp)
+        if (match.IpVersion is null or 6 && match.Protocol != Icmp)
         {
-            yield return Render(rule, stage, isIpv6: true);
+            yield return true;
         }
     }
 
@@ -102,9 +118,9 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
 
     private static bool AsksAddress(SideMatch side) => !side.Nets.IsEmpty || !side.NotNets.IsEmpty || side.Sets.Any();
 
-    private NftRule Render(CompiledRule rule, PolicyStage stage, bool? isIpv6)
+    private RuleBuilder Match(RuleMatch match, bool? isIpv6)
     {
-        var (match, builder) = (rule.Match, new RuleBuilder());
+        var builder = new RuleBuilder();
         if (isIpv6 is { } family)
         {
             builder.Family(family);
@@ -133,7 +149,7 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
             builder.Icmp(not, inverted: true);
         }
 
-        return Decide(builder, rule, stage);
+        return builder;
     }
 
     private NftRule Decide(RuleBuilder builder, CompiledRule rule, PolicyStage stage)
@@ -177,7 +193,7 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
         }
         else if (!side.Nets.IsEmpty)
         {
-            builder.AddressIn(isSource, isIpv6, NetSet(nets, isIpv6));
+            builder.AddressIn(isSource, isIpv6, _sets.OfNets(nets, isIpv6));
         }
 
         var notNets = side.NotNets.Items.Where(n => n.IsIpv6 == isIpv6).ToList();
@@ -187,7 +203,7 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
         }
         else if (notNets.Count > 1)
         {
-            builder.AddressNotIn(isSource, isIpv6, NetSet(notNets, isIpv6));
+            builder.AddressNotIn(isSource, isIpv6, _sets.OfNets(notNets, isIpv6));
         }
 
         if (side.Set is { } set)
@@ -213,7 +229,7 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
             }
             else if (ports.Count > 1)
             {
-                builder.PortIn(isSource, PortSet(ports), inverted);
+                builder.PortIn(isSource, _sets.OfPorts(ports), inverted);
             }
         }
 
@@ -226,24 +242,5 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
         {
             builder.AddressPortIn(isSource, isIpv6, nameOf(notPortSet, isIpv6), inverted: true);
         }
-    }
-
-    private string NetSet(List<Cidr> nets, bool isIpv6)
-    {
-        var cover = DisjointRanges.Cover(nets);
-        var name = Names.OfContent(isIpv6 ? "nets6-" : "nets4-", string.Join(',', cover.Select(range => range.ToShortString())));
-        _sets.TryAdd(name, (NftSet.Of(name, isIpv6 ? NftDataType.IPv6Address : NftDataType.IPv4Address) with { Interval = true },
-            [.. DisjointRanges.Elements(cover)]));
-        _own.Add(name);
-        return name;
-    }
-
-    private string PortSet(EquatableArray<PortRange> ports)
-    {
-        var name = Names.OfContent("ports-", string.Join(',', ports.Items.Order(Comparer<PortRange>.Create((a, b) =>
-            a.First != b.First ? a.First.CompareTo(b.First) : a.Last.CompareTo(b.Last)))));
-        _sets.TryAdd(name, (NftSet.Of(name, NftDataType.Service) with { Interval = true }, [.. DisjointRanges.Elements(ports)]));
-        _own.Add(name);
-        return name;
     }
 }

@@ -94,8 +94,8 @@ internal sealed class ActivePolicies
             .Select(tier => (tier.Key, EndOf(tier, stage), tier.Order(PolicyPlace.ByOrder).Select(place => place.Key).ToList()));
 
     private TierDefault EndOf(IGrouping<string, PolicyPlace> tier, PolicyStage stage) =>
-        stage is PolicyStage.Untracked or PolicyStage.PreDnat || tier.All(place => place.IsStaged)
-            ? TierDefault.Pass
+        stage is PolicyStage.Untracked or PolicyStage.PreDnat ? TierDefault.Pass
+            : Tiers.DefaultOf(tier.Key) is TierDefault.Deny && tier.All(place => place.IsStaged) ? TierDefault.WouldDeny
             : Tiers.DefaultOf(tier.Key);
 
     private void Change(Policy policy, LabeledItem? before, LabeledItem? after)

@@ -34,8 +34,9 @@ internal sealed class EndpointPrograms(ActivePolicies policies, RuleLists lists)
     {
         foreach (var tier in program.Tiers)
         {
-            lists.Acquire(tier.List, direction, tier.Policies.Items, tier.Default == TierDefault.Deny ? EndOf(tier.Name, direction) : null,
-                stage);
+            var end = tier.Default == TierDefault.Pass ? null
+                : EndOf(tier.Name, direction) with { IsStaged = tier.Default == TierDefault.WouldDeny };
+            lists.Acquire(tier.List, direction, tier.Policies.Items, end, stage);
         }
 
         foreach (var profile in profiles)

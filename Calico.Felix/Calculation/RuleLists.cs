@@ -49,7 +49,7 @@ internal sealed class RuleLists(PolicySources sources, Delta<string, RuleListUpd
     /// <param name="id">Of the list; says what is in it.</param>
     /// <param name="direction">Of all its rules.</param>
     /// <param name="content">Where its rules come from, in order.</param>
-    /// <param name="end">After the last of them; null: whoever asked the list goes on.</param>
+    /// <param name="end">After the last of them; null or staged: whoever asked the list goes on.</param>
     /// <param name="stage">Which traffic they judge.</param>
     public void Acquire(string id, PolicyDirection direction, ImmutableArray<ResourceKey> content, CompiledRule? end,
         PolicyStage stage = PolicyStage.Normal)
@@ -112,7 +112,11 @@ internal sealed class RuleLists(PolicySources sources, Delta<string, RuleListUpd
         {
             var active = _active[id];
             var rules = active.Sources.SelectMany(source => sources.RulesOf(source, active.Direction).Items);
-            updates.Set(id, new(new RuleList(id, [.. active.End is { } end ? rules.Append(end) : rules]) { Stage = active.Stage }));
+            updates.Set(id, new(new RuleList(id, [.. active.End is { IsStaged: false } end ? rules.Append(end) : rules])
+            {
+                Stage = active.Stage,
+                WouldDeny = active.End is { IsStaged: true },
+            }));
         }
 
         _dirty.Clear();

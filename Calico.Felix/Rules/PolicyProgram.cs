@@ -33,7 +33,7 @@ public sealed record PolicyProgram(EquatableArray<ProgramTier> Tiers, EquatableA
         {
             lines.Add($"tier {tier.Name}: {string.Join(", ", tier.Policies)}");
             Append(tier.List);
-            if (tier.Default == TierDefault.Pass)
+            if (tier.Default != TierDefault.Deny)
             {
                 lines.Add("  Pass any    # end of tier " + tier.Name);
             }

@@ -7,4 +7,8 @@ public enum TierDefault
 
     /// <summary>The next tier is asked.</summary>
     Pass,
+
+    /// <summary>The next tier is asked, since all that applies is staged; were one of those policies enforced, the tier would
+    /// deny.</summary>
+    WouldDeny,
 }

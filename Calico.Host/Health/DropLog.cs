@@ -82,6 +82,7 @@ internal sealed class DropLog(EndpointBook book, TimeProvider time) : IControlRo
         {
             null => ("", -1),
             { IsEndOfTier: true } end => ($"end of tier {end.Tier}", -1),
+            { RuleIndex: < 0 } whole when packet.IsStaged => ($"{whole.Tier}/{whole.Source}, end of tier {whole.Tier}", -1),
             var by => ((by.Tier.Length > 0 ? by.Tier + "/" : "") + by.Source, by.RuleIndex),
         };
         return new(0, default, 0, own, packet.InterfaceName, packet.Direction == PolicyDirection.Ingress ? "ingress" : "egress",

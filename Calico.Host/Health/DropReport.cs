@@ -11,7 +11,7 @@ namespace Calico.Host.Health;
 /// <param name="PeerName">Its name, where it is a workload of this node; empty otherwise.</param>
 /// <param name="Protocol">By name, or its number.</param>
 /// <param name="Port">That was asked for; 0: the protocol has none. Of ICMP the type.</param>
-/// <param name="Reason">As it is counted.</param>
+/// <param name="Reason">As it is counted; <c>staged</c>: they were not dropped, a staged policy would have.</param>
 /// <param name="Policy">Which policy, profile or end of a tier; empty: none.</param>
 /// <param name="Rule">Its rule, from 0; -1: the whole of it.</param>
 internal sealed record DropReport(long Number, DateTimeOffset Time, int Packets, string Endpoint, string Interface, string Direction,

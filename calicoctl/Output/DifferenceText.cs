@@ -16,6 +16,9 @@ internal sealed class DifferenceText(PolicyDifference difference, Func<ResourceK
 
     internal bool IsEmpty => difference.Flows.IsEmpty;
 
+    /// <summary>What is lost, then what is gained, by the names that people see: ids differ from run to run.</summary>
+    private IEnumerable<ChangedFlow> Flows => difference.Flows.OrderBy(flow => flow.Allowed).ThenBy(Ends, StringComparer.Ordinal);
+
     internal void Write(TextWriter output)
     {
         if (difference.Flows.IsEmpty)
@@ -24,7 +27,7 @@ internal sealed class DifferenceText(PolicyDifference difference, Func<ResourceK
         }
 
         var width = difference.Flows.Select(flow => Ends(flow).Length).DefaultIfEmpty().Max();
-        foreach (var flow in difference.Flows)
+        foreach (var flow in Flows)
         {
             output.WriteLine($"  {(flow.Allowed ? '+' : '-')} {Ends(flow).PadRight(width)}  {Packets(flow)}");
             var end = flow.Direction == PolicyDirection.Egress ? "the sender" : "the receiver";
@@ -37,11 +40,11 @@ internal sealed class DifferenceText(PolicyDifference difference, Func<ResourceK
         }
     }
 
-    internal JsonArray ToJson() => new([.. difference.Flows.Select(flow => (JsonNode?)new JsonObject
+    internal JsonArray ToJson() => new([.. Flows.Select(flow => (JsonNode?)new JsonObject
     {
         ["change"] = flow.Allowed ? "gained" : "lost",
-        ["from"] = JsonOutput.Texts(flow.From.Select(Name)),
-        ["to"] = JsonOutput.Texts(flow.To.Select(Name)),
+        ["from"] = JsonOutput.Texts(Names(flow.From)),
+        ["to"] = JsonOutput.Texts(Names(flow.To)),
         ["ipVersion"] = flow.IsIpv6 is { } isIpv6 ? isIpv6 ? 6 : 4 : null,
         ["packets"] = Packets(flow),
         ["direction"] = flow.Direction == PolicyDirection.Egress ? "egress" : "ingress",
@@ -54,10 +57,14 @@ internal sealed class DifferenceText(PolicyDifference difference, Func<ResourceK
             ? string.Create(CultureInfo.InvariantCulture, $"{provenance.Source} rule {provenance.RuleIndex}: {flow.Rule}")
         : rule.Provenance.ToString();
 
-    private string Ends(ChangedFlow flow) => $"{Names(flow.From)} -> {Names(flow.To)}";
+    private string Ends(ChangedFlow flow) => $"{Shorten(Names(flow.From))} -> {Shorten(Names(flow.To))}";
 
-    private string Names(ImmutableArray<DifferencePeer> peers) => peers.Length <= NamesShown ? string.Join(", ", peers.Select(Name))
-        : $"{string.Join(", ", peers.Take(NamesShown - 1).Select(Name))} and {peers.Length - NamesShown + 1} more";
+    /// <summary>Endpoints, then nets, then all else.</summary>
+    private ImmutableArray<string> Names(ImmutableArray<DifferencePeer> peers) => [.. peers
+        .OrderBy(peer => peer.Endpoint is not null ? 0 : peer.Net is not null ? 1 : 2).ThenBy(Name, StringComparer.Ordinal).Select(Name)];
+
+    private static string Shorten(ImmutableArray<string> names) => names.Length <= NamesShown ? string.Join(", ", names)
+        : $"{string.Join(", ", names.Take(NamesShown - 1))} and {names.Length - NamesShown + 1} more";
 
     private string Name(DifferencePeer peer) => peer.Endpoint is { } endpoint ? nameOf(endpoint)
         : peer.Net is { } net ? net.ToShortString() : "any other address";

@@ -51,6 +51,6 @@ internal static class DropWatching
         var count = drop.Packets > 1 ? string.Create(CultureInfo.InvariantCulture, $"  x{drop.Packets}") : "";
         return string.Create(CultureInfo.InvariantCulture,
             $"{drop.Time.UtcDateTime:HH:mm:ss}Z  {where} {drop.Direction} {(drop.Direction == "egress" ? "to" : "from")} {peer}  {what}  "
-            + $"{drop.Reason}{by}{count}");
+            + $"{(drop.Reason == "staged" ? "staged, would drop" : drop.Reason)}{by}{count}");
     }
 }

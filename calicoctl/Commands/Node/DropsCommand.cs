@@ -15,7 +15,10 @@ internal static class DropsCommand
         var output = OutputForm.Create();
         var all = new Option<bool>("--all") { Description = "Also the reasons for which nothing was dropped." };
         var recent = new Option<bool>(
-            "--recent") { Description = "The latest dropped packets: when, whose, from or to whom, and by which rule." };
+            "--recent")
+        {
+            Description = "The latest dropped packets, and those that a staged policy would drop: when, whose, from or to whom, by which rule.",
+        };
         var watch = new Option<bool>("--watch",
             "-w") { Description = "The same, and then each as it comes. Of a flood only some are shown." };
         var command = new Command("drops", "Show the packets that were dropped on this machine, and why.") { output, all, recent, watch };

@@ -38,9 +38,10 @@ internal static class DeleteCommand
         return command;
     }
 
+    /// <summary>From the file's end to its beginning: what comes later may use what comes before it, as a policy its tier.</summary>
     private static ImmutableArray<ResourceKey> FileTargets(CliEnvironment environment, ResourceOptions options, ParseResult result, NamespaceChoice ns) =>
         result.GetValue(options.Filename) is null ? default : [.. FileCommand.Read(environment, options, result)
-            .Select(manifest => manifest.Kind.KeyOf(ns.Apply(manifest.Kind, manifest.Resource)))];
+            .Select(manifest => manifest.Kind.KeyOf(ns.Apply(manifest.Kind, manifest.Resource))).Reverse()];
 
     private static (ResourceKind Kind, string[] Names) NamedTargets(ResourceOptions options, ParseResult result)
     {

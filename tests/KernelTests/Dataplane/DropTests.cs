@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Calico.Dataplane.Drops;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.V3;
+using Calico.Datastore.Sync;
 using Calico.Felix.Rules;
 using Calico.KernelTests.Dataplane.Hosts;
 using NUnit.Framework;
@@ -48,6 +49,58 @@ public sealed class DropTests
         Assert.That((byNobody.InterfaceName, byNobody.Direction, byNobody.Rule),
             Is.EqualTo(("calia", PolicyDirection.Egress, (Provenance?)null)));
         Assert.That(await node.DropsAsync("policy"), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Staged_drop_is_told_and_not_done()
+    {
+        await using var node = new PretendNode();
+        var drops = Watch(node);
+        await node.StartAsync();
+        var a = await node.WireAsync("a", "10.65.0.2/32");
+        await node.WireAsync("b", "10.65.0.3/32");
+        node.Accept(Profile("open", AllowAll),
+            Staged("shut", new Rule { Action = "Deny", Protocol = new("ICMP"), IpVersion = 4 },
+                new Rule { Action = "Allow", Protocol = new("UDP"), Destination = new() { Ports = [new(4001)] } }));
+        await node.PublishAsync("a", "10.65.0.2/32", "open");
+        await node.PublishAsync("b", "10.65.0.3/32", "open");
+        // What somebody marked comes through with his mark, told of or not.
+        node.Host.Inside("nft", "add table inet probe { chain before { type filter hook prerouting priority -500; meta mark set 0x5; }; "
+            + "chain after { type filter hook forward priority 500; meta mark 0x5 counter; counter; }; }");
+
+        Assert.That(CanPing(a, "10.65.0.3"), Is.True);
+        var byRule = await NextAsync(drops, d => d.IsStaged);
+        Assert.That((byRule.Rule!.Source.Name, byRule.Rule.RuleIndex, byRule.InterfaceName, byRule.Direction),
+            Is.EqualTo(("shut", 0, "calib", PolicyDirection.Ingress)));
+        Assert.That(byRule.Packet!.Value.Protocol, Is.EqualTo(1));
+
+        // Nothing of it matches. Enforced it would be alone in its tier, which denies at its end.
+        SendUdp(a, 4000);
+        var byEnd = await NextAsync(drops, d => d.IsStaged && d.Packet!.Value.Protocol == 17);
+        Assert.That((byEnd.Rule!.Source.Name, byEnd.Rule.RuleIndex, byEnd.Packet!.Value.DestinationPort),
+            Is.EqualTo(("shut", -1, (ushort)4000)));
+        await IsNotToldAsync(4001, "what it would allow");
+        Assert.That(node.Host.Inside("nft", "list", "chain", "inet", "probe", "after"),
+            Does.Match("mark 0x0*5 counter packets (\\d+) [^\n]*\n\\s*counter packets \\1 "));
+
+        node.Loop.Accept(new(SyncStatus.InSync, 2, [new(Kinds.GlobalNetworkPolicy.Key("allow"), Policy("allow", AllowAll))]));
+        await EventuallyAsync(() => node.Loop.Status.EnforcedRevision >= 2, "the change");
+        await IsNotToldAsync(4002, "beside an enforced one the end of the tier denies in any case");
+        Assert.That(await node.DropsAsync("policy") + await node.DropsAsync("tier-default"), Is.Zero);
+
+        async Task IsNotToldAsync(ushort port, string why)
+        {
+            SendUdp(a, port);
+            Assert.That(CanPing(a, "10.65.0.3"), Is.True);
+            var next = await NextAsync(drops, d => d.Packet?.Protocol == 1 || d.Packet?.DestinationPort == port);
+            Assert.That(next.Packet!.Value.Protocol, Is.EqualTo(1), why);
+        }
+
+        static void SendUdp(Linux.ScratchNamespace from, ushort port)
+        {
+            using var socket = Open(from, SocketType.Dgram, ProtocolType.Udp);
+            socket.SendTo("x"u8.ToArray(), new IPEndPoint(IPAddress.Parse("10.65.0.3"), port));
+        }
     }
 
     [Test]
@@ -109,6 +162,13 @@ public sealed class DropTests
         Kind = "GlobalNetworkPolicy",
         Metadata = new() { Name = name, ResourceVersion = "1" },
         Spec = new() { Order = 1, Types = ["Ingress"], Ingress = [.. ingress] },
+    };
+
+    private static Resource Staged(string name, params Rule[] ingress) => new Resource<StagedGlobalNetworkPolicySpec>
+    {
+        Kind = Kinds.StagedGlobalNetworkPolicy.Name,
+        Metadata = new() { Name = name, ResourceVersion = "1" },
+        Spec = new() { StagedAction = "Set", Order = 0, Types = ["Ingress"], Ingress = [.. ingress] },
     };
 
     private static void Send(Linux.ScratchNamespace from, string address, int port, ProtocolType protocol)

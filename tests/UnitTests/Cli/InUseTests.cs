@@ -27,6 +27,17 @@ public sealed class InUseTests
     }
 
     [Test]
+    public async Task A_file_is_deleted_from_its_end_so_that_a_tier_outlives_its_policies()
+    {
+        const string Both = "apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: {name: front}\nspec: {order: 1}\n---\n"
+            + "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: front.p}\nspec: {tier: front}\n";
+        var cli = Cluster();
+        Assert.That(await cli.RunAsync(Both, "apply", "-f", "-"), Is.Zero, cli.Error);
+        Assert.That(await cli.RunAsync(Both, "delete", "-f", "-"), Is.Zero, cli.Error);
+        Assert.That(cli.Store.Snapshot($"{Root}tiers/front"), Is.Empty);
+    }
+
+    [Test]
     public async Task A16_a_dry_run_of_a_deletion_says_that_it_would_be_refused()
     {
         var cli = Cluster();

@@ -47,6 +47,12 @@ internal sealed class PlainPolicy
     /// <param name="stage">Of a host endpoint: <c>forward</c>, <c>untracked</c>, <c>preDNAT</c>; otherwise empty.</param>
     public PlainVerdict Judge(PlainItem endpoint, bool ingress, PlainPacket packet, string stage = "")
     {
+        var staged = new List<string>();
+        return Judge(endpoint, ingress, packet, stage, staged) with { Staged = staged };
+    }
+
+    private PlainVerdict Judge(PlainItem endpoint, bool ingress, PlainPacket packet, string stage, List<string> staged)
+    {
         var counted = new List<string>();
         var tiers = Policies.Select(p => p.Tier).Distinct()
             .Select(name => Tiers.FirstOrDefault(t => t.Name == name) ?? new PlainTier(name, null, "Deny", Exists: false))
@@ -57,7 +63,9 @@ internal sealed class PlainPolicy
                 .Where(p => p.Tier == tier.Name && (ingress ? p.AppliesToIngress : p.AppliesToEgress) && p.IsOf(stage)
                     && (p.Namespace.Length == 0 || p.Namespace == endpoint.Namespace) && Selectors[p.Selector](endpoint.Labels))
                 .OrderBy(p => p.Order ?? double.PositiveInfinity).ThenBy(p => $"{p.Name}/{p.Namespace}/{p.Kind}", StringComparer.Ordinal).ToList();
-            var (action, by) = policies.Select(p => Ask(p, ingress, packet, counted)).FirstOrDefault(asked => asked.Action is not null);
+            var isOnlyStaged = policies.All(p => p.IsStaged) && tier.Default != "Pass" && stage is "" or "forward";
+            var (action, by) = policies.Select(p => Ask(p, ingress, packet, counted, staged, isOnlyStaged))
+                .FirstOrDefault(asked => asked.Action is not null);
             if (action is "Allow" or "Deny")
             {
                 return new(action == "Allow", by, counted);
@@ -83,7 +91,7 @@ internal sealed class PlainPolicy
                 return new(false, missing, [.. counted, missing]);
             }
 
-            var (action, by) = Ask(rules, ingress, packet, counted);
+            var (action, by) = Ask(rules, ingress, packet, counted, staged, isOnlyStaged: false);
             if (action is "Allow" or "Deny")
             {
                 return new(action == "Allow", by, counted);
@@ -94,7 +102,8 @@ internal sealed class PlainPolicy
     }
 
     /// <summary>Asks one policy: what its first rule that matches says; null: none does, or nothing of it is enforced.</summary>
-    private (string? Action, string By) Ask(PlainRules policy, bool ingress, PlainPacket packet, List<string> counted)
+    private (string? Action, string By) Ask(PlainRules policy, bool ingress, PlainPacket packet, List<string> counted,
+        List<string> staged, bool isOnlyStaged)
     {
         foreach (var (index, rule) in (ingress ? policy.Ingress : policy.Egress).Index())
         {
@@ -102,6 +111,11 @@ internal sealed class PlainPolicy
             {
                 var by = PlainVerdict.Rule(policy.Kind, policy.Namespace, policy.Name, ingress, index);
                 counted.Add(by);
+                if (policy.IsStaged && rule.Action == "Deny")
+                {
+                    staged.Add(by);
+                }
+
                 if (rule.Action != "Log")
                 {
                     return policy.IsStaged ? (null, "") : (rule.Action, by);
@@ -111,7 +125,9 @@ internal sealed class PlainPolicy
 
         if (policy.IsStaged)
         {
-            counted.Add(PlainVerdict.Rule(policy.Kind, policy.Namespace, policy.Name, ingress, -1));
+            var whole = PlainVerdict.Rule(policy.Kind, policy.Namespace, policy.Name, ingress, -1);
+            counted.Add(whole);
+            staged.AddRange(isOnlyStaged ? [whole] : []);
         }
 
         return (null, "");
@@ -204,6 +220,9 @@ internal sealed record PlainPacket(IPAddress Source, IPAddress Destination, stri
 /// <param name="Counted">Every rule that counts it, in order: those that log and pass, and of staged policies what they would do.</param>
 internal sealed record PlainVerdict(bool? Allows, string By, IReadOnlyList<string> Counted)
 {
+    /// <summary>Rules of staged policies that would have dropped the packet; of a policy as a whole: the end of its tier would have.</summary>
+    public IReadOnlyList<string> Staged { get; init; } = [];
+
     /// <summary>A rule by its place; -1: its resource as a whole.</summary>
     public static string Rule(string kind, string ns, string name, bool ingress, int index) =>
         $"{kind}({ns}/{name}) {(ingress ? "ingress" : "egress")} {index}";

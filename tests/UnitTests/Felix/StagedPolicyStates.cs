@@ -11,7 +11,7 @@ namespace Calico.UnitTests.Felix;
 [TestFixture]
 public sealed class StagedPolicyStates
 {
-    private static readonly string OnlyShut = Hash("Pass", "StagedGlobalNetworkPolicy(shut)");
+    private static readonly string OnlyShut = Hash("WouldDeny", "StagedGlobalNetworkPolicy(shut)");
     private static readonly string ShutAndWeb = Hash("Deny", "StagedGlobalNetworkPolicy(shut)", "GlobalNetworkPolicy(web)");
 
     private static readonly FelixState Alone = new FelixState("alone in a tier it adds no end to it")

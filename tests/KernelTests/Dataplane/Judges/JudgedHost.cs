@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
+using Calico.Dataplane.Translation;
 using Calico.KernelTests.Linux;
 using Calico.Linux.Nflog;
 using Calico.UnitTests.Felix;
@@ -90,11 +91,15 @@ internal sealed class JudgedHost : IDisposable
             (RandomPolicies.HostLink, [.. RandomPolicies.Hosts4[2..], .. RandomPolicies.Hosts6[2..]]),
         ], RandomPolicies.HostLink, RandomPolicies.HostAddresses);
 
+    /// <summary>What was told of the latest packets although it ended none, in order, with each packet's place.</summary>
+    public List<(int At, NflogPacket Notice)> Staged { get; } = [];
+
     /// <summary>Sends them, and hands over what the kernel says of each.</summary>
     public async Task<IReadOnlyList<NflogPacket>> JudgeAsync(IReadOnlyList<PlainPacket> packets)
     {
         var first = _number == 0 || _number + packets.Count >= ushort.MaxValue ? (ushort)1 : _number;
         _number = (ushort)(first + packets.Count + 1);
+        Staged.Clear();
         for (var i = 0; i < packets.Count; i++)
         {
             Send(packets[i], RawPacket.Of(packets[i], (ushort)(first + i)));
@@ -119,6 +124,13 @@ internal sealed class JudgedHost : IDisposable
             var at = RawPacket.NumberOf(notice.Payload.Span) - first;
             Assert.That(at, Is.InRange(0, packets.Count),
                 $"a packet that nobody sent: {notice.Prefix} {Convert.ToHexString(notice.Payload.Span)}");
+            if (notice.Prefix == DropReason.Staged)
+            {
+                Staged.Add((at, notice));
+                missing++;
+                continue;
+            }
+
             Assert.That(said[at], Is.Null, () => $"told of twice: number {at}: {said[at]!.Prefix}, {notice.Prefix}");
             said[at] = notice;
         }

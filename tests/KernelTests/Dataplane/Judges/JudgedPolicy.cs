@@ -93,7 +93,8 @@ internal sealed class JudgedPolicy(ScratchNamespace host, string node, CompilerF
     public string Describe(NflogPacket notice) => notice.Prefix switch
     {
         DropReason.ProfileNone => $"no profile {Word(RuleBook.DirectionOf(notice.Mark))}",
-        DropReason.Policy or DropReason.Unusable or DropReason.TierDefault => _policy.FindRule(notice.Mark) is not { } rule
+        DropReason.Policy or DropReason.Unusable or DropReason.TierDefault or DropReason.Staged => _policy.FindRule(notice.Mark)
+            is not { } rule
             ? $"no rule {notice.Mark}"
             : rule.IsEndOfTier ? $"end of tier {rule.Tier} {Word(rule.Direction)}"
             : Describe(rule),

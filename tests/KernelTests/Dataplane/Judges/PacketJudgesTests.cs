@@ -69,18 +69,29 @@ public sealed class PacketJudgesTests : IDisposable
         var packets = random.GetItems(state.Packets, Packets);
         var before = policy.ReadCounters();
         var notices = await _host!.JudgeAsync(packets);
+        var staged = _host.Staged.Select(told => (told.At, Rule: policy.Describe(told.Notice))).ToList();
         var expected = before.Keys.ToDictionary(rule => rule, _ => 0L);
         for (var i = 0; i < packets.Length; i++)
         {
-            var (ends, counted) = PlainHost.Judge(state.Plain, packets[i]);
+            var (ends, counted, would) = PlainHost.Judge(state.Plain, packets[i]);
             var found = policy.Describe(notices[i]);
             if (found != ends)
             {
                 return $"{packets[i]}: {found}, and should have been: {ends}, by way of {string.Join(", ", counted)}";
             }
 
+            if (would.FirstOrDefault(rule => !staged.Remove((i, rule))) is { } untold)
+            {
+                return $"{packets[i]}: {untold} would drop it, and nobody says so";
+            }
+
             counted.ToList().ForEach(rule => expected[rule] = expected.GetValueOrDefault(rule) + 1);
             state.Note(ends);
+        }
+
+        if (staged is [var (at, rule), ..])
+        {
+            return $"{packets[at]}: {rule} is said to drop it if it were enforced, and would not";
         }
 
         return policy.ReadCounters().Select(c => (Rule: c.Key, Found: c.Value - before.GetValueOrDefault(c.Key), Expected: expected[c.Key]))

@@ -11,11 +11,11 @@ internal static class PlainHost
     private const string HostAction = "host-action";
 
     /// <summary>What comes of a packet, and by which rule.</summary>
-    /// <returns>"passed", or what dropped it; and every rule that counts it.</returns>
-    public static (string Ends, IReadOnlyList<string> Counted) Judge(PlainPolicy plain, PlainPacket packet)
+    /// <returns>"passed", or what dropped it; every rule that counts it; those that would have dropped it, were they not staged.</returns>
+    public static (string Ends, IReadOnlyList<string> Counted, IReadOnlyList<string> Staged) Judge(PlainPolicy plain, PlainPacket packet)
     {
         var way = new Way(plain, packet);
-        return (way.Go() ?? JudgedHost.Passed, way.Counted);
+        return (way.Go() ?? JudgedHost.Passed, way.Counted, way.Staged);
     }
 
     private sealed class Way(PlainPolicy plain, PlainPacket packet)
@@ -24,6 +24,8 @@ internal static class PlainHost
         private bool _isAllowed;
 
         public List<string> Counted { get; } = [];
+
+        public List<string> Staged { get; } = [];
 
         private PlainItem? From { get; } = Workload(plain, packet.Source);
 
@@ -81,6 +83,7 @@ internal static class PlainHost
         {
             var verdict = plain.Judge(endpoint, ingress, packet, stage);
             Counted.AddRange(verdict.Counted);
+            Staged.AddRange(verdict.Staged);
             _isAllowed |= verdict.Allows == true && stage is ("untracked" or "preDNAT");
             return verdict.Allows != false ? null
                 : verdict.By.Contains('(', StringComparison.Ordinal) ? verdict.By

@@ -48,8 +48,14 @@ public sealed class DropLogTests
         _log.Note(Packet(80));
         _log.Note(new("tier-default", PolicyDirection.Egress, "eth0", Packet(80).Packet, Provenance.EndOfTier("default")));
         _log.Note(new("profile-none", PolicyDirection.Ingress, "", null, null));
+        _log.Note(Packet(80) with { Reason = "staged" });
+        _log.Note(Packet(80) with { Reason = "staged", Rule = Rule with { RuleIndex = -1 } });
         _time.Advance(TimeSpan.FromSeconds(1));
         var drops = _log.List(0);
+        Assert.That(drops.Skip(3).Select(d => (d.Reason, d.Policy, d.Rule)), Is.EqualTo(new[]
+        {
+            ("staged", "default/GlobalNetworkPolicy(shut)", 1), ("staged", "default/GlobalNetworkPolicy(shut), end of tier default", -1),
+        }));
         Assert.That(drops[0] with { Time = default },
             Is.EqualTo(new DropReport(1, default, 1, "shop", "cali1", "ingress", "10.0.0.2", "cni/w2/eth0", "tcp", 80,
             "policy", "default/GlobalNetworkPolicy(shut)", 1)));
