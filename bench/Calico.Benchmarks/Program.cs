@@ -26,6 +26,7 @@ var tools = await NativeTools.BuildAsync();
     ("shim", () => ShimScenario.RunAsync(tools, table, runs)),
     ("dataplane", () => DataplaneScenario.RunAsync(tools, table, runs)),
     ("ipam", () => IpamScenario.RunAsync(table, runs)),
+    ("mesos", () => MesosScenario.RunAsync(tools, table, runs)),
     (Docker, () => DockerScenario.RunAsync(table, runs, containers)),
     ("host", () => HostScenario.RunAsync(table, runs)),
     (Scale, () => ScaleScenario.RunAsync(table, counts.Split(',').Select(c => int.Parse(c, NumberStyles.None, CultureInfo.InvariantCulture)))),
