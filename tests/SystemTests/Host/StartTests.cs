@@ -5,7 +5,7 @@ using Microsoft.Data.Sqlite;
 namespace Calico.SystemTests.Host;
 
 /// <summary>What can be wrong when the host starts: it says what, and what to do, and changes nothing.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class StartTests
 {
     private TestHost _host = null!;
