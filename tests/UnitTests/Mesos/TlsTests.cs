@@ -60,6 +60,7 @@ public sealed class TlsTests
         Assert.That(Refused(s => s.TlsPort = 70000), Is.EqualTo("CALICO_MESOS_TLSPORT"));
         Assert.That(Refused(s => s.MaxCalls = 0), Is.EqualTo("CALICO_MESOS_MAXCALLS"));
         Assert.That(Refused(s => s.CallTime = TimeSpan.FromSeconds(30)), Is.EqualTo("CALICO_MESOS_CALLTIME"));
+        Assert.That(Refused(s => s.ForgottenAfter = s.LimitedAfter), Is.EqualTo("CALICO_MESOS_FORGOTTENAFTER"));
         Assert.That(Refused(_ => { }), Is.Null);
     });
 
