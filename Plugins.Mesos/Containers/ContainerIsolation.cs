@@ -38,7 +38,11 @@ internal sealed class ContainerIsolation(MesosSettings settings, ContainerBook b
             }
 
             var isolated = record with { Process = process.ToString(), NamespaceIdentity = networkNamespace.Identity };
-            await book.PutAsync(isolated, ct);
+            if (isolated != record)
+            {
+                await book.PutAsync(isolated, ct);
+            }
+
             try
             {
                 await AttachAsync(isolated, networkNamespace, ct);

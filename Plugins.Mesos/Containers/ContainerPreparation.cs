@@ -12,8 +12,13 @@ internal sealed class ContainerPreparation(ContainerBook book, ContainerState st
     /// <param name="networks">Checked.</param>
     /// <param name="agent">Which agent's; may be empty.</param>
     /// <param name="ct">Cancels.</param>
+    public Task<ContainerView> PrepareAsync(ContainerPath id, ImmutableArray<NetworkRequest> networks, string agent,
+        CancellationToken ct) =>
+        PrepareAsync(id, networks, agent, null, 0, ct);
+
+    /// <summary>Likewise, of a container whose process is known already, so that this and that it is isolated are one commit.</summary>
     public async Task<ContainerView> PrepareAsync(ContainerPath id, ImmutableArray<NetworkRequest> networks, string agent,
-        CancellationToken ct)
+        ProcessIdentity? process, ulong namespaceIdentity, CancellationToken ct)
     {
         using var turn = await book.EnterAsync(id.Text, ct);
         if (book.IsEnding(id.Text))
@@ -33,8 +38,11 @@ internal sealed class ContainerPreparation(ContainerBook book, ContainerState st
             return await FinishAsync(before, isNew: false, ct);
         }
 
-        var record = new ContainerRecord { Id = id.Text, Agent = agent, Networks = networks, SharesNetworkOf = shares, Since =
-            time.GetUtcNow() };
+        var record = new ContainerRecord
+        {
+            Id = id.Text, Agent = agent, Networks = networks, SharesNetworkOf = shares, Since = time.GetUtcNow(),
+            Process = process?.ToString(), NamespaceIdentity = namespaceIdentity,
+        };
         if (networks.IsEmpty && shares is null)
         {
             return new(record, []);

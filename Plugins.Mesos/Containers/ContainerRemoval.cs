@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Plugins.Mesos.Containers;
 
 /// <summary>Takes a container away: interfaces, endpoints, addresses, and what is known of it.</summary>
-internal sealed partial class ContainerRemoval(ContainerBook book, AddressLeases leases, IWorkloadNetwork network,
+internal sealed partial class ContainerRemoval(ContainerBook book, IWorkloadNetwork network,
     IWorkloadDataplane dataplane,
     TimeProvider time, ILogger<ContainerRemoval> log)
 {
@@ -16,6 +16,17 @@ internal sealed partial class ContainerRemoval(ContainerBook book, AddressLeases
     {
         using var turn = await book.EnterAsync(id.Text, ct);
         await RemoveAsync(id.Text, ct);
+    }
+
+    /// <summary>What a failed isolate of a container has made, in a time of its own.</summary>
+    public async Task UndoAsync(ContainerPath id)
+    {
+        using var limit = new CancellationTokenSource(UndoTime, time);
+        using var turn = await book.EnterAsync(id.Text, limit.Token);
+        if (book.Find(id.Text) is { } record)
+        {
+            await UndoAsync(record);
+        }
     }
 
     /// <summary>Likewise, if it is still what somebody judged.</summary>
@@ -47,8 +58,9 @@ internal sealed partial class ContainerRemoval(ContainerBook book, AddressLeases
         }
     }
 
-    /// <summary>The record last: while anything of the container is left it is known. Everything is tried, the first error is
-    /// told.</summary>
+    /// <summary>Everything of it is tried, the first error is told. The record goes last: while anything of the container is left it is
+    /// known.</summary>
+    /// <remarks>Addresses go with their endpoint, whether they were leased before it or not; a scheduler's stay its own.</remarks>
     private async Task RemoveAsync(string id, CancellationToken ct)
     {
         var record = book.Find(id);
@@ -57,9 +69,8 @@ internal sealed partial class ContainerRemoval(ContainerBook book, AddressLeases
             book.MarkEnding(id);
         }
 
-        // Of net-modules too, which has no record.
+        // By the host's word: of a damaged record nothing else is known.
         var endpoints = (await network.ListAsync(id, ct)).Where(e => e.Id.Workload == id).ToImmutableArray();
-        var held = await leases.FindAsync(endpoints.SelectMany(e => e.Addresses).Select(a => a.BaseAddress), ct);
         CalicoException? first = null;
         foreach (var endpoint in endpoints)
         {
@@ -78,8 +89,6 @@ internal sealed partial class ContainerRemoval(ContainerBook book, AddressLeases
             throw first;
         }
 
-        // Those that a claim of the endpoint's own brought are free by now; a scheduler's stay its own.
-        await leases.ReleaseAsync([.. held.Where(l => l.Purpose == LeasePurpose.Endpoint)], ct);
         if (record is not null)
         {
             await book.RemoveAsync(id, ct);

@@ -10,6 +10,11 @@ internal sealed class ContainerWatch(MesosSettings settings, ContainerBook book,
         var record = book.Get(id);
         // A container in another's network ends with that one, and has the same reasons.
         var owner = record.SharesNetworkOf is { } shared ? book.Find(shared) ?? record : record;
+        if (owner.Networks.IsEmpty)
+        {
+            throw new CalicoException(Problem.Damaged, $"what the node's log has of container {id} cannot be read", "container_id");
+        }
+
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var watches = owner.Interfaces.Select(i => WatchAsync(owner.Id, i.Interface, ended.Token)).ToList();
         try

@@ -19,6 +19,7 @@ internal sealed partial class IsolatorServer(MesosSettings settings, IListeners 
     public const string ListenerName = "isolator";
 
     private const string ServerCheck = "isolator";
+    private const string PortCheck = "isolator port";
     private const int MaxMessage = 1 << 20;
     private const long MaxConnections = 1024;
 
@@ -28,13 +29,23 @@ internal sealed partial class IsolatorServer(MesosSettings settings, IListeners 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.Draining);
+        // A server each: a port that another process has keeps nobody from the socket.
+        await Task.WhenAll(
+            ServeAsync(ServerCheck, settings.Socket, ListenOnSocket, ending.Token),
+            settings.TlsPort > 0
+                ? ServeAsync(PortCheck, $"{settings.TlsAddress}:{settings.TlsPort}", ListenOnPort, ending.Token)
+                : Task.CompletedTask);
+    }
+
+    private async Task ServeAsync(string check, string place, Action<KestrelServerOptions> listen, CancellationToken ending)
+    {
         try
         {
-            await using var server = Build();
-            await server.StartAsync(ending.Token);
-            Log.Serving(log, settings.Socket, settings.TlsPort > 0 ? $" and {settings.TlsAddress}:{settings.TlsPort}" : "");
-            lifetime.Report(ServerCheck, true, "");
-            await Task.Delay(Timeout.InfiniteTimeSpan, time, ending.Token).ContinueWith(static _ => { }, CancellationToken.None,
+            await using var server = Build(listen);
+            await server.StartAsync(ending);
+            Log.Serving(log, place);
+            lifetime.Report(check, true, "");
+            await Task.Delay(Timeout.InfiniteTimeSpan, time, ending).ContinueWith(static _ => { }, CancellationToken.None,
                 TaskContinuationOptions.None, TaskScheduler.Default);
             // What is being answered is answered first.
             using var limit = new CancellationTokenSource(lifetime.DrainTime, time);
@@ -47,12 +58,12 @@ internal sealed partial class IsolatorServer(MesosSettings settings, IListeners 
         catch (Exception e)
         {
             // The top frame: nobody else would notice that no call is taken.
-            Log.Ended(log, e);
-            lifetime.Report(ServerCheck, false, $"no calls are taken: {e.Message}");
+            Log.Ended(log, place, e);
+            lifetime.Report(check, false, $"no calls are taken on {place}: {e.Message}");
         }
     }
 
-    private WebApplication Build()
+    private WebApplication Build(Action<KestrelServerOptions> listen)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         // Its own lines are ten for each call, and what goes wrong with a call is said where the call is.
@@ -64,7 +75,11 @@ internal sealed partial class IsolatorServer(MesosSettings settings, IListeners 
         builder.Services.AddGrpc(options => options.MaxReceiveMessageSize = MaxMessage);
         builder.Services.AddGrpcReflection();
         builder.Services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = BoundSocket);
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(Configure);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+        {
+            Limit(kestrel);
+            listen(kestrel);
+        });
         var app = builder.Build();
         app.UseRouting();
         app.MapGrpcService<IsolatorService>();
@@ -73,7 +88,7 @@ internal sealed partial class IsolatorServer(MesosSettings settings, IListeners 
         return app;
     }
 
-    private void Configure(KestrelServerOptions kestrel)
+    private static void Limit(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = MaxConnections;
@@ -81,16 +96,17 @@ internal sealed partial class IsolatorServer(MesosSettings settings, IListeners 
         // A watch sends nothing for as long as a container lives.
         kestrel.Limits.MinRequestBodyDataRate = null;
         kestrel.Limits.MinResponseDataRate = null;
-        kestrel.ListenUnixSocket(settings.Socket, listen => listen.Protocols = HttpProtocols.Http2);
-        if (settings.TlsPort > 0)
-        {
-            kestrel.Listen(IPAddress.Parse(settings.TlsAddress), settings.TlsPort, listen =>
-            {
-                listen.Protocols = HttpProtocols.Http2;
-                listen.UseHttps(TlsIdentity.Load(settings));
-            });
-        }
     }
+
+    private void ListenOnSocket(KestrelServerOptions kestrel) =>
+        kestrel.ListenUnixSocket(settings.Socket, listen => listen.Protocols = HttpProtocols.Http2);
+
+    private void ListenOnPort(KestrelServerOptions kestrel) =>
+        kestrel.Listen(IPAddress.Parse(settings.TlsAddress), settings.TlsPort, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            listen.UseHttps(TlsIdentity.Load(settings));
+        });
 
     private Socket BoundSocket(EndPoint at) =>
         at is UnixDomainSocketEndPoint ? listeners.Take(ListenerName) : SocketTransportOptions.CreateDefaultBoundListenSocket(at);
@@ -105,10 +121,10 @@ internal sealed partial class IsolatorServer(MesosSettings settings, IListeners 
 
     private static partial class Log
     {
-        [LoggerMessage(7312, LogLevel.Information, "The Mesos isolator answers on {Socket}{Port}")]
-        public static partial void Serving(ILogger log, string socket, string port);
+        [LoggerMessage(7312, LogLevel.Information, "The Mesos isolator answers on {Place}")]
+        public static partial void Serving(ILogger log, string place);
 
-        [LoggerMessage(7313, LogLevel.Error, "The Mesos isolator takes no calls")]
-        public static partial void Ended(ILogger log, Exception error);
+        [LoggerMessage(7313, LogLevel.Error, "The Mesos isolator takes no calls on {Place}")]
+        public static partial void Ended(ILogger log, string place, Exception error);
     }
 }

@@ -7,14 +7,11 @@ namespace Calico.Plugins.Mesos.NetModules;
 
 /// <summary>net-modules' isolator: isolate and cleanup. There is no prepare on the wire, and no list of what runs ever comes.</summary>
 internal sealed class ContainerCommands(ContainerBook book, ContainerPreparation preparation, ContainerIsolation isolation,
-    ContainerRemoval removal,
-    HostAddresses host, IWorkloadNetwork network, INetworkNamespaces namespaces, TimeProvider time)
+    ContainerRemoval removal, HostAddresses host,
+    IWorkloadNetwork network, INetworkNamespaces namespaces)
 {
     /// <summary>What no agent can call itself over gRPC: a list of what an agent runs is not about these.</summary>
     private const string Agent = "(net-modules)";
-
-    /// <summary>An undo has its own time.</summary>
-    private static readonly TimeSpan UndoTime = TimeSpan.FromSeconds(10);
 
     private readonly CallTurns _turns = new();
 
@@ -28,7 +25,7 @@ internal sealed class ContainerCommands(ContainerBook book, ContainerPreparation
         await IsolateAsync(container, pid, addresses, StaticAddresses.GroupsOf(groups, labels), labels, ct);
     }
 
-    /// <summary>All or nothing; the addresses are the caller's, before and after a failure.</summary>
+    /// <summary>All or nothing; after a failure the addresses are free, and may be released all the same.</summary>
     public async Task IsolateAsync(string container, int pid, ImmutableArray<IPAddress> addresses, ImmutableArray<string> groups,
         ImmutableArray<KeyValuePair<string, string>> labels, CancellationToken ct)
     {
@@ -44,28 +41,42 @@ internal sealed class ContainerCommands(ContainerBook book, ContainerPreparation
         }
 
         using var turn = await _turns.EnterAsync(container, ct);
-        if (book.Find(id.Text) is { IsIsolated: true } or { Agent: not Agent })
+        // One that a crash left half isolated is gone on with.
+        if (book.Find(id.Text) is { } record && (record.Agent != Agent || await IsLinkedAsync(record, ct)))
         {
             throw new NetModulesException("This container has already been configured with Calico Networking.");
         }
 
         // Before anything is made: the likeliest fault is a process that has ended.
-        ContainerIsolation.Open(namespaces, pid, 0).Namespace.Dispose();
+        var (process, opened) = ContainerIsolation.Open(namespaces, pid, 0);
+        opened.Dispose();
         var request = new NetworkRequest
         {
             Name = "net-modules", IsNetModules = true, Groups = groups, Labels = labels, Exact = [.. addresses.Select(a => a.ToString())],
         };
-        await preparation.PrepareAsync(id, [request], Agent, ct);
         try
         {
+            await preparation.PrepareAsync(id, [request], Agent, process, opened.Identity, ct);
             await isolation.IsolateAsync(id, pid, 0, ct);
         }
         catch
         {
-            using var limit = new CancellationTokenSource(UndoTime, time);
-            await removal.CleanupAsync(id, limit.Token);
+            await removal.UndoAsync(id);
             throw;
         }
+    }
+
+    private async Task<bool> IsLinkedAsync(ContainerRecord record, CancellationToken ct)
+    {
+        foreach (var endpoint in record.Endpoints)
+        {
+            if (await network.FindAsync(endpoint, ct) is { State: not EndpointState.Prepared })
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     public Task CleanupAsync(Arguments args, CancellationToken ct)
@@ -79,8 +90,7 @@ internal sealed class ContainerCommands(ContainerBook book, ContainerPreparation
     {
         var id = ContainerPath.Of([container], "container_id");
         using var turn = await _turns.EnterAsync(container, ct);
-        if (book.Find(id.Text) is null
-            && await network.FindAsync(ContainerPath.EndpointOf(container, NetworkRequest.InterfaceOf(0)), ct) is null)
+        if (book.Find(id.Text) is null)
         {
             throw new NetModulesException($"No endpoint found with container-id: {container}");
         }

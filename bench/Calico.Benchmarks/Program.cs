@@ -33,6 +33,7 @@ var tools = await NativeTools.BuildAsync();
     (Policy, () => PolicyScenario.RunAsync(tools, table, runs, percent, parts)),
     ("heal", () => HealScenario.RunAsync(table)),
     ("ipam", () => IpamScenario.RunAsync(table, runs)),
+    ("mesos", () => MesosScenario.RunAsync(tools, table, runs)),
     (Docker, () => DockerScenario.RunAsync(table, runs, containers)),
     ("host", () => HostScenario.RunAsync(table, runs)),
     (Scale, () => ScaleScenario.RunAsync(table, counts.Split(',').Select(c => int.Parse(c, NumberStyles.None, CultureInfo.InvariantCulture)))),

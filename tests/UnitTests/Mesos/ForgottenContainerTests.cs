@@ -96,10 +96,15 @@ public sealed class ForgottenContainerTests
     }
 
     [Test]
-    public async Task M18_the_live_report_names_everything_that_stands()
+    public async Task M18_the_live_report_names_every_container_of_the_book_and_none_whose_document_was_lost()
     {
         await RunAsync("a");
         await _mesos.PrepareAsync("b", new NetworkInfo { Name = "n" });
+        await _mesos.Node.Dataplane.PrepareAsync(new()
+        {
+            Id = new("mesos", "lost", "eth0"), Instance = "lost", Profiles = [],
+            Claim = new() { Handle = "h", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 },
+        }, CancellationToken.None);
         var report = await _mesos.Get<ILiveWorkloads>().ListLiveAsync(CancellationToken.None);
         Assert.That((report.Complete, string.Join(' ', report.Endpoints.Select(e => e.Id.Workload).Order())), Is.EqualTo((true, "a b")));
     }

@@ -103,7 +103,7 @@ internal sealed class MesosHarness : IAsyncDisposable
         }
 
         // The unix socket listens already; a port does when the server says so.
-        for (var left = 600; !_lifetime.Reports.ContainsKey("isolator"); left--)
+        for (var left = 600; !IsUp("isolator") || Settings.TlsPort > 0 && !IsUp("isolator port"); left--)
         {
             Assert.That(left, Is.Positive, "the server did not come up");
             await Task.Delay(50);
@@ -174,6 +174,8 @@ internal sealed class MesosHarness : IAsyncDisposable
         await StopAsync();
         _folder.Delete(recursive: true);
     }
+
+    private bool IsUp(string check) => _lifetime.Reports.ContainsKey(check);
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken ct)
     {

@@ -116,6 +116,40 @@ public sealed class OverHostTests
         await AssertNothingIsLeftAsync();
     }
 
+    [Test]
+    public async Task M18_ids_that_are_nested_or_have_capitals_are_each_their_own()
+    {
+        foreach (var id in new[] { "Task_A", "task_a", "Task_A.child" })
+        {
+            await _mesos.PrepareAsync(id, new NetworkInfo { Name = "n" });
+            await _mesos.IsolateAsync(id);
+        }
+
+        Assert.That((await _host.Ipam.ListAsync(null, CancellationToken.None)).Select(l => l.Handle).Distinct().Count(), Is.EqualTo(3));
+        foreach (var id in new[] { "Task_A.child", "task_a", "Task_A" })
+        {
+            await CleanupAsync(id);
+        }
+
+        await AssertNothingIsLeftAsync();
+    }
+
+    [Test]
+    public async Task M18_a_failed_isolate_leaves_no_address_wired_or_taken_whoever_had_it()
+    {
+        var agent = new NetModulesAgent(_mesos);
+        var address = (await AllocatedAsync(agent, 1))[0];
+        foreach (var asked in new[] { address, Free(99) })
+        {
+            // Refused after the preparation.
+            _mesos.Node.Faults.FailAt("namespaces.open", new CalicoException(Problem.NotFound, "it has ended"), nth: 2);
+            Assert.That(await agent.CallAsync(NetModulesAgent.Isolate("c", "[]", "[]", asked)), Is.EqualTo("""{"error":"it has ended"}"""));
+            Assert.That(await agent.CallAsync($$$"""{"command":"release","args":{"ips":["{{{asked}}}"]}}"""),
+                Is.EqualTo(NetModulesAgent.Done));
+            await AssertNothingIsLeftAsync();
+        }
+    }
+
     private string Free(int last) => $"{_host.Pool.Split('/')[0][..(_host.Pool.LastIndexOf('.') + 1)]}{last}";
 
     private static NetworkInfo.Types.IPAddress Exact(string address) => new() { IpAddress = address };

@@ -37,6 +37,21 @@ public sealed class TlsTests
     }
 
     [Test]
+    public async Task M18_a_port_that_another_has_is_told_and_the_socket_serves()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        await using var mesos = await MesosHarness.StartAsync(configure: settings =>
+        {
+            Configure(settings);
+            settings.TlsPort = ((IPEndPoint)taken.LocalEndpoint).Port;
+        });
+        Assert.That((await mesos.Isolator.AllocateAsync(new() { Uid = "u", NumIpv4 = 1 })).Ipv4, Has.Count.EqualTo(1));
+        Assert.That(mesos.Lifetime.Reports["isolator port"].Ok, Is.False);
+        Assert.That(mesos.Lifetime.Reports["isolator"].Ok, Is.True);
+    }
+
+    [Test]
     public void M18_settings_that_cannot_be_are_named_at_the_start() => Assert.Multiple(() =>
     {
         Assert.That(Refused(s => s.TlsAddress = "0.0.0.0"), Is.EqualTo("CALICO_MESOS_TLSADDRESS"));
@@ -45,6 +60,7 @@ public sealed class TlsTests
         Assert.That(Refused(s => s.TlsPort = 70000), Is.EqualTo("CALICO_MESOS_TLSPORT"));
         Assert.That(Refused(s => s.MaxCalls = 0), Is.EqualTo("CALICO_MESOS_MAXCALLS"));
         Assert.That(Refused(s => s.CallTime = TimeSpan.FromSeconds(30)), Is.EqualTo("CALICO_MESOS_CALLTIME"));
+        Assert.That(Refused(s => s.ForgottenAfter = s.LimitedAfter), Is.EqualTo("CALICO_MESOS_FORGOTTENAFTER"));
         Assert.That(Refused(_ => { }), Is.Null);
     });
 
