@@ -78,7 +78,8 @@ public sealed class CniWayTests : MesosScene
 
     /// <summary>The file that the agent keeps for the container: the network's, with what the task asks for.</summary>
     private static string Conf(string name, string? networkInfo = null) =>
-        $$$"""{"cniVersion":"0.2.0","name":"{{{name}}}","type":"calico","ipam":{"type":"calico-ipam"},"args":{"org.apache.mesos":{"network_info":"""
+        $$$"""{"cniVersion":"0.2.0","name":"{{{name}}}","type":"calico","ipam":{"type":"calico-ipam"},"args":{"org.apache.mesos":"""
+        + """{"network_info":"""
         + (networkInfo ?? $$"""{"name":"{{name}}"}""") + "}}}";
 
     private static string AddressOf(JsonObject result) => ((string)result["ip4"]!["ip"]!).Split('/')[0];
