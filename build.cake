@@ -182,6 +182,9 @@ Task("system").IsDependentOn("build").IsDependentOn("publish").IsDependentOn("pa
 // What needs a dockerd, alone.
 Task("docker").IsDependentOn("build").IsDependentOn("publish").Does(() => TestProject("SystemTests", "FullyQualifiedName~SystemTests.Docker&TestCategory!=long"));
 
+// A played agent, alone.
+Task("mesos").IsDependentOn("build").IsDependentOn("publish").Does(() => TestProject("SystemTests", "FullyQualifiedName~SystemTests.Mesos&TestCategory!=long"));
+
 Task("test").IsDependentOn("build").IsDependentOn("publish").IsDependentOn("unit").IsDependentOn("kernel").IsDependentOn("vectors").IsDependentOn("system");
 
 // A thousand random lives of nodes instead of sixty: what they look for is rare.

@@ -13,6 +13,7 @@ usage: ./build.sh TARGET [--option=value ...]
   kernel    tests against this machine's kernel, in namespaces of their own (root)
   system    tests against podman, containerd and etcd, in test hosts of their own (root)
   docker    the system tests of Docker alone (root)
+  mesos     the system tests of Mesos alone, with a played agent (root)
   vectors   what upstream's tests expect, as data: CALICO_VECTORS names the folder (default ../shared/vectors)
   long      the full counts of every churn and soak
   mutate    which changes of the pure parts no test notices (hours): see docs/mutation.md; --part=NAME for one
@@ -48,6 +49,7 @@ shim='strace:strace'
 network='iproute2:ip conntrack:conntrack nftables:nft procps:ps util-linux:nsenter'
 containers='podman:podman conmon:conmon runc:runc containerd:containerd containernetworking-plugins:/usr/lib/cni/portmap iptables:iptables busybox-static:/bin/busybox uidmap:newuidmap'
 docker='docker.io:dockerd docker-compose:docker-compose'
+peers='ipset:ipset iptables:iptables'
 stores='etcd-server:etcd etcd-client:etcdctl'
 case "$target" in
   vectors|fuzz|mutate|build|pack) needs='' ;;
@@ -56,7 +58,9 @@ case "$target" in
   kernel) needs="$network" ;;
   demo) needs="$native $network $containers $docker" ;;
   docker) needs="$native $network $containers $docker" ;;
-  test|system|long|bench) needs="$native $shim $network $containers $stores $docker" ;;
+  mesos) needs="$native $network busybox-static:/bin/busybox python3:python3" ;;
+  test|system|long) needs="$native $shim $network $containers $stores $docker" ;;
+  bench) needs="$native $shim $network $containers $stores $docker $peers" ;;
   *) echo "build.sh: there is no target '$target'" >&2; usage >&2; exit 2 ;;
 esac
 
@@ -94,7 +98,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 case "$target" in
-  kernel|system|docker|demo|long|bench)
+  kernel|system|docker|mesos|demo|long|bench)
     if [ "$(id -u)" != 0 ]; then
       echo "build.sh: '$target' makes network namespaces, which needs root: sudo ./build.sh $target" >&2
       exit 1

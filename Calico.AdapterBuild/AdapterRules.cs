@@ -22,7 +22,7 @@ internal static partial class AdapterRules
 
     /// <summary>The host's own assemblies, which change without notice and are loaded once.</summary>
     public static readonly string[] Internals =
-        ["calico-host", "calicoctl", "Calico.Dataplane", "Calico.Datastore", "Calico.EmbeddedStore", "Calico.Felix", "Calico.Ipam", "Plugins.Cni", "Plugins.Docker"];
+        ["calico-host", "calicoctl", "Calico.Dataplane", "Calico.Datastore", "Calico.EmbeddedStore", "Calico.Felix", "Calico.Ipam", "Plugins.Cni", "Plugins.Docker", "Plugins.Mesos"];
 
     /// <summary>Of the manifest, in the adapter's folder.</summary>
     public const string ManifestName = "calico-adapter.json";

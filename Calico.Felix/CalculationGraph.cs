@@ -45,9 +45,11 @@ public sealed class CalculationGraph
     private readonly Dictionary<string, Action<SyncUpdate>> _appliers;
 
     /// <param name="nodeName">Of this node, as in the store.</param>
-    public CalculationGraph(string nodeName)
+    /// <param name="followsServices">Slices of Services come among the updates. Otherwise nobody knows which endpoints a Service has: no rule
+    /// allows by its name, and a policy that forbids by it denies.</param>
+    public CalculationGraph(string nodeName, bool followsServices = false)
     {
-        _sources = new(_sets, source => _ruleLists!.Touch(source));
+        _sources = new(_sets, source => _ruleLists!.Touch(source), followsServices);
         _ruleLists = new(_sources, _pending.Lists);
         _policies = new(Touch);
         _labels = new(SetItem, RemoveItem);

@@ -54,6 +54,16 @@ internal static class Answer
         return 1;
     }
 
+    /// <summary>Prints net-modules' error object.</summary>
+    /// <returns>The exit code.</returns>
+    public static int NetModulesError(string message)
+    {
+        var text = new StringBuilder("{\"error\":\"");
+        Escape(text, message);
+        Print(text.Append("\"}\n").ToString());
+        return 1;
+    }
+
     public static void Print(string text) => Print(Encoding.UTF8.GetBytes(text));
 
     public static void Print(ReadOnlySpan<byte> bytes) => Libc.WriteAll(1, bytes);

@@ -14,12 +14,6 @@ if (args is ["-v"] or ["--version"])
 return name switch
 {
     "calico-ipam" => new PluginCall(ShimRole.Ipam, test: args is ["-t"]).Run(),
-    "calico_mesos" => ReservedForMesos(),
+    "calico_mesos" => new MesosCall(args).Run(),
     _ => new PluginCall(ShimRole.Network, test: args is ["-t"]).Run(),
 };
-
-static int ReservedForMesos()
-{
-    Answer.Print("{\"error\":\"calico_mesos is answered by the Mesos adapter, which this package does not hold\"}\n");
-    return 1;
-}

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 
 namespace Calico;
 
@@ -18,4 +19,8 @@ public sealed record ProfileDefaults(bool Internal, ImmutableSortedDictionary<st
     /// <summary>Not empty: it only lets anybody in to these container ports (host ports do not count), and its members have a network's
     /// profile before it. It is no network: no labels, nothing about what members send.</summary>
     public ImmutableArray<PublishedPort> OpenPorts { get; init; } = [];
+
+    /// <summary>Not empty: members and these addresses reach each other, and it says nothing else (a Mesos task
+    /// that is in no group is reached by its machine alone). It is no network: no labels.</summary>
+    public ImmutableArray<IPNetwork> Peers { get; init; } = [];
 }

@@ -62,7 +62,7 @@ internal sealed class IpSetMembers
         if (--set.Users == 0)
         {
             _touched.Add(definition.Id);
-            if (definition.Service is { } service)
+            if (set.Definition.Service is { } service)
             {
                 Services.Remove(set, service);
             }

@@ -8,7 +8,10 @@ namespace Calico.Felix.Calculation;
 
 /// <summary>Compiles the rules of one resource and direction, and collects the IP sets that they ask.</summary>
 /// <remarks>One bad rule makes the whole list deny: with a rule left out, what its author meant to forbid could pass.</remarks>
-internal sealed class RuleCompiler(string policyNamespace)
+/// <param name="policyNamespace">Of the resource; empty: none.</param>
+/// <param name="followsServices">Somebody tells of the slices of Services. Otherwise what a Service's endpoints are is not known, which is not
+/// that it has none: nobody is allowed by its name, and a rule that forbids or skips by it makes the whole list deny.</param>
+internal sealed class RuleCompiler(string policyNamespace, bool followsServices = false)
 {
     private const byte Icmp = 1;
     private const byte Tcp = 6;
@@ -61,6 +64,11 @@ internal sealed class RuleCompiler(string policyNamespace)
             "log" => RuleAction.Log,
             _ => throw new RuleUnusableException($"action: unknown value \"{rule.Action}\""),
         };
+        if (!followsServices && action is RuleAction.Deny or RuleAction.Pass && (rule.Source?.Services ?? rule.Destination?.Services) is not null)
+        {
+            throw new RuleUnusableException($"services: nobody tells this version which endpoints a Service has, and the rule's action is {action}");
+        }
+
         var match = new RuleMatch
         {
             IpVersion = rule.IpVersion switch

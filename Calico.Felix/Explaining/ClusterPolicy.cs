@@ -28,9 +28,10 @@ public sealed class ClusterPolicy
 
     /// <summary>Compiles what the store holds.</summary>
     /// <param name="stored">Every resource of the kinds that the graph takes and every WorkloadEndpoint, also those that cannot be read.</param>
-    public static ClusterPolicy Compile(IEnumerable<SyncUpdate> stored)
+    /// <param name="followsServices">As of <see cref="CalculationGraph"/>.</param>
+    public static ClusterPolicy Compile(IEnumerable<SyncUpdate> stored, bool followsServices = false)
     {
-        var (policy, graph) = (new ClusterPolicy(), new CalculationGraph("every node"));
+        var (policy, graph) = (new ClusterPolicy(), new CalculationGraph("every node", followsServices));
         var ids = StoredEndpoints.Tell(graph, stored, _ => true);
         // Routes and settings decide about no packet here.
         foreach (var endpoint in policy._programs.Take(graph).OfType<EndpointUpdate>())

@@ -77,7 +77,7 @@ internal sealed class CompiledPrograms
     /// <summary>What a rule says, with selectors instead of the ids of IP sets.</summary>
     public string TextOf(CompiledRule rule) => rule.Provenance.IsEndOfTier ? "Deny at the end of the tier"
         : rule.IsEndOfStaged ? $"staged {rule.Provenance.Source}: no rule of it decides"
-        : Text($"{(rule.IsStaged ? "staged " : "")}{rule.Action} {rule.Match}");
+        : Text($"{(rule.IsStaged ? "staged " : "")}{rule.Action} {rule.Match}", rule.Match);
 
     private ExplainedStep Explain(string title, ImmutableArray<string> policies, string list, in FirstPacket packet)
     {
@@ -93,7 +93,9 @@ internal sealed class CompiledPrograms
 
             var (field, isSource) = _oracle.FindMismatch(rule.Match, packet);
             var matches = field == MatchField.None;
-            rules.Add(new(rule, TextOf(rule), matches, matches ? "" : Text(Mismatch.Describe(field, isSource, rule.Match, packet))));
+            var text = TextOf(rule) + (rule.IsEndOfStaged && known!.WouldDeny ? "; enforced, the end of the tier would deny" : "");
+            var whyNot = matches ? "" : Text(Mismatch.Describe(field, isSource, rule.Match, packet), rule.Match);
+            rules.Add(new(rule, text, matches, whyNot));
             decided = rule.IsStaged && matches && rule.Action != RuleAction.Log ? rule.Provenance.Source : decided;
             if (matches && rule.Action != RuleAction.Log && !rule.IsStaged)
             {
@@ -104,9 +106,10 @@ internal sealed class CompiledPrograms
         return new(title, policies, rules.ToImmutable(), PassesOn: true);
     }
 
-    /// <summary>People wrote selectors; the kernel has sets.</summary>
-    private string Text(string text) => _setTexts.Where(set => text.Contains(set.Key, StringComparison.Ordinal))
-        .Aggregate(text, (current, set) => current.Replace($"set {set.Key}", $"\"{set.Value}\"", StringComparison.Ordinal));
+    /// <summary>People wrote selectors; the kernel has sets. Of all of them a text about a rule names only the rule's.</summary>
+    private string Text(string text, RuleMatch match) => match.Source.Sets.Concat(match.Destination.Sets).Distinct()
+        .Aggregate(text, (current, set) => _setTexts.TryGetValue(set, out var selector)
+            ? current.Replace($"set {set}", $"\"{selector}\"", StringComparison.Ordinal) : current);
 
     private bool IsMember(string id, IpSetMember member) => _sets.TryGetValue(id, out var set) && set.Has(member);
 }

@@ -52,8 +52,9 @@ public sealed class HostPolicy
     /// <param name="node">Whose host; it need not be there.</param>
     /// <param name="interfaces">The host's own with their addresses; null: nobody asked it. Then each interface that a host endpoint names
     /// is taken to have the addresses that it expects, and one that is known by addresses alone stands for an interface with them.</param>
+    /// <param name="followsServices">As of <see cref="CalculationGraph"/>.</param>
     public static HostPolicy Compile(ImmutableArray<SyncUpdate> stored, string node,
-        IReadOnlyDictionary<string, ImmutableArray<Cidr>>? interfaces = null)
+        IReadOnlyDictionary<string, ImmutableArray<Cidr>>? interfaces = null, bool followsServices = false)
     {
         var places = stored.Where(update => Kinds.HostEndpoint.Owns(update.Key)).Select(HostEndpointPlace.Read).OfType<HostEndpointPlace>()
             .Where(place => place.Node == node).OrderBy(place => place.Name, StringComparer.Ordinal).ToList();
@@ -64,7 +65,7 @@ public sealed class HostPolicy
             IsAsked = interfaces is not null,
             Assumption = interfaces is null ? AssumptionOf(node, places) : "",
         };
-        var graph = new CalculationGraph(node);
+        var graph = new CalculationGraph(node, followsServices);
         foreach (var (name, addresses) in policy.Interfaces)
         {
             graph.SetInterface(name, addresses);

@@ -48,6 +48,7 @@ internal static partial class HostCommands
             CreateUninstall(),
             CreateCni(),
             CreateDocker(),
+            CreateMesos(),
             CreatePlugin(),
             Make("version", "Says which version this is.", _ => Say($"calico-host {ThisVersion.Text}")),
         };

@@ -5,6 +5,9 @@ public sealed class Series(IEnumerable<double> values)
 {
     private readonly double[] _sorted = [.. values.Order()];
 
+    /// <summary>Ascending.</summary>
+    public IReadOnlyList<double> Values => _sorted;
+
     public int Count => _sorted.Length;
 
     public double P50 => At(0.50);

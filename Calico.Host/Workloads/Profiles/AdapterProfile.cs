@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Calico.Datastore.Resources;
@@ -32,7 +33,9 @@ internal static class AdapterProfile
 
     public static Resource<ProfileSpec> Make(string name, ProfileDefaults defaults, DateTimeOffset now)
     {
-        var spec = defaults.OpenPorts.IsEmpty ? NetworkOf(name, defaults) : PortsOf(defaults.OpenPorts);
+        var spec = !defaults.OpenPorts.IsEmpty ? PortsOf(defaults.OpenPorts)
+            : !defaults.Peers.IsEmpty ? PeersOf(defaults.Peers)
+            : NetworkOf(name, defaults);
         return Kind.New(
             new ObjectMeta
             {
@@ -67,6 +70,18 @@ internal static class AdapterProfile
             Destination = new() { Ports = [.. g.Select(p => p.ContainerPort).Distinct().Order().Select(p => new NumberOrString(p))] },
         })],
     };
+
+    /// <summary>A rule for each family: a rule of addresses is of one.</summary>
+    private static ProfileSpec PeersOf(ImmutableArray<IPNetwork> peers)
+    {
+        var families = peers.GroupBy(p => p.BaseAddress.AddressFamily).OrderBy(g => g.Key)
+            .Select(g => new EntityRule { Nets = [.. g.Select(p => p.ToString())] }).ToList();
+        return new()
+        {
+            Ingress = [.. families.Select(f => new Rule { Action = "Allow", Source = f })],
+            Egress = [.. families.Select(f => new Rule { Action = "Allow", Destination = f })],
+        };
+    }
 
     /// <summary>Whether an adapter made it and nobody has edited it since. Without a fingerprint it is of a version that wrote none.</summary>
     public static bool IsMade(SyncUpdate? stored) => Kind.TryRead(stored, out var profile)

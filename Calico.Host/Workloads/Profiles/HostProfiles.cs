@@ -128,7 +128,7 @@ internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, 
 
     private static bool Same(ProfileDefaults a, ProfileDefaults b) =>
         a.Internal == b.Internal && a.OpenIngress == b.OpenIngress && a.LabelsToApply.SequenceEqual(b.LabelsToApply)
-        && a.OpenPorts.SequenceEqual(b.OpenPorts);
+        && a.OpenPorts.SequenceEqual(b.OpenPorts) && a.Peers.SequenceEqual(b.Peers);
 
     private static partial class Log
     {

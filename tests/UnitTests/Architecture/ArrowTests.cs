@@ -22,6 +22,7 @@ public sealed class ArrowTests
         ["calico-host"] = ["Calico.Abstractions", "Calico.Datastore", "Calico.EmbeddedStore", "Calico.Ipam", "Calico.Felix", "Calico.Dataplane", "Calico.Linux"],
         ["Plugins.Cni"] = ["Calico.Abstractions"],
         ["Plugins.Docker"] = ["Calico.Abstractions"],
+        ["Plugins.Mesos"] = ["Calico.Abstractions"],
         ["calico-shim"] = [],
         ["calicoctl"] = ["Calico.Abstractions", "Calico.Datastore", "Calico.Ipam", "Calico.Felix"],
         ["HelloOrchestrator"] = ["Calico.Abstractions"],
@@ -54,7 +55,7 @@ public sealed class ArrowTests
     [Test]
     public void Adapters_carry_no_framework_assembly_in_their_folder()
     {
-        foreach (var adapter in (string[])["Plugins.Cni", "Plugins.Docker", "HelloOrchestrator"])
+        foreach (var adapter in (string[])["Plugins.Cni", "Plugins.Docker", "Plugins.Mesos", "HelloOrchestrator"])
         {
             var folder = Path.GetDirectoryName(Find(adapter))!;
             var forbidden = Directory.GetFiles(folder, "*.dll").Select(Path.GetFileName)

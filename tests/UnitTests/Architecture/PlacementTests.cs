@@ -29,7 +29,7 @@ public sealed partial class PlacementTests
     public void S8_the_wire_is_the_shims() => Assert.Multiple(() =>
     {
         Assert.That(Directory.Exists(Path.Combine(Repository.Root, "Calico.Shim", "Wire")), Is.True);
-        Assert.That(Sources(["Plugins.Cni"]).Where(file => File.ReadAllText(file).Contains("namespace Calico.Shim.Wire", StringComparison.Ordinal)), Is.Empty);
+        Assert.That(Sources(["Plugins.Cni", "Plugins.Mesos"]).Where(file => File.ReadAllText(file).Contains("namespace Calico.Shim.Wire", StringComparison.Ordinal)), Is.Empty);
     });
 
     [Test]
@@ -39,7 +39,7 @@ public sealed partial class PlacementTests
     [Test]
     public void S8_the_environment_is_read_where_a_program_begins_and_nowhere_else()
     {
-        var found = Sources([.. Shared, "calicoctl", "Plugins.Cni", "Plugins.Docker"])
+        var found = Sources([.. Shared, "calicoctl", "Plugins.Cni", "Plugins.Docker", "Plugins.Mesos"])
             .Where(file => File.ReadAllText(file).Contains("GetEnvironmentVariable(", StringComparison.Ordinal)
             || File.ReadAllText(file).Contains("GetEnvironmentVariable,", StringComparison.Ordinal)).Select(file => Path.GetRelativePath(Repository.Root, file));
         // HostInstall asks for DOTNET_ROOT, which is the runtime's.

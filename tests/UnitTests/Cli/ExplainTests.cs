@@ -111,7 +111,7 @@ public sealed class ExplainTests
                 tier default: StagedGlobalNetworkPolicy(shut), StagedGlobalNetworkPolicy(udp)
                   StagedGlobalNetworkPolicy(shut) rule 0: staged Deny protocol 6  staged: would deny, decides nothing
                   StagedGlobalNetworkPolicy(udp) rule 0: staged Allow protocol 17  no: the protocol is TCP
-                  staged StagedGlobalNetworkPolicy(udp): no rule of it decides  staged: decides nothing
+                  staged StagedGlobalNetworkPolicy(udp): no rule of it decides; enforced, the end of the tier would deny  staged: decides nothing
                 profile blue
                   Profile(blue) rule 0: Allow from "has(blue)"  <-- allowed here
             """));

@@ -4,8 +4,9 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Cni;
 
 /// <summary>The fakes keep the contracts too, or what is tested with them proves little.</summary>
-[TestFixture]
-public sealed class FakeNodeConformanceTests : AdapterConformance
+[TestFixture("cni")]
+[TestFixture("mesos")]
+public sealed class FakeNodeConformanceTests(string adapter) : AdapterConformance
 {
-    protected override Task<ConformanceNode> StartNodeAsync() => Task.FromResult<ConformanceNode>(new FakeConformanceNode("cni"));
+    protected override Task<ConformanceNode> StartNodeAsync() => Task.FromResult<ConformanceNode>(new FakeConformanceNode(adapter));
 }

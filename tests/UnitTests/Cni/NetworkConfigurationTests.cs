@@ -226,9 +226,9 @@ public sealed class NetworkConfigurationTests
     [TestCase("", "")]
     public void A_label_of_Mesos_is_what_Kubernetes_would_take(string text, string label)
     {
-        Assert.That(MesosLabels.Sanitise(text), Is.EqualTo(label));
+        Assert.That(MesosLabelText.Sanitise(text), Is.EqualTo(label));
         var labels = Parse("""{"args":{"org.apache.mesos":{"network_info":{"labels":{"labels":[{"key":"%","value":"v/%"},{"key":"k"}]}}}}}""".Replace("%", text, StringComparison.Ordinal)).Labels;
-        Assert.That(labels.Where(l => l.Key != "k").Select(l => (l.Key, l.Value)), Is.EqualTo(label.Length == 0 ? [] : new[] { (label, MesosLabels.Sanitise("v/" + text)) }));
+        Assert.That(labels.Where(l => l.Key != "k").Select(l => (l.Key, l.Value)), Is.EqualTo(label.Length == 0 ? [] : new[] { (label, MesosLabelText.Sanitise("v/" + text)) }));
         Assert.That(labels["k"], Is.Empty);
     }
 }

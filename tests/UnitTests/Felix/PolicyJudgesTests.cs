@@ -40,7 +40,7 @@ public sealed class PolicyJudgesTests
 
     private static Programs Compile(PlainPolicy plain)
     {
-        var graph = new CalculationGraph(FelixState.Node);
+        var graph = new CalculationGraph(FelixState.Node, followsServices: true);
         graph.Apply(new(SyncStatus.InSync, 1, [.. RandomPolicies.StateOf(plain).Stored.Values]));
         foreach (var item in plain.Items.Take(4))
         {

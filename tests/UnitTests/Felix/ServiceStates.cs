@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Calico.Datastore.Kubernetes;
+using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Felix;
@@ -99,6 +100,48 @@ public sealed class ServiceStates
             Is.EqualTo(new[] { "slice.endpoints: a list is expected", "slice.ports: a list is expected" }));
     }
 
+    [Test]
+    public void Two_Services_whose_names_joined_are_alike_are_two_sets_and_none_ends_the_graph()
+    {
+        var graph = new CalculationGraph(Node, followsServices: true);
+        graph.Set(Endpoint("w", "10.0.0.1/32", [], ("a", "x")));
+        foreach (var (space, name) in new[] { ("a", "b/c"), ("a/b", "c") })
+        {
+            var policy = Policy("p", 1, "all()", egress: [new() { Action = "Allow", Protocol = new("TCP"),
+                Destination = new() { Services = new() { Namespace = space, Name = name } } }]);
+            graph.Apply(new(SyncStatus.InSync, 1, [Update(policy)]));
+            Assert.That(graph.Flush().OfType<IpSetUpdate>().Count(set => set.Id.StartsWith("svc:", StringComparison.Ordinal)), Is.EqualTo(1));
+        }
+
+        graph.Apply(new(SyncStatus.InSync, 2, [new(Kinds.GlobalNetworkPolicy.Key("p"), null)]));
+        Assert.That(graph.Flush().OfType<IpSetRemove>().Count(), Is.EqualTo(1));
+    }
+
+    [TestCase("Allow", "Allow protocol 6")]
+    [TestCase("Deny", "Deny any")]
+    [TestCase("Pass", "Deny any")]
+    public void Where_nobody_tells_of_Services_no_rule_allows_by_one_and_a_policy_that_forbids_by_one_denies(string action, string first)
+    {
+        var graph = new CalculationGraph(Node);
+        graph.Set(Endpoint("w", "10.0.0.1/32", [], ("a", "x")));
+        graph.Apply(new(SyncStatus.InSync, 1, [Update(Policy("p", 1, "all()", egress:
+        [
+            new() { Action = action, Protocol = new("TCP"), Destination = new() { Services = new() { Namespace = "a", Name = "dns" } } },
+            new() { Action = "Allow" },
+        ]))]));
+        var told = graph.Flush();
+        var rules = told.OfType<RuleListUpdate>().Single(list => list.List.Id.Contains("/egress/", StringComparison.Ordinal)).List.Rules;
+        Assert.That($"{rules[0].Action} {rules[0].Match}", Does.StartWith(first));
+        Assert.That(told.OfType<IpSetUpdate>().Where(set => set.Id.StartsWith("svc", StringComparison.Ordinal)).SelectMany(set => set.Added.Items),
+            Is.Empty);
+        if (action != "Allow")
+        {
+            Assert.That(rules[0].Provenance.Note, Does.StartWith("services: "));
+        }
+    }
+
+    private static SyncUpdate Update(Resource policy) => new(Kinds.GlobalNetworkPolicy.Key(policy.Metadata.Name), policy);
+
     private static ConvertedEndpointSlice Convert(string manifest) =>
         EndpointSliceConversion.Convert(JsonDocument.Parse(manifest).RootElement);
 
@@ -123,7 +166,7 @@ public sealed class ServiceStates
 
     private static CalculationGraph GraphOf(FelixState state)
     {
-        var graph = new CalculationGraph(Node);
+        var graph = new CalculationGraph(Node, followsServices: true);
         foreach (var endpoint in state.Local.Values)
         {
             graph.Set(endpoint);

@@ -9,7 +9,7 @@ internal static class CniNameVectors
 {
     public static VectorVerdict Run(JsonElement vector) => vector.GetProperty("kind").GetString() switch
     {
-        "sanitizeMesosLabel" => Same(vector.GetProperty("expect").GetString()!, MesosLabels.Sanitise(vector.GetProperty("input").GetString()!)),
+        "sanitizeMesosLabel" => Same(vector.GetProperty("expect").GetString()!, MesosLabelText.Sanitise(vector.GetProperty("input").GetString()!)),
         "vethName" => Same(vector.GetProperty("expect").GetString()!,
             InterfaceName.OfPod(TextOf(vector, "prefix"), TextOf(vector, "namespace"), TextOf(vector, "pod"))),
         "wepName" => WepName(vector),

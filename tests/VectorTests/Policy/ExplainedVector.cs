@@ -31,9 +31,9 @@ internal sealed class ExplainedVector
             .. vector.HostEndpoints.Select(endpoint => PolicyVector.ReadHostEndpoint(endpoint, interfaceName,
                 AddressOf(hosts, endpoint.GetProperty("node").GetString()!).ToShortString())),
         ];
-        _policy = ClusterPolicy.Compile(stored);
+        _policy = ClusterPolicy.Compile(stored, followsServices: true);
         _hosts = hosts.ToDictionary(node => node, node => new HostPassage(HostPolicy.Compile(stored, node,
-            new Dictionary<string, ImmutableArray<Cidr>> { [Uplink] = [AddressOf(hosts, node)] }), Uplink));
+            new Dictionary<string, ImmutableArray<Cidr>> { [Uplink] = [AddressOf(hosts, node)] }, followsServices: true), Uplink));
         _endpoints = vector.Endpoints.ToDictionary(endpoint => endpoint.Name);
     }
 

@@ -129,7 +129,7 @@ internal sealed class HostVectorNetwork
         private readonly Dictionary<string, HostInterfaceUpdate> _interfaces = new(StringComparer.Ordinal);
         private PolicyOracle? _oracle;
 
-        public CalculationGraph Graph { get; } = new(node);
+        public CalculationGraph Graph { get; } = new(node, followsServices: true);
 
         public Cidr Address => address;
 

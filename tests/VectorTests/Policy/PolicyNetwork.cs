@@ -14,7 +14,7 @@ internal sealed class PolicyNetwork
 
     public PolicyNetwork(PolicyVector vector)
     {
-        var graph = new CalculationGraph("node");
+        var graph = new CalculationGraph("node", followsServices: true);
         foreach (var endpoint in vector.Endpoints)
         {
             graph.Set(endpoint.Local);

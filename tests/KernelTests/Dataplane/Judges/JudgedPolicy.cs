@@ -19,7 +19,7 @@ namespace Calico.KernelTests.Dataplane.Judges;
 /// <param name="fault">What is done wrong on the way; null: nothing.</param>
 internal sealed class JudgedPolicy(ScratchNamespace host, string node, CompilerFault? fault = null) : IDisposable
 {
-    private readonly CalculationGraph _graph = new(node);
+    private readonly CalculationGraph _graph = new(node, followsServices: true);
     private readonly RulesetTranslator _policy = new(new DataplaneOptions
     {
         NodeName = node,

@@ -49,7 +49,8 @@ internal static partial class PolicyVectorFile
     private static string InIpv6(string text) => Address().Replace(text, match =>
     {
         var address = InIpv6(IPAddress.Parse(match.Groups["address"].Value));
-        return int.TryParse(match.Groups["length"].Value, CultureInfo.InvariantCulture, out var length) ? $"{address}/{length + 96}" : $"{address}";
+        return int.TryParse(match.Groups["length"].Value, CultureInfo.InvariantCulture,
+            out var length) ? $"{address}/{length + 96}" : $"{address}";
     });
 
     [GeneratedRegex("""(?<=")(?<address>\d{1,3}(\.\d{1,3}){3})(/(?<length>\d{1,2}))?(?=")""", RegexOptions.ExplicitCapture)]

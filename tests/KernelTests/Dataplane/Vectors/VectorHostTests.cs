@@ -5,6 +5,7 @@ namespace Calico.KernelTests.Dataplane.Vectors;
 
 /// <summary>The scenarios of <c>policy.json</c> with host endpoints: hosts, workloads and somebody outside as namespaces, TCP connections
 /// through the product's tables, answers included. Both families, and both interfaces where the vector gives two.</summary>
+[NonParallelizable]
 public sealed class VectorHostTests
 {
     [TestCaseSource(nameof(Cases))]

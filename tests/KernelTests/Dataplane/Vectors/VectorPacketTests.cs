@@ -10,6 +10,7 @@ namespace Calico.KernelTests.Dataplane.Vectors;
 /// <summary>Every scenario of <c>policy.json</c> between workloads, calculated, rendered and committed; of each connection that it asks
 /// about the first packet is sent, byte by byte, and passes or is dropped as upstream says. Both families.</summary>
 /// <remarks>One host for all vectors with the same endpoints: what one left in the kernel is what a restarted process meets.</remarks>
+[NonParallelizable]
 public sealed class VectorPacketTests : IDisposable
 {
     private const string Uplink = RandomPolicies.HostLink;

@@ -78,11 +78,11 @@ public sealed class ExplainJudgesTests
             _plain = plain;
             ImmutableArray<SyncUpdate> stored =
                 [.. RandomPolicies.StateOf(plain).Stored.Values, .. plain.Items.Take(4).Select(RandomPolicies.StoredOf)];
-            _policy = ClusterPolicy.Compile(stored);
+            _policy = ClusterPolicy.Compile(stored, followsServices: true);
             _host = new(HostPolicy.Compile(stored, FelixState.Node, new Dictionary<string, ImmutableArray<Cidr>>
             {
                 [RandomPolicies.HostLink] = [.. RandomPolicies.HostAddresses.Select(address => Cidr.Parse(address))],
-            }), RandomPolicies.HostLink);
+            }, followsServices: true), RandomPolicies.HostLink);
         }
 
         /// <summary>What ends the packet, and every rule that it meets until then.</summary>

@@ -129,5 +129,6 @@ public sealed class PolicyDifferenceTests
     }
 
     private static ClusterPolicy Compile(PlainPolicy plain) =>
-        ClusterPolicy.Compile([.. RandomPolicies.StateOf(plain).Stored.Values, .. plain.Items.Take(4).Select(RandomPolicies.StoredOf)]);
+        ClusterPolicy.Compile([.. RandomPolicies.StateOf(plain).Stored.Values, .. plain.Items.Take(4).Select(RandomPolicies.StoredOf)],
+            followsServices: true);
 }

@@ -1,0 +1,30 @@
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+
+namespace Calico.Plugins.Mesos.Isolation;
+
+/// <summary>Who we are on a port, and whom we take: a loopback port is everybody's on the machine, so a caller shows a certificate of
+/// the one authority that is named, and of no other that the machine trusts.</summary>
+internal static class TlsIdentity
+{
+    public static HttpsConnectionAdapterOptions Load(MesosSettings settings)
+    {
+        var authorities = new X509Certificate2Collection();
+        authorities.ImportFromPemFile(settings.TlsClientCaFile);
+        return new()
+        {
+            ServerCertificate = X509Certificate2.CreateFromPemFile(settings.TlsCertificateFile, settings.TlsKeyFile),
+            ClientCertificateMode = ClientCertificateMode.RequireCertificate,
+            ClientCertificateValidation = (certificate, _, _) => IsSigned(certificate, authorities),
+        };
+    }
+
+    private static bool IsSigned(X509Certificate2 certificate, X509Certificate2Collection authorities)
+    {
+        using var chain = new X509Chain();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.AddRange(authorities);
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        return chain.Build(certificate);
+    }
+}
