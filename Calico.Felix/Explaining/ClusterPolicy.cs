@@ -63,7 +63,8 @@ public sealed class ClusterPolicy
     /// <param name="packet">After destination NAT, from the sender's own address.</param>
     /// <param name="untranslated">Before it, as it leaves the sender's host and comes to the receiver's; null: the same.</param>
     /// <param name="leavesAs">The source that the sender's host gives it; null: the sender's own.</param>
-    public Explanation Explain(PolicyPeer from, PolicyPeer to, in FirstPacket packet, FirstPacket? untranslated = null, Cidr? leavesAs = null) =>
+    public Explanation Explain(PolicyPeer from, PolicyPeer to, in FirstPacket packet, FirstPacket? untranslated = null,
+        Cidr? leavesAs = null) =>
         new ConnectionWalk(this, from, to, packet, untranslated ?? packet, leavesAs).Go();
 
     /// <summary>What judges an endpoint, as <see cref="EnforcedText"/> says it, with the interface that its node knows it by.</summary>

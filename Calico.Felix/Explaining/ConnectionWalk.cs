@@ -23,9 +23,10 @@ internal sealed class ConnectionWalk(ClusterPolicy policy, PolicyPeer from, Poli
     private bool _isTrackedAtSender = true;
     private bool _isTrackedAtReceiver = true;
 
-    /// <summary>Both ends are on one host, and no packet passes one of its interfaces. What a host sends itself passes loopback, which counts
-    /// where a host endpoint names it.</summary>
-    private bool IsInside => from.Host is { } sender && to.Host is { } receiver && sender.Policy.Node == receiver.Policy.Node && !IsOnLoopback;
+    /// <summary>Both ends are on one host, and no packet passes one of its interfaces. What a host sends itself passes loopback, which
+    /// counts where a host endpoint names it.</summary>
+    private bool IsInside => from.Host is { } sender && to.Host is { } receiver && sender.Policy.Node == receiver.Policy.Node
+        && !IsOnLoopback;
 
     private bool IsOnLoopback => from.IsHost && to.IsHost && from.Host is { InterfaceName: HostInterfaceUpdate.Loopback, Judged: not null }
         && to.Host is { InterfaceName: HostInterfaceUpdate.Loopback };

@@ -108,8 +108,9 @@ public sealed class HostPolicy
         var named = places.Where(place => !place.IsOfAllInterfaces && place.InterfaceName.Length > 0).ToList();
         var unsure = places.Where(place => place.InterfaceName.Length == 0
             && !named.Exists(other => other.Addresses.Any(place.Addresses.Contains))).ToList();
-        return named.Count == 0 || unsure.Count == 0 ? "" : $"host {node} does not say its addresses: that of {string.Join(", ", unsure.Select(place => place.Name))} "
-            + $"is taken to be on another interface than {string.Join(", ", named.Select(place => place.InterfaceName).Distinct())}";
+        return named.Count == 0 || unsure.Count == 0 ? ""
+            : $"host {node} does not say its addresses: that of {string.Join(", ", unsure.Select(place => place.Name))} "
+                + $"is taken to be on another interface than {string.Join(", ", named.Select(place => place.InterfaceName).Distinct())}";
     }
 
     private static Dictionary<string, ImmutableArray<Cidr>> AssumedOf(List<HostEndpointPlace> places)
