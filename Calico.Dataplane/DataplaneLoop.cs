@@ -172,12 +172,12 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         AskAsync(e => e.ListInterfaces(), ct);
 
     /// <summary>What the kernel enforces at an interface, a workload's or the host's, after it was read and what differed was
-    /// mended; empty: nothing is asked there.</summary>
-    public async Task<ImmutableArray<string>> ProveAsync(string interfaceName, CancellationToken ct)
+    /// mended.</summary>
+    public async Task<EnforcedProgram> ProveAsync(string interfaceName, CancellationToken ct)
     {
         await AskAsync(e => e.LookAgain(), ct);
         // Answered in the turn after the one that has looked.
-        return await AskAsync(e => e.Describe(interfaceName), ct);
+        return await AskAsync(e => e.Prove(interfaceName), ct);
     }
 
     /// <summary>What is enforced for an endpoint: state, lists, rules and where each comes from.</summary>

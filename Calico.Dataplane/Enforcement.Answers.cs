@@ -62,8 +62,8 @@ internal sealed partial class Enforcement
         return true;
     }
 
-    /// <inheritdoc cref="RulesetTranslator.Describe"/>
-    public ImmutableArray<string> Describe(string interfaceName) => _kernel.Table.Policy.Describe(interfaceName);
+    /// <summary>What judges an interface, and whether the kernel is known to hold it.</summary>
+    public EnforcedProgram Prove(string interfaceName) => _proof.Of(_kernel.Table.Policy.Describe(interfaceName));
 
     /// <summary>The host's interfaces that are no workload's, with their addresses.</summary>
     public ImmutableArray<(string Name, ImmutableArray<Cidr> Addresses)> ListInterfaces() => [.. _graph.Interfaces];
@@ -82,17 +82,17 @@ internal sealed partial class Enforcement
     private void NoteGate(DataplaneUpdate update) =>
         _gap.Note(update is EndpointUpdate next && _kernel.Table.Policy.Find(next.Id) is { } former && former.Gate != next.Gate);
 
-    private void Report(string? error)
+    /// <summary>Of the table, or of what is beside it: forwarding, gateways, published ports.</summary>
+    private void Report(string? refused, string? beside = null)
     {
         var now = _status.Current;
-        var isWell = error is null && _isReconciled;
+        var isWell = _proof.Note(refused, _isReconciled, _kernel.Table.Policy.Ruleset, _graph.Revision) && beside is null;
         _status.Say(now with
         {
             InSync = isWell,
-            EnforcedRevision = isWell ? _revisions.InForce(_kernel.Table.Policy.Ruleset, _graph.Revision, now.EnforcedRevision)
-                : now.EnforcedRevision,
+            EnforcedRevision = isWell ? _proof.Revision : now.EnforcedRevision,
             ConfirmedAt = isWell ? _confirmedAt : now.ConfirmedAt,
-            LastError = error,
+            LastError = refused ?? beside,
             Endpoints = _isReconciled ? _kernel.Table.Policy.Endpoints.Count : 0,
         });
     }

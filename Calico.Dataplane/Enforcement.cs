@@ -36,7 +36,7 @@ internal sealed partial class Enforcement
     private readonly List<LoopRequest.Publish> _publishing = [];
     private readonly List<LoopRequest.Withdraw> _withdrawing = [];
     private readonly HashSet<Cidr> _freed = [];
-    private readonly RevisionQueue _revisions = new();
+    private readonly TableProof _proof = new();
 
     /// <summary>Kept up to the first comparison only.</summary>
     private readonly FreeAddresses _freeAddresses;
@@ -101,7 +101,7 @@ internal sealed partial class Enforcement
         {
             Commit();
             _refusals = 0;
-            Report(_kernel.Problem());
+            Report(null, _kernel.Problem());
             Answer();
             return Later();
         }

@@ -14,7 +14,6 @@ namespace Calico.Dataplane.Translation;
 /// </remarks>
 internal sealed class HostChains(Ruleset ruleset, ProgramChains programs, DataplaneOptions options)
 {
-    private const string Loopback = "lo";
     private const int RawPriority = -300;
     private const int ManglePriority = -150;
     private const int FilterPriority = 0;
@@ -87,7 +86,7 @@ internal sealed class HostChains(Ruleset ruleset, ProgramChains programs, Datapl
         yield return new RuleBuilder().NameIn(name, Names.HostInterfaces).Goto($"host-{hook}");
         if (_interfaces.ContainsKey(HostInterfaceUpdate.AllInterfaces))
         {
-            yield return new RuleBuilder().NameIs(name, Loopback).Accept();
+            yield return new RuleBuilder().NameIs(name, HostInterfaceUpdate.Loopback).Accept();
             yield return new RuleBuilder().Goto($"any-{hook}");
         }
     }

@@ -69,7 +69,7 @@ internal sealed class RulesetTranslator
         }
 
         var hosts = HostInterfaces.ToDictionary(host => host.InterfaceName, StringComparer.Ordinal);
-        return (hosts.GetValueOrDefault(interfaceName) ?? hosts.GetValueOrDefault(HostInterfaceUpdate.AllInterfaces)) is { } judged
+        return HostInterfaceUpdate.Of(interfaceName, name => hosts.GetValueOrDefault(name)) is { } judged
             ? [.. EnforcedText.Of(judged, FindList)] : [];
     }
 

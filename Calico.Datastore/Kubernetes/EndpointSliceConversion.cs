@@ -36,7 +36,7 @@ public static class EndpointSliceConversion
             Spec = new()
             {
                 Service = service,
-                Addresses = [.. Read(manifest, "endpoints", errors, Addresses).SelectMany(addresses => addresses).Distinct()],
+                Addresses = [.. Read(manifest, "endpoints", errors, (endpoint, field) => Addresses(endpoint, field, errors)).SelectMany(addresses => addresses).Distinct()],
                 Ports = [.. Read(manifest, "ports", errors, Port).OfType<EndpointSlicePort>().Distinct()],
             },
         };
@@ -70,12 +70,23 @@ public static class EndpointSliceConversion
         return found;
     }
 
-    private static ImmutableArray<Cidr> Addresses(JsonElement endpoint, string field) =>
-    [
-        .. KubernetesJson.Items(endpoint, "addresses", field).Select(item => KubernetesJson.Text(item, $"{field}.addresses"))
-            .Select(text => Cidr.TryParse(text, out var address) && address.IsHost ? address
-                : throw new ConversionException($"{field}.addresses: \"{text}\" is no address")),
-    ];
+    private static ImmutableArray<Cidr> Addresses(JsonElement endpoint, string field, ImmutableArray<string>.Builder errors)
+    {
+        var read = ImmutableArray.CreateBuilder<Cidr>();
+        foreach (var item in KubernetesJson.Items(endpoint, "addresses", field))
+        {
+            if (item.ValueKind == JsonValueKind.String && Cidr.TryParse(item.GetString(), out var address) && address.IsHost)
+            {
+                read.Add(address);
+            }
+            else
+            {
+                errors.Add($"{field}.addresses: {item.GetRawText()} is no address");
+            }
+        }
+
+        return read.ToImmutable();
+    }
 
     /// <returns>Null: it has no number.</returns>
     private static EndpointSlicePort? Port(JsonElement port, string field)

@@ -49,16 +49,23 @@ public sealed class ClusterPolicy
     /// <param name="port">Destination port; 0 for protocols without.</param>
     /// <param name="icmp">Type and code of ICMP.</param>
     public Explanation Explain(PolicyPeer from, PolicyPeer to, byte protocol, ushort port, IcmpTypeCode? icmp) =>
+        Explain(from, to, FirstOf(from, to, protocol, port, icmp));
+
+    /// <summary>The first packet of a connection from one end to another.</summary>
+    /// <inheritdoc cref="Explain(PolicyPeer, PolicyPeer, byte, ushort, IcmpTypeCode?)"/>
+    public static FirstPacket FirstOf(PolicyPeer from, PolicyPeer to, byte protocol, ushort port, IcmpTypeCode? icmp) =>
         // Any port that no rule names: clients take theirs from this range.
-        Explain(from, to, new(from.Address, to.Address, protocol, (ushort)(port == 0 ? 0 : 40000), port, icmp));
+        new(from.Address, to.Address, protocol, (ushort)(port == 0 ? 0 : 40000), port, icmp);
 
     /// <inheritdoc cref="Explain(PolicyPeer, PolicyPeer, byte, ushort, IcmpTypeCode?)"/>
     /// <param name="from">Who sends it.</param>
     /// <param name="to">Whom it is sent to.</param>
-    /// <param name="packet">After destination NAT.</param>
-    /// <param name="untranslated">Before it, as the receiver's host sees it first; null: the same.</param>
-    public Explanation Explain(PolicyPeer from, PolicyPeer to, in FirstPacket packet, FirstPacket? untranslated = null) =>
-        new ConnectionWalk(this, from, to, packet, untranslated ?? packet).Go();
+    /// <param name="packet">After destination NAT, from the sender's own address.</param>
+    /// <param name="untranslated">Before it, as it leaves the sender's host and comes to the receiver's; null: the same.</param>
+    /// <param name="leavesAs">The source that the sender's host gives it; null: the sender's own.</param>
+    public Explanation Explain(PolicyPeer from, PolicyPeer to, in FirstPacket packet, FirstPacket? untranslated = null,
+        Cidr? leavesAs = null) =>
+        new ConnectionWalk(this, from, to, packet, untranslated ?? packet, leavesAs).Go();
 
     /// <summary>What judges an endpoint, as <see cref="EnforcedText"/> says it, with the interface that its node knows it by.</summary>
     public (string InterfaceName, ImmutableArray<string> Lines) TextOf(ResourceKey endpoint) =>

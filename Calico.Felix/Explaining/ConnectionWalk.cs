@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Calico.Datastore.Addresses;
 using Calico.Datastore.Sync;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
@@ -8,15 +9,38 @@ namespace Calico.Felix.Explaining;
 /// <summary>The way of a connection's first packet and of its answer, past everybody who judges them.</summary>
 /// <remarks>In the order of the kernel's hooks: untracked, preDNAT, then a host's own or forwarded traffic; workloads' policies between
 /// those of their host's interfaces. Of what one place denies, the later ones of that host are not asked; the other end is.</remarks>
-internal sealed class ConnectionWalk(ClusterPolicy policy, PolicyPeer from, PolicyPeer to, FirstPacket sent, FirstPacket untranslated)
+/// <param name="policy">The workloads'.</param>
+/// <param name="from">Who sends.</param>
+/// <param name="to">Who gets it, after destination NAT.</param>
+/// <param name="sent">From the sender's own address to the receiver's.</param>
+/// <param name="untranslated">Before destination NAT, which the receiver's host does.</param>
+/// <param name="leavesAs">The source that the sender's host gives it where it leaves; null: the sender's own.</param>
+internal sealed class ConnectionWalk(ClusterPolicy policy, PolicyPeer from, PolicyPeer to, FirstPacket sent, FirstPacket untranslated,
+    Cidr? leavesAs = null)
 {
     private readonly ImmutableArray<DirectionExplanation>.Builder _told = ImmutableArray.CreateBuilder<DirectionExplanation>();
     private readonly ImmutableArray<string>.Builder _unjudged = ImmutableArray.CreateBuilder<string>();
     private bool _isTrackedAtSender = true;
     private bool _isTrackedAtReceiver = true;
 
-    /// <summary>Both ends are on one host, and no packet passes one of its interfaces.</summary>
-    private bool IsInside => from.Host is { } sender && to.Host is { } receiver && sender.Policy.Node == receiver.Policy.Node;
+    /// <summary>Both ends are on one host, and no packet passes one of its interfaces. What a host sends itself passes loopback, which
+    /// counts where a host endpoint names it.</summary>
+    private bool IsInside => from.Host is { } sender && to.Host is { } receiver && sender.Policy.Node == receiver.Policy.Node
+        && !IsOnLoopback;
+
+    private bool IsOnLoopback => from.IsHost && to.IsHost && from.Host is { InterfaceName: HostInterfaceUpdate.Loopback, Judged: not null }
+        && to.Host is { InterfaceName: HostInterfaceUpdate.Loopback };
+
+    /// <summary>As the sender's side sees it: inside one host its destination is translated before anybody judges.</summary>
+    private FirstPacket Leaving => IsInside ? sent : untranslated;
+
+    /// <summary>As it comes to the receiver's host.</summary>
+    private FirstPacket Coming => untranslated with { Source = SourceThere };
+
+    /// <summary>As the receiver gets it.</summary>
+    private FirstPacket Delivered => sent with { Source = SourceThere };
+
+    private Cidr SourceThere => IsInside ? sent.Source : leavesAs ?? sent.Source;
 
     public Explanation Go()
     {
@@ -32,10 +56,10 @@ internal sealed class ConnectionWalk(ClusterPolicy policy, PolicyPeer from, Poli
         {
             Send();
             Receive();
-            if (_told.All(place => place.Allowed) && AnswerOf(sent) is { } answer)
+            if (_told.All(place => place.Allowed) && PacketAnswer.Of(Delivered) is { } answer && PacketAnswer.Of(Coming) is { } onTheWay)
             {
                 LeaveReceiver(answer);
-                ComeBack(answer);
+                ComeBack(onTheWay);
             }
         }
 
@@ -72,7 +96,7 @@ internal sealed class ConnectionWalk(ClusterPolicy policy, PolicyPeer from, Poli
     {
         if (from.Endpoint is { } workload)
         {
-            Ask(workload, PolicyDirection.Egress, sent);
+            Ask(workload, PolicyDirection.Egress, Leaving);
         }
 
         if (IsInside || HooksOf(from) is not { } host)
@@ -82,15 +106,15 @@ internal sealed class ConnectionWalk(ClusterPolicy policy, PolicyPeer from, Poli
 
         if (from.Endpoint is not null)
         {
-            host.Forward(PolicyDirection.Egress, sent);
+            host.Forward(PolicyDirection.Egress, Leaving);
         }
-        else if (host.Untracked(PolicyDirection.Egress, sent) is { } decided)
+        else if (host.Untracked(PolicyDirection.Egress, Leaving) is { } decided)
         {
             _isTrackedAtSender = !decided;
         }
         else
         {
-            host.Normal(PolicyDirection.Egress, sent);
+            host.Normal(PolicyDirection.Egress, Leaving);
         }
     }
 
@@ -98,17 +122,22 @@ internal sealed class ConnectionWalk(ClusterPolicy policy, PolicyPeer from, Poli
     {
         if (!IsInside && HooksOf(to) is { } host)
         {
-            var untracked = host.Untracked(PolicyDirection.Ingress, untranslated);
-            _isTrackedAtReceiver = untracked != true;
-            if ((untracked ?? host.PreDnat(untranslated)) is null)
+            var untracked = host.Untracked(PolicyDirection.Ingress, Coming);
+            // On loopback the packet is already tracked, or not, by what judged it on its way out.
+            _isTrackedAtReceiver = IsOnLoopback ? _isTrackedAtSender : untracked != true;
+            if (untracked == true && Coming != Delivered)
             {
-                GoOn(host, to, PolicyDirection.Ingress, sent);
+                host.Lose(PolicyDirection.Ingress, "what is not tracked is not translated: the host itself gets it");
+            }
+            else if ((untracked ?? host.PreDnat(Coming)) is null)
+            {
+                GoOn(host, to, PolicyDirection.Ingress, Delivered);
             }
         }
 
         if (to.Endpoint is { } workload)
         {
-            Ask(workload, PolicyDirection.Ingress, sent);
+            Ask(workload, PolicyDirection.Ingress, Delivered);
         }
     }
 
@@ -144,7 +173,11 @@ internal sealed class ConnectionWalk(ClusterPolicy policy, PolicyPeer from, Poli
 
         host = host.OfAnswers();
         var untracked = host.Untracked(PolicyDirection.Ingress, answer);
-        if (untracked == true && from.Endpoint is { } workload)
+        if (untracked == true && leavesAs is not null)
+        {
+            host.Lose(PolicyDirection.Ingress, "what is not tracked is not translated back: the host itself gets the answer");
+        }
+        else if (untracked == true && from.Endpoint is { } workload)
         {
             // Nothing of it is tracked, so the workload's policy sees it as a beginning.
             Ask(workload, PolicyDirection.Ingress, answer, isAnswer: true);
@@ -192,31 +225,5 @@ internal sealed class ConnectionWalk(ClusterPolicy policy, PolicyPeer from, Poli
         }
 
         return null;
-    }
-
-    /// <summary>Null: nothing answers such a packet.</summary>
-    private static FirstPacket? AnswerOf(FirstPacket packet)
-    {
-        var icmp = packet.Icmp;
-        if (icmp is { } type)
-        {
-            byte? answer = (packet.Protocol, type.Type) switch
-            {
-                (1, 8) => 0,
-                (1, 13) => 14,
-                (1, 15) => 16,
-                (1, 17) => 18,
-                (58, 128) => 129,
-                _ => null,
-            };
-            if (answer is not { } known)
-            {
-                return null;
-            }
-
-            icmp = type with { Type = known };
-        }
-
-        return new(packet.Destination, packet.Source, packet.Protocol, packet.DestinationPort, packet.SourcePort, icmp);
     }
 }

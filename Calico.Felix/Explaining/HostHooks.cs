@@ -58,6 +58,9 @@ internal sealed class HostHooks(HostPassage host, HostInterfaceUpdate judged, Ac
         return isDropped;
     }
 
+    /// <summary>It ends here whatever policy says.</summary>
+    public void Lose(PolicyDirection direction, string because) => Tell(PolicyStage.Untracked, direction, false, [], because);
+
     private bool? Ask(PolicyStage stage, PolicyDirection direction, PolicyProgram program, in FirstPacket packet)
     {
         if (program is { IsEmpty: true, PassesOn: true })

@@ -36,6 +36,15 @@ public sealed class HostPolicy
     public ImmutableSortedDictionary<string, ImmutableArray<Cidr>> Interfaces { get; private init; } =
         ImmutableSortedDictionary<string, ImmutableArray<Cidr>>.Empty;
 
+    /// <summary>Whether <see cref="Interfaces"/> is what the host itself says.</summary>
+    public bool IsAsked { get; private init; }
+
+    /// <summary>Whether a host endpoint names the interface.</summary>
+    public bool IsNamed(string interfaceName) => interfaceName != HostInterfaceUpdate.AllInterfaces && _judged.ContainsKey(interfaceName);
+
+    /// <summary>What was taken for granted for want of the host's own list, in words; empty: nothing.</summary>
+    public string Assumption { get; private init; } = "";
+
     internal CompiledPrograms Programs { get; } = new();
 
     /// <summary>Compiles what the store holds, for one node.</summary>
@@ -53,6 +62,8 @@ public sealed class HostPolicy
         {
             HostEndpoints = [.. places.Select(place => place.Name)],
             Interfaces = (interfaces ?? AssumedOf(places)).ToImmutableSortedDictionary(StringComparer.Ordinal),
+            IsAsked = interfaces is not null,
+            Assumption = interfaces is null ? AssumptionOf(node, places) : "",
         };
         var graph = new CalculationGraph(node, followsServices);
         foreach (var (name, addresses) in policy.Interfaces)
@@ -80,7 +91,7 @@ public sealed class HostPolicy
 
     /// <summary>What judges an interface; null: no host endpoint does.</summary>
     public HostInterfaceUpdate? On(string interfaceName) =>
-        _judged.GetValueOrDefault(interfaceName) ?? _judged.GetValueOrDefault(HostInterfaceUpdate.AllInterfaces);
+        HostInterfaceUpdate.Of(interfaceName, name => _judged.GetValueOrDefault(name));
 
     /// <summary>What judges an interface, as <see cref="EnforcedText"/> says it; empty: no host endpoint does.</summary>
     public ImmutableArray<string> TextOf(string interfaceName) =>
@@ -90,6 +101,17 @@ public sealed class HostPolicy
     public string Describe(string interfaceName) => interfaceName.StartsWith(Assumed, StringComparison.Ordinal)
         ? $"the interface with {string.Join(", ", Interfaces[interfaceName].Select(address => address.ToShortString()))}"
         : interfaceName == HostInterfaceUpdate.AllInterfaces ? "any other interface" : interfaceName;
+
+    /// <summary>One that is known by address may be on an interface that another names; the first by name has it then.</summary>
+    private static string AssumptionOf(string node, List<HostEndpointPlace> places)
+    {
+        var named = places.Where(place => !place.IsOfAllInterfaces && place.InterfaceName.Length > 0).ToList();
+        var unsure = places.Where(place => place.InterfaceName.Length == 0
+            && !named.Exists(other => other.Addresses.Any(place.Addresses.Contains))).ToList();
+        return named.Count == 0 || unsure.Count == 0 ? ""
+            : $"host {node} does not say its addresses: that of {string.Join(", ", unsure.Select(place => place.Name))} "
+                + $"is taken to be on another interface than {string.Join(", ", named.Select(place => place.InterfaceName).Distinct())}";
+    }
 
     private static Dictionary<string, ImmutableArray<Cidr>> AssumedOf(List<HostEndpointPlace> places)
     {

@@ -47,6 +47,15 @@ public sealed record EndpointRemove(WorkloadEndpointId Id) : DataplaneUpdate;
 public sealed record HostInterfaceUpdate(string InterfaceName, string HostEndpoint, HostPrograms Programs) : DataplaneUpdate
 {
     public const string AllInterfaces = "*";
+
+    /// <summary>Not among <see cref="AllInterfaces"/>: only a host endpoint that is its own judges it.</summary>
+    public const string Loopback = "lo";
+
+    /// <summary>What applies to an interface; null: nothing.</summary>
+    /// <param name="interfaceName">Which.</param>
+    /// <param name="find">What applies to exactly this name.</param>
+    public static HostInterfaceUpdate? Of(string interfaceName, Func<string, HostInterfaceUpdate?> find) =>
+        find(interfaceName) ?? (interfaceName == Loopback ? null : find(AllInterfaces));
 }
 
 /// <summary>No host endpoint applies to the interface any more.</summary>

@@ -20,9 +20,8 @@ internal sealed class InterfaceReports(string node, DataplaneLoop dataplane) : I
         });
         routes.MapGet("/enforced", async context =>
         {
-            var lines = await dataplane.ProveAsync(context.Request.Query["interface"].ToString(), context.RequestAborted);
-            var status = dataplane.Status;
-            await ControlApi.WriteAsync(context, new EnforcedReport(node, status.EnforcedRevision, status.LastError ?? "", lines),
+            var found = await dataplane.ProveAsync(context.Request.Query["interface"].ToString(), context.RequestAborted);
+            await ControlApi.WriteAsync(context, new EnforcedReport(node, found.InSync, found.Revision, found.Problem, found.Lines),
                 StatusJson.Default.EnforcedReport);
         });
     }
@@ -30,10 +29,11 @@ internal sealed class InterfaceReports(string node, DataplaneLoop dataplane) : I
 
 /// <summary>What the kernel enforces at an interface.</summary>
 /// <param name="Node">Whose host it is.</param>
+/// <param name="InSync">Whether the store has been read to its end.</param>
 /// <param name="Revision">Of the store, up to which everything is enforced.</param>
 /// <param name="Problem">Why the kernel may hold something else; empty: it was read and holds it.</param>
 /// <param name="Lines">A line a rule; empty: nothing is asked there.</param>
-internal sealed record EnforcedReport(string Node, long Revision, string Problem, ImmutableArray<string> Lines);
+internal sealed record EnforcedReport(string Node, bool InSync, long Revision, string Problem, ImmutableArray<string> Lines);
 
 /// <summary>Interfaces of a host.</summary>
 /// <param name="Node">Whose.</param>

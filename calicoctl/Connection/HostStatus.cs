@@ -63,6 +63,7 @@ internal sealed record HostLink(string Name, IReadOnlyList<string> Addresses);
 internal sealed record HostEnforced
 {
     public string Node { get; set; } = "";
+    public bool InSync { get; set; }
     public long Revision { get; set; }
     public string Problem { get; set; } = "";
     public IReadOnlyList<string> Lines { get; set; } = [];

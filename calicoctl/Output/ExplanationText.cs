@@ -11,9 +11,17 @@ internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from
 {
     private const int RuleWidth = 56;
 
+    /// <summary>What hosts rewrite on the way, in words.</summary>
+    internal IReadOnlyList<string> Translated { get; init; } = [];
+
     internal void Write(TextWriter output)
     {
         output.WriteLine(Verdict());
+        foreach (var text in Translated)
+        {
+            output.WriteLine($"  {text}");
+        }
+
         foreach (var text in assumed)
         {
             output.WriteLine($"  assumed: {text}");
@@ -48,14 +56,14 @@ internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from
             output.WriteLine($"  {text}");
         }
 
-        foreach (var verdict in live)
-        {
-            output.WriteLine($"  live: {verdict.Who}: {verdict.Text}");
-        }
-
         if (explanation.Directions.IsEmpty && explanation.Unjudged.IsEmpty)
         {
             output.WriteLine("  neither end is a workload or a known host: no policy is asked");
+        }
+
+        foreach (var verdict in live)
+        {
+            output.WriteLine($"  live: {verdict.Who}: {verdict.Text}");
         }
     }
 
@@ -65,6 +73,7 @@ internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from
         ["allowed"] = explanation.Allowed,
         ["from"] = Json(from),
         ["to"] = Json(to),
+        ["translated"] = JsonOutput.Texts(Translated),
         ["assumed"] = JsonOutput.Texts(assumed),
         ["unjudged"] = JsonOutput.Texts(explanation.Unjudged),
         ["live"] = new JsonArray([.. live.Select(verdict => (JsonNode?)new JsonObject

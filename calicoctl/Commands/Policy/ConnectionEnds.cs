@@ -27,7 +27,7 @@ internal sealed class ConnectionEnds(EndpointFinder finder, StoredHosts hosts, C
     private readonly List<string> _assumed = [];
 
     /// <summary>What was taken for granted, in words.</summary>
-    internal IReadOnlyList<string> Assumed => _assumed;
+    internal IReadOnlyList<string> Assumed => [.. _assumed.Distinct()];
 
     /// <summary>Both ends with addresses of one family.</summary>
     /// <param name="from">As typed.</param>
@@ -39,16 +39,18 @@ internal sealed class ConnectionEnds(EndpointFinder finder, StoredHosts hosts, C
     internal async Task<ExplainedEnd[]> FindAsync(EndQuestion from, EndQuestion to, NamespaceChoice place, bool? wantsIpv6,
         CancellationToken ct)
     {
-        Found[] found = [await FindAsync(from.Name, place, ct), await FindAsync(to.Name, place, ct)];
+        FoundEnd[] found = [await FindAsync(from.Name, place, ct), await FindAsync(to.Name, place, ct)];
         foreach (var isIpv6 in wantsIpv6 is { } wanted ? [wanted] : new[] { false, true })
         {
             var addresses = found.Select(end =>
                 end.Addresses.Where(a => a.IsIpv6 == isIpv6).Select(a => (Cidr?)a).FirstOrDefault()).ToArray();
             if (addresses is [{ } first, { } second])
             {
-                // On one host no packet passes an interface that matters.
-                var isInside = found[0].Node is { Length: > 0 } node && node == found[1].Node;
-                return [await EndAsync(found[0], first, from, isInside, ct), await EndAsync(found[1], second, to, isInside, ct)];
+                var passed = new PassedInterfaces(hosts, _assumed);
+                return
+                [
+                    await passed.EndAsync(found[0], first, from, found[1], ct), await passed.EndAsync(found[1], second, to, found[0], ct),
+                ];
             }
         }
 
@@ -57,7 +59,7 @@ internal sealed class ConnectionEnds(EndpointFinder finder, StoredHosts hosts, C
             : $"'{from.Name}' and '{to.Name}' have no addresses of one family");
     }
 
-    private async Task<Found> FindAsync(string name, NamespaceChoice place, CancellationToken ct)
+    private async Task<FoundEnd> FindAsync(string name, NamespaceChoice place, CancellationToken ct)
     {
         if (name.StartsWith(OfNode, StringComparison.OrdinalIgnoreCase))
         {
@@ -72,11 +74,9 @@ internal sealed class ConnectionEnds(EndpointFinder finder, StoredHosts hosts, C
                 : throw new CliException($"there is no host endpoint '{endpoint}'; calicoctl get hostendpoints lists them");
         }
 
-        var key = (await finder.KeysAsync(Kinds.WorkloadEndpoint, [name], place, ct))[0];
-        if (_known.TryGetValue(key, out var known)
-            && Kinds.WorkloadEndpoint.TryRead(stored.First(update => update.Key == key), out var workload))
+        if (FindWorkload((await finder.KeysAsync(Kinds.WorkloadEndpoint, [name], place, ct))[0]) is { } workload)
         {
-            return new(key, EndpointName.Of(workload), workload.Spec.Node, null, known);
+            return workload;
         }
 
         if (hosts.FindEndpoint(name) is { } found)
@@ -90,13 +90,42 @@ internal sealed class ConnectionEnds(EndpointFinder finder, StoredHosts hosts, C
                 + "calicoctl get workloadendpoints -A and calicoctl get hostendpoints list them");
         }
 
-        var own = Cidr.From(new IPNetwork(address, address.GetAddressBytes().Length * 8));
-        return hosts.FindNode(own) is { } owner ? (await OfHostAsync(owner, null, ct)) with { Addresses = [own] }
-            : new(null, "", null, null, [own]);
+        return await OfAddressAsync(name, Cidr.From(new IPNetwork(address, address.GetAddressBytes().Length * 8)), ct);
     }
 
+    /// <summary>Whoever has it, in whatever namespace.</summary>
+    private async Task<FoundEnd> OfAddressAsync(string name, Cidr own, CancellationToken ct)
+    {
+        var holders = _known.Where(endpoint => endpoint.Value.Contains(own)).Select(endpoint => endpoint.Key).ToList();
+        if (holders.Count > 1)
+        {
+            throw new CliException($"'{name}' is more than one endpoint: {string.Join(", ", holders.Take(5))}; give one of these names");
+        }
+
+        if (holders is [var holder] && FindWorkload(holder) is { } workload)
+        {
+            return workload;
+        }
+
+        if (await hosts.FindNodeAsync(own, ct) is { } owner)
+        {
+            return (await OfHostAsync(owner, null, ct)) with { Addresses = [own] };
+        }
+
+        foreach (var (node, error) in hosts.Unreadable)
+        {
+            _assumed.Add($"{name} is outside; Node {node}, which cannot be read ({error}), may have it");
+        }
+
+        return new(null, "", null, null, [own]);
+    }
+
+    private FoundEnd? FindWorkload(ResourceKey key) => _known.TryGetValue(key, out var known)
+        && Kinds.WorkloadEndpoint.TryRead(stored.First(update => update.Key == key), out var workload)
+            ? new(key, EndpointName.Of(workload), workload.Spec.Node, null, known) : null;
+
     /// <summary>The host as its only host endpoint; with several, or none, by the address of its Node.</summary>
-    private async Task<Found> OfNodeAsync(string node, CancellationToken ct)
+    private async Task<FoundEnd> OfNodeAsync(string node, CancellationToken ct)
     {
         var judged = (await hosts.PolicyOfAsync(node, ct)).Judged;
         if (judged is [var only])
@@ -116,8 +145,13 @@ internal sealed class ConnectionEnds(EndpointFinder finder, StoredHosts hosts, C
     }
 
     /// <summary>The host itself, perhaps as one of its host endpoints.</summary>
-    private async Task<Found> OfHostAsync(string node, Resource<HostEndpointSpec>? endpoint, CancellationToken ct)
+    private async Task<FoundEnd> OfHostAsync(string node, Resource<HostEndpointSpec>? endpoint, CancellationToken ct)
     {
+        if (hosts.Unreadable.TryGetValue(node, out var error))
+        {
+            _assumed.Add($"Node {node} cannot be read ({error}): what of it is legible is taken");
+        }
+
         var host = await hosts.PolicyOfAsync(node, ct);
         var judged = host.Judged.Where(update => endpoint is null || update.HostEndpoint == endpoint.Metadata.Name).ToList();
         if (endpoint is not null && judged.Count == 0)
@@ -132,64 +166,7 @@ internal sealed class ConnectionEnds(EndpointFinder finder, StoredHosts hosts, C
         var expected = endpoint is null ? [] : StoredHosts.ExpectedOf(endpoint);
         return new(null, $"host {node}", node, endpoint?.Metadata.Name,
             [.. expected.Concat(endpoint is null ? hosts.AddressesOf(node).Concat(onThem) : onThem.Concat(hosts.AddressesOf(node)))
+                .Concat(endpoint is null ? [.. hosts.FurtherAddressesOf(node), .. await hosts.OwnAddressesAsync(node, ct)] : [])
                 .Where(address => !IPAddress.IsLoopback(address.FirstAddress())).Distinct()]);
     }
-
-    private async Task<ExplainedEnd> EndAsync(Found found, Cidr address, EndQuestion question, bool isInside, CancellationToken ct)
-    {
-        if (string.IsNullOrEmpty(found.Node))
-        {
-            return question.Interface is null ? new(found.Name, new(found.Key, address))
-                : throw new CliException($"{question.InterfaceOption}: '{question.Name}' is on no host that the store knows of");
-        }
-
-        var host = await hosts.PolicyOfAsync(found.Node, ct);
-        return new(found.Name, new(found.Key, address, new(host, isInside ? "" : InterfaceOf(host, found, address, question))));
-    }
-
-    /// <summary>The interface that its connections to others pass; empty: no host endpoint judges any.</summary>
-    private string InterfaceOf(HostPolicy host, Found found, Cidr address, EndQuestion question)
-    {
-        if (question.Interface is { } wanted)
-        {
-            return wanted;
-        }
-
-        var candidates = host.Judged.Where(update => found.HostEndpoint is null || update.HostEndpoint == found.HostEndpoint)
-            .Select(update => update.InterfaceName).ToList();
-        if (candidates.Count == 0)
-        {
-            return "";
-        }
-
-        // A host's own connections come from the interface with their address, others from the one with the node's.
-        var own = found.Key is null ? [address] : hosts.AddressesOf(host.Node).Where(a => a.IsIpv6 == address.IsIpv6).ToArray();
-        var with = host.Interfaces.Where(link => link.Value.Any(own.Contains)).Select(link => link.Key).FirstOrDefault();
-        if (with is not null && (found.HostEndpoint is null || host.On(with)?.HostEndpoint == found.HostEndpoint))
-        {
-            // A workload's packets may pass any of them.
-            if (found.Key is not null && host.Judged.Any(update => update.HostEndpoint != host.On(with)?.HostEndpoint))
-            {
-                _assumed.Add($"the packet passes host {host.Node} by {host.Describe(with)}, which has the node's address; "
-                    + $"{question.InterfaceOption} says another");
-            }
-
-            return with;
-        }
-
-        if (candidates.Count > 1 || found.HostEndpoint is null)
-        {
-            _assumed.Add($"the packet passes host {host.Node} by {host.Describe(candidates[0])}"
-                + (candidates.Count == 1 ? ", the only one that a host endpoint judges"
-                    : $", one of {candidates.Count} that host endpoints judge") + $"; {question.InterfaceOption} says another");
-        }
-
-        return candidates[0];
-    }
-
-    /// <param name="Key">Of a workload; null: none.</param>
-    /// <param name="Name">For people; empty: an address alone.</param>
-    /// <param name="Node">Where it is; null or empty: nobody knows.</param>
-    /// <param name="HostEndpoint">That was named; null: none.</param>
-    /// <param name="Addresses">Of which one is taken.</param>
-    private sealed record Found(ResourceKey? Key, string Name, string? Node, string? HostEndpoint, ImmutableArray<Cidr> Addresses);}
+}

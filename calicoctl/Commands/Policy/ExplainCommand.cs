@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Globalization;
 using Calico.Cli.Commands.Resources;
 using Calico.Cli.Connection;
+using Calico.Cli.Endpoints;
 using Calico.Cli.Output;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
@@ -12,8 +13,8 @@ using Calico.Felix.Rules;
 namespace Calico.Cli.Commands.Policy;
 
 /// <summary><c>calicoctl explain</c>: whether one end reaches another, and every tier, policy and rule that is asked on the way.</summary>
-/// <remarks>Compiled here, from the store, by what compiles it on the nodes. This machine's host is asked for its interfaces where one of
-/// its host endpoints may judge; no other host is.</remarks>
+/// <remarks>Compiled here, from the store, by what compiles it on the nodes. This machine's host is asked for its interfaces;
+/// no other host is.</remarks>
 internal static class ExplainCommand
 {
     private const int EchoRequest = 8;
@@ -42,7 +43,10 @@ internal static class ExplainCommand
             Description = "The interface by which it comes to the receiver's host.",
             HelpName = "NAME",
         };
-        var live = new Option<bool>("--live") { Description = "Ask this machine's host whether its kernel holds what is told; end with 1 if not." };
+        var live = new Option<bool>("--live")
+        {
+            Description = "Ask this machine's host whether its kernel holds what is told; end with 1 if that is not proved.",
+        };
         var exitCode = new Option<bool>("--exit-code") { Description = "End with 1 if it is denied." };
         var ns = new Option<string?>("--namespace", "-n") { Description = "Namespace of the endpoints that are named.", HelpName = "NAMESPACE" };
         var output = OutputForm.Create();
@@ -59,12 +63,20 @@ internal static class ExplainCommand
             var range = await session.Store.ListAsync(ResourceKind.Root, 0, ct);
             var stored = range.Items.Select(value => ResourceKinds.All.TryDecode(value.Key, value.Value, out var update) ? update : null).OfType<SyncUpdate>().ToImmutableArray();
             var policy = ClusterPolicy.Compile(stored);
-            var finder = new ConnectionEnds(new(session.Client), new(environment, stored), policy, stored);
+            var hosts = new StoredHosts(environment, stored);
+            var finder = new ConnectionEnds(new(session.Client), hosts, policy, stored);
             var ends = await finder.FindAsync(new(result.GetValue(from)!, result.GetValue(outgoing), outgoing.Name),
                 new(result.GetValue(to)!, result.GetValue(incoming), incoming.Name), place, question.Family(result.GetValue(ipv6)), ct);
-            var explanation = policy.Explain(ends[0].Peer, ends[1].Peer, question.Protocol, question.Port, question.IcmpFor(ends[0].Peer.Address.IsIpv6));
-            var verdicts = result.GetValue(live) ? await new LiveProof(environment, policy).LookAsync(explanation, ends, ct) : [];
-            var text = new ExplanationText(explanation, ends[0], ends[1], finder.Assumed, verdicts);
+            var asked = ClusterPolicy.FirstOf(ends[0].Peer, ends[1].Peer, question.Protocol, question.Port,
+                question.IcmpFor(ends[0].Peer.Address.IsIpv6));
+            var way = new AddressTranslations(hosts, stored).Of(ends[0], ends[1], asked);
+            var explanation = policy.Explain(ends[0].Peer, way.To.Peer, way.Sent, way.Untranslated, way.LeavesAs);
+            var verdicts = result.GetValue(live)
+                ? await new LiveProof(environment, policy, range.Revision).LookAsync(explanation, [ends[0], way.To], ct) : [];
+            var text = new ExplanationText(explanation, ends[0], way.To, [.. finder.Assumed, .. way.Assumed], verdicts)
+            {
+                Translated = way.Told,
+            };
             if (result.GetValue(output) == "json")
             {
                 JsonOutput.Write(environment.Output, "Explanation", text.ToJson(range.Revision));
@@ -74,7 +86,7 @@ internal static class ExplainCommand
                 text.Write(environment.Output);
             }
 
-            return verdicts.Any(verdict => verdict.Holds == false) || (!explanation.Allowed && result.GetValue(exitCode)) ? 1 : 0;
+            return (result.GetValue(live) && !LiveProof.IsProof(verdicts)) || (!explanation.Allowed && result.GetValue(exitCode)) ? 1 : 0;
         });
         return command;
     }

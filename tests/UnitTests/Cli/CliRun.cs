@@ -20,6 +20,8 @@ internal sealed class CliRun
 
     internal string? HostSocket { get; set; } = "/nonexistent/host.sock";
 
+    internal TimeProvider Time { get; set; } = TimeProvider.System;
+
     internal string HostsFile { get; init; } = "/nonexistent/calico.cfg";
 
     internal string ClientsFile { get; init; } = "/nonexistent/calicoctl.cfg";
@@ -54,6 +56,7 @@ internal sealed class CliRun
             return Opened ?? Store;
         },
         HostSocket = HostSocket,
+        Time = Time,
         Width = () => Width,
     };
 }

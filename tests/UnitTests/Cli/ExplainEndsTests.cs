@@ -90,6 +90,13 @@ public sealed class ExplainEndsTests
     [TestCase("no address of host 'n3' is known: neither its Node nor expectedIPs of a host endpoint say one", "hostendpoint/lost", "web")]
     [TestCase("host endpoint 'shadowed' judges no interface of node 'n1': eth0 is judged by one", "shadowed", "web")]
     [TestCase("--out-interface: '192.0.2.200' is on no host that the store knows of", "192.0.2.200", "web", "--out-interface", "eth0")]
+    [TestCase("--in-interface: 'address/0' is no interface's name", "192.0.2.200", "two", "--in-interface", "address/0")]
+    [TestCase("--in-interface: '*' is no interface's name", "192.0.2.200", "web", "--in-interface", "*")]
+    [TestCase("--in-interface: 'a b' is no interface's name", "192.0.2.200", "web", "--in-interface", "a b")]
+    [TestCase("--in-interface: 'sixteen-letters-' is no interface's name", "192.0.2.200", "web", "--in-interface", "sixteen-letters-")]
+    [TestCase("--in-interface: '' is no interface's name", "192.0.2.200", "web", "--in-interface", "")]
+    [TestCase("--in-interface: no packet from or to others passes lo", "192.0.2.200", "web", "--in-interface", "lo")]
+    [TestCase("--out-interface: both ends are on node n1, and no packet between them", "web", "node/n1", "--out-interface", "eth0")]
     public async Task What_cannot_be_asked_is_said(string message, string from, string to, params string[] more)
     {
         await _cli.ApplyAsync("""
@@ -106,40 +113,5 @@ public sealed class ExplainEndsTests
         Assert.That(await _cli.RunAsync("", ["explain", "--from", from, "--to", to, "--port", "1", .. more]), Is.EqualTo(1));
         Assert.That(_cli.Error, Does.Contain(message));
         Assert.That(_cli.Output, Is.Empty);
-    }
-
-    [Test]
-    public async Task What_the_kernel_holds_is_compared_rule_by_rule()
-    {
-        var program = """
-            "host endpoint one","ingress:","  tier default: GlobalNetworkPolicy(hosts)",
-            "    Allow protocol 6 to ports 443    # default/GlobalNetworkPolicy(hosts) rule 0","    Deny any    # end of tier default",
-            "  Deny any    # no profile decides","egress:","  tier default: GlobalNetworkPolicy(hosts)",
-            "    Allow any    # default/GlobalNetworkPolicy(hosts) rule 0","    Deny any    # end of tier default",
-            "  Deny any    # no profile decides","forwarded ingress:","  Pass any    # no policy decides",
-            "forwarded egress:","  Pass any    # no policy decides","untracked ingress:","  Pass any    # no policy decides",
-            "untracked egress:","  Pass any    # no policy decides","before destination NAT:","  Pass any    # no policy decides"
-            """;
-        await using var host = new FakeHost()
-            .With("/interfaces", """{"node":"n1","interfaces":[{"name":"eth0","addresses":["192.0.2.1"]}]}""")
-            .With("/enforced?interface=eth0", $$"""{"node":"n1","revision":7,"problem":"","lines":[{{program}}]}""").Start();
-        _cli.HostSocket = host.Socket;
-        await _cli.ExplainAsync("192.0.2.200", "one", "--port", "443", "--live");
-        Assert.That(_cli.Lines(),
-            Does.EndWith("  live: host n1 eth0: the kernel of this machine was read and holds these rules, of revision 7"));
-
-        host.With("/enforced?interface=eth0",
-            $$"""{"node":"n1","revision":7,"problem":"","lines":[{{program.Replace("443", "80", StringComparison.Ordinal)}}]}""");
-        Assert.That(await _cli.RunAsync("", "explain", "--from", "192.0.2.200", "--to", "one", "--port", "443", "--live"), Is.EqualTo(1));
-        Assert.That(_cli.Lines(),
-            Does.Contain("the kernel of this machine holds another program, of revision 7: 'Allow protocol 6 to ports 80"));
-
-        host.With("/enforced?interface=eth0", """{"node":"n1","revision":7,"problem":"nft: busy","lines":[]}""");
-        Assert.That(await _cli.RunAsync("", "explain", "--from", "192.0.2.200", "--to", "one", "--port", "443", "--live"), Is.EqualTo(1));
-        Assert.That(_cli.Lines(), Does.Contain("may hold something else: nft: busy"));
-
-        host.With("/enforced?interface=eth0", """{"node":"n5","revision":7,"problem":"","lines":[]}""");
-        await _cli.ExplainAsync("192.0.2.200", "one", "--port", "443", "--live");
-        Assert.That(_cli.Lines(), Does.Contain("live: host n1 eth0: is on another node than this machine's, n5"));
     }
 }

@@ -37,6 +37,7 @@ public sealed class LookAgainTests
             Id = new("cni", "a", "eth0"), InterfaceName = "calia", Addresses = [IPNetwork.Parse("10.65.0.2/32")], Profiles = ["open"],
         }));
         inside.Turn();
+        Assert.That(inside.Prove("up0") is { InSync: true, Revision: 7, Problem: "" });
         var reads = nftables.Reads;
         inside.Turn();
         Assert.That(nftables.Reads, Is.EqualTo(reads), "nothing is doubted");
@@ -44,16 +45,37 @@ public sealed class LookAgainTests
         inside.Turn();
         Assert.That(nftables.Reads, Is.GreaterThan(reads));
 
-        Assert.That(inside.Describe("calia"), Is.EqualTo(new[]
+        Assert.That(inside.Prove("calia").Lines, Is.EqualTo(new[]
         {
             "ingress:", "  profile/open/ingress", "    Allow any    # Profile(open) rule 0", "  Deny any    # no profile decides",
             "egress:", "  profile/open/egress", "    Deny any    # Profile(open) rule 0", "  Deny any    # no profile decides",
         }));
-        Assert.That(inside.Describe("up0").Take(4), Is.EqualTo(new[]
+        Assert.That(inside.Prove("up0").Lines.Take(4), Is.EqualTo(new[]
         {
             "host endpoint up", "ingress:", "  profile/open/ingress", "    Allow any    # Profile(open) rule 0",
         }));
-        Assert.That(inside.Describe("up1"), Is.Empty);
+        Assert.That(inside.Prove("up1").Lines, Is.Empty);
+    }
+
+    [Test]
+    public void Before_the_store_is_read_nothing_is_proved_and_what_is_wrong_elsewhere_is_no_matter_of_the_table()
+    {
+        using var broker = new NamespaceBroker();
+        var (nftables, inbox, status) = (new FakeNftables(), new LoopInbox(), new LoopStatus());
+        using var table = new PolicyTable(nftables, new HostNetwork(broker), new(_ => Task.CompletedTask, inbox.Wake), Options,
+            NullLogger.Instance);
+        var inside = new Enforcement(inbox, status, new(table, [table], new FakeConnections(), () => "port 80 is taken"),
+            (new(), new()), Options, isInitial: true, new ManualTime(), NullLogger.Instance);
+        inside.Turn();
+        Assert.That(inside.Prove("lo") is { InSync: false, Revision: 0 });
+        inbox.Accept(new(SyncStatus.InSync, 9,
+        [
+            Stored(Kinds.HostEndpoint, "rest", new HostEndpointSpec { Node = "node-a", InterfaceName = "*" }),
+        ]));
+        inside.Turn();
+        Assert.That(status.Current, Has.Property("InSync").False.And.Property("LastError").EqualTo("port 80 is taken"));
+        Assert.That(inside.Prove("up0") is { InSync: true, Revision: 9, Problem: "", Lines: ["host endpoint rest", ..] });
+        Assert.That(inside.Prove("lo").Lines, Is.Empty, "all interfaces are not loopback");
     }
 
     private static SyncUpdate Stored<T>(ResourceKind<T> kind, string name, T spec) where T : class, new() =>

@@ -79,19 +79,20 @@ public sealed class ServiceStates
     {
         var converted = Convert("""
             {"metadata":{"name":"s","namespace":"x","labels":{"kubernetes.io/service-name":"shop"}},
-             "endpoints":[{"addresses":["10.0.0.2","10.0.0.3"],"conditions":{"ready":false}},{"addresses":["shop.example"]},
-               {"addresses":["10.0.0.4"]}],
+             "endpoints":[{"addresses":["10.0.0.2","10.0.0.3"],"conditions":{"ready":false}},{"addresses":["shop.example","10.0.0.5",7]},
+               {"addresses":["10.0.0.4"]},{"addresses":5}],
              "ports":[{"port":80},{"name":"any"},{"port":53,"protocol":"UDP"},{"port":1,"protocol":"SCTP"},
                {"port":2,"protocol":"ICMP"},{"port":0}]}
             """);
         Assert.That(converted.Key.ToString(), Is.EqualTo("KubernetesEndpointSlice(x/s)"));
         Assert.That(converted.Slice!.Spec.Service, Is.EqualTo("shop"));
         Assert.That(converted.Slice.Spec.Addresses.Select(address => address.ToShortString()),
-            Is.EqualTo(new[] { "10.0.0.2", "10.0.0.3", "10.0.0.4" }));
+            Is.EqualTo(new[] { "10.0.0.2", "10.0.0.3", "10.0.0.5", "10.0.0.4" }));
         Assert.That(converted.Slice.Spec.Ports, Is.EqualTo(new EndpointSlicePort[] { new(6, 80), new(17, 53), new(132, 1) }));
         Assert.That(converted.Errors, Is.EqualTo(new[]
         {
-            "endpoints[1].addresses: \"shop.example\" is no address", "ports[4].protocol: \"ICMP\" is unknown",
+            "endpoints[1].addresses: \"shop.example\" is no address", "endpoints[1].addresses: 7 is no address",
+            "endpoints[3].addresses: a list is expected", "ports[4].protocol: \"ICMP\" is unknown",
             "ports[5].port: 1-65535 is expected",
         }));
         Assert.That(Convert("""{"metadata":{"name":"s"},"endpoints":[{"addresses":["10.0.0.2"]}]}""").Slice, Is.Null, "of no service");
