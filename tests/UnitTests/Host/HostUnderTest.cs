@@ -197,9 +197,10 @@ internal sealed class HostUnderTest(string adapter, int parked, TimeProvider tim
     }
 
     /// <summary>The store as a sync that has just ended shows it.</summary>
-    public async Task<DatastoreView> SeeAsync()
+    /// <param name="into">Which view learns it; null: a fresh one.</param>
+    public async Task<DatastoreView> SeeAsync(DatastoreView? into = null)
     {
-        var view = new DatastoreView("node1", TimeProvider.System);
+        var view = into ?? new DatastoreView("node1", TimeProvider.System);
         var syncer = new Syncer(Store, ResourceKinds.All, Syncer.DefaultPrefixes, TimeProvider.System, NullLogger.Instance);
         await foreach (var batch in syncer.RunAsync(CancellationToken.None))
         {
