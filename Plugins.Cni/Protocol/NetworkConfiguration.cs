@@ -61,7 +61,11 @@ internal sealed record NetworkConfiguration
     /// <summary><c>runtimeConfig.mac</c>.</summary>
     public PhysicalAddress? RequestedMac { get; private init; }
 
-    /// <summary><c>runtimeConfig.portMappings</c>: what a portmap plugin behind us leads to the container.</summary>
+    /// <summary>Groups and host ports of a Mesos task.</summary>
+    public MesosNetworkInfo Mesos { get; private init; } = new([], []);
+
+    /// <summary>What is let in: <c>runtimeConfig.portMappings</c>, which a portmap plugin behind us leads to the container, and a Mesos task's.
+    /// </summary>
     public ImmutableArray<PublishedPort> PublishedPorts { get; private init; } = [];
 
     public ImmutableSortedDictionary<string, string> PodAnnotations { get; private init; } = ImmutableSortedDictionary<string, string>.Empty;
@@ -169,6 +173,7 @@ internal sealed record NetworkConfiguration
         var mesos = args.Object("org.apache.mesos").Object("network_info");
         var features = root.Object("feature_control");
         var previous = root.Object("prevResult");
+        var task = MesosNetworkInfo.Read(mesos);
         return new NetworkConfiguration
         {
             Version = version,
@@ -189,7 +194,8 @@ internal sealed record NetworkConfiguration
             HasReadinessGates = !root.Texts("readiness_gates").IsEmpty,
             RequestedAddresses = AddressesIn(runtime, args.Object("cni"), mesos),
             RequestedMac = MacIn(runtime, args.Object("cni")),
-            PublishedPorts = PortsIn(runtime),
+            Mesos = task,
+            PublishedPorts = [.. PortsIn(runtime), .. task.Ports],
             PodAnnotations = runtime.TextMap(AnnotationsCapability),
             Labels = MesosLabels.Read(mesos),
             PreviousResult = previous.IsPresent ? CniResultReader.Read(previous) : null,
