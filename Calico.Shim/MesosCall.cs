@@ -46,7 +46,8 @@ internal sealed class MesosCall(string[] words)
             var request = new ShimRequest(ShimRole.Mesos, false, arguments, input);
             // As the host's own setting: one word for one socket.
             var path = Variable("CALICO_MESOS_NETMODULESSOCKET") is { Length: > 0 } chosen ? chosen : DefaultPath;
-            if (HostConnection.Ask(path, request.ToFrame().Span, request.Repeated().ToFrame().Span, -1, _deadline, out var trouble) is { } reply)
+            var (first, again) = (request.ToFrame(), request.Repeated().ToFrame());
+            if (HostConnection.Ask(path, first.Span, again.Span, -1, _deadline, out var trouble) is { } reply)
             {
                 // Words were answered on standard error when they failed, as a shell does.
                 Libc.WriteAll(words.Length > 0 && reply.ExitCode != 0 ? 2 : 1, reply.Output.Span);

@@ -163,7 +163,8 @@ public sealed partial class NodeIpam : IAsyncDisposable
         var ledger = _table.Ledger;
         if (ledger.Leases.TryGetValue(address, out var held))
         {
-            return held is { Purpose: LeasePurpose.Scheduler, Bound: null, IsOffline: false } ? await FindUsedAsync(held, ct) : held.ToLease();
+            return held is { Purpose: LeasePurpose.Scheduler, Bound: null, IsOffline: false } ? await FindUsedAsync(held, ct)
+                : held.ToLease();
         }
 
         return ledger.Releases.ContainsKey(address) ? null : await FindStoredAsync(address, ct);
@@ -184,8 +185,7 @@ public sealed partial class NodeIpam : IAsyncDisposable
     private async Task<AddressLease?> FindStoredAsync(IPAddress address, CancellationToken ct)
     {
         var change = new IpamChange(_basis.Store, new());
-        var exact = new ExactAssignment(change, _facts.Source, _basis.Time);
-        return await exact.FindBlockAsync(address, ct) is { } cidr && await change.BlockAsync(cidr, ct) is { } block
+        return await new ExactAssignment(change, _facts.Source, _basis.Time).FindBlockAsync(address, ct) is { } cidr && await change.BlockAsync(cidr, ct) is { } block
             && block.AttributeOf(block.OrdinalOf(address)!.Value) is { ReleasedAt: null }
             ? LeaseRecord.From(block, block.OrdinalOf(address)!.Value).ToLease()
             : null;

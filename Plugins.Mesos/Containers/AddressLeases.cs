@@ -66,7 +66,8 @@ internal sealed class AddressLeases(IIpam ipam, KeptAddresses kept)
     /// calls. Here a uid is an owner, and so is a container.</remarks>
     /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>, with who has one; <see cref="Problem.Invalid"/>: they
     /// are too many.</exception>
-    public async Task<IDisposable> TakeAsync(ImmutableArray<IPAddress> addresses, Func<string, bool> isOwn, string field, CancellationToken ct)
+    public async Task<IDisposable> TakeAsync(ImmutableArray<IPAddress> addresses, Func<string, bool> isOwn, string field,
+        CancellationToken ct)
     {
         if (addresses.Length > MaxCount)
         {
@@ -119,7 +120,8 @@ internal sealed class AddressLeases(IIpam ipam, KeptAddresses kept)
     public async Task<AddressRelease> ReleaseAsync(string uid, CancellationToken ct)
     {
         var had = await ListAsync(uid, ct);
-        var done = await ReleaseAsync([.. (await FindAsync(had.Select(l => l.Address), ct)).Where(l => had.Any(h => h.Handle == l.Handle))], ct);
+        var has = await FindAsync(had.Select(l => l.Address), ct);
+        var done = await ReleaseAsync([.. has.Where(l => had.Any(h => h.Handle == l.Handle))], ct);
         await kept.ForgetAsync(uid, [.. done.Released.Concat(done.Deferred)], ct);
         return done;
     }
@@ -142,7 +144,8 @@ internal sealed class AddressLeases(IIpam ipam, KeptAddresses kept)
     public async Task RestoreAsync(ImmutableArray<AddressLease> before, CancellationToken ct)
     {
         var standing = (await FindAsync(before.Select(l => l.Address), ct)).Select(l => l.Address).ToHashSet();
-        foreach (var lease in before.Where(l => l.BoundTo is null && !standing.Contains(l.Address)).GroupBy(l => (l.Handle, l.Purpose, l.Owner)))
+        var lost = before.Where(l => l.BoundTo is null && !standing.Contains(l.Address));
+        foreach (var lease in lost.GroupBy(l => (l.Handle, l.Purpose, l.Owner)))
         {
             await ipam.ClaimAsync(new()
             {
@@ -172,7 +175,8 @@ internal sealed class AddressLeases(IIpam ipam, KeptAddresses kept)
         var outcomes = new List<(IPAddress Address, ReleaseOutcome Outcome)>();
         foreach (var lease in leases)
         {
-            outcomes.Add((lease.Address, await IsUsedElsewhereAsync(lease, ct) ? ReleaseOutcome.NotYours : await ipam.ReleaseAsync(lease, ct)));
+            var isUsed = await IsUsedElsewhereAsync(lease, ct);
+            outcomes.Add((lease.Address, isUsed ? ReleaseOutcome.NotYours : await ipam.ReleaseAsync(lease, ct)));
         }
 
         return new(Of(ReleaseOutcome.Released), Of(ReleaseOutcome.Deferred), Of(ReleaseOutcome.NotYours));

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Plugins.Mesos.Containers;
 
 /// <summary>A container's process is there: its interfaces are made in the process's namespace.</summary>
-internal sealed partial class ContainerIsolation(MesosSettings settings, ContainerBook book, ContainerState states, IWorkloadDataplane dataplane,
-    INetworkNamespaces namespaces, TimeProvider time, ILogger<ContainerIsolation> log)
+internal sealed partial class ContainerIsolation(MesosSettings settings, ContainerBook book, ContainerState states,
+    IWorkloadDataplane dataplane, INetworkNamespaces namespaces, TimeProvider time, ILogger<ContainerIsolation> log)
 {
     /// <summary>An undo has its own time.</summary>
     private static readonly TimeSpan UndoTime = TimeSpan.FromSeconds(10);
@@ -145,7 +145,8 @@ internal sealed partial class ContainerIsolation(MesosSettings settings, Contain
 
     private static partial class Log
     {
-        [LoggerMessage(7306, LogLevel.Warning, "Interfaces of container {Container}, whose isolation failed, are not taken away yet: {Reason}")]
+        [LoggerMessage(7306, LogLevel.Warning,
+            "Interfaces of container {Container}, whose isolation failed, are not taken away yet: {Reason}")]
         public static partial void NotUndone(ILogger log, string container, string reason);
     }
 }

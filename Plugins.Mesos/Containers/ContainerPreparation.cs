@@ -83,7 +83,7 @@ internal sealed partial class ContainerPreparation(ContainerBook book, Container
         CancellationToken ct)
     {
         // net-modules' addresses are whoever's it names.
-        ImmutableArray<IPAddress> exact = network.IsNetModules ? [] : network.ExactAddresses;
+        var exact = network.IsNetModules ? [] : network.ExactAddresses;
         var spec = await SpecOf(record, name, network, network.IsNetModules ? network.ExactAddresses : leased, ct);
         var own = ContainerPath.HandleOf(record.Id, name);
         using var taken = await leases.TakeAsync(exact, handle => handle == own, "network_infos.ip_addresses", ct);
@@ -156,7 +156,7 @@ internal sealed partial class ContainerPreparation(ContainerBook book, Container
     private static partial class Log
     {
         [LoggerMessage(7305, LogLevel.Warning,
-            "Container {Container} was not prepared, and addresses that were leased before could not be taken again ({Addresses}): {Reason}")]
+            "Container {Container} was not prepared, and what was leased before could not be taken again ({Addresses}): {Reason}")]
         public static partial void NotRestored(ILogger log, string container, string addresses, string reason);
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using System.Net;
 
@@ -25,8 +26,9 @@ internal sealed class KeptAddresses(IPluginState state)
         return addresses.ToImmutable();
     }
 
-    /// <exception cref="CalicoException"><see cref="Problem.Unavailable"/>: the store does not answer, so no other node would know.</exception>
-    public Task AddAsync(string uid, ImmutableArray<IPAddress> addresses, CancellationToken ct) => WriteAsync(uid, addresses, "{}"u8.ToArray(), ct);
+    /// <exception cref="CalicoException"><see cref="Problem.Unavailable"/>: no other node would know of them.</exception>
+    public Task AddAsync(string uid, ImmutableArray<IPAddress> addresses, CancellationToken ct) =>
+        WriteAsync(uid, addresses, "{}"u8.ToArray(), ct);
 
     /// <summary>With a dead store they are left: see the remarks.</summary>
     public async Task ForgetAsync(string uid, ImmutableArray<IPAddress> addresses, CancellationToken ct)
@@ -50,7 +52,7 @@ internal sealed class KeptAddresses(IPluginState state)
     {
         var bytes = new byte[text.Length / 2];
         address = IPAddress.None;
-        if (bytes.Length is not (4 or 16) || Convert.FromHexString(text, bytes, out _, out var written) != System.Buffers.OperationStatus.Done
+        if (bytes.Length is not (4 or 16) || Convert.FromHexString(text, bytes, out _, out var written) != OperationStatus.Done
             || written != bytes.Length)
         {
             return false;

@@ -99,7 +99,7 @@ internal sealed class ContainerCommands(ContainerBook book, ContainerPreparation
     }
 
     /// <param name="container">Which.</param>
-    /// <param name="isRepeat">Whether <c>calico_mesos</c> sent it before and had no reply: what is gone then was taken away by that.</param>
+    /// <param name="isRepeat">Whether <c>calico_mesos</c> sent it before and had no reply: what is gone then, that took away.</param>
     /// <param name="ct">Cancels.</param>
     public async Task CleanupAsync(string container, bool isRepeat, CancellationToken ct)
     {

@@ -102,7 +102,8 @@ internal static class AdapterProfile
 
     /// <summary>Whether an adapter made it, and for something else: a network is not made into one of ports, nor one of addresses into a
     /// network.</summary>
-    public static bool IsOfAnotherSort(SyncUpdate? stored, Resource<ProfileSpec> made) => IsMade(stored) && Kind.TryRead(stored, out var profile)
+    public static bool IsOfAnotherSort(SyncUpdate? stored, Resource<ProfileSpec> made) =>
+        IsMade(stored) && Kind.TryRead(stored, out var profile)
         && (OnlyOpensPorts(profile.Spec), IsNetwork(profile.Spec)) != (OnlyOpensPorts(made.Spec), IsNetwork(made.Spec));
 
     private static bool IsNetwork(ProfileSpec spec) => spec.LabelsToApply is { IsEmpty: false };

@@ -84,7 +84,8 @@ internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, 
         }
 
         // What stands is looked at, too: whatever wrote over it is not left to stand.
-        if (isSure && _ensured.TryGetValue(name, out var before) && Same(before.Defaults, defaults) && AdapterProfile.IsSame(found, profile))
+        if (isSure && _ensured.TryGetValue(name, out var before) && Same(before.Defaults, defaults)
+            && AdapterProfile.IsSame(found, profile))
         {
             return;
         }

@@ -8,42 +8,34 @@ namespace Calico.UnitTests.Cni;
 [TestFixture, Parallelizable]
 public sealed class MesosNetworkTests
 {
-    private CniHarness _cni = null!;
-
-    [SetUp]
-    public async Task StartAsync()
-    {
-        _cni = new();
-        await _cni.StartAsync();
-    }
-
-    [TearDown]
-    public async Task StopAsync() => await _cni.DisposeAsync();
-
     [Test]
     public async Task M18_groups_are_the_profiles_instead_of_the_networks()
     {
-        var (code, output) = await AddAsync("""{"groups":["b","public","a","b"]}""");
+        await using var cni = await StartAsync();
+        var (code, output) = await AddAsync(cni, """{"groups":["b","public","a","b"]}""");
         Assert.That(code, Is.Zero, output);
-        Assert.That(_cni.Node.Endpoints.Single().Spec.Profiles, Is.EqualTo(new[] { "public", "b", "a" }));
-        Assert.That((_cni.Node.MadeProfiles["public"].OpenIngress, _cni.Node.MadeProfiles["a"].OpenIngress), Is.EqualTo((true, false)));
-        Assert.That((await AddAsync("""{"groups":["b","public","a","b"]}""")).Code, Is.Zero, "again");
-        Assert.That(_cni.Node.Endpoints.Single().Spec.Profiles, Is.EqualTo(new[] { "public", "b", "a" }));
+        Assert.That(cni.Node.Endpoints.Single().Spec.Profiles, Is.EqualTo(new[] { "public", "b", "a" }));
+        Assert.That((cni.Node.MadeProfiles["public"].OpenIngress, cni.Node.MadeProfiles["a"].OpenIngress), Is.EqualTo((true, false)));
+        Assert.That((await AddAsync(cni, """{"groups":["b","public","a","b"]}""")).Code, Is.Zero, "again");
+        Assert.That(cni.Node.Endpoints.Single().Spec.Profiles, Is.EqualTo(new[] { "public", "b", "a" }));
     }
 
     [Test]
     public async Task M18_without_groups_it_is_the_networks()
     {
-        Assert.That((await AddAsync("""{"groups":[]}""")).Code, Is.Zero);
-        Assert.That(_cni.Node.Endpoints.Single().Spec.Profiles, Is.EqualTo(new[] { "net" }));
+        await using var cni = await StartAsync();
+        Assert.That((await AddAsync(cni, """{"groups":[]}""")).Code, Is.Zero);
+        Assert.That(cni.Node.Endpoints.Single().Spec.Profiles, Is.EqualTo(new[] { "net" }));
     }
 
     [Test]
     public async Task M18_port_mappings_are_published_and_let_in()
     {
-        var (code, output) = await AddAsync("""{"port_mappings":[{"host_port":8080,"container_port":80},{"container_port":53,"protocol":"UDP"}]}""");
+        await using var cni = await StartAsync();
+        const string asked = """{"port_mappings":[{"host_port":8080,"container_port":80},{"container_port":53,"protocol":"UDP"}]}""";
+        var (code, output) = await AddAsync(cni, asked);
         Assert.That(code, Is.Zero, output);
-        var spec = _cni.Node.Endpoints.Single().Spec;
+        var spec = cni.Node.Endpoints.Single().Spec;
         Assert.That(spec.Ports, Is.EqualTo(new[]
         {
             new PublishedPort(ProtocolType.Tcp, null, 8080, 0, 80), new PublishedPort(ProtocolType.Udp, null, 0, 0, 53),
@@ -62,15 +54,23 @@ public sealed class MesosNetworkTests
         "args.org.apache.mesos.network_info.port_mappings[0].protocol: ")]
     public async Task M18_what_cannot_be_is_refused_by_its_field(string networkInfo, string field)
     {
-        var (code, output) = await AddAsync(networkInfo);
+        await using var cni = await StartAsync();
+        var (code, output) = await AddAsync(cni, networkInfo);
         Assert.That((code, output), Is.EqualTo((1, output)));
         Assert.That(output, Does.Contain(field).And.Contain("\"code\":7"));
-        Assert.That((_cni.Node.Endpoints.Length, _cni.Node.MadeProfiles.Count), Is.EqualTo((0, 0)));
+        Assert.That((cni.Node.Endpoints.Length, cni.Node.MadeProfiles.Count), Is.EqualTo((0, 0)));
     }
 
-    private async Task<(int Code, string Output)> AddAsync(string networkInfo)
+    private static async Task<CniHarness> StartAsync()
     {
-        var reply = await _cni.CallAsync("ADD",
+        var cni = new CniHarness();
+        await cni.StartAsync();
+        return cni;
+    }
+
+    private static async Task<(int Code, string Output)> AddAsync(CniHarness cni, string networkInfo)
+    {
+        var reply = await cni.CallAsync("ADD",
             "{\"cniVersion\":\"0.2.0\",\"name\":\"net\",\"type\":\"calico\",\"ipam\":{\"type\":\"calico-ipam\"},"
             + "\"args\":{\"org.apache.mesos\":{\"network_info\":" + networkInfo + "}}}");
         return (reply.ExitCode, Encoding.UTF8.GetString(reply.Output.Span));

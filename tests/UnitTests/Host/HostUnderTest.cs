@@ -196,8 +196,7 @@ internal sealed class HostUnderTest(string adapter, int parked, TimeProvider tim
         await _ipam.DisposeAsync();
     }
 
-    /// <summary>The store as a sync that has just ended shows it.</summary>
-    /// <param name="into">Which view learns it; null: a fresh one.</param>
+    /// <summary>The store as a sync that has just ended shows it, to a fresh view or to the one that is given.</summary>
     public async Task<DatastoreView> SeeAsync(DatastoreView? into = null)
     {
         var view = into ?? new DatastoreView("node1", TimeProvider.System);

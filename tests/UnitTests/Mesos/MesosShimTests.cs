@@ -81,7 +81,8 @@ public sealed class MesosShimTests : IDisposable
 
         using var second = await host.AcceptAsync();
         var again = ShimRequest.Read((await second.ReceiveAsync()).Payload);
-        Assert.That((again.IsRepeat, System.Text.Encoding.UTF8.GetString(again.Input.Span)), Is.EqualTo((true, """{"command":"cleanup"}""")));
+        Assert.That(again.IsRepeat, Is.True);
+        Assert.That(System.Text.Encoding.UTF8.GetString(again.Input.Span), Is.EqualTo("""{"command":"cleanup"}"""));
         await second.SendAsync(new ShimReply(0, "{}"u8.ToArray()).ToFrame());
         Assert.That(await call, Is.EqualTo((0, "{}")));
     }

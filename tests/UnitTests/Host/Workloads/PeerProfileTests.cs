@@ -45,7 +45,8 @@ public sealed class PeerProfileTests
     [Test]
     public async Task M18_what_was_written_over_a_profile_is_written_anew_by_the_next_who_asks()
     {
-        var (ours, theirs) = (None with { Peers = [IPNetwork.Parse("192.0.2.7/32")] }, None with { Peers = [IPNetwork.Parse("192.0.2.8/32")] });
+        var ours = None with { Peers = [IPNetwork.Parse("192.0.2.7/32")] };
+        var theirs = None with { Peers = [IPNetwork.Parse("192.0.2.8/32")] };
         await _host.Profiles.EnsureAsync("net", theirs, CancellationToken.None);
         var written = Stored();
         await _host.Profiles.EnsureAsync("net", ours, CancellationToken.None);

@@ -1,10 +1,9 @@
-using System.Collections.Immutable;
 using Calico.Ipam;
 using Calico.TestKit.Store;
 using NUnit.Framework;
 using static Calico.UnitTests.Ipam.IpamCluster;
 
-namespace Calico.UnitTests.Ipam;
+namespace Calico.UnitTests.Ipam.Leases;
 
 /// <summary>A lease that was released while an endpoint used it, and is claimed again.</summary>
 [TestFixture, Parallelizable]
@@ -33,7 +32,7 @@ public sealed class ClaimedAgainTests
         var cluster = Create().Pool("10.0.0.0/24", 26).Node("n");
         await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
         var first = await ipam.ClaimAsync("mesos", Claim("u"), null, null, default);
-        ImmutableArray<AddressLease> bound = isBound ? await ipam.BindAsync("mesos", [first[0].Address], "h", Endpoint("w"), null, default) : [];
+        var bound = isBound ? await ipam.BindAsync("mesos", [first[0].Address], "h", Endpoint("w"), null, default) : [];
 
         var again = await ipam.ClaimAsync("mesos", Claim("u", purpose: LeasePurpose.Scheduler), null, null, default);
         Assert.That((again[0].Address, again[0].Purpose), Is.EqualTo((first[0].Address, LeasePurpose.Scheduler)));
