@@ -49,6 +49,7 @@ shim='strace:strace'
 network='iproute2:ip conntrack:conntrack nftables:nft procps:ps util-linux:nsenter'
 containers='podman:podman conmon:conmon runc:runc containerd:containerd containernetworking-plugins:/usr/lib/cni/portmap iptables:iptables busybox-static:/bin/busybox uidmap:newuidmap'
 docker='docker.io:dockerd docker-compose:docker-compose'
+peers='ipset:ipset iptables:iptables'
 stores='etcd-server:etcd etcd-client:etcdctl'
 case "$target" in
   vectors|fuzz|mutate|build|pack) needs='' ;;
@@ -58,7 +59,8 @@ case "$target" in
   demo) needs="$native $network $containers $docker" ;;
   docker) needs="$native $network $containers $docker" ;;
   mesos) needs="$native $network busybox-static:/bin/busybox python3:python3" ;;
-  test|system|long|bench) needs="$native $shim $network $containers $stores $docker" ;;
+  test|system|long) needs="$native $shim $network $containers $stores $docker" ;;
+  bench) needs="$native $shim $network $containers $stores $docker $peers" ;;
   *) echo "build.sh: there is no target '$target'" >&2; usage >&2; exit 2 ;;
 esac
 

@@ -167,6 +167,19 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
     /// <summary>This node's host endpoints, each with what has become of it.</summary>
     public Task<ImmutableArray<HostEndpointState>> ListHostEndpointsAsync(CancellationToken ct) => AskAsync(e => e.ListHostEndpoints(), ct);
 
+    /// <summary>The host's interfaces that are no workload's, with the addresses that host endpoints are matched with.</summary>
+    public Task<ImmutableArray<(string Name, ImmutableArray<Cidr> Addresses)>> ListInterfacesAsync(CancellationToken ct) =>
+        AskAsync(e => e.ListInterfaces(), ct);
+
+    /// <summary>What the kernel enforces at an interface, a workload's or the host's, after it was read and what differed was
+    /// mended; empty: nothing is asked there.</summary>
+    public async Task<ImmutableArray<string>> ProveAsync(string interfaceName, CancellationToken ct)
+    {
+        await AskAsync(e => e.LookAgain(), ct);
+        // Answered in the turn after the one that has looked.
+        return await AskAsync(e => e.Describe(interfaceName), ct);
+    }
+
     /// <summary>What is enforced for an endpoint: state, lists, rules and where each comes from.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: nothing is.</exception>
     public Task<string> DescribeAsync(WorkloadEndpointId id, CancellationToken ct) => AskAsync(e => e.Describe(id), ct);

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text;
 using Calico.Dataplane.Translation;
 using Calico.Datastore.Addresses;
 using Calico.Felix.Output;
@@ -56,23 +55,26 @@ internal sealed partial class Enforcement
         return [.. _graph.HostEndpointNames.Select(name => new HostEndpointState(name, _kernel.Interfaces?.AreUp(interfaces[name])))];
     }
 
+    /// <summary>The turn that this is asked in reads the kernel, compares it with what it should hold, and mends what differs.</summary>
+    public bool LookAgain()
+    {
+        DoubtAll();
+        return true;
+    }
+
+    /// <inheritdoc cref="RulesetTranslator.Describe"/>
+    public ImmutableArray<string> Describe(string interfaceName) => _kernel.Table.Policy.Describe(interfaceName);
+
+    /// <summary>The host's interfaces that are no workload's, with their addresses.</summary>
+    public ImmutableArray<(string Name, ImmutableArray<Cidr> Addresses)> ListInterfaces() => [.. _graph.Interfaces];
+
     /// <summary>What is enforced for an endpoint: state, lists, rules and where each comes from.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: nothing is.</exception>
     public string Describe(WorkloadEndpointId id)
     {
         var endpoint = _kernel.Table.Policy.Find(id) ?? throw new CalicoException(Problem.NotFound, $"nothing is enforced for {id}");
-        var text = new StringBuilder();
-        text.AppendLine($"{id} {endpoint.InterfaceName} {(endpoint.Gate == EndpointGate.Open ? "enforced" : "closed: labels are still to come")}");
-        foreach (var (direction, program) in new[] { ("ingress", endpoint.Ingress), ("egress", endpoint.Egress) })
-        {
-            text.AppendLine($"{direction}:");
-            foreach (var line in program.ToText(_kernel.Table.Policy.FindList).Split('\n'))
-            {
-                text.AppendLine($"  {line}");
-            }
-        }
-
-        return text.ToString();
+        var head = $"{id} {endpoint.InterfaceName} {(endpoint.Gate == EndpointGate.Open ? "enforced" : "not enforced")}";
+        return string.Concat(EnforcedText.Of(endpoint, _kernel.Table.Policy.FindList).Prepend(head).Select(line => line + "\n"));
     }
 
     /// <summary>A gate that closes leaves established connections to the rules, which accept them; one that opens lets a policy in that

@@ -16,6 +16,7 @@ namespace Calico.Felix;
 ///                 +-- policies, Profile ---> PolicySources ----> RuleLists ---------> rule lists
 ///                 |      +-- labels -+              +-- asks --+
 ///                 +-- WorkloadEndpoint, network sets --> EndpointLabels --> IpSetMembers --> IP sets
+///                 +-- slices of Services' endpoints --> ServiceEndpoints -----^
 ///                 +-- HostEndpoint --------> HostEndpoints -----------------> programs of the host's interfaces
 ///                 +-- IPAMBlock ----------> LocalRoutes --------------------> routes
 ///                 +-- IPPool -------------> PoolSets -----------------------> IP sets
@@ -44,9 +45,11 @@ public sealed class CalculationGraph
     private readonly Dictionary<string, Action<SyncUpdate>> _appliers;
 
     /// <param name="nodeName">Of this node, as in the store.</param>
-    public CalculationGraph(string nodeName)
+    /// <param name="followsServices">Slices of Services come among the updates. Otherwise nobody knows which endpoints a Service has: no rule
+    /// allows by its name, and a policy that forbids by it denies.</param>
+    public CalculationGraph(string nodeName, bool followsServices = false)
     {
-        _sources = new(_sets, source => _ruleLists!.Touch(source));
+        _sources = new(_sets, source => _ruleLists!.Touch(source), followsServices);
         _ruleLists = new(_sources, _pending.Lists);
         _policies = new(Touch);
         _labels = new(SetItem, RemoveItem);
@@ -74,6 +77,7 @@ public sealed class CalculationGraph
             [Kinds.HostEndpoint.Name] = _hosts.Apply,
             [NetworkPolicyConversion.Kind] = SetPolicy,
             [ClusterNetworkPolicyConversion.Kind] = SetPolicy,
+            [EndpointSliceConversion.Kind] = _sets.Services.Apply,
             [Kinds.NetworkSet.Name] = _networkSets.Apply,
             [Kinds.GlobalNetworkSet.Name] = _networkSets.Apply,
             [Kinds.WorkloadEndpoint.Name] = _remote.Apply,
@@ -179,6 +183,9 @@ public sealed class CalculationGraph
 
     /// <summary>The interface is gone. Unknown: nothing happens.</summary>
     public void RemoveInterface(string name) => _hosts.RemoveInterface(name);
+
+    /// <summary>Those interfaces, by name.</summary>
+    public IEnumerable<(string Name, ImmutableArray<Cidr> Addresses)> Interfaces => _hosts.Interfaces;
 
     /// <summary>Names of this node's host endpoints, also of those that apply to no interface.</summary>
     public IEnumerable<string> HostEndpointNames => _hosts.Names;

@@ -26,6 +26,6 @@ public static class PolicyFaults
     public static string? OfHostEndpoint(SyncUpdate update) => HostEndpointPlace.Read(update)?.Fault;
 
     private static string? Of(PolicyText text) => Directions
-        .SelectMany(direction => PolicySources.Compile(text, direction, out _).Items)
+        .SelectMany(direction => PolicySources.Compile(text, direction, followsServices: false, out _).Items)
         .Select(rule => rule.Provenance.Note).FirstOrDefault(note => note.Length > 0);
 }

@@ -59,6 +59,7 @@ public sealed class MesosSettings
         }
 
         Require(LimitedAfter < CallTime, "LIMITEDAFTER", "is not below CALICO_MESOS_CALLTIME: an isolate waits for it");
+        Require(LimitedAfter < ForgottenAfter, "FORGOTTENAFTER", "is not more than CALICO_MESOS_LIMITEDAFTER: nobody would be told before");
         Require(TlsPort is >= 0 and <= 65535, "TLSPORT", $"is {TlsPort}; it can be 1 to 65535, or 0 for none");
         if (TlsPort == 0)
         {

@@ -54,14 +54,16 @@ internal sealed class IpSetTranslator(Ruleset ruleset)
             return;
         }
 
+        // A set may hold a hundred thousand members, and has two names.
+        var (name4, name6) = (Names.IpSet(update.Id, update.Type, isIpv6: false), Names.IpSet(update.Id, update.Type, isIpv6: true));
         foreach (var member in update.Removed)
         {
-            ruleset.RemoveElement(Names.IpSet(update.Id, update.Type, member.Address.IsIpv6), Element(member));
+            ruleset.RemoveElement(member.Address.IsIpv6 ? name6 : name4, Element(member));
         }
 
         foreach (var member in update.Added)
         {
-            ruleset.AddElement(Names.IpSet(update.Id, update.Type, member.Address.IsIpv6), Element(member));
+            ruleset.AddElement(member.Address.IsIpv6 ? name6 : name4, Element(member));
         }
     }
 

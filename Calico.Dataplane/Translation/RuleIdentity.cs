@@ -34,9 +34,9 @@ internal readonly record struct RuleIdentity(string? Comment, NftRuleContent Con
         {
             return rule;
         }
-        // The generated text of the expression records names every property, so equal texts are equal expressions.
-        var content = string.Join('\n', rule.Expressions) + '\n' + rule.Comment;
-        var hash = Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(content)))[..HashCharacters];
+
+        var words = Encoding.UTF8.GetBytes($"\n{rule.Comment}");
+        var hash = Base64Url.EncodeToString(SHA256.HashData([.. NftRuleContent.Of(rule).Bytes, .. words]))[..HashCharacters];
         var comment = new StringBuilder(Prefix + hash);
         if (!string.IsNullOrEmpty(rule.Comment))
         {

@@ -21,6 +21,9 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
     private const byte IcmpV6 = 58;
     private const int MaxLogPrefix = 127;
 
+    /// <summary>Each rule of a staged policy has a rate of its own, and there are many.</summary>
+    private const int StagedShare = 10;
+
     private readonly ContentSets _sets = new();
     private readonly Dictionary<CompiledRule, RenderedRule> _rules = new(ReferenceEqualityComparer.Instance);
 
@@ -83,7 +86,7 @@ internal sealed class RuleRenderer(Func<string, bool, string> nameOf, RuleBook b
             foreach (var isIpv6 in families)
             {
                 yield return Match(rule.Match, isIpv6).Tell(DropReason.Staged, book.NumberOf(rule.Provenance), group,
-                    options.DropsToldPerSecond, $"{rule.Provenance}: would deny");
+                    Math.Max(1, options.DropsToldPerSecond / StagedShare), $"{rule.Provenance}: would deny");
             }
         }
 

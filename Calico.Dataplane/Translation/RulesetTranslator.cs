@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Calico.Datastore.Addresses;
 using Calico.Felix.Output;
 using Calico.Felix.Rules;
@@ -58,6 +59,19 @@ internal sealed class RulesetTranslator
 
     /// <summary>Interfaces of the host that host endpoints judge.</summary>
     public IEnumerable<HostInterfaceUpdate> HostInterfaces => _hosts.Updates;
+
+    /// <summary>What judges an interface, a workload's or the host's, a line a rule; empty: nothing does.</summary>
+    public ImmutableArray<string> Describe(string interfaceName)
+    {
+        if (Updates.FirstOrDefault(endpoint => endpoint.InterfaceName == interfaceName) is { } workload)
+        {
+            return [.. EnforcedText.Of(workload, FindList)];
+        }
+
+        var hosts = HostInterfaces.ToDictionary(host => host.InterfaceName, StringComparer.Ordinal);
+        return (hosts.GetValueOrDefault(interfaceName) ?? hosts.GetValueOrDefault(HostInterfaceUpdate.AllInterfaces)) is { } judged
+            ? [.. EnforcedText.Of(judged, FindList)] : [];
+    }
 
     public void Apply(DataplaneUpdate update)
     {

@@ -23,23 +23,32 @@ internal sealed class SetUses
         {
             // What is staged decides nothing, so it does not decide either in which order a set changes.
             var uses = rule.IsStaged ? 0 : by;
-            foreach (var side in new[] { rule.Match.Source, rule.Match.Destination })
-            {
-                foreach (var set in new[] { side.Set, side.PortSet }.OfType<string>())
-                {
-                    Count(set, uses, 0);
-                }
-
-                foreach (var set in side.NotPortSets.Items.Append(side.NotSet).OfType<string>())
-                {
-                    Count(set, 0, uses);
-                }
-
-                asked.UnionWith(side.Sets);
-            }
+            Count(rule.Match.Source, uses, asked);
+            Count(rule.Match.Destination, uses, asked);
         }
 
         return asked;
+    }
+
+    private void Count(SideMatch side, int uses, HashSet<string> asked)
+    {
+        // Most rules ask no set, and a list is counted whole whenever one of its rules changes.
+        if (side is { Set: null, PortSet: null, NotSet: null, NotPortSets.IsEmpty: true })
+        {
+            return;
+        }
+
+        foreach (var set in new[] { side.Set, side.PortSet }.OfType<string>())
+        {
+            Count(set, uses, 0);
+        }
+
+        foreach (var set in side.NotPortSets.Items.Append(side.NotSet).OfType<string>())
+        {
+            Count(set, 0, uses);
+        }
+
+        asked.UnionWith(side.Sets);
     }
 
     private void Count(string set, int presence, int absence)

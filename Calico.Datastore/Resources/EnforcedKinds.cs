@@ -29,13 +29,8 @@ public static class EnforcedKinds
     /// <summary>What of a policy or profile is not enforced as it is written, although the rest is; null: nothing.</summary>
     public static string? WhyPartly(Resource? value) => RulesOf(value).Any(rule => rule.Http is not null)
         ? "http in rules is not enforced: such a rule decides about all connections that its other fields match"
-        : value?.As<IStagedPolicySpec>() is not null && AsksServices(value)
-        ? "services in rules are not followed by this version: it is counted as denying everything where it applies"
-        : null;
-
-    /// <summary>Why a policy or profile that is valid denies everything all the same; null: it does not.</summary>
-    public static string? WhyDenying(Resource? value) => value?.As<IStagedPolicySpec>() is null && AsksServices(value)
-        ? "services in rules are not followed by this version: it denies everything where it applies"
+        : AsksServices(value)
+        ? "services in rules match nothing: this version knows of no Services, because nothing brings it Kubernetes' EndpointSlices"
         : null;
 
     private static bool AsksServices(Resource? value) =>

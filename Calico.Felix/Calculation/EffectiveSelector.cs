@@ -43,6 +43,9 @@ internal static class EffectiveSelector
     /// <summary>Endpoints of the service accounts that a selector over accounts means.</summary>
     public static Selector OfAccounts(string field, string text) => Parse(field, text).OverOwners(ServiceAccountPrefix, ServiceAccountLabel);
 
+    /// <summary>The same where <c>all()</c> stays all: with an account or without.</summary>
+    public static Selector OfAccountLabels(string field, string text) => Parse(field, text).WithPrefix(ServiceAccountPrefix);
+
     private static Selector? OfAccounts(ServiceAccountMatch? accounts)
     {
         if (accounts is null)

@@ -38,6 +38,10 @@ internal sealed class HostEndpoints(string nodeName, EndpointPrograms programs, 
     /// <summary>Those of this node.</summary>
     public IEnumerable<string> Names => _local.Keys;
 
+    /// <summary>The host's interfaces with their addresses, as it has told them; by name.</summary>
+    public IEnumerable<(string Name, ImmutableArray<Cidr> Addresses)> Interfaces => _interfaces
+        .OrderBy(link => link.Key, StringComparer.Ordinal).Select(link => (link.Key, link.Value.Order().ToImmutableArray()));
+
     public static bool Owns(ItemKey key) => key.Scope == Scope;
 
     public void Apply(SyncUpdate update)

@@ -8,8 +8,8 @@ namespace Calico.Felix.Calculation;
 /// <remarks>
 /// <code>
 ///   rules in force --Acquire/Release--+
-///                                     +--> LabelIndex --> members, counted --> IpSetUpdate, IpSetRemove
-///   LabeledItem ----------------------+
+///                                     +--> LabelIndex, ServiceEndpoints --> members, counted --> IpSetUpdate, IpSetRemove
+///   LabeledItem, slices of Services --+
 /// </code>
 /// Two endpoints may have one address (a moved pod, seen twice for a moment): a member leaves with its last holder.
 /// </remarks>
@@ -18,14 +18,17 @@ internal sealed class IpSetMembers
     private readonly Dictionary<string, IpSet> _sets = new(StringComparer.Ordinal);
     private readonly SortedSet<string> _touched = new(StringComparer.Ordinal);
 
-    public IpSetMembers() => Index = new(Change);
+    public IpSetMembers() => (Index, Services) = (new(Change), new(Change));
 
     /// <summary>The endpoints, and the selectors in force.</summary>
     public LabelIndex<IpSet> Index { get; }
 
+    /// <summary>Slices of Services' endpoints.</summary>
+    public ServiceEndpoints Services { get; }
+
     /// <summary>Selectors of the sets that rules in force ask: what staged ones alone ask keeps nobody waiting.</summary>
     public IEnumerable<Selector> EnforcedSelectors => _sets.Values.Where(set => set.Users > set.StagedUsers)
-        .Select(set => set.Definition.Selector);
+        .Select(set => set.Definition.Selector).OfType<Selector>();
 
     /// <param name="definition">What it holds.</param>
     /// <param name="isStaged">Only a staged rule asks.</param>
@@ -40,7 +43,14 @@ internal sealed class IpSetMembers
         if (set.Users++ == 0)
         {
             _touched.Add(definition.Id);
-            Index.Add(set, definition.Selector);
+            if (definition.Selector is { } selector)
+            {
+                Index.Add(set, selector);
+            }
+            else
+            {
+                Services.Add(set, definition.Service!.Value);
+            }
         }
     }
 
@@ -52,13 +62,21 @@ internal sealed class IpSetMembers
         if (--set.Users == 0)
         {
             _touched.Add(definition.Id);
-            Index.Remove(set);
+            if (set.Definition.Service is { } service)
+            {
+                Services.Remove(set, service);
+            }
+            else
+            {
+                Index.Remove(set);
+            }
         }
     }
 
-    /// <summary>The selector of a set and its named port; null: there is no such set.</summary>
+    /// <summary>The selector of a set and its named port, or its Service; null: there is no such set.</summary>
     public string? Describe(string id) => !_sets.TryGetValue(id, out var set) ? null
-        : set.Definition.Port is { } port ? $"port {port} of {set.Definition.Selector}" : set.Definition.Selector.Canonical;
+        : set.Definition.Service is { } service ? $"service {service}"
+        : set.Definition.Port is { } port ? $"port {port} of {set.Definition.Selector}" : set.Definition.Selector!.Canonical;
 
     public (List<DataplaneUpdate> Updates, List<DataplaneUpdate> Removals) Take()
     {
@@ -87,16 +105,19 @@ internal sealed class IpSetMembers
         return (updates, removals);
     }
 
-    private void Change(IpSet set, LabeledItem? before, LabeledItem? after)
+    private void Change(IpSet set, LabeledItem? before, LabeledItem? after) => Change(set,
+        after is null ? [] : Contribution(set.Definition, after), before is null ? [] : Contribution(set.Definition, before));
+
+    private void Change(IpSet set, IEnumerable<IpSetMember> after, IEnumerable<IpSetMember> before)
     {
         _touched.Add(set.Definition.Id);
         // First what comes, then what goes: a member that stays never leaves in between.
-        foreach (var member in after is null ? [] : Contribution(set.Definition, after))
+        foreach (var member in after)
         {
             set.Add(member);
         }
 
-        foreach (var member in before is null ? [] : Contribution(set.Definition, before))
+        foreach (var member in before)
         {
             set.Remove(member);
         }
@@ -150,7 +171,7 @@ internal sealed class IpSetMembers
         {
             var changed = _holders.Changes.Where(c => c.Was != c.Is).ToLookup(c => c.Was, c => c.Key);
             _holders.Settle();
-            var type = definition.Port is not null ? IpSetType.HostPorts : _ranges > 0 ? IpSetType.Nets : IpSetType.Hosts;
+            var type = definition.HasPorts ? IpSetType.HostPorts : _ranges > 0 ? IpSetType.Nets : IpSetType.Hosts;
             if (type != _told)
             {
                 _told = type;

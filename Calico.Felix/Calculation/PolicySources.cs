@@ -13,7 +13,7 @@ namespace Calico.Felix.Calculation;
 /// </code>
 /// A source that is needed but is not there denies, as one that cannot be used.
 /// </remarks>
-internal sealed class PolicySources(IpSetMembers sets, Action<ResourceKey> changed)
+internal sealed class PolicySources(IpSetMembers sets, Action<ResourceKey> changed, bool followsServices)
 {
     private readonly Dictionary<ResourceKey, PolicyText> _texts = [];
     private readonly Dictionary<(ResourceKey Source, PolicyDirection Direction), Active> _active = [];
@@ -84,7 +84,7 @@ internal sealed class PolicySources(IpSetMembers sets, Action<ResourceKey> chang
     {
         var former = active.Sets;
         var text = _texts.GetValueOrDefault(source) ?? ReadProfile.Missing(source);
-        active.Rules = Compile(text, direction, out var asked);
+        active.Rules = Compile(text, direction, followsServices, out var asked);
         active.Sets = [.. asked.Select(set => (set, text.IsStaged))];
         // Acquired before released: a set that both ask keeps its members.
         foreach (var (set, isStaged) in active.Sets)
@@ -101,16 +101,20 @@ internal sealed class PolicySources(IpSetMembers sets, Action<ResourceKey> chang
     /// <summary>One direction of a source.</summary>
     /// <param name="text">As its author wrote it.</param>
     /// <param name="direction">Which rules.</param>
+    /// <param name="followsServices">See <see cref="RuleCompiler"/>.</param>
     /// <param name="asked">IP sets that the rules ask.</param>
-    internal static EquatableArray<CompiledRule> Compile(PolicyText text, PolicyDirection direction, out IReadOnlyCollection<IpSetDefinition> asked)
+    internal static EquatableArray<CompiledRule> Compile(PolicyText text, PolicyDirection direction, bool followsServices,
+        out IReadOnlyCollection<IpSetDefinition> asked)
     {
         asked = [];
         if (text.Fault is { } fault)
         {
-            return Staged(RuleCompiler.Deny(text.Whole with { Note = fault, Direction = direction }));
+            // All that it matches it would deny, so nothing is left for its end.
+            return [.. RuleCompiler.Deny(text.Whole with { Note = fault, Direction = direction }).Items
+                .Select(rule => rule with { IsStaged = text.IsStaged })];
         }
 
-        var compiler = new RuleCompiler(text.Key.Namespace);
+        var compiler = new RuleCompiler(text.Key.Namespace, followsServices);
         var rules = compiler.Compile(text.RulesOf(direction), text.Whole with { Direction = direction });
         asked = compiler.Sets;
         return Staged(rules);

@@ -77,22 +77,36 @@ internal static class ReadPolicy
         PolicyText.Unusable(key, DefaultTier, "", error),
         new(key, DefaultTier, null, Scope(key), PolicyDirections.Both) { AppliesOnForward = true });
 
-    /// <summary>The endpoints that the selectors mean together, as upstream joins them.</summary>
+    /// <summary>The endpoints that the selectors mean together, as upstream joins them: into one text, in which it then puts "has a
+    /// namespace" (or an account) for every <c>all()</c>, where the policy has no namespace of its own.</summary>
     private static Selector SelectorOf(ResourceKey key, IPolicySpec fields, string? namespaces)
     {
-        var selector = EffectiveSelector.Parse("selector", fields.Selector ?? "");
+        var isGlobal = key.Namespace.Length == 0;
+        var selector = string.IsNullOrEmpty(fields.Selector) ? null : EffectiveSelector.Parse("selector", fields.Selector);
+        if (!isGlobal)
+        {
+            selector = And(selector, Scope(key));
+        }
+
         if (!string.IsNullOrEmpty(namespaces))
         {
-            selector = selector.And(EffectiveSelector.OfNamespaces("namespaceSelector", namespaces));
+            selector = And(selector?.OverOwners("", EffectiveSelector.NamespaceLabel),
+                EffectiveSelector.OfNamespaces("namespaceSelector", namespaces));
         }
 
         if (!string.IsNullOrEmpty(fields.ServiceAccountSelector))
         {
-            selector = selector.And(EffectiveSelector.OfAccounts("serviceAccountSelector", fields.ServiceAccountSelector));
+            const string field = "serviceAccountSelector";
+            selector = isGlobal
+                ? And(selector?.OverOwners("", EffectiveSelector.ServiceAccountLabel),
+                    EffectiveSelector.OfAccounts(field, fields.ServiceAccountSelector))
+                : And(selector, EffectiveSelector.OfAccountLabels(field, fields.ServiceAccountSelector));
         }
 
-        return key.Namespace.Length == 0 ? selector : selector.And(Scope(key));
+        return selector ?? Selector.All;
     }
+
+    private static Selector And(Selector? selector, Selector other) => selector is null ? other : selector.And(other);
 
     private static Selector Scope(ResourceKey key) =>
         key.Namespace.Length == 0 ? Selector.All : Selector.LabelEquals(EffectiveSelector.NamespaceLabel, key.Namespace);

@@ -8,7 +8,10 @@ namespace Calico.Felix.Calculation;
 
 /// <summary>Compiles the rules of one resource and direction, and collects the IP sets that they ask.</summary>
 /// <remarks>One bad rule makes the whole list deny: with a rule left out, what its author meant to forbid could pass.</remarks>
-internal sealed class RuleCompiler(string policyNamespace)
+/// <param name="policyNamespace">Of the resource; empty: none.</param>
+/// <param name="followsServices">Somebody tells of the slices of Services. Otherwise what a Service's endpoints are is not known, which is not
+/// that it has none: nobody is allowed by its name, and a rule that forbids or skips by it makes the whole list deny.</param>
+internal sealed class RuleCompiler(string policyNamespace, bool followsServices = false)
 {
     private const byte Icmp = 1;
     private const byte Tcp = 6;
@@ -61,6 +64,11 @@ internal sealed class RuleCompiler(string policyNamespace)
             "log" => RuleAction.Log,
             _ => throw new RuleUnusableException($"action: unknown value \"{rule.Action}\""),
         };
+        if (!followsServices && action is RuleAction.Deny or RuleAction.Pass && (rule.Source?.Services ?? rule.Destination?.Services) is not null)
+        {
+            throw new RuleUnusableException($"services: nobody tells this version which endpoints a Service has, and the rule's action is {action}");
+        }
+
         var match = new RuleMatch
         {
             IpVersion = rule.IpVersion switch
@@ -121,16 +129,14 @@ internal sealed class RuleCompiler(string policyNamespace)
 
         RefuseUnknown(side + ".", rule.Unknown);
         RefuseUnknown(side + ".serviceAccounts.", rule.ServiceAccounts?.Unknown);
-        if (rule.Services is not null)
-        {
-            throw new RuleUnusableException($"{side}.services: this version does not follow services");
-        }
-
+        var service = ServiceSet.Of(side, rule, policyNamespace);
         var selector = EffectiveSelector.Of(rule, policyNamespace);
         var (numbers, names) = SplitPorts($"{side}.ports", rule.Ports, protocol);
         var (notNumbers, notNames) = SplitPorts($"{side}.notPorts", rule.NotPorts, protocol);
         var match = new SideMatch
         {
+            Set = service is { HasPorts: false } ? Ask(service) : null,
+            PortSet = service is { HasPorts: true } ? Ask(service) : null,
             Nets = ParseNets($"{side}.nets", rule.Nets),
             NotNets = ParseNets($"{side}.notNets", rule.NotNets),
             NotSet = string.IsNullOrEmpty(rule.NotSelector) ? null
@@ -141,7 +147,7 @@ internal sealed class RuleCompiler(string policyNamespace)
         var alternatives = new List<SideMatch>();
         if (!numbers.IsEmpty || names.IsEmpty)
         {
-            alternatives.Add(match with { Ports = numbers, Set = selector is null ? null : Ask(IpSetDefinition.Of(selector)) });
+            alternatives.Add(match with { Ports = numbers, Set = selector is null ? match.Set : Ask(IpSetDefinition.Of(selector)) });
             match = isExclusive ? match with { NotPorts = [.. match.NotPorts.Items, .. numbers.Items] } : match;
         }
         // The named port's set holds only endpoints that the selector matches, so the selector's own set need not be asked.

@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Routing;
 namespace Calico.Host.Health;
 
 /// <summary>The latest packets that were dropped here, for those who look: <c>/drops/recent?after=NUMBER</c>.</summary>
-/// <remarks>Bounded: packets alike within a second are one entry, and of the entries the last <see cref="Kept"/> are kept. Written on the
+/// <remarks>Bounded: packets alike within a second are one entry, and of the entries the last <see cref="Kept"/> are kept, and as many of staged ones. Written on the
 /// watch's thread, read on any.</remarks>
 internal sealed class DropLog(EndpointBook book, TimeProvider time) : IControlRoutes
 {
@@ -20,7 +20,10 @@ internal sealed class DropLog(EndpointBook book, TimeProvider time) : IControlRo
     private static readonly TimeSpan Together = TimeSpan.FromSeconds(1);
 
     private readonly Lock _guard = new();
-    private readonly Queue<Entry> _entries = [];
+    private readonly Queue<Entry> _dropped = [];
+
+    /// <summary>What staged policies would drop; apart, so that it never drives out what was dropped.</summary>
+    private readonly Queue<Entry> _staged = [];
     private readonly Dictionary<DropReport, Entry> _open = [];
     private long _number;
 
@@ -38,10 +41,11 @@ internal sealed class DropLog(EndpointBook book, TimeProvider time) : IControlRo
 
             entry = new(alike) { Report = alike with { Number = ++_number, Time = now, Packets = 1 } };
             _open[alike] = entry;
-            _entries.Enqueue(entry);
-            while (_entries.Count > Kept)
+            var entries = packet.IsStaged ? _staged : _dropped;
+            entries.Enqueue(entry);
+            while (entries.Count > Kept)
             {
-                var oldest = _entries.Dequeue();
+                var oldest = entries.Dequeue();
                 if (_open.TryGetValue(oldest.Alike, out var latest) && latest == oldest)
                 {
                     _open.Remove(oldest.Alike);
@@ -57,7 +61,8 @@ internal sealed class DropLog(EndpointBook book, TimeProvider time) : IControlRo
         var settled = time.GetUtcNow() - Together;
         lock (_guard)
         {
-            return [.. _entries.Select(entry => entry.Report).Where(report => report.Number > after && report.Time <= settled)];
+            return [.. _dropped.Concat(_staged).Select(entry => entry.Report)
+                .Where(report => report.Number > after && report.Time <= settled).OrderBy(report => report.Number)];
         }
     }
 
@@ -82,6 +87,7 @@ internal sealed class DropLog(EndpointBook book, TimeProvider time) : IControlRo
         {
             null => ("", -1),
             { IsEndOfTier: true } end => ($"end of tier {end.Tier}", -1),
+            { Note.Length: > 0 } unusable when packet.IsStaged => ($"{unusable.Tier}/{unusable.Source}, unusable: {unusable.Note}", -1),
             { RuleIndex: < 0 } whole when packet.IsStaged => ($"{whole.Tier}/{whole.Source}, end of tier {whole.Tier}", -1),
             var by => ((by.Tier.Length > 0 ? by.Tier + "/" : "") + by.Source, by.RuleIndex),
         };

@@ -77,6 +77,8 @@ internal sealed record LeaseReport(string Address, string Handle, string Purpose
 [JsonSerializable(typeof(ImmutableSortedDictionary<string, long>))]
 [JsonSerializable(typeof(ImmutableArray<DropReport>))]
 [JsonSerializable(typeof(ImmutableArray<RuleReport>))]
+[JsonSerializable(typeof(LinksReport))]
+[JsonSerializable(typeof(EnforcedReport))]
 [JsonSerializable(typeof(ImmutableArray<string>))]
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
 internal sealed partial class StatusJson : JsonSerializerContext;

@@ -46,6 +46,9 @@ internal sealed class StoreCensus
         : Kinds.HostEndpoint.Owns(update.Key) ? PolicyFaults.OfHostEndpoint(update)
         : null;
 
+    private bool IsUnusableProfile(ResourceKey key) =>
+        Kinds.Profile.Owns(key) && PolicyFaults.OfProfile(key.Name, _profiles.GetValueOrDefault(key.Name)) is not null;
+
     private static void Note(Dictionary<ResourceKey, string> notes, ResourceKey key, string? reason)
     {
         notes.Remove(key);
@@ -85,7 +88,9 @@ internal sealed class StoreCensus
             lock (_guard)
             {
                 // Those that cannot be used at all are said to be.
-                return [.. _partly.Where(p => !_unusable.ContainsKey(p.Key)).Select(p => (p.Key, p.Value)).OrderBy(p => p.Key.ToString(), StringComparer.Ordinal)];
+                return [.. _partly.Where(p => !_unusable.ContainsKey(p.Key) && !IsUnusableProfile(p.Key))
+                    .Select(p => (p.Key, p.Value))
+                    .OrderBy(p => p.Key.ToString(), StringComparer.Ordinal)];
             }
         }
     }

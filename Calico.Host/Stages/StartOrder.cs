@@ -109,7 +109,7 @@ internal static class StartOrder
             store,
             new ControlStage(settings.Sockets.Control,
                 [readiness, statusRoutes, endpointReports, leases, kernelHealth, drops,
-                new RuleReports(counters, meters)],
+                new RuleReports(counters, meters), new InterfaceReports(name, kernel.Loop)],
                 new(meters, health, loggers), settings.MetricsEndpoint(), loggers),
             new DataplaneStage(kernel, connector, lastKnown, node.Machine.BootId, basis),
             new SyncStage(follower, lastKnown, snapshot, trim, datastore, basis),

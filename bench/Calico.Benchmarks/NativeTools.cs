@@ -12,13 +12,15 @@ public sealed class NativeTools
 
     public string Spawn => Path.Combine(Folder, "spawn");
 
+    public string Connects => Path.Combine(Folder, "connects");
+
     public string Wire => Path.Combine(Folder, "wire");
 
     public static async Task<NativeTools> BuildAsync()
     {
         var folder = Path.Combine(Repository.Root, "artifacts", "bench");
         Directory.CreateDirectory(folder);
-        foreach (var name in (string[])["spawn", "wire"])
+        foreach (var name in (string[])["spawn", "wire", "connects"])
         {
             (await CommandResult.RunAsync(["gcc", "-O2", "-Wall", "-o", Path.Combine(folder, name), Path.Combine(Repository.Root, "bench", "native", $"{name}.c")])).OrThrow();
         }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Calico.Benchmarks.Policy;
 using Calico.Datastore.Resources;
 using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Store;
@@ -21,27 +22,39 @@ public static class RemoteEndpoints
     /// <summary>Puts the namespaces' profiles and so many endpoints.</summary>
     public static async Task WriteAsync(IKeyValueStore store, int count, CancellationToken ct)
     {
-        foreach (var chunk in Enumerable.Range(0, Namespaces).Select(Profile).Concat(Enumerable.Range(0, count).Select(Endpoint)).Chunk(Batch))
+        foreach (var chunk in Enumerable.Range(0,
+            Namespaces).Select(StoreOperation (n) => Profile(n)).Concat(Enumerable.Range(0,
+            count).Select(n => Endpoint(n, null))).Chunk(Batch))
         {
             await store.CommitAsync(new([], [.. chunk], []), ct);
         }
     }
 
-    private static StoreOperation Profile(int number)
+    /// <summary>The namespaces' profiles.</summary>
+    internal static IEnumerable<StoredValue> Profiles => Enumerable.Range(0, Namespaces).Select(n => ValueOf(Profile(n)));
+
+    /// <summary>An endpoint by its number, as <see cref="WriteAsync"/> puts it; <paramref name="app"/>: labelled as of another
+    /// deployment.</summary>
+    internal static StoredValue Value(int number, string? app = null) => ValueOf(Endpoint(number, app));
+
+    private static StoredValue ValueOf(StoreOperation.Put put) => new(put.Key, put.Value);
+
+    private static StoreOperation.Put Profile(int number)
     {
         var profile = Kinds.Profile.New($"kns.team-{number}", new ProfileSpec
         {
             Ingress = [new() { Action = "Allow" }],
             Egress = [new() { Action = "Allow" }],
-            LabelsToApply = Labels(("pcns.kubernetes.io/metadata.name", $"team-{number}"), ("pcns.stage", number % 2 == 0 ? "test" : "production")),
+            LabelsToApply = Labels(("pcns.kubernetes.io/metadata.name", $"team-{number}"),
+                ("pcns.stage", number % 2 == 0 ? "test" : "production")),
         });
         return new StoreOperation.Put(Kinds.Profile.Path(Kinds.Profile.KeyOf(profile)), Kinds.Profile.Encode(profile));
     }
 
-    private static StoreOperation Endpoint(int number)
+    private static StoreOperation.Put Endpoint(int number, string? otherApp)
     {
         var deployment = number / PerDeployment;
-        var (ns, app) = ($"team-{deployment % Namespaces}", $"service-{deployment}");
+        var (ns, app) = ($"team-{deployment % Namespaces}", otherApp ?? $"service-{deployment}");
         var hash = (deployment * 2654435761 % 4294967291).ToString("x8", CultureInfo.InvariantCulture);
         var pod = $"{app}-{hash}-{number % PerDeployment:x5}";
         // Neighbours in a deployment run on different nodes.
@@ -68,9 +81,11 @@ public static class RemoteEndpoints
             Name = name,
             Namespace = ns,
             Labels = Labels(("app", app), ("pod-template-hash", hash), ("tier", deployment % 3 == 0 ? "backend" : "frontend"),
-                ("projectcalico.org/namespace", ns), ("projectcalico.org/orchestrator", "k8s"), ("projectcalico.org/serviceaccount", "default")),
+                ("projectcalico.org/namespace", ns), ("projectcalico.org/orchestrator", "k8s"),
+                    ("projectcalico.org/serviceaccount", "default")),
         }, spec);
-        return new StoreOperation.Put(Kinds.WorkloadEndpoint.Path(Kinds.WorkloadEndpoint.KeyOf(endpoint)), Kinds.WorkloadEndpoint.EncodeValid(endpoint));
+        return new StoreOperation.Put(Kinds.WorkloadEndpoint.Path(Kinds.WorkloadEndpoint.KeyOf(endpoint)),
+            Kinds.WorkloadEndpoint.EncodeValid(endpoint));
     }
 
     private static ImmutableSortedDictionary<string, string> Labels(params ReadOnlySpan<(string Key, string Value)> labels)

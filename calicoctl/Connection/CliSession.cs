@@ -90,7 +90,7 @@ internal sealed class CliSession : IAsyncDisposable
     /// <summary>Says once for each kind that what was written is obeyed by nothing.</summary>
     internal void WarnIfIdle(ResourceKey key, Resource value)
     {
-        if ((EnforcedKinds.WhyDenying(value) ?? EnforcedKinds.WhyPartly(value)) is { } partly)
+        if (EnforcedKinds.WhyPartly(value) is { } partly)
         {
             _environment.Error.WriteLine($"Warning: {key}: {partly}");
         }

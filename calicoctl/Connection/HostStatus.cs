@@ -49,6 +49,25 @@ internal sealed record HostEndpoint
     public string Reason { get; set; } = "";
 }
 
+/// <summary>Interfaces of the host that are no workload's, the answer to <c>GET /interfaces</c>.</summary>
+internal sealed record HostLinks
+{
+    public string Node { get; set; } = "";
+    public IReadOnlyList<HostLink> Interfaces { get; set; } = [];
+}
+
+/// <summary>One of them; addresses without a length.</summary>
+internal sealed record HostLink(string Name, IReadOnlyList<string> Addresses);
+
+/// <summary>What the kernel enforces at an interface, the answer to <c>GET /enforced</c>.</summary>
+internal sealed record HostEnforced
+{
+    public string Node { get; set; } = "";
+    public long Revision { get; set; }
+    public string Problem { get; set; } = "";
+    public IReadOnlyList<string> Lines { get; set; } = [];
+}
+
 /// <summary>A lease, one of the answer to <c>GET /leases</c>.</summary>
 internal sealed record HostLease
 {
@@ -86,6 +105,8 @@ internal sealed record HostRule(string Policy, string Tier, string Direction, in
 [JsonSerializable(typeof(HostRule[]))]
 [JsonSerializable(typeof(HostDrop[]))]
 [JsonSerializable(typeof(HostEndpoint[]))]
+[JsonSerializable(typeof(HostLinks))]
+[JsonSerializable(typeof(HostEnforced))]
 [JsonSerializable(typeof(HostLease[]))]
 [JsonSerializable(typeof(SortedDictionary<string, long>))]
 [JsonSerializable(typeof(string[]))]

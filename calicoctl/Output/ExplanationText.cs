@@ -6,17 +6,23 @@ using Calico.Felix.Rules;
 namespace Calico.Cli.Output;
 
 /// <summary>An explanation for people and for programs.</summary>
-internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from, ExplainedEnd to)
+internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from, ExplainedEnd to, IReadOnlyList<string> assumed,
+    IReadOnlyList<LiveVerdict> live)
 {
     private const int RuleWidth = 56;
 
     internal void Write(TextWriter output)
     {
         output.WriteLine(Verdict());
-        foreach (var direction in explanation.Directions)
+        foreach (var text in assumed)
         {
-            output.WriteLine($"  {End(direction)} {Word(direction)}");
-            foreach (var step in direction.Steps)
+            output.WriteLine($"  assumed: {text}");
+        }
+
+        foreach (var place in explanation.Directions)
+        {
+            output.WriteLine($"  {(place.IsAnswer ? "answer: " : "")}{Title(place)}");
+            foreach (var step in place.Steps)
             {
                 output.WriteLine($"    {step.Title}{(step.Policies.IsEmpty ? "" : $": {string.Join(", ", step.Policies)}")}");
                 foreach (var rule in step.Rules)
@@ -30,15 +36,26 @@ internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from
                 }
             }
 
-            if (direction.DecidedBy is null)
+            if (place.DecidedBy is null)
             {
-                output.WriteLine($"    {"no profile allows it".PadRight(RuleWidth + 2)}  <-- denied here");
+                var mark = !place.Allowed ? "<-- denied here" : place.Stage == PolicyStage.Normal ? "<-- allowed here" : "";
+                output.WriteLine($"    {Reason(place).PadRight(RuleWidth + 2)}  {mark}".TrimEnd());
             }
         }
 
-        if (explanation.Directions.IsEmpty)
+        foreach (var text in explanation.Unjudged)
         {
-            output.WriteLine("  neither end is a workload: no policy of a workload is asked");
+            output.WriteLine($"  {text}");
+        }
+
+        foreach (var verdict in live)
+        {
+            output.WriteLine($"  live: {verdict.Who}: {verdict.Text}");
+        }
+
+        if (explanation.Directions.IsEmpty && explanation.Unjudged.IsEmpty)
+        {
+            output.WriteLine("  neither end is a workload or a known host: no policy is asked");
         }
     }
 
@@ -48,12 +65,23 @@ internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from
         ["allowed"] = explanation.Allowed,
         ["from"] = Json(from),
         ["to"] = Json(to),
-        ["directions"] = new JsonArray([.. explanation.Directions.Select(direction => (JsonNode?)new JsonObject
+        ["assumed"] = JsonOutput.Texts(assumed),
+        ["unjudged"] = JsonOutput.Texts(explanation.Unjudged),
+        ["live"] = new JsonArray([.. live.Select(verdict => (JsonNode?)new JsonObject
         {
-            ["direction"] = Word(direction),
-            ["allowed"] = direction.Allowed,
-            ["decidedBy"] = direction.DecidedBy?.Provenance.ToString() ?? "no profile allows it",
-            ["steps"] = new JsonArray([.. direction.Steps.Select(step => (JsonNode?)new JsonObject
+            ["who"] = verdict.Who, ["holds"] = verdict.Holds, ["text"] = verdict.Text,
+        })]),
+        ["directions"] = new JsonArray([.. explanation.Directions.Select(place => (JsonNode?)new JsonObject
+        {
+            ["direction"] = Word(place),
+            ["allowed"] = place.Allowed,
+            ["decidedBy"] = place.DecidedBy?.Provenance.ToString() ?? Reason(place),
+            ["judge"] = place.Judge.Name is null or "" ? null : place.Judge.ToString(),
+            ["node"] = place.Host?.Policy.Node,
+            ["interface"] = place.Host is { } host ? host.Policy.Describe(host.InterfaceName) : null,
+            ["stage"] = place.Stage.ToString(),
+            ["answer"] = place.IsAnswer,
+            ["steps"] = new JsonArray([.. place.Steps.Select(step => (JsonNode?)new JsonObject
             {
                 ["asked"] = step.Title,
                 ["policies"] = JsonOutput.Texts(step.Policies),
@@ -77,13 +105,30 @@ internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from
             return $"ALLOWED  {from} -> {to}";
         }
 
-        var denying = explanation.Directions.First(direction => !direction.Allowed);
-        return $"DENIED at {End(denying)}'s {Word(denying)}: {denying.DecidedBy?.Provenance.ToString() ?? "no profile allows it"}";
+        var denying = explanation.Directions.First(place => !place.Allowed);
+        return $"DENIED at {Owner(denying)}'s {Word(denying)}{StageOf(denying)}{(denying.IsAnswer ? ", of the answer" : "")}: "
+            + (denying.DecidedBy?.Provenance.ToString() ?? Reason(denying));
     }
 
-    private ExplainedEnd End(DirectionExplanation direction) => direction.Direction == PolicyDirection.Egress ? from : to;
+    private string Title(DirectionExplanation place) => place.Host is null || place.Judge.Name is null or ""
+        ? $"{Owner(place)} {Word(place)}" : $"{Owner(place)} {Word(place)}{StageOf(place)}: {place.Judge}";
 
-    private static string Word(DirectionExplanation direction) => direction.Direction == PolicyDirection.Egress ? "egress" : "ingress";
+    /// <summary>Whose it is: an end, or the interface of a host.</summary>
+    private string Owner(DirectionExplanation place) => place.Host is { } host
+        ? $"host {host.Policy.Node}{(place.Judge.Name is null or "" ? "" : $" {host.Policy.Describe(host.InterfaceName)}")}"
+        : $"{((place.Direction == PolicyDirection.Egress) != place.IsAnswer ? from : to)}";
+
+    private static string StageOf(DirectionExplanation place) => place.Stage switch
+    {
+        PolicyStage.Untracked => ", untracked",
+        PolicyStage.PreDnat => ", before destination NAT",
+        PolicyStage.Forward => ", forwarded",
+        _ => "",
+    };
+
+    private static string Reason(DirectionExplanation place) => place.Because.Length > 0 ? place.Because : "no profile allows it";
+
+    private static string Word(DirectionExplanation place) => place.Direction == PolicyDirection.Egress ? "egress" : "ingress";
 
     private static string RuleText(ExplainedRule rule) => rule.Rule.Provenance is { IsEndOfTier: false, RuleIndex: >= 0 } provenance
         ? string.Create(CultureInfo.InvariantCulture, $"{provenance.Source} rule {provenance.RuleIndex}: {rule.Text}")
@@ -113,6 +158,7 @@ internal sealed class ExplanationText(Explanation explanation, ExplainedEnd from
     private static JsonObject Json(ExplainedEnd end) => new()
     {
         ["endpoint"] = end.Peer.Endpoint?.ToString(),
+        ["node"] = end.Peer.Host?.Policy.Node,
         ["name"] = end.Name,
         ["address"] = end.Peer.Address.ToShortString(),
     };

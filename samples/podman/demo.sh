@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Three podman containers on two Calico networks, and two of Docker where that is installed, in a host of their own: who may talk to whom,
-# and why not.
+# Three podman containers on two Calico networks, and where Docker is installed two of its containers and two tasks of a Mesos agent, in a
+# host of their own: who may talk to whom, and why not.
 # Run by `./build.sh demo`; CALICO_PUBLISH names the folder with the built programs.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -147,9 +147,46 @@ else
   echo "    skipped: Docker is not installed (apt-get install docker.io)"
 fi
 
-step "9  Gone again"
+step "9  A Mesos agent's tasks as well: one pool set, one policy, all nine directions"
+pairs() { # name-of-container pid address, two of each kind
+  local name
+  for name in web shop; do echo "podman $(in_host podman inspect -f '{{.State.Pid}}' $name) $(in_host podman exec $name /bin/busybox ip -o -4 addr show dev eth0 | awk '{sub("/.*", "", $4); print $4}')"; done
+  for name in till cat; do echo "docker $(in_host docker inspect -f '{{.State.Pid}} {{.NetworkSettings.Networks.store.IPAddress}}' $name)"; done
+  for name in job1 job2; do echo "mesos $(in_host cat /run/calico-mesos-sample/$name.pid) $(in_host cat /run/calico-mesos-sample/$name.ip)"; done
+}
+if [ -n "$dockerd" ]; then
+  in_host calico-host mesos install >/dev/null
+  for task in job1 job2; do
+    printf '    agent.sh launch %s batch   %s\n' "$task" "$(in_host "$here/../mesos/agent.sh" launch "$task" batch)"
+  done
+  sed 's/^/    /' "$here/pairs.yaml"
+  in_host tee /etc/calico/pairs.yaml <"$here/pairs.yaml" >/dev/null
+  show calicoctl apply -f /etc/calico/pairs.yaml
+  pairs >"$dir/pairs"
+  expected='podman no no yes docker yes no no mesos no yes yes' matrix=''
+  for try in 1 2 3 4 5; do
+    matrix=$(while read -r from pid own; do
+      line=$from
+      for to in podman docker mesos; do
+        # The second of the receiving kind, so that a kind asks another one of itself.
+        address=$(grep "^$to " "$dir/pairs" | tail -n 1 | cut -d' ' -f3)
+        if in_host nsenter -t "$pid" -n /bin/busybox ping -c 1 -W 1 "$address" </dev/null >/dev/null 2>&1; then line="$line yes"; else line="$line no"; fi
+      done
+      echo "$line"
+    done < <(awk '!seen[$1]++' "$dir/pairs"))
+    [ "$(echo $matrix)" = "$expected" ] && break
+  done
+  printf '\n    %-12s %-10s %-10s %s\n' 'from / to' podman docker mesos
+  printf '%s\n' "$matrix" | while read -r from a b c; do printf '    %-12s %-10s %-10s %s\n' "$from" "$a" "$b" "$c"; done
+  [ "$(echo $matrix)" = "$expected" ] || { echo "    that is not what the policy says" >&2; exit 1; }
+else
+  echo "    skipped: Docker is not installed (apt-get install docker.io)"
+fi
+
+step "10  Gone again"
 in_host podman rm -f -t 0 web shop other >/dev/null
 if [ -n "$dockerd" ]; then
+  for task in job1 job2; do in_host "$here/../mesos/agent.sh" cleanup "$task"; done
   in_host docker rm -f till cat >/dev/null
   in_host docker network rm store >/dev/null
   in_host sh -c 'kill -TERM $(cat /run/docker.pid)'

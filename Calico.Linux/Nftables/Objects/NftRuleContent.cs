@@ -58,6 +58,9 @@ public readonly struct NftRuleContent : IEquatable<NftRuleContent>
         }
     }
 
+    /// <summary>The form itself: what a short name for it is made of.</summary>
+    public ReadOnlySpan<byte> Bytes => _bytes;
+
     public static bool operator ==(NftRuleContent left, NftRuleContent right) => left.Equals(right);
 
     public static bool operator !=(NftRuleContent left, NftRuleContent right) => !left.Equals(right);

@@ -1,22 +1,19 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
-using System.Net;
 using Calico.Cli.Commands.Resources;
 using Calico.Cli.Connection;
-using Calico.Cli.Endpoints;
 using Calico.Cli.Output;
-using Calico.Datastore.Addresses;
 using Calico.Datastore.Resources;
-using Calico.Datastore.Resources.V3;
 using Calico.Datastore.Sync;
 using Calico.Felix.Explaining;
 using Calico.Felix.Rules;
 
 namespace Calico.Cli.Commands.Policy;
 
-/// <summary><c>calicoctl explain</c>: whether one workload reaches another, and every tier, policy and rule that is asked on the way.</summary>
-/// <remarks>Compiled here, from the store, by what compiles it on the nodes; no host is asked.</remarks>
+/// <summary><c>calicoctl explain</c>: whether one end reaches another, and every tier, policy and rule that is asked on the way.</summary>
+/// <remarks>Compiled here, from the store, by what compiles it on the nodes. This machine's host is asked for its interfaces where one of
+/// its host endpoints may judge; no other host is.</remarks>
 internal static class ExplainCommand
 {
     private const int EchoRequest = 8;
@@ -24,18 +21,34 @@ internal static class ExplainCommand
 
     internal static Command Create(CliEnvironment environment)
     {
-        var from = new Option<string>("--from") { Description = "Who sends: an endpoint by name, id or address, or any other address.", HelpName = "ENDPOINT|ADDRESS", Required = true };
-        var to = new Option<string>("--to") { Description = "Whom it is sent to.", HelpName = "ENDPOINT|ADDRESS", Required = true };
+        var from = new Option<string>("--from")
+        {
+            Description = "Who sends: an endpoint by name, id or address; hostendpoint/NAME or node/NAME; or any other address.",
+            HelpName = "ENDPOINT|HOST|ADDRESS",
+            Required = true,
+        };
+        var to = new Option<string>("--to") { Description = "Whom it is sent to.", HelpName = "ENDPOINT|HOST|ADDRESS", Required = true };
         var protocol = new Option<string>("--proto") { Description = "tcp, udp, sctp, icmp, icmpv6 or a number.", HelpName = "PROTOCOL", DefaultValueFactory = _ => "tcp" };
         var port = new Option<int?>("--port") { Description = "Destination port, 1-65535.", HelpName = "PORT" };
         var icmpType = new Option<int?>("--icmp-type") { Description = "ICMP type, 0-255; an echo request if not given.", HelpName = "TYPE" };
         var ipv6 = new Option<bool>("--ipv6") { Description = "Over IPv6, where both ends have both." };
+        var outgoing = new Option<string?>("--out-interface")
+        {
+            Description = "The interface by which it leaves the sender's host.",
+            HelpName = "NAME",
+        };
+        var incoming = new Option<string?>("--in-interface")
+        {
+            Description = "The interface by which it comes to the receiver's host.",
+            HelpName = "NAME",
+        };
+        var live = new Option<bool>("--live") { Description = "Ask this machine's host whether its kernel holds what is told; end with 1 if not." };
         var exitCode = new Option<bool>("--exit-code") { Description = "End with 1 if it is denied." };
         var ns = new Option<string?>("--namespace", "-n") { Description = "Namespace of the endpoints that are named.", HelpName = "NAMESPACE" };
         var output = OutputForm.Create();
         var command = new Command("explain", "Say whether a connection is allowed, and which tiers, policies and rules are asked.")
         {
-            from, to, protocol, port, icmpType, ipv6, exitCode, ns, output,
+            from, to, protocol, port, icmpType, ipv6, outgoing, incoming, live, exitCode, ns, output,
         };
         command.SetAction(async (result, ct) =>
         {
@@ -46,9 +59,12 @@ internal static class ExplainCommand
             var range = await session.Store.ListAsync(ResourceKind.Root, 0, ct);
             var stored = range.Items.Select(value => ResourceKinds.All.TryDecode(value.Key, value.Value, out var update) ? update : null).OfType<SyncUpdate>().ToImmutableArray();
             var policy = ClusterPolicy.Compile(stored);
-            var ends = await EndsAsync(session, policy, stored, [result.GetValue(from)!, result.GetValue(to)!], place, question.Family(result.GetValue(ipv6)), ct);
+            var finder = new ConnectionEnds(new(session.Client), new(environment, stored), policy, stored);
+            var ends = await finder.FindAsync(new(result.GetValue(from)!, result.GetValue(outgoing), outgoing.Name),
+                new(result.GetValue(to)!, result.GetValue(incoming), incoming.Name), place, question.Family(result.GetValue(ipv6)), ct);
             var explanation = policy.Explain(ends[0].Peer, ends[1].Peer, question.Protocol, question.Port, question.IcmpFor(ends[0].Peer.Address.IsIpv6));
-            var text = new ExplanationText(explanation, ends[0], ends[1]);
+            var verdicts = result.GetValue(live) ? await new LiveProof(environment, policy).LookAsync(explanation, ends, ct) : [];
+            var text = new ExplanationText(explanation, ends[0], ends[1], finder.Assumed, verdicts);
             if (result.GetValue(output) == "json")
             {
                 JsonOutput.Write(environment.Output, "Explanation", text.ToJson(range.Revision));
@@ -58,36 +74,10 @@ internal static class ExplainCommand
                 text.Write(environment.Output);
             }
 
-            return explanation.Allowed || !result.GetValue(exitCode) ? 0 : 1;
+            return verdicts.Any(verdict => verdict.Holds == false) || (!explanation.Allowed && result.GetValue(exitCode)) ? 1 : 0;
         });
         return command;
     }
-
-    /// <summary>Both ends with addresses of one family.</summary>
-    private static async Task<ExplainedEnd[]> EndsAsync(CliSession session, ClusterPolicy policy, ImmutableArray<SyncUpdate> stored, string[] names,
-        NamespaceChoice place, bool? wantsIpv6, CancellationToken ct)
-    {
-        var keys = await new EndpointFinder(session.Client).KeysAsync(Kinds.WorkloadEndpoint, names, place, ct);
-        var known = policy.Endpoints.ToDictionary(endpoint => endpoint.Key, endpoint => endpoint.Addresses);
-        var candidates = names.Zip(keys, (name, key) => known.TryGetValue(key, out var addresses)
-            ? (Key: (ResourceKey?)key, Name: NameOf(stored, key), Addresses: addresses.Items)
-            : IPAddress.TryParse(name, out var address)
-                ? (Key: null, Name: "", Addresses: [Cidr.From(new IPNetwork(address, address.GetAddressBytes().Length * 8))])
-                : throw new CliException($"there is no workload endpoint '{name}', and it is no address; calicoctl get workloadendpoints -A lists them")).ToArray();
-        foreach (var isIpv6 in wantsIpv6 is { } wanted ? [wanted] : new[] { false, true })
-        {
-            var addresses = candidates.Select(end => end.Addresses.Where(a => a.IsIpv6 == isIpv6).Select(a => (Cidr?)a).FirstOrDefault()).ToArray();
-            if (addresses is [{ } first, { } second])
-            {
-                return [new(candidates[0].Name, new(candidates[0].Key, first)), new(candidates[1].Name, new(candidates[1].Key, second))];
-            }
-        }
-
-        throw new CliException($"'{names[0]}' and '{names[1]}' have no addresses of one family");
-    }
-
-    private static string NameOf(ImmutableArray<SyncUpdate> stored, ResourceKey key) =>
-        Kinds.WorkloadEndpoint.TryRead(stored.First(update => update.Key == key), out var endpoint) ? EndpointName.Of(endpoint) : key.Name;
 
     /// <summary>What is asked about a packet beside its ends.</summary>
     private sealed record Question(byte Protocol, ushort Port, byte? IcmpType)

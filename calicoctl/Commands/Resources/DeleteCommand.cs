@@ -38,10 +38,12 @@ internal static class DeleteCommand
         return command;
     }
 
-    /// <summary>From the file's end to its beginning: what comes later may use what comes before it, as a policy its tier.</summary>
+    /// <summary>From the file's end to its beginning, since what comes later may use what comes before it; and last what others of the file
+    /// may use wherever it stands, as a policy its tier.</summary>
     private static ImmutableArray<ResourceKey> FileTargets(CliEnvironment environment, ResourceOptions options, ParseResult result, NamespaceChoice ns) =>
         result.GetValue(options.Filename) is null ? default : [.. FileCommand.Read(environment, options, result)
-            .Select(manifest => manifest.Kind.KeyOf(ns.Apply(manifest.Kind, manifest.Resource))).Reverse()];
+            .Select(manifest => manifest.Kind.KeyOf(ns.Apply(manifest.Kind, manifest.Resource))).Reverse()
+            .OrderBy(key => Kinds.Tier.Owns(key) || Kinds.Profile.Owns(key) || Kinds.IpPool.Owns(key) || Kinds.Node.Owns(key))];
 
     private static (ResourceKind Kind, string[] Names) NamedTargets(ResourceOptions options, ParseResult result)
     {

@@ -59,6 +59,8 @@ public sealed class PolicyTests
         calicoctl delete tier security --skip-not-exists
         calicoctl delete gnp blocked --skip-not-exists
         calicoctl delete globalnetworkset blocked --skip-not-exists
+        calicoctl delete gnp hosts through --skip-not-exists
+        calicoctl delete hostendpoint up --skip-not-exists
         """);
 
     [Test]
@@ -162,9 +164,53 @@ public sealed class PolicyTests
         Assert.That(await Node.Host.ShellAsync("nft list table inet calico | grep -c 'chain list/tier' || true"), Is.EqualTo("0\n"), "no list is left");
     }
 
+    [Test]
+    public async Task A_host_endpoint_judges_what_comes_and_goes_through_its_interface_as_explain_says()
+    {
+        await Node.AddNamespaceAsync("out");
+        await Node.Host.ShellAsync($"""
+            ip link add up0 type veth peer name eth0 netns out && ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up
+            ip -n out addr add 192.0.2.9/24 dev eth0 && ip -n out link set eth0 up && ip -n out route add {_addresses["a"]} via 192.0.2.1
+            """);
+        _addresses["host"] = "192.0.2.1";
+        await ApplyAsync(Own.Replace("{action: Allow, source: {selector: all()}}", "{action: Allow}", StringComparison.Ordinal));
+        await ExpectAsync("out", "host", true);
+        // Known by its address alone: that up0 has it, the host says.
+        await ApplyAsync("""
+            apiVersion: projectcalico.org/v3
+            kind: HostEndpoint
+            metadata: {name: up, labels: {host: ""}}
+            spec: {node: node1, expectedIPs: [192.0.2.1]}
+            """);
+        await ExpectAsync("out", "host", false);
+        await ExplainAsync("192.0.2.9", "node/node1", "DENIED at host node1 up0's ingress: no profile allows it", "HostEndpoint(up)");
+        await ExpectAsync("out", "a", true);
+        await ExplainAsync("192.0.2.9", "a", "ALLOWED", "x/a");
+
+        await ApplyAsync("""
+            apiVersion: projectcalico.org/v3
+            kind: GlobalNetworkPolicy
+            metadata: {name: hosts}
+            spec: {selector: has(host), types: [Ingress], ingress: [{action: Allow, protocol: ICMP}]}
+            ---
+            apiVersion: projectcalico.org/v3
+            kind: GlobalNetworkPolicy
+            metadata: {name: through}
+            spec: {selector: has(host), applyOnForward: true, types: [Ingress], ingress: [{action: Deny, source: {nets: [192.0.2.9/32]}}]}
+            """);
+        await ExpectAsync("out", "host", true);
+        await ExplainAsync("192.0.2.9", "hostendpoint/up", "ALLOWED", "GlobalNetworkPolicy(hosts) rule 0");
+        await ExpectAsync("out", "a", false);
+        await ExplainAsync("192.0.2.9", "a --in-interface up0", "DENIED at host node1 up0's ingress, forwarded",
+            "GlobalNetworkPolicy(through) rule 0");
+        await Node.Host.ShellAsync("ip link del up0");
+        await Node.DeleteNamespaceAsync("out");
+    }
+
     /// <summary>What calicoctl says is what the packets met.</summary>
-    private async Task ExplainAsync(string from, string to, string verdict) =>
-        Assert.That(await Node.Host.ShellAsync($"calicoctl explain --from {from} --to {to} --proto icmp"), Does.StartWith(verdict).And.Contain("NetworkPolicy(x/own)"));
+    private async Task ExplainAsync(string from, string to, string verdict, string asked = "NetworkPolicy(x/own)") => Assert.That(
+        await Node.Host.ShellAsync($"calicoctl explain --from {from} --to {to} --proto icmp --live"), Does.StartWith(verdict).And.Contain(asked)
+            .And.Contain("the kernel of this machine was read and holds these rules"));
 
     private static string Set(params string[] nets) => $"""
         apiVersion: projectcalico.org/v3

@@ -31,26 +31,7 @@ public sealed class ContainerdHost : IAsyncDisposable
         try
         {
             await host.StartCalicoAsync();
-            await host.ShellAsync($"{host.Programs}/host/calico-host cni install --shim {host.Programs}/bin/calico-shim --bin-dir /opt/cni/bin --conf-dir /etc/cni/net.d --network k8s-pod-network");
-            await host.ShellAsync("cp /usr/lib/cni/loopback /usr/lib/cni/portmap /opt/cni/bin/");
-            await host.ShellAsync("cat > /etc/containers/containerd.toml", $"""
-                version = 2
-                [plugins."io.containerd.grpc.v1.cri"]
-                  sandbox_image = "{BusyboxImage.Pause}"
-                  restrict_oom_score_adj = true
-                  stream_server_address = "127.0.0.1"
-                  [plugins."io.containerd.grpc.v1.cri".cni]
-                    bin_dir = "/opt/cni/bin"
-                    conf_dir = "/etc/cni/net.d"
-                  [plugins."io.containerd.grpc.v1.cri".containerd]
-                    snapshotter = "native"
-                """);
-            var containerd = new ContainerdHost(host, (await host.ShellAsync("hostname")).Trim());
-            await containerd.StartDaemonAsync();
-            var image = Path.Combine(host.Folder, "box.tar");
-            BusyboxImage.Write(image);
-            await host.ShellAsync($"ctr -n k8s.io images import {image}; ctr images import {image}");
-            return containerd;
+            return await OnAsync(host, "k8s-pod-network");
         }
         catch (Exception e)
         {
@@ -58,6 +39,35 @@ public sealed class ContainerdHost : IAsyncDisposable
             await host.DisposeAsync();
             throw new InvalidOperationException($"{e.Message}\ncalico-host said:\n{tail}", e);
         }
+    }
+
+    /// <summary>containerd on a host whose calico-host runs, or is about to.</summary>
+    /// <param name="host">Where.</param>
+    /// <param name="network">Of its pods.</param>
+    /// <param name="pool">Where their addresses come from; empty: any.</param>
+    public static async Task<ContainerdHost> OnAsync(TestHost host, string network, string pool = "")
+    {
+        await host.ShellAsync($"{host.Programs}/host/calico-host cni install --shim {host.Programs}/bin/calico-shim "
+            + $"--bin-dir /opt/cni/bin --conf-dir /etc/cni/net.d --network {network} {(pool.Length > 0 ? $"--pool {pool}" : "")}");
+        await host.ShellAsync("cp /usr/lib/cni/loopback /usr/lib/cni/portmap /opt/cni/bin/");
+        await host.ShellAsync("cat > /etc/containers/containerd.toml", $"""
+            version = 2
+            [plugins."io.containerd.grpc.v1.cri"]
+              sandbox_image = "{BusyboxImage.Pause}"
+              restrict_oom_score_adj = true
+              stream_server_address = "127.0.0.1"
+              [plugins."io.containerd.grpc.v1.cri".cni]
+                bin_dir = "/opt/cni/bin"
+                conf_dir = "/etc/cni/net.d"
+              [plugins."io.containerd.grpc.v1.cri".containerd]
+                snapshotter = "native"
+            """);
+        var containerd = new ContainerdHost(host, (await host.ShellAsync("hostname")).Trim());
+        await containerd.StartDaemonAsync();
+        var image = Path.Combine(host.Folder, "box.tar");
+        BusyboxImage.Write(image);
+        await host.ShellAsync($"ctr -n k8s.io images import {image}; ctr images import {image}");
+        return containerd;
     }
 
     public async Task StartDaemonAsync()

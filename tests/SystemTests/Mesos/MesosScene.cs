@@ -80,8 +80,8 @@ public abstract class MesosScene
     protected virtual void Configure(TestHost host)
     {
         // What a test does not clean up is forgotten sooner than a minute later.
-        host.Settings["CALICO_MESOS_FORGOTTENAFTER"] = "00:00:02";
-        host.Settings["CALICO_MESOS_LIMITEDAFTER"] = "00:00:02";
+        host.Settings["CALICO_MESOS_FORGOTTENAFTER"] = "00:00:05";
+        host.Settings["CALICO_MESOS_LIMITEDAFTER"] = "00:00:01";
         host.Settings["CALICO_MESOS_SWEEPINTERVAL"] = "00:00:01";
     }
 

@@ -111,7 +111,7 @@ public sealed class ExplainTests
                 tier default: StagedGlobalNetworkPolicy(shut), StagedGlobalNetworkPolicy(udp)
                   StagedGlobalNetworkPolicy(shut) rule 0: staged Deny protocol 6  staged: would deny, decides nothing
                   StagedGlobalNetworkPolicy(udp) rule 0: staged Allow protocol 17  no: the protocol is TCP
-                  staged StagedGlobalNetworkPolicy(udp): no rule of it decides  staged: decides nothing
+                  staged StagedGlobalNetworkPolicy(udp): no rule of it decides; enforced, the end of the tier would deny  staged: decides nothing
                 profile blue
                   Profile(blue) rule 0: Allow from "has(blue)"  <-- allowed here
             """));
@@ -143,7 +143,7 @@ public sealed class ExplainTests
     [TestCase("--port: icmp has no ports", "shop", "web", "--proto", "icmp", "--port", "1")]
     [TestCase("--icmp-type: tcp has none", "shop", "web", "--port", "1", "--icmp-type", "8")]
     [TestCase("--proto: 'smoke' is none of tcp, udp, sctp, icmp, icmpv6 and 1-255", "shop", "web", "--proto", "smoke")]
-    [TestCase("there is no workload endpoint 'nobody', and it is no address", "nobody", "web", "--port", "1")]
+    [TestCase("there is no workload endpoint 'nobody' and no host endpoint, and it is no address", "nobody", "web", "--port", "1")]
     [TestCase("'shop' and '2001:db8::1' have no addresses of one family", "shop", "2001:db8::1", "--port", "1")]
     public async Task What_cannot_be_asked_is_said_by_its_option(string message, string from, string to, params string[] more)
     {

@@ -38,7 +38,7 @@ public sealed class MannersTests
         Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: p}\n", "apply", "-f", "-"), Is.Zero, cli.Error);
         Assert.That(cli.Error, Is.Empty, "a profile is enforced");
         Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata: {name: w, namespace: x}\nspec: {types: [Egress], egress: [{action: Allow, destination: {services: {name: s, namespace: x}}}]}\n", "apply", "-f", "-", "--dry-run"), Is.Zero, cli.Error);
-        Assert.That(cli.Error, Does.StartWith("Warning: NetworkPolicy(x/w): services in rules are not followed"));
+        Assert.That(cli.Error, Does.StartWith("Warning: NetworkPolicy(x/w): services in rules match nothing"));
         Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: raw}\nspec: {doNotTrack: true, applyOnForward: true}\n", "apply", "-f", "-"), Is.Zero, cli.Error);
         Assert.That(cli.Error, Does.Not.Contain("http"));
         Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata: {name: w, namespace: x}\nspec: {types: [Ingress], ingress: [{action: Allow, protocol: TCP, http: {methods: [GET]}}]}\n", "apply", "-f", "-", "--dry-run"), Is.Zero, cli.Error);

@@ -7,7 +7,7 @@ namespace Calico.UnitTests.Felix;
 
 /// <summary>Policy semantics written down straight, with loops over everything: what the compiled programs must come to. Shares no code
 /// with them: selectors are looked up in a table of predicates, addresses are compared as numbers.</summary>
-internal sealed class PlainPolicy
+internal sealed partial class PlainPolicy
 {
     /// <summary>Selectors that random resources use, each with what it means.</summary>
     public static readonly IReadOnlyDictionary<string, Func<IReadOnlyDictionary<string, string>, bool>> Selectors =
@@ -32,6 +32,9 @@ internal sealed class PlainPolicy
 
     /// <summary>Everything that selectors can name.</summary>
     public required IReadOnlyList<PlainItem> Items { get; init; }
+
+    /// <summary>What rules may call by name.</summary>
+    public IReadOnlyList<PlainService> Services { get; init; } = [];
 
     /// <summary>Which host endpoint is judged with: of this interface, of all (<c>*</c>), or by its address (empty); null: there is none. It is
     /// the last of <see cref="Items"/>.</summary>
@@ -61,7 +64,7 @@ internal sealed class PlainPolicy
         {
             var policies = Policies
                 .Where(p => p.Tier == tier.Name && (ingress ? p.AppliesToIngress : p.AppliesToEgress) && p.IsOf(stage)
-                    && (p.Namespace.Length == 0 || p.Namespace == endpoint.Namespace) && Selectors[p.Selector](endpoint.Labels))
+                    && IsFor(p, endpoint))
                 .OrderBy(p => p.Order ?? double.PositiveInfinity).ThenBy(p => $"{p.Name}/{p.Namespace}/{p.Kind}", StringComparer.Ordinal).ToList();
             var isOnlyStaged = policies.All(p => p.IsStaged) && tier.Default != "Pass" && stage is "" or "forward";
             var (action, by) = policies.Select(p => Ask(p, ingress, packet, counted, staged, isOnlyStaged))
@@ -132,51 +135,6 @@ internal sealed class PlainPolicy
 
         return (null, "");
     }
-
-    private bool Matches(Rule rule, string ns, PlainPacket packet)
-    {
-        var nets = new[] { rule.Source?.Nets, rule.Source?.NotNets, rule.Destination?.Nets, rule.Destination?.NotNets }
-            .SelectMany(n => n ?? []).ToList();
-        return (rule.IpVersion is null || rule.IpVersion == (packet.IsIpv6 ? 6 : 4))
-            && (rule.Protocol is null || rule.Protocol.ToString() == packet.Protocol)
-            && (rule.NotProtocol is null || rule.NotProtocol.ToString() != packet.Protocol)
-            && (rule.Icmp is not { } icmp || packet.Has(icmp))
-            && (rule.NotIcmp is not { } notIcmp || (packet.Icmp is not null && !packet.Has(notIcmp)))
-            && nets.All(n => n.Contains(':', StringComparison.Ordinal) == packet.IsIpv6)
-            && Matches(rule.Source, ns, packet.Source, (packet.Protocol, packet.SourcePort))
-            && Matches(rule.Destination, ns, packet.Destination, (packet.Protocol, packet.DestinationPort));
-    }
-
-    private bool Matches(EntityRule? side, string ns, IPAddress address, (string Protocol, int Number) port)
-    {
-        if (side is null)
-        {
-            return true;
-        }
-
-        var selects = !string.IsNullOrEmpty(side.Selector);
-        var confines = selects || !string.IsNullOrEmpty(side.NotSelector);
-        bool IsSelected(PlainItem item) => item.Holds(address) && (!confines
-            || ((!selects || Selectors[side.Selector!](item.Labels)) && (ns.Length == 0 || item.Namespace == ns)));
-        // A selector is asked unless the whole rule is not about endpoints; of a port's name the very endpoint has to be selected.
-        bool IsNamed(string name) => Items.Any(i => IsSelected(i) && i.Port is { } own && own == (name, port.Protocol, port.Number));
-        bool IsInSet() => (!selects && (!confines || ns.Length == 0)) || Items.Any(IsSelected);
-        var (ports, notPorts) = (side.Ports ?? [], side.NotPorts ?? []);
-        return (side.Nets is not { Length: > 0 } nets || nets.Any(n => IPNetwork.Parse(n).Contains(address)))
-            && (side.NotNets ?? []).All(n => !IPNetwork.Parse(n).Contains(address))
-            && (string.IsNullOrEmpty(side.NotSelector) || !Items.Any(i => i.Holds(address) && Selectors[side.NotSelector](i.Labels)))
-            && (ports.Length == 0 ? IsInSet()
-                : ports.Any(p => IsName(p.ToString()) ? IsNamed(p.ToString()) : IsInSet() && Holds(p.ToString(), port.Number)))
-            && notPorts.All(p => IsName(p.ToString()) ? !IsNamed(p.ToString()) : !Holds(p.ToString(), port.Number));
-    }
-
-    private static bool IsName(string port) => char.IsAsciiLetter(port[0]);
-
-    private static bool Holds(string range, int port)
-    {
-        var parts = range.Split(':').Select(int.Parse).ToArray();
-        return parts[0] <= port && port <= parts[^1];
-    }
 }
 
 internal sealed record PlainTier(string Name, double? Order, string Default, bool Exists = true);
@@ -192,6 +150,15 @@ internal sealed record PlainRules(string Kind, string Name, string Namespace, st
 
     public bool AppliesOnForward { get; init; }
 
+    /// <summary>Of a policy without a namespace: whose endpoints; empty: not asked.</summary>
+    public string NamespaceSelector { get; init; } = "";
+
+    /// <summary>Of which service accounts; empty: not asked.</summary>
+    public string AccountSelector { get; init; } = "";
+
+    /// <summary>Of a profile: what its endpoints inherit.</summary>
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+
     public bool IsOf(string stage) => stage == "forward" ? Stage.Length == 0 && AppliesOnForward : Stage == stage;
 }
 
@@ -201,8 +168,15 @@ internal sealed record PlainItem(string Name, string Namespace, IReadOnlyDiction
     /// <summary>The port that it has a name for.</summary>
     public (string Name, string Protocol, int Number)? Port { get; init; }
 
+    /// <summary>Its service account; empty: none.</summary>
+    public string Account { get; init; } = "";
+
     public bool Holds(IPAddress address) => Nets.Any(n => IPNetwork.Parse(n).Contains(address));
 }
+
+/// <summary>A Service, all of whose endpoints have all of its ports.</summary>
+internal sealed record PlainService(string Namespace, string Name, IReadOnlyList<string> Addresses,
+    IReadOnlyList<(string Protocol, int Number)> Ports);
 
 internal sealed record PlainPacket(IPAddress Source, IPAddress Destination, string Protocol, int SourcePort, int DestinationPort)
 {

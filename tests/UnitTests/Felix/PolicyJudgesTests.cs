@@ -40,11 +40,11 @@ public sealed class PolicyJudgesTests
 
     private static Programs Compile(PlainPolicy plain)
     {
-        var graph = new CalculationGraph(FelixState.Node);
+        var graph = new CalculationGraph(FelixState.Node, followsServices: true);
         graph.Apply(new(SyncStatus.InSync, 1, [.. RandomPolicies.StateOf(plain).Stored.Values]));
         foreach (var item in plain.Items.Take(4))
         {
-            graph.Set(FelixState.Endpoint(item.Name, item.Nets[0], [.. item.Profiles], [.. item.Labels.Select(l => (l.Key, l.Value))]) with { Namespace = item.Namespace });
+            graph.Set(RandomPolicies.LocalOf(item));
         }
 
         return new(graph.Flush());

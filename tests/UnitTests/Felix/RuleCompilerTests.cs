@@ -71,8 +71,26 @@ public sealed class RuleCompilerTests
         yield return new("icmp: type 8, code 256", new Rule { Protocol = new("ICMP"), Icmp = new() { Type = 8, Code = 256 } });
         yield return new("notICMP: type 8, code -1", new Rule { Protocol = new("ICMP"), NotIcmp = new() { Type = 8, Code = -1 } });
         yield return new("icmp: type , code 1", new Rule { Protocol = new("ICMP"), Icmp = new() { Code = 1 } });
-        yield return new("source.services: this version does not follow services", new Rule { Source = new() { Services = new() { Name = "s" } } });
-        yield return new("destination.services: this version does not follow services", new Rule { Destination = new() { Services = new() { Name = "s" } } });
+        yield return new("source.services.name: is missing", new Rule { Source = new() { Services = new() { Namespace = "x" } } });
+        yield return new("destination.services.namespace: is missing",
+            new Rule { Destination = new() { Services = new() { Name = "s" } } });
+        yield return new("unknown field source.services.alpha",
+            new Rule { Source = new() { Services = new() { Name = "s", Unknown = Unknown } } });
+        foreach (var (beside, side) in new (string, EntityRule)[]
+        {
+            ("selector", new() { Selector = "all()" }), ("notSelector", new() { NotSelector = "all()" }),
+            ("namespaceSelector", new() { NamespaceSelector = "all()" }),
+            ("serviceAccounts", new() { ServiceAccounts = new() { Names = ["a"] } }), ("nets", new() { Nets = ["10.0.0.0/8"] }),
+            ("notNets", new() { NotNets = ["10.0.0.0/8"] }), ("ports", new() { Ports = [new(80)] }),
+            ("notPorts", new() { NotPorts = [new(80)] }),
+        })
+        {
+            yield return new($"destination.services: not together with {beside}", new Rule
+            {
+                Protocol = new("TCP"), Destination = side with { Services = new() { Name = "s", Namespace = "x" } },
+            });
+        }
+
         yield return new("source.nets: \"10.0.0.0/33\" is no address range", new Rule { Source = new() { Nets = ["10.0.0.0/33"] } });
         yield return new("destination.notNets: \"x\" is no address range", new Rule { Destination = new() { NotNets = ["x"] } });
         yield return new("source.nets: both IPv4 and IPv6", new Rule { Source = new() { Nets = ["10.0.0.0/8", "fd00::/8"] } });

@@ -31,7 +31,7 @@ internal static class StateExpander
 
     public static void Replay(FelixState[] states, Delivery way)
     {
-        var (graph, dataplane, former) = (new CalculationGraph(FelixState.Node), new FakeDataplane(), Empty);
+        var (graph, dataplane, former) = (new CalculationGraph(FelixState.Node, followsServices: true), new FakeDataplane(), Empty);
         graph.Apply(new(SyncStatus.InSync, 1, []));
         foreach (var state in states)
         {
@@ -67,7 +67,7 @@ internal static class StateExpander
     /// <summary>Everything at once in a new graph, and only then in sync.</summary>
     public static string Snapshot(FelixState state)
     {
-        var (graph, dataplane) = (new CalculationGraph(FelixState.Node), new FakeDataplane());
+        var (graph, dataplane) = (new CalculationGraph(FelixState.Node, followsServices: true), new FakeDataplane());
         Steps(Empty, state).ForEach(s => s(graph));
         graph.Apply(new(SyncStatus.Resync, 1, []));
         Assert.That(graph.Flush(), Is.Empty, "told before the store was read to its end");

@@ -66,6 +66,7 @@ public sealed class TlsTests
         Assert.That(Refused(s => s.LimitedAfter = TimeSpan.Zero), Is.EqualTo("CALICO_MESOS_LIMITEDAFTER"));
         Assert.That(Refused(s => s.ForgottenAfter = TimeSpan.Zero), Is.EqualTo("CALICO_MESOS_FORGOTTENAFTER"));
         Assert.That(Refused(s => s.UnusedAfter = -TimeSpan.FromSeconds(1)), Is.EqualTo("CALICO_MESOS_UNUSEDAFTER"));
+        Assert.That(Refused(s => s.ForgottenAfter = s.LimitedAfter), Is.EqualTo("CALICO_MESOS_FORGOTTENAFTER"));
         Assert.That(Refused(_ => { }), Is.Null);
     });
 

@@ -1,8 +1,4 @@
-using System.Collections.Immutable;
-using System.Net;
-using System.Text.Json;
 using Calico.Datastore.Addresses;
-using Calico.Datastore.Resources;
 using Calico.Datastore.Sync;
 using Calico.Felix;
 using Calico.Felix.Output;
@@ -14,84 +10,48 @@ namespace Calico.VectorTests.Policy;
 /// its packets come through is asked, those of the answers too.</summary>
 /// <remarks>The vectors name no addresses of hosts, so each gets one; a host endpoint that expects none expects that one, as upstream's
 /// test sets it. An interface that a vector gives two ways (<c>*|eth0</c>) is tried both ways by the runner.</remarks>
-internal sealed class HostVectorNetwork(string interfaceName)
+internal sealed class HostVectorNetwork
 {
     private const string Uplink = "eth0";
     private const ushort ClientPort = 40000;
 
     private readonly Dictionary<string, Host> _hosts = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (Host Host, WorkloadEndpointId Id, Cidr Address)> _workloads = new(StringComparer.Ordinal);
-    private readonly List<SyncUpdate> _updates = [];
 
-    public void AddHostEndpoint(JsonElement endpoint)
+    public HostVectorNetwork(PolicyVector vector, string interfaceName)
     {
-        var node = endpoint.GetProperty("node").GetString()!;
-        var host = HostOf(node);
-        var given = endpoint.GetProperty("interfaceName").GetString()!;
-        Add(Kinds.HostEndpoint, endpoint.GetProperty("name").GetString()!, endpoint.GetProperty("labels"),
-            JsonSerializer.SerializeToElement(new
+        List<SyncUpdate> updates = [.. vector.Updates];
+        foreach (var endpoint in vector.HostEndpoints)
         {
-            node,
-            interfaceName = given.Contains('|', StringComparison.Ordinal) ? interfaceName : given,
-            expectedIPs = new[] { host.Address.ToShortString() },
-        }));
-    }
+            updates.Add(PolicyVector.ReadHostEndpoint(endpoint, interfaceName,
+                HostOf(endpoint.GetProperty("node").GetString()!).Address.ToShortString()));
+        }
 
-    public void AddWorkload(JsonElement endpoint)
-    {
-        var name = endpoint.GetProperty("name").GetString()!;
-        var host = HostOf(endpoint.TryGetProperty("node", out var node) ? node.GetString()! : "host0");
-        var (id, address) = (new WorkloadEndpointId("felix-fv", name, "eth0"), Cidr.Parse(endpoint.GetProperty("ip").GetString() + "/32"));
-        _workloads.Add(name, (host, id, address));
-        host.Graph.Set(new()
+        foreach (var endpoint in vector.Endpoints)
         {
-            Id = id,
-            Namespace = endpoint.GetProperty("namespace").GetString()!,
-            InterfaceName = "cali" + name,
-            Addresses = [new IPNetwork(address.FirstAddress(), 32)],
-            Labels = endpoint.GetProperty("labels").EnumerateObject().ToImmutableSortedDictionary(l => l.Name, l => l.Value.GetString()!),
-            Profiles = [.. endpoint.GetProperty("profiles").EnumerateArray().Select(p => p.GetString()!)],
-        });
-    }
+            var host = HostOf(endpoint.Node);
+            _workloads.Add(endpoint.Name, (host, endpoint.Local.Id, Cidr.Parse($"{endpoint.Address}/32")));
+            host.Graph.Set(endpoint.Local);
+        }
 
-    public void Add(ResourceKind kind, string name, JsonElement labels, JsonElement spec) => Add(JsonSerializer.SerializeToElement(new
-    {
-        apiVersion = Resource.GroupVersion,
-        kind = kind.Name,
-        metadata = new { name, labels = labels.ValueKind == JsonValueKind.Object ? labels : JsonSerializer.SerializeToElement(new { }) },
-        spec,
-    }));
-
-    public void Add(JsonElement manifest)
-    {
-        var kind = ResourceKinds.All.Named(manifest.GetProperty("kind").GetString()!);
-        var resource = kind.Decode(manifest);
-        _updates.Add(new(kind.KeyOf(resource), resource));
-    }
-
-    public void Settle()
-    {
         foreach (var host in _hosts.Values)
         {
-            host.Settle(_updates);
+            host.Settle(updates);
         }
     }
 
     /// <summary>Whether a connection comes about.</summary>
-    /// <param name="flow">src, dst, proto, dport; viaNodePort: dst is a host that translates to this workload's port 8055.</param>
-    public bool Allows(JsonElement flow)
+    public bool Allows(VectorFlow flow)
     {
-        var protocol = (byte)(flow.GetProperty("proto").GetString() == "udp" ? 17 : 6);
-        var port = flow.GetProperty("dport").GetUInt16();
-        var (source, destination) = (End(flow.GetProperty("src").GetString()!), End(flow.GetProperty("dst").GetString()!));
-        var target = flow.TryGetProperty("viaNodePort", out var via) ? End(via.GetString()!) : destination;
-        var targetPort = target == destination ? port : (ushort)8055;
-        var asked = new FirstPacket(source.Address, destination.Address, protocol, ClientPort, port, null);
+        var (source, destination) = (End(flow.Source), End(flow.Destination));
+        var target = flow.ViaNodePort is { } via ? End(via) : destination;
+        var targetPort = target == destination ? flow.Port : PolicyVector.NodePortTarget;
+        var asked = new FirstPacket(source.Address, destination.Address, flow.Protocol, ClientPort, flow.Port, null);
         var sent = asked with { Destination = target.Address, DestinationPort = targetPort };
-        var answer = new FirstPacket(target.Address, source.Address, protocol, targetPort, ClientPort, null);
+        var answer = new FirstPacket(target.Address, source.Address, flow.Protocol, targetPort, ClientPort, null);
 
         var path = new[] { source.Host, target.Host }.OfType<Host>().Distinct().ToList();
-        if (path is [var only] && source.Host == target.Host)
+        if (path is [_] && source.Host == target.Host)
         {
             // Nothing leaves the host: no interface of it is passed.
             return WorkloadsAllow(source, target, sent);
@@ -169,7 +129,7 @@ internal sealed class HostVectorNetwork(string interfaceName)
         private readonly Dictionary<string, HostInterfaceUpdate> _interfaces = new(StringComparer.Ordinal);
         private PolicyOracle? _oracle;
 
-        public CalculationGraph Graph { get; } = new(node);
+        public CalculationGraph Graph { get; } = new(node, followsServices: true);
 
         public Cidr Address => address;
 

@@ -9,12 +9,12 @@ using NUnit.Framework;
 
 namespace Calico.KernelTests.Dataplane.Judges;
 
-/// <summary>A host with four workloads and a link to the outside, whose packets are sent by hand.</summary>
+/// <summary>A host with workloads and a link to the outside, whose packets are sent by hand.</summary>
 /// <remarks>The other ends have no addresses, so nobody answers; what the host itself would say unasked is dropped before anybody judges
 /// it. Of each packet comes one notice: of its drop, or that it has passed everything of ours.</remarks>
 internal sealed class JudgedHost : IDisposable
 {
-    public const string Passed = "passed";
+    public const string Passed = PlainHost.Passed;
     public const ushort Group = 6;
 
     /// <summary>SOL_SOCKET, SO_MARK: tells our own packets from what the host says unasked.</summary>
@@ -22,6 +22,9 @@ internal sealed class JudgedHost : IDisposable
 
     private static readonly byte[] HostMac = [2, 0, 0, 0, 0, 1];
 
+    /// <summary>From the host to a workload: it passes whatever policy says, and makes the kernel tell of all that it has
+    /// collected.</summary>
+    private readonly PlainPacket _last;
     private readonly ScratchNamespace _others = new();
     private readonly Dictionary<string, Socket> _senders = new(StringComparer.Ordinal);
     private readonly Dictionary<AddressFamily, Socket> _own = [];
@@ -31,22 +34,25 @@ internal sealed class JudgedHost : IDisposable
     private readonly Task _reading;
     private ushort _number;
 
-    public JudgedHost()
+    /// <param name="links">Of the host, a workload's first, each with the addresses that are behind it.</param>
+    /// <param name="hostLink">Which of them has the host's addresses.</param>
+    /// <param name="hostAddresses">The first of the family of the first link's.</param>
+    public JudgedHost(IReadOnlyList<(string Name, string[] Addresses)> links, string hostLink, string[] hostAddresses)
     {
+        _last = new(IPAddress.Parse(hostAddresses[0]), IPAddress.Parse(links[0].Addresses[0]), "UDP", 9, 9);
         _others.Inside("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
             "net.ipv4.ip_forward=0");
         Host.Inside("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.conf.all.rp_filter=0",
             "net.ipv4.conf.default.rp_filter=0", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.default.send_redirects=0");
-        for (var workload = 0; workload < 4; workload++)
+        foreach (var (name, addresses) in links)
         {
-            Link($"calie{workload}", (workload < 2 ? RandomPolicies.Hosts4 : RandomPolicies.Hosts6)[workload % 2]);
+            Link(name, addresses);
         }
 
-        Link(RandomPolicies.HostLink, [.. RandomPolicies.Hosts4[2..], .. RandomPolicies.Hosts6[2..]]);
-        foreach (var address in RandomPolicies.HostAddresses)
+        foreach (var address in hostAddresses)
         {
             string[] own = address.Contains(':') ? [address + "/128", "nodad"] : [address + "/32"];
-            Host.Inside("ip", ["address", "add", own[0], "dev", RandomPolicies.HostLink, .. own[1..]]);
+            Host.Inside("ip", ["address", "add", own[0], "dev", hostLink, .. own[1..]]);
         }
 
         Host.Inside("nft", "add table inet probe { "
@@ -80,6 +86,14 @@ internal sealed class JudgedHost : IDisposable
     /// <summary>What was told of the latest packets although it ended none, in order, with each packet's place.</summary>
     public List<(int At, NflogPacket Notice)> Staged { get; } = [];
 
+    /// <summary>The one of the random policies: four workloads, and others behind an uplink.</summary>
+    public static JudgedHost OfRandomPolicies() => new(
+        [
+            ("calie0", [RandomPolicies.Hosts4[0]]), ("calie1", [RandomPolicies.Hosts4[1]]),
+            ("calie2", [RandomPolicies.Hosts6[0]]), ("calie3", [RandomPolicies.Hosts6[1]]),
+            (RandomPolicies.HostLink, [.. RandomPolicies.Hosts4[2..], .. RandomPolicies.Hosts6[2..]]),
+        ], RandomPolicies.HostLink, RandomPolicies.HostAddresses);
+
     /// <summary>Sends them, and hands over what the kernel says of each.</summary>
     public async Task<IReadOnlyList<NflogPacket>> JudgeAsync(IReadOnlyList<PlainPacket> packets)
     {
@@ -91,10 +105,7 @@ internal sealed class JudgedHost : IDisposable
             Send(packets[i], RawPacket.Of(packets[i], (ushort)(first + i)));
         }
 
-        // It passes whatever policy says, and makes the kernel tell of all that it has collected.
-        var last = new PlainPacket(IPAddress.Parse(RandomPolicies.HostAddresses[0]), IPAddress.Parse(RandomPolicies.Hosts4[0]),
-            "UDP", 9, 9);
-        Send(last, RawPacket.Of(last, (ushort)(first + packets.Count)));
+        Send(_last, RawPacket.Of(_last, (ushort)(first + packets.Count)));
         var said = new NflogPacket?[packets.Count + 1];
         using var patience = new CancellationTokenSource(PretendNode.Patience);
         for (var missing = packets.Count + 1; missing > 0; missing--)
@@ -170,7 +181,7 @@ internal sealed class JudgedHost : IDisposable
     }
 
     /// <summary>Neighbours are written down, with an address that no link has: what comes there is nobody's.</summary>
-    private void Link(string name, params string[] addresses)
+    private void Link(string name, string[] addresses)
     {
         Host.Inside("sh", "-c", $"ip link add {name} address 02:00:00:00:00:01 type veth peer name {name} netns {_others.Name}"
             + $" && ip link set {name} up" + string.Concat(addresses.Select(a => $" && ip route add {a} dev {name}"

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Calico.Dataplane;
 using Calico.Dataplane.Reconciliation;
 using Calico.Dataplane.Translation;
@@ -5,6 +6,7 @@ using Calico.Datastore.Addresses;
 using Calico.Datastore.Sync;
 using Calico.Felix;
 using Calico.Felix.Rules;
+using Calico.KernelTests.Linux;
 using Calico.Linux.Nflog;
 using Calico.UnitTests.Felix;
 
@@ -13,40 +15,47 @@ namespace Calico.KernelTests.Dataplane.Judges;
 /// <summary>From plain policy to the kernel as the product goes: calculated, rendered, committed; each state is a change of the
 /// former.</summary>
 /// <param name="host">Whose kernel.</param>
+/// <param name="node">What the store calls the host.</param>
 /// <param name="fault">What is done wrong on the way; null: nothing.</param>
-internal sealed class JudgedPolicy(JudgedHost host, CompilerFault? fault = null) : IDisposable
+internal sealed class JudgedPolicy(ScratchNamespace host, string node, CompilerFault? fault = null) : IDisposable
 {
-    private readonly CalculationGraph _graph = new(FelixState.Node);
+    private readonly CalculationGraph _graph = new(node, followsServices: true);
     private readonly RulesetTranslator _policy = new(new DataplaneOptions
     {
-        NodeName = FelixState.Node,
+        NodeName = node,
         DropGroup = JudgedHost.Group,
         DropsToldPerSecond = 10_000,
     });
 
-    private readonly TableReconciler _table = new(host.Host.OpenNft(), new DataplaneOptions { NodeName = FelixState.Node });
+    private readonly TableReconciler _table = new(host.OpenNft(), new DataplaneOptions { NodeName = node });
     private FelixState _former = new("nothing");
     private long _revision;
 
     public void Enforce(PlainPolicy plain)
     {
+        var state = RandomPolicies.StateOf(plain);
+        Enforce([.. state.Stored.Values, .. _former.Stored.Keys.Except(state.Stored.Keys).Select(key => new SyncUpdate(key, null))],
+            plain.Items.Take(4).Select(RandomPolicies.LocalOf),
+            RandomPolicies.HostAddresses);
+        _former = state;
+    }
+
+    /// <param name="stored">What is written and deleted.</param>
+    /// <param name="endpoints">Of this host.</param>
+    /// <param name="hostAddresses">Of its uplink, as long as it lives.</param>
+    public void Enforce(ImmutableArray<SyncUpdate> stored, IEnumerable<LocalEndpoint> endpoints, IEnumerable<string> hostAddresses)
+    {
         if (_revision == 0)
         {
-            _graph.SetInterface(RandomPolicies.HostLink, RandomPolicies.HostAddresses.Select(a => Cidr.Parse(a)));
+            _graph.SetInterface(RandomPolicies.HostLink, hostAddresses.Select(a => Cidr.Parse(a)));
         }
 
-        var state = RandomPolicies.StateOf(plain);
-        _graph.Apply(new(SyncStatus.InSync, ++_revision,
-            [.. state.Stored.Values, .. _former.Stored.Keys.Except(state.Stored.Keys).Select(key => new SyncUpdate(key, null))]));
-        foreach (var item in plain.Items.Take(4))
+        _graph.Apply(new(SyncStatus.InSync, ++_revision, stored));
+        foreach (var endpoint in endpoints)
         {
-            _graph.Set(FelixState.Endpoint(item.Name, item.Nets[0], [.. item.Profiles], [.. item.Labels.Select(l => (l.Key, l.Value))]) with
-            {
-                Namespace = item.Namespace,
-            });
+            _graph.Set(endpoint);
         }
 
-        _former = state;
         foreach (var update in _graph.Flush())
         {
             foreach (var wrong in fault?.Compile?.Invoke(update) ?? [update])

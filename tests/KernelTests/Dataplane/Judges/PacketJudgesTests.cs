@@ -1,4 +1,5 @@
 using System.Net;
+using Calico.Linux.Nftables;
 using Calico.TestKit;
 using Calico.UnitTests.Felix;
 using CsCheck;
@@ -20,7 +21,7 @@ public sealed class PacketJudgesTests : IDisposable
     private JudgedHost? _host;
 
     [OneTimeSetUp]
-    public void MakeHost() => _host = new();
+    public void MakeHost() => _host = JudgedHost.OfRandomPolicies();
 
     public void Dispose() => _host?.Dispose();
 
@@ -33,11 +34,22 @@ public sealed class PacketJudgesTests : IDisposable
     [TestCaseSource(typeof(CompilerFaults), nameof(CompilerFaults.All))]
     public async Task A_fault_of_the_compiler_or_the_rendering_is_caught(CompilerFault fault)
     {
-        using var policy = new JudgedPolicy(_host!, fault);
+        using var policy = new JudgedPolicy(_host!.Host, FelixState.Node, fault);
         var states = new States(Seed.Or(17));
         for (var state = 0; state < 100; state++)
         {
-            if (await JudgeAsync(policy, states.Next(), states.Random) is { } said)
+            string? said;
+            try
+            {
+                said = await JudgeAsync(policy, states.Next(), states.Random);
+            }
+            catch (NftCommitException e)
+            {
+                // What the kernel does not take is noticed as well.
+                said = e.Message;
+            }
+
+            if (said is not null)
             {
                 TestContext.Out.WriteLine($"caught by state {state}: {said.Split('\n')[0]}");
                 return;
@@ -49,7 +61,7 @@ public sealed class PacketJudgesTests : IDisposable
 
     private async Task JudgeAsync(int seed, int states)
     {
-        using var policy = new JudgedPolicy(_host!);
+        using var policy = new JudgedPolicy(_host!.Host, FelixState.Node);
         var random = new States(seed);
         for (var state = 0; state < states; state++)
         {
@@ -137,6 +149,7 @@ public sealed class PacketJudgesTests : IDisposable
                     Policies = former.Policies,
                     Profiles = former.Profiles,
                     HostInterface = former.HostInterface,
+                    Services = former.Services,
                     Items = [.. former.Items.Zip(drawn.Items, (item, other) => item with { Labels = other.Labels })],
                 };
             }

@@ -56,6 +56,10 @@ public sealed class DropLogTests
         {
             ("staged", "default/GlobalNetworkPolicy(shut)", 1), ("staged", "default/GlobalNetworkPolicy(shut), end of tier default", -1),
         }));
+        _log.Note(Packet(80) with { Reason = "staged", Rule = Rule with { RuleIndex = -1, Note = "unknown field alpha" } });
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.That(_log.List(drops[^1].Number).Single().Policy,
+            Is.EqualTo("default/GlobalNetworkPolicy(shut), unusable: unknown field alpha"));
         Assert.That(drops[0] with { Time = default },
             Is.EqualTo(new DropReport(1, default, 1, "shop", "cali1", "ingress", "10.0.0.2", "cni/w2/eth0", "tcp", 80,
             "policy", "default/GlobalNetworkPolicy(shut)", 1)));
@@ -74,6 +78,20 @@ public sealed class DropLogTests
 
         _time.Advance(TimeSpan.FromSeconds(1));
         Assert.That(_log.List(0).Select(d => d.Number), Is.EqualTo(Enumerable.Range(11, DropLog.Kept)));
+    }
+
+    [Test]
+    public void What_staged_policies_would_drop_drives_out_nothing_that_was_dropped()
+    {
+        _log.Note(Packet(80));
+        for (var port = 0; port < DropLog.Kept + 10; port++)
+        {
+            _log.Note(Packet((ushort)port) with { Reason = "staged" });
+        }
+
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.That(_log.List(0)[0].Reason, Is.EqualTo("policy"));
+        Assert.That(_log.List(0), Has.Length.EqualTo(1 + DropLog.Kept));
     }
 
     private static DroppedPacket Packet(ushort port) => new("policy", PolicyDirection.Ingress, "cali1",

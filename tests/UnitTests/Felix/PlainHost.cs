@@ -1,21 +1,25 @@
 using System.Globalization;
 using System.Net;
-using Calico.UnitTests.Felix;
 
-namespace Calico.KernelTests.Dataplane.Judges;
+namespace Calico.UnitTests.Felix;
 
 /// <summary>The way of a packet through a host, written down straight: who is asked, in which order, and what ends it.</summary>
 internal static class PlainHost
 {
+    /// <summary>What it is called that nothing drops a packet.</summary>
+    public const string Passed = "passed";
+
+    /// <summary>What the host drops that a workload sends it.</summary>
+    public const string HostAction = "host-action";
+
     private const int FailsafePort = 22;
-    private const string HostAction = "host-action";
 
     /// <summary>What comes of a packet, and by which rule.</summary>
     /// <returns>"passed", or what dropped it; every rule that counts it; those that would have dropped it, were they not staged.</returns>
     public static (string Ends, IReadOnlyList<string> Counted, IReadOnlyList<string> Staged) Judge(PlainPolicy plain, PlainPacket packet)
     {
         var way = new Way(plain, packet);
-        return (way.Go() ?? JudgedHost.Passed, way.Counted, way.Staged);
+        return (way.Go() ?? Passed, way.Counted, way.Staged);
     }
 
     private sealed class Way(PlainPolicy plain, PlainPacket packet)

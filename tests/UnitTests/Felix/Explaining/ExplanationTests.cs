@@ -7,7 +7,7 @@ using Calico.Felix.Rules;
 using NUnit.Framework;
 using static Calico.UnitTests.Felix.FelixState;
 
-namespace Calico.UnitTests.Felix;
+namespace Calico.UnitTests.Felix.Explaining;
 
 /// <summary>What <see cref="ClusterPolicy"/> says of a connection, and in which words.</summary>
 [TestFixture]
@@ -163,6 +163,7 @@ public sealed class ExplanationTests
             Is.EqualTo(new[] { PolicyDirection.Egress }));
         Assert.That(Explain(Two, Stranger, Stranger, Tcp, 80),
             Is.EqualTo(new Explanation(true, [])).Using<Explanation>((a, b) => a.Allowed == b.Allowed && b.Directions.IsEmpty));
+        Assert.That(Explain(Two.With(Profile("net", [Deny()], [Deny()])), Web, Web, Tcp, 80).Allowed, "it never leaves the workload");
         var silent = Explain(Two.With(Profile("net", [Allow()], [Deny()])), Shop, Web, Tcp, 80);
         Assert.That((silent.Allowed, silent.Directions[0].Allowed, silent.Directions[1].Allowed), Is.EqualTo((false, false, true)));
         Assert.That(silent.Directions[0].DecidedBy!.Action, Is.EqualTo(RuleAction.Deny));

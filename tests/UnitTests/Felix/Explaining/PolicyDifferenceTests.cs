@@ -8,7 +8,7 @@ using Calico.TestKit;
 using CsCheck;
 using NUnit.Framework;
 
-namespace Calico.UnitTests.Felix;
+namespace Calico.UnitTests.Felix.Explaining;
 
 /// <summary>Which connections a change of policy loses and gains.</summary>
 [TestFixture, Parallelizable]
@@ -129,23 +129,6 @@ public sealed class PolicyDifferenceTests
     }
 
     private static ClusterPolicy Compile(PlainPolicy plain) =>
-        ClusterPolicy.Compile([.. RandomPolicies.StateOf(plain).Stored.Values, .. plain.Items.Take(4).Select(Endpoint)]);
-
-    private static SyncUpdate Endpoint(PlainItem item)
-    {
-        var endpoint = new Resource<WorkloadEndpointSpec>
-        {
-            Kind = Kinds.WorkloadEndpoint.Name,
-            Metadata = new()
-            {
-                Name = item.Name, Namespace = item.Namespace, Labels = item.Labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value),
-            },
-            Spec = new()
-            {
-                Orchestrator = "cni", Workload = item.Name, Node = "n1", Endpoint = "eth0", InterfaceName = "cali" + item.Name,
-                IpNetworks = [.. item.Nets], Profiles = [.. item.Profiles],
-            },
-        };
-        return new(Kinds.WorkloadEndpoint.Key(item.Namespace, item.Name), endpoint);
-    }
+        ClusterPolicy.Compile([.. RandomPolicies.StateOf(plain).Stored.Values, .. plain.Items.Take(4).Select(RandomPolicies.StoredOf)],
+            followsServices: true);
 }
