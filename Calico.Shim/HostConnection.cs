@@ -23,12 +23,24 @@ internal static unsafe class HostConnection
     /// <param name="networkNamespace">Sent along, or −1.</param>
     /// <param name="deadline">When a host that is there and does not answer is given up.</param>
     /// <param name="trouble">Why there is no reply.</param>
-    public static ShimReply? Ask(string path, ReadOnlySpan<byte> request, int networkNamespace, Deadline deadline, out string trouble)
+    public static ShimReply? Ask(string path, ReadOnlySpan<byte> request, int networkNamespace, Deadline deadline, out string trouble) =>
+        Ask(path, request, request, networkNamespace, deadline, out trouble);
+
+    /// <summary>Likewise, where the host has to know that it may have done the call already.</summary>
+    /// <param name="path">As above.</param>
+    /// <param name="request">What is sent until a host has had it.</param>
+    /// <param name="repeated">What is sent from then on.</param>
+    /// <param name="networkNamespace">As above.</param>
+    /// <param name="deadline">As above.</param>
+    /// <param name="trouble">As above.</param>
+    public static ShimReply? Ask(string path, ReadOnlySpan<byte> request, ReadOnlySpan<byte> repeated, int networkNamespace,
+        Deadline deadline, out string trouble)
     {
+        var wasSent = false;
         while (true)
         {
             var delegateRan = false;
-            var reply = AskOnce(path, request, networkNamespace, deadline, ref delegateRan, out trouble);
+            var reply = AskOnce(path, wasSent ? repeated : request, networkNamespace, deadline, ref delegateRan, ref wasSent, out trouble);
             if (reply is not null || delegateRan || deadline.IsOver || deadline.Elapsed >= Patience)
             {
                 return reply;
@@ -39,7 +51,7 @@ internal static unsafe class HostConnection
     }
 
     private static ShimReply? AskOnce(string path, ReadOnlySpan<byte> request, int networkNamespace, Deadline deadline, ref bool delegateRan,
-        out string trouble)
+        ref bool wasSent, out string trouble)
     {
         var socket = Libc.Socket(Libc.AF_UNIX, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC, 0);
         if (socket < 0)
@@ -57,7 +69,7 @@ internal static unsafe class HostConnection
                 return null;
             }
 
-            return Exchange(socket, request, networkNamespace, deadline, ref delegateRan, out trouble);
+            return Exchange(socket, request, networkNamespace, deadline, ref delegateRan, ref wasSent, out trouble);
         }
         catch (WireFormatException e)
         {
@@ -71,7 +83,7 @@ internal static unsafe class HostConnection
     }
 
     private static ShimReply? Exchange(int socket, ReadOnlySpan<byte> request, int networkNamespace, Deadline deadline, ref bool delegateRan,
-        out string trouble)
+        ref bool wasSent, out string trouble)
     {
         trouble = "";
         if (!Send(socket, request, networkNamespace, deadline))
@@ -80,6 +92,7 @@ internal static unsafe class HostConnection
             return null;
         }
 
+        wasSent = true;
         while (Receive(socket, deadline) is var (kind, payload))
         {
             switch (kind)

@@ -43,9 +43,11 @@ internal sealed class MesosCall(string[] words)
         {
             var arguments = words.Select((word, index) => new KeyValuePair<string, string>(index.ToString(CultureInfo.InvariantCulture),
                 word)).ToList();
-            var request = new ShimRequest(ShimRole.Mesos, false, arguments, input).ToFrame();
-            var path = Variable("CALICO_MESOS_SOCKET") is { Length: > 0 } chosen ? chosen : DefaultPath;
-            if (HostConnection.Ask(path, request.Span, -1, _deadline, out var trouble) is { } reply)
+            var request = new ShimRequest(ShimRole.Mesos, false, arguments, input);
+            // As the host's own setting: one word for one socket.
+            var path = Variable("CALICO_MESOS_NETMODULESSOCKET") is { Length: > 0 } chosen ? chosen : DefaultPath;
+            var (first, again) = (request.ToFrame(), request.Repeated().ToFrame());
+            if (HostConnection.Ask(path, first.Span, again.Span, -1, _deadline, out var trouble) is { } reply)
             {
                 // Words were answered on standard error when they failed, as a shell does.
                 Libc.WriteAll(words.Length > 0 && reply.ExitCode != 0 ? 2 : 1, reply.Output.Span);

@@ -39,13 +39,19 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
         return (configuration.Name, new ProfileDefaults(false, own) { OpenIngress = call.Args.IsKubernetes });
     }
 
+    /// <summary>Profiles that the container is a member of: a Mesos task's groups, else the network's.</summary>
+    /// <exception cref="CniException">As <see cref="ProfileOf"/>.</exception>
+    public static ImmutableArray<(string Name, ProfileDefaults Defaults)> MembershipsOf(CniCall call, NetworkConfiguration configuration) =>
+        configuration.Mesos.Groups.IsEmpty ? [ProfileOf(call, configuration)]
+            : [.. configuration.Mesos.Groups.Select(g => (g, MesosGroups.DefaultsOf(g)))];
+
     /// <summary>The profile that opens the published ports, where the network's does not; null: there is nothing to open.</summary>
     /// <remarks>By what it opens, so that containers with the same ports share it, and a person finds it.</remarks>
     public static (string Name, ProfileDefaults Defaults)? PortsProfileOf(CniCall call, NetworkConfiguration configuration)
     {
         // By 127.0.0.1 only the node itself comes, which needs no profile.
         var outside = configuration.PublishedPorts.RemoveAll(p => p.HostIp is { } host && IPAddress.IsLoopback(host));
-        if (outside.IsEmpty || ProfileOf(call, configuration).Defaults.OpenIngress)
+        if (outside.IsEmpty || MembershipsOf(call, configuration).Any(m => m.Defaults.OpenIngress))
         {
             return null;
         }
@@ -78,6 +84,7 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
             Profiles = profiles,
             Labels = configuration.Labels,
             Claim = claim,
+            Ports = configuration.Mesos.Ports,
             Unmanaged = claim is null ? [.. unmanaged.Select(a => InterfaceAddress.Host(a).ToNetwork())] : [],
             Mac = asked.Mac ?? configuration.RequestedMac ?? call.Args.Mac,
             Mtu = MtuOf(configuration),

@@ -54,6 +54,7 @@ public sealed class MesosPlugin : IOrchestratorPlugin
         .AddSingleton<ContainerRecovery>()
         .AddSingleton<ContainerRemoval>()
         .AddSingleton<AddressLeases>()
+        .AddSingleton<KeptAddresses>()
         .AddSingleton<Netgroups>()
         .AddSingleton(provider => new HostAddresses(provider.GetRequiredService<TimeProvider>(), HostAddresses.Read))
         .AddSingleton<ILiveWorkloads, LiveTasks>()

@@ -52,8 +52,14 @@ public sealed class MesosSettings
         Require(MaxCalls is > 0 and <= 4096, "MAXCALLS", $"is {MaxCalls}; it can be 1 to 4096");
         Require(CallTime > TimeSpan.Zero
             && CallTime < TimeSpan.FromSeconds(30), "CALLTIME", "is not between 0 and 30 seconds, which calico_mesos waits");
+        foreach (var (setting, time) in new[] { ("SWEEPINTERVAL", SweepInterval), ("LIMITEDAFTER", LimitedAfter),
+            ("FORGOTTENAFTER", ForgottenAfter), ("UNUSEDAFTER", UnusedAfter) })
+        {
+            Require(time > TimeSpan.Zero, setting, "is not more than zero");
+        }
+
+        Require(LimitedAfter < CallTime, "LIMITEDAFTER", "is not below CALICO_MESOS_CALLTIME: an isolate waits for it");
         Require(LimitedAfter < ForgottenAfter, "FORGOTTENAFTER", "is not more than CALICO_MESOS_LIMITEDAFTER: nobody would be told before");
-        Require(SweepInterval > TimeSpan.Zero, "SWEEPINTERVAL", "is not more than zero");
         Require(TlsPort is >= 0 and <= 65535, "TLSPORT", $"is {TlsPort}; it can be 1 to 65535, or 0 for none");
         if (TlsPort == 0)
         {

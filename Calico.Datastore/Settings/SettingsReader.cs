@@ -83,6 +83,9 @@ public sealed class SettingsReader(Func<string, string?> environment, SettingsFi
         return settings;
     }
 
+    /// <summary>One setting of an adapter that is not loaded here; null: nobody has said it.</summary>
+    public string? TextOf(SettingAttribute setting) => Find(setting, prefixedOnly: true)?.Text;
+
     /// <summary>Names of an adapter's setting. A '-' of the adapter's name is '_' in the environment, where shells have none.</summary>
     public static SettingAttribute OfPlugin(string plugin, PropertyInfo property) =>
         new($"{plugin.Replace('-', '_')}_{property.Name}".ToUpperInvariant(), $"plugins.{plugin}.{property.Name}", "");

@@ -47,6 +47,7 @@ internal static partial class HostCommands
             // Where it is, cni install says.
             Shim = new CniInstall { Ledger = ledger }.Shim,
             Ledger = ledger,
+            Sockets = MesosSockets.Read(Reader(null)),
         };
     }
 }

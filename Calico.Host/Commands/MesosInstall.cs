@@ -39,6 +39,9 @@ internal sealed record MesosInstall
     /// <summary>Name of the network that tasks of the CNI way join.</summary>
     public string Network { get; init; } = "calico";
 
+    /// <summary>Where the adapter answers.</summary>
+    public MesosSockets Sockets { get; init; } = MesosSockets.Default;
+
     /// <summary>What was laid down before: what others made or edited is refused.</summary>
     public required InstallLedger Ledger { get; init; }
 
@@ -81,7 +84,7 @@ internal sealed record MesosInstall
             Text(In("modules.json"), Json(NetModules())),
             Text(Path.Combine(ConfDirectory, "calico.conf"), Json(Conf())),
             Text(In("agent-net-modules.env"), Settings("net-modules (Mesos 0.26 to 1.1)", ("MODULES", $"file://{In("modules.json")}"),
-                ("ISOLATION", NetModulesIsolator), ("HOOKS", NetModulesHook))),
+                ("ISOLATION", NetModulesIsolator), ("HOOKS", NetModulesHook)) + CommandSettings()),
             Text(In("agent-cni.env"), Settings("Mesos' own network/cni isolator (1.0 on)",
                 ("ISOLATION", "filesystem/linux,docker/runtime,network/cni"), ("IMAGE_PROVIDERS", "docker"),
                 ("NETWORK_CNI_PLUGINS_DIR", PluginDirectory), ("NETWORK_CNI_CONFIG_DIR", ConfDirectory))),
@@ -140,10 +143,14 @@ internal sealed record MesosInstall
         return text.ToString();
     }
 
+    /// <summary>The command has the agent's environment, and no other settings.</summary>
+    private string CommandSettings() => Sockets.NetModulesSocket == MesosSockets.Default.NetModulesSocket ? ""
+        : $"CALICO_MESOS_NETMODULESSOCKET={Sockets.NetModulesSocket}\n";
+
     private JsonObject NetModules() => Modules(Library,
         Module(NetModulesIsolator, ("ipam_command", In(Command)), ("isolator_command", In(Command))), Module(NetModulesHook));
 
-    private JsonObject GrpcModule() => Modules(IsolatorLibrary!, Module(GrpcIsolator, ("socket", "/run/calico/mesos.sock")));
+    private JsonObject GrpcModule() => Modules(IsolatorLibrary!, Module(GrpcIsolator, ("socket", Sockets.Socket)));
 
     private static JsonObject Modules(string file, params JsonNode[] modules) => new()
     {

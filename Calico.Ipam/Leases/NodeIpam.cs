@@ -156,23 +156,36 @@ public sealed partial class NodeIpam : IAsyncDisposable
     /// <returns>Whether one is missing.</returns>
     public bool Observe(string cidr, IpamBlockSpec? seen) => _comparison.Observe(_table.SettledIn(cidr), seen);
 
-    /// <summary>The lease of an address, whoever holds it, or null. This node's own are answered from memory.</summary>
+    /// <summary>The lease of an address, whoever holds it, or null. This node's own are answered from memory, but for a scheduler's that no
+    /// endpoint here uses: one of another node may.</summary>
     public async Task<AddressLease?> FindAsync(IPAddress address, CancellationToken ct)
     {
         var ledger = _table.Ledger;
         if (ledger.Leases.TryGetValue(address, out var held))
         {
+            return held is { Purpose: LeasePurpose.Scheduler, Bound: null, IsOffline: false } ? await FindUsedAsync(held, ct)
+                : held.ToLease();
+        }
+
+        return ledger.Releases.ContainsKey(address) ? null : await FindStoredAsync(address, ct);
+    }
+
+    private async Task<AddressLease?> FindUsedAsync(LeaseRecord held, CancellationToken ct)
+    {
+        try
+        {
+            return await FindStoredAsync(held.Ip, ct);
+        }
+        catch (CalicoException e) when (e.Problem is Problem.Unavailable or Problem.Damaged)
+        {
             return held.ToLease();
         }
+    }
 
-        if (ledger.Releases.ContainsKey(address))
-        {
-            return null;
-        }
-
+    private async Task<AddressLease?> FindStoredAsync(IPAddress address, CancellationToken ct)
+    {
         var change = new IpamChange(_basis.Store, new());
-        var exact = new ExactAssignment(change, _facts.Source, _basis.Time);
-        return await exact.FindBlockAsync(address, ct) is { } cidr && await change.BlockAsync(cidr, ct) is { } block
+        return await new ExactAssignment(change, _facts.Source, _basis.Time).FindBlockAsync(address, ct) is { } cidr && await change.BlockAsync(cidr, ct) is { } block
             && block.AttributeOf(block.OrdinalOf(address)!.Value) is { ReleasedAt: null }
             ? LeaseRecord.From(block, block.OrdinalOf(address)!.Value).ToLease()
             : null;

@@ -11,10 +11,19 @@ internal sealed record ShimRequest(ShimRole Role, bool HasNamespace, IReadOnlyLi
     /// <summary>Asks whether workloads can be connected (<c>calico -t</c>); no CNI verb says that before version 1.1.0.</summary>
     public const string TestVerb = "CALICO_TEST";
 
+    /// <summary>A variable, where this call was sent before and the connection broke without a reply: the host may have done it.</summary>
+    public const string RepeatVariable = "CALICO_SHIM_REPEAT";
+
     /// <summary>Bumped when a shim and a host of different packages could misunderstand each other.</summary>
     private const byte ProtocolVersion = 1;
 
     private const int MaxVariables = 64;
+
+    /// <summary>Whether it may have been done already.</summary>
+    public bool IsRepeat => this[RepeatVariable] is not null;
+
+    /// <summary>The same call, sent again.</summary>
+    public ShimRequest Repeated() => this with { Environment = [.. Environment, new(RepeatVariable, "1")] };
 
     public ReadOnlyMemory<byte> ToFrame()
     {

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.NetworkInformation;
-using System.Net.Sockets;
 using System.Text.Json;
 
 namespace Calico.Plugins.Cni.Protocol;
@@ -61,7 +60,11 @@ internal sealed record NetworkConfiguration
     /// <summary><c>runtimeConfig.mac</c>.</summary>
     public PhysicalAddress? RequestedMac { get; private init; }
 
-    /// <summary><c>runtimeConfig.portMappings</c>: what a portmap plugin behind us leads to the container.</summary>
+    /// <summary>Groups and host ports of a Mesos task.</summary>
+    public MesosTask Mesos { get; private init; } = new([], []);
+
+    /// <summary>What is let in: <c>runtimeConfig.portMappings</c>, which a portmap plugin behind us leads to the container, and those of a
+    /// Mesos task.</summary>
     public ImmutableArray<PublishedPort> PublishedPorts { get; private init; } = [];
 
     public ImmutableSortedDictionary<string, string> PodAnnotations { get; private init; } = ImmutableSortedDictionary<string, string>.Empty;
@@ -169,6 +172,7 @@ internal sealed record NetworkConfiguration
         var mesos = args.Object("org.apache.mesos").Object("network_info");
         var features = root.Object("feature_control");
         var previous = root.Object("prevResult");
+        var task = MesosTask.Read(mesos);
         return new NetworkConfiguration
         {
             Version = version,
@@ -189,7 +193,8 @@ internal sealed record NetworkConfiguration
             HasReadinessGates = !root.Texts("readiness_gates").IsEmpty,
             RequestedAddresses = AddressesIn(runtime, args.Object("cni"), mesos),
             RequestedMac = MacIn(runtime, args.Object("cni")),
-            PublishedPorts = PortsIn(runtime),
+            Mesos = task,
+            PublishedPorts = [.. PortMappings.Read(runtime), .. task.Ports],
             PodAnnotations = runtime.TextMap(AnnotationsCapability),
             Labels = MesosLabels.Read(mesos),
             PreviousResult = previous.IsPresent ? CniResultReader.Read(previous) : null,
@@ -270,33 +275,6 @@ internal sealed record NetworkConfiguration
                 at.Fault(field, $"\"{text}\" is not an address");
             }
         }
-    }
-
-    private static ImmutableArray<PublishedPort> PortsIn(ConfigurationObject runtime)
-    {
-        var ports = ImmutableArray.CreateBuilder<PublishedPort>();
-        foreach (var mapping in runtime.Objects("portMappings"))
-        {
-            var (host, container) = (mapping.Number("hostPort", 1, 65535), mapping.Number("containerPort", 1, 65535));
-            ProtocolType? protocol = mapping.Text("protocol", "tcp").ToLowerInvariant() switch
-            {
-                "tcp" or "" => ProtocolType.Tcp,
-                "udp" => ProtocolType.Udp,
-                // portmap leads it too; the framework has no name for it.
-                "sctp" => (ProtocolType)132,
-                _ => null,
-            };
-            if (protocol is null)
-            {
-                mapping.Fault("protocol", "must be tcp, udp or sctp");
-            }
-            else if (host > 0 && container > 0)
-            {
-                ports.Add(new(protocol.Value, null, host, host, container));
-            }
-        }
-
-        return ports.ToImmutable();
     }
 
     private static PhysicalAddress? MacIn(ConfigurationObject runtime, ConfigurationObject cni)

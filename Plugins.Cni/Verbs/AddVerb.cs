@@ -50,12 +50,11 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
         var sameLife = existing is not null && existing.Instance == call.ContainerId;
 
         request.Timed?.Enter("profile");
-        var (name, defaults) = EndpointPlanner.ProfileOf(call, configuration);
-        var profile = await profiles.EnsureAsync(name, defaults, ct);
+        var networks = await EnsureAsync(EndpointPlanner.MembershipsOf(call, configuration), ct);
         // The network's first: what it denies by name, a published port does not open.
-        ImmutableArray<string> memberships = EndpointPlanner.PortsProfileOf(call, configuration) is { } ports
-            ? [profile, await profiles.EnsureAsync(ports.Name, ports.Defaults, ct)]
-            : [profile];
+        var memberships = EndpointPlanner.PortsProfileOf(call, configuration) is { } ports
+            ? networks.Add(await profiles.EnsureAsync(ports.Name, ports.Defaults, ct))
+            : networks;
 
         request.Timed?.Enter(configuration.Ipam.IsDelegated ? "delegate" : "plan");
         var delegated = !configuration.Ipam.IsDelegated ? null
@@ -69,7 +68,7 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
             var spec = planner.Plan(request, id, delegated, networkNamespace.Identity,
                 sameLife ? [.. existing!.Profiles.Union(memberships)] : memberships);
             var attachment = await network.ConnectAsync(spec, Placement.In(networkNamespace, call.InterfaceName), ct);
-            await AddProfileAsync(attachment, profile, ct);
+            await AddProfilesAsync(attachment, networks, ct);
             var dns = configuration.Dns.Length > 0 ? configuration.Dns : delegated?.Dns ?? "";
             return (ResultOf(attachment, call, configuration) with { Dns = dns },
                 sameLife ? null : undoing => network.DisconnectAsync(id, call.ContainerId, undoing));
@@ -85,12 +84,24 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
         }
     }
 
-    /// <summary>A container that is added again under another network's name belongs to both, as upstream has it.</summary>
-    private async Task AddProfileAsync(Attachment attachment, string profile, CancellationToken ct)
+    private async Task<ImmutableArray<string>> EnsureAsync(ImmutableArray<(string Name, ProfileDefaults Defaults)> memberships,
+        CancellationToken ct)
     {
-        if (!attachment.Profiles.IsEmpty && !attachment.Profiles.Contains(profile))
+        var names = ImmutableArray.CreateBuilder<string>();
+        foreach (var (name, defaults) in memberships)
         {
-            await dataplane.UpdateAsync(attachment.Id, new EndpointChange(Profiles: attachment.Profiles.Add(profile)), ct);
+            names.Add(await profiles.EnsureAsync(name, defaults, ct));
+        }
+
+        return names.ToImmutable();
+    }
+
+    /// <summary>A container that is added again under another network's name belongs to both, as upstream has it.</summary>
+    private async Task AddProfilesAsync(Attachment attachment, ImmutableArray<string> networks, CancellationToken ct)
+    {
+        if (!attachment.Profiles.IsEmpty && networks.Any(n => !attachment.Profiles.Contains(n)))
+        {
+            await dataplane.UpdateAsync(attachment.Id, new EndpointChange(Profiles: [.. attachment.Profiles.Union(networks)]), ct);
         }
     }
 

@@ -12,6 +12,7 @@ internal sealed class ContainerBook(IPluginState state, TimeProvider time)
 
     private readonly ConcurrentDictionary<string, ContainerRecord> _containers = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, bool> _ending = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _ends = new(StringComparer.Ordinal);
     private readonly Cni.CallTurns _turns = new();
 
     public ImmutableArray<ContainerRecord> All => [.. _containers.Values.OrderBy(c => c.Id, StringComparer.Ordinal)];
@@ -60,12 +61,37 @@ internal sealed class ContainerBook(IPluginState state, TimeProvider time)
         await WriteAsync(id, null, ct);
         _containers.TryRemove(id, out _);
         _ending.TryRemove(id, out _);
+        TellEnd(id);
     }
 
     /// <summary>Its removal was begun: that its interfaces go is no surprise, and it is tried until it is done.</summary>
-    public void MarkEnding(string id) => _ending[id] = true;
+    public void MarkEnding(string id)
+    {
+        _ending[id] = true;
+        TellEnd(id);
+    }
 
     public bool IsEnding(string id) => _ending.ContainsKey(id);
+
+    /// <summary>Ends when the container's removal begins, or at once where it has.</summary>
+    public Task EndOf(string id)
+    {
+        var end = _ends.GetOrAdd(id, static _ => new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        if (Find(id) is null || IsEnding(id))
+        {
+            TellEnd(id);
+        }
+
+        return end;
+    }
+
+    private void TellEnd(string id)
+    {
+        if (_ends.TryRemove(id, out var end))
+        {
+            end.SetResult();
+        }
+    }
 
     // Typed: null bytes would become an empty document.
     private Task WriteAsync(string id, byte[]? document, CancellationToken ct) => state.CommitAsync(

@@ -1,10 +1,11 @@
 using System.Globalization;
+using Microsoft.Extensions.Logging;
 
 namespace Calico.Plugins.Mesos.Containers;
 
 /// <summary>A container's process is there: its interfaces are made in the process's namespace.</summary>
-internal sealed class ContainerIsolation(MesosSettings settings, ContainerBook book, ContainerState states, IWorkloadDataplane dataplane,
-    INetworkNamespaces namespaces, TimeProvider time)
+internal sealed partial class ContainerIsolation(MesosSettings settings, ContainerBook book, ContainerState states,
+    IWorkloadDataplane dataplane, INetworkNamespaces namespaces, TimeProvider time, ILogger<ContainerIsolation> log)
 {
     /// <summary>An undo has its own time.</summary>
     private static readonly TimeSpan UndoTime = TimeSpan.FromSeconds(10);
@@ -135,9 +136,17 @@ internal sealed class ContainerIsolation(MesosSettings settings, ContainerBook b
         catch (Exception e) when (e is CalicoException or OperationCanceledException)
         {
             // The first cause is the answer; the agent cleans up what it could not isolate, and so does the sweep.
+            Log.NotUndone(log, before.Id, e.Message);
         }
     }
 
     private static CalicoException Gone(int pid) =>
         new(Problem.NotFound, string.Create(CultureInfo.InvariantCulture, $"there is no process {pid}"), "pid");
+
+    private static partial class Log
+    {
+        [LoggerMessage(7306, LogLevel.Warning,
+            "Interfaces of container {Container}, whose isolation failed, are not taken away yet: {Reason}")]
+        public static partial void NotUndone(ILogger log, string container, string reason);
+    }
 }

@@ -1,12 +1,16 @@
 using System.Collections.Immutable;
 using System.Net;
+using Microsoft.Extensions.Logging;
 
 namespace Calico.Plugins.Mesos.Containers;
 
 /// <summary>Before a container's process is there: addresses and endpoints.</summary>
-internal sealed class ContainerPreparation(ContainerBook book, ContainerState states, ContainerRemoval removal, Netgroups netgroups,
-    AddressLeases leases, IWorkloadDataplane dataplane, TimeProvider time)
+internal sealed partial class ContainerPreparation(ContainerBook book, ContainerState states, ContainerRemoval removal, Netgroups netgroups,
+    AddressLeases leases, IWorkloadDataplane dataplane, TimeProvider time, ILogger<ContainerPreparation> log)
 {
+    /// <summary>An undo has its own time.</summary>
+    private static readonly TimeSpan UndoTime = TimeSpan.FromSeconds(10);
+
     /// <summary>A nested container without networks shares its parent's; another without any is not ours.</summary>
     /// <param name="id">Whose.</param>
     /// <param name="networks">Checked.</param>
@@ -55,28 +59,55 @@ internal sealed class ContainerPreparation(ContainerBook book, ContainerState st
 
     private async Task<ContainerView> FinishAsync(ContainerRecord record, bool isNew, CancellationToken ct)
     {
+        var stood = new List<AddressLease>();
         try
         {
             foreach (var (name, network) in record.Interfaces)
             {
-                await dataplane.PrepareAsync(await SpecOf(record, name, network, ct), ct);
+                var leased = network.LeaseUid.Length > 0 ? await LeasedAsync(network.LeaseUid, ct) : [];
+                stood.AddRange(leased);
+                await PrepareAsync(record, name, network, [.. leased.Select(l => l.Address)], ct);
             }
         }
         catch when (isNew)
         {
             await removal.UndoAsync(record);
+            await RestoreAsync(record, [.. stood]);
             throw;
         }
 
         return await states.ViewAsync(record, ct);
     }
 
-    private async Task<EndpointSpec> SpecOf(ContainerRecord record, string name, NetworkRequest network, CancellationToken ct)
+    private async Task PrepareAsync(ContainerRecord record, string name, NetworkRequest network, ImmutableArray<IPAddress> leased,
+        CancellationToken ct)
+    {
+        // net-modules' addresses are whoever's it names.
+        var exact = network.IsNetModules ? [] : network.ExactAddresses;
+        var spec = await SpecOf(record, name, network, network.IsNetModules ? network.ExactAddresses : leased, ct);
+        var own = ContainerPath.HandleOf(record.Id, name);
+        using var taken = await leases.TakeAsync(exact, handle => handle == own, "network_infos.ip_addresses", ct);
+        await dataplane.PrepareAsync(spec, ct);
+    }
+
+    /// <summary>An endpoint's addresses go with it; those of a uid stood before there was one.</summary>
+    private async Task RestoreAsync(ContainerRecord record, ImmutableArray<AddressLease> stood)
+    {
+        using var limit = new CancellationTokenSource(UndoTime, time);
+        try
+        {
+            await leases.RestoreAsync(stood, limit.Token);
+        }
+        catch (Exception e) when (e is CalicoException or OperationCanceledException)
+        {
+            Log.NotRestored(log, record.Id, string.Join(' ', stood.Select(l => l.Address)), e.Message);
+        }
+    }
+
+    private async Task<EndpointSpec> SpecOf(ContainerRecord record, string name, NetworkRequest network, ImmutableArray<IPAddress> leased,
+        CancellationToken ct)
     {
         var ports = network.PublishedPorts;
-        var leased = network.IsNetModules ? network.ExactAddresses
-            : network.LeaseUid.Length > 0 ? await LeasedAsync(network.LeaseUid, ct)
-            : [];
         return new()
         {
             Id = ContainerPath.EndpointOf(record.Id, name),
@@ -103,9 +134,9 @@ internal sealed class ContainerPreparation(ContainerBook book, ContainerState st
         Pools = network.Pools,
     };
 
-    private async Task<ImmutableArray<IPAddress>> LeasedAsync(string uid, CancellationToken ct) =>
+    private async Task<ImmutableArray<AddressLease>> LeasedAsync(string uid, CancellationToken ct) =>
         await leases.ListAsync(uid, ct) is { IsEmpty: false } found
-            ? [.. found.OrderBy(l => AddressLeases.IsIpv4(l.Address) ? 0 : 1).Select(l => l.Address)]
+            ? [.. found.OrderBy(l => AddressLeases.IsIpv4(l.Address) ? 0 : 1)]
             : throw new CalicoException(Problem.NotFound, $"nothing is allocated or reserved under uid '{uid}'", "lease_uid");
 
     /// <summary>The nearest container above that has a network of ours.</summary>
@@ -120,5 +151,12 @@ internal sealed class ContainerPreparation(ContainerBook book, ContainerState st
         }
 
         return null;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(7305, LogLevel.Warning,
+            "Container {Container} was not prepared, and what was leased before could not be taken again ({Addresses}): {Reason}")]
+        public static partial void NotRestored(ILogger log, string container, string addresses, string reason);
     }
 }

@@ -8,15 +8,40 @@ internal sealed class ContainerWatch(MesosSettings settings, ContainerBook book,
     public async Task<ContainerLimit?> WatchAsync(ContainerPath id, CancellationToken ct)
     {
         var record = book.Get(id);
-        // A container in another's network ends with that one, and has the same reasons.
-        var owner = record.SharesNetworkOf is { } shared ? book.Find(shared) ?? record : record;
-        if (owner.Networks.IsEmpty)
+        if (record.SharesNetworkOf is not { } shared)
         {
-            throw new CalicoException(Problem.Damaged, $"what the node's log has of container {id} cannot be read", "container_id");
+            return await WatchAsync(record, ct);
+        }
+
+        // A container in another's network has that one's reasons, ends with it, and by itself before.
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var own = book.EndOf(record.Id);
+        var owners = WatchOwnerAsync(shared, ended.Token);
+        try
+        {
+            return await Task.WhenAny(own, owners).WaitAsync(ct) == own ? null : await owners;
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await Ended(owners);
+        }
+    }
+
+    private async Task<ContainerLimit?> WatchOwnerAsync(string owner, CancellationToken ct) =>
+        book.Find(owner) is { } record && await WatchAsync(record, ct) is { } limit
+            ? limit
+            : new(false, "", $"container {owner}, whose network it shares, is gone");
+
+    private async Task<ContainerLimit?> WatchAsync(ContainerRecord record, CancellationToken ct)
+    {
+        if (record.Networks.IsEmpty)
+        {
+            throw new CalicoException(Problem.Damaged, $"what the node's log has of container {record.Id} cannot be read", "container_id");
         }
 
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var watches = owner.Interfaces.Select(i => WatchAsync(owner.Id, i.Interface, ended.Token)).ToList();
+        var watches = record.Interfaces.Select(i => WatchAsync(record.Id, i.Interface, ended.Token)).ToList();
         try
         {
             while (watches.Count > 0)

@@ -10,8 +10,8 @@ namespace Calico.Plugins.Mesos.Containers;
 /// <summary>Mesos' NetworkInfo, as it was asked for; kept in the node's log, so it is made of texts and numbers.</summary>
 internal sealed record NetworkRequest
 {
-    /// <summary>As many interfaces of a container as there are gateways of 169.254.1.n that a person can tell apart.</summary>
-    public const int MaxNetworks = 16;
+    /// <summary>More interfaces than any container has been seen with.</summary>
+    public const int MaxNetworks = 8;
 
     public required string Name { get; init; }
 

@@ -118,9 +118,14 @@ internal sealed class IsolatorCalls(ContainerPreparation preparation, ContainerI
             throw new CalicoException(Problem.Invalid, "a uid or addresses are released, one of them", "uid");
         }
 
-        var deferred = addresses.IsEmpty
+        var done = addresses.IsEmpty
             ? await leases.ReleaseAsync(MessageReader.Uid(request.Uid), ct)
             : await leases.ReleaseAsync(addresses, ct);
-        return new() { Deferred = { deferred.Select(a => a.ToString()) } };
+        return new()
+        {
+            Released = { done.Released.Select(a => a.ToString()) },
+            Deferred = { done.Deferred.Select(a => a.ToString()) },
+            NotReleased = { done.NotYours.Select(a => a.ToString()) },
+        };
     }
 }

@@ -54,7 +54,6 @@ internal static class MessageWriter
             RxPackets = (ulong)c.Stats.RxPackets,
             TxBytes = (ulong)c.Stats.TxBytes,
             TxPackets = (ulong)c.Stats.TxPackets,
-            Drops = { c.Stats.Drops.ToDictionary(d => d.Key, d => (ulong)d.Value) },
         }).ToList();
         var total = new UsageResponse.Types.Interface();
         foreach (var one in interfaces)
@@ -63,10 +62,6 @@ internal static class MessageWriter
             total.RxPackets += one.RxPackets;
             total.TxBytes += one.TxBytes;
             total.TxPackets += one.TxPackets;
-            foreach (var (reason, count) in one.Drops)
-            {
-                total.Drops[reason] = total.Drops.TryGetValue(reason, out var before) ? before + count : count;
-            }
         }
 
         return new() { Interfaces = { interfaces }, Total = total };

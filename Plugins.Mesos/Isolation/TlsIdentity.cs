@@ -7,6 +7,9 @@ namespace Calico.Plugins.Mesos.Isolation;
 /// the one authority that is named, and of no other that the machine trusts.</summary>
 internal static class TlsIdentity
 {
+    /// <summary>id-kp-clientAuth, RFC 5280 section 4.2.1.12.</summary>
+    private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
+
     public static HttpsConnectionAdapterOptions Load(MesosSettings settings)
     {
         var authorities = new X509Certificate2Collection();
@@ -25,6 +28,10 @@ internal static class TlsIdentity
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         chain.ChainPolicy.CustomTrustStore.AddRange(authorities);
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        // A caller's certificate names no place that this host then asks.
+        chain.ChainPolicy.DisableCertificateDownloads = true;
+        // Not one that the authority gave a server.
+        chain.ChainPolicy.ApplicationPolicy.Add(new(ClientAuthentication));
         return chain.Build(certificate);
     }
 }

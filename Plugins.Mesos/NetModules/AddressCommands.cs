@@ -1,12 +1,16 @@
 using System.Collections.Immutable;
 using System.Net;
 using Calico.Plugins.Mesos.Containers;
+using Microsoft.Extensions.Logging;
 
 namespace Calico.Plugins.Mesos.NetModules;
 
 /// <summary>net-modules' IPAM: allocate, reserve, release.</summary>
-internal sealed class AddressCommands(AddressLeases leases, IIpam ipam)
+internal sealed partial class AddressCommands(AddressLeases leases, IIpam ipam, TimeProvider time, ILogger<AddressCommands> log)
 {
+    /// <summary>An undo has its own time.</summary>
+    private static readonly TimeSpan UndoTime = TimeSpan.FromSeconds(5);
+
     public async Task<ImmutableArray<IPAddress>> AllocateAsync(Arguments args, CancellationToken ct)
     {
         args.Expect("hostname");
@@ -21,9 +25,19 @@ internal sealed class AddressCommands(AddressLeases leases, IIpam ipam)
         }
 
         var asked = StaticAddresses.Of(args.Labels());
+        // What the uid had is its own, whatever comes of this call.
+        var before = asked.IsEmpty ? [] : (await leases.ListAsync(uid, ct)).Select(l => l.Address).ToHashSet();
         await ReserveAsync(uid, asked, ct);
-        var chosen = await leases.AllocateAsync(uid, Math.Max(ipv4 - asked.Length, 0), ipv6, [], keep: false, ct);
-        return [.. chosen, .. asked];
+        try
+        {
+            var chosen = await leases.AllocateAsync(uid, Math.Max(ipv4 - asked.Length, 0), ipv6, [], keep: false, ct);
+            return [.. chosen, .. asked];
+        }
+        catch
+        {
+            await UndoAsync([.. asked.Where(a => !before.Contains(a))]);
+            throw;
+        }
     }
 
     public async Task ReserveAsync(Arguments args, CancellationToken ct)
@@ -80,5 +94,25 @@ internal sealed class AddressCommands(AddressLeases leases, IIpam ipam)
         }
     }
 
+    private async Task UndoAsync(ImmutableArray<IPAddress> reserved)
+    {
+        using var limit = new CancellationTokenSource(UndoTime, time);
+        try
+        {
+            await leases.ReleaseAsync(reserved, limit.Token);
+        }
+        catch (Exception e) when (e is CalicoException or OperationCanceledException)
+        {
+            // Free again after ten minutes, as whatever nobody binds.
+            Log.NotUndone(log, string.Join(' ', reserved), e.Message);
+        }
+    }
+
     private static string UidOf(string uid) => AddressLeases.IsUid(uid) ? uid : throw new NetModulesException($"Invalid UID: {uid}");
+
+    private static partial class Log
+    {
+        [LoggerMessage(7327, LogLevel.Warning, "Addresses of an allocate that failed are not released yet ({Addresses}): {Reason}")]
+        public static partial void NotUndone(ILogger log, string addresses, string reason);
+    }
 }

@@ -16,7 +16,7 @@ internal sealed partial class NetModulesCommands(MesosSettings settings, Address
     public async Task<ShimReply> RunAsync(ShimRequest request, CancellationToken ct)
     {
         // Mesos 0.23 gave its words as arguments, and read no JSON.
-        var words = request.Environment.Select(e => e.Value).ToArray();
+        var words = request.Environment.Where(e => e.Key != ShimRequest.RepeatVariable).Select(e => e.Value).ToArray();
         using var limit = new CancellationTokenSource(settings.CallTime, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, ct);
         try
@@ -32,7 +32,8 @@ internal sealed partial class NetModulesCommands(MesosSettings settings, Address
             }
 
             await loading.WaitAsync(either.Token);
-            return words.Length > 0 ? await RunWordsAsync(words, either.Token) : await RunJsonAsync(request.Input, either.Token);
+            return words.Length > 0 ? await RunWordsAsync(words, request.IsRepeat, either.Token)
+                : await RunJsonAsync(request.Input, request.IsRepeat, either.Token);
         }
         catch (Exception e)
         {
@@ -43,7 +44,7 @@ internal sealed partial class NetModulesCommands(MesosSettings settings, Address
         }
     }
 
-    private async Task<ShimReply> RunJsonAsync(ReadOnlyMemory<byte> input, CancellationToken ct)
+    private async Task<ShimReply> RunJsonAsync(ReadOnlyMemory<byte> input, bool isRepeat, CancellationToken ct)
     {
         using var document = JsonDocument.Parse(input, new JsonDocumentOptions { MaxDepth = 16 });
         if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("command", out var command))
@@ -68,12 +69,12 @@ internal sealed partial class NetModulesCommands(MesosSettings settings, Address
         }
 
         using var timed = timings.Begin($"net-modules {name}", name, "wait");
-        var reply = await RunAsync(name, new Arguments(given), ct);
+        var reply = await RunAsync(name, new Arguments(given), isRepeat, ct);
         timed.Complete();
         return reply;
     }
 
-    private async Task<ShimReply> RunAsync(string command, Arguments args, CancellationToken ct)
+    private async Task<ShimReply> RunAsync(string command, Arguments args, bool isRepeat, CancellationToken ct)
     {
         switch (command)
         {
@@ -86,10 +87,10 @@ internal sealed partial class NetModulesCommands(MesosSettings settings, Address
                 await addresses.ReleaseAsync(args, ct);
                 break;
             case "isolate":
-                await containers.IsolateAsync(args, ct);
+                await containers.IsolateAsync(args, isRepeat, ct);
                 break;
             default:
-                await containers.CleanupAsync(args, ct);
+                await containers.CleanupAsync(args, isRepeat, ct);
                 break;
         }
 
@@ -97,19 +98,20 @@ internal sealed partial class NetModulesCommands(MesosSettings settings, Address
     }
 
     /// <summary><c>isolate PID CONTAINER IP|auto PROFILE</c>, <c>cleanup CONTAINER</c>, <c>assign_ipv4</c>.</summary>
-    private async Task<ShimReply> RunWordsAsync(string[] words, CancellationToken ct)
+    private async Task<ShimReply> RunWordsAsync(string[] words, bool isRepeat, CancellationToken ct)
     {
         switch (words)
         {
             case ["assign_ipv4"]:
                 return NetModulesReply.Plain(0, (await addresses.ChooseAsync(ct)).ToString());
             case ["isolate", var pid, var container, var address, var profile]:
-                var asked = address == "auto" ? await addresses.ChooseAsync(ct) : Arguments.Address(address, AddressFamily.InterNetwork);
+                var asked = address != "auto" ? Arguments.Address(address, AddressFamily.InterNetwork)
+                    : (isRepeat ? containers.AddressOf(container) : null) ?? await addresses.ChooseAsync(ct);
                 var number = int.TryParse(pid, out var read) ? read : throw new NetModulesException("pid must be an integer");
-                await containers.IsolateAsync(container, number, [asked], [profile], [], ct);
+                await containers.IsolateAsync(new IsolateCommand(container, number, [asked], [profile], []), isRepeat, ct);
                 return NetModulesReply.Plain(0, "");
             case ["cleanup", var container]:
-                await containers.CleanupAsync(container, ct);
+                await containers.CleanupAsync(container, isRepeat, ct);
                 return NetModulesReply.Plain(0, "");
             default:
                 throw new NetModulesException($"Unknown command: {string.Join(' ', words)}");

@@ -100,10 +100,20 @@ internal static class AdapterProfile
         ? profile.Spec.Egress is [{ Destination: not null }]
         : null;
 
+    /// <summary>Whether an adapter made it, and for something else: a network is not made into one of ports, nor one of addresses into a
+    /// network.</summary>
+    public static bool IsOfAnotherSort(SyncUpdate? stored, Resource<ProfileSpec> made) =>
+        IsMade(stored) && Kind.TryRead(stored, out var profile)
+        && (OnlyOpensPorts(profile.Spec), IsNetwork(profile.Spec)) != (OnlyOpensPorts(made.Spec), IsNetwork(made.Spec));
+
+    private static bool IsNetwork(ProfileSpec spec) => spec.LabelsToApply is { IsEmpty: false };
+
     /// <summary>Whether an adapter made it for published ports, and nobody has edited it.</summary>
-    private static bool OnlyOpensPorts(SyncUpdate? stored) => IsMade(stored) && Kind.TryRead(stored, out var profile)
-        && profile.Spec is { Egress: null or { IsEmpty: true }, LabelsToApply: null or { IsEmpty: true },
-            Ingress: { IsEmpty: false } ingress }
+    private static bool OnlyOpensPorts(SyncUpdate? stored) =>
+        IsMade(stored) && Kind.TryRead(stored, out var profile) && OnlyOpensPorts(profile.Spec);
+
+    private static bool OnlyOpensPorts(ProfileSpec spec) =>
+        spec is { Egress: null or { IsEmpty: true }, LabelsToApply: null or { IsEmpty: true }, Ingress: { IsEmpty: false } ingress }
         && ingress.All(r => r is { Source: null, Protocol: not null, Destination.Ports: not null });
 
     /// <summary>The profiles of an endpoint that decide. Where a person has written one of them, published ports open nothing: theirs

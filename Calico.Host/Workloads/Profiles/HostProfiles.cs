@@ -58,16 +58,15 @@ internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, 
         var found = View.Find(AdapterProfile.KeyOf(name));
         defaults = defaults with { Internal = (defaults.KeepsInternal ? AdapterProfile.IsInternal(found) : null) ?? defaults.Internal };
         var isSure = found is not null && AdapterProfile.UnusedSinceOf(found) is null && (View.Sync.Age <= viewLifetime || IsJournalled(name));
-        if (isSure && _ensured.TryGetValue(name, out var before) && Same(before.Defaults, defaults))
-        {
-            return;
-        }
-
         if (found is not null && !AdapterProfile.IsMade(found))
         {
             // A person's, readable or not: theirs to shape.
-            await ForgetAsync(name, ct);
-            _ensured[name] = (defaults, "");
+            if (!isSure || !_ensured.TryGetValue(name, out var known) || known.Uid.Length > 0)
+            {
+                await ForgetAsync(name, ct);
+                _ensured[name] = (defaults, "");
+            }
+
             return;
         }
 
@@ -76,6 +75,19 @@ internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, 
         if (AdapterProfile.Kind.Validate(profile) is { IsEmpty: false } errors)
         {
             throw new CalicoException(Problem.Invalid, $"the network's name '{name}' cannot be a profile: {errors[0].Message}", "name");
+        }
+
+        if (AdapterProfile.IsOfAnotherSort(found, profile))
+        {
+            throw new CalicoException(Problem.AlreadyExists,
+                $"'{name}' is the name of a profile that was made for something else (a network, published ports or a machine)", "name");
+        }
+
+        // What stands is looked at, too: whatever wrote over it is not left to stand.
+        if (isSure && _ensured.TryGetValue(name, out var before) && Same(before.Defaults, defaults)
+            && AdapterProfile.IsSame(found, profile))
+        {
+            return;
         }
 
         if (isSure && AdapterProfile.IsSame(found, profile))

@@ -29,6 +29,11 @@ internal sealed class ClaimOperation<T>(string adapter, AddressClaim claim, Work
             return false;
         }
 
+        for (var i = 0; i < leases.Count; i++)
+        {
+            leases[i] = await WantedAgainAsync(plan, leases[i], ct);
+        }
+
         for (var i = 0; _endpoint is not null && i < leases.Count; i++)
         {
             leases[i] = leases[i].Bound == _endpoint ? leases[i] : await plan.ChangeAsync(Bind(leases[i]), ct);
@@ -97,6 +102,25 @@ internal sealed class ClaimOperation<T>(string adapter, AddressClaim claim, Work
     {
         var existing = ledger.OfHandle(claim.Handle).OrderBy(l => Cidr.From(l.Ip)).ToImmutableArray();
         return existing.FirstOrDefault(l => l.Adapter != adapter) is { } other ? throw other.AsHeld() : existing;
+    }
+
+    /// <summary>A lease that its adapter had released while an endpoint used it, and claims again, does not go with that endpoint; and one
+    /// that a scheduler asks to keep is kept. Nothing lowers a purpose but a release.</summary>
+    private async ValueTask<LeaseRecord> WantedAgainAsync(LeasePlan plan, LeaseRecord lease, CancellationToken ct)
+    {
+        var wanted = lease with { IsDeferred = false };
+        if (claim.Purpose == LeasePurpose.Scheduler && lease.Purpose == LeasePurpose.Endpoint)
+        {
+            return await plan.ChangeAsync(wanted with { Purpose = LeasePurpose.Scheduler }, ct);
+        }
+
+        if (lease.IsDeferred)
+        {
+            // The node's log alone has it.
+            plan.Edit.Set(wanted);
+        }
+
+        return wanted;
     }
 
     private LeaseRecord Bind(LeaseRecord lease) => lease.Bound is null && lease.Purpose != LeasePurpose.Foreign

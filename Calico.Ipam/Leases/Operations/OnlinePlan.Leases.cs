@@ -51,8 +51,9 @@ internal sealed partial class OnlinePlan
             return await TakeFreeAsync(wanted, ct);
         }
 
-        var held = Lease(wanted.Ip) ?? LeaseRecord.From(found.Block, found.Ordinal);
+        // What another node has of it by now, the log of this one does not know.
         var isHere = LeaseRecord.NodeOf(attribute) == Node;
+        var held = (isHere ? Lease(wanted.Ip) : null) ?? LeaseRecord.From(found.Block, found.Ordinal);
         if (!(isParked && isHere) && !(IsRegrantable(held, wanted) && (isHere || held.Purpose is LeasePurpose.Scheduler or LeasePurpose.Network)))
         {
             throw held.AsHeld();
@@ -124,7 +125,8 @@ internal sealed partial class OnlinePlan
                 $"{stored.Address} is held by handle \"{stored.Handle}\"" + (stored.Bound is null ? "" : $" and bound to {stored.Bound}"));
     }
 
-    /// <exception cref="CalicoException"><see cref="Problem.Conflict"/>: the store shows the address as another's.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.Conflict"/>: the store shows the address as another's;
+    /// <see cref="Problem.AlreadyExists"/>: an endpoint of another node uses a scheduler's lease.</exception>
     public override async ValueTask<LeaseRecord> ChangeAsync(LeaseRecord lease, CancellationToken ct)
     {
         var block = await Change.BlockAsync(lease.Cidr, ct);
@@ -132,6 +134,11 @@ internal sealed partial class OnlinePlan
         if (block?.AttributeOf(ordinal) is not { ReleasedAt: null } held || held.HandleId != lease.StoreHandle || block.SequenceOf(ordinal) != lease.StoreSequence)
         {
             throw new CalicoException(Problem.Conflict, $"{lease.Address} is not held by handle \"{lease.Handle}\" any more");
+        }
+
+        if (LeaseRecord.NodeOf(held) is { } other && other != Node && LeaseRecord.From(block, ordinal) is { Bound: not null } used)
+        {
+            throw used.AsHeld();
         }
 
         Change.Put(block.Reassign(ordinal, lease.ToAttribute(Node), isNewOwner: false));
@@ -145,9 +152,9 @@ internal sealed partial class OnlinePlan
         {
             await ChangeAsync(lease with { Bound = null }, ct);
         }
-        catch (CalicoException e) when (e.Problem == Problem.Conflict)
+        catch (CalicoException e) when (e.Problem is Problem.Conflict or Problem.AlreadyExists)
         {
-            // The scheduler released it meanwhile, on its own node: there is nothing left to unbind.
+            // The scheduler released it meanwhile, on its own node, or gave it to another: there is nothing left to unbind.
             Edit.RemoveLease(lease.Ip);
         }
         catch (CalicoException e) when (e.Problem == Problem.Damaged)

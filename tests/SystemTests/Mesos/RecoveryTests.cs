@@ -36,7 +36,7 @@ public sealed class RecoveryTests : MesosScene
         await b.KillAsync();
         var recovered = await Agent.Isolator.RecoverAsync(new()
         {
-            Containers = { new RecoverRequest.Types.Container { ContainerId = PlayedAgent.Id("left-a"), Pid = (uint)a.Pid } },
+            Containers = { new RecoverRequest.Types.Container { ContainerId = PlayedAgent.Id("left-a") } },
         });
         Assert.That(recovered.Adopted.Select(s => s.ContainerId.Value), Is.EqualTo(new[] { "left-a" }));
         Assert.That(recovered.Collected.Select(c => c.Value), Is.EqualTo(new[] { "left-b" }));
@@ -151,8 +151,7 @@ public sealed class RecoveryTests : MesosScene
 
     private async Task RecoverAsync(List<(PlayedTask Task, string Address)> live)
     {
-        var containers = live.Select(l => new RecoverRequest.Types.Container { ContainerId = PlayedAgent.Id(l.Task.Id), Pid =
-            (uint)l.Task.Pid });
+        var containers = live.Select(l => new RecoverRequest.Types.Container { ContainerId = PlayedAgent.Id(l.Task.Id) });
         var recovered = await Agent.Isolator.RecoverAsync(new() { Containers = { containers } });
         Assert.That(recovered.Adopted.Select(a => a.ContainerId.Value), Is.EquivalentTo(live.Select(l => l.Task.Id)));
     }

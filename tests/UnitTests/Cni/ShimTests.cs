@@ -96,7 +96,7 @@ public sealed class ShimTests : IDisposable
         await cni.StartAsync();
         var add = await _shim.RunAsync("calico-ipam", cni.Settings.Socket, "ADD", Ours, "c1", netns: "/proc/self/ns/net");
         var mesos = await _shim.RunAsync("calico_mesos", cni.Settings.Socket, "ADD", "{}", "c1",
-            environment: v => v["CALICO_MESOS_SOCKET"] = cni.Settings.Socket);
+            environment: v => v["CALICO_MESOS_NETMODULESSOCKET"] = cni.Settings.Socket);
         Assert.That(add.Output, Does.Contain("10.65.0.0/26"));
         Assert.That(cni.Node.Leases.Single().Purpose, Is.EqualTo(LeasePurpose.Foreign));
         Assert.That(mesos.ExitCode, Is.EqualTo(1));

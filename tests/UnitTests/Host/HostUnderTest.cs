@@ -196,10 +196,10 @@ internal sealed class HostUnderTest(string adapter, int parked, TimeProvider tim
         await _ipam.DisposeAsync();
     }
 
-    /// <summary>The store as a sync that has just ended shows it.</summary>
-    public async Task<DatastoreView> SeeAsync()
+    /// <summary>The store as a sync that has just ended shows it, to a fresh view or to the one that is given.</summary>
+    public async Task<DatastoreView> SeeAsync(DatastoreView? into = null)
     {
-        var view = new DatastoreView("node1", TimeProvider.System);
+        var view = into ?? new DatastoreView("node1", TimeProvider.System);
         var syncer = new Syncer(Store, ResourceKinds.All, Syncer.DefaultPrefixes, TimeProvider.System, NullLogger.Instance);
         await foreach (var batch in syncer.RunAsync(CancellationToken.None))
         {

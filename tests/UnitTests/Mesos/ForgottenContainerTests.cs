@@ -163,6 +163,30 @@ public sealed class ForgottenContainerTests
     }
 
     [Test]
+    public async Task M18_a_watch_of_a_nested_container_ends_at_its_own_cleanup()
+    {
+        await RunAsync("a");
+        await _mesos.PrepareAsync("a.child");
+        using var watch = await WatchAsync("a.child");
+        await _mesos.Isolator.CleanupAsync(new() { ContainerId = MesosHarness.Id("a.child") });
+        Assert.That(await NextAsync(watch), Is.Null);
+        Assert.That(_mesos.Node.Endpoints, Has.Length.EqualTo(1), "the parent's");
+    }
+
+    [Test]
+    public async Task M18_a_nested_container_whose_parent_is_gone_has_lost_its_interface([Values] bool before)
+    {
+        await RunAsync("a");
+        await _mesos.PrepareAsync("a.child");
+        using var early = before ? null : await WatchAsync("a.child");
+        await _mesos.Isolator.CleanupAsync(new() { ContainerId = MesosHarness.Id("a") });
+        using var watch = early ?? _mesos.Isolator.Watch(new() { ContainerId = MesosHarness.Id("a.child") });
+        var limit = await NextAsync(watch);
+        Assert.That((limit!.Reason, limit.Message),
+            Is.EqualTo((Limitation.Types.Reason.InterfaceLost, "container a, whose network it shares, is gone")));
+    }
+
+    [Test]
     public async Task M18_a_watch_ends_with_unavailable_when_the_host_drains()
     {
         await RunAsync("a");
@@ -186,8 +210,7 @@ public sealed class ForgottenContainerTests
 
     private async Task<RecoverResponse> RecoverAsync(string agent, params string[] live) => await _mesos.Isolator.RecoverAsync(new()
     {
-        Agent = agent, Containers = { live.Select(id => new RecoverRequest.Types.Container { ContainerId = MesosHarness.Id(id), Pid =
-            MesosHarness.Pid }) },
+        Agent = agent, Containers = { live.Select(id => new RecoverRequest.Types.Container { ContainerId = MesosHarness.Id(id) }) },
     });
 
     /// <summary>Returns when the adapter watches.</summary>

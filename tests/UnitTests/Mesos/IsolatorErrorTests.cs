@@ -29,6 +29,10 @@ public sealed class IsolatorErrorTests
         yield return new(new NetworkInfo { Name = "n", Groups = { "" } }, "network_infos.groups");
         yield return new(new NetworkInfo { Name = "n", Groups = { "projectcalico-default-allow" } }, "network_infos.groups");
         yield return new(new NetworkInfo { Name = "n", Groups = { "publish.tcp-80" } }, "network_infos.groups");
+        yield return new(new NetworkInfo { Name = "n", Groups = { "default_node-2" } }, "network_infos.groups");
+        yield return new(new NetworkInfo { Name = "Default_node-2" }, "network_infos.name");
+        yield return new(new NetworkInfo { Name = "n", Groups = { new string('a', 64) } }, "network_infos.groups");
+        yield return new(new NetworkInfo { Name = "n", Groups = { "pcns.projectcalico.org/name" } }, "network_infos.groups");
         yield return new(new NetworkInfo { Name = "n", IpAddresses = { Asked("10.65.0") } }, "network_infos.ip_addresses.ip_address");
         yield return new(new NetworkInfo { Name = "n", IpAddresses = { Asked("fe80::1%eth0") } }, "network_infos.ip_addresses.ip_address");
         yield return new(new NetworkInfo { Name = "n",
@@ -98,7 +102,7 @@ public sealed class IsolatorErrorTests
             _mesos.PrepareAsync("c", new NetworkInfo { Name = "n" }, new NetworkInfo { Name = "n" }),
             StatusCode.InvalidArgument, "network_infos.name");
         await AssertRefusedAsync(() =>
-            _mesos.PrepareAsync("c", [.. Enumerable.Range(0, 17).Select(i => new NetworkInfo { Name = $"n{i}" })]),
+            _mesos.PrepareAsync("c", [.. Enumerable.Range(0, 9).Select(i => new NetworkInfo { Name = $"n{i}" })]),
             StatusCode.InvalidArgument, "network_infos");
     }
 

@@ -127,12 +127,17 @@ internal sealed class MesosHarness : IAsyncDisposable
     }
 
     /// <summary>One <c>calico_mesos</c>, as the binary calls.</summary>
-    public async Task<(int ExitCode, string Output)> NetModulesAsync(string input, params string[] words)
+    public Task<(int ExitCode, string Output)> NetModulesAsync(string input, params string[] words) =>
+        NetModulesAsync(input, isRepeat: false, words);
+
+    /// <summary>Likewise; whether it was sent before, and the connection broke.</summary>
+    public async Task<(int ExitCode, string Output)> NetModulesAsync(string input, bool isRepeat, params string[] words)
     {
         var arguments = words.Select((w, i) => KeyValuePair.Create($"{i}", w)).ToList();
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(Settings.NetModulesSocket));
-        await socket.SendAsync(new ShimRequest(ShimRole.Mesos, false, arguments, Encoding.UTF8.GetBytes(input)).ToFrame());
+        var request = new ShimRequest(ShimRole.Mesos, false, arguments, Encoding.UTF8.GetBytes(input));
+        await socket.SendAsync((isRepeat ? request.Repeated() : request).ToFrame());
         var reply = ShimReply.Read(await ReadFrameAsync(socket));
         return (reply.ExitCode, Encoding.UTF8.GetString(reply.Output.Span));
     }

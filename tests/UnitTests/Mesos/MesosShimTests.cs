@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.Versioning;
+using Calico.Shim.Wire;
 using Calico.UnitTests.Cni;
 using NUnit.Framework;
 
@@ -68,9 +69,27 @@ public sealed class MesosShimTests : IDisposable
         Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(20)), "five seconds");
     }
 
+    [Test]
+    public async Task M18_a_call_that_a_host_had_before_it_ended_is_sent_again_and_says_so()
+    {
+        using var host = new PlayedHost(_shim.PathOf("played.sock"));
+        var call = CallAsync("""{"command":"cleanup"}""", socket: host.Path);
+        using (var first = await host.AcceptAsync())
+        {
+            Assert.That(ShimRequest.Read((await first.ReceiveAsync()).Payload).IsRepeat, Is.False);
+        }
+
+        using var second = await host.AcceptAsync();
+        var again = ShimRequest.Read((await second.ReceiveAsync()).Payload);
+        Assert.That(again.IsRepeat, Is.True);
+        Assert.That(System.Text.Encoding.UTF8.GetString(again.Input.Span), Is.EqualTo("""{"command":"cleanup"}"""));
+        await second.SendAsync(new ShimReply(0, "{}"u8.ToArray()).ToFrame());
+        Assert.That(await call, Is.EqualTo((0, "{}")));
+    }
+
     public void Dispose() => _shim?.Dispose();
 
     private Task<(int ExitCode, string Output)> CallAsync(string input, string? socket = null, string words = "") => _shim.RunAsync(
         "calico_mesos", "", "", input, "", arguments: words,
-        environment: variables => variables["CALICO_MESOS_SOCKET"] = socket ?? _mesos.Settings.NetModulesSocket);
+        environment: variables => variables["CALICO_MESOS_NETMODULESSOCKET"] = socket ?? _mesos.Settings.NetModulesSocket);
 }

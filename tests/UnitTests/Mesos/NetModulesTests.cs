@@ -146,6 +146,31 @@ public sealed class NetModulesTests
     }
 
     [Test]
+    public async Task M18_what_is_sent_again_after_a_lost_reply_is_done_once()
+    {
+        Assert.That(await _agent.IsolateAsync("c", "[]"), Is.EqualTo(NetModulesAgent.Done));
+        var before = _mesos.Node.Endpoints.Single();
+        await _mesos.RestartAsync();
+        Assert.That(await _agent.RepeatAsync(NetModulesAgent.Isolate("c", "[]", NetModulesAgent.Role, "10.65.0.9",
+            "\"fd80:24e2:f998:72d6::9\"")), Is.EqualTo(NetModulesAgent.Done));
+        Assert.That(_mesos.Node.Endpoints.Single().Spec, Is.EqualTo(before.Spec));
+        Assert.That(await _agent.RepeatAsync(NetModulesAgent.Isolate("c", "[\"other\"]", NetModulesAgent.Role, "10.65.0.9",
+            "\"fd80:24e2:f998:72d6::9\"")), Does.Contain("already been configured"), "another request is no repeat of it");
+        Assert.That(await _agent.CallAsync(NetModulesAgent.Cleanup("c")), Is.EqualTo(NetModulesAgent.Done));
+        Assert.That(await _agent.RepeatAsync(NetModulesAgent.Cleanup("c")), Is.EqualTo(NetModulesAgent.Done));
+        Assert.That(await _agent.CallAsync(NetModulesAgent.Cleanup("c")), Does.Contain("No endpoint found"), "not sent before");
+    }
+
+    [Test]
+    public async Task M18_words_that_are_sent_again_choose_no_other_address()
+    {
+        string[] words = ["isolate", $"{MesosHarness.Pid}", "c", "auto", "prof"];
+        Assert.That(await _mesos.NetModulesAsync("", words), Is.EqualTo((0, "")));
+        Assert.That(await _mesos.NetModulesAsync("", isRepeat: true, words), Is.EqualTo((0, "")));
+        Assert.That(_agent.Held(), Has.Length.EqualTo(1));
+    }
+
+    [Test]
     public async Task M18_a_host_that_drains_says_try_again()
     {
         using var held = new ManualResetEventSlim();

@@ -150,6 +150,20 @@ public sealed class OverHostTests
         }
     }
 
+    [Test]
+    public async Task M18_a_group_that_is_called_like_an_internal_network_leaves_it_internal()
+    {
+        var inside = new ProfileDefaults(true, System.Collections.Immutable.ImmutableSortedDictionary<string, string>.Empty);
+        await _host.Profiles.EnsureAsync("inside", inside, CancellationToken.None);
+        await _host.SeeAsync(_host.View);
+        const string key = "/calico/resources/v3/projectcalico.org/profiles/inside";
+        var before = _host.Store.Snapshot(key).Single().Version;
+        await _mesos.PrepareAsync("c", new NetworkInfo { Name = "n", Groups = { "inside" } });
+        Assert.That(_host.Store.Snapshot(key).Single().Version, Is.EqualTo(before));
+        await CleanupAsync("c");
+        await AssertNothingIsLeftAsync();
+    }
+
     private string Free(int last) => $"{_host.Pool.Split('/')[0][..(_host.Pool.LastIndexOf('.') + 1)]}{last}";
 
     private static NetworkInfo.Types.IPAddress Exact(string address) => new() { IpAddress = address };

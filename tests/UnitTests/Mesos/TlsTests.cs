@@ -32,6 +32,8 @@ public sealed class TlsTests
         await using var mesos = await MesosHarness.StartAsync(configure: Configure);
         using var other = Sign("another authority", null);
         Assert.That((await CallAsync(Sign("agent", _authority)))!.Ipv4, Has.Count.EqualTo(1));
+        Assert.That((await CallAsync(Sign("agent", _authority, "1.3.6.1.5.5.7.3.2")))!.Ipv4, Has.Count.EqualTo(1));
+        Assert.That(await CallAsync(Sign("a server", _authority, "1.3.6.1.5.5.7.3.1")), Is.Null, "of a server's use");
         Assert.That(await CallAsync(null), Is.Null, "no certificate");
         Assert.That(await CallAsync(Sign("agent", other)), Is.Null, "another's");
     }
@@ -60,6 +62,10 @@ public sealed class TlsTests
         Assert.That(Refused(s => s.TlsPort = 70000), Is.EqualTo("CALICO_MESOS_TLSPORT"));
         Assert.That(Refused(s => s.MaxCalls = 0), Is.EqualTo("CALICO_MESOS_MAXCALLS"));
         Assert.That(Refused(s => s.CallTime = TimeSpan.FromSeconds(30)), Is.EqualTo("CALICO_MESOS_CALLTIME"));
+        Assert.That(Refused(s => s.LimitedAfter = s.CallTime), Is.EqualTo("CALICO_MESOS_LIMITEDAFTER"));
+        Assert.That(Refused(s => s.LimitedAfter = TimeSpan.Zero), Is.EqualTo("CALICO_MESOS_LIMITEDAFTER"));
+        Assert.That(Refused(s => s.ForgottenAfter = TimeSpan.Zero), Is.EqualTo("CALICO_MESOS_FORGOTTENAFTER"));
+        Assert.That(Refused(s => s.UnusedAfter = -TimeSpan.FromSeconds(1)), Is.EqualTo("CALICO_MESOS_UNUSEDAFTER"));
         Assert.That(Refused(s => s.ForgottenAfter = s.LimitedAfter), Is.EqualTo("CALICO_MESOS_FORGOTTENAFTER"));
         Assert.That(Refused(_ => { }), Is.Null);
     });
@@ -117,11 +123,16 @@ public sealed class TlsTests
         return path;
     }
 
-    private static X509Certificate2 Sign(string name, X509Certificate2? authority)
+    private static X509Certificate2 Sign(string name, X509Certificate2? authority, string? use = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(authority is null, false, 0, true));
+        if (use is not null)
+        {
+            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(use)], critical: false));
+        }
+
         var (from, to) = (DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddHours(1));
         if (authority is null)
         {

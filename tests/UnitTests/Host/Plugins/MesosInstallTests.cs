@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Calico.Datastore.Settings;
 using Calico.Host.Commands;
 using NUnit.Framework;
 
@@ -62,6 +63,19 @@ public sealed class MesosInstallTests
                 $"MESOS_MODULES=file://{Folder}/modules-isolator.json", "MESOS_ISOLATION=net_calico_mesos_Isolator",
             }));
         });
+    }
+
+    [Test]
+    public void M18_sockets_that_are_configured_are_what_the_agent_is_told()
+    {
+        var variables = new Dictionary<string, string>
+        {
+            ["CALICO_MESOS_SOCKET"] = "/run/a.sock", ["CALICO_MESOS_NETMODULESSOCKET"] = "/run/b.sock",
+        };
+        var sockets = MesosSockets.Read(new(variables.GetValueOrDefault, SettingsFile.Read(Path.Combine(_work, "none"), mustExist: false)));
+        _ = (Mesos() with { IsolatorLibrary = "/x.so", Sockets = sockets }).Run(Adapters, false, false);
+        Assert.That(Lines("agent-net-modules.env"), Has.Some.EqualTo("CALICO_MESOS_NETMODULESSOCKET=/run/b.sock"));
+        Assert.That(Json("modules-isolator.json").ToJsonString(), Does.Contain("""{"key":"socket","value":"/run/a.sock"}"""));
     }
 
     [Test]

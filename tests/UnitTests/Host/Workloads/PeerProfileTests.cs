@@ -42,5 +42,36 @@ public sealed class PeerProfileTests
         Assert.That(Stored(), Does.Contain("192.0.2.8/32").And.Not.Contain("192.0.2.7/32"));
     }
 
+    [Test]
+    public async Task M18_what_was_written_over_a_profile_is_written_anew_by_the_next_who_asks()
+    {
+        var ours = None with { Peers = [IPNetwork.Parse("192.0.2.7/32")] };
+        var theirs = None with { Peers = [IPNetwork.Parse("192.0.2.8/32")] };
+        await _host.Profiles.EnsureAsync("net", theirs, CancellationToken.None);
+        var written = Stored();
+        await _host.Profiles.EnsureAsync("net", ours, CancellationToken.None);
+        // As another node does it.
+        _host.Store.Set(Key, written);
+        await _host.SeeAsync(_host.View);
+        await _host.Profiles.EnsureAsync("net", ours, CancellationToken.None);
+        Assert.That(Stored(), Does.Contain("192.0.2.7/32").And.Not.Contain("192.0.2.8/32"));
+    }
+
+    [Test]
+    public async Task M18_a_profile_of_one_sort_is_not_made_into_another([Values] bool again)
+    {
+        await _host.Profiles.EnsureAsync("net", None with { Peers = [IPNetwork.Parse("192.0.2.7/32")] }, CancellationToken.None);
+        var made = Stored();
+        await _host.SeeAsync(_host.View);
+        if (again)
+        {
+            await _host.CrashAsync();
+            await _host.SeeAsync(_host.View);
+        }
+
+        var refused = await Assert.ThrowsAsync<CalicoException>(() => _host.Profiles.EnsureAsync("net", None, CancellationToken.None));
+        Assert.That((refused!.Problem, refused.Path, Stored()), Is.EqualTo((Problem.AlreadyExists, "name", made)));
+    }
+
     private string Stored() => Encoding.UTF8.GetString(_host.Store.Snapshot(Key).Single().Value.Span);
 }
