@@ -109,6 +109,11 @@ internal sealed class ContainerWatch(MesosSettings settings, ContainerBook book,
                 }
             }
         }
+        catch (CalicoException e) when (e.Problem == Problem.NotFound)
+        {
+            // Between the look at the book and the first question.
+            return Gone(container, name, "its endpoint was removed");
+        }
         finally
         {
             // An enumerator is not disposed while it moves; its token ends it.
