@@ -189,7 +189,7 @@ public sealed class StartTests
     [Test]
     public async Task A_full_disk_refuses_the_ADD_and_recovers()
     {
-        await using var cni = await CniHost.StartAsync(h => Task.Run(() => h.ShellAsync("mount -t tmpfs -o size=8m,mode=0755 tmpfs /var/lib/calico")).Wait(), number: 42);
+        await using var cni = await CniHost.StartAsync(h => Task.Run(() => h.ShellAsync("mount -t tmpfs -o size=24m,mode=0755 tmpfs /var/lib/calico")).Wait(), number: 42);
         await cni.AddNamespaceAsync("full");
         await cni.Host.ShellAsync("dd if=/dev/zero of=/var/lib/calico/filler bs=4k 2>/dev/null || true");
         var first = await cni.CallAsync("ADD", "full1", "/run/netns/full");

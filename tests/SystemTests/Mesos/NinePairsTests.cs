@@ -26,6 +26,7 @@ public sealed class NinePairsTests : DockerScene
             cp {host.Programs}/bin/calico-shim /opt/cni/bin/calico_mesos
             cat > /etc/calico/mesos-cni.conf
             """, PlayedAgent.CniConf);
+        host.Settings["CALICO_MESOS_LIMITEDAFTER"] = "00:00:01";
         host.Settings["CALICO_MESOS_FORGOTTENAFTER"] = "00:00:02";
         host.Settings["CALICO_MESOS_SWEEPINTERVAL"] = "00:00:01";
         // dockerd finds it and uses it, as on a machine that has both.
