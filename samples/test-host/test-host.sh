@@ -25,7 +25,7 @@ inside='
   mount --make-rprivate /
   mount -t proc proc /proc
   # Folders that programs expect under their usual names, private to this host. Bound, not tmpfs: the outside reaches the sockets in run.
-  for path in /etc/cni /etc/calico /etc/containers /etc/docker /var/lib/docker /var/lib/cni /var/lib/calico /var/lib/containers /var/lib/containerd /usr/lib/calico /opt/cni /run; do
+  for path in /etc/cni /etc/calico /etc/containers /etc/docker /var/lib/docker /var/lib/cni /var/lib/calico /var/lib/containers /var/lib/containerd /usr/lib/calico /opt/cni /opt/calico /run; do
     mkdir -p "$path" "$dir/root$path"
     mount --bind "$dir/root$path" "$path"
   done
