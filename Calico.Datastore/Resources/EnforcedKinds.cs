@@ -30,7 +30,8 @@ public static class EnforcedKinds
     public static string? WhyPartly(Resource? value) => RulesOf(value).Any(rule => rule.Http is not null)
         ? "http in rules is not enforced: such a rule decides about all connections that its other fields match"
         : AsksServices(value)
-        ? "services in rules match nothing: this version knows of no Services, because nothing brings it Kubernetes' EndpointSlices"
+        ? "services in rules match nothing: this version knows of no Services, because nothing brings it Kubernetes' EndpointSlices; "
+            + "a policy that denies or passes by one denies everything in that direction"
         : null;
 
     private static bool AsksServices(Resource? value) =>
