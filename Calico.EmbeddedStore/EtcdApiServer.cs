@@ -14,24 +14,45 @@ namespace Calico.EmbeddedStore;
 /// <summary>A small Kestrel that serves an engine's etcd API.</summary>
 public sealed partial class EtcdApiServer : IAsyncDisposable
 {
-    private readonly WebApplication _app;
-    private readonly TimeProvider _time;
+    // Kestrel's own.
+    private const int Backlog = 512;
 
-    private EtcdApiServer(WebApplication app, IPEndPoint? loopback, TimeProvider time)
+    private readonly Func<WebApplication> _build;
+    private readonly List<Socket> _sockets;
+    private readonly TimeProvider _time;
+    private WebApplication? _app;
+
+    private EtcdApiServer(Func<WebApplication> build, List<Socket> sockets, TimeProvider time)
     {
-        _app = app;
-        _time = time;
-        Loopback = loopback;
+        (_build, _sockets, _time) = (build, sockets, time);
+        Loopback = sockets.Select(s => s.LocalEndPoint).OfType<IPEndPoint>().FirstOrDefault();
     }
 
     /// <summary>The TCP address, with the port that was chosen where 0 was asked.</summary>
     public IPEndPoint? Loopback { get; }
 
-    /// <summary>Starts listening.</summary>
-    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: nowhere to listen, or not on a loopback address;
-    /// <see cref="Problem.Refused"/>: the address cannot be had.</exception>
+    /// <summary>Listens and serves.</summary>
+    /// <exception cref="CalicoException">As <see cref="Listen"/>.</exception>
     public static async Task<EtcdApiServer> StartAsync(EmbeddedEngine engine, EtcdApiOptions options, ILoggerFactory loggers,
         CancellationToken ct)
+    {
+        var server = Listen(engine, options, loggers);
+        try
+        {
+            await server.ServeAsync(ct);
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Listens: who connects is not refused any more, and waits for <see cref="ServeAsync"/>.</summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: nowhere to listen, or not on a loopback address;
+    /// <see cref="Problem.Refused"/>: the address cannot be had.</exception>
+    public static EtcdApiServer Listen(EmbeddedEngine engine, EtcdApiOptions options, ILoggerFactory loggers)
     {
         if (options.Loopback is { } asked && !IPAddress.IsLoopback(asked.Address))
         {
@@ -40,26 +61,28 @@ public sealed partial class EtcdApiServer : IAsyncDisposable
         }
 
         var sockets = Bind(options);
-        try
-        {
-            var app = Build(engine, options, sockets, loggers);
-            await app.StartAsync(ct);
-            return new EtcdApiServer(app, sockets.Select(s => s.LocalEndPoint).OfType<IPEndPoint>().FirstOrDefault(), engine.Time);
-        }
-        catch
-        {
-            sockets.ForEach(s => s.Dispose());
-            throw;
-        }
+        return new(() => Build(engine, options, sockets, loggers), sockets, engine.Time);
+    }
+
+    /// <summary>Serves those who wait and those who come. Once.</summary>
+    public async Task ServeAsync(CancellationToken ct)
+    {
+        _app = _build();
+        await _app.StartAsync(ct);
     }
 
     /// <summary>Ends streams and stops listening. Before the engine is disposed.</summary>
     public async ValueTask DisposeAsync()
     {
-        // Watches never end by themselves: the short time is for calls in progress.
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1), _time);
-        await _app.StopAsync(limit.Token);
-        await _app.DisposeAsync();
+        if (_app is { } app)
+        {
+            // Watches never end by themselves: the short time is for calls in progress.
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1), _time);
+            await app.StopAsync(limit.Token);
+            await app.DisposeAsync();
+        }
+
+        _sockets.ForEach(s => s.Dispose());
     }
 
     private static WebApplication Build(EmbeddedEngine engine, EtcdApiOptions options, List<Socket> sockets, ILoggerFactory loggers)
@@ -132,6 +155,8 @@ public sealed partial class EtcdApiServer : IAsyncDisposable
                 sockets.Add(socket);
                 socket.Bind(loopback);
             }
+
+            sockets.ForEach(s => s.Listen(Backlog));
         }
         catch (Exception error) when (error is SocketException or IOException or UnauthorizedAccessException)
         {

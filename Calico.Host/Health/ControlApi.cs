@@ -3,12 +3,9 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Calico.Host.Plugins;
 using Calico.Linux;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Health;
@@ -17,45 +14,46 @@ namespace Calico.Host.Health;
 /// <remarks>What is answered is each part's own (<see cref="IControlRoutes"/>); this has the socket, who may ask, and what an error becomes.</remarks>
 internal sealed partial class ControlApi : IAsyncDisposable
 {
-    private readonly WebApplication _app;
+    private readonly SmallServer _server;
     private readonly BoundSocket _socket;
 
-    private ControlApi(WebApplication app, BoundSocket socket) => (_app, _socket) = (app, socket);
+    private ControlApi(SmallServer server, BoundSocket socket) => (_server, _socket) = (server, socket);
 
     /// <summary>Binds and serves.</summary>
     /// <exception cref="CalicoException">The socket cannot be bound.</exception>
     public static async Task<ControlApi> StartAsync(string path, IEnumerable<IControlRoutes> parts, ILoggerFactory loggers, CancellationToken ct)
     {
+        var routes = new ControlRoutes();
+        foreach (var part in parts)
+        {
+            part.Map(routes);
+        }
+
+        var logger = loggers.CreateLogger<ControlApi>();
         var bound = BoundSocket.Bind(new("host", path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite));
-        var app = SmallServer.Build(loggers, kestrel => kestrel.ListenUnixSocket(path, listen => listen.Protocols = HttpProtocols.Http1),
-            services => services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = _ => bound.Duplicate()));
         try
         {
-            var logger = loggers.CreateLogger<ControlApi>();
-            app.Use((context, next) => MayAsk(context, path) ? AnswerAsync(context, next, logger)
-                : SayAsync(context, StatusCodes.Status403Forbidden, "root or a member of the socket's group may ask"));
-            app.UseRouting();
-            foreach (var part in parts)
-            {
-                part.Map(app);
-            }
-
-            await app.StartAsync(ct);
-            return new(app, bound);
+            return new(await SmallServer.StartAsync(
+                kestrel => kestrel.ListenUnixSocket(path, listen => listen.Protocols = HttpProtocols.Http1),
+                transport => transport.CreateBoundListenSocket = _ => bound.Duplicate(),
+                context => MayAsk(context, path) ? AnswerAsync(context, routes.AnswerAsync, logger)
+                    : SayAsync(context, StatusCodes.Status403Forbidden, "root or a member of the socket's group may ask"),
+                loggers, ct), bound);
         }
         catch
         {
-            await app.DisposeAsync();
             bound.Dispose();
             throw;
         }
     }
 
     /// <summary>Answers with a value.</summary>
-    public static Task WriteAsync<T>(HttpContext context, T value, JsonTypeInfo<T> type)
+    /// <remarks>In one piece: only so does the serializer use the code that was generated for the type, and not a converter for each of its
+    /// members, which a host that has just started would compile first.</remarks>
+    public static async Task WriteAsync<T>(HttpContext context, T value, JsonTypeInfo<T> type)
     {
         context.Response.ContentType = "application/json";
-        return JsonSerializer.SerializeAsync(context.Response.Body, value, type, context.RequestAborted);
+        await context.Response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(value, type), context.RequestAborted);
     }
 
     /// <summary>Answers with a line.</summary>
@@ -69,7 +67,7 @@ internal sealed partial class ControlApi : IAsyncDisposable
     {
         try
         {
-            await SmallServer.StopAsync(_app, CancellationToken.None);
+            await _server.DisposeAsync();
         }
         finally
         {

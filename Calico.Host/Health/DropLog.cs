@@ -4,9 +4,7 @@ using Calico.Dataplane.Drops;
 using Calico.Datastore.Addresses;
 using Calico.Felix.Rules;
 using Calico.Host.Workloads;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 
 namespace Calico.Host.Health;
 
@@ -66,7 +64,7 @@ internal sealed class DropLog(EndpointBook book, TimeProvider time) : IControlRo
         }
     }
 
-    public void Map(IEndpointRouteBuilder routes) => routes.MapGet("/drops/recent", async context =>
+    public void Map(ControlRoutes routes) => routes.MapGet("/drops/recent", async context =>
     {
         if (!long.TryParse(context.Request.Query["after"].FirstOrDefault() ?? "0", NumberStyles.None, CultureInfo.InvariantCulture,
             out var after))

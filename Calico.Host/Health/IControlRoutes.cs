@@ -1,9 +1,8 @@
-using Microsoft.AspNetCore.Routing;
 
 namespace Calico.Host.Health;
 
 /// <summary>What one part answers on the control socket. A handler may throw: see <see cref="ControlApi"/>.</summary>
 internal interface IControlRoutes
 {
-    void Map(IEndpointRouteBuilder routes);
+    void Map(ControlRoutes routes);
 }

@@ -1,7 +1,5 @@
 using System.Collections.Immutable;
 using Calico.Dataplane;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Routing;
 
 namespace Calico.Host.Health;
 
@@ -9,7 +7,7 @@ namespace Calico.Host.Health;
 /// <c>GET /interfaces</c>; what is enforced at one, or at a workload's: <c>GET /enforced?interface=NAME</c>.</summary>
 internal sealed class InterfaceReports(string node, DataplaneLoop dataplane) : IControlRoutes
 {
-    public void Map(IEndpointRouteBuilder routes)
+    public void Map(ControlRoutes routes)
     {
         routes.MapGet("/interfaces", async context =>
         {

@@ -4,8 +4,6 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Calico.Dataplane;
 using Calico.Dataplane.Strangers;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Routing;
 
 namespace Calico.Host.Health;
 
@@ -85,7 +83,7 @@ internal sealed partial class KernelHealth : IControlRoutes, IStatusPart
         }
     }
 
-    public void Map(IEndpointRouteBuilder routes) => routes.MapGet("/drops", async context =>
+    public void Map(ControlRoutes routes) => routes.MapGet("/drops", async context =>
         await ControlApi.WriteAsync(context, (await _counters.ReadAsync(context.RequestAborted)).Drops,
             StatusJson.Default.ImmutableSortedDictionaryStringInt64));
 

@@ -1,7 +1,5 @@
 using System.Net;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 
@@ -12,9 +10,9 @@ namespace Calico.Host.Health;
 internal sealed partial class MetricsServer(HostMeters meters, HealthBoard health, ILoggerFactory loggers) : IControlRoutes, IAsyncDisposable
 {
     private readonly HealthCheck _check = health.Check("host", "metrics");
-    private WebApplication? _app;
+    private SmallServer? _server;
 
-    public void Map(IEndpointRouteBuilder routes) => routes.MapGet("/metrics", async context =>
+    public void Map(ControlRoutes routes) => routes.MapGet("/metrics", async context =>
     {
         var text = await meters.WriteAsync(context.RequestAborted);
         context.Response.ContentType = "text/plain; version=0.0.4";
@@ -24,29 +22,27 @@ internal sealed partial class MetricsServer(HostMeters meters, HealthBoard healt
     /// <summary>Serves on an address too. One that cannot be had is said and keeps nobody from the network.</summary>
     public async Task ListenAsync(IPEndPoint address, CancellationToken ct)
     {
-        var app = SmallServer.Build(loggers, kestrel => kestrel.Listen(address, listen => listen.Protocols = HttpProtocols.Http1), _ => { });
-        app.UseRouting();
-        Map(app);
+        var routes = new ControlRoutes();
+        Map(routes);
         try
         {
-            await app.StartAsync(ct);
-            _app = app;
+            _server = await SmallServer.StartAsync(
+                kestrel => kestrel.Listen(address, listen => listen.Protocols = HttpProtocols.Http1), null, routes.AnswerAsync, loggers, ct);
             _check.Well();
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
             Log.NotServed(loggers.CreateLogger<MetricsServer>(), address, e.Message);
             _check.Fail($"not served on {address}: {e.Message}; set FELIX_PROMETHEUSMETRICSHOST or FELIX_PROMETHEUSMETRICSPORT, and start calico-host again");
-            await app.DisposeAsync();
         }
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (_app is { } app)
+        if (_server is { } server)
         {
-            _app = null;
-            await SmallServer.StopAsync(app, CancellationToken.None);
+            _server = null;
+            await server.DisposeAsync();
         }
     }
 

@@ -1,8 +1,6 @@
 using System.Diagnostics.Metrics;
 using Calico.Host.Node;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 
 namespace Calico.Host.Health;
 
@@ -29,7 +27,7 @@ internal sealed class ReadinessRoutes : IControlRoutes, IStatusPart
 
     public TimeSpan Uptime => _time.GetElapsedTime(_startedAt);
 
-    public void Map(IEndpointRouteBuilder routes)
+    public void Map(ControlRoutes routes)
     {
         routes.MapGet("/live", context => ControlApi.SayAsync(context, StatusCodes.Status200OK, "ok"));
         routes.MapGet("/ready", context => _status.CanConnect is { Ready: false, Reasons: var reasons }

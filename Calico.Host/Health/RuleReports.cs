@@ -2,8 +2,6 @@ using System.Collections.Immutable;
 using System.Diagnostics.Metrics;
 using Calico.Dataplane;
 using Calico.Felix.Rules;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Routing;
 
 namespace Calico.Host.Health;
 
@@ -22,7 +20,7 @@ internal sealed class RuleReports : IControlRoutes
             "Packets that met a rule of a policy or profile; of staged ones, would have.");
     }
 
-    public void Map(IEndpointRouteBuilder routes) => routes.MapGet("/rules", async context =>
+    public void Map(ControlRoutes routes) => routes.MapGet("/rules", async context =>
         await ControlApi.WriteAsync(context, List((await _counters.ReadAsync(context.RequestAborted)).Rules),
             StatusJson.Default.ImmutableArrayRuleReport));
 

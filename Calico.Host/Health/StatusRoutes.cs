@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Routing;
 
 namespace Calico.Host.Health;
 
@@ -10,7 +8,7 @@ internal sealed class StatusRoutes(IReadOnlyList<IStatusPart> parts, TimeProvide
     /// <summary>For a part; whoever asked waits five seconds.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
-    public void Map(IEndpointRouteBuilder routes) => routes.MapGet("/status", async context =>
+    public void Map(ControlRoutes routes) => routes.MapGet("/status", async context =>
         await ControlApi.WriteAsync(context, await ReadAsync(context.RequestAborted), StatusJson.Default.StatusReport));
 
     /// <summary>Everything now.</summary>

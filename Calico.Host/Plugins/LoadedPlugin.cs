@@ -1,24 +1,16 @@
 using System.Collections.Immutable;
 using Calico.Datastore.Settings;
 using Calico.Host.Health;
-using McMaster.NETCore.Plugins;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace Calico.Host.Plugins;
 
 /// <summary>An adapter in this process: its load context, its container, its sockets.</summary>
 internal sealed class LoadedPlugin : IAsyncDisposable
 {
-    // Named, never PreferSharedTypes: that would also take Grpc and Protobuf from the host (docs/design/host.md).
-    private static readonly Type[] Shared =
-    [
-        typeof(IOrchestratorPlugin), typeof(IServiceCollection), typeof(ILogger), typeof(IHostedService), typeof(IOptions<>),
-    ];
-
     /// <summary>For calls that were cut: an undo has a deadline of its own.</summary>
     private static readonly TimeSpan UndoTime = TimeSpan.FromSeconds(10);
 
@@ -176,8 +168,7 @@ internal sealed class LoadedPlugin : IAsyncDisposable
 
     private static IOrchestratorPlugin Instantiate(PluginFolder folder) => Guard(folder, "its assembly", () =>
     {
-        var loader = PluginLoader.CreateFromAssemblyFile(folder.Assembly, isUnloadable: false, sharedTypes: Shared);
-        var types = loader.LoadDefaultAssembly().GetExportedTypes()
+        var types = new AdapterLoadContext(folder.Assembly).LoadMain().GetExportedTypes()
             .Where(t => typeof(IOrchestratorPlugin).IsAssignableFrom(t) && t is { IsAbstract: false, IsClass: true }).ToArray();
         return types.Length == 1
             ? (IOrchestratorPlugin)Activator.CreateInstance(types[0])!

@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Security.Cryptography;
 using Calico.Linux;
 
 namespace Calico.Host.Plugins;
@@ -165,14 +164,8 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
     {
         var files = Files(one, "", 0).Where(f => f != except).ToHashSet();
         return files.SetEquals(Files(other, "", 0).Where(f => f != except))
-            && files.All(f => Digest(Path.Combine(one, f)).SequenceEqual(Digest(Path.Combine(other, f))));
+            && files.All(f => FileBytes.AreSame(Path.Combine(one, f), Path.Combine(other, f)));
     });
-
-    private static byte[] Digest(string path)
-    {
-        using var file = new FileStream(TrustedPath.OpenFile(path), FileAccess.Read);
-        return SHA256.HashData(file);
-    }
 
     private static UnixFileMode Private => UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 

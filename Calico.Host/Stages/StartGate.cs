@@ -62,4 +62,8 @@ internal sealed class StartGate
             throw new CalicoException(Problem.Unavailable, $"calico-host is not ready yet: {Reason}", null, e);
         }
     }
+
+    /// <summary>Waits for the opening, or for a time, or for the stop, whichever comes first; for what may come later than workloads.</summary>
+    public Task OpensWithinAsync(TimeSpan time, TimeProvider clock, CancellationToken ct) =>
+        Task.WhenAny(_opened.Task, Task.Delay(time, clock, ct)).WaitAsync(ct);
 }

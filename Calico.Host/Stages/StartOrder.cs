@@ -27,7 +27,7 @@ internal static class StartOrder
         var (health, meters, time, loggers) = basis;
         var datastore = settings.Datastore.IsEmbedded ? new DatastoreKind(DatastoreType.Embedded, IsEmbedded: true) : new(DatastoreType.Etcd, IsEmbedded: false);
         var (name, log) = (node.NodeName, node.Engine.Log);
-        var store = new StoreStage(settings, node.Engine, time, loggers);
+        var store = new StoreStage(settings, node.Engine, gate, basis);
         var options = new DataplaneOptions
         {
             NodeName = name, InterfacePrefix = settings.InterfacePrefix, RouteProtocol = settings.RouteProtocol, MarkMask = settings.MarkMask,

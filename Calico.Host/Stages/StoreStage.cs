@@ -1,6 +1,7 @@
 using Calico.Datastore.Etcd;
 using Calico.Datastore.Store;
 using Calico.EmbeddedStore;
+using Calico.Host.Health;
 using Calico.Host.Node;
 using Calico.Host.Settings;
 using Microsoft.Extensions.Logging;
@@ -8,19 +9,28 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Stages;
 
 /// <summary>The datastore: etcd, or this node's own, which then is served to others on this machine.</summary>
-internal sealed class StoreStage : IHostStage
+internal sealed partial class StoreStage : IHostStage, IDisposable
 {
+    /// <summary>Others on this machine wait for the workloads that wait already, but not for a start that takes long: they may be the ones
+    /// who mend it.</summary>
+    private static readonly TimeSpan ServeAfter = TimeSpan.FromSeconds(1);
+
     private readonly HostSettings _settings;
     private readonly EmbeddedEngine _engine;
-    private readonly ILoggerFactory _loggers;
+    private readonly StartGate _gate;
+    private readonly HostBasis _basis;
+    private readonly HealthCheck _check;
+    private readonly CancellationTokenSource _stopping = new();
     private readonly EtcdStore? _etcd;
     private EtcdApiServer? _server;
+    private Task _serving = Task.CompletedTask;
 
-    public StoreStage(HostSettings settings, EmbeddedEngine engine, TimeProvider time, ILoggerFactory loggers)
+    public StoreStage(HostSettings settings, EmbeddedEngine engine, StartGate gate, HostBasis basis)
     {
-        (_settings, _engine, _loggers) = (settings, engine, loggers);
-        _etcd = settings.Datastore.IsEmbedded ? null : new(settings.Datastore.ToEtcd(), time, loggers.CreateLogger<EtcdStore>());
-        Outbox = new(engine.Log, Store, time, loggers.CreateLogger<Outbox>());
+        (_settings, _engine, _gate, _basis) = (settings, engine, gate, basis);
+        _etcd = settings.Datastore.IsEmbedded ? null : new(settings.Datastore.ToEtcd(), basis.Time, basis.Loggers.CreateLogger<EtcdStore>());
+        _check = basis.Health.Check("host", "store API");
+        Outbox = new(engine.Log, Store, basis.Time, basis.Loggers.CreateLogger<Outbox>());
     }
 
     public string Name => "datastore";
@@ -38,24 +48,52 @@ internal sealed class StoreStage : IHostStage
         await FormerJournals.TakeOverAsync(_engine.Log, Outbox, ct);
         if (_etcd is null)
         {
-            _server = await EtcdApiServer.StartAsync(_engine, new()
-            {
-                SocketPath = _settings.Sockets.Store,
-                Loopback = _settings.StoreEndpoint(),
-            }, _loggers, ct);
+            _server = EtcdApiServer.Listen(_engine, new() { SocketPath = _settings.Sockets.Store, Loopback = _settings.StoreEndpoint() }, _basis.Loggers);
+            _serving = Task.Run(() => ServeAsync(_server), CancellationToken.None);
         }
     }
 
     public async Task StopAsync(CancellationToken ct)
     {
+        await _stopping.CancelAsync();
+        await _serving;
         if (_server is not null)
         {
             await _server.DisposeAsync();
         }
 
+        Dispose();
         if (_etcd is not null)
         {
             await _etcd.DisposeAsync();
         }
+    }
+
+    public void Dispose() => _stopping.Dispose();
+
+    private async Task ServeAsync(EtcdApiServer server)
+    {
+        try
+        {
+            await _gate.OpensWithinAsync(ServeAfter, _basis.Time, _stopping.Token);
+            await server.ServeAsync(_stopping.Token);
+            _check.Well();
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // Stopped before anybody was served.
+        }
+        catch (Exception e)
+        {
+            // The top frame: workloads are served all the same.
+            Log.NotServed(_basis.Loggers.CreateLogger<StoreStage>(), e.Message);
+            _check.Fail($"not served to others on this machine: {e.Message}; start calico-host again");
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1015, LogLevel.Error, "the store is not served to others on this machine: {Reason}")]
+        public static partial void NotServed(ILogger logger, string reason);
     }
 }

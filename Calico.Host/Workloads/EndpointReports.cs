@@ -3,9 +3,7 @@ using System.Diagnostics.Metrics;
 using Calico.Dataplane;
 using Calico.Host.Health;
 using Calico.Host.Node;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 
 namespace Calico.Host.Workloads;
 
@@ -27,7 +25,7 @@ internal sealed class EndpointReports : IControlRoutes, IStatusPart
 
     public string Part => "endpoints";
 
-    public void Map(IEndpointRouteBuilder routes)
+    public void Map(ControlRoutes routes)
     {
         routes.MapGet("/endpoints", context => ControlApi.WriteAsync(context, List(), StatusJson.Default.ImmutableArrayEndpointReport));
         routes.MapGet("/program", async context =>

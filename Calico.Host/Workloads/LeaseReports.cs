@@ -4,8 +4,6 @@ using Calico.Datastore.Resources;
 using Calico.Host.Health;
 using Calico.Host.Node;
 using Calico.Ipam;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Routing;
 
 namespace Calico.Host.Workloads;
 
@@ -14,7 +12,7 @@ internal sealed class LeaseReports(NodeIpam ipam, DatastoreView view, EndpointBo
 {
     public string Part => "addresses";
 
-    public void Map(IEndpointRouteBuilder routes)
+    public void Map(ControlRoutes routes)
     {
         routes.MapGet("/leases", async context =>
         {

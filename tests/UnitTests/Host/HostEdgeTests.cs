@@ -5,8 +5,6 @@ using Calico.Host.Health;
 using Calico.Host.Node;
 using Calico.Host.Workloads;
 using Calico.TestKit.Store;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 
@@ -111,7 +109,7 @@ public sealed class HostEdgeTests
 
     private sealed class FailingRoutes : IControlRoutes
     {
-        public void Map(IEndpointRouteBuilder routes)
+        public void Map(ControlRoutes routes)
         {
             routes.MapGet("/live", context => ControlApi.SayAsync(context, 200, "ok"));
             routes.MapGet("/status", _ => throw new InvalidOperationException("a part that fails"));

@@ -1,0 +1,65 @@
+using System.Collections.Frozen;
+using System.Reflection;
+using System.Runtime.Loader;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Calico.Host.Plugins;
+
+/// <summary>Where one adapter's assemblies live: its own as its <c>.deps.json</c> names them, the contracts as the host has them, the
+/// framework as the runtime has it.</summary>
+/// <remarks>
+/// - Shared is what the contracts hand over, named and not guessed: an adapter's Grpc, Protobuf or JSON library stays its own, whatever the
+///   host has of the same name (docs/design/host.md).
+/// - Not collectible: the runtime takes no code compiled ahead in a context that can go.
+/// </remarks>
+internal sealed class AdapterLoadContext(string assembly) : AssemblyLoadContext($"adapter {Path.GetFileNameWithoutExtension(assembly)}")
+{
+    private static readonly Type[] Contracts =
+    [
+        typeof(IOrchestratorPlugin), typeof(IServiceCollection), typeof(ILogger), typeof(IHostedService), typeof(IOptions<>),
+    ];
+
+    private static readonly FrozenSet<string> Shared = SharedNames();
+
+    private readonly AssemblyDependencyResolver _resolver = new(assembly);
+
+    /// <summary>The adapter's main assembly.</summary>
+    public Assembly LoadMain() => LoadFromAssemblyPath(assembly);
+
+    protected override Assembly? Load(AssemblyName assemblyName)
+    {
+        if (assemblyName.Name is not { } name || Shared.Contains(name))
+        {
+            return null;
+        }
+
+        return _resolver.ResolveAssemblyToPath(assemblyName) is { } path ? LoadFromAssemblyPath(path) : null;
+    }
+
+    protected override nint LoadUnmanagedDll(string unmanagedDllName) =>
+        _resolver.ResolveUnmanagedDllToPath(unmanagedDllName) is { } path ? LoadUnmanagedDllFromPath(path) : 0;
+
+    /// <summary>The contracts' assemblies and whatever their signatures can hand over: all that they refer to. The runtime's own are not looked
+    /// into: that would load half of it for nothing.</summary>
+    private static FrozenSet<string> SharedNames()
+    {
+        var names = new HashSet<string>();
+        var open = new Stack<Assembly>(Contracts.Select(t => t.Assembly));
+        while (open.TryPop(out var contract))
+        {
+            names.Add(contract.GetName().Name!);
+            foreach (var reference in contract.GetReferencedAssemblies())
+            {
+                if (names.Add(reference.Name!) && reference.Name!.StartsWith("Microsoft.Extensions.", StringComparison.Ordinal))
+                {
+                    open.Push(Default.LoadFromAssemblyName(reference));
+                }
+            }
+        }
+
+        return names.ToFrozenSet();
+    }
+}
