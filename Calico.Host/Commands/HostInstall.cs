@@ -64,7 +64,7 @@ internal sealed record HostInstall(string Source, string Target, HostSettings Se
         Type=notify
         TimeoutStartSec=60
         ExecStart={Target}/host/calico-host run
-        {(DotnetRoot.Length > 0 ? $"Environment=DOTNET_ROOT={DotnetRoot}" : "# DOTNET_ROOT: the runtime is where the system has it")}
+        {(DotnetRoot.Length > 0 ? $"Environment=DOTNET_ROOT={DotnetRoot}" : "# DOTNET_ROOT: the runtime is beside the program, or where the system has it")}
         EnvironmentFile=-/etc/calico/calico.env
         Restart=on-failure
         RestartSec=2

@@ -51,6 +51,26 @@ public sealed class EtcdApiServerTests : IAsyncDisposable
     }
 
     [Test]
+    public async Task Who_comes_before_it_serves_waits_and_is_answered()
+    {
+        var path = Path.Combine(_server.Folder, "early.sock");
+        await using var early = EtcdApiServer.Listen(_server.Engine, new() { SocketPath = path }, NullLoggerFactory.Instance);
+        await using var store = EmbeddedServer.Connect($"unix://{path}");
+        var asked = store.ListAsync("/", 0, default);
+        await early.ServeAsync(default);
+        Assert.That((await asked).Items, Is.Empty);
+    }
+
+    [Test]
+    public async Task One_that_is_closed_before_it_served_refuses()
+    {
+        var path = Path.Combine(_server.Folder, "closed.sock");
+        await EtcdApiServer.Listen(_server.Engine, new() { SocketPath = path }, NullLoggerFactory.Instance).DisposeAsync();
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        Assert.That(() => socket.Connect(new UnixDomainSocketEndPoint(path)), Throws.InstanceOf<SocketException>());
+    }
+
+    [Test]
     public async Task A_transaction_inside_a_transaction_is_refused_by_name()
     {
         using var channel = GrpcChannel.ForAddress(_server.TcpEndpoint);

@@ -156,5 +156,22 @@ public sealed class StageTests : IDisposable
         Assert.That(refused!.Message, Is.EqualTo("calico-host is stopping; try again later"));
     }
 
+    [Test]
+    public async Task What_may_come_later_waits_for_the_opening_or_its_time_and_goes_with_the_stop()
+    {
+        var (time, ended) = (new FakeTimeProvider(), new CancellationToken(canceled: true));
+        var gate = new StartGate();
+        var waiting = gate.OpensWithinAsync(TimeSpan.FromSeconds(1), time, CancellationToken.None);
+        time.Advance(TimeSpan.FromMilliseconds(999));
+        Assert.That(waiting.IsCompleted, Is.False);
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        await waiting.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.That(gate.IsOpen, Is.False, "it is still starting");
+        await Assert.ThatAsync(() => gate.OpensWithinAsync(TimeSpan.FromSeconds(1), time, ended), Throws.InstanceOf<OperationCanceledException>());
+        waiting = gate.OpensWithinAsync(TimeSpan.FromSeconds(1), time, CancellationToken.None);
+        gate.Open();
+        await waiting.WaitAsync(TimeSpan.FromSeconds(20));
+    }
+
     private StageSequence Sequence() => new(stage => _doing.Add(stage.Doing), _time, _log);
 }
