@@ -15,7 +15,7 @@ namespace Calico.Host.Workloads.Profiles;
 internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, StoreFeed feed, EndpointBook book, TimeSpan viewLifetime,
     TimeProvider time, ILogger<HostProfiles> logger) : IProfiles, IOutboxOwner
 {
-    private readonly ConcurrentDictionary<string, (ProfileDefaults Defaults, string Uid)> _ensured = new();
+    private readonly ConcurrentDictionary<string, EnsuredProfile> _ensured = new();
 
     /// <summary>One change of a profile at a time: what is journalled would otherwise be brought over what was written since.</summary>
     private readonly KeyedLocks<string> _locks = new();
@@ -56,15 +56,23 @@ internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, 
     {
         using var hold = await _locks.EnterAsync(name, ct);
         var found = View.Find(AdapterProfile.KeyOf(name));
-        defaults = defaults with { Internal = (defaults.KeepsInternal ? AdapterProfile.IsInternal(found) : null) ?? defaults.Internal };
         var isSure = found is not null && AdapterProfile.UnusedSinceOf(found) is null && (View.Sync.Age <= viewLifetime || IsJournalled(name));
+        if (isSure && _ensured.TryGetValue(name, out var last) && last.Fitting is { } fitting && ReferenceEquals(fitting.Standing, found)
+            && fitting.Asked.KeepsInternal == defaults.KeepsInternal && Same(fitting.Asked, defaults))
+        {
+            // What stands is that object still, so it is what it was; its fingerprint would be made half a dozen times for each workload.
+            return;
+        }
+
+        var asked = defaults;
+        defaults = defaults with { Internal = (defaults.KeepsInternal ? AdapterProfile.IsInternal(found) : null) ?? defaults.Internal };
         if (found is not null && !AdapterProfile.IsMade(found))
         {
             // A person's, readable or not: theirs to shape.
             if (!isSure || !_ensured.TryGetValue(name, out var known) || known.Uid.Length > 0)
             {
                 await ForgetAsync(name, ct);
-                _ensured[name] = (defaults, "");
+                _ensured[name] = new(defaults, "");
             }
 
             return;
@@ -87,6 +95,7 @@ internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, 
         if (isSure && _ensured.TryGetValue(name, out var before) && Same(before.Defaults, defaults)
             && AdapterProfile.IsSame(found, profile))
         {
+            _ensured.TryUpdate(name, before with { Fitting = new(found!, asked) }, before);
             return;
         }
 
@@ -95,14 +104,14 @@ internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, 
             // Made before this process started, or by another node. Told again: a removal that was not carried out took it out of force.
             await ForgetAsync(name, ct);
             feed.Ahead(found!, found, 0);
-            _ensured[name] = (defaults, found!.Value!.Metadata.Uid ?? "");
+            _ensured[name] = new(defaults, found!.Value!.Metadata.Uid ?? "");
             return;
         }
 
         var (standing, revision) = await PutAsync(name, profile, ct);
         // Felix has it before the caller connects its first endpoint.
         feed.Ahead(standing, found, revision);
-        _ensured[name] = (defaults, AdapterProfile.IsMade(standing) ? standing.Value!.Metadata.Uid ?? "" : "");
+        _ensured[name] = new(defaults, AdapterProfile.IsMade(standing) ? standing.Value!.Metadata.Uid ?? "" : "");
     }
 
     private async Task RemoveStoredAsync(string name, CancellationToken ct)

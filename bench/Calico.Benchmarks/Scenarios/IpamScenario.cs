@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime;
 using System.Text;
 using Calico.Datastore.Etcd;
 using Calico.Datastore.Resources;
@@ -13,6 +14,11 @@ namespace Calico.Benchmarks.Scenarios;
 /// <summary>Assign + release per second against the store's own transactions of the same size, embedded and on etcd of the same machine.</summary>
 public static class IpamScenario
 {
+    private const int MostToWarm = 8;
+
+    /// <summary>Methods compiled in a round that is warm: stragglers, no hot ones.</summary>
+    private const int Quiet = 20;
+
     private static readonly TimeSpan Length = TimeSpan.FromSeconds(3);
 
     public static async Task RunAsync(ResultTable table, int runs)
@@ -62,35 +68,49 @@ public static class IpamScenario
         await ipam.LoadAsync(CancellationToken.None);
         foreach (var workers in (int[])[1, 64])
         {
+            Task<double> OwnAsync() => RateAsync(workers, async (worker, n) =>
+            {
+                var claim = new AddressClaim { Handle = $"b.{worker}.{n}", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 };
+                var leases = await ipam.ClaimAsync("bench", claim, null, null, CancellationToken.None);
+                await ipam.ReleaseAsync("bench", leases[0], CancellationToken.None);
+                return 2;
+            });
+            // A block and a handle, as long as ours.
+            var block = Encoding.UTF8.GetBytes(new string('b', 1500));
+            var handle = Encoding.UTF8.GetBytes(new string('h', 60));
+            Task<double> FloorAsync() => RateAsync(workers, async (worker, n) =>
+            {
+                await store.CommitAsync(new([], [new StoreOperation.Put($"/bench/block/{worker}", block), new StoreOperation.Put($"/bench/handle/{worker}.{n}", handle)], []), CancellationToken.None);
+                await store.CommitAsync(new([], [new StoreOperation.Put($"/bench/block/{worker}", block), new StoreOperation.Delete($"/bench/handle/{worker}.{n}")], []), CancellationToken.None);
+                return 2;
+            });
+            await WarmAsync(FloorAsync);
+            await WarmAsync(OwnAsync);
             var ours = new List<double>();
             var raw = new List<double>();
-            for (var i = 0; i <= Math.Min(runs, 3); i++)
+            for (var i = 0; i < Math.Min(runs, 3); i++)
             {
-                var own = await RateAsync(workers, async (worker, n) =>
-                {
-                    var claim = new AddressClaim { Handle = $"b.{worker}.{n}", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 };
-                    var leases = await ipam.ClaimAsync("bench", claim, null, null, CancellationToken.None);
-                    await ipam.ReleaseAsync("bench", leases[0], CancellationToken.None);
-                    return 2;
-                });
-                // A block and a handle, as long as ours.
-                var block = Encoding.UTF8.GetBytes(new string('b', 1500));
-                var handle = Encoding.UTF8.GetBytes(new string('h', 60));
-                var floor = await RateAsync(workers, async (worker, n) =>
-                {
-                    await store.CommitAsync(new([], [new StoreOperation.Put($"/bench/block/{worker}", block), new StoreOperation.Put($"/bench/handle/{worker}.{n}", handle)], []), CancellationToken.None);
-                    await store.CommitAsync(new([], [new StoreOperation.Put($"/bench/block/{worker}", block), new StoreOperation.Delete($"/bench/handle/{worker}.{n}")], []), CancellationToken.None);
-                    return 2;
-                });
-                if (i > 0)
-                {
-                    ours.Add(own);
-                    raw.Add(floor);
-                }
+                ours.Add(await OwnAsync());
+                raw.Add(await FloorAsync());
             }
 
             var (o, r) = (new Series(ours).P50, new Series(raw).P50);
             table.Add($"IPAM on the {name}, {workers} at a time, assigns and releases", $"{o:0} /s", $"{r:0} /s (raw transactions)", o / r, "≥ 0.8 ×", o / r >= 0.8);
+        }
+    }
+
+    /// <summary>Rounds until the compiler is done with what they call. The host's code is compiled ahead of time, the bench's is not:
+    /// on two cores that takes ten seconds of IPAM, and less of the floor.</summary>
+    private static async Task WarmAsync(Func<Task<double>> round)
+    {
+        for (var i = 0; i < MostToWarm; i++)
+        {
+            var compiled = JitInfo.GetCompiledMethodCount();
+            await round();
+            if (JitInfo.GetCompiledMethodCount() - compiled < Quiet)
+            {
+                return;
+            }
         }
     }
 
