@@ -8,7 +8,7 @@ namespace Calico.EmbeddedStore;
 /// <summary>The engine as Calico's store: text keys over the engine's bytes.</summary>
 internal sealed class EmbeddedKeyValueStore(EmbeddedEngine engine) : IKeyValueStore
 {
-    private const int PageKeys = 500;
+    private const int PageKeys = 100;
 
     public Task<KeyValue?> GetAsync(string key, long revision, CancellationToken ct) => Now(() =>
         engine.Read(new RangeQuery(KeyInterval.Single(Bytes(key)), revision), out _).Versions is [var found] ? ToKeyValue(found) : null, ct);

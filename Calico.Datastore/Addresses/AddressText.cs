@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
@@ -76,8 +75,13 @@ public static class AddressText
     /// <summary>Up to three digits, none of them a leading zero.</summary>
     private static bool TryParseNumber(ReadOnlySpan<char> text, out byte number)
     {
-        number = 0;
-        return text.Length is 1 or 2 or 3 && (text.Length == 1 || text[0] != '0')
-            && byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+        var value = 0;
+        foreach (var digit in text)
+        {
+            value = char.IsAsciiDigit(digit) && value <= byte.MaxValue ? (value * 10) + (digit - '0') : int.MaxValue;
+        }
+
+        number = (byte)value;
+        return text.Length is 1 or 2 or 3 && (text.Length == 1 || text[0] != '0') && value <= byte.MaxValue;
     }
 }

@@ -69,6 +69,21 @@ public abstract class ResourceKind
     /// <summary>Key in the store.</summary>
     public string Path(ResourceKey key) => Namespaced ? $"{Prefix}{key.Namespace}/{key.Name}" : Prefix + key.Name;
 
+    /// <summary>Whether that is <see cref="Path"/>, which is not made for it.</summary>
+    public bool IsPath(ResourceKey key, string path)
+    {
+        var rest = path.AsSpan();
+        return Takes(ref rest, Root) && Takes(ref rest, Plural) && Takes(ref rest, "/")
+            && (!Namespaced || Takes(ref rest, key.Namespace) && Takes(ref rest, "/")) && rest.SequenceEqual(key.Name);
+    }
+
+    private static bool Takes(ref ReadOnlySpan<char> rest, string start)
+    {
+        var takes = rest.StartsWith(start);
+        rest = takes ? rest[start.Length..] : rest;
+        return takes;
+    }
+
     /// <summary>Takes a key of this kind apart.</summary>
     public bool TryParsePath(string path, out ResourceKey key)
     {

@@ -12,6 +12,7 @@ namespace Calico.Datastore.Resources;
 public sealed class ResourceKinds : IResourceDecoder
 {
     private readonly FrozenDictionary<string, ResourceKind> _byAlias;
+    private readonly FrozenDictionary<string, ResourceKind> _byName;
     private readonly FrozenDictionary<string, ResourceKind> _byPlural;
 
     public ResourceKinds(params ImmutableArray<ResourceKind> kinds)
@@ -20,6 +21,7 @@ public sealed class ResourceKinds : IResourceDecoder
         _byAlias = kinds
             .SelectMany(kind => kind.Aliases.Append(kind.Name.ToLowerInvariant()).Append(kind.Plural).Distinct(), (kind, alias) => (kind, alias))
             .ToFrozenDictionary(pair => pair.alias, pair => pair.kind, StringComparer.OrdinalIgnoreCase);
+        _byName = kinds.ToFrozenDictionary(kind => kind.Name, StringComparer.Ordinal);
         _byPlural = kinds.ToFrozenDictionary(kind => kind.Plural, StringComparer.Ordinal);
     }
 
@@ -60,30 +62,32 @@ public sealed class ResourceKinds : IResourceDecoder
             && kind.TryParsePath(path, out key);
     }
 
-    /// <inheritdoc/>
+    /// <summary>Decodes one key.</summary>
+    /// <param name="key">The whole etcd key.</param>
+    /// <param name="value">As for <see cref="Decode(ResourceKey, ReadOnlyMemory{byte})"/>.</param>
+    /// <param name="update">The resource; or, when the value cannot be used, no value and the error that says why.</param>
+    /// <returns>As <see cref="TryName"/>.</returns>
     public bool TryDecode(string key, ReadOnlyMemory<byte> value, [NotNullWhen(true)] out SyncUpdate? update)
     {
-        if (IpamValues.TryDecode(key, value, out update))
-        {
-            return true;
-        }
-
-        if (!TryParsePath(key, out var kind, out var resourceKey))
-        {
-            return false;
-        }
-
-        update = Decode(kind, resourceKey, value);
-        return true;
+        update = TryName(key, out var resource) ? Decode(resource, value) : null;
+        return update is not null;
     }
+
+    /// <inheritdoc/>
+    public SyncUpdate Decode(ResourceKey resource, ReadOnlyMemory<byte> value) =>
+        _byName.TryGetValue(resource.Kind, out var kind) ? Decode(kind, resource, value) : IpamValues.Decode(resource, value);
 
     /// <inheritdoc/>
     public bool TryName(string key, out ResourceKey resource) => IpamValues.TryName(key, out resource) || TryParsePath(key, out _, out resource);
 
     /// <inheritdoc/>
-    public string? KeyOf(ResourceKey resource) => TryFind(resource.Kind, out var kind) ? kind.Path(resource)
+    public string? KeyOf(ResourceKey resource) => _byName.TryGetValue(resource.Kind, out var kind) ? kind.Path(resource)
         : Kinds.IpamBlock.Owns(resource) ? IpamKeys.Block(resource.Name)
         : null;
+
+    /// <inheritdoc/>
+    public bool IsKeyOf(ResourceKey resource, string key) =>
+        _byName.TryGetValue(resource.Kind, out var kind) ? kind.IsPath(resource, key) : KeyOf(resource) == key;
 
     private static SyncUpdate Decode(ResourceKind kind, ResourceKey key, ReadOnlyMemory<byte> value)
     {

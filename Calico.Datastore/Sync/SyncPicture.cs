@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using Calico.Datastore.Store;
 
 namespace Calico.Datastore.Sync;
@@ -37,7 +38,7 @@ internal sealed class SyncPicture(IResourceDecoder decoder, Action<string, strin
     public void BeginList() => _list++;
 
     /// <summary>Items of the list: adds those that are new or changed to the updates.</summary>
-    public void Take(ImmutableArray<KeyValue> items, ImmutableArray<SyncUpdate>.Builder updates)
+    public void Take(ReadOnlySpan<KeyValue> items, ImmutableArray<SyncUpdate>.Builder updates)
     {
         foreach (var item in items)
         {
@@ -46,14 +47,18 @@ internal sealed class SyncPicture(IResourceDecoder decoder, Action<string, strin
                 continue;
             }
 
-            var old = Find(item.Key, resource);
-            if (old is { } same && same.Is(item))
+            resource = Shared(resource);
+            if (TakeNew(item, resource) is { } first)
+            {
+                updates.Add(first);
+            }
+            else if (Find(item.Key, resource) is { } same && same.Is(item))
             {
                 Keep(item.Key, resource, same with { List = _list });
             }
-            else if (Decode(item, old) is { } update)
+            else
             {
-                updates.Add(update);
+                updates.Add(Decode(item, resource));
             }
         }
     }
@@ -88,8 +93,9 @@ internal sealed class SyncPicture(IResourceDecoder decoder, Action<string, strin
                 continue;
             }
 
+            resource = Shared(resource);
             var old = Find(change.Key, resource);
-            var update = change.Current is { } item ? Decode(item, old) : null;
+            var update = change.Current is { } item ? Decode(item, resource) : null;
             if (update is null)
             {
                 Forget(change.Key, resource);
@@ -110,21 +116,44 @@ internal sealed class SyncPicture(IResourceDecoder decoder, Action<string, strin
         return updates.ToImmutable();
     }
 
-    private SyncUpdate? Decode(KeyValue item, Known? before)
+    /// <summary>Nearly all of a first list: nothing is known of the resource or the key, so there is nothing to compare with and nobody to
+    /// put aside.</summary>
+    /// <returns>Null: something is.</returns>
+    private SyncUpdate? TakeNew(KeyValue item, ResourceKey resource)
     {
-        if (!decoder.TryDecode(item.Key, item.Value, out var update))
+        if (_others.Count > 0 && _others.ContainsKey(item.Key))
         {
             return null;
         }
 
+        ref var place = ref CollectionsMarshal.GetValueRefOrAddDefault(_owners, resource, out var isKnown);
+        if (isKnown)
+        {
+            return null;
+        }
+
+        var update = Decode(item, resource, null, out place);
+        Undecodable += place.IsBad ? 1 : 0;
+        return update;
+    }
+
+    private SyncUpdate Decode(KeyValue item, ResourceKey resource)
+    {
+        var update = Decode(item, resource, Find(item.Key, resource), out var known);
+        Keep(item.Key, resource, known);
+        return update;
+    }
+
+    private SyncUpdate Decode(KeyValue item, ResourceKey resource, Known? before, out Known known)
+    {
+        var update = decoder.Decode(resource, item.Value);
         if (update.Error is { } error && before?.IsBad != true)
         {
             onUndecodable(item.Key, error);
         }
 
-        update = update with { Key = Shared(update.Key) };
-        var usual = decoder.KeyOf(update.Key) == item.Key;
-        Keep(item.Key, update.Key, new Known(usual ? null : item.Key, item.CreateRevision, item.ModRevision, item.Version, _list, update.Error is not null));
+        known = new Known(decoder.IsKeyOf(resource, item.Key) ? null : item.Key, item.CreateRevision, item.ModRevision, item.Version, _list,
+            update.Error is not null);
         return update;
     }
 
@@ -132,7 +161,8 @@ internal sealed class SyncPicture(IResourceDecoder decoder, Action<string, strin
     private void Keep(string key, ResourceKey resource, Known known)
     {
         Undecodable += (known.IsBad ? 1 : 0) - (Find(key, resource)?.IsBad == true ? 1 : 0);
-        if (_owners.TryGetValue(resource, out var former) && KeyOf(resource, former) is { } formerKey && formerKey != key)
+        if (_owners.TryGetValue(resource, out var former) && !IsAt(key, resource, former)
+            && (former.UnusualKey ?? decoder.KeyOf(resource)) is { } formerKey)
         {
             _others[formerKey] = (resource, former);
         }
@@ -144,18 +174,19 @@ internal sealed class SyncPicture(IResourceDecoder decoder, Action<string, strin
     private void Forget(string key, ResourceKey resource)
     {
         Undecodable -= Find(key, resource)?.IsBad == true ? 1 : 0;
-        if (!_others.Remove(key) && _owners.TryGetValue(resource, out var owner) && KeyOf(resource, owner) == key)
+        if (!_others.Remove(key) && _owners.TryGetValue(resource, out var owner) && IsAt(key, resource, owner))
         {
             _owners.Remove(resource);
         }
     }
 
     private Known? Find(string key, ResourceKey resource) =>
-        _owners.TryGetValue(resource, out var owner) && KeyOf(resource, owner) == key ? owner
+        _owners.TryGetValue(resource, out var owner) && IsAt(key, resource, owner) ? owner
         : _others.TryGetValue(key, out var other) ? other.Known
         : null;
 
-    private string? KeyOf(ResourceKey resource, Known known) => known.UnusualKey ?? decoder.KeyOf(resource);
+    private bool IsAt(string key, ResourceKey resource, Known known) =>
+        known.UnusualKey is { } unusual ? unusual == key : decoder.IsKeyOf(resource, key);
 
     private ResourceKey Shared(ResourceKey key)
     {

@@ -24,8 +24,9 @@ public sealed partial class Syncer
     /// <summary>What the dataplane needs: resources, and the blocks that become routes.</summary>
     public static readonly ImmutableArray<string> DefaultPrefixes = [ResourceKind.Root, IpamKeys.Assignments];
 
-    /// <summary>What is handed out of the first list at once.</summary>
-    private const int BatchSize = 500;
+    /// <summary>What is decoded and handed out of the first list at once. Few, because all of it is alive together: a collection of the
+    /// youngest generation would carry on what a moment later is garbage.</summary>
+    private const int BatchSize = 100;
 
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(10);
@@ -107,7 +108,7 @@ public sealed partial class Syncer
         for (var failures = 0; ; failures++)
         {
             _picture.BeginList();
-            var (revision, first) = (0L, updates.Count);
+            var (revision, before) = (0L, updates.Count);
             await using var pages = PagesAsync(ct).GetAsyncEnumerator(ct);
             CalicoException? failure = null;
             while (failure is null)
@@ -126,16 +127,20 @@ public sealed partial class Syncer
                 }
 
                 revision = pages.Current.Revision;
-                _picture.Take(pages.Current.Items, updates);
-                var waiting = updates.Count;
-                yield return (false, revision);
-                handedOut |= updates.Count < waiting;
+                var items = pages.Current.Items;
+                for (var first = 0; first < items.Length; first += BatchSize)
+                {
+                    _picture.Take(items.AsSpan(first, Math.Min(BatchSize, items.Length - first)), updates);
+                    var waiting = updates.Count;
+                    yield return (false, revision);
+                    handedOut |= updates.Count < waiting;
+                }
             }
 
             if (failure is null)
             {
                 // Behind what a failed try has left, which may be of the same resource, and before what this one found.
-                updates.InsertRange(Math.Min(first, updates.Count), _picture.EndList());
+                updates.InsertRange(Math.Min(before, updates.Count), _picture.EndList());
                 yield return (true, revision);
                 yield break;
             }

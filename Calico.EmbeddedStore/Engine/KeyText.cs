@@ -6,11 +6,14 @@ namespace Calico.EmbeddedStore.Engine;
 internal static class KeyText
 {
     /// <summary>The order of keys.</summary>
-    public static Comparer<byte[]> Order { get; } = Comparer<byte[]>.Create((left, right) => left.AsSpan().SequenceCompareTo(right));
+    public static Comparer<byte[]> Order { get; } = Comparer<byte[]>.Create((left, right) => Compare(left, right));
 
-    /// <summary>Keys are the same when their bytes are.</summary>
-    public static IEqualityComparer<byte[]> Comparer { get; } =
-        EqualityComparer<byte[]>.Create((left, right) => left.AsSpan().SequenceEqual(right), Hash);
+    /// <summary>As the framework compares them, by code that is compiled ahead: a start sorts all keys.</summary>
+    private static int Compare(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)
+    {
+        var shared = left.CommonPrefixLength(right);
+        return shared < left.Length && shared < right.Length ? left[shared] - right[shared] : left.Length - right.Length;
+    }
 
     public static byte[] Bytes(string key) => Encoding.UTF8.GetBytes(key);
 
@@ -27,12 +30,5 @@ internal static class KeyText
                 to[i] = char.IsControl(from[i]) ? '?' : from[i];
             }
         });
-    }
-
-    private static int Hash(byte[] key)
-    {
-        var hash = default(HashCode);
-        hash.AddBytes(key);
-        return hash.ToHashCode();
     }
 }

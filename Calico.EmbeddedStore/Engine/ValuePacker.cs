@@ -22,11 +22,17 @@ internal sealed class ValuePacker
 
     /// <param name="key">Its folder chooses the pattern.</param>
     /// <param name="value">Never written to afterwards.</param>
-    public PackedValue Keep(ReadOnlySpan<byte> key, byte[] value)
+    public PackedValue Keep(ReadOnlySpan<byte> key, byte[] value) => Keep(key, value, value);
+
+    /// <param name="key">Its folder chooses the pattern.</param>
+    /// <param name="value">Copied where it is kept whole.</param>
+    public PackedValue Keep(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => Keep(key, value, null);
+
+    private PackedValue Keep(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, byte[]? whole)
     {
         if (value.Length is < Shortest or > Longest)
         {
-            return PackedValue.Whole(value);
+            return PackedValue.Whole(whole ?? value.ToArray());
         }
 
         var folder = FolderOf(key);
@@ -40,8 +46,9 @@ internal sealed class ValuePacker
             _patterns.Clear();
         }
 
-        _patterns[folder] = new(value);
-        return PackedValue.Whole(value);
+        whole ??= value.ToArray();
+        _patterns[folder] = new(whole);
+        return PackedValue.Whole(whole);
     }
 
     // Two folders of one hash share a pattern: that costs room, nothing else.
@@ -75,7 +82,7 @@ internal sealed class ValuePacker
             _places = new ushort[(int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)text.Length * 2)];
             for (var place = 0; place + Gram <= text.Length; place++)
             {
-                _places[SlotOf(text.AsSpan(place))] = (ushort)place;
+                _places[SlotOf(BinaryPrimitives.ReadUInt64LittleEndian(text.AsSpan(place)))] = (ushort)place;
             }
         }
 
@@ -129,17 +136,20 @@ internal sealed class ValuePacker
                 return (0, 0);
             }
 
-            if (follows < Text.Length && Text.AsSpan(follows).CommonPrefixLength(rest) is var aligned and >= Gram)
+            // Most places of a value's own part are no beginning: that is seen by one comparison each.
+            var gram = BinaryPrimitives.ReadUInt64LittleEndian(rest);
+            if (Begins(follows, gram))
             {
-                return (follows, aligned);
+                return (follows, Text.AsSpan(follows).CommonPrefixLength(rest));
             }
 
-            var place = _places[SlotOf(rest)];
-            var shared = Text.AsSpan(place).CommonPrefixLength(rest);
-            return shared >= Gram ? (place, shared) : (0, 0);
+            var place = _places[SlotOf(gram)];
+            return Begins(place, gram) ? (place, Text.AsSpan(place).CommonPrefixLength(rest)) : (0, 0);
         }
 
-        private int SlotOf(ReadOnlySpan<byte> text) =>
-            (int)((BinaryPrimitives.ReadUInt64LittleEndian(text) * 0x9E3779B97F4A7C15) >> 40) & (_places.Length - 1);
+        private bool Begins(int place, ulong gram) =>
+            place + Gram <= Text.Length && BinaryPrimitives.ReadUInt64LittleEndian(Text.AsSpan(place)) == gram;
+
+        private int SlotOf(ulong gram) => (int)((gram * 0x9E3779B97F4A7C15) >> 40) & (_places.Length - 1);
     }
 }

@@ -40,12 +40,12 @@ internal sealed class RowReader : IDisposable
         return raw.sqlite3_column_int64(_statement, column);
     }
 
-    /// <summary>Copied.</summary>
+    /// <summary>SQLite's own memory: gone with the next row.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Damaged"/>: the column has no blob.</exception>
-    public byte[] Blob(int column)
+    public ReadOnlySpan<byte> Blob(int column)
     {
         Require(column, raw.SQLITE_BLOB, "a blob");
-        return raw.sqlite3_column_blob(_statement, column).ToArray();
+        return raw.sqlite3_column_blob(_statement, column);
     }
 
     public void Dispose() => _statement.Dispose();

@@ -274,13 +274,11 @@ internal sealed partial class StoreFile
     private (EngineState State, List<KeyVersion> History) ReadAll()
     {
         var compacted = Meta("compacted") is { } text ? long.Parse(text, CultureInfo.InvariantCulture) : 0;
-        var newest = new Dictionary<byte[], KeyVersion>(KeyText.Comparer);
-        var history = new List<KeyVersion>();
+        var (all, history) = (new List<KeyVersion>(), new List<KeyVersion>());
         var (revision, sequence) = (Math.Max(1, compacted), 0L);
         Each("SELECT seq, rev, created, version, lease, key, value FROM change ORDER BY seq", row =>
         {
-            var key = row.Blob(5);
-            var previous = newest.GetValueOrDefault(key);
+            var key = row.Blob(5).ToArray();
             var version = new KeyVersion
             {
                 Sequence = row.Int64(0),
@@ -288,11 +286,10 @@ internal sealed partial class StoreFile
                 CreateRevision = row.Int64(2),
                 Version = row.Int64(3),
                 Lease = row.Int64(4),
-                Key = previous?.Key ?? key,
+                Key = key,
                 Packed = Packer.Keep(key, row.Blob(6)),
-                Previous = previous,
             };
-            newest[version.Key] = version;
+            all.Add(version);
             (revision, sequence) = (version.ModRevision, version.Sequence);
             if (revision >= compacted)
             {
@@ -301,7 +298,7 @@ internal sealed partial class StoreFile
         });
         return (new EngineState
         {
-            Keys = KeyTree<KeyVersion>.From([.. newest.Values.Select(v => (v.Key, v)).OrderBy(v => v.Key, KeyText.Order)]),
+            Keys = KeyTree<KeyVersion>.From(KeyVersion.Newest(all)),
             Log = ReadLog(),
             Leases = ReadLeases(),
             Revision = Math.Max(revision, compacted),
@@ -315,8 +312,8 @@ internal sealed partial class StoreFile
         var log = KeyTree<LogEntry>.Empty;
         Each("SELECT key, value FROM log", row =>
         {
-            var key = row.Blob(0);
-            log = log.Set(key, new LogEntry(KeyText.Text(key), row.Blob(1)));
+            var key = row.Blob(0).ToArray();
+            log = log.Set(key, new LogEntry(KeyText.Text(key), row.Blob(1).ToArray()));
         });
         return log;
     }

@@ -192,7 +192,7 @@ internal sealed partial class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, La
     {
         public LabelSet Labels => labels;
 
-        public HashSet<LabeledItem> Items { get; } = new(ReferenceEqualityComparer.Instance);
+        public HashSet<LabeledItem> Items { get; } = LabeledItem.NewSet();
 
         public List<Query> Matches { get; } = [];
     }

@@ -15,7 +15,7 @@ internal sealed class LabelSource(LabelSet own, ImmutableArray<string> profiles,
     public LabelSet Labels { get; set; } = own;
 
     /// <summary>Who has it.</summary>
-    public HashSet<LabeledItem> Items { get; } = new(ReferenceEqualityComparer.Instance);
+    public HashSet<LabeledItem> Items { get; } = LabeledItem.NewSet();
 
     public bool Equals(LabelSource? other) => other is not null && Own.Equals(other.Own) && profiles.AsSpan().SequenceEqual(other.Profiles.AsSpan())
         && ports.AsSpan().SequenceEqual(other.Ports.AsSpan());

@@ -99,10 +99,13 @@ internal sealed class DatastoreView(string nodeName, TimeProvider time)
 
     private void Keep(SyncUpdate update)
     {
-        _unusable.Remove(update.Key);
         if (update.Error is not null)
         {
             _unusable[update.Key] = update.Error;
+        }
+        else if (_unusable.Count > 0)
+        {
+            _unusable.Remove(update.Key);
         }
 
         if ((update.Value is not null || update.Error is not null) && IsKept(update))

@@ -16,7 +16,8 @@ namespace Calico.Host.Node;
 internal sealed class LastKnown(PolicySnapshot? snapshot, Func<CancellationToken, Task> ask, StoreFeed feed,
     Func<ImmutableArray<SyncUpdate>> promised, Action<SyncBatch> enforce, TimeProvider time)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
+    // The first call of a process that starts beside others takes a quarter of a second; one to a store that is away fails at once.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan LongestList = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);

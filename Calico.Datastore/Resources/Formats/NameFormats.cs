@@ -10,7 +10,7 @@ public static partial class NameFormats
     /// <summary>Name of a resource: DNS subdomain, at most 253.</summary>
     public static string? Subdomain(string text) => text.Length > 253
         ? "name is too long by " + (text.Length - 253) + " bytes"
-        : SubdomainPattern().IsMatch(text)
+        : NameCharacters.IsSubdomain(text)
             ? null
             : "name must consist of lower case alphanumeric characters, '-' or '.'";
 
@@ -32,12 +32,12 @@ public static partial class NameFormats
     {
         var slash = text.IndexOf('/', StringComparison.Ordinal);
         var name = text[(slash + 1)..];
-        if (slash >= 0 && (slash == 0 || text[..slash].Length > 253 || !SubdomainPattern().IsMatch(text[..slash])))
+        if (slash >= 0 && (slash == 0 || text[..slash].Length > 253 || !NameCharacters.IsSubdomain(text.AsSpan(0, slash))))
         {
             return "prefix must be a DNS subdomain";
         }
 
-        return name.Length is > 0 and <= 63 && QualifiedPattern().IsMatch(name)
+        return name.Length is > 0 and <= 63 && NameCharacters.IsFramed(name, "-_.")
             ? null
             : "must be at most 63 alphanumeric characters, '-', '_' or '.', and begin and end with an alphanumeric one";
     }
@@ -46,16 +46,16 @@ public static partial class NameFormats
     public static string? AnnotationKey(string text) => QualifiedName(text.ToLowerInvariant());
 
     /// <summary>Value of a label.</summary>
-    public static string? LabelValue(string text) => text.Length == 0 || (text.Length <= 63 && QualifiedPattern().IsMatch(text))
+    public static string? LabelValue(string text) => text.Length == 0 || (text.Length <= 63 && NameCharacters.IsFramed(text, "-_."))
         ? null
         : "must be at most 63 alphanumeric characters, '-', '_' or '.', and begin and end with an alphanumeric one";
 
-    public static string? Interface(string text) => text == "*" || InterfacePattern().IsMatch(text)
+    public static string? Interface(string text) => text == "*" || IsInterface(text)
         ? null
         : "must be an interface name of at most 15 characters";
 
     /// <summary>Name of one interface that we make.</summary>
-    public static string? OneInterface(string text) => text != "*" && InterfacePattern().IsMatch(text) && text is not ("." or "..")
+    public static string? OneInterface(string text) => text != "*" && IsInterface(text) && text is not ("." or "..")
         ? null
         : "must be an interface name: 1 to 15 of letters, digits, '_', '.' and '-'";
 
@@ -82,7 +82,7 @@ public static partial class NameFormats
 
     public static string? MetricsHost(string text) => HostPattern().IsMatch(text) ? null : "must be a host name or address";
 
-    public static string? ContainerId(string text) => ContainerPattern().IsMatch(text)
+    public static string? ContainerId(string text) => NameCharacters.IsFramed(text, "-")
         ? null
         : "must consist of alphanumeric characters and '-', and begin and end with an alphanumeric one";
 
@@ -93,8 +93,7 @@ public static partial class NameFormats
             ? null
             : "must be a port name: at most 15 of a-z, 0-9 and '-', with a letter";
 
-    [GeneratedRegex($@"\A{LabelText}(\.{LabelText})*\z", RegexOptions.ExplicitCapture)]
-    private static partial Regex SubdomainPattern();
+    private static bool IsInterface(string text) => text.Length is > 0 and <= 15 && NameCharacters.IsOf(text, "_.-");
 
     [GeneratedRegex($@"\A{LabelText}\z", RegexOptions.ExplicitCapture)]
     private static partial Regex LabelPattern();
@@ -105,12 +104,6 @@ public static partial class NameFormats
     [GeneratedRegex($@"\A(knp|ossg)\.default\.{LabelText}(\.{LabelText})*\z", RegexOptions.ExplicitCapture)]
     private static partial Regex OwnedPolicyPattern();
 
-    [GeneratedRegex(@"\A[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\z", RegexOptions.ExplicitCapture)]
-    private static partial Regex QualifiedPattern();
-
-    [GeneratedRegex(@"\A[a-zA-Z0-9_.-]{1,15}\z")]
-    private static partial Regex InterfacePattern();
-
     [GeneratedRegex(@"\A[a-zA-Z0-9_.*-]{1,15}\z")]
     private static partial Regex WildcardPattern();
 
@@ -119,9 +112,6 @@ public static partial class NameFormats
 
     [GeneratedRegex(@"\A[a-zA-Z0-9:._+-]{1,64}\z")]
     private static partial Regex HostPattern();
-
-    [GeneratedRegex(@"\A[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?\z", RegexOptions.ExplicitCapture)]
-    private static partial Regex ContainerPattern();
 
     [GeneratedRegex(@"\A[a-z0-9]([-a-z0-9]*[a-z0-9])?\z", RegexOptions.ExplicitCapture)]
     private static partial Regex PortPattern();

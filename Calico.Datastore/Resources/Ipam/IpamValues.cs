@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Calico.Datastore.Sync;
 
 namespace Calico.Datastore.Resources.Ipam;
@@ -6,18 +5,13 @@ namespace Calico.Datastore.Resources.Ipam;
 /// <summary>IPAM's values as they travel through sync: they have no metadata in the store, so they get a name from their key.</summary>
 internal static class IpamValues
 {
-    internal static bool TryDecode(string key, ReadOnlyMemory<byte> value, [NotNullWhen(true)] out SyncUpdate? update)
-    {
-        update = !key.StartsWith(IpamKeys.Root, StringComparison.Ordinal) ? null
-            : IpamKeys.TryParseBlock(key, out var cidr) ? Decode(Kinds.IpamBlock, cidr, value)
-            : IpamKeys.TryParseAffinity(key, out var owner, out cidr)
-                ? Decode(Kinds.BlockAffinity, IpamKeys.AffinityName(owner, cidr), value)
-            : key.StartsWith(IpamKeys.Handles, StringComparison.Ordinal)
-                ? Decode(Kinds.IpamHandle, key[IpamKeys.Handles.Length..], value)
-            : key == IpamKeys.Config ? Decode(Kinds.IpamConfig, "default", value)
-            : null;
-        return update is not null;
-    }
+    /// <param name="resource">As <see cref="TryName"/> gave it.</param>
+    /// <param name="value">The stored bytes.</param>
+    internal static SyncUpdate Decode(ResourceKey resource, ReadOnlyMemory<byte> value) =>
+        Kinds.IpamBlock.Owns(resource) ? Decode(Kinds.IpamBlock, resource.Name, value)
+        : Kinds.BlockAffinity.Owns(resource) ? Decode(Kinds.BlockAffinity, resource.Name, value)
+        : Kinds.IpamHandle.Owns(resource) ? Decode(Kinds.IpamHandle, resource.Name, value)
+        : Decode(Kinds.IpamConfig, resource.Name, value);
 
     /// <summary>Which of them a key is of.</summary>
     internal static bool TryName(string key, out ResourceKey resource)

@@ -61,6 +61,16 @@ public sealed class LastKnownTests
     }
 
     [Test]
+    public async Task A_store_whose_first_answer_takes_a_moment_answers()
+    {
+        var known = Known(ct => Task.Delay(TimeSpan.FromMilliseconds(900), _time, ct));
+        var enforcing = known.EnforceAsync(CancellationToken.None);
+        Pass(0.9);
+        await enforcing;
+        Assert.That(_told, Is.Empty, "what was known is not read: the store tells it, and newer");
+    }
+
+    [Test]
     public async Task A_store_that_does_not_answer_leaves_what_was_known_in_force_at_once([Values] bool isSilent)
     {
         var known = Known(async ct =>
@@ -73,7 +83,7 @@ public sealed class LastKnownTests
             throw new CalicoException(Problem.Unavailable, "refused");
         });
         var enforcing = known.EnforceAsync(CancellationToken.None);
-        _time.Advance(TimeSpan.FromMilliseconds(250));
+        _time.Advance(TimeSpan.FromSeconds(1));
         await enforcing;
         Assert.That(Pools(), Is.EqualTo(new[] { "before" }));
         Assert.That(_told[^1].Status, Is.EqualTo(SyncStatus.InSync), "workloads can be connected");
