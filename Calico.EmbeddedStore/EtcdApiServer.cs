@@ -49,7 +49,8 @@ public sealed partial class EtcdApiServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Listens: who connects is not refused any more, and waits for <see cref="ServeAsync"/>.</summary>
+    /// <summary>Listens on unix sockets: who connects is not refused any more, and waits for <see cref="ServeAsync"/>. A TCP address is
+    /// taken, and refuses until then.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: nowhere to listen, or not on a loopback address;
     /// <see cref="Problem.Refused"/>: the address cannot be had.</exception>
     public static EtcdApiServer Listen(EmbeddedEngine engine, EtcdApiOptions options, ILoggerFactory loggers)
@@ -156,7 +157,8 @@ public sealed partial class EtcdApiServer : IAsyncDisposable
                 socket.Bind(loopback);
             }
 
-            sockets.ForEach(s => s.Listen(Backlog));
+            // Not TCP: who it is that connected is asked of the kernel, which forgets who has left meanwhile.
+            sockets.FindAll(s => s.AddressFamily == AddressFamily.Unix).ForEach(s => s.Listen(Backlog));
         }
         catch (Exception error) when (error is SocketException or IOException or UnauthorizedAccessException)
         {

@@ -18,7 +18,9 @@ internal sealed class ControlRoutes
     public Task AnswerAsync(HttpContext context)
     {
         _frozen ??= _answers.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
-        if (!_frozen.TryGetValue(context.Request.Path.Value ?? "", out var answer))
+        var path = context.Request.Path.Value ?? "";
+        // Probes are written with and without it.
+        if (!_frozen.TryGetValue(path.Length > 1 && path[^1] == '/' ? path[..^1] : path, out var answer))
         {
             return ControlApi.SayAsync(context, StatusCodes.Status404NotFound, $"there is no {context.Request.Path}");
         }

@@ -69,7 +69,7 @@ internal sealed class SmallServer : IAsyncDisposable
             {
                 await answer(context);
             }
-            catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+            catch (Exception e) when (context.RequestAborted.IsCancellationRequested && e is OperationCanceledException or IOException)
             {
                 // Nobody reads it any more; Kestrel would call it an error of ours.
             }

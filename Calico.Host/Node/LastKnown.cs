@@ -16,8 +16,9 @@ namespace Calico.Host.Node;
 internal sealed class LastKnown(PolicySnapshot? snapshot, Func<CancellationToken, Task> ask, StoreFeed feed,
     Func<ImmutableArray<SyncUpdate>> promised, Action<SyncBatch> enforce, TimeProvider time)
 {
-    // The first call of a process that starts beside others takes a quarter of a second; one to a store that is away fails at once.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    // The first call of a process that starts beside others takes a quarter of a second. A store that refuses says so at once; one behind
+    // a path that swallows packets costs this much, in which the kernel enforces what the former process left.
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan LongestList = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);

@@ -36,11 +36,21 @@ internal sealed class AdapterLoadContext(string assembly) : AssemblyLoadContext(
             return null;
         }
 
-        return _resolver.ResolveAssemblyToPath(assemblyName) is { } path ? LoadFromAssemblyPath(path) : null;
+        var path = _resolver.ResolveAssemblyToPath(assemblyName)
+            ?? (assemblyName.CultureName is { Length: > 0 } ? null : InFolder($"{name}.dll"));
+        return path is null ? null : LoadFromAssemblyPath(path);
     }
 
     protected override nint LoadUnmanagedDll(string unmanagedDllName) =>
-        _resolver.ResolveUnmanagedDllToPath(unmanagedDllName) is { } path ? LoadUnmanagedDllFromPath(path) : 0;
+        (_resolver.ResolveUnmanagedDllToPath(unmanagedDllName) ?? InFolder(unmanagedDllName) ?? InFolder($"{unmanagedDllName}.so")
+            ?? InFolder($"lib{unmanagedDllName}.so")) is { } path ? LoadUnmanagedDllFromPath(path) : 0;
+
+    /// <summary>A file that the <c>.deps.json</c> does not name and that was laid down beside it is the adapter's too.</summary>
+    private string? InFolder(string file)
+    {
+        var path = Path.Combine(Path.GetDirectoryName(assembly)!, file);
+        return !file.Contains('/', StringComparison.Ordinal) && File.Exists(path) ? path : null;
+    }
 
     /// <summary>The contracts' assemblies and whatever their signatures can hand over: all that they refer to. The runtime's own are not looked
     /// into: that would load half of it for nothing.</summary>

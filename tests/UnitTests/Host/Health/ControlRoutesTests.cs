@@ -31,6 +31,8 @@ public sealed class ControlRoutesTests
 
     [TestCase("GET", "live", HttpStatusCode.OK, "ok\n")]
     [TestCase("GET", "live?x=1", HttpStatusCode.OK, "ok\n")]
+    [TestCase("GET", "live/", HttpStatusCode.OK, "ok\n")]
+    [TestCase("GET", "live//", HttpStatusCode.NotFound, "there is no /live//\n")]
     [TestCase("GET", "LIVE", HttpStatusCode.OK, "ok\n")]
     [TestCase("GET", "nobody", HttpStatusCode.NotFound, "there is no /nobody\n")]
     [TestCase("GET", "live/more", HttpStatusCode.NotFound, "there is no /live/more\n")]

@@ -63,9 +63,9 @@ public sealed class LastKnownTests
     [Test]
     public async Task A_store_whose_first_answer_takes_a_moment_answers()
     {
-        var known = Known(ct => Task.Delay(TimeSpan.FromMilliseconds(900), _time, ct));
+        var known = Known(ct => Task.Delay(TimeSpan.FromMilliseconds(400), _time, ct));
         var enforcing = known.EnforceAsync(CancellationToken.None);
-        Pass(0.9);
+        Pass(0.4);
         await enforcing;
         Assert.That(_told, Is.Empty, "what was known is not read: the store tells it, and newer");
     }

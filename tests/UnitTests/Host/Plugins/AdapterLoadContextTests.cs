@@ -66,6 +66,14 @@ public sealed class AdapterLoadContextTests
     }
 
     [Test]
+    public void What_lies_beside_it_is_its_own_though_no_list_names_it()
+    {
+        var library = typeof(Google.Protobuf.IMessage).Assembly;
+        File.Copy(library.Location, Path.Combine(_folder.FullName, Path.GetFileName(library.Location)));
+        Assert.That(Load(new(Main), typeof(Google.Protobuf.IMessage)).Location, Does.StartWith(_folder.FullName));
+    }
+
+    [Test]
     public void What_nobody_has_is_said()
     {
         var context = new AdapterLoadContext(Main);
