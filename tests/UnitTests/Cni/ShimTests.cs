@@ -351,9 +351,9 @@ public sealed class ShimTests : IDisposable
         await using var cni = new CniHarness();
         await cni.StartAsync();
         var started = Stopwatch.GetTimestamp();
-        var add = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "hangs", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net", timeout: "6");
+        var add = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "hangs", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net", timeout: "12");
 
-        Assert.That(Stopwatch.GetElapsedTime(started), Is.LessThan(TimeSpan.FromSeconds(11)));
+        Assert.That(Stopwatch.GetElapsedTime(started), Is.LessThan(TimeSpan.FromSeconds(17)));
         Assert.That(add.ExitCode, Is.EqualTo(1));
         Assert.That(add.Output, Does.Contain("was killed"));
         Assert.That(cni.Node.Endpoints, Is.Empty);
