@@ -34,7 +34,8 @@ internal sealed record HostInstall(string Source, string Target, HostSettings Se
             .. Files("plugins", Settings.PluginDirectory),
             Link("calico-host", Path.Combine(Target, "host", "calico-host")), Link("calicoctl", Path.Combine(Target, "bin", "calicoctl")),
             new(UnitPath, () => Encoding.UTF8.GetBytes(Unit()), AtomicFile.Readable)];
-        return [.. ledger.Install(items, force, dryRun), // One that runs already goes on with files that are not there any more.
+        // Restarted, not only started: one that runs already goes on with files that are not there any more.
+        return [.. ledger.Install(items, force, dryRun),
             "next: systemctl daemon-reload && systemctl enable calico-host && systemctl restart calico-host",
             "then a network for your containers: calico-host cni install --network NAME"];
     }

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using Microsoft.AspNetCore.Http;
 
 namespace Calico.Host.Health;
@@ -9,18 +8,16 @@ namespace Calico.Host.Health;
 internal sealed class ControlRoutes
 {
     private readonly Dictionary<string, RequestDelegate> _answers = new(StringComparer.OrdinalIgnoreCase);
-    private FrozenDictionary<string, RequestDelegate>? _frozen;
 
-    /// <summary>Adds a path. Two parts that answer one path are a fault of this program.</summary>
+    /// <summary>Adds a path, before the first answer. Two parts that answer one path are a fault of this program.</summary>
     public void MapGet(string path, RequestDelegate answer) => _answers.Add(path, answer);
 
     /// <summary>Answers, or says that nobody does.</summary>
     public Task AnswerAsync(HttpContext context)
     {
-        _frozen ??= _answers.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
         var path = context.Request.Path.Value ?? "";
-        // Probes are written with and without it.
-        if (!_frozen.TryGetValue(path.Length > 1 && path[^1] == '/' ? path[..^1] : path, out var answer))
+        // Probes are written with a slash at the end and without.
+        if (!_answers.TryGetValue(path.Length > 1 && path[^1] == '/' ? path[..^1] : path, out var answer))
         {
             return ControlApi.SayAsync(context, StatusCodes.Status404NotFound, $"there is no {context.Request.Path}");
         }

@@ -86,10 +86,10 @@ internal sealed partial class StoreStage : IHostStage, IDisposable
         catch (Exception e)
         {
             // The top frame: workloads are served all the same. Others are refused; who waits now would wait for ever.
-            _server = null;
-            await server.DisposeAsync();
             Log.NotServed(_basis.Loggers.CreateLogger<StoreStage>(), e.Message);
             _check.Fail($"not served to others on this machine: {e.Message}; start calico-host again");
+            _server = null;
+            await server.DisposeAsync();
         }
     }
 

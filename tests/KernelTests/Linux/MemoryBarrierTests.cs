@@ -23,8 +23,7 @@ public sealed class MemoryBarrierTests
         TestContext.Out.WriteLine($"{each:0.0} ms each");
         if (!isTickless && Environment.ProcessorCount > 1)
         {
-            // A call that does not wait takes a microsecond; a grace period of a machine whose every CPU is busy took 94.
-            Assert.That(each, Is.GreaterThan(0.01));
+            Assert.That(each, Is.GreaterThan(0.1));
         }
     }
 }

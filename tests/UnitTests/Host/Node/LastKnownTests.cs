@@ -83,7 +83,7 @@ public sealed class LastKnownTests
             throw new CalicoException(Problem.Unavailable, "refused");
         });
         var enforcing = known.EnforceAsync(CancellationToken.None);
-        _time.Advance(TimeSpan.FromSeconds(1));
+        _time.Advance(TimeSpan.FromMilliseconds(500));
         await enforcing;
         Assert.That(Pools(), Is.EqualTo(new[] { "before" }));
         Assert.That(_told[^1].Status, Is.EqualTo(SyncStatus.InSync), "workloads can be connected");
