@@ -5,12 +5,15 @@ using System.Reflection.PortableExecutable;
 
 namespace Calico.AdapterBuild;
 
-/// <summary>What an assembly says of the adapter in it, from its metadata: none of its code runs. The build reads it, and the host before it loads.</summary>
-/// <param name="Classes">Public classes that implement <c>Calico.IOrchestratorPlugin</c> themselves or by a base class of this assembly, full names.</param>
+/// <summary>What an assembly says of the adapter in it, from its metadata: none of its code runs. The build reads it, and the host before
+/// it loads.</summary>
+/// <param name="Classes">Public classes that implement <c>Calico.IOrchestratorPlugin</c> themselves or by a base class of this assembly,
+/// full names.</param>
 /// <param name="Contract">Of its <c>CalicoContract</c> attribute; null: it has none.</param>
 /// <param name="Name">The text that the only class returns as its <c>Name</c>; null: not one class, or no constant.</param>
 /// <param name="References">Names of the assemblies that it refers to, with their versions.</param>
-internal sealed record AdapterAssembly(ImmutableArray<string> Classes, (int Major, int Minor)? Contract, string? Name, ImmutableDictionary<string, Version> References)
+internal sealed record AdapterAssembly(ImmutableArray<string> Classes, (int Major, int Minor)? Contract, string? Name,
+    ImmutableDictionary<string, Version> References)
 {
     private const string ContractNamespace = "Calico";
 
@@ -45,7 +48,8 @@ internal sealed record AdapterAssembly(ImmutableArray<string> Classes, (int Majo
     private static bool IsAdapter(MetadataReader metadata, TypeDefinitionHandle handle)
     {
         var type = metadata.GetTypeDefinition(handle);
-        return (type.Attributes & (TypeAttributes.VisibilityMask | TypeAttributes.Abstract | TypeAttributes.Interface)) == TypeAttributes.Public && Implements(metadata, handle, []);
+        return (type.Attributes & (TypeAttributes.VisibilityMask | TypeAttributes.Abstract | TypeAttributes.Interface))
+            == TypeAttributes.Public && Implements(metadata, handle, []);
     }
 
     private static bool Implements(MetadataReader metadata, TypeDefinitionHandle handle, HashSet<TypeDefinitionHandle> seen)
@@ -68,7 +72,8 @@ internal sealed record AdapterAssembly(ImmutableArray<string> Classes, (int Majo
         {
             var attribute = metadata.GetCustomAttribute(handle);
             if (attribute.Constructor.Kind != HandleKind.MemberReference
-                || metadata.GetMemberReference((MemberReferenceHandle)attribute.Constructor).Parent is not { Kind: HandleKind.TypeReference } parent
+                || metadata.GetMemberReference((MemberReferenceHandle)attribute.Constructor).Parent
+                    is not { Kind: HandleKind.TypeReference } parent
                 || !IsContractType(metadata, (TypeReferenceHandle)parent, "CalicoContractAttribute"))
             {
                 continue;
@@ -90,7 +95,8 @@ internal sealed record AdapterAssembly(ImmutableArray<string> Classes, (int Majo
             foreach (var method in type.GetMethods().Select(metadata.GetMethodDefinition))
             {
                 var name = metadata.GetString(method.Name);
-                if ((name == "get_Name" || name.EndsWith("IOrchestratorPlugin.get_Name", StringComparison.Ordinal)) && method.RelativeVirtualAddress != 0)
+                if ((name == "get_Name" || name.EndsWith("IOrchestratorPlugin.get_Name", StringComparison.Ordinal))
+                    && method.RelativeVirtualAddress != 0)
                 {
                     return ReadText(image.GetMethodBody(method.RelativeVirtualAddress).GetILReader(), metadata);
                 }
@@ -122,7 +128,8 @@ internal sealed record AdapterAssembly(ImmutableArray<string> Classes, (int Majo
 
         var token = code.ReadInt32();
         // 0x70: the heap of user strings.
-        return token >>> 24 == 0x70 && code.ReadByte() == Return ? metadata.GetUserString((UserStringHandle)System.Reflection.Metadata.Ecma335.MetadataTokens.Handle(token)) : null;
+        return token >>> 24 == 0x70 && code.ReadByte() == Return
+            ? metadata.GetUserString((UserStringHandle)System.Reflection.Metadata.Ecma335.MetadataTokens.Handle(token)) : null;
     }
 
     private static bool IsContractType(MetadataReader metadata, TypeReferenceHandle handle, string name)
@@ -134,6 +141,7 @@ internal sealed record AdapterAssembly(ImmutableArray<string> Classes, (int Majo
     private static string FullName(MetadataReader metadata, TypeDefinitionHandle handle)
     {
         var type = metadata.GetTypeDefinition(handle);
-        return metadata.GetString(type.Namespace) is { Length: > 0 } space ? $"{space}.{metadata.GetString(type.Name)}" : metadata.GetString(type.Name);
+        return metadata.GetString(type.Namespace) is { Length: > 0 } space ? $"{space}.{metadata.GetString(type.Name)}"
+            : metadata.GetString(type.Name);
     }
 }

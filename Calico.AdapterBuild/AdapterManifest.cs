@@ -24,7 +24,8 @@ internal sealed record AdapterManifest(
     {
         // An editor's mark.
         json = json.StartsWith(Encoding.UTF8.Preamble) ? json[Encoding.UTF8.Preamble.Length..] : json;
-        var manifest = JsonSerializer.Deserialize(json, AdapterManifestJson.Default.AdapterManifest) ?? throw new JsonException("it is null");
+        var manifest = JsonSerializer.Deserialize(json, AdapterManifestJson.Default.AdapterManifest)
+            ?? throw new JsonException("it is null");
         return manifest.ManifestVersion == 1 ? manifest
             : throw new JsonException($"manifestVersion is {manifest.ManifestVersion}; this version knows 1");
     }

@@ -5,8 +5,8 @@ namespace Calico.AdapterBuild;
 /// <summary>What an adapter has to be, as the build says it and the host says it again.</summary>
 internal static partial class AdapterRules
 {
-    /// <summary>Assemblies that an adapter has in common with the host: their types cross the line between the two. One of its own beside the
-    /// host's would be another type of the same name.</summary>
+    /// <summary>Assemblies that an adapter has in common with the host: their types cross the line between the two. One of its own beside
+    /// the host's would be another type of the same name.</summary>
     public static readonly string[] Shared =
     [
         "Calico.Abstractions",
@@ -22,7 +22,8 @@ internal static partial class AdapterRules
 
     /// <summary>The host's own assemblies, which change without notice and are loaded once.</summary>
     public static readonly string[] Internals =
-        ["calico-host", "calicoctl", "Calico.Dataplane", "Calico.Datastore", "Calico.EmbeddedStore", "Calico.Felix", "Calico.Ipam", "Plugins.Cni", "Plugins.Docker", "Plugins.Mesos"];
+        ["calico-host", "calicoctl", "Calico.Dataplane", "Calico.Datastore", "Calico.EmbeddedStore", "Calico.Felix", "Calico.Ipam",
+            "Plugins.Cni", "Plugins.Docker", "Plugins.Mesos"];
 
     /// <summary>Of the manifest, in the adapter's folder.</summary>
     public const string ManifestName = "calico-adapter.json";

@@ -3,7 +3,8 @@ using Task = Microsoft.Build.Utilities.Task;
 
 namespace Calico.AdapterBuild;
 
-/// <summary>Says at build time what the host would say when it loads: an error each, with its code and where the page about it is.</summary>
+/// <summary>Says at build time what the host would say when it loads: an error each, with its code and where the page about it is.
+/// </summary>
 public sealed class CheckAdapter : Task
 {
     /// <summary>The built assembly.</summary>
@@ -29,18 +30,21 @@ public sealed class CheckAdapter : Task
         switch (adapter.Classes)
         {
             case []:
-                Error("CALICO001", "no public class implements Calico.IOrchestratorPlugin; an adapter has one. A library that only uses the contracts says <CalicoAdapter>false</CalicoAdapter>");
+                Error("CALICO001", "no public class implements Calico.IOrchestratorPlugin; an adapter has one. A library that only uses "
+                    + "the contracts says <CalicoAdapter>false</CalicoAdapter>");
                 break;
             case [_]:
                 break;
             case var several:
-                Error("CALICO002", $"{several.Length} public classes implement Calico.IOrchestratorPlugin ({string.Join(", ", several)}); an adapter has one: make the others internal or abstract, or adapters of their own");
+                Error("CALICO002", $"{several.Length} public classes implement Calico.IOrchestratorPlugin ({string.Join(", ", several)}); "
+                    + "an adapter has one: make the others internal or abstract, or adapters of their own");
                 break;
         }
 
         if (adapter.Contract is not { } contract)
         {
-            Error("CALICO003", "the assembly does not say which contract it was built against: add [assembly: Calico.CalicoContract(1, 0)]");
+            Error("CALICO003", "the assembly does not say which contract it was built against: add [assembly: Calico.CalicoContract(1, "
+                + "0)]");
         }
         else
         {
@@ -54,7 +58,8 @@ public sealed class CheckAdapter : Task
 
         foreach (var name in AdapterRules.Internals.Where(adapter.References.ContainsKey))
         {
-            Error("CALICO005", $"{name} is a part of the host that changes without notice and is not shared with adapters; use what Calico.Abstractions offers");
+            Error("CALICO005", $"{name} is a part of the host that changes without notice and is not shared with adapters; use what "
+                + "Calico.Abstractions offers");
         }
 
         return !Log.HasLoggedErrors;
@@ -64,11 +69,13 @@ public sealed class CheckAdapter : Task
     {
         if (name is null)
         {
-            Error("CALICO004", $"the Name of {type} is computed; it becomes a folder, so it is a text that can be read without running it: public string Name => \"acme\";");
+            Error("CALICO004", $"the Name of {type} is computed; it becomes a folder, so it is a text that can be read without running "
+                + "it: public string Name => \"acme\";");
         }
         else if (!AdapterRules.IsName(name))
         {
-            Error("CALICO004", $"the Name of {type} is '{name}'; a name has 1 to 32 lower-case letters, digits and '-', and begins with a letter or digit");
+            Error("CALICO004", $"the Name of {type} is '{name}'; a name has 1 to 32 lower-case letters, digits and '-', and begins with a "
+                + "letter or digit");
         }
         else
         {
@@ -77,5 +84,6 @@ public sealed class CheckAdapter : Task
     }
 
     private void Error(string code, string message) =>
-        Log.LogError(null, code, null, null, Project, 0, 0, 0, 0, $"{message}. docs/write-an-adapter.md#{code.ToLowerInvariant()} has more");
+        Log.LogError(null, code, null, null, Project, 0, 0, 0, 0,
+            $"{message}. docs/write-an-adapter.md#{code.ToLowerInvariant()} has more");
 }

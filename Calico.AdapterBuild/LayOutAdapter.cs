@@ -33,7 +33,8 @@ public sealed class LayOutAdapter : Task
         foreach (var name in AdapterRules.Shared.Where(n => File.Exists(Path.Combine(Folder, n + ".dll"))))
         {
             Log.LogError(null, "CALICO006", null, null, Project, 0, 0, 0, 0,
-                $"{name}.dll would go into the adapter, by a file of the project or of a package; it is shared with the host, and another one beside it has other types: leave it out. docs/write-an-adapter.md#calico006 has more");
+                $"{name}.dll would go into the adapter, by a file of the project or of a package; it is shared with the host, and another "
+                    + "one beside it has other types: leave it out. docs/write-an-adapter.md#calico006 has more");
         }
 
         AdapterAssembly adapter;
@@ -49,7 +50,8 @@ public sealed class LayOutAdapter : Task
 
         if (!AdapterRules.IsVersion(Version))
         {
-            Log.LogError(null, "CALICO007", null, null, Project, 0, 0, 0, 0, $"the version '{Version}' cannot be a folder's name: letters, digits, '.', '-' and '+'");
+            Log.LogError(null, "CALICO007", null, null, Project, 0, 0, 0, 0,
+                $"the version '{Version}' cannot be a folder's name: letters, digits, '.', '-' and '+'");
             return false;
         }
 
@@ -70,7 +72,8 @@ public sealed class LayOutAdapter : Task
                 continue;
             }
 
-            foreach (var asset in assets.Select(a => a.Key).Where(a => AdapterRules.Shared.Contains(Path.GetFileNameWithoutExtension(a))).ToList())
+            foreach (var asset in assets.Select(a => a.Key)
+                .Where(a => AdapterRules.Shared.Contains(Path.GetFileNameWithoutExtension(a))).ToList())
             {
                 assets.Remove(asset);
             }

@@ -15,11 +15,13 @@ public sealed partial class DataplaneLoop
     {
         // Notices first: then nothing falls between them and the first reading.
         var (nft, routeEvents) = _network.Run(() =>
-            (NftChangeStream.Open(), RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Routes | RouteEventKinds.Addresses | RouteEventKinds.Settings)));
+            (NftChangeStream.Open(), RouteEventStream.Open(
+                RouteEventKinds.Links | RouteEventKinds.Routes | RouteEventKinds.Addresses | RouteEventKinds.Settings)));
         try
         {
             var shared = (Links, Ledger);
-            var (parts, table, routes) = KernelParts.Open(_network, _options, shared, ((question, ct) => AskAsync(_ => question(), ct), _inbox.Wake), _time, _logger);
+            var (parts, table, routes) = KernelParts.Open(_network, _options, shared,
+                ((question, ct) => AskAsync(_ => question(), ct), _inbox.Wake), _time, _logger);
             var sieve = new NoticeSieve(_options, [table.Policy.Ruleset.Table, table.ClosingTable, parts.Ports!.Table], Links,
                 routes.IsInTheWay,
                 change => parts.Interfaces!.Concerns(change));
@@ -39,7 +41,8 @@ public sealed partial class DataplaneLoop
                     _status.Say(_status.Current with { LastError = closed });
                 }
 
-                return new(new(_inbox, _status, parts, shared, _options, isInitial: !table.IsAdopted, _time, _logger), parts, notices, Ignore);
+                return new(new(_inbox, _status, parts, shared, _options, isInitial: !table.IsAdopted, _time, _logger), parts,
+                    notices, Ignore);
             }
             catch
             {
@@ -75,8 +78,8 @@ public sealed partial class DataplaneLoop
         }
     }
 
-    /// <summary>A part that ends before it is asked to, the reading of notices too, ends the loop with a reason that is seen. Whether it was
-    /// asked to only our own token says: a cancellation can be somebody else's.</summary>
+    /// <summary>A part that ends before it is asked to, the reading of notices too, ends the loop with a reason that is seen. Whether it
+    /// was asked to only our own token says: a cancellation can be somebody else's.</summary>
     private async Task EndAloudAsync(Enforcement inside, Func<CancellationToken, Task> part)
     {
         try
@@ -94,7 +97,8 @@ public sealed partial class DataplaneLoop
             if (e is OperationCanceledException)
             {
                 // As such it would look like an end that was asked for.
-                throw new CalicoException(Problem.Unavailable, $"the dataplane loop was ended by another's cancellation: {e.Message}", inner: e);
+                throw new CalicoException(Problem.Unavailable,
+                    $"the dataplane loop was ended by another's cancellation: {e.Message}", inner: e);
             }
 
             throw;

@@ -11,9 +11,9 @@ namespace Calico.Dataplane;
 
 /// <summary>The one owner of what this node's kernel should hold, as others see it: what it is told, asked and says.</summary>
 /// <remarks>
-/// What waits is worked off together by <see cref="Enforcement"/>, so a hundred endpoints share one transaction; nothing is swept before the
-/// store has been read to its end and, after a restart, before <see cref="SetInitialAsync"/> told the endpoints of this node. All members
-/// are safe from any thread.
+/// What waits is worked off together by <see cref="Enforcement"/>, so a hundred endpoints share one transaction; nothing is swept before
+/// the store has been read to its end and, after a restart, before <see cref="SetInitialAsync"/> told the endpoints of this node. All
+/// members are safe from any thread.
 /// </remarks>
 public sealed partial class DataplaneLoop : IAsyncDisposable
 {
@@ -99,7 +99,8 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
 
         var inside = _inside;
         _watching = inside.Kernel.Drops?.RunAsync(packet => Dropped?.Invoke(this, packet), _time, _stopping.Token) ?? Task.CompletedTask;
-        _running = Task.WhenAll(((Func<CancellationToken, Task>[])[ct => RunAsync(inside.Enforcement, ct), inside.Notices.FollowNftAsync, inside.Notices.FollowRoutesAsync])
+        _running = Task.WhenAll(((Func<CancellationToken, Task>[])[ct => RunAsync(inside.Enforcement, ct), inside.Notices.FollowNftAsync,
+            inside.Notices.FollowRoutesAsync])
             .Select(part => EndAloudAsync(inside.Enforcement, part)));
     }
 
@@ -125,7 +126,8 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         if (!endpoint.InterfaceName.StartsWith(_options.InterfacePrefix, StringComparison.Ordinal) || endpoint.InterfaceName.Length > 15)
         {
             throw new CalicoException(Problem.Invalid,
-                $"interface {endpoint.InterfaceName} of {endpoint.Id} does not start with {_options.InterfacePrefix} or is longer than 15 characters");
+                $"interface {endpoint.InterfaceName} of {endpoint.Id} does not start with {_options.InterfacePrefix} or is longer than 15 "
+                    + "characters");
         }
 
         var request = new LoopRequest.Publish(endpoint);
@@ -133,8 +135,8 @@ public sealed partial class DataplaneLoop : IAsyncDisposable
         return request.Done.Task.WaitAsync(ct);
     }
 
-    /// <summary>Takes an endpoint out: its elements, then its routes; its connections a moment later. Unknown: success. Works before the store
-    /// was read.</summary>
+    /// <summary>Takes an endpoint out: its elements, then its routes; its connections a moment later. Unknown: success. Works before the
+    /// store was read.</summary>
     /// <param name="id">Which endpoint.</param>
     /// <param name="ct">Ends the wait, not the removal.</param>
     public Task WithdrawAsync(WorkloadEndpointId id, CancellationToken ct)

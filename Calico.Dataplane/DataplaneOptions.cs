@@ -2,7 +2,8 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Calico.Dataplane;
 
-/// <summary>How this node's dataplane is laid out. All of it must stay the same over restarts: it is how we recognise what is ours.</summary>
+/// <summary>How this node's dataplane is laid out. All of it must stay the same over restarts: it is how we recognise what is ours.
+/// </summary>
 public sealed record DataplaneOptions
 {
     /// <summary>Of this node, as in the store.</summary>

@@ -26,7 +26,8 @@ internal sealed partial class Enforcement
         foreach (var publish in _publishing.ToList())
         {
             publish.Commit ??= ruleset.Commits;
-            if (publish.Commit > ruleset.GraceOver && publish.Endpoint.Addresses.Any(a => ruleset.HoldsBackOf(NftValue.Address(Cidr.From(a).FirstAddress()))))
+            if (publish.Commit > ruleset.GraceOver
+                && publish.Endpoint.Addresses.Any(a => ruleset.HoldsBackOf(NftValue.Address(Cidr.From(a).FirstAddress()))))
             {
                 // A set still has it for its former owner, or has it not yet: answered when the grace period is over.
                 continue;

@@ -7,13 +7,14 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Dataplane;
 
-/// <summary>The inside of the loop: what should be, and the turns that make the kernel hold it. Everything here runs on the loop alone.</summary>
+/// <summary>The inside of the loop: what should be, and the turns that make the kernel hold it. Everything here runs on the loop alone.
+/// </summary>
 /// <remarks>
 /// <code>
 ///   inbox -> CalculationGraph -> each reconciler in order: Read, Apply, Commit -> answers; connections later
 /// </code>
-/// After any refusal nothing of a transaction was applied, and what else was done is not known: all is doubted, so read and compared, and the
-/// difference tried again with growing pauses. It opens nothing itself: what it works with is handed over, open.
+/// After any refusal nothing of a transaction was applied, and what else was done is not known: all is doubted, so read and compared, and
+/// the difference tried again with growing pauses. It opens nothing itself: what it works with is handed over, open.
 /// </remarks>
 internal sealed partial class Enforcement
 {
@@ -48,7 +49,8 @@ internal sealed partial class Enforcement
     private bool _isReconciled;
     private int _refusals;
 
-    /// <summary>When settings were last asserted, and everything read, by the monotonic clock: one that is set back would put it off for hours.</summary>
+    /// <summary>When settings were last asserted, and everything read, by the monotonic clock: one that is set back would put it off for
+    /// hours.</summary>
     private (long Settings, long Audit) _last;
     private DateTimeOffset _confirmedAt = DateTimeOffset.UnixEpoch;
 
@@ -60,10 +62,12 @@ internal sealed partial class Enforcement
     /// <param name="isInitial">There is no former process's work, so this node's endpoints are known: none.</param>
     /// <param name="time">For pauses.</param>
     /// <param name="logger">Of the loop.</param>
-    public Enforcement(LoopInbox inbox, LoopStatus status, KernelParts kernel, (KeptLinks Links, LinkLedger Ledger) shared, DataplaneOptions options,
+    public Enforcement(LoopInbox inbox, LoopStatus status, KernelParts kernel, (KeptLinks Links, LinkLedger Ledger) shared,
+        DataplaneOptions options,
         bool isInitial, TimeProvider time, ILogger logger)
     {
-        (_inbox, _status, _kernel, _shared, _options, _isInitial, _time, _logger) = (inbox, status, kernel, shared, options, isInitial, time, logger);
+        (_inbox, _status, _kernel, _shared, _options, _isInitial, _time, _logger) = (inbox, status, kernel, shared, options, isInitial,
+            time, logger);
         (_graph, _freeAddresses, _gap) = (new(options.NodeName), new(options.NodeName), new(time));
         _last = (time.GetTimestamp(), time.GetTimestamp());
         kernel.Interfaces?.Tell(_graph);
@@ -108,7 +112,8 @@ internal sealed partial class Enforcement
         catch (Exception e) when (e is NetlinkException or NetlinkFormatException or IOException or UnauthorizedAccessException
             or ArgumentException)
         {
-            // Nothing of the transaction was applied (or what it asks for fits no message), what else was done is not known: read, try again.
+            // Nothing of the transaction was applied (or what it asks for fits no message), what else was done is not known: read, try
+            // again.
             DoubtAll();
             if (++_refusals == PolicyTable.RefusalsBeforeRecreate)
             {
@@ -303,7 +308,8 @@ internal sealed partial class Enforcement
     }
 
     /// <summary>Endpoints of the log that a former process recorded and died before it enforced them: its table does not have them. Their
-    /// addresses may still have a former owner's connections; those that it has went through the cut, and their connections are their own.</summary>
+    /// addresses may still have a former owner's connections; those that it has went through the cut, and their connections are their own.
+    /// </summary>
     private List<LocalEndpoint> TakeNeverEnforced()
     {
         if (_isReconciled || _kernel.Table.FormerInterfaces is not { } enforced)

@@ -6,8 +6,8 @@ using Calico.Linux.Nftables;
 namespace Calico.Dataplane;
 
 /// <summary>What the kernel must have for our rules, and what is lost without it; asked when it refused them.</summary>
-/// <remarks>A kernel without an expression answers ENOENT, as it does for a chain that is not there, and names neither. So each is asked for
-/// alone, in a transaction that is examined and not committed.</remarks>
+/// <remarks>A kernel without an expression answers ENOENT, as it does for a chain that is not there, and names neither. So each is asked
+/// for alone, in a transaction that is examined and not committed.</remarks>
 internal static class KernelNeeds
 {
     private static readonly NftRegister Word = NftRegister.Word(0);
@@ -53,14 +53,16 @@ internal static class KernelNeeds
     }
 
     /// <summary>Those that the kernel has not, in words; empty: all are there.</summary>
-    public static ImmutableArray<string> FindMissing(INftables socket, ImmutableArray<(NftExpression Expression, string Option, string Purpose)> needs)
+    public static ImmutableArray<string> FindMissing(INftables socket,
+        ImmutableArray<(NftExpression Expression, string Option, string Purpose)> needs)
     {
         var missing = ImmutableArray.CreateBuilder<string>();
         foreach (var (expression, option, purpose) in needs)
         {
             if (!Takes(socket, NftChainType.Filter, NftHook.Prerouting, expression))
             {
-                missing.Add($"this kernel has no nftables expression '{expression.Name}', {option}; without it {purpose}, so nothing is enforced and no workload is connected");
+                missing.Add($"this kernel has no nftables expression '{expression.Name}', {option}; without it {purpose}, so nothing is "
+                    + "enforced and no workload is connected");
             }
         }
 

@@ -17,7 +17,8 @@ namespace Calico.Dataplane;
 /// <param name="Reconcilers">In the order in which they go.</param>
 /// <param name="Connections">Tracked ones.</param>
 /// <param name="Problem">Why traffic of workloads is not forwarded, though everything else stands; null: it is.</param>
-internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconciler> Reconcilers, IConnections Connections, Func<string?> Problem) : IAsyncDisposable
+internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconciler> Reconcilers, IConnections Connections,
+    Func<string?> Problem) : IAsyncDisposable
 {
     /// <summary>Tells of dropped packets.</summary>
     public DropWatch? Drops { get; init; }
@@ -36,7 +37,8 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
     /// <param name="time">For pauses.</param>
     /// <param name="logger">Of the loop.</param>
     public static (KernelParts Parts, PolicyTable Table, RouteReconciler Routes) Open(HostNetwork network, DataplaneOptions options,
-        (KeptLinks Links, LinkLedger Ledger) shared, (Func<Func<object>, CancellationToken, Task<object>> Ask, Action Wake) loop, TimeProvider time, ILogger logger)
+        (KeptLinks Links, LinkLedger Ledger) shared, (Func<Func<object>, CancellationToken, Task<object>> Ask, Action Wake) loop,
+        TimeProvider time, ILogger logger)
     {
         var opened = new Stack<IDisposable>();
         T Keep<T>(T part) where T : IDisposable
@@ -61,7 +63,8 @@ internal sealed record KernelParts(IPolicyTable Table, ImmutableArray<IReconcile
             var keeper = Keep(new LinkKeeper(Keep(network.Run(() => RouteSocket.Open())), shared.Links, network, options, logger));
             var gateways = Keep(new GatewayReconciler(Keep(network.Run(() => RouteSocket.Open())), shared.Links, network));
             var interfaces = Keep(new HostInterfaces(Keep(network.Run(() => RouteSocket.Open())), shared.Links, options));
-            var connections = new Connections(Keep(network.Run(() => ConntrackSocket.Open())), Keep(network.Run(() => RouteSocket.Open())), table.Policy, loop.Ask, time, logger);
+            var connections = new Connections(Keep(network.Run(() => ConntrackSocket.Open())), Keep(network.Run(() => RouteSocket.Open())),
+                table.Policy, loop.Ask, time, logger);
             var portConnections = Keep(new PortConnections(Keep(network.Run(() => ConntrackSocket.Open())), Keep(network.Run(() =>
                 RouteSocket.Open())), logger));
             var ports = Keep(new PortReconciler(nftables, Keep(network.Run(() => RouteSocket.Open())), shared.Links, portConnections,

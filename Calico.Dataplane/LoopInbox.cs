@@ -13,7 +13,8 @@ internal sealed class LoopInbox
     private const int MaxNotices = 4096;
 
     private readonly Lock _gate = new();
-    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _wake =
+        Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private Dictionary<ResourceKey, SyncUpdate> _updates = [];
     private SyncStatus _status;
     private long _revision;

@@ -18,7 +18,8 @@ internal sealed class NoticeSieve(DataplaneOptions options, IReadOnlyCollection<
     public bool Concerns(RouteEvent change) => isOfHost(change) || change switch
     {
         RouteEvent.Lost => true,
-        RouteEvent.LinkChanged link => link.Link.Name.StartsWith(options.InterfacePrefix, StringComparison.Ordinal) || links.Find(link.Link.Index) is not null,
+        RouteEvent.LinkChanged link => link.Link.Name.StartsWith(options.InterfacePrefix, StringComparison.Ordinal)
+            || links.Find(link.Link.Index) is not null,
         RouteEvent.AddressChanged { Removed: true } address => links.Find(address.Address.LinkIndex) is not null,
         // Those of all links may have been written to each of ours.
         RouteEvent.SettingsChanged settings => settings.LinkIndex < 0 || links.Find(settings.LinkIndex) is not null,

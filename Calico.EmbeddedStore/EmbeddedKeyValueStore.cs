@@ -11,7 +11,8 @@ internal sealed class EmbeddedKeyValueStore(EmbeddedEngine engine) : IKeyValueSt
     private const int PageKeys = 100;
 
     public Task<KeyValue?> GetAsync(string key, long revision, CancellationToken ct) => Now(() =>
-        engine.Read(new RangeQuery(KeyInterval.Single(Bytes(key)), revision), out _).Versions is [var found] ? ToKeyValue(found) : null, ct);
+        engine.Read(new RangeQuery(KeyInterval.Single(Bytes(key)), revision), out _).Versions is [var found] ? ToKeyValue(found)
+            : null, ct);
 
     public Task<KeyRange> ListAsync(string prefix, long revision, CancellationToken ct) => Now(() =>
     {

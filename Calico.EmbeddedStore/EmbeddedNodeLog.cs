@@ -72,7 +72,8 @@ internal sealed class EmbeddedNodeLog(EmbeddedEngine engine) : INodeLog
         }
     }
 
-    private async Task<StoreOutcome> CommitOrTakeBackAsync(IKeyValueStore store, StoreTransaction transaction, ImmutableArray<Entry> entries,
+    private async Task<StoreOutcome> CommitOrTakeBackAsync(IKeyValueStore store, StoreTransaction transaction,
+        ImmutableArray<Entry> entries,
         ImmutableArray<LogEntry?> before, object owner, CancellationToken ct)
     {
         StoreOutcome outcome;
@@ -95,8 +96,10 @@ internal sealed class EmbeddedNodeLog(EmbeddedEngine engine) : INodeLog
         return outcome;
     }
 
-    /// <summary>Puts back what was there, except where somebody has written since. Never cancelled: the store has already decided.</summary>
-    private Task<int> TakeBackAsync(ImmutableArray<Entry> entries, ImmutableArray<LogEntry?> before, object owner) => engine.WriteAsync(batch =>
+    /// <summary>Puts back what was there, except where somebody has written since. Never cancelled: the store has already decided.
+    /// </summary>
+    private Task<int> TakeBackAsync(ImmutableArray<Entry> entries, ImmutableArray<LogEntry?> before,
+        object owner) => engine.WriteAsync(batch =>
     {
         lock (_guard)
         {

@@ -23,7 +23,8 @@ public static class EtcdApi
         return services;
     }
 
-    /// <summary>KV, Watch, Lease and Maintenance.Status of etcd v3. Nobody is asked who he is: whoever reaches the socket may write.</summary>
+    /// <summary>KV, Watch, Lease and Maintenance.Status of etcd v3. Nobody is asked who he is: whoever reaches the socket may write.
+    /// </summary>
     public static void MapEmbeddedStore(this IEndpointRouteBuilder endpoints)
     {
         endpoints.MapGrpcService<KvService>();

@@ -121,7 +121,8 @@ public sealed partial class EtcdApiServer : IAsyncDisposable
         return app;
     }
 
-    /// <summary>The unix socket's mode keeps others out; a TCP port is everybody's on this host, so whoever connects is looked up.</summary>
+    /// <summary>The unix socket's mode keeps others out; a TCP port is everybody's on this host, so whoever connects is looked up.
+    /// </summary>
     private static Task AdmitAsync(ConnectionContext connection, ConnectionDelegate next, ILogger logger)
     {
         var uid = connection is { RemoteEndPoint: IPEndPoint peer, LocalEndPoint: IPEndPoint us } ? LoopbackPeer.FindUid(peer, us) : null;

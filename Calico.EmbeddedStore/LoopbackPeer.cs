@@ -21,10 +21,12 @@ internal static class LoopbackPeer
 
     private static readonly string[] Tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
 
-    /// <summary>The user that holds the end <paramref name="peer"/> of a connection to <paramref name="us"/>; null: no such end here.</summary>
+    /// <summary>The user that holds the end <paramref name="peer"/> of a connection to <paramref name="us"/>; null: no such end here.
+    /// </summary>
     public static uint? FindUid(IPEndPoint peer, IPEndPoint us)
     {
-        var (from, to) = (new[] { Format(peer, mapped: false), Format(peer, mapped: true) }, new[] { Format(us, mapped: false), Format(us, mapped: true) });
+        var (from, to) = (new[] { Format(peer, mapped: false), Format(peer, mapped: true) },
+            new[] { Format(us, mapped: false), Format(us, mapped: true) });
         foreach (var table in Tables.Where(File.Exists))
         {
             foreach (var line in File.ReadLines(table))
@@ -49,11 +51,13 @@ internal static class LoopbackPeer
     {
         var address = endpoint.Address.IsIPv4MappedToIPv6 ? endpoint.Address.MapToIPv4() : endpoint.Address;
         var bytes = (mapped && address.AddressFamily == AddressFamily.InterNetwork ? address.MapToIPv6() : address).GetAddressBytes();
-        var words = Enumerable.Range(0, bytes.Length / sizeof(uint)).Select(i => BitConverter.ToUInt32(bytes, i * sizeof(uint)).ToString("X8", CultureInfo.InvariantCulture));
+        var words = Enumerable.Range(0, bytes.Length / sizeof(uint))
+            .Select(i => BitConverter.ToUInt32(bytes, i * sizeof(uint)).ToString("X8", CultureInfo.InvariantCulture));
         return $"{string.Concat(words)}:{endpoint.Port.ToString("X4", CultureInfo.InvariantCulture)}";
     }
 
     /// <summary>The effective one: second of "Uid: real effective saved filesystem" (proc_pid_status(5)).</summary>
-    private static uint OwnUid() => uint.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("Uid:", StringComparison.Ordinal))
+    private static uint OwnUid() => uint.Parse(File.ReadLines("/proc/self/status")
+        .First(l => l.StartsWith("Uid:", StringComparison.Ordinal))
         .Split('\t')[2], CultureInfo.InvariantCulture);
 }

@@ -45,8 +45,8 @@ public sealed class CalculationGraph
     private readonly Dictionary<string, Action<SyncUpdate>> _appliers;
 
     /// <param name="nodeName">Of this node, as in the store.</param>
-    /// <param name="followsServices">Slices of Services come among the updates. Otherwise nobody knows which endpoints a Service has: no rule
-    /// allows by its name, and a policy that forbids by it denies.</param>
+    /// <param name="followsServices">Slices of Services come among the updates. Otherwise nobody knows which endpoints a Service has: no
+    /// rule allows by its name, and a policy that forbids by it denies.</param>
     public CalculationGraph(string nodeName, bool followsServices = false)
     {
         _sources = new(_sets, source => _ruleLists!.Touch(source), followsServices);

@@ -25,7 +25,8 @@ public sealed class Delta<TKey, TValue> where TKey : notnull
     public int ToldCount => _desired.Keys.Count(k => !_told.ContainsKey(k)) + _told.Values.Count(t => t.Was);
 
     /// <summary>What differs, in no order.</summary>
-    public IEnumerable<Change> Changes => _told.Select(t => new Change(t.Key, t.Value.Was, t.Value.Value, _desired.TryGetValue(t.Key, out var desired), desired));
+    public IEnumerable<Change> Changes =>
+        _told.Select(t => new Change(t.Key, t.Value.Was, t.Value.Value, _desired.TryGetValue(t.Key, out var desired), desired));
 
     public void Set(TKey key, TValue value)
     {

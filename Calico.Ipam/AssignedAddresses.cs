@@ -16,10 +16,12 @@ public sealed record AssignedAddresses(int IpVersion, ImmutableArray<IPAddress> 
     ImmutableArray<Cidr> Blocks, string? HostReservedHandle = null)
 {
     /// <summary>Null when all were assigned; else upstream's sentence.</summary>
-    public string? Shortfall => Addresses.Length >= Requested ? null : Describe(Addresses.Length, Requested, IpVersion, Messages, HostReservedHandle);
+    public string? Shortfall => Addresses.Length >= Requested ? null
+        : Describe(Addresses.Length, Requested, IpVersion, Messages, HostReservedHandle);
 
     /// <summary>Upstream's sentence about a partial fulfilment.</summary>
-    public static string Describe(int assigned, int requested, int ipVersion, ImmutableArray<string> messages, string? hostReservedHandle) =>
+    public static string Describe(int assigned, int requested, int ipVersion, ImmutableArray<string> messages,
+        string? hostReservedHandle) =>
         string.Create(CultureInfo.InvariantCulture, $"Assigned {assigned} out of {requested} requested IPv{ipVersion} addresses")
         + string.Concat(messages.Select(m => "; " + m))
         + (hostReservedHandle is null ? "" : $"; HostReservedAttr: {hostReservedHandle}");

@@ -63,7 +63,8 @@ public sealed partial class IpamClient
     }
 
     /// <summary>Takes all blocks from a host.</summary>
-    /// <exception cref="CalicoException"><see cref="Problem.Conflict"/>: a block is in use; the others are released all the same.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.Conflict"/>: a block is in use; the others are released all the same.
+    /// </exception>
     public async Task ReleaseHostAffinitiesAsync(AffinityOwner owner, bool mustBeEmpty, CancellationToken ct)
     {
         CalicoException? first = null;
@@ -123,11 +124,13 @@ public sealed partial class IpamClient
     public async Task<ImmutableArray<string>> ReleaseDeadReservesAsync(CancellationToken ct)
     {
         const string Reserve = "parked.";
-        var reserves = (await _store.ListAsync(IpamKeys.Handle(Reserve), 0, ct)).Items.Select(i => i.Key[IpamKeys.Handle(Reserve).Length..]).ToArray();
+        var reserves = (await _store.ListAsync(IpamKeys.Handle(Reserve), 0, ct)).Items.Select(i => i.Key[IpamKeys.Handle(Reserve).Length..])
+            .ToArray();
         var dead = ImmutableArray.CreateBuilder<string>();
         foreach (var node in reserves)
         {
-            if (await _store.GetAsync(Kinds.Node.Path(Kinds.Node.Key(node)), 0, ct) is null && await _store.GetAsync(NodeHeartbeat.Key(node), 0, ct) is null)
+            if (await _store.GetAsync(Kinds.Node.Path(Kinds.Node.Key(node)), 0, ct) is null
+                && await _store.GetAsync(NodeHeartbeat.Key(node), 0, ct) is null)
             {
                 await ReleaseByHandleAsync(Reserve + node, ct);
                 dead.Add(node);
@@ -148,7 +151,8 @@ public sealed partial class IpamClient
                     return false;
                 }
 
-                ReleaseRequest[] ofHost = [.. block.AllocatedOrdinals.Where(o => IsOf(host, block, o)).Take(ReleasedAtOnce).Select(o => new ReleaseRequest(block.AddressOf(o)))];
+                ReleaseRequest[] ofHost = [.. block.AllocatedOrdinals.Where(o => IsOf(host, block, o)).Take(ReleasedAtOnce)
+                    .Select(o => new ReleaseRequest(block.AddressOf(o)))];
                 await Exact(change).ApplyAsync(block.Release(ofHost), token);
                 return ofHost.Length == ReleasedAtOnce;
             }, ct))

@@ -36,10 +36,12 @@ public sealed partial class IpamClient
     private static PoolUtilization OrphansOf(Cidr everything, ImmutableArray<AllocationBlock> blocks, AddressSet reserved)
     {
         var inside = blocks.Select(b => UtilizationOf(b, reserved)).ToImmutableArray();
-        return new("orphaned allocations", everything, inside.Aggregate(BigInteger.Zero, (sum, b) => sum + b.Capacity), inside.Sum(b => b.InUse),
+        return new("orphaned allocations", everything, inside.Aggregate(BigInteger.Zero, (sum, b) => sum + b.Capacity),
+            inside.Sum(b => b.InUse),
             inside.Sum(b => b.Reserved), inside.Sum(b => b.Available), inside);
     }
 
     private static BlockUtilization UtilizationOf(AllocationBlock block, AddressSet reserved) =>
-        new(block.Cidr, block.Affinity, block.Size, block.Size - block.FreeCount, block.CountIn(reserved), block.FreeCountOutside(reserved));
+        new(block.Cidr, block.Affinity, block.Size, block.Size - block.FreeCount, block.CountIn(reserved),
+            block.FreeCountOutside(reserved));
 }

@@ -32,8 +32,10 @@ public sealed partial class IpamClient
         _time = time;
     }
 
-    /// <summary>Assigns addresses of either family. Fewer than asked for is no error: see <see cref="AssignedAddresses.Shortfall"/>.</summary>
-    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/> node or pool, <see cref="Problem.Invalid"/> family or use.</exception>
+    /// <summary>Assigns addresses of either family. Fewer than asked for is no error: see <see cref="AssignedAddresses.Shortfall"/>.
+    /// </summary>
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/> node or pool, <see cref="Problem.Invalid"/> family or use.
+    /// </exception>
     public async Task<AutoAssignResult> AutoAssignAsync(AutoAssignRequest request, CancellationToken ct)
     {
         AssignedAddresses? v4 = null;
@@ -60,7 +62,8 @@ public sealed partial class IpamClient
 
     /// <summary>Frees addresses, all or none.</summary>
     /// <returns>Those that were free before.</returns>
-    /// <exception cref="CalicoException"><see cref="Problem.Conflict"/>: one has another handle or sequence number than its request says.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.Conflict"/>: one has another handle or sequence number than its request says.
+    /// </exception>
     public Task<ImmutableArray<IPAddress>> ReleaseAsync(IReadOnlyCollection<ReleaseRequest> requests, CancellationToken ct) =>
         ChangeAsync((change, token) => Exact(change).ReleaseAsync(requests, token), ct);
 
@@ -112,7 +115,8 @@ public sealed partial class IpamClient
         return ChangeAsync(async (change, token) =>
         {
             var block = await Exact(change).FindBlockAsync(update.Address, token) is { } cidr ? await change.BlockAsync(cidr, token) : null;
-            if (block is null || block.OrdinalOf(update.Address) is not { } ordinal || block.AttributeOf(ordinal) is not { ReleasedAt: null } attribute)
+            if (block is null || block.OrdinalOf(update.Address) is not { } ordinal
+                || block.AttributeOf(ordinal) is not { ReleasedAt: null } attribute)
             {
                 throw new CalicoException(Problem.NotFound, $"resource does not exist: {update.Address}");
             }

@@ -40,7 +40,8 @@ public sealed record OwnerUpdate(IPAddress Address)
     internal void Validate()
     {
         Refuse(ExpectedActive is not null && ExpectNoActive, "ExpectedActiveOwner and VerifyActiveOwnerEmpty are mutually exclusive");
-        Refuse(ExpectedAlternate is not null && ExpectNoAlternate, "ExpectedAlternateOwner and VerifyAlternateOwnerEmpty are mutually exclusive");
+        Refuse(ExpectedAlternate is not null && ExpectNoAlternate,
+            "ExpectedAlternateOwner and VerifyAlternateOwnerEmpty are mutually exclusive");
         Refuse(Active is not null && ClearActive, "ActiveOwnerAttrs and ClearActiveOwner are mutually exclusive");
         Refuse(Alternate is not null && ClearAlternate, "AlternateOwnerAttrs and ClearAlternateOwner are mutually exclusive");
 
@@ -56,7 +57,8 @@ public sealed record OwnerUpdate(IPAddress Address)
     /// <summary>The attributes afterwards.</summary>
     internal IpamAttribute ApplyTo(IpamAttribute attribute)
     {
-        Guard(Handle is null || string.Equals(Handle, attribute.HandleId, StringComparison.OrdinalIgnoreCase), $"handle is \"{attribute.HandleId}\"");
+        Guard(Handle is null || string.Equals(Handle, attribute.HandleId, StringComparison.OrdinalIgnoreCase),
+            $"handle is \"{attribute.HandleId}\"");
         Guard(ExpectedActive is null || IsSame(ExpectedActive, attribute.Secondary), "the active owner is another");
         Guard(ExpectedAlternate is null || IsSame(ExpectedAlternate, attribute.AlternateOwnerAttrs), "the alternate owner is another");
         Guard(!ExpectNoActive || attribute.Secondary is null or { Count: 0 }, "there is an active owner");

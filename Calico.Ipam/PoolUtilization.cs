@@ -12,5 +12,6 @@ namespace Calico.Ipam;
 /// <param name="Reserved">Never assigned by themselves.</param>
 /// <param name="Available">Free, not reserved, whether or not in a block.</param>
 /// <param name="Blocks">Its blocks.</param>
-public sealed record PoolUtilization(string Name, Cidr Cidr, BigInteger Capacity, BigInteger InUse, BigInteger Reserved, BigInteger Available,
+public sealed record PoolUtilization(string Name, Cidr Cidr, BigInteger Capacity, BigInteger InUse, BigInteger Reserved,
+    BigInteger Available,
     ImmutableArray<BlockUtilization> Blocks);

@@ -50,7 +50,8 @@ internal static unsafe class HostConnection
         }
     }
 
-    private static ShimReply? AskOnce(string path, ReadOnlySpan<byte> request, int networkNamespace, Deadline deadline, ref bool delegateRan,
+    private static ShimReply? AskOnce(string path, ReadOnlySpan<byte> request, int networkNamespace, Deadline deadline,
+        ref bool delegateRan,
         ref bool wasSent, out string trouble)
     {
         var socket = Libc.Socket(Libc.AF_UNIX, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC, 0);
@@ -65,7 +66,8 @@ internal static unsafe class HostConnection
             if (!Connect(socket, path, deadline))
             {
                 // EAGAIN: it waited in the backlog of one that takes no connections. Whatever else: there is none.
-                trouble = deadline.IsOver && Libc.LastError == Libc.EAGAIN ? Stuck(deadline) : $"cannot connect to {path} (errno {Libc.LastError})";
+                trouble = deadline.IsOver && Libc.LastError == Libc.EAGAIN ? Stuck(deadline)
+                    : $"cannot connect to {path} (errno {Libc.LastError})";
                 return null;
             }
 
@@ -82,7 +84,8 @@ internal static unsafe class HostConnection
         }
     }
 
-    private static ShimReply? Exchange(int socket, ReadOnlySpan<byte> request, int networkNamespace, Deadline deadline, ref bool delegateRan,
+    private static ShimReply? Exchange(int socket, ReadOnlySpan<byte> request, int networkNamespace, Deadline deadline,
+        ref bool delegateRan,
         ref bool wasSent, out string trouble)
     {
         trouble = "";
@@ -155,7 +158,8 @@ internal static unsafe class HostConnection
             {
                 var vector = new Libc.IoVector { Base = start + sent, Length = (nuint)(frame.Length - sent) };
                 var message = new Libc.MessageHeader { Vectors = &vector, VectorCount = 1 };
-                var control = new Libc.DescriptorControl { Length = 20, Level = Libc.SOL_SOCKET, Type = Libc.SCM_RIGHTS, Descriptor = descriptor };
+                var control = new Libc.DescriptorControl { Length = 20, Level = Libc.SOL_SOCKET, Type = Libc.SCM_RIGHTS,
+                    Descriptor = descriptor };
                 if (sent == 0 && descriptor >= 0)
                 {
                     message.Control = &control;

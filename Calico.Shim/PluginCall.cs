@@ -83,7 +83,8 @@ internal sealed class PluginCall(ShimRole role, bool test)
         var name = SpoolName.Of(role, Variable("CNI_CONTAINERID"), Variable("CNI_IFNAME"));
         if (Spool.Store(folder, name, request.Span) is { } trouble)
         {
-            return Answer.Error(peek.Version, Answer.IoFailure, "the Calico host does not answer and the DEL cannot be kept for it", trouble);
+            return Answer.Error(peek.Version, Answer.IoFailure,
+                "the Calico host does not answer and the DEL cannot be kept for it", trouble);
         }
 
         if (role != ShimRole.Network || peek.IpamType is "" or "calico-ipam")

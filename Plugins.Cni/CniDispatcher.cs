@@ -17,7 +17,8 @@ internal sealed partial class CniDispatcher(CniSettings settings, CniVerbs verbs
     /// <param name="delegates">The way to other plugins.</param>
     /// <param name="timed">Counts where its time goes; null: nobody does.</param>
     /// <param name="ct">The server's end, or the caller's; the call's own budget is set here.</param>
-    public async Task<CallOutcome> HandleAsync(ShimRequest shim, SafeFileHandle? networkNamespace, IDelegateRunner delegates, ITimedCall? timed,
+    public async Task<CallOutcome> HandleAsync(ShimRequest shim, SafeFileHandle? networkNamespace, IDelegateRunner delegates,
+        ITimedCall? timed,
         CancellationToken ct)
     {
         timed?.Enter("parse");

@@ -148,7 +148,8 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
         var watching = CancelWithoutPeerAsync(connection, caller, answered.Token);
         try
         {
-            using var turn = verb == "ADD" ? await _turns.EnterAsync($"{request.Role} {container} {request["CNI_IFNAME"]}", caller.Token) : null;
+            using var turn = verb == "ADD"
+                ? await _turns.EnterAsync($"{request.Role} {container} {request["CNI_IFNAME"]}", caller.Token) : null;
             if (connection.IsPeerGone())
             {
                 Log.Abandoned(log, verb, container);
@@ -228,7 +229,8 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
     /// <summary>Sends a reply and waits until the other end has read it: it closes then.</summary>
     /// <param name="connection">The shim's.</param>
     /// <param name="reply">What it waits for.</param>
-    /// <param name="watching">Goes on while the reply is sent: to end it first is a cancelled receive and an exception, for which every ADD would wait.</param>
+    /// <param name="watching">Goes on while the reply is sent: to end it first is a cancelled receive and an exception, for which every ADD
+    /// would wait.</param>
     /// <returns>False: it was not read. One that neither reads nor closes in time may still read it.</returns>
     private async Task<bool> IsReadAsync(ShimConnection connection, ShimReply reply, Task<bool> watching)
     {
@@ -291,7 +293,8 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
         try
         {
             var left = await spool.DrainAsync(ct);
-            lifetime.Report("spool", left == 0, left == 0 ? "" : $"{left} DELs of the time without a host are not done yet; the log says why");
+            lifetime.Report("spool", left == 0, left == 0 ? ""
+                : $"{left} DELs of the time without a host are not done yet; the log says why");
             return left;
         }
         catch (Exception e) when (!ct.IsCancellationRequested)
@@ -331,7 +334,8 @@ internal sealed partial class CniServer(CniSettings settings, IListeners listene
         [LoggerMessage(7081, LogLevel.Warning, "ADD of container {Container} is undone: its caller went without reading the answer")]
         public static partial void Undone(ILogger log, string container);
 
-        [LoggerMessage(7082, LogLevel.Error, "ADD of container {Container} is to be undone, because its caller went without reading the answer, and could not: {Reason}")]
+        [LoggerMessage(7082, LogLevel.Error,
+            "ADD of container {Container} is to be undone, because its caller went without reading the answer, and could not: {Reason}")]
         public static partial void NotUndone(ILogger log, string container, string reason);
 
         [LoggerMessage(7006, LogLevel.Information, "Draining: no new calls are taken")]

@@ -24,6 +24,7 @@ public sealed class CniSettings
     /// <summary>The node's MTU, one number in a file, as upstream's agent writes it.</summary>
     public string MtuFile { get; set; } = "/var/lib/calico/mtu";
 
-    /// <summary>Whether the annotation <c>allowedSourcePrefixes</c> counts. Off: whoever may write a pod could send from any address.</summary>
+    /// <summary>Whether the annotation <c>allowedSourcePrefixes</c> counts. Off: whoever may write a pod could send from any address.
+    /// </summary>
     public bool AllowSourceSpoofing { get; set; }
 }

@@ -20,7 +20,8 @@ internal sealed partial class DelSpool(CniSettings settings, DelVerb del, IpamRe
     /// <summary>By file. Whoever needs one that is being done waits for that one, not for all that the sweep has to do.</summary>
     private readonly ConcurrentDictionary<string, Task<bool>> _settling = new(StringComparer.Ordinal);
 
-    /// <summary>Does what is there, oldest first. What fails, however it does, stays for the next time and keeps no other from its turn.</summary>
+    /// <summary>Does what is there, oldest first. What fails, however it does, stays for the next time and keeps no other from its turn.
+    /// </summary>
     /// <returns>How many are left.</returns>
     public async Task<int> DrainAsync(CancellationToken ct)
     {

@@ -54,7 +54,8 @@ internal static class DelegatedIpam
         var type = request.Configuration.Ipam.Type;
         // We understand arguments that the delegate may not (K8S_…); upstream prepends the same.
         var args = request.Call.Args.Text.Length == 0 ? "IgnoreUnknown=1" : "IgnoreUnknown=1;" + request.Call.Args.Text;
-        var outcome = await request.Delegates.RunAsync(new DelegateRequest(type, [new("CNI_COMMAND", verb), new("CNI_ARGS", args)], input), ct);
+        var outcome = await request.Delegates
+            .RunAsync(new DelegateRequest(type, [new("CNI_COMMAND", verb), new("CNI_ARGS", args)], input), ct);
         if (outcome.ExitCode == 0)
         {
             return outcome;
@@ -71,7 +72,8 @@ internal static class DelegatedIpam
                 Encoding.UTF8.GetString(outcome.Output.Span));
     }
 
-    /// <summary>host-local frees by container id but wants to read its ranges first; the pod CIDR is gone with the node, so any do.</summary>
+    /// <summary>host-local frees by container id but wants to read its ranges first; the pod CIDR is gone with the node, so any do.
+    /// </summary>
     private static ReadOnlyMemory<byte> WithoutPodCidr(CniRequest request)
     {
         if (!request.Configuration.Ipam.UsesPodCidr)

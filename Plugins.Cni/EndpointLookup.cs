@@ -13,8 +13,9 @@ internal sealed class EndpointLookup(IWorkloadNetwork network)
         ? new(Kubernetes, $"{call.Args.PodNamespace}.{call.Args.PodName}", call.InterfaceName)
         : new(Plain, call.ContainerId, call.InterfaceName);
 
-    /// <summary>The endpoint that is there, or the identity to make one under. A pod has one Calico interface, whatever it is called: its host
-    /// side is named after the pod alone. So what is found may be another interface than the call means, <see cref="IsAnother"/>.</summary>
+    /// <summary>The endpoint that is there, or the identity to make one under. A pod has one Calico interface, whatever it is called: its
+    /// host side is named after the pod alone. So what is found may be another interface than the call means, <see cref="IsAnother"/>.
+    /// </summary>
     public async Task<(WorkloadEndpointId Id, Attachment? Existing)> FindAsync(CniCall call, CancellationToken ct)
     {
         var id = IdOf(call);

@@ -13,8 +13,8 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     private static readonly CniRoute DefaultIpv4 = new(new IPNetwork(IPAddress.Any, 0), null);
     private static readonly CniRoute DefaultIpv6 = new(new IPNetwork(IPAddress.IPv6Any, 0), null);
 
-    // Profiles of Kubernetes namespaces and service accounts, and of published ports: a network of such a name would share one with them, and
-    // be as open as it.
+    // Profiles of Kubernetes namespaces and service accounts, and of published ports: a network of such a name would share one with them,
+    // and be as open as it.
     private static readonly string[] OthersPrefixes = ["kns.", "ksa.", PortsPrefix];
 
     private const string PortsPrefix = "publish.";
@@ -32,7 +32,8 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
         if (OthersPrefixes.FirstOrDefault(prefix => configuration.Name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)) is { } taken)
         {
             throw new CniException(CniCode.InvalidConfiguration,
-                $"network '{configuration.Name}': its members' profile would be one that '{taken}' begins the name of, and is not the network's; call the network otherwise", "name");
+                $"network '{configuration.Name}': its members' profile would be one that '{taken}' begins the name of, and is not the "
+                    + "network's; call the network otherwise", "name");
         }
 
         var own = ImmutableSortedDictionary<string, string>.Empty.Add(configuration.Name, "");
@@ -68,12 +69,14 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
     /// <param name="delegated">What another IPAM gave; null: ours is asked.</param>
     /// <param name="namespaceIdentity">Interfaces of one namespace share it.</param>
     /// <param name="profiles">The profiles' names in the store, in the order they are asked.</param>
-    public EndpointSpec Plan(CniRequest request, WorkloadEndpointId id, CniResult? delegated, ulong namespaceIdentity, ImmutableArray<string> profiles)
+    public EndpointSpec Plan(CniRequest request, WorkloadEndpointId id, CniResult? delegated, ulong namespaceIdentity,
+        ImmutableArray<string> profiles)
     {
         var (call, configuration) = (request.Call, request.Configuration);
         WarnOfWhatIsNotDone(configuration);
         var asked = AnnotationRequest.Of(call, configuration);
-        var claim = delegated is null && asked.AddressesWithoutIpam.IsEmpty ? ClaimFor(call, configuration, asked, LeasePurpose.Endpoint) : null;
+        var claim = delegated is null && asked.AddressesWithoutIpam.IsEmpty
+            ? ClaimFor(call, configuration, asked, LeasePurpose.Endpoint) : null;
         var unmanaged = delegated?.Addresses.Select(a => a.Address.Address) ?? asked.AddressesWithoutIpam;
         return new EndpointSpec
         {
@@ -164,7 +167,8 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
         return configuration.Mtu != 0 ? configuration.Mtu : mtu;
     }
 
-    /// <summary>Routes of a delegate or of the configuration; the gateways in them belong to a bridge that is not there, ours is used.</summary>
+    /// <summary>Routes of a delegate or of the configuration; the gateways in them belong to a bridge that is not there, ours is used.
+    /// </summary>
     /// <returns>Empty: the default route, which is also what a list of nothing but default routes says. The host gives it to one
     /// interface of a namespace only, and could not if it were asked for by name.</returns>
     private static ImmutableArray<Route> RoutesOf(NetworkConfiguration configuration, CniResult? delegated)
@@ -230,13 +234,15 @@ internal sealed partial class EndpointPlanner(CniSettings settings, IHostStatus 
 
     private static partial class Log
     {
-        [LoggerMessage(7010, LogLevel.Warning, "Network {Network} names node {Configured}; this host is {Node} and records its endpoints so")]
+        [LoggerMessage(7010, LogLevel.Warning,
+            "Network {Network} names node {Configured}; this host is {Node} and records its endpoints so")]
         public static partial void OtherNodeName(ILogger log, string network, string configured, string node);
 
         [LoggerMessage(7011, LogLevel.Warning, "Network {Network} wants device_type netkit; a veth pair is made")]
         public static partial void NoNetkit(ILogger log, string network);
 
-        [LoggerMessage(7012, LogLevel.Warning, "Network {Network} has readiness_gates; they are not polled, ADD waits for this host's own readiness")]
+        [LoggerMessage(7012, LogLevel.Warning,
+            "Network {Network} has readiness_gates; they are not polled, ADD waits for this host's own readiness")]
         public static partial void NoReadinessGates(ILogger log, string network);
     }
 }

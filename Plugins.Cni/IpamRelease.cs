@@ -11,9 +11,11 @@ internal sealed class IpamRelease(IIpam ipam)
         // Ours, then upstream's two: of version 3, and of before 3.0, which was the workload's name. Those two can be another container's
         // of another network as well (a.b of c, a of b.c), so the owner decides; only what upstream gave has none. Case counts here.
         var workload = EndpointLookup.IdOf(call).Workload;
-        foreach (var handle in new[] { EndpointPlanner.HandleOf(network, call.ContainerId), $"{network}.{call.ContainerId}", workload }.Distinct())
+        foreach (var handle in new[] { EndpointPlanner.HandleOf(network, call.ContainerId), $"{network}.{call.ContainerId}", workload }
+            .Distinct())
         {
-            await AllAsync((await ipam.ListAsync(handle, ct)).Where(l => l.Handle == handle && (l.Owner == network || l.Owner.Length == 0)), ct);
+            await AllAsync((await ipam.ListAsync(handle, ct)).Where(l => l.Handle == handle && (l.Owner == network || l.Owner.Length == 0)),
+                ct);
         }
     }
 
@@ -25,5 +27,6 @@ internal sealed class IpamRelease(IIpam ipam)
         }
     }
 
-    public static IEnumerable<AddressLease> Foreign(IEnumerable<AddressLease> leases) => leases.Where(l => l.Purpose == LeasePurpose.Foreign);
+    public static IEnumerable<AddressLease> Foreign(IEnumerable<AddressLease> leases) =>
+        leases.Where(l => l.Purpose == LeasePurpose.Foreign);
 }

@@ -28,7 +28,8 @@ internal sealed class PoolFamilies(IIpam ipam)
         Check(ipv6, pools, AddressFamily.InterNetwork, "IPv6", "IPv4", "ipam.ipv6_pools");
     }
 
-    /// <summary>Why no ADD of this network can get its addresses: a pool that it names is not there or takes none, or none is left.</summary>
+    /// <summary>Why no ADD of this network can get its addresses: a pool that it names is not there or takes none, or none is left.
+    /// </summary>
     /// <returns>Null: nothing speaks against it.</returns>
     public async Task<string?> TroubleAsync(NetworkConfiguration configuration, CancellationToken ct)
     {
@@ -43,7 +44,8 @@ internal sealed class PoolFamilies(IIpam ipam)
             ?? TroubleOf(pools, wanted.AssignIpv6, wanted.Ipv6Pools, AddressFamily.InterNetworkV6, "ipam.ipv6_pools");
     }
 
-    private static string? TroubleOf(ImmutableArray<AddressPool> pools, bool isAsked, ImmutableArray<string> names, AddressFamily family, string field)
+    private static string? TroubleOf(ImmutableArray<AddressPool> pools, bool isAsked, ImmutableArray<string> names, AddressFamily family,
+        string field)
     {
         if (!isAsked)
         {
@@ -64,14 +66,16 @@ internal sealed class PoolFamilies(IIpam ipam)
             : null;
     }
 
-    private static void Check(ImmutableArray<string> names, ImmutableArray<AddressPool> pools, AddressFamily wrong, string family, string other, string field)
+    private static void Check(ImmutableArray<string> names, ImmutableArray<AddressPool> pools, AddressFamily wrong, string family,
+        string other, string field)
     {
         for (var i = 0; i < names.Length; i++)
         {
             var name = names[i];
             if (pools.Any(p => (p.Name == name || p.Cidr.ToString() == name) && p.Cidr.BaseAddress.AddressFamily == wrong))
             {
-                throw new CniException(CniCode.InvalidConfiguration, $"provided {family} IPPools list contains one or more {other} IPPools: '{name}'", $"{field}[{i}]");
+                throw new CniException(CniCode.InvalidConfiguration,
+                    $"provided {family} IPPools list contains one or more {other} IPPools: '{name}'", $"{field}[{i}]");
             }
         }
     }

@@ -41,7 +41,8 @@ public sealed record CliEnvironment
     [AllowNull]
     public string HostSocket { get => field ?? Sockets().Control; init; }
 
-    /// <summary>The host's file of settings. It may hold a password, and then is root's alone: who may not read it has the defaults.</summary>
+    /// <summary>The host's file of settings. It may hold a password, and then is root's alone: who may not read it has the defaults.
+    /// </summary>
     internal SettingsFile ReadHostsFile()
     {
         try

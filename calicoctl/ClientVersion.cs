@@ -7,7 +7,8 @@ internal static class ClientVersion
 {
     // "0.1.0+<commit>"; without a repository at build time there is no commit.
     private static readonly string[] Parts =
-        (typeof(ClientVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0.0.0").Split('+', 2);
+        (typeof(ClientVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0.0.0")
+            .Split('+', 2);
 
     /// <summary><c>v0.1.0</c>.</summary>
     internal static string Text => "v" + Parts[0];

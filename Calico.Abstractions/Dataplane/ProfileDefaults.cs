@@ -8,8 +8,8 @@ namespace Calico;
 /// <param name="LabelsToApply">Labels each member inherits.</param>
 public sealed record ProfileDefaults(bool Internal, ImmutableSortedDictionary<string, string> LabelsToApply)
 {
-    /// <summary>Anybody may talk to members (upstream's CNI default under Kubernetes). Decides when the profile is made; one that stands stays
-    /// as open or closed as it is.</summary>
+    /// <summary>Anybody may talk to members (upstream's CNI default under Kubernetes). Decides when the profile is made; one that stands
+    /// stays as open or closed as it is.</summary>
     public bool OpenIngress { get; init; }
 
     /// <summary>Whoever asks does not know whether the network is internal: a profile that stands stays as internal as it is, and

@@ -15,7 +15,8 @@ public interface IPluginBuilder
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the setting's name as path.</exception>
     T Settings<T>() where T : class, new();
 
-    /// <summary>Asks the host to bind a unix socket at start, before the store is reached, and to keep it over an adapter upgrade.</summary>
+    /// <summary>Asks the host to bind a unix socket at start, before the store is reached, and to keep it over an adapter upgrade.
+    /// </summary>
     /// <param name="listener">Names are unique within the adapter.</param>
     void Listen(ListenerSpec listener);
 }

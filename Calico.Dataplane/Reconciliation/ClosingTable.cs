@@ -5,9 +5,9 @@ namespace Calico.Dataplane.Reconciliation;
 
 /// <summary>Closes all workloads while our own table cannot be written: a table of another name, with drops and nothing else.</summary>
 /// <remarks>
-/// A table with the flag <c>owner</c> is its owner's alone while that lives: if it has our name, not a rule of policy can be written. A drop is
-/// final in whatever table it is, so a second table closes what the first cannot. Links set down would do that too, but lose routes and
-/// addresses that then have to be made anew, and say nothing of those that come later. Written in one transaction each time; goes after
+/// A table with the flag <c>owner</c> is its owner's alone while that lives: if it has our name, not a rule of policy can be written. A
+/// drop is final in whatever table it is, so a second table closes what the first cannot. Links set down would do that too, but lose routes
+/// and addresses that then have to be made anew, and say nothing of those that come later. Written in one transaction each time; goes after
 /// the commit that makes our own table enforce, a former process's too.
 /// </remarks>
 internal sealed class ClosingTable(INftables socket, DataplaneOptions options)

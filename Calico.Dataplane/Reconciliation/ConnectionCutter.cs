@@ -30,7 +30,8 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
     /// <summary>Addresses that need no cut whatever the first walk finds; null when there is none, or it has ended.</summary>
     private HashSet<Cidr>? _settled;
 
-    /// <summary>Addresses with connections from before the start, of no living endpoint. As many as the kernel's table had at most.</summary>
+    /// <summary>Addresses with connections from before the start, of no living endpoint. As many as the kernel's table had at most.
+    /// </summary>
     private HashSet<Cidr> _inherited = [];
 
     /// <summary>What may be cut of <see cref="_inherited"/> although nobody is given it; null until it is known.</summary>
@@ -211,10 +212,12 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
 
     private static partial class Log
     {
-        [LoggerMessage(4301, LogLevel.Warning, "connections of {Count} freed addresses were not deleted; tried again before one is used: {Reason}")]
+        [LoggerMessage(4301, LogLevel.Warning,
+            "connections of {Count} freed addresses were not deleted; tried again before one is used: {Reason}")]
         public static partial void NotCut(ILogger logger, int count, string reason);
 
-        [LoggerMessage(4302, LogLevel.Warning, "the tracked connections could not be listed; those of each address are deleted when it is given out: {Reason}")]
+        [LoggerMessage(4302, LogLevel.Warning,
+            "the tracked connections could not be listed; those of each address are deleted when it is given out: {Reason}")]
         public static partial void NotListed(ILogger logger, string reason);
 
         [LoggerMessage(4303, LogLevel.Information, "a former process left connections of {Count} freed addresses; they are deleted")]

@@ -32,7 +32,8 @@ internal sealed class ConnectionJudge(RulesetTranslator policy, IReadOnlySet<IPA
 
         var packet = new FirstPacket(Cidr.From(entry.OriginalSource), Cidr.From(entry.ReplySource), entry.Protocol, entry.SourcePort,
             entry.ReplySourcePort, entry.Icmp is { } icmp ? new IcmpTypeCode(icmp.Type, icmp.Code) : null);
-        return (_endpoints.TryGetValue(packet.Source, out var sender) && !MaySend(sender, packet, hostAddresses.Contains(entry.ReplySource)))
+        return (_endpoints.TryGetValue(packet.Source, out var sender)
+            && !MaySend(sender, packet, hostAddresses.Contains(entry.ReplySource)))
             || (_endpoints.TryGetValue(packet.Destination, out var receiver) && !hostAddresses.Contains(entry.OriginalSource)
                 && !(receiver.Gate == EndpointGate.Open && _oracle.Allows(receiver.Ingress, packet)));
     }

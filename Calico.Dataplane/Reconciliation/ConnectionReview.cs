@@ -8,14 +8,15 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Dataplane.Reconciliation;
 
-/// <summary>After a gap in enforcement: judges the connections of this node's endpoints again, and deletes those that policy refuses.</summary>
+/// <summary>After a gap in enforcement: judges the connections of this node's endpoints again, and deletes those that policy refuses.
+/// </summary>
 /// <remarks>
 /// An established connection is accepted before policy is asked, so one that began while nobody enforced would live for ever. Deleting them
 /// all would end allowed ones too: what was masqueraded loses its port with its entry, and a server that speaks next is judged as if it had
 /// opened the connection. So each entry is put to the compiled policy, and what it allows is not touched.
 /// <para>
-/// A refused connection whose other direction policy would let begin can come back from that end: its next packet is new then. The tail of a
-/// refused connection is therefore looked for again a few times, and cut whatever policy says of it.
+/// A refused connection whose other direction policy would let begin can come back from that end: its next packet is new then. The tail of
+/// a refused connection is therefore looked for again a few times, and cut whatever policy says of it.
 /// </para>
 /// Judging needs the loop's state and runs there, in portions; listing and deleting do not.
 /// </remarks>
@@ -146,10 +147,12 @@ internal sealed partial class ConnectionReview(ConntrackSocket connections, Rout
     private readonly record struct Tail(byte Protocol, IPAddress From, ushort FromPort, IPAddress To, ushort ToPort)
     {
         /// <summary>As it is when its own first packet is seen.</summary>
-        public static Tail Beginning(ConntrackEntry e) => new(e.Protocol, e.OriginalSource, e.SourcePort, e.OriginalDestination, e.DestinationPort);
+        public static Tail Beginning(ConntrackEntry e) =>
+            new(e.Protocol, e.OriginalSource, e.SourcePort, e.OriginalDestination, e.DestinationPort);
 
         /// <summary>As it would be if its other end went on.</summary>
-        public static Tail Left(ConntrackEntry e) => new(e.Protocol, e.ReplySource, e.ReplySourcePort, e.ReplyDestination, e.ReplyDestinationPort);
+        public static Tail Left(ConntrackEntry e) =>
+            new(e.Protocol, e.ReplySource, e.ReplySourcePort, e.ReplyDestination, e.ReplyDestinationPort);
     }
 
     private static partial class Log

@@ -22,7 +22,8 @@ internal sealed class Connections : IConnections
     /// <param name="time">For pauses.</param>
     /// <param name="logger">Of the loop.</param>
     /// <exception cref="CalicoException">The kernel does not list connections.</exception>
-    public Connections(ConntrackSocket socket, RouteSocket routes, RulesetTranslator policy, Func<Func<object>, CancellationToken, Task<object>> onLoop,
+    public Connections(ConntrackSocket socket, RouteSocket routes, RulesetTranslator policy,
+        Func<Func<object>, CancellationToken, Task<object>> onLoop,
         TimeProvider time, ILogger logger)
     {
         (_socket, _routes) = (socket, routes);
@@ -49,7 +50,8 @@ internal sealed class Connections : IConnections
         _routes.Dispose();
     }
 
-    /// <summary>What only a kernel that lists connections can do: end those of a freed address, and judge those that began in a gap.</summary>
+    /// <summary>What only a kernel that lists connections can do: end those of a freed address, and judge those that began in a gap.
+    /// </summary>
     private void AskForConnections()
     {
         try
@@ -58,8 +60,10 @@ internal sealed class Connections : IConnections
         }
         catch (NetlinkException e) when (e is not NetlinkInterruptedException)
         {
-            throw new CalicoException(Problem.Unsupported, "dataplane: this kernel does not list connections, CONFIG_NF_CT_NETLINK (modprobe nf_conntrack_netlink); "
-                + $"without it the next owner of an address would inherit the former one's, so no workload is connected ({e.Message})", inner: e);
+            throw new CalicoException(Problem.Unsupported,
+                "dataplane: this kernel does not list connections, CONFIG_NF_CT_NETLINK (modprobe nf_conntrack_netlink); "
+                + $"without it the next owner of an address would inherit the former one's, so no workload is connected ({e.Message})",
+                inner: e);
         }
     }
 }

@@ -33,7 +33,8 @@ internal sealed class ForwardingSettings(HostNetwork network)
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 var name = key.Replace('/', '.');
-                Problem = $"{name} is {value} and cannot be changed from here ({e.Message}): workloads reach nothing beyond this host until somebody does 'sysctl -w {name}=1'";
+                Problem = $"{name} is {value} and cannot be changed from here ({e.Message}): workloads reach nothing beyond this host "
+                    + $"until somebody does 'sysctl -w {name}=1'";
             }
         }
 

@@ -9,10 +9,12 @@ internal interface IPolicyTable : IReconciler
     /// <summary>What policy is, as it is rendered.</summary>
     RulesetTranslator Policy { get; }
 
-    /// <summary>Interfaces that the former process's table knows, as it was read; null: there is none, or it was compared already.</summary>
+    /// <summary>Interfaces that the former process's table knows, as it was read; null: there is none, or it was compared already.
+    /// </summary>
     IReadOnlySet<string>? FormerInterfaces { get; }
 
-    /// <summary>Why a commit was refused, if the table is another process's alone; workloads are closed otherwise then. Null: it is not.</summary>
+    /// <summary>Why a commit was refused, if the table is another process's alone; workloads are closed otherwise then. Null: it is not.
+    /// </summary>
     string? CloseWhereOwned(Exception refusal);
 
     IEnumerable<NftCounterState> ListCounters();

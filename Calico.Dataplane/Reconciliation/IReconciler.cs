@@ -5,10 +5,10 @@ using Calico.Linux.Route;
 
 namespace Calico.Dataplane.Reconciliation;
 
-/// <summary>One kind of kernel object that the loop keeps as it should be. A new kind is one of these and one line in <see cref="KernelParts"/>;
-/// they are worked off in the order of that list.</summary>
-/// <remarks>Called on the loop only. What it throws (<see cref="Linux.Netlink.NetlinkException"/>, IOException) is a refusal: the loop says it,
-/// doubts everything, and tries again with growing pauses.</remarks>
+/// <summary>One kind of kernel object that the loop keeps as it should be. A new kind is one of these and one line in
+/// <see cref="KernelParts"/>; they are worked off in the order of that list.</summary>
+/// <remarks>Called on the loop only. What it throws (<see cref="Linux.Netlink.NetlinkException"/>, IOException) is a refusal: the loop says
+/// it, doubts everything, and tries again with growing pauses.</remarks>
 internal interface IReconciler : IDisposable
 {
     /// <summary>Whether it is right whatever policy says: committed at each turn, also before the store was read.</summary>

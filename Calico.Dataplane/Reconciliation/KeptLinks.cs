@@ -68,7 +68,8 @@ internal sealed class KeptLinks
         }
     }
 
-    /// <summary>Somebody moved the link out of this namespace: whoever ends its endpoint has to look for the pair at its other end.</summary>
+    /// <summary>Somebody moved the link out of this namespace: whoever ends its endpoint has to look for the pair at its other end.
+    /// </summary>
     public void NoteMoved(KeptLink link)
     {
         lock (_gate)

@@ -4,8 +4,8 @@ using Calico.Felix;
 
 namespace Calico.Dataplane.Reconciliation;
 
-/// <summary>Pairs that this process has wired or is wiring, and their routes: the loop must not take for strays what is wired but not published
-/// yet, nor write again what stands already.</summary>
+/// <summary>Pairs that this process has wired or is wiring, and their routes: the loop must not take for strays what is wired but not
+/// published yet, nor write again what stands already.</summary>
 internal sealed class LinkLedger
 {
     private readonly ConcurrentDictionary<string, (int Index, EquatableArray<Cidr> Routes)> _links = new(StringComparer.Ordinal);
@@ -57,7 +57,8 @@ internal sealed class LinkLedger
 
     /// <summary>The routes of a pair that is being taken away, or null if another process made it.</summary>
     public EquatableArray<Cidr>? Take(string name, int index) =>
-        _links.TryGetValue(name, out var link) && link.Index == index && _links.TryRemove(KeyValuePair.Create(name, link)) ? link.Routes : null;
+        _links.TryGetValue(name, out var link) && link.Index == index
+            && _links.TryRemove(KeyValuePair.Create(name, link)) ? link.Routes : null;
 
     public bool HasLink(int index) => _links.Values.Any(l => l.Index == index);
 

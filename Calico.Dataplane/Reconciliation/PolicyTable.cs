@@ -154,7 +154,8 @@ internal sealed partial class PolicyTable : IPolicyTable
             }
 
             _table.Closing.Close();
-            return $"nftables: table {Table} is owned by {owner}, so no policy can be written; table {ClosingTable} keeps all workloads closed until that process ends";
+            return $"nftables: table {Table} is owned by {owner}, so no policy can be written; table {ClosingTable} keeps all workloads "
+                + "closed until that process ends";
         }
         catch (Exception e) when (e is NetlinkException or NetlinkFormatException or IOException)
         {
@@ -183,7 +184,8 @@ internal sealed partial class PolicyTable : IPolicyTable
         [LoggerMessage(4000, LogLevel.Information, "took over the table of a former process: {chains} chains, {rules} rules")]
         public static partial void Adopted(ILogger logger, int chains, int rules);
 
-        [LoggerMessage(4040, LogLevel.Warning, "the table that stands is not what a process of ours wrote: {flaws}; it is made anew, closed until policy is known")]
+        [LoggerMessage(4040, LogLevel.Warning,
+            "the table that stands is not what a process of ours wrote: {flaws}; it is made anew, closed until policy is known")]
         public static partial void NotAdopted(ILogger logger, string flaws);
 
         [LoggerMessage(4001, LogLevel.Information, "loaded the skeleton: {chains} chains")]

@@ -83,7 +83,8 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
                 Notice(link.Link);
                 break;
             case RouteEvent.RouteChanged { Removed: false } route when TakePlaceOf(route.Route):
-                return Reconciled.Of($"route {route.Route.Destination}, in whose place was {route.Route} of protocol {route.Route.Protocol}");
+                return Reconciled.Of(
+                    $"route {route.Route.Destination}, in whose place was {route.Route} of protocol {route.Route.Protocol}");
             case RouteEvent.RouteChanged { Removed: true } route when Notice(route.Route) && _isCompared:
                 return Reconciled.Of($"route {route.Route.Destination}");
             default:
@@ -184,13 +185,14 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     /// <summary>Whether a route that somebody wrote may have taken the place of one of ours, or stand before it. From any thread.</summary>
     public bool IsInTheWay(RouteEntry route) => route.Table == RouteTableNumber.Main && _desired.ContainsKey(Cidr.From(route.Destination));
 
-    /// <summary>Somebody wrote a route of the same destination: "replace" puts it in the place of ours and tells of no removal, and one with
-    /// a lower metric (IPv6: ours has the kernel's 1024) or put before ours is preferred. Ours is written at that metric.</summary>
+    /// <summary>Somebody wrote a route of the same destination: "replace" puts it in the place of ours and tells of no removal, and one
+    /// with a lower metric (IPv6: ours has the kernel's 1024) or put before ours is preferred. Ours is written at that metric.</summary>
     /// <returns>Whether it was another's.</returns>
     private bool TakePlaceOf(RouteEntry route)
     {
         var destination = Cidr.From(route.Destination);
-        // The notice does not say whether it was put before or behind what was there; a listing has them in the order in which they are tried.
+        // The notice does not say whether it was put before or behind what was there; a listing has them in the order in which they are
+        // tried.
         if (!_desired.TryGetValue(destination, out var name) || IsOurs(route, name)
             || socket.ListRoutes(new() { Family = route.Destination.BaseAddress.AddressFamily, Table = RouteTableNumber.Main })
                 .FirstOrDefault(r => r.Destination.Equals(route.Destination)) is not { } first || IsOurs(first, name))
@@ -215,7 +217,8 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         return batch.Count > 0;
     }
 
-    private LinkState? LinkOf(string? name) => name is null ? null : kept.Find(name) is { } own ? socket.FindLink(own.Index) : socket.FindLink(name);
+    private LinkState? LinkOf(string? name) => name is null ? null : kept.Find(name) is { } own ? socket.FindLink(own.Index)
+        : socket.FindLink(name);
 
     private bool IsOurs(RouteEntry route, string? name) => route.Protocol == _protocol && (name is null ? route.Kind == RouteKind.Blackhole
         : route.Kind == RouteKind.Unicast && route.LinkIndex == LinkOf(name)?.Index);
@@ -224,7 +227,8 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     private void Notice(LinkState link)
     {
         using var batch = new RouteBatch();
-        foreach (var destination in IsOwn(link) ? _ofLink.GetValueOrDefault(NameOf(link), []).Where(d => !ledger.HasRoute(NameOf(link), d)) : [])
+        foreach (var destination in IsOwn(link) ? _ofLink.GetValueOrDefault(NameOf(link), [])
+            .Where(d => !ledger.HasRoute(NameOf(link), d)) : [])
         {
             Write(batch, destination, link);
         }
@@ -238,7 +242,8 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     {
         if (name is null)
         {
-            batch.ReplaceRoute(new() { Destination = destination.ToNetwork(), Kind = RouteKind.Blackhole, Protocol = _protocol, Metric = metric });
+            batch.ReplaceRoute(new() { Destination = destination.ToNetwork(), Kind = RouteKind.Blackhole, Protocol = _protocol,
+                Metric = metric });
         }
         else if (LinkOf(name) is { IsUp: true } link)
         {
@@ -249,7 +254,8 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     private string NameOf(LinkState link) => kept.Find(link.Index)?.Name ?? link.Name;
 
     /// <summary>Not a stranger's that has the name of one that is kept.</summary>
-    private bool IsOwn(LinkState link) => kept.Find(link.Name) is not { } own || own.Index == link.Index || kept.Find(link.Index) is not null;
+    private bool IsOwn(LinkState link) => kept.Find(link.Name) is not { } own || own.Index == link.Index
+        || kept.Find(link.Index) is not null;
 
     private void Write(RouteBatch batch, Cidr destination, LinkState link, uint metric = 0) =>
         batch.ReplaceRoute(new() { Destination = destination.ToNetwork(), LinkIndex = link.Index, Protocol = _protocol, Metric = metric });

@@ -50,7 +50,8 @@ internal sealed class SettingsReconciler(ForwardingSettings forwarding, LinkKeep
 
     public void Dispose() => keeper.Dispose();
 
-    private Reconciled Look(int index) => keeper.Look(index) is { } mended ? Reconciled.Of(Text(mended), mended.WasRenamed) : Reconciled.Nothing;
+    private Reconciled Look(int index) => keeper.Look(index) is { } mended ? Reconciled.Of(Text(mended), mended.WasRenamed)
+        : Reconciled.Nothing;
 
     private Reconciled LookAtAll()
     {

@@ -24,7 +24,8 @@ internal sealed class TableReconciler(INftables socket, DataplaneOptions options
 
     public NftTableState? Read(NftTable table, bool withElements = true) => socket.ReadTable(table, withElements);
 
-    /// <summary>Commits what is pending and need not wait, new chains in a transaction before the rest; does nothing when nothing is.</summary>
+    /// <summary>Commits what is pending and need not wait, new chains in a transaction before the rest; does nothing when nothing is.
+    /// </summary>
     /// <param name="ruleset">What is desired.</param>
     /// <param name="generation">Commit only on this one: what was read must still be so.</param>
     /// <returns>Whether there was something that need not wait.</returns>

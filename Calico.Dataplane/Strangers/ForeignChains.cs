@@ -22,7 +22,8 @@ internal sealed class ForeignChains(NftSocket socket, NftTable own, string inter
         var names = new[] { IptablesChain.Forward, IptablesChain.DockerUser }.Where(n => chains.Any(c => c.Name == n)).ToList();
         var rules = names.ToDictionary(n => n, n => socket.ListRules(table, n).ToList());
         return new(family, IsLegacy: false, Drops(chains.Single(c => c.Name == IptablesChain.Forward), rules[IptablesChain.Forward]),
-            rules[IptablesChain.Forward].Any(r => r.Expressions.Any(e => e.Verdict is { } v && (v == ToDocker || v == NftVerdict.Goto(IptablesChain.DockerUser)))), [.. names.Where(n => rules[n].TakeWhile(r => !IsUnconditionalReturn(r)).Count(IsOurs) == 2)],
+            rules[IptablesChain.Forward].Any(r => r.Expressions.Any(e => e.Verdict is { } v && (v == ToDocker || v == NftVerdict.Goto(
+                IptablesChain.DockerUser)))), [.. names.Where(n => rules[n].TakeWhile(r => !IsUnconditionalReturn(r)).Count(IsOurs) == 2)],
             [.. names.Where(n => rules[n].Any(IsOurs))]);
     }
 
@@ -60,7 +61,8 @@ internal sealed class ForeignChains(NftSocket socket, NftTable own, string inter
 
             var rules = socket.ListRules(table).ToLookup(r => r.Chain);
             yield return [.. chains.Select(c => new ForeignChain($"table {table}", c.Name, c.Type == "nat" ? null : c.Hook,
-                [.. rules[c.Name].Select(r => NftRuleReading.Read(r, set => socket.ListElements(table, set)) with { Removal = $"nft delete rule {table} {c.Name} handle {r.Handle}" })]))];
+                [.. rules[c.Name].Select(r => NftRuleReading.Read(r,
+                    set => socket.ListElements(table, set)) with { Removal = $"nft delete rule {table} {c.Name} handle {r.Handle}" })]))];
         }
     }
 

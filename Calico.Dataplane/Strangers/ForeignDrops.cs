@@ -28,7 +28,8 @@ internal sealed class ForeignDrops(string prefix, IReadOnlyCollection<Cidr> work
         {
             foreach (var isSent in Directions.Where(s => Meets(start.Hook!.Value, s)))
             {
-                var walk = new Walk(prefix, workloads, chains.Where(c => c.Table == start.Table).ToDictionary(c => c.Name), start.Hook!.Value, isSent);
+                var walk = new Walk(prefix, workloads, chains.Where(c => c.Table == start.Table).ToDictionary(c => c.Name),
+                    start.Hook!.Value, isSent);
                 walk.Through(start, isAboutUs: false, isAboutOthers: false, Depth);
                 foreach (var (chain, rule) in walk.Found.Where(f => said.Add(f.Rule)))
                 {
@@ -50,7 +51,8 @@ internal sealed class ForeignDrops(string prefix, IReadOnlyCollection<Cidr> work
         All,
     }
 
-    private sealed class Walk(string prefix, IReadOnlyCollection<Cidr> workloads, Dictionary<string, ForeignChain> chains, NftHook hook, bool isSent)
+    private sealed class Walk(string prefix, IReadOnlyCollection<Cidr> workloads, Dictionary<string, ForeignChain> chains, NftHook hook,
+        bool isSent)
     {
         public List<(ForeignChain Chain, ForeignRule Rule)> Found { get; } = [];
 
@@ -95,8 +97,8 @@ internal sealed class ForeignDrops(string prefix, IReadOnlyCollection<Cidr> work
             return true;
         }
 
-        /// <summary>Which packets of workloads' match, whether the rule names them by interface or address, and whether it is about what goes to
-        /// or comes from another interface.</summary>
+        /// <summary>Which packets of workloads' match, whether the rule names them by interface or address, and whether it is about what
+        /// goes to or comes from another interface.</summary>
         private (Match Match, bool Names, bool Others) Judge(ForeignRule rule)
         {
             if (rule.IsUnclear)

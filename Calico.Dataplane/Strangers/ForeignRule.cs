@@ -46,7 +46,8 @@ internal enum ForeignAction
 internal readonly record struct NameMatch(string Name, bool IsInverted = false)
 {
     /// <summary>Whether it is a name of a workload's host side, or any of them.</summary>
-    public bool IsOf(string prefix) => Name.EndsWith('*') ? Name[..^1].StartsWith(prefix, StringComparison.Ordinal) || prefix.StartsWith(Name[..^1], StringComparison.Ordinal)
+    public bool IsOf(string prefix) => Name.EndsWith('*') ? Name[..^1].StartsWith(prefix, StringComparison.Ordinal)
+        || prefix.StartsWith(Name[..^1], StringComparison.Ordinal)
         : Name.StartsWith(prefix, StringComparison.Ordinal);
 }
 

@@ -11,8 +11,8 @@ namespace Calico.Dataplane.Strangers;
 /// <remarks>
 /// Facts it rests on: a drop is final in whatever table it is, an accept ends only its own base chain, so what is accepted in a stranger's
 /// chain is still judged by ours. dockerd sets iptables' FORWARD policy to DROP and puts its jumps first whenever it starts; DOCKER-USER it
-/// leaves alone. So there are two rules for our prefix in the chain that drops, while it drops, marked by a comment. A chain that is nobody's
-/// iptables is not touched: it is told, with what to do.
+/// leaves alone. So there are two rules for our prefix in the chain that drops, while it drops, marked by a comment. A chain that is
+/// nobody's iptables is not touched: it is told, with what to do.
 /// Chains of iptables-nft tell of changes by notices; those of iptables-legacy do not and are looked at with every audit.
 /// Everything here runs on its own task: a program may have to be run, and no workload waits for that.
 /// </remarks>
@@ -34,7 +34,8 @@ public sealed partial class ForwardPath : IAsyncDisposable
     private readonly NftTable _own;
     private readonly Iptables _iptables;
     private readonly Func<CancellationToken, Task<ImmutableArray<Cidr>>> _workloads;
-    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _wake =
+        Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _stopping = new();
     private Task _running = Task.CompletedTask;
     private ImmutableArray<string> _problems = [];
@@ -43,7 +44,8 @@ public sealed partial class ForwardPath : IAsyncDisposable
     /// <param name="options">Of the dataplane.</param>
     /// <param name="time">For its pauses.</param>
     /// <param name="loggers">What it logs with.</param>
-    /// <param name="workloads">Tells the addresses of this node's workloads; null: without any, only what drops everything is found.</param>
+    /// <param name="workloads">Tells the addresses of this node's workloads; null: without any, only what drops everything is found.
+    /// </param>
     public ForwardPath(HostNetwork network, DataplaneOptions options, TimeProvider time, ILoggerFactory loggers,
         Func<CancellationToken, Task<ImmutableArray<Cidr>>>? workloads = null)
     {
@@ -155,8 +157,10 @@ public sealed partial class ForwardPath : IAsyncDisposable
             foreach (var (table, chain) in foreign.FindOthersThatDrop())
             {
                 var names = $"{table} {chain.Name}";
-                problems.Add($"chain {chain.Name} of table {table} drops what it does not accept, and nothing in it accepts traffic of workloads: "
-                    + $"nft insert rule {names} iifname \"{_options.InterfacePrefix}*\" accept; nft insert rule {names} oifname \"{_options.InterfacePrefix}*\" accept");
+                problems.Add($"chain {chain.Name} of table {table} drops what it does not accept, and nothing in it accepts traffic of "
+                    + "workloads: "
+                    + $"nft insert rule {names} iifname \"{_options.InterfacePrefix}*\" accept; nft insert rule {names} oifname "
+                    + $"\"{_options.InterfacePrefix}*\" accept");
             }
 
             var drops = new ForeignDrops(_options.InterfacePrefix, workloads);
@@ -220,7 +224,8 @@ public sealed partial class ForwardPath : IAsyncDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(4041, LogLevel.Information, "{program} drops what it forwards: traffic of workloads is accepted in its chain {chain}, and judged by ours")]
+        [LoggerMessage(4041, LogLevel.Information,
+            "{program} drops what it forwards: traffic of workloads is accepted in its chain {chain}, and judged by ours")]
         public static partial void Opened(ILogger logger, string chain, string program);
 
         [LoggerMessage(4042, LogLevel.Information, "our rules left chain {chain} of {program}")]

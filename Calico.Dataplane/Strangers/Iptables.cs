@@ -5,8 +5,8 @@ namespace Calico.Dataplane.Strangers;
 
 /// <summary>The two variants of iptables, as programs.</summary>
 /// <remarks>
-/// What iptables wrote only iptables may change: raw expressions in its chains break <c>iptables -L</c>, and the legacy variant's tables are
-/// none of nftables. So they are run, but only where something has to be changed, and (legacy) where its tables are loaded at all.
+/// What iptables wrote only iptables may change: raw expressions in its chains break <c>iptables -L</c>, and the legacy variant's tables
+/// are none of nftables. So they are run, but only where something has to be changed, and (legacy) where its tables are loaded at all.
 /// </remarks>
 internal sealed class Iptables(HostNetwork network, string interfacePrefix)
 {
@@ -24,7 +24,8 @@ internal sealed class Iptables(HostNetwork network, string interfacePrefix)
     ];
 
     /// <summary>Whether packets meet any filter of the legacy variant.</summary>
-    public bool IsLegacyLoaded => network.Run(() => ReadTables("ip_tables_names").Concat(ReadTables("ip6_tables_names")).Any(t => t != "nat"));
+    public bool IsLegacyLoaded =>
+        network.Run(() => ReadTables("ip_tables_names").Concat(ReadTables("ip6_tables_names")).Any(t => t != "nat"));
 
     /// <summary>The FORWARD chain of the legacy variant; null: its table is not loaded, so no packet meets it.</summary>
     public IptablesChain? ReadLegacy(NftFamily family)
@@ -38,12 +39,14 @@ internal sealed class Iptables(HostNetwork network, string interfacePrefix)
         var shown = new IptablesChain(family, IsLegacy: true, false, false, [], []);
         var lines = Run(shown, "-S").Split('\n', StringSplitOptions.RemoveEmptyEntries);
         var names = new[] { IptablesChain.Forward, IptablesChain.DockerUser };
-        List<string> Of(string chain) => [.. lines.Where(l => l.StartsWith($"-A {chain} ", StringComparison.Ordinal)).Select(l => l[$"-A {chain} ".Length..])];
+        List<string> Of(string chain) =>
+            [.. lines.Where(l => l.StartsWith($"-A {chain} ", StringComparison.Ordinal)).Select(l => l[$"-A {chain} ".Length..])];
         bool IsOurs(string rule) => rule.Contains(Mark, StringComparison.Ordinal);
         return shown with
         {
             Drops = lines.Contains($"-P {IptablesChain.Forward} DROP")
-                || (Of(IptablesChain.Forward) is [.., var last] && (last == "-j DROP" || last.StartsWith("-j REJECT", StringComparison.Ordinal))),
+                || (Of(IptablesChain.Forward) is [.., var last]
+                    && (last == "-j DROP" || last.StartsWith("-j REJECT", StringComparison.Ordinal))),
             HasDockerUser = Of(IptablesChain.Forward).Any(r => r.Contains($"-j {IptablesChain.DockerUser}", StringComparison.Ordinal)),
             Ours = [.. names.Where(n => Of(n).TakeWhile(r => r != "-j RETURN").Count(IsOurs) == Rules.Length)],
             Leavings = [.. names.Where(n => Of(n).Any(IsOurs))],
@@ -57,7 +60,8 @@ internal sealed class Iptables(HostNetwork network, string interfacePrefix)
         foreach (var family in (NftFamily[])[NftFamily.IPv4, NftFamily.IPv6])
         {
             var shown = new IptablesChain(family, IsLegacy: true, false, false, [], []);
-            foreach (var table in network.Run(() => ReadTables(family == NftFamily.IPv6 ? "ip6_tables_names" : "ip_tables_names")).Where(t => t != "nat"))
+            foreach (var table in network.Run(() => ReadTables(family == NftFamily.IPv6 ? "ip6_tables_names" : "ip_tables_names"))
+                .Where(t => t != "nat"))
             {
                 yield return IptablesListing.Read(shown.Program, table, Run(shown, "-t", table, "-S"));
             }
@@ -107,7 +111,8 @@ internal sealed class Iptables(HostNetwork network, string interfacePrefix)
         // The child is in the network namespace of the thread that starts it.
         var isDone = network.Run(() =>
         {
-            using var process = Process.Start(new ProcessStartInfo(program, ["-w", "5", .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })
+            using var process = Process.Start(new ProcessStartInfo(program, ["-w", "5", .. arguments]) { RedirectStandardOutput = true,
+                RedirectStandardError = true })
                 ?? throw new IOException($"{program} did not start");
             var errors = process.StandardError.ReadToEndAsync();
             text = process.StandardOutput.ReadToEnd();

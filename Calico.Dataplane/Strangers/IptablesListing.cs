@@ -12,7 +12,8 @@ internal static class IptablesListing
     /// <param name="listing">Lines <c>-P CHAIN POLICY</c>, <c>-N CHAIN</c> and <c>-A CHAIN ...</c>.</param>
     public static IReadOnlyList<ForeignChain> Read(string program, string table, string listing)
     {
-        var lines = listing.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)).ToList();
+        var lines = listing.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)).ToList();
         var rules = lines.Where(l => l is ["-A", _, ..]).ToLookup(l => l[1], l => ReadRule(program, table, l));
         return [.. lines.Where(l => l is ["-P" or "-N", _, ..])
             .Select(l => new ForeignChain($"table {table} of {program}", l[1], l[0] == "-P" ? HookOf(l[1]) : null, [.. rules[l[1]]]))];
@@ -30,7 +31,8 @@ internal static class IptablesListing
 
     private static ForeignRule ReadRule(string program, string table, string[] words)
     {
-        var rule = new ForeignRule(string.Join(' ', words[2..]), ForeignAction.Continue) { Removal = $"{program} -t {table} -D {string.Join(' ', words[1..])}" };
+        var rule = new ForeignRule(string.Join(' ', words[2..]),
+            ForeignAction.Continue) { Removal = $"{program} -t {table} -D {string.Join(' ', words[1..])}" };
         var isInverted = false;
         for (var i = 2; i < words.Length; i++)
         {
@@ -48,7 +50,8 @@ internal static class IptablesListing
                     var match = new AddressMatch([range], isInverted);
                     rule = words[i] == "-s" ? rule with { Source = match } : rule with { Destination = match };
                     break;
-                case "-p" or "--dport" or "--sport" or "--dports" or "--sports" or "--ports" or "--icmp-type" or "--icmpv6-type" or "--tcp-flags":
+                case "-p" or "--dport" or "--sport" or "--dports" or "--sports" or "--ports" or "--icmp-type" or "--icmpv6-type"
+                    or "--tcp-flags":
                     rule = rule with { IsPartial = true };
                     i += words[i] == "--tcp-flags" ? 1 : 0;
                     break;

@@ -9,8 +9,10 @@ using Calico.Linux.Nftables;
 
 namespace Calico.Dataplane.Strangers;
 
-/// <summary>Reads a rule of nftables, whoever wrote it: which interfaces and addresses it asks for, whether for more, what it does.</summary>
-/// <remarks>What is loaded into a register is remembered until it is compared. An expression that is not known makes the rule unclear.</remarks>
+/// <summary>Reads a rule of nftables, whoever wrote it: which interfaces and addresses it asks for, whether for more, what it does.
+/// </summary>
+/// <remarks>What is loaded into a register is remembered until it is compared. An expression that is not known makes the rule unclear.
+/// </remarks>
 internal sealed class NftRuleReading(Func<string, ImmutableArray<NftElement>> elements)
 {
     // uapi nf_tables.h: numbers of the attributes are those of the expressions' files in Calico.Linux/Nftables/Expressions.
@@ -119,7 +121,8 @@ internal sealed class NftRuleReading(Func<string, ImmutableArray<NftElement>> el
             return;
         }
 
-        var (from, offset, length) = ((PayloadBase)Number(values[PayloadFrom]), (int)Number(values[PayloadOffset]), (int)Number(values[PayloadLength]));
+        var (from, offset, length) = ((PayloadBase)Number(values[PayloadFrom]), (int)Number(values[PayloadOffset]),
+            (int)Number(values[PayloadLength]));
         Load(values, PayloadTarget, (from, offset) switch
         {
             (PayloadBase.NetworkHeader, 12) when length <= 4 => What.Source4,
@@ -228,7 +231,8 @@ internal sealed class NftRuleReading(Func<string, ImmutableArray<NftElement>> el
 
         return [Of(first, common)];
 
-        Cidr Of(byte[] address, int length) => new(isIpv6, Cidr.From(new IPAddress([.. address.Take(bytes), .. new byte[bytes - Math.Min(bytes, address.Length)]])).First, length);
+        Cidr Of(byte[] address, int length) => new(isIpv6,
+            Cidr.From(new IPAddress([.. address.Take(bytes), .. new byte[bytes - Math.Min(bytes, address.Length)]])).First, length);
     }
 
     /// <summary>Of a set with intervals: keys come with the ends of ranges, which are the first keys outside.</summary>
@@ -241,7 +245,8 @@ internal sealed class NftRuleReading(Func<string, ImmutableArray<NftElement>> el
         {
             if (!ordered[i].IsEnd)
             {
-                ranges.Add((ordered[i].Key, i + 1 < ordered.Count && ordered[i + 1].IsEnd ? Before(ordered[i + 1].Key) : ordered[i].KeyEnd?.Bytes.ToArray() ?? ordered[i].Key));
+                ranges.Add((ordered[i].Key, i + 1 < ordered.Count && ordered[i + 1].IsEnd ? Before(ordered[i + 1].Key)
+                    : ordered[i].KeyEnd?.Bytes.ToArray() ?? ordered[i].Key));
             }
         }
 
@@ -259,11 +264,13 @@ internal sealed class NftRuleReading(Func<string, ImmutableArray<NftElement>> el
     }
 
     /// <summary>A name that ends without a zero is a prefix.</summary>
-    private static string NameOf(byte[] value) => value.AsSpan().IndexOf((byte)0) is var end and >= 0 ? Encoding.UTF8.GetString(value[..end]) : Encoding.UTF8.GetString(value) + "*";
+    private static string NameOf(byte[] value) =>
+        value.AsSpan().IndexOf((byte)0) is var end and >= 0 ? Encoding.UTF8.GetString(value[..end]) : Encoding.UTF8.GetString(value) + "*";
 
     private static bool? Comparison(uint operation) => operation switch { 0 => false, 1 => true, _ => null };
 
-    private static string Name(Dictionary<ushort, byte[]> values) => Encoding.UTF8.GetString(values.GetValueOrDefault(ExtensionName, [])).TrimEnd('\0');
+    private static string Name(Dictionary<ushort, byte[]> values) =>
+        Encoding.UTF8.GetString(values.GetValueOrDefault(ExtensionName, [])).TrimEnd('\0');
 
     private static uint Number(byte[] value) => value.Length == 4 ? BinaryPrimitives.ReadUInt32BigEndian(value) : 0;
 

@@ -35,5 +35,6 @@ internal sealed class ChainContent(ChainHook? hook)
 
     /// <summary>Whether a chain of the kernel enters packets as this one should: where, when, and what its end does.</summary>
     public bool Matches(NftChain chain) => chain.Unusual.Length == 0 && chain.Hook == hook?.Hook && (hook is null
-        || (chain.Priority == hook.Priority && !chain.PolicyDrop && string.Equals(hook.Type.ToString(), chain.Type, StringComparison.OrdinalIgnoreCase)));
+        || (chain.Priority == hook.Priority && !chain.PolicyDrop
+            && string.Equals(hook.Type.ToString(), chain.Type, StringComparison.OrdinalIgnoreCase)));
 }

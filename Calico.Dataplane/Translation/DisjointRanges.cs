@@ -23,7 +23,8 @@ internal static class DisjointRanges
         return cover.ToImmutable();
     }
 
-    /// <summary>Elements of an interval set. Adjacent ranges become one: the end of one and the start of the next would be one key.</summary>
+    /// <summary>Elements of an interval set. Adjacent ranges become one: the end of one and the start of the next would be one key.
+    /// </summary>
     public static IEnumerable<NftElement> Elements(IEnumerable<Cidr> ranges)
     {
         Cidr? first = null;

@@ -24,6 +24,7 @@ internal static class DropReason
 
     public static readonly ImmutableArray<string> All =
     [
-        AntiSpoof, Martian, RouterAdvertisement, DhcpServer, Encapsulation, UnknownEndpoint, Invalid, Policy, Unusable, TierDefault, ProfileNone, NotLabelled, HostAction,
+        AntiSpoof, Martian, RouterAdvertisement, DhcpServer, Encapsulation, UnknownEndpoint, Invalid, Policy, Unusable, TierDefault,
+            ProfileNone, NotLabelled, HostAction,
     ];
 }

@@ -5,8 +5,8 @@ using Calico.Linux.Nftables;
 namespace Calico.Dataplane.Translation;
 
 /// <summary>IP sets as sets of our table, one a family.</summary>
-/// <remarks>A set of ranges does not change: the kernel misses lookups while it does, and takes an overlapping range only after the former one.
-/// One with other ranges is another set, named by its content, and the rules that ask it are written anew with it.</remarks>
+/// <remarks>A set of ranges does not change: the kernel misses lookups while it does, and takes an overlapping range only after the former
+/// one. One with other ranges is another set, named by its content, and the rules that ask it are written anew with it.</remarks>
 internal sealed class IpSetTranslator(Ruleset ruleset)
 {
     private readonly Dictionary<string, IpSetType> _types = new(StringComparer.Ordinal);
@@ -18,7 +18,8 @@ internal sealed class IpSetTranslator(Ruleset ruleset)
     private readonly Dictionary<(string Id, bool IsIpv6), string> _names = [];
 
     /// <summary>The set of our table that stands for a family of an IP set.</summary>
-    public string NameOf(string id, bool isIpv6) => _names.GetValueOrDefault((id, isIpv6)) ?? Names.IpSet(id, _types.GetValueOrDefault(id, IpSetType.Nets), isIpv6);
+    public string NameOf(string id, bool isIpv6) =>
+        _names.GetValueOrDefault((id, isIpv6)) ?? Names.IpSet(id, _types.GetValueOrDefault(id, IpSetType.Nets), isIpv6);
 
     /// <summary>The same of both; none: it is not there.</summary>
     public List<string> NamesOf(string id) => _types.ContainsKey(id) ? [NameOf(id, isIpv6: false), NameOf(id, isIpv6: true)] : [];
@@ -28,7 +29,8 @@ internal sealed class IpSetTranslator(Ruleset ruleset)
         ? (ranges.Any(r => !r.IsIpv6), ranges.Any(r => r.IsIpv6))
         : (false, false);
 
-    /// <summary>Whether a set holds an address, or address, protocol and port; of a set of ranges, whether one of them holds the address.</summary>
+    /// <summary>Whether a set holds an address, or address, protocol and port; of a set of ranges, whether one of them holds the address.
+    /// </summary>
     public bool Contains(string id, IpSetMember member) => _types.TryGetValue(id, out var type) && (type == IpSetType.Nets
         ? _ranges.TryGetValue(id, out var ranges) && ranges.Any(r => r.Contains(member.Address))
         : ruleset.Sets[NameOf(id, member.Address.IsIpv6)].Contains(Element(member)));
@@ -125,5 +127,6 @@ internal sealed class IpSetTranslator(Ruleset ruleset)
 
     private static NftElement Element(IpSetMember member) => member.Port == 0
         ? NftElement.Of(NftValue.Address(member.Address.FirstAddress()))
-        : NftElement.Of(NftValue.Concat(NftValue.Address(member.Address.FirstAddress()), NftValue.Byte(member.Protocol), NftValue.BigEndian(member.Port)));
+        : NftElement.Of(NftValue.Concat(NftValue.Address(member.Address.FirstAddress()), NftValue.Byte(member.Protocol),
+            NftValue.BigEndian(member.Port)));
 }

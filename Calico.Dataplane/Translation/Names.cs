@@ -67,7 +67,8 @@ internal static class Names
         IpSetType.Hosts => "s",
         IpSetType.Nets => "net",
         _ => "p",
-    }) + (isIpv6 ? "6-" : "4-") + Fit(setId.StartsWith("s:", StringComparison.Ordinal) || setId.StartsWith("n:", StringComparison.Ordinal) ? setId[2..] : setId);
+    }) + (isIpv6 ? "6-" : "4-") + Fit(setId.StartsWith("s:", StringComparison.Ordinal)
+    || setId.StartsWith("n:", StringComparison.Ordinal) ? setId[2..] : setId);
 
     /// <summary>IP set of ranges of one family, as long as it holds these.</summary>
     public static string IpSet(string setId, bool isIpv6, string cover) => IpSet(setId, IpSetType.Nets, isIpv6) + "." + Hash(cover);
@@ -81,7 +82,8 @@ internal static class Names
     /// <summary>The chain that tells of packets that are dropped for a reason, counts them and drops them.</summary>
     public static string DropChain(string reason) => "drop/" + reason;
 
-    private static string Fit(string text) => text.Length <= MaxLength && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/')
+    private static string Fit(string text) => text.Length <= MaxLength
+        && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/')
         ? text
         : Hash(text);
 

@@ -9,7 +9,8 @@ namespace Calico.Dataplane.Translation;
 
 /// <summary>The chain of each program that endpoints have, once, with a number.</summary>
 /// <remarks>The number is a hash of the program's identity, so a restarted process gives the same ones and finds its endpoints' elements in
-/// the kernel as they should be. While packets may be on their way to a program that nobody has any more, its number is no other's.</remarks>
+/// the kernel as they should be. While packets may be on their way to a program that nobody has any more, its number is no other's.
+/// </remarks>
 internal sealed class ProgramChains(Ruleset ruleset)
 {
     private readonly Dictionary<string, Program> _programs = new(StringComparer.Ordinal);

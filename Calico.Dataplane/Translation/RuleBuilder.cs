@@ -103,7 +103,8 @@ internal sealed class RuleBuilder
 
     public RuleBuilder AddressIn(bool isSource, bool isIpv6, string set) => LoadAddress(isSource, isIpv6).Add(Lookup.In(set, Scratch));
 
-    public RuleBuilder AddressNotIn(bool isSource, bool isIpv6, string set) => LoadAddress(isSource, isIpv6).Add(Lookup.NotIn(set, Scratch));
+    public RuleBuilder AddressNotIn(bool isSource, bool isIpv6, string set) =>
+        LoadAddress(isSource, isIpv6).Add(Lookup.NotIn(set, Scratch));
 
     /// <summary>One range, without a set.</summary>
     public RuleBuilder AddressWithin(bool isSource, Cidr range, bool inverted)
@@ -136,7 +137,8 @@ internal sealed class RuleBuilder
         var afterAddress = isIpv6 ? 4 : 1;
         LoadAddress(isSource, isIpv6);
         Add(Meta.Load(MetaKey.TransportProtocol, NftRegister.Word(afterAddress)));
-        Add(isSource ? Payload.SourcePort(NftRegister.Word(afterAddress + 1)) : Payload.DestinationPort(NftRegister.Word(afterAddress + 1)));
+        Add(isSource ? Payload.SourcePort(NftRegister.Word(afterAddress + 1))
+            : Payload.DestinationPort(NftRegister.Word(afterAddress + 1)));
         return Add(inverted ? Lookup.NotIn(set, Scratch) : Lookup.In(set, Scratch));
     }
 
@@ -147,7 +149,8 @@ internal sealed class RuleBuilder
         return Add(inverted ? Compare.NotEqual(Scratch, value) : Compare.Equal(Scratch, value));
     }
 
-    public RuleBuilder ConnectionState(string verdicts) => Add(Connection.Load(ConntrackKey.State, Scratch), Lookup.Verdict(verdicts, Scratch));
+    public RuleBuilder ConnectionState(string verdicts) =>
+        Add(Connection.Load(ConntrackKey.State, Scratch), Lookup.Verdict(verdicts, Scratch));
 
     /// <summary>Looks a number up by interface name and then a verdict by that number.</summary>
     /// <remarks>The number travels through the packet's mark for nft alone: nft 1.0.6 aborts on listing a rule in which a map's result

@@ -5,15 +5,16 @@ namespace Calico.Dataplane.Translation;
 /// <content>What is new and has to stand before anything leads there.</content>
 /// <remarks>
 /// A packet takes all of a base chain's rules from the generation in which it entered, but what a map leads to from the newest. So one that
-/// entered before a commit can be led to a chain that this commit made, and of such a chain its own generation has no rules: it comes out at
-/// the end, which accepts. After one more commit each generation has them. And ranges are to be found in a set a moment after the rules of
-/// their commit are asked.
+/// entered before a commit can be led to a chain that this commit made, and of such a chain its own generation has no rules: it comes out
+/// at the end, which accepts. After one more commit each generation has them. And ranges are to be found in a set a moment after the rules
+/// of their commit are asked.
 /// </remarks>
 internal sealed partial class Ruleset
 {
     /// <summary>Whether there are chains or sets of ranges that a transaction of their own has to make. Not with the whole table.</summary>
     public bool HasAhead => _tableInKernel && !_recreates
-        && (_touchedChains.Any(IsNewChain) || _touchedSets.Any(s => _sets[s] is { InKernel: false, Definition.Interval: true, Count: > 0 }));
+        && (_touchedChains.Any(IsNewChain)
+            || _touchedSets.Any(s => _sets[s] is { InKernel: false, Definition.Interval: true, Count: > 0 }));
 
     /// <summary>Writes the new chains with the new sets that they ask; nothing leads there yet.</summary>
     public void WriteAhead(NftBatch batch)

@@ -70,7 +70,8 @@ internal sealed partial class Ruleset
             if (!content.Matches(chain))
             {
                 _recreates = true;
-                differences.Add($"chain {name} has another hook, priority, type, policy or {(chain.Unusual.Length > 0 ? chain.Unusual : "device")}");
+                differences.Add($"chain {name} has another hook, priority, type, policy "
+                    + $"or {(chain.Unusual.Length > 0 ? chain.Unusual : "device")}");
             }
             // Not one that was to go and is wanted again: nobody knows its rules.
             if (former is { } thought && !thought.Contains(default) && !kernel.AsSpan().SequenceEqual(thought.AsSpan()))

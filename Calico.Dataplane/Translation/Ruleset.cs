@@ -6,8 +6,8 @@ namespace Calico.Dataplane.Translation;
 /// <summary>What our table should hold, and how it differs from the kernel.</summary>
 /// <remarks>
 /// Nobody adds a rule to the kernel; they change what is desired here, and <see cref="Write"/> turns the difference into one
-/// transaction. The kernel is compared by what acts (<see cref="Rebase"/>): names and comments are what a stranger's change leaves as it was.
-/// What a packet under way may still be led to is deleted in a later one, when <see cref="EndGrace"/> says that it may.
+/// transaction. The kernel is compared by what acts (<see cref="Rebase"/>): names and comments are what a stranger's change leaves as it
+/// was. What a packet under way may still be led to is deleted in a later one, when <see cref="EndGrace"/> says that it may.
 /// </remarks>
 internal sealed partial class Ruleset
 {

@@ -204,7 +204,8 @@ internal sealed class RulesetTranslator
         if (elements.Count > 0)
         {
             var name = isIpv6 ? Names.AllowedSources6 : Names.AllowedSources4;
-            Ruleset.DefineSet(NftSet.Of(name, NftDataType.LinkName, isIpv6 ? NftDataType.IPv6Address : NftDataType.IPv4Address) with { Interval = true });
+            Ruleset.DefineSet(NftSet.Of(name, NftDataType.LinkName, isIpv6 ? NftDataType.IPv6Address
+                : NftDataType.IPv4Address) with { Interval = true });
             Ruleset.ReplaceElements(name, elements);
         }
 

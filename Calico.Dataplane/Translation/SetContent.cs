@@ -3,12 +3,13 @@ using Calico.Linux.Nftables;
 
 namespace Calico.Dataplane.Translation;
 
-/// <summary>What a set or map should hold. The difference to the kernel is kept by touched element, so that a large set is held once.</summary>
+/// <summary>What a set or map should hold. The difference to the kernel is kept by touched element, so that a large set is held once.
+/// </summary>
 /// <remarks>
 /// Rules are asked as of one generation, sets as they are at each lookup. So of an address that moves between two sets which one packet
 /// asks, the packet could find neither. What makes a rule match comes first, and what ends a match waits for the grace period: an element
-/// that leaves, or, where rules ask for what is not in the set, one that comes. Ranges do not wait: where packets are judged by them, they are
-/// other sets when they change.
+/// that leaves, or, where rules ask for what is not in the set, one that comes. Ranges do not wait: where packets are judged by them, they
+/// are other sets when they change.
 /// </remarks>
 /// <param name="definition">Its name for ever.</param>
 /// <param name="clock">Of the table.</param>
@@ -116,7 +117,8 @@ internal sealed class SetContent(NftSet definition, GraceClock clock)
     {
         var changes = _elements.Changes.ToList();
         var gone = changes.Where(c => c.Is).Select(c => c.Key).ToHashSet();
-        var former = Ranges(_elements.Desired.Where(e => !gone.Contains(e.Key)).Select(e => e.Value).Concat(changes.Where(c => c.Was).Select(c => c.Former)));
+        var former = Ranges(_elements.Desired.Where(e => !gone.Contains(e.Key)).Select(e => e.Value)
+            .Concat(changes.Where(c => c.Was).Select(c => c.Former)));
         var desired = Ranges(_elements.Desired.Values);
         return (Flat(former.Except(desired)), Flat(desired.Except(former)));
 

@@ -30,7 +30,8 @@ internal sealed partial class Skeleton
         ruleset.DefineSet(NftSet.Of(Names.MartianHeads4, NftDataType.IPv4Address));
         ruleset.DefineSet(NftSet.Of(Names.MartianHeads6, NftDataType.IPv6Address));
         // "This network", loopback, link-local, and everything reserved (RFC 6890).
-        ruleset.ReplaceElements(Names.MartianHeads4, [.. new byte[] { 0, 127, 169 }.Concat(Enumerable.Range(240, 16).Select(b => (byte)b)).Select(b => Head(b, 4))]);
+        ruleset.ReplaceElements(Names.MartianHeads4,
+            [.. new byte[] { 0, 127, 169 }.Concat(Enumerable.Range(240, 16).Select(b => (byte)b)).Select(b => Head(b, 4))]);
         // Unspecified, loopback and IPv4 in IPv6; link-local.
         ruleset.ReplaceElements(Names.MartianHeads6, [.. new byte[] { 0x00, 0xfe }.Select(b => Head(b, 16))]);
         ruleset.SetChain(Names.Martian4,
@@ -53,7 +54,8 @@ internal sealed partial class Skeleton
         ]);
     }
 
-    private static RuleBuilder To(string range) => new RuleBuilder().AddressWithin(isSource: false, Cidr.From(IPNetwork.Parse(range)), inverted: false);
+    private static RuleBuilder To(string range) =>
+        new RuleBuilder().AddressWithin(isSource: false, Cidr.From(IPNetwork.Parse(range)), inverted: false);
 
     private static NftElement Head(byte first, int length)
     {

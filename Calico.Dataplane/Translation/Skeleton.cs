@@ -199,7 +199,8 @@ internal sealed partial class Skeleton(Ruleset ruleset, Func<string, bool, strin
     private IEnumerable<NftRule> Masquerade(NodeSettings settings, bool isIpv6)
     {
         var (pools, all) = (nameOf(WellKnownSets.MasqueradePools, isIpv6), nameOf(WellKnownSets.AllPools, isIpv6));
-        RuleBuilder Leaving() => new RuleBuilder().Family(isIpv6).AddressIn(isSource: true, isIpv6, pools).AddressNotIn(isSource: false, isIpv6, all);
+        RuleBuilder Leaving() => new RuleBuilder().Family(isIpv6).AddressIn(isSource: true, isIpv6, pools)
+            .AddressNotIn(isSource: false, isIpv6, all);
         if (settings.NatPorts is { } ports)
         {
             var (first, last) = (NftRegister.Word(0), NftRegister.Word(1));

@@ -12,12 +12,13 @@ namespace Calico.Dataplane.Workloads;
 
 /// <summary>Brings host sides back to what was written when they were wired.</summary>
 /// <remarks>
-/// Who else changes them: the kernel takes IPv6 addresses away with "down" and gives none back, since the link makes none by itself; network
-/// daemons set links down, rename them, put them into bridges; sysctl scripts write to every link. Policy goes by the name, so a name is the
-/// first to be given back; until then the link's group keeps its packets out (<see cref="Translation.Skeleton"/>).
+/// Who else changes them: the kernel takes IPv6 addresses away with "down" and gives none back, since the link makes none by itself;
+/// network daemons set links down, rename them, put them into bridges; sysctl scripts write to every link. Policy goes by the name, so a
+/// name is the first to be given back; until then the link's group keeps its packets out (<see cref="Translation.Skeleton"/>).
 /// Looked at when the kernel tells of a change, and now and then for what it does not tell. Runs on the loop.
 /// </remarks>
-internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, HostNetwork network, DataplaneOptions options, ILogger logger) : IDisposable
+internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, HostNetwork network, DataplaneOptions options, ILogger logger)
+    : IDisposable
 {
     /// <summary>What stands in the way, by link: said once, not at each look.</summary>
     private readonly Dictionary<string, string> _said = new(StringComparer.Ordinal);
@@ -37,7 +38,8 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
         }
 
         var addresses = socket.ListAddresses(0, AddressFamily.InterNetworkV6).ToLookup(a => a.LinkIndex, a => a.Address);
-        return [.. socket.ListLinks().Select(there => kept.With(there.Index, link => TryMend(link, there, () => addresses[there.Index]))).OfType<Mended>()];
+        return [.. socket.ListLinks().Select(there => kept.With(there.Index, link => TryMend(link, there, () => addresses[there.Index])))
+            .OfType<Mended>()];
     }
 
     public void Dispose() => socket.Dispose();
@@ -128,7 +130,8 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
             Mtu = Unless(link.Mtu == 0 || there.Mtu == link.Mtu, $"MTU {there.Mtu}", link.Mtu),
             Group = Unless(there.Group == options.LinkGroup, $"group {there.Group}", options.LinkGroup),
             MasterIndex = Unless(there.MasterIndex == 0, $"a port of link {there.MasterIndex}", 0),
-            AddressGeneration = Unless(there.AddressGeneration is null or AddressGenerationMode.None, $"addresses by {there.AddressGeneration}", AddressGenerationMode.None),
+            AddressGeneration = Unless(there.AddressGeneration is null or AddressGenerationMode.None,
+                $"addresses by {there.AddressGeneration}", AddressGenerationMode.None),
             Alias = there.Alias == link.Alias ? null : link.Alias,
             Mac = isMac ? null : WiringMessages.HostMac,
             Ipv4 = isIpv4 ? null : WiringMessages.HostSettings(link.LetsLoopback),
@@ -185,7 +188,8 @@ internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, Hos
             outcome = Rename(link.Index, link.Name);
         }
 
-        return outcome.IsSuccess ? null : new((int)outcome.Failures[0].Errno, $"call link {link.Index} {link.Name} again; it stays closed until that name is free");
+        return outcome.IsSuccess ? null
+            : new((int)outcome.Failures[0].Errno, $"call link {link.Index} {link.Name} again; it stays closed until that name is free");
     }
 
     private RouteOutcome Rename(int index, string name)

@@ -93,15 +93,16 @@ internal static class WiringMessages
             // BIRD may hold it still, if the workload was elsewhere before: ours takes its place.
             batch.ReplaceRoute(new()
             {
-                Destination = address, LinkIndex = index, Protocol = new((byte)options.RouteProtocol), Scope = IsIpv6(address) ? null : RouteScope.Link,
+                Destination = address, LinkIndex = index, Protocol = new((byte)options.RouteProtocol), Scope = IsIpv6(address) ? null
+                    : RouteScope.Link,
             });
         }
 
         return batch;
     }
 
-    /// <summary>On the host's socket, when the peer is up: the host side came up without a carrier, and has one now; and where the workload's
-    /// addresses are.</summary>
+    /// <summary>On the host's socket, when the peer is up: the host side came up without a carrier, and has one now; and where the
+    /// workload's addresses are.</summary>
     /// <remarks>Stale, not permanent: used at once and verified by the kernel a little later, so that a workload may change its MAC. A
     /// first question that is lost would be repeated only after a second.</remarks>
     public static RouteBatch Neighbours(WiringRequest request, int index)
@@ -110,7 +111,8 @@ internal static class WiringMessages
         batch.SettleCarrier(index);
         foreach (var address in request.Addresses)
         {
-            batch.SetNeighbour(new() { LinkIndex = index, Address = address.BaseAddress, Mac = request.Mac, State = NeighbourStates.Stale });
+            batch.SetNeighbour(new() { LinkIndex = index, Address = address.BaseAddress, Mac = request.Mac,
+                State = NeighbourStates.Stale });
         }
 
         return batch;
@@ -133,14 +135,16 @@ internal static class WiringMessages
         {
             batch.AddAddress(new()
             {
-                LinkIndex = index, Address = address.BaseAddress, PrefixLength = address.PrefixLength, SkipDuplicateDetection = IsIpv6(address),
+                LinkIndex = index, Address = address.BaseAddress, PrefixLength = address.PrefixLength,
+                    SkipDuplicateDetection = IsIpv6(address),
             });
         }
 
         if (request.Gateway4 is { } gateway && request.Addresses.Any(a => !IsIpv6(a)))
         {
             batch.SetNeighbour(new() { LinkIndex = index, Address = gateway, Mac = HostMac });
-            batch.AddRoute(new() { Destination = new(gateway, 32), LinkIndex = index, Scope = RouteScope.Link, Protocol = RouteProtocol.Boot });
+            batch.AddRoute(new() { Destination = new(gateway, 32), LinkIndex = index, Scope = RouteScope.Link,
+                Protocol = RouteProtocol.Boot });
             AddRoutes(batch, request, index, AddressFamily.InterNetwork, gateway);
         }
 
@@ -148,7 +152,8 @@ internal static class WiringMessages
         {
             batch.AddAddress(new()
             {
-                LinkIndex = index, Address = LinkLocalOf(request.Mac), PrefixLength = 64, Scope = RouteScope.Link, SkipDuplicateDetection = true,
+                LinkIndex = index, Address = LinkLocalOf(request.Mac), PrefixLength = 64, Scope = RouteScope.Link,
+                    SkipDuplicateDetection = true,
             });
             batch.SetNeighbour(new() { LinkIndex = index, Address = HostLinkLocal, Mac = HostMac });
             AddRoutes(batch, request, index, AddressFamily.InterNetworkV6, HostLinkLocal);
@@ -164,14 +169,16 @@ internal static class WiringMessages
         {
             batch.AddRoute(new()
             {
-                Destination = new(family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0), Gateway = gateway, LinkIndex = index,
+                Destination = new(family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0), Gateway = gateway,
+                    LinkIndex = index,
                 Protocol = RouteProtocol.Boot,
             });
         }
 
         foreach (var route in request.Routes.Where(r => r.Destination.BaseAddress.AddressFamily == family))
         {
-            batch.AddRoute(new() { Destination = route.Destination, Gateway = route.Via ?? gateway, LinkIndex = index, OnLink = route.Via is not null, Protocol = RouteProtocol.Boot });
+            batch.AddRoute(new() { Destination = route.Destination, Gateway = route.Via ?? gateway, LinkIndex = index,
+                OnLink = route.Via is not null, Protocol = RouteProtocol.Boot });
         }
     }
 

@@ -91,7 +91,8 @@ public sealed partial class WorkloadWiring
 
             if (!peer.Mac.Equals(request.Mac))
             {
-                differences.Add($"interface {request.PeerInterface} has MAC {MacText.Of(peer.Mac)}; it was given {MacText.Of(request.Mac)}");
+                differences.Add($"interface {request.PeerInterface} has MAC {MacText.Of(peer.Mac)}; it was "
+                    + $"given {MacText.Of(request.Mac)}");
             }
 
             var addresses = inside.ListAddresses(peer.Index).Select(a => a.Address).ToHashSet();
@@ -101,7 +102,8 @@ public sealed partial class WorkloadWiring
             }
 
             var routes = inside.ListRoutes(new RouteFilter { LinkIndex = peer.Index });
-            if (request.DefaultRoute && request.Gateway4 is { } gateway && !routes.Any(r => r.Destination.PrefixLength == 0 && gateway.Equals(r.Gateway)))
+            if (request.DefaultRoute && request.Gateway4 is { } gateway
+                && !routes.Any(r => r.Destination.PrefixLength == 0 && gateway.Equals(r.Gateway)))
             {
                 differences.Add($"the namespace has no default route via {gateway}");
             }

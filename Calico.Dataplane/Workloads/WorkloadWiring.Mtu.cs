@@ -21,8 +21,8 @@ public sealed partial class WorkloadWiring
         }
     }
 
-    /// <summary>Gives both ends of a pair another MTU; neither, if one cannot be reached: an end drops silently what is larger than its own,
-    /// so two that differ lose packets.</summary>
+    /// <summary>Gives both ends of a pair another MTU; neither, if one cannot be reached: an end drops silently what is larger than its
+    /// own, so two that differ lose packets.</summary>
     /// <param name="request">As it was wired, with the new MTU.</param>
     /// <param name="namespacePath">Where the namespace is found.</param>
     /// <param name="ct">Cancels the wait for other wirings.</param>

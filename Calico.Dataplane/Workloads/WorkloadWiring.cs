@@ -91,14 +91,16 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes the pair away as far as names and traffic go; the link itself is reaped a moment later. Gone already: success.</summary>
+    /// <summary>Takes the pair away as far as names and traffic go; the link itself is reaped a moment later. Gone already: success.
+    /// </summary>
     /// <param name="hostInterface">Host side.</param>
     /// <param name="peerInterface">The workload's side.</param>
     /// <param name="namespacePath">Where its namespace was found; null or another one there now: the workload's side keeps its name
     /// until it is reaped.</param>
     /// <param name="namespaceInode">Which namespace it has to be.</param>
     /// <param name="ct">Cancels the wait for other wirings.</param>
-    public async Task UnwireAsync(string hostInterface, string peerInterface, string? namespacePath, ulong namespaceInode, CancellationToken ct)
+    public async Task UnwireAsync(string hostInterface, string peerInterface, string? namespacePath, ulong namespaceInode,
+        CancellationToken ct)
     {
         await _turn.WaitAsync(ct);
         try
@@ -143,7 +145,8 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
 
     /// <summary>Takes a link away that no endpoint has.</summary>
     /// <param name="hostInterface">Host side.</param>
-    /// <param name="isOwned">Asked once more when no wiring is under way: a new endpoint may have got the name since the link was listed.</param>
+    /// <param name="isOwned">Asked once more when no wiring is under way: a new endpoint may have got the name since the link was listed.
+    /// </param>
     /// <param name="ct">Cancels the wait for other wirings.</param>
     /// <returns>Whether it was taken.</returns>
     public async Task<bool> TakeOrphanAsync(string hostInterface, Func<string, bool> isOwned, CancellationToken ct)
@@ -209,12 +212,14 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         {
             var links = _socket.ListLinks().Where(l => l.Kind == "veth" && l.Group != _options.ReapGroup).ToList();
             // What its alias does not tell any more the route that the wiring wrote to its address does.
-            var routes = new Lazy<ILookup<int, IPNetwork>>(() => _socket.ListRoutes(new() { Table = RouteTableNumber.Main, Protocol = new((byte)_options.RouteProtocol) })
+            var routes = new Lazy<ILookup<int, IPNetwork>>(() =>
+                _socket.ListRoutes(new() { Table = RouteTableNumber.Main, Protocol = new((byte)_options.RouteProtocol) })
                 .ToLookup(r => r.LinkIndex, r => r.Destination));
             foreach (var request in wired)
             {
                 var link = links.Find(l => l.Name == request.HostInterface)
-                    ?? links.Find(l => l.Group == _options.LinkGroup && l.Alias.StartsWith(request.HostInterface + " ", StringComparison.Ordinal))
+                    ?? links.Find(l => l.Group == _options.LinkGroup
+                        && l.Alias.StartsWith(request.HostInterface + " ", StringComparison.Ordinal))
                     ?? links.Find(l => l.Group == _options.LinkGroup && routes.Value[l.Index].Any(request.Addresses.Contains));
                 if (link is not null)
                 {
@@ -261,7 +266,8 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     {
         var protocol = new RouteProtocol((byte)_options.RouteProtocol);
         return _ledger.Take(link.Name, link.Index) is { } routes
-            ? routes.Select(r => new RouteEntry { Destination = r.ToNetwork(), LinkIndex = link.Index, Protocol = protocol, Kind = RouteKind.Unspecified })
+            ? routes.Select(r => new RouteEntry { Destination = r.ToNetwork(), LinkIndex = link.Index, Protocol = protocol,
+                Kind = RouteKind.Unspecified })
             : _socket.ListRoutes(new() { LinkIndex = link.Index, Protocol = protocol });
     }
 
@@ -368,7 +374,8 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         }
 
         return attempt == 1 ? true : throw new CalicoException(Problem.AlreadyExists,
-            $"interface {request.PeerInterface} exists in the workload's namespace already and is not ours to replace", "placement.interfaceName");
+            $"interface {request.PeerInterface} exists in the workload's namespace already and is not ours to replace",
+            "placement.interfaceName");
     }
 
     /// <summary>Makes the settings of the workload's namespace, and a socket in it; null: there is no namespace yet.</summary>

@@ -28,7 +28,8 @@ internal static class EtcdErrors
         var (problem, inner) = error.StatusCode switch
         {
             StatusCode.OutOfRange when Says(error, "compacted") => (Problem.Invalid, (Exception)new CompactedException(0)),
-            StatusCode.InvalidArgument when IsStaleToken(error) || Says(error, "authentication failed") => (Problem.Unavailable, new StoreRefusedException(error)),
+            StatusCode.InvalidArgument when IsStaleToken(error) || Says(error, "authentication failed") =>
+                (Problem.Unavailable, new StoreRefusedException(error)),
             StatusCode.InvalidArgument or StatusCode.OutOfRange => (Problem.Invalid, error),
             StatusCode.NotFound => (Problem.NotFound, error),
             StatusCode.AlreadyExists => (Problem.AlreadyExists, error),
@@ -51,7 +52,8 @@ internal static class EtcdErrors
             problem == Problem.Invalid && inner is CompactedException ? "revision" : null, inner);
     }
 
-    /// <summary>Whether etcd answered that it does not do such a thing now: full, busy, a member that may not, not for this user. It is as a store that is away, but nothing was done.</summary>
+    /// <summary>Whether etcd answered that it does not do such a thing now: full, busy, a member that may not, not for this user. It is as
+    /// a store that is away, but nothing was done.</summary>
     private static bool IsRefusal(RpcException error) => error.StatusCode is StatusCode.ResourceExhausted or StatusCode.PermissionDenied
         or StatusCode.Unauthenticated or StatusCode.FailedPrecondition
         || (error.StatusCode == StatusCode.Unavailable && Says(error, "not supported for learner"));
@@ -60,7 +62,8 @@ internal static class EtcdErrors
         error.StatusCode == StatusCode.ResourceExhausted && Says(error, "space")
             ? ". etcd is full (alarm NOSPACE) and takes no writes: compact and defragment it or raise its quota, then etcdctl alarm disarm"
         : error.StatusCode == StatusCode.PermissionDenied ? ". Give this etcd user read and write access to /calico"
-        : error.StatusCode == StatusCode.Unauthenticated || Says(error, "authentication failed") ? ". Look at the etcd user and password that are set here"
+        : error.StatusCode == StatusCode.Unauthenticated
+        || Says(error, "authentication failed") ? ". Look at the etcd user and password that are set here"
         : "";
 
     private static bool Says(RpcException error, string text) => error.Status.Detail.Contains(text, StringComparison.Ordinal);

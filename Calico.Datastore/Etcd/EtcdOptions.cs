@@ -18,7 +18,8 @@ public sealed record EtcdOptions
     public static ImmutableArray<string> ParseEndpoints(string list, string origin) => list.Contains('@', StringComparison.Ordinal)
         ? throw new CalicoException(Problem.Invalid, $"{origin} has a user or a password in it, which is not shown here; "
             + "set ETCD_USERNAME and ETCD_PASSWORD and leave only scheme, host and port", origin)
-        : NamesNone(list) ? throw new CalicoException(Problem.Invalid, $"{origin} is '{list}'; it has to be a comma list of etcd URLs, or not set", origin)
+        : NamesNone(list) ? throw new CalicoException(Problem.Invalid,
+            $"{origin} is '{list}'; it has to be a comma list of etcd URLs, or not set", origin)
         : Split(list);
 
     /// <summary>Whether a setting's text is there and no endpoint is in it.</summary>
@@ -39,5 +40,6 @@ public sealed record EtcdOptions
 
     public Secret? Password { get; init; }
 
-    private static ImmutableArray<string> Split(string list) => [.. list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
+    private static ImmutableArray<string> Split(string list) =>
+        [.. list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
 }

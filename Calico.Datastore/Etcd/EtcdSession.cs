@@ -18,7 +18,8 @@ internal sealed class EtcdSession(EtcdOptions options, TimeProvider time) : IDis
     /// <param name="isRead">May be done twice. A write is only sent again when it certainly was not sent.</param>
     /// <param name="call">Makes it.</param>
     /// <param name="ct">The only time limit there is.</param>
-    public async Task<T> CallAsync<T>(string doing, bool isRead, Func<CallInvoker, CallOptions, AsyncUnaryCall<T>> call, CancellationToken ct)
+    public async Task<T> CallAsync<T>(string doing, bool isRead, Func<CallInvoker, CallOptions, AsyncUnaryCall<T>> call,
+        CancellationToken ct)
     {
         // One more than there are endpoints: the first failure may only mean that an idle connection had died.
         var triesLeft = _channels.Count;

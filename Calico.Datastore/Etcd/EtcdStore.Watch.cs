@@ -106,7 +106,8 @@ public sealed partial class EtcdStore
             }
 
             return ++_lags > ToleratedLags ? throw new CompactedException(header.Revision)
-                : new RpcException(new Status(StatusCode.Unavailable, $"the member is at revision {header.Revision}, we have seen {_seen}"));
+                : new RpcException(new Status(StatusCode.Unavailable,
+                    $"the member is at revision {header.Revision}, we have seen {_seen}"));
         }
 
         /// <summary>What to hand out for a response, if anything.</summary>

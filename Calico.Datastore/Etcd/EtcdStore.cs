@@ -128,15 +128,18 @@ public sealed partial class EtcdStore : IKeyValueStore
         return ValueTask.CompletedTask;
     }
 
-    private Task<RangeResponse> RangeAsync(string doing, RangeRequest request, CancellationToken ct) => _session.CallAsync(doing, isRead: true,
+    private Task<RangeResponse> RangeAsync(string doing, RangeRequest request, CancellationToken ct) =>
+        _session.CallAsync(doing, isRead: true,
         (invoker, options) => new KV.KVClient(invoker).RangeAsync(request, options), ct);
 
     /// <summary>One question and one answer over a stream, so that it is retried and mapped like every other call.</summary>
-    private static AsyncUnaryCall<LeaseKeepAliveResponse> Unary(AsyncDuplexStreamingCall<LeaseKeepAliveRequest, LeaseKeepAliveResponse> stream,
+    private static AsyncUnaryCall<LeaseKeepAliveResponse> Unary(
+        AsyncDuplexStreamingCall<LeaseKeepAliveRequest, LeaseKeepAliveResponse> stream,
         LeaseKeepAliveRequest request, CallOptions options) => new(AskAsync(stream, request, options.CancellationToken),
         stream.ResponseHeadersAsync, stream.GetStatus, stream.GetTrailers, stream.Dispose);
 
-    private static async Task<LeaseKeepAliveResponse> AskAsync(AsyncDuplexStreamingCall<LeaseKeepAliveRequest, LeaseKeepAliveResponse> stream,
+    private static async Task<LeaseKeepAliveResponse> AskAsync(
+        AsyncDuplexStreamingCall<LeaseKeepAliveRequest, LeaseKeepAliveResponse> stream,
         LeaseKeepAliveRequest request, CancellationToken ct)
     {
         await stream.RequestStream.WriteAsync(request, ct);

@@ -7,7 +7,8 @@ using Calico.Datastore.Resources.V3;
 
 namespace Calico.Datastore.Kubernetes;
 
-/// <summary><c>policy.networking.k8s.io/v1alpha2</c> ClusterNetworkPolicy as a GlobalNetworkPolicy of ours, with upstream's meaning.</summary>
+/// <summary><c>policy.networking.k8s.io/v1alpha2</c> ClusterNetworkPolicy as a GlobalNetworkPolicy of ours, with upstream's meaning.
+/// </summary>
 /// <remarks>A rule that cannot be converted and would have denied or passed becomes one that denies everything in its direction; one
 /// that would have accepted is left out. Without a known tier or subject the whole object stands for no policy.</remarks>
 public static class ClusterNetworkPolicyConversion
@@ -23,7 +24,8 @@ public static class ClusterNetworkPolicyConversion
     {
         var metadata = KubernetesJson.Member(manifest, "metadata");
         var name = KubernetesJson.Member(metadata, "name") is { ValueKind: JsonValueKind.String } text ? text.GetString()! : "";
-        var revision = KubernetesJson.Member(metadata, "resourceVersion") is { ValueKind: JsonValueKind.String } version ? version.GetString() : null;
+        var revision = KubernetesJson.Member(metadata, "resourceVersion") is { ValueKind: JsonValueKind.String } version
+            ? version.GetString() : null;
         var spec = KubernetesJson.Member(manifest, "spec");
         var errors = ImmutableArray.CreateBuilder<string>();
         try
@@ -59,7 +61,8 @@ public static class ClusterNetworkPolicyConversion
         }
     }
 
-    private static double Priority(JsonElement spec) => KubernetesJson.Member(spec, "priority") is { ValueKind: JsonValueKind.Number } priority
+    private static double Priority(JsonElement spec) => KubernetesJson.Member(spec,
+        "priority") is { ValueKind: JsonValueKind.Number } priority
         ? priority.GetDouble()
         : throw new ConversionException("spec.priority: a number is expected");
 
@@ -86,7 +89,8 @@ public static class ClusterNetworkPolicyConversion
             var action = ActionOf(rule);
             try
             {
-                rules.AddRange(Rule(rule, action ?? throw new ConversionException($"{field}.action: is none of Accept, Deny and Pass"), field, peers));
+                rules.AddRange(Rule(rule, action ?? throw new ConversionException($"{field}.action: is none of Accept, Deny and Pass"),
+                    field, peers));
             }
             catch (ConversionException e)
             {
@@ -113,7 +117,8 @@ public static class ClusterNetworkPolicyConversion
     private static IEnumerable<Rule> Rule(JsonElement rule, string action, string field, string peersName)
     {
         var index = 0;
-        var peers = KubernetesJson.Items(rule, peersName, field).SelectMany(peer => Peers(peer, $"{field}.{peersName}[{index++}]")).ToList();
+        var peers = KubernetesJson.Items(rule, peersName, field)
+            .SelectMany(peer => Peers(peer, $"{field}.{peersName}[{index++}]")).ToList();
         if (peers.Count == 0)
         {
             throw new ConversionException($"{field}.{peersName}: at least one peer is expected");
@@ -153,7 +158,8 @@ public static class ClusterNetworkPolicyConversion
             return [new()
             {
                 Selector = selector is null ? Pods : $"{Pods} && {selector}",
-                NamespaceSelector = LabelSelectorText.Of(KubernetesJson.Member(pods, "namespaceSelector"), field + ".pods.namespaceSelector") ?? "all()",
+                NamespaceSelector = LabelSelectorText.Of(KubernetesJson.Member(pods, "namespaceSelector"),
+                    field + ".pods.namespaceSelector") ?? "all()",
             }];
         }
 
@@ -185,7 +191,8 @@ public static class ClusterNetworkPolicyConversion
         {
             if (KubernetesJson.Has(protocol, kind))
             {
-                return (kind.ToUpperInvariant(), Port(KubernetesJson.Member(KubernetesJson.Member(protocol, kind), "destinationPort"), $"{field}.{kind}.destinationPort"));
+                return (kind.ToUpperInvariant(), Port(KubernetesJson.Member(KubernetesJson.Member(protocol, kind), "destinationPort"),
+                    $"{field}.{kind}.destinationPort"));
             }
         }
 
@@ -205,7 +212,8 @@ public static class ClusterNetworkPolicyConversion
         }
 
         var range = KubernetesJson.Member(port, "range");
-        var (first, last) = (Number(KubernetesJson.Member(range, "start"), field + ".range.start"), Number(KubernetesJson.Member(range, "end"), field + ".range.end"));
+        var (first, last) = (Number(KubernetesJson.Member(range, "start"), field + ".range.start"),
+            Number(KubernetesJson.Member(range, "end"), field + ".range.end"));
         return last >= first
             ? new(string.Create(CultureInfo.InvariantCulture, $"{first}:{last}"))
             : throw new ConversionException($"{field}.range: {last} is below {first}");

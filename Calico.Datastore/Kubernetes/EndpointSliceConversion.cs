@@ -36,7 +36,8 @@ public static class EndpointSliceConversion
             Spec = new()
             {
                 Service = service,
-                Addresses = [.. Read(manifest, "endpoints", errors, (endpoint, field) => Addresses(endpoint, field, errors)).SelectMany(addresses => addresses).Distinct()],
+                Addresses = [.. Read(manifest, "endpoints", errors, (endpoint, field) => Addresses(endpoint, field, errors))
+                    .SelectMany(addresses => addresses).Distinct()],
                 Ports = [.. Read(manifest, "ports", errors, Port).OfType<EndpointSlicePort>().Distinct()],
             },
         };

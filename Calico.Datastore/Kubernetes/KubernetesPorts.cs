@@ -46,8 +46,10 @@ internal static class KubernetesPorts
 
         return
         [
-            .. merged.Select(r => r.First == r.Last ? new NumberOrString(r.First) : new NumberOrString(string.Create(CultureInfo.InvariantCulture, $"{r.First}:{r.Last}"))),
-            .. entries.Select(e => e.Name).OfType<string>().Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(n => new NumberOrString(n)),
+            .. merged.Select(r => r.First == r.Last ? new NumberOrString(r.First)
+                : new NumberOrString(string.Create(CultureInfo.InvariantCulture, $"{r.First}:{r.Last}"))),
+            .. entries.Select(e => e.Name).OfType<string>().Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)
+                .Select(n => new NumberOrString(n)),
         ];
     }
 
@@ -65,10 +67,12 @@ internal static class KubernetesPorts
         var end = KubernetesJson.Member(port, "endPort");
         if (value.ValueKind == JsonValueKind.Undefined)
         {
-            return end.ValueKind == JsonValueKind.Undefined ? new(protocol, null, null, null) : throw new ConversionException($"{field}.endPort: needs a port");
+            return end.ValueKind == JsonValueKind.Undefined ? new(protocol, null, null, null)
+                : throw new ConversionException($"{field}.endPort: needs a port");
         }
 
-        if (value.ValueKind == JsonValueKind.String && !int.TryParse(value.GetString(), NumberStyles.None, CultureInfo.InvariantCulture, out _))
+        if (value.ValueKind == JsonValueKind.String
+            && !int.TryParse(value.GetString(), NumberStyles.None, CultureInfo.InvariantCulture, out _))
         {
             return end.ValueKind == JsonValueKind.Undefined && value.GetString()!.Any(char.IsAsciiLetter)
                 ? new(protocol, null, null, value.GetString())
@@ -77,7 +81,8 @@ internal static class KubernetesPorts
 
         var first = Number(value, field + ".port");
         var last = end.ValueKind == JsonValueKind.Undefined ? first : Number(end, field + ".endPort");
-        return last >= first ? new(protocol, first, last, null) : throw new ConversionException($"{field}.endPort: {last} is below {first}");
+        return last >= first ? new(protocol, first, last, null)
+            : throw new ConversionException($"{field}.endPort: {last} is below {first}");
     }
 
     private static int Number(JsonElement value, string field)

@@ -29,7 +29,8 @@ internal static class LabelSelectorText
     private static string Expression(JsonElement expression, string field)
     {
         var key = KubernetesJson.RequiredText(expression, "key", field);
-        var values = KubernetesJson.Items(expression, "values", field).Select(v => $"'{KubernetesJson.Text(v, field + ".values")}'").ToList();
+        var values = KubernetesJson.Items(expression, "values", field)
+            .Select(v => $"'{KubernetesJson.Text(v, field + ".values")}'").ToList();
         return KubernetesJson.RequiredText(expression, "operator", field) switch
         {
             "In" => $"{key} in {{ {string.Join(", ", values)} }}",

@@ -58,7 +58,8 @@ public static class NetworkPolicyConversion
 
     private static ImmutableArray<string> Types(JsonElement spec)
     {
-        var types = KubernetesJson.Items(spec, "policyTypes", "spec").Select(t => KubernetesJson.Text(t, "spec.policyTypes")).ToImmutableArray();
+        var types = KubernetesJson.Items(spec, "policyTypes", "spec").Select(t => KubernetesJson.Text(t, "spec.policyTypes"))
+            .ToImmutableArray();
         return types.FirstOrDefault(t => t is not ("Ingress" or "Egress")) is { } unknown
             ? throw new ConversionException($"spec.policyTypes: unknown value \"{unknown}\"")
             : types.IsEmpty ? ["Ingress"] : types;
@@ -89,7 +90,8 @@ public static class NetworkPolicyConversion
     {
         var groups = KubernetesPorts.ByProtocol(KubernetesJson.Items(rule, "ports", field), field + ".ports");
         var index = 0;
-        var peers = KubernetesJson.Items(rule, peersName, field).Select(peer => (EntityRule?)Peer(peer, $"{field}.{peersName}[{index++}]")).ToList();
+        var peers = KubernetesJson.Items(rule, peersName, field)
+            .Select(peer => (EntityRule?)Peer(peer, $"{field}.{peersName}[{index++}]")).ToList();
         var isIngress = peersName == "from";
         return [.. from @group in groups
             from peer in peers.DefaultIfEmpty(null)
@@ -113,7 +115,8 @@ public static class NetworkPolicyConversion
                 throw new ConversionException($"{field}: ipBlock stands alone");
             }
 
-            var except = KubernetesJson.Items(block, "except", field + ".ipBlock").Select(e => Net(e, field + ".ipBlock.except")).ToImmutableArray();
+            var except = KubernetesJson.Items(block, "except", field + ".ipBlock").Select(e => Net(e, field + ".ipBlock.except"))
+                .ToImmutableArray();
             return new()
             {
                 Nets = [Net(KubernetesJson.Member(block, "cidr"), field + ".ipBlock.cidr")],
@@ -140,7 +143,8 @@ public static class NetworkPolicyConversion
     private static string Net(JsonElement value, string field)
     {
         var text = KubernetesJson.Text(value, field);
-        return Cidr.TryParse(text, out var cidr) ? cidr.ToString() : throw new ConversionException($"{field}: \"{text}\" is no address range");
+        return Cidr.TryParse(text, out var cidr) ? cidr.ToString()
+            : throw new ConversionException($"{field}: \"{text}\" is no address range");
     }
 
     private static string TextOf(JsonElement of, string name) =>

@@ -3,10 +3,12 @@ using System.Text;
 
 namespace Calico.Datastore.Output;
 
-/// <summary>Text for terminals and logs: control characters that came with a stored value or a caller's input are shown, not obeyed.</summary>
+/// <summary>Text for terminals and logs: control characters that came with a stored value or a caller's input are shown, not obeyed.
+/// </summary>
 /// <remarks>Shown as <c>\u001b</c>, which JSON and quoted YAML read back as the same text. Line feeds and tabs pass: they are ours; where a
 /// value stands in a line, <see cref="Line"/> shows its own. Also shown are the characters that turn the direction of text, with which a
-/// name can be made to look like another. Not safe for several threads; <see cref="Console"/>'s writers are synchronised round it.</remarks>
+/// name can be made to look like another. Not safe for several threads; <see cref="Console"/>'s writers are synchronised round it.
+/// </remarks>
 /// <param name="inner">Where to.</param>
 /// <param name="flushedFirst">Flushed before anything is written: what was said before must be read before.</param>
 public sealed class EscapingWriter(TextWriter inner, TextWriter? flushedFirst = null) : TextWriter(CultureInfo.InvariantCulture)

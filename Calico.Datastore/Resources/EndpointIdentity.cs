@@ -6,7 +6,8 @@ namespace Calico.Datastore.Resources;
 /// <summary>Which endpoint of its node a WorkloadEndpoint is of.</summary>
 public static class EndpointIdentity
 {
-    /// <summary>The id as its orchestrator has it, where the resource's fields have it in another form (<see cref="StoredNames"/>).</summary>
+    /// <summary>The id as its orchestrator has it, where the resource's fields have it in another form (<see cref="StoredNames"/>).
+    /// </summary>
     public const string Annotation = "net.calico/endpoint";
 
     /// <summary>The annotation's text: the id's parts, escaped, with '/' between.</summary>

@@ -37,10 +37,12 @@ public static class EnforcedKinds
     private static bool AsksServices(Resource? value) =>
         RulesOf(value).Any(rule => rule.Source?.Services is not null || rule.Destination?.Services is not null);
 
-    private static ImmutableArray<Rule> RulesOf(Resource? value) => value?.As<IPolicySpec>() is { } policy ? [.. policy.Ingress ?? [], .. policy.Egress ?? []]
+    private static ImmutableArray<Rule> RulesOf(Resource? value) => value?.As<IPolicySpec>() is { } policy
+        ? [.. policy.Ingress ?? [], .. policy.Egress ?? []]
         : Kinds.Profile.TryRead(value, out var profile) ? [.. profile.Spec.Ingress ?? [], .. profile.Spec.Egress ?? []]
         : [];
 
     /// <summary>What obeys instead, or the empty text.</summary>
-    public static string Instead(string kind) => kind == Kinds.IpamConfiguration.Name ? "calicoctl ipam configure sets what IPAM obeys" : "";
+    public static string Instead(string kind) =>
+        kind == Kinds.IpamConfiguration.Name ? "calicoctl ipam configure sets what IPAM obeys" : "";
 }

@@ -14,7 +14,8 @@ public static class KindReading
     public static bool TryRead<TSpec>(this IKind<TSpec> kind, Resource? resource, [NotNullWhen(true)] out Resource<TSpec>? read)
         where TSpec : class, new() => (read = resource as Resource<TSpec>) is not null;
 
-    /// <summary>Reads the new state of a resource. False: it is another kind's, gone, or cannot be used (<see cref="SyncUpdate.Error"/>).</summary>
+    /// <summary>Reads the new state of a resource. False: it is another kind's, gone, or cannot be used (<see cref="SyncUpdate.Error"/>).
+    /// </summary>
     public static bool TryRead<TSpec>(this IKind<TSpec> kind, SyncUpdate? update, [NotNullWhen(true)] out Resource<TSpec>? read)
         where TSpec : class, new()
     {

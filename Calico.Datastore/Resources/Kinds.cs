@@ -23,13 +23,16 @@ public static class Kinds
     public static ResourceKind<IpamConfigurationSpec> IpamConfiguration { get; } = Enter(IpamConfigurationKind.Create());
     public static ResourceKind<IpPoolSpec> IpPool { get; } = Enter(IpPoolKind.Create());
     public static ResourceKind<IpReservationSpec> IpReservation { get; } = Enter(IpReservationKind.Create());
-    public static ResourceKind<KubeControllersConfigurationSpec> KubeControllersConfiguration { get; } = Enter(KubeControllersConfigurationKind.Create());
+    public static ResourceKind<KubeControllersConfigurationSpec> KubeControllersConfiguration { get; } =
+        Enter(KubeControllersConfigurationKind.Create());
     public static ResourceKind<NetworkPolicySpec> NetworkPolicy { get; } = Enter(NetworkPolicyKind.Create());
     public static ResourceKind<NetworkSetSpec> NetworkSet { get; } = Enter(NetworkSetKind.Create());
     public static ResourceKind<NodeSpec> Node { get; } = Enter(NodeKind.Create());
     public static ResourceKind<ProfileSpec> Profile { get; } = Enter(ProfileKind.Create());
-    public static ResourceKind<StagedGlobalNetworkPolicySpec> StagedGlobalNetworkPolicy { get; } = Enter(StagedGlobalNetworkPolicyKind.Create());
-    public static ResourceKind<StagedKubernetesNetworkPolicySpec> StagedKubernetesNetworkPolicy { get; } = Enter(StagedKubernetesNetworkPolicyKind.Create());
+    public static ResourceKind<StagedGlobalNetworkPolicySpec> StagedGlobalNetworkPolicy { get; } =
+        Enter(StagedGlobalNetworkPolicyKind.Create());
+    public static ResourceKind<StagedKubernetesNetworkPolicySpec> StagedKubernetesNetworkPolicy { get; } =
+        Enter(StagedKubernetesNetworkPolicyKind.Create());
     public static ResourceKind<StagedNetworkPolicySpec> StagedNetworkPolicy { get; } = Enter(StagedNetworkPolicyKind.Create());
     public static ResourceKind<TierSpec> Tier { get; } = Enter(TierKind.Create());
     public static ResourceKind<WorkloadEndpointSpec> WorkloadEndpoint { get; } = Enter(WorkloadEndpointKind.Create());
@@ -47,7 +50,8 @@ public static class Kinds
     public static IpamKind<IpamConfigValue> IpamConfig { get; } = new("IPAMConfig");
 
     /// <summary>The kinds of policies that stand in a tier; each one's spec is an <see cref="IPolicySpec"/>.</summary>
-    public static ImmutableArray<ResourceKind> InTiers { get; } = [NetworkPolicy, GlobalNetworkPolicy, StagedNetworkPolicy, StagedGlobalNetworkPolicy];
+    public static ImmutableArray<ResourceKind> InTiers { get; } = [NetworkPolicy, GlobalNetworkPolicy, StagedNetworkPolicy,
+        StagedGlobalNetworkPolicy];
 
     /// <summary>All that users can write, in alphabetical order.</summary>
     internal static ImmutableArray<ResourceKind> Table { get; } = Entered.ToImmutable();

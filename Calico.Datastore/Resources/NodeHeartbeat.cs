@@ -20,8 +20,10 @@ public static class NodeHeartbeat
     {
         var key = Key(node);
         return await store.GetAsync(key, 0, ct) is { } beat
-            ? throw new CalicoException(Problem.Conflict, $"node {node} is in use: its host runs (machine {Encoding.UTF8.GetString(beat.Value.Span)}) and its "
-                + $"workloads have addresses. Stop calico-host there first; {TimeToLive.TotalSeconds:0} seconds after it was killed the node counts as stopped. "
+            ? throw new CalicoException(Problem.Conflict,
+                $"node {node} is in use: its host runs (machine {Encoding.UTF8.GetString(beat.Value.Span)}) and its "
+                + $"workloads have addresses. Stop calico-host there first; {TimeToLive.TotalSeconds:0} seconds after it was killed the "
+                + "node counts as stopped. "
                 + "With --force it is deleted all the same, and its host registers it again")
             : new([StoreCompare.Absent(key)], []);
     }

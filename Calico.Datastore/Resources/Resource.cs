@@ -5,7 +5,8 @@ namespace Calico.Datastore.Resources;
 
 /// <summary>A resource of <c>projectcalico.org/v3</c> of any kind.</summary>
 /// <remarks>Here and in every spec, members that have an initial value, and the unknown ones, have a setter instead of init: the JSON
-/// source generator treats init-only members as constructor parameters and overwrites their initial value. Treat all as read-only.</remarks>
+/// source generator treats init-only members as constructor parameters and overwrites their initial value. Treat all as read-only.
+/// </remarks>
 public abstract record Resource
 {
     public const string GroupVersion = "projectcalico.org/v3";

@@ -17,7 +17,8 @@ public sealed class ResourceKind<TSpec> : ResourceKind, IKind<TSpec> where TSpec
     {
         try
         {
-            var resource = json.Deserialize(ResourceJson.TypeInfo<Resource<TSpec>>()) ?? throw new JsonException("null where an object is expected");
+            var resource = json.Deserialize(ResourceJson.TypeInfo<Resource<TSpec>>())
+                ?? throw new JsonException("null where an object is expected");
             // A null that is written out is read as one, whatever the types say; what it lacks validation tells.
             return resource is { Metadata: not null, Spec: not null } ? resource
                 : resource with { Metadata = resource.Metadata ?? new() { Name = "" }, Spec = resource.Spec ?? new() };

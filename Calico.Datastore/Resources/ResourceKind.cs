@@ -9,7 +9,8 @@ using static Calico.Datastore.Resources.Shapes.FieldFactory;
 
 namespace Calico.Datastore.Resources;
 
-/// <summary>All that is to know about a kind of resource: its names, its key in the store, its JSON, what is valid, how it is listed.</summary>
+/// <summary>All that is to know about a kind of resource: its names, its key in the store, its JSON, what is valid, how it is listed.
+/// </summary>
 /// <remarks>Immutable and shared. To add a kind is to add one file with one of these and its line in <see cref="Kinds"/>.</remarks>
 public abstract class ResourceKind
 {
@@ -168,15 +169,18 @@ public abstract class ResourceKind
         Metadata = resource.Metadata with { ResourceVersion = null },
     })), ResourceJson.TypeInfo<JsonElement>());
 
-    /// <summary>As <see cref="Encode"/>, of a resource that its readers will take: they count an invalid one as absent, on every node.</summary>
-    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the first wrong field as path; every one is in its text.</exception>
+    /// <summary>As <see cref="Encode"/>, of a resource that its readers will take: they count an invalid one as absent, on every node.
+    /// </summary>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the first wrong field as path; every one is in its text.
+    /// </exception>
     public byte[] EncodeValid(Resource resource)
     {
         var errors = Validate(resource);
         return errors.IsEmpty
             ? Encode(resource)
             : throw new CalicoException(Problem.Invalid,
-                $"{Name}({resource.Metadata.Name}) would be refused by whoever reads it: {ValidationError.Describe(errors)}", errors[0].Path);
+                $"{Name}({resource.Metadata.Name}) would be refused by whoever reads it: {ValidationError.Describe(errors)}",
+                errors[0].Path);
     }
 
     /// <summary>Everything that is wrong with a resource.</summary>

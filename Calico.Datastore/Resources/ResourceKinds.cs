@@ -19,7 +19,8 @@ public sealed class ResourceKinds : IResourceDecoder
     {
         Table = kinds;
         _byAlias = kinds
-            .SelectMany(kind => kind.Aliases.Append(kind.Name.ToLowerInvariant()).Append(kind.Plural).Distinct(), (kind, alias) => (kind, alias))
+            .SelectMany(kind => kind.Aliases.Append(kind.Name.ToLowerInvariant()).Append(kind.Plural).Distinct(),
+                (kind, alias) => (kind, alias))
             .ToFrozenDictionary(pair => pair.alias, pair => pair.kind, StringComparer.OrdinalIgnoreCase);
         _byName = kinds.ToFrozenDictionary(kind => kind.Name, StringComparer.Ordinal);
         _byPlural = kinds.ToFrozenDictionary(kind => kind.Plural, StringComparer.Ordinal);
@@ -37,7 +38,8 @@ public sealed class ResourceKinds : IResourceDecoder
     /// <summary>Finds a kind by name, plural or alias, in any case.</summary>
     public bool TryFind(string nameOrAlias, [NotNullWhen(true)] out ResourceKind? kind) => _byAlias.TryGetValue(nameOrAlias, out kind);
 
-    /// <summary>The kind that somebody calls so: by name, plural or alias. Whoever knows which one takes it from <see cref="Kinds"/>.</summary>
+    /// <summary>The kind that somebody calls so: by name, plural or alias. Whoever knows which one takes it from <see cref="Kinds"/>.
+    /// </summary>
     /// <exception cref="CalicoException"><see cref="Problem.Unsupported"/>: there is none.</exception>
     public ResourceKind Named(string nameOrAlias) => TryFind(nameOrAlias, out var kind)
         ? kind
@@ -78,7 +80,8 @@ public sealed class ResourceKinds : IResourceDecoder
         _byName.TryGetValue(resource.Kind, out var kind) ? Decode(kind, resource, value) : IpamValues.Decode(resource, value);
 
     /// <inheritdoc/>
-    public bool TryName(string key, out ResourceKey resource) => IpamValues.TryName(key, out resource) || TryParsePath(key, out _, out resource);
+    public bool TryName(string key, out ResourceKey resource) =>
+        IpamValues.TryName(key, out resource) || TryParsePath(key, out _, out resource);
 
     /// <inheritdoc/>
     public string? KeyOf(ResourceKey resource) => _byName.TryGetValue(resource.Kind, out var kind) ? kind.Path(resource)

@@ -7,5 +7,6 @@ namespace Calico.Datastore.Resources;
 /// <param name="Items">Those that can be read.</param>
 /// <param name="Unreadable">Keys of those that cannot, with the reason.</param>
 /// <param name="Revision">State as of that revision of the store.</param>
-public sealed record ResourceList<TResource>(ImmutableArray<TResource> Items, ImmutableArray<KeyValuePair<string, string>> Unreadable, long Revision)
+public sealed record ResourceList<TResource>(ImmutableArray<TResource> Items, ImmutableArray<KeyValuePair<string, string>> Unreadable,
+    long Revision)
     where TResource : Resource;

@@ -33,7 +33,8 @@ public static class FelixParameters
             return null;
         }
 
-        JsonNode node = field.Shape is NumberShape or NumberOrTextShape && TryNumber(text, out var number) ? JsonValue.Create(number) : JsonValue.Create(text);
+        JsonNode node = field.Shape is NumberShape or NumberOrTextShape && TryNumber(text, out var number) ? JsonValue.Create(number)
+            : JsonValue.Create(text);
         using var document = JsonDocument.Parse(node.ToJsonString());
         var report = new ShapeReport();
         field.Shape.Check(document.RootElement, field.Name, report);

@@ -1,7 +1,8 @@
 namespace Calico.Datastore.Settings;
 
 /// <summary>Names a setting: its environment variable, its path in the configuration file, and what <c>--help</c> says of it.</summary>
-/// <param name="environment">Upstream's name where upstream has one. <c>CALICO_</c> before it works too, and is the one that counts.</param>
+/// <param name="environment">Upstream's name where upstream has one. <c>CALICO_</c> before it works too, and is the one that counts.
+/// </param>
 /// <param name="path">Dotted path in <c>calico.cfg</c>.</param>
 /// <param name="text">One line.</param>
 [AttributeUsage(AttributeTargets.Property)]

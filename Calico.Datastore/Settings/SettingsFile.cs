@@ -100,5 +100,6 @@ public sealed class SettingsFile
         }
     }
 
-    private static CalicoException Wrong(string path, string message, Exception? inner = null) => new(Problem.Invalid, message, path, inner);
+    private static CalicoException Wrong(string path, string message, Exception? inner = null) =>
+        new(Problem.Invalid, message, path, inner);
 }

@@ -5,8 +5,8 @@ using Calico.Datastore.Etcd;
 
 namespace Calico.Datastore.Settings;
 
-/// <summary>Reads the settings of every program: environment first, then the configuration file, then the default of the property; and keeps
-/// all that is wrong until <see cref="ThrowIfWrong"/>.</summary>
+/// <summary>Reads the settings of every program: environment first, then the configuration file, then the default of the property; and
+/// keeps all that is wrong until <see cref="ThrowIfWrong"/>.</summary>
 /// <param name="environment">Looks up an environment variable.</param>
 /// <param name="file">The configuration file.</param>
 public sealed class SettingsReader(Func<string, string?> environment, SettingsFile file)
@@ -14,7 +14,8 @@ public sealed class SettingsReader(Func<string, string?> environment, SettingsFi
     private const string OwnPrefix = "CALICO_";
     private const string Environment = "environment";
     private const int MaxShown = 120;
-    private const DynamicallyAccessedMemberTypes Settable = DynamicallyAccessedMemberTypes.PublicProperties | DynamicallyAccessedMemberTypes.PublicParameterlessConstructor;
+    private const DynamicallyAccessedMemberTypes Settable =
+        DynamicallyAccessedMemberTypes.PublicProperties | DynamicallyAccessedMemberTypes.PublicParameterlessConstructor;
 
     private readonly HashSet<string> _used = new(StringComparer.OrdinalIgnoreCase);
     private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
@@ -63,7 +64,8 @@ public sealed class SettingsReader(Func<string, string?> environment, SettingsFi
         return settings;
     }
 
-    /// <summary>Settings of one adapter: <c>CALICO_&lt;NAME&gt;_&lt;PROPERTY&gt;</c>, then <c>plugins.&lt;name&gt;.&lt;property&gt;</c>.</summary>
+    /// <summary>Settings of one adapter: <c>CALICO_&lt;NAME&gt;_&lt;PROPERTY&gt;</c>, then <c>plugins.&lt;name&gt;.&lt;property&gt;</c>.
+    /// </summary>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: all that is wrong with them.</exception>
     public T ReadPlugin<[DynamicallyAccessedMembers(Settable)] T>(string plugin) where T : class, new()
     {
@@ -122,8 +124,8 @@ public sealed class SettingsReader(Func<string, string?> environment, SettingsFi
         }
     }
 
-    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: all that is wrong, each by its name; path = the variable or file path
-    /// when it is a single one.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: all that is wrong, each by its name; path = the variable or file
+    /// path when it is a single one.</exception>
     public void ThrowIfWrong() => Throw(0);
 
     private void Throw(int from)
@@ -132,7 +134,8 @@ public sealed class SettingsReader(Func<string, string?> environment, SettingsFi
         if (faults.Count > 0)
         {
             throw faults is [var (name, message)] ? new CalicoException(Problem.Invalid, message, name)
-                : new(Problem.Invalid, $"{faults.Count} settings cannot be used:{string.Concat(faults.Select(fault => $"\n  {fault.Message}"))}");
+                : new(Problem.Invalid,
+                    $"{faults.Count} settings cannot be used:{string.Concat(faults.Select(fault => $"\n  {fault.Message}"))}");
         }
     }
 
@@ -141,7 +144,8 @@ public sealed class SettingsReader(Func<string, string?> environment, SettingsFi
         _asked.Add(setting.Environment);
         _used.Add(NameInFile(setting));
         // The name with our prefix is the more particular one.
-        foreach (var name in (string[])(prefixedOnly ? [OwnPrefix + setting.Environment] : [OwnPrefix + setting.Environment, setting.Environment]))
+        foreach (var name in (string[])(prefixedOnly ? [OwnPrefix + setting.Environment]
+            : [OwnPrefix + setting.Environment, setting.Environment]))
         {
             if (environment(name) is { Length: > 0 } text)
             {
@@ -180,13 +184,15 @@ public sealed class SettingsReader(Func<string, string?> environment, SettingsFi
                 "false" or "no" or "0" => false,
                 _ => null,
             }
-            : type == typeof(int) ? int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null
+            : type == typeof(int) ? int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+            ? number : null
             : type == typeof(uint) ? FelixParameters.TryNumber(text, out var bits) && bits is >= 0 and <= uint.MaxValue ? (uint)bits : null
             : type == typeof(TimeSpan) ? TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var time) ? time : null
             : throw new CalicoException(Problem.Unsupported, $"a setting cannot be of type {type.Name}", found.Name);
         if (value is null)
         {
-            Add(found, "it has to be " + (type == typeof(bool) ? "true or false" : type == typeof(TimeSpan) ? "a time such as 00:00:30" : type == typeof(uint) ? "a mask of at least two bits, such as 0xffff0000" : "a number"));
+            Add(found, "it has to be " + (type == typeof(bool) ? "true or false" : type == typeof(TimeSpan) ? "a time such as 00:00:30"
+                : type == typeof(uint) ? "a mask of at least two bits, such as 0xffff0000" : "a number"));
         }
 
         return value;
@@ -197,6 +203,7 @@ public sealed class SettingsReader(Func<string, string?> environment, SettingsFi
         // What stands before an '@' or in a query may be a secret, whatever the setting.
         var shown = Secret.Mask(found.Text);
         shown = shown.Length <= MaxShown ? shown : shown[..MaxShown] + "...";
-        _faults.Add((found.Name, found.Place.Length == 0 ? $"{found.Name} is not set; {wanted}" : $"{found.Name} ({found.Place}) is '{shown}'; {wanted}"));
+        _faults.Add((found.Name, found.Place.Length == 0 ? $"{found.Name} is not set; {wanted}"
+            : $"{found.Name} ({found.Place}) is '{shown}'; {wanted}"));
     }
 }

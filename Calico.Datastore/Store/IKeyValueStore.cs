@@ -20,9 +20,10 @@ public interface IKeyValueStore : IAsyncDisposable
     /// <summary>All keys that start with a prefix, at one revision, however many there are.</summary>
     Task<KeyRange> ListAsync(string prefix, long revision, CancellationToken ct);
 
-    /// <summary>As <see cref="ListAsync"/>, in portions and key order, so that nobody has to hold all values at once. All are of the first one's
-    /// revision; there is always one, without items when there are no keys.</summary>
-    /// <exception cref="CompactedException">The revision is gone before the end. Inside the enumerator's <see cref="CalicoException"/>.</exception>
+    /// <summary>As <see cref="ListAsync"/>, in portions and key order, so that nobody has to hold all values at once. All are of the first
+    /// one's revision; there is always one, without items when there are no keys.</summary>
+    /// <exception cref="CompactedException">The revision is gone before the end. Inside the enumerator's <see cref="CalicoException"/>.
+    /// </exception>
     async IAsyncEnumerable<KeyRange> PagesAsync(string prefix, long revision, [EnumeratorCancellation] CancellationToken ct)
     {
         yield return await ListAsync(prefix, revision, ct);

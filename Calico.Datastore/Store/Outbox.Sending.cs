@@ -5,8 +5,8 @@ namespace Calico.Datastore.Store;
 /// <content>From the log to the store.</content>
 public sealed partial class Outbox
 {
-    /// <summary>How long one entry may take that is sent under its owner's hold: an ADD or a DEL of the same may wait for that, so it is not long;
-    /// a store that takes longer is as good as away.</summary>
+    /// <summary>How long one entry may take that is sent under its owner's hold: an ADD or a DEL of the same may wait for that, so it is
+    /// not long; a store that takes longer is as good as away.</summary>
     public static readonly TimeSpan SendPatience = TimeSpan.FromSeconds(1);
 
     /// <summary>Brings what the store missed of an owner's, in order. Called by the owner's loop.</summary>
@@ -137,7 +137,8 @@ public sealed partial class Outbox
         }
         catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
         {
-            throw new CalicoException(Problem.Unavailable, $"the store did not take {entry.Key} within {SendPatience.TotalSeconds:0} s", inner: e);
+            throw new CalicoException(Problem.Unavailable,
+                $"the store did not take {entry.Key} within {SendPatience.TotalSeconds:0} s", inner: e);
         }
     }
 
@@ -145,12 +146,14 @@ public sealed partial class Outbox
     {
         lock (_gate)
         {
-            return ChangeAsync([.. entries.Where(e => ReferenceEquals(Waiting.GetValueOrDefault(e.Key), e)).Select(e => (e.Key, (OutboxEntry?)null))], [], ct);
+            return ChangeAsync([.. entries.Where(e => ReferenceEquals(Waiting.GetValueOrDefault(e.Key), e))
+                .Select(e => (e.Key, (OutboxEntry?)null))], [], ct);
         }
     }
 
     /// <summary>Writes an entry if its guard allows it, with log writes in the same commit.</summary>
-    private async Task<OutboxResult> CommitAsync(IOutboxOwner owner, OutboxEntry entry, ImmutableArray<NodeLogWrite> with, CancellationToken ct)
+    private async Task<OutboxResult> CommitAsync(IOutboxOwner owner, OutboxEntry entry, ImmutableArray<NodeLogWrite> with,
+        CancellationToken ct)
     {
         if (entry.Guard == OutboxGuard.None)
         {
@@ -167,7 +170,8 @@ public sealed partial class Outbox
                 return new(OutboxOutcome.Left, standing, revision);
             }
 
-            var outcome = await CommitAsync(new([StoreCompare.At(entry.Key, standing?.ModRevision ?? 0)], [entry.Operation], [new StoreOperation.Get(entry.Key)]), with, ct);
+            var outcome = await CommitAsync(new([StoreCompare.At(entry.Key, standing?.ModRevision ?? 0)], [entry.Operation],
+                [new StoreOperation.Get(entry.Key)]), with, ct);
             if (outcome.Succeeded)
             {
                 return new(OutboxOutcome.Written, Revision: outcome.Revision);

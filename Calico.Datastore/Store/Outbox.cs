@@ -4,12 +4,13 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Datastore.Store;
 
-/// <summary>What this node knows before the store does: writes that are answered from the node log and reach the store when it answers.</summary>
+/// <summary>What this node knows before the store does: writes that are answered from the node log and reach the store when it answers.
+/// </summary>
 /// <remarks>
 /// Facts that decide:
 /// a key has one entry, the last: what is decided later takes the place of what waits, in memory and log at once;
-/// entries are sent in the order in which they were decided, each owner's by its own sender, because only the owner knows what has to be true in
-/// the store before (IPAM's fence) and what else changes meanwhile (<see cref="IOutboxOwner.HoldAsync"/>);
+/// entries are sent in the order in which they were decided, each owner's by its own sender, because only the owner knows what has to be
+/// true in the store before (IPAM's fence) and what else changes meanwhile (<see cref="IOutboxOwner.HoldAsync"/>);
 /// an entry that the store or its guard refuses stops no other.
 /// What waits is in memory as the log has it: commits to the log are begun under the lock, and the log keeps their order.
 /// Safe to call concurrently; of one key one call at a time, which its owner sees to.
@@ -81,7 +82,8 @@ public sealed partial class Outbox(INodeLog log, IKeyValueStore store, TimeProvi
     /// <param name="with">Log writes that belong to it: done with it in one commit, either way. Not when its guard refuses it.</param>
     /// <param name="ct">The caller's: what is cancelled is not journalled.</param>
     /// <exception cref="CalicoException">The store refuses it, or the log does.</exception>
-    public async Task<OutboxResult> WriteAsync(IOutboxOwner owner, OutboxEntry entry, ImmutableArray<NodeLogWrite> with, CancellationToken ct)
+    public async Task<OutboxResult> WriteAsync(IOutboxOwner owner, OutboxEntry entry, ImmutableArray<NodeLogWrite> with,
+        CancellationToken ct)
     {
         var isJournalled = Pending(entry.Key) is not null;
         if (isJournalled)
@@ -114,20 +116,23 @@ public sealed partial class Outbox(INodeLog log, IKeyValueStore store, TimeProvi
         {
             return await CommitAsync(owner, entry, with, patience.Token);
         }
-        catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
+        catch (Exception e) when (!ct.IsCancellationRequested
+            && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
         {
             return new(OutboxOutcome.Unanswered, Reason: e.Message);
         }
     }
 
-    /// <summary>Journals entries (of each key the last) together with log writes of the caller's: one commit, on disk when it ends. It is begun, and what waits is
-    /// seen, before this returns: a caller that calls it under its lock has it in the order of its own state.</summary>
+    /// <summary>Journals entries (of each key the last) together with log writes of the caller's: one commit, on disk when it ends. It is
+    /// begun, and what waits is seen, before this returns: a caller that calls it under its lock has it in the order of its own state.
+    /// </summary>
     public Task JournalAsync(ImmutableArray<OutboxEntry> entries, ImmutableArray<NodeLogWrite> with, CancellationToken ct)
     {
         lock (_gate)
         {
             _ = Waiting;
-            return ChangeAsync([.. entries.GroupBy(e => e.Key).Select(g => (g.Key, (OutboxEntry?)(g.Last() with { Number = ++_last })))], with, ct);
+            return ChangeAsync([.. entries.GroupBy(e => e.Key).Select(g => (g.Key, (OutboxEntry?)(g.Last() with { Number = ++_last })))],
+                with, ct);
         }
     }
 
@@ -140,13 +145,14 @@ public sealed partial class Outbox(INodeLog log, IKeyValueStore store, TimeProvi
         }
     }
 
-    /// <summary>For a transaction of the caller's own that writes keys: log writes to commit with it, so that what waits for those keys is not
-    /// sent over it. When it is done: <see cref="Replaced"/>.</summary>
+    /// <summary>For a transaction of the caller's own that writes keys: log writes to commit with it, so that what waits for those keys is
+    /// not sent over it. When it is done: <see cref="Replaced"/>.</summary>
     public ImmutableArray<NodeLogWrite> Replacing(IEnumerable<StoreOperation> operations)
     {
         lock (_gate)
         {
-            return Waiting.IsEmpty ? [] : [.. operations.Select(KeyOf).Where(k => k is not null && Waiting.ContainsKey(k)).Select(k => ToLog(k!, null))];
+            return Waiting.IsEmpty ? []
+                : [.. operations.Select(KeyOf).Where(k => k is not null && Waiting.ContainsKey(k)).Select(k => ToLog(k!, null))];
         }
     }
 
@@ -155,7 +161,8 @@ public sealed partial class Outbox(INodeLog log, IKeyValueStore store, TimeProvi
     {
         lock (_gate)
         {
-            var keys = done.Where(w => w.Value is null && w.Key.StartsWith(Section + "/", StringComparison.Ordinal)).Select(w => w.Key[Section.Length..]).ToArray();
+            var keys = done.Where(w => w.Value is null && w.Key.StartsWith(Section + "/", StringComparison.Ordinal))
+                .Select(w => w.Key[Section.Length..]).ToArray();
             (_waiting, _stuck) = (Waiting.RemoveRange(keys), _stuck.RemoveRange(keys));
         }
     }
@@ -163,7 +170,8 @@ public sealed partial class Outbox(INodeLog log, IKeyValueStore store, TimeProvi
     private ImmutableDictionary<string, OutboxEntry> Waiting => _waiting ??= Read();
 
     /// <summary>Under the lock.</summary>
-    private async Task ChangeAsync(ImmutableArray<(string Key, OutboxEntry? Next)> changes, ImmutableArray<NodeLogWrite> with, CancellationToken ct)
+    private async Task ChangeAsync(ImmutableArray<(string Key, OutboxEntry? Next)> changes, ImmutableArray<NodeLogWrite> with,
+        CancellationToken ct)
     {
         var before = Waiting;
         _waiting = changes.Aggregate(before, (all, c) => c.Next is null ? all.Remove(c.Key) : all.SetItem(c.Key, c.Next));
@@ -221,11 +229,13 @@ public sealed partial class Outbox(INodeLog log, IKeyValueStore store, TimeProvi
 
     private static NodeLogWrite ToLog(string key, OutboxEntry? entry) =>
         // The cast matters: a null array would become an empty value, which is not a deletion.
-        new(Section + key, entry is null ? null : (ReadOnlyMemory<byte>?)JsonSerializer.SerializeToUtf8Bytes(entry, OutboxJson.Default.OutboxEntry));
+        new(Section + key, entry is null ? null
+            : (ReadOnlyMemory<byte>?)JsonSerializer.SerializeToUtf8Bytes(entry, OutboxJson.Default.OutboxEntry));
 
     private static partial class Log
     {
-        [LoggerMessage(2050, LogLevel.Error, "the node log's entry {Key} cannot be read; what it was to bring to the store is lost: {Reason}")]
+        [LoggerMessage(2050, LogLevel.Error,
+            "the node log's entry {Key} cannot be read; what it was to bring to the store is lost: {Reason}")]
         public static partial void Unreadable(ILogger logger, string key, string reason);
 
         [LoggerMessage(2051, LogLevel.Error, "{Key}: the store will never take what this node wanted written there; dropped: {Reason}")]

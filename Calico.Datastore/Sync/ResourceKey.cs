@@ -1,6 +1,7 @@
 namespace Calico.Datastore.Sync;
 
-/// <summary>Identity of a resource. Kinds make it (<c>Kinds.Node.Key("n1")</c>), so that no text can name a kind that there is not.</summary>
+/// <summary>Identity of a resource. Kinds make it (<c>Kinds.Node.Key("n1")</c>), so that no text can name a kind that there is not.
+/// </summary>
 public readonly record struct ResourceKey
 {
     internal ResourceKey(string kind, string ns, string name) => (Kind, Namespace, Name) = (kind, ns, name);

@@ -208,6 +208,7 @@ internal sealed class SyncPicture(IResourceDecoder decoder, Action<string, strin
     /// <param name="IsBad">Its value cannot be used.</param>
     private readonly record struct Known(string? UnusualKey, long CreateRevision, long ModRevision, long Version, int List, bool IsBad)
     {
-        public bool Is(KeyValue item) => ModRevision == item.ModRevision && CreateRevision == item.CreateRevision && Version == item.Version;
+        public bool Is(KeyValue item) => ModRevision == item.ModRevision && CreateRevision == item.CreateRevision
+            && Version == item.Version;
     }
 }

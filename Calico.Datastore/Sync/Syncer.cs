@@ -56,10 +56,11 @@ public sealed partial class Syncer
     /// <summary>How current the last batch is.</summary>
     public SyncHealth Health => Volatile.Read(ref _health);
 
-    /// <summary>Batches for ever, until the token fires. The first has status <see cref="SyncStatus.WaitForStore"/> and nothing in it.</summary>
+    /// <summary>Batches for ever, until the token fires. The first has status <see cref="SyncStatus.WaitForStore"/> and nothing in it.
+    /// </summary>
     /// <remarks>The list comes as <see cref="SyncStatus.Resync"/>, in as many batches as it takes not to hold it whole, and is
-    /// followed by an empty <see cref="SyncStatus.InSync"/>. Once in sync the status stays so: a later list is the difference to what was there, in one batch. Batches without updates only
-    /// say that the revision is complete.</remarks>
+    /// followed by an empty <see cref="SyncStatus.InSync"/>. Once in sync the status stays so: a later list is the difference to what was
+    /// there, in one batch. Batches without updates only say that the revision is complete.</remarks>
     public async IAsyncEnumerable<SyncBatch> RunAsync([EnumeratorCancellation] CancellationToken ct)
     {
         _picture.Clear();
@@ -99,7 +100,8 @@ public sealed partial class Syncer
         }
     }
 
-    /// <summary>Reads a list to its end, from its beginning again when it fails, and adds to the updates how it differs from what was handed out.</summary>
+    /// <summary>Reads a list to its end, from its beginning again when it fails, and adds to the updates how it differs from what was
+    /// handed out.</summary>
     /// <returns>A word after each portion; the last one says that the list is whole.</returns>
     private async IAsyncEnumerable<(bool IsWhole, long Revision)> ListUntilItWorksAsync(ImmutableArray<SyncUpdate>.Builder updates,
         [EnumeratorCancellation] CancellationToken ct)
@@ -206,7 +208,8 @@ public sealed partial class Syncer
     }
 
     private void Confirm(SyncStatus status, long revision) =>
-        Publish(new SyncHealth(status, revision, _time.GetUtcNow(), 0, null, _picture.Undecodable) { ConfirmedTimestamp = _time.GetTimestamp() });
+        Publish(new SyncHealth(status, revision, _time.GetUtcNow(), 0, null,
+            _picture.Undecodable) { ConfirmedTimestamp = _time.GetTimestamp() });
 
     private void Publish(SyncHealth health) => Volatile.Write(ref _health, health);
 

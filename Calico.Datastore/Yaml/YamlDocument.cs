@@ -8,4 +8,5 @@ namespace Calico.Datastore.Yaml;
 /// <param name="Flags">Plain <c>yes</c>, <c>no</c>, <c>on</c> and <c>off</c>, by path: text to YAML 1.2, true and false to YAML 1.1, which
 /// upstream reads. Which is meant the field knows.</param>
 /// <param name="Line">Where it begins.</param>
-public sealed record YamlDocument(JsonNode? Root, IReadOnlyDictionary<string, int> Lines, IReadOnlyDictionary<string, bool> Flags, int Line);
+public sealed record YamlDocument(JsonNode? Root, IReadOnlyDictionary<string, int> Lines,
+    IReadOnlyDictionary<string, bool> Flags, int Line);

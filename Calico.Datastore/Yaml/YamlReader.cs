@@ -30,7 +30,8 @@ public static partial class YamlReader
         {
             throw new YamlFaultException(e.Start.Line, e.Message);
         }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException or FormatException or OverflowException or IndexOutOfRangeException)
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or FormatException or OverflowException
+            or IndexOutOfRangeException)
         {
             // The scanner's own stumbling over some texts, e.g. a flow sequence that does not end.
             throw new YamlFaultException(null, $"the text cannot be read: {e.Message}");

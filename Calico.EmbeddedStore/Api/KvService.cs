@@ -34,7 +34,8 @@ internal sealed class KvService(EmbeddedEngine engine) : KV.KVBase
         return response;
     });
 
-    public override Task<CompactionResponse> Compact(CompactionRequest request, ServerCallContext context) => EtcdMessages.AnswerAsync(async () =>
+    public override Task<CompactionResponse> Compact(CompactionRequest request,
+        ServerCallContext context) => EtcdMessages.AnswerAsync(async () =>
     {
         await engine.CompactAsync(request.Revision, context.CancellationToken);
         return new CompactionResponse { Header = EtcdMessages.Header(engine, engine.State.Revision) };

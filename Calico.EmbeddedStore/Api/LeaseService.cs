@@ -7,13 +7,15 @@ namespace Calico.EmbeddedStore.Api;
 
 internal sealed class LeaseService(EmbeddedEngine engine) : Lease.LeaseBase
 {
-    public override Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, ServerCallContext context) => EtcdMessages.AnswerAsync(async () =>
+    public override Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request,
+        ServerCallContext context) => EtcdMessages.AnswerAsync(async () =>
     {
         var (id, revision) = await engine.GrantLeaseAsync(request.ID, request.TTL, context.CancellationToken);
         return new LeaseGrantResponse { Header = EtcdMessages.Header(engine, revision), ID = id, TTL = request.TTL };
     });
 
-    public override Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, ServerCallContext context) => EtcdMessages.AnswerAsync(async () =>
+    public override Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request,
+        ServerCallContext context) => EtcdMessages.AnswerAsync(async () =>
         await engine.RevokeLeaseAsync(request.ID, context.CancellationToken)
             ? new LeaseRevokeResponse { Header = EtcdMessages.Header(engine, engine.State.Revision) }
             : throw new RpcException(new Status(StatusCode.NotFound, "etcdserver: requested lease not found")));

@@ -13,7 +13,8 @@ internal sealed class WatchService(EmbeddedEngine engine) : Watch.WatchBase
         ServerCallContext context)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
-        var requests = Channel.CreateBounded<WatchRequest>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true, SingleWriter = true });
+        var requests = Channel.CreateBounded<WatchRequest>(
+            new BoundedChannelOptions(MaxWaiting) { SingleReader = true, SingleWriter = true });
         var session = new WatchSession(engine, responseStream, requests.Reader);
         var reading = ReadAsync(requestStream, requests.Writer, stop.Token);
         try

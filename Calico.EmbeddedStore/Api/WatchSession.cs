@@ -8,7 +8,8 @@ namespace Calico.EmbeddedStore.Api;
 
 /// <summary>The watches of one client stream, fed by one loop: what it sends is in order by construction, and a progress answer can
 /// never overtake a change (etcd 3.4's can).</summary>
-internal sealed class WatchSession(EmbeddedEngine engine, IServerStreamWriter<WatchResponse> responses, ChannelReader<WatchRequest> requests)
+internal sealed class WatchSession(EmbeddedEngine engine, IServerStreamWriter<WatchResponse> responses,
+    ChannelReader<WatchRequest> requests)
 {
     private const int MaxWatches = 1000;
     private const long AllWatches = -1;

@@ -49,7 +49,8 @@ internal sealed partial class EngineWriter : IAsyncDisposable
     /// <summary>What is on disk.</summary>
     public EngineState State => Volatile.Read(ref _state);
 
-    /// <summary>Applies an action in the next batch; durable when it returns. Cancelled after it was taken, it may have been done.</summary>
+    /// <summary>Applies an action in the next batch; durable when it returns. Cancelled after it was taken, it may have been done.
+    /// </summary>
     public async Task<T> WriteAsync<T>(Func<WriteBatch, T> action, CancellationToken ct)
     {
         var write = new PendingWrite<T>(action, ct);

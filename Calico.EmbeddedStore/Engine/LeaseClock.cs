@@ -1,6 +1,7 @@
 namespace Calico.EmbeddedStore.Engine;
 
-/// <summary>When leases end. Kept in memory only: after a restart every lease has its whole time again, as with etcd's new leader.</summary>
+/// <summary>When leases end. Kept in memory only: after a restart every lease has its whole time again, as with etcd's new leader.
+/// </summary>
 /// <remarks>The lock guards the deadlines. The callback is called from the timer and must not block.</remarks>
 internal sealed class LeaseClock : IDisposable
 {

@@ -30,7 +30,8 @@ internal sealed record RangeQuery(KeyInterval Keys, long Revision = 0, long Limi
         return Many(state, revision);
     }
 
-    /// <summary>Throws when a revision can no longer be read. Called again after reading an old one: see <see cref="KeyVersion.Cut"/>.</summary>
+    /// <summary>Throws when a revision can no longer be read. Called again after reading an old one: see <see cref="KeyVersion.Cut"/>.
+    /// </summary>
     public static void RefuseCompacted(long revision, long compacted)
     {
         if (revision < compacted)

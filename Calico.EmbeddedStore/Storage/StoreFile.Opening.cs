@@ -150,7 +150,8 @@ internal sealed partial class StoreFile
         Execute(_connection, "PRAGMA cache_size=-2048");
     }
 
-    /// <summary>Closing plays the WAL into the database and deletes it; not so with a file that is refused, which is left as it is.</summary>
+    /// <summary>Closing plays the WAL into the database and deletes it; not so with a file that is refused, which is left as it is.
+    /// </summary>
     private void CopyLogBackOnClose(bool isWanted)
     {
         if (sqlite3_db_config(_connection.Handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, isWanted ? 0 : 1, out _) != SQLITE_OK)
@@ -242,7 +243,8 @@ internal sealed partial class StoreFile
         }
 
         throw new CalicoException(Problem.Refused, $"open {Path}: it belongs to node {node} on machine {machine}; this is node "
-            + $"{options.NodeName} on machine {options.MachineId}. If this machine is a clone of that one, move the file and {Path}-wal away; "
+            + $"{options.NodeName} on machine {options.MachineId}. If this machine is a clone of that one, move the file and {Path}-wal "
+            + "away; "
             + $"if it is the same machine with a new name or machine-id, {options.HowToAdopt}");
     }
 
@@ -254,8 +256,10 @@ internal sealed partial class StoreFile
             var count = CountLog(prefix);
             if (count > 0)
             {
-                throw new CalicoException(Problem.Refused, $"open {Path}: {count} entries of {prefix} stand in the datastore under the name {former}; as node "
-                    + $"{options.NodeName} their addresses would be given to others while they are in use. Start it as node {former}, stop its workloads and wait "
+                throw new CalicoException(Problem.Refused,
+                    $"open {Path}: {count} entries of {prefix} stand in the datastore under the name {former}; as node "
+                    + $"{options.NodeName} their addresses would be given to others while they are in use. Start it as node {former}, "
+                    + "stop its workloads and wait "
                     + $"until calicoctl status shows no endpoint; then adopt it under the new name and delete node {former}");
             }
         }

@@ -144,7 +144,8 @@ internal sealed partial class StoreFile : IDisposable
         command.CommandText = sql;
         for (var i = 1; i <= parameters; i++)
         {
-            command.Parameters.Add(new SqliteParameter { ParameterName = string.Create(CultureInfo.InvariantCulture, $"?{i}"), Value = 0L });
+            command.Parameters.Add(new SqliteParameter { ParameterName = string.Create(CultureInfo.InvariantCulture, $"?{i}"),
+                Value = 0L });
         }
 
         return command;

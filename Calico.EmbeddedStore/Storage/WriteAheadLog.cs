@@ -46,7 +46,8 @@ internal static class WriteAheadLog
 
         // A header is torn only where the log begins anew, and then all of the former one is in the database: nothing hangs on it. But if
         // the first frame still follows from it, it was whole once. Either its sum turned or what is summed, and any byte of it may have.
-        return new Scan(file, header, pageBytes, false).FollowsFromTurnedHeader() || new Scan(file, header, pageBytes, true).FollowsFromTurnedHeader() ? 0 : null;
+        return new Scan(file, header, pageBytes, false).FollowsFromTurnedHeader()
+            || new Scan(file, header, pageBytes, true).FollowsFromTurnedHeader() ? 0 : null;
     }
 
     private static uint Word(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32BigEndian(bytes[at..]);

@@ -41,7 +41,8 @@ internal static class EffectiveSelector
     public static Selector OfNamespaces(string field, string text) => Parse(field, text).OverOwners(NamespacePrefix, NamespaceLabel);
 
     /// <summary>Endpoints of the service accounts that a selector over accounts means.</summary>
-    public static Selector OfAccounts(string field, string text) => Parse(field, text).OverOwners(ServiceAccountPrefix, ServiceAccountLabel);
+    public static Selector OfAccounts(string field, string text) =>
+        Parse(field, text).OverOwners(ServiceAccountPrefix, ServiceAccountLabel);
 
     /// <summary>The same where <c>all()</c> stays all: with an account or without.</summary>
     public static Selector OfAccountLabels(string field, string text) => Parse(field, text).WithPrefix(ServiceAccountPrefix);

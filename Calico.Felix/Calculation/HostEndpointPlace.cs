@@ -58,7 +58,8 @@ internal sealed record HostEndpointPlace(string Name, string Node, string Interf
         var wrongName = string.IsNullOrEmpty(spec.InterfaceName) ? null : NameFormats.Interface(spec.InterfaceName);
         var isAnywhere = wrongName is not null || (string.IsNullOrEmpty(spec.InterfaceName) && addresses.Count == 0);
         var interfaceName = isAnywhere ? HostInterfaceUpdate.AllInterfaces : spec.InterfaceName ?? "";
-        fault ??= wrongName is not null ? $"interfaceName: {wrongName}" : isAnywhere ? "neither interfaceName nor expectedIPs is given" : null;
+        fault ??= wrongName is not null ? $"interfaceName: {wrongName}"
+            : isAnywhere ? "neither interfaceName nor expectedIPs is given" : null;
         return new(update.Key.Name, spec.Node, interfaceName, addresses.ToImmutable(),
             [.. (spec.Profiles ?? []).Distinct(StringComparer.Ordinal)], fault)
         {

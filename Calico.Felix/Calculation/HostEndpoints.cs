@@ -148,9 +148,11 @@ internal sealed class HostEndpoints(string nodeName, EndpointPrograms programs, 
         return resolved;
     }
 
-    /// <summary>A link may be called anything; what no message can carry, or means all of them, stays with those that no endpoint names.</summary>
+    /// <summary>A link may be called anything; what no message can carry, or means all of them, stays with those that no endpoint names.
+    /// </summary>
     private static bool IsName(string link) =>
-        link != HostInterfaceUpdate.AllInterfaces && !link.Contains('\0', StringComparison.Ordinal) && Encoding.UTF8.GetByteCount(link) <= LongestName;
+        link != HostInterfaceUpdate.AllInterfaces && !link.Contains('\0', StringComparison.Ordinal)
+            && Encoding.UTF8.GetByteCount(link) <= LongestName;
 
     private (HostPrograms Programs, ImmutableArray<string> Held) Usable(HostEndpointPlace place)
     {

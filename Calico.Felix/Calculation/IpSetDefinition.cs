@@ -30,7 +30,9 @@ internal sealed record IpSetDefinition(string Id, Selector? Selector, string? Po
 
     /// <summary>The endpoints of a Service.</summary>
     public static IpSetDefinition Of(ServiceName service, bool hasPorts) =>
-        new((hasPorts ? "svc:" : "svcnoport:") + Hash(string.Create(CultureInfo.InvariantCulture, $"{service.Namespace.Length} {service.Namespace} {service.Name}")), null, null, null) { Service = service, HasPorts = hasPorts };
+        new((hasPorts ? "svc:" : "svcnoport:")
+            + Hash(string.Create(CultureInfo.InvariantCulture, $"{service.Namespace.Length} {service.Namespace} {service.Name}")), null,
+            null, null) { Service = service, HasPorts = hasPorts };
 
     private static string Hash(string text) => Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, HashBytes));
 }

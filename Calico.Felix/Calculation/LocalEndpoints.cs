@@ -17,7 +17,8 @@ namespace Calico.Felix.Calculation;
 /// </code>
 /// Programs are built when they are told, once for all that changed since.
 /// </remarks>
-internal sealed class LocalEndpoints(EndpointPrograms programs, EndpointLabels labels, Func<IEnumerable<Selector>> selectorsInForce, LocalRoutes routes,
+internal sealed class LocalEndpoints(EndpointPrograms programs, EndpointLabels labels, Func<IEnumerable<Selector>> selectorsInForce,
+    LocalRoutes routes,
     Delta<WorkloadEndpointId, EndpointUpdate> updates)
 {
     private readonly Dictionary<WorkloadEndpointId, Local> _endpoints = [];
@@ -87,7 +88,8 @@ internal sealed class LocalEndpoints(EndpointPrograms programs, EndpointLabels l
         {
             var local = _endpoints[id];
             var (former, profiles) = (local.Programs, Profiles(local.Endpoint));
-            local.Programs = (Build(local.Endpoint, profiles, PolicyDirection.Ingress), Build(local.Endpoint, profiles, PolicyDirection.Egress));
+            local.Programs = (Build(local.Endpoint, profiles, PolicyDirection.Ingress),
+                Build(local.Endpoint, profiles, PolicyDirection.Egress));
             // Released after the new ones are acquired: a list that both ask stays.
             Release(former);
             updates.Set(id, Update(local, EndpointGate.Open));

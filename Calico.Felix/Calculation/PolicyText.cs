@@ -12,7 +12,8 @@ namespace Calico.Felix.Calculation;
 /// <param name="Revision">Of the resource; empty: it is not in the store.</param>
 /// <param name="Ingress">Its rules for what comes to an endpoint.</param>
 /// <param name="Egress">Its rules for what an endpoint sends.</param>
-/// <param name="Fault">Why it cannot be used; it denies then, because its author meant something and we do not know what. Null: it can.</param>
+/// <param name="Fault">Why it cannot be used; it denies then, because its author meant something and we do not know what. Null: it can.
+/// </param>
 internal sealed record PolicyText(ResourceKey Key, string Tier, string Revision, ImmutableArray<Rule> Ingress, ImmutableArray<Rule> Egress,
     string? Fault = null)
 {
@@ -24,7 +25,8 @@ internal sealed record PolicyText(ResourceKey Key, string Tier, string Revision,
     public ImmutableArray<Rule> RulesOf(PolicyDirection direction) => direction == PolicyDirection.Ingress ? Ingress : Egress;
 
     /// <summary>One that stands for a source that is not there or cannot be read.</summary>
-    public static PolicyText Unusable(ResourceKey key, string tier, string revision, string fault) => new(key, tier, revision, [], [], fault);
+    public static PolicyText Unusable(ResourceKey key, string tier, string revision, string fault) =>
+        new(key, tier, revision, [], [], fault);
 
     /// <summary>The first field of several that nothing here knows, or null.</summary>
     public static string? FaultOf(IReadOnlyDictionary<string, System.Text.Json.JsonElement>? unknown) =>

@@ -28,7 +28,8 @@ internal static class ReadPolicy
         var readable = update.Value ?? update.Fragment;
         if (Kinds.NetworkPolicy.TryRead(readable, out var policy))
         {
-            return Read(update.Key, policy.Metadata.ResourceVersion ?? "", policy.Spec, null, update.Error ?? PolicyText.FaultOf(policy.Spec.Unknown));
+            return Read(update.Key, policy.Metadata.ResourceVersion ?? "", policy.Spec, null,
+                update.Error ?? PolicyText.FaultOf(policy.Spec.Unknown));
         }
 
         if (Kinds.GlobalNetworkPolicy.TryRead(readable, out var global))
@@ -40,7 +41,8 @@ internal static class ReadPolicy
         return update.Error is { } error ? Unreadable(update.Key, error) : null;
     }
 
-    private static (PolicyText Text, PolicyPlace Place) Read(ResourceKey key, string revision, IPolicySpec fields, string? namespaces, string? fault)
+    private static (PolicyText Text, PolicyPlace Place) Read(ResourceKey key, string revision, IPolicySpec fields, string? namespaces,
+        string? fault)
     {
         var tier = string.IsNullOrEmpty(fields.Tier) ? DefaultTier : fields.Tier;
         Selector selector;
@@ -118,7 +120,8 @@ internal static class ReadPolicy
         if (fields.Types is not { IsDefaultOrEmpty: false } types)
         {
             var (hasIngress, hasEgress) = (fields.Ingress is { IsDefaultOrEmpty: false }, fields.Egress is { IsDefaultOrEmpty: false });
-            return (hasIngress || !hasEgress ? PolicyDirections.Ingress : PolicyDirections.None) | (hasEgress ? PolicyDirections.Egress : PolicyDirections.None);
+            return (hasIngress || !hasEgress ? PolicyDirections.Ingress : PolicyDirections.None) | (hasEgress ? PolicyDirections.Egress
+                : PolicyDirections.None);
         }
 
         var directions = PolicyDirections.None;

@@ -9,8 +9,8 @@ namespace Calico.Felix.Calculation;
 /// <summary>Compiles the rules of one resource and direction, and collects the IP sets that they ask.</summary>
 /// <remarks>One bad rule makes the whole list deny: with a rule left out, what its author meant to forbid could pass.</remarks>
 /// <param name="policyNamespace">Of the resource; empty: none.</param>
-/// <param name="followsServices">Somebody tells of the slices of Services. Otherwise what a Service's endpoints are is not known, which is not
-/// that it has none: nobody is allowed by its name, and a rule that forbids or skips by it makes the whole list deny.</param>
+/// <param name="followsServices">Somebody tells of the slices of Services. Otherwise what a Service's endpoints are is not known, which is
+/// not that it has none: nobody is allowed by its name, and a rule that forbids or skips by it makes the whole list deny.</param>
 internal sealed class RuleCompiler(string policyNamespace, bool followsServices = false)
 {
     private const byte Icmp = 1;
@@ -64,9 +64,11 @@ internal sealed class RuleCompiler(string policyNamespace, bool followsServices 
             "log" => RuleAction.Log,
             _ => throw new RuleUnusableException($"action: unknown value \"{rule.Action}\""),
         };
-        if (!followsServices && action is RuleAction.Deny or RuleAction.Pass && (rule.Source?.Services ?? rule.Destination?.Services) is not null)
+        if (!followsServices && action is RuleAction.Deny or RuleAction.Pass
+            && (rule.Source?.Services ?? rule.Destination?.Services) is not null)
         {
-            throw new RuleUnusableException($"services: nobody tells this version which endpoints a Service has, and the rule's action is {action}");
+            throw new RuleUnusableException(
+                $"services: nobody tells this version which endpoints a Service has, and the rule's action is {action}");
         }
 
         var match = new RuleMatch
@@ -142,7 +144,8 @@ internal sealed class RuleCompiler(string policyNamespace, bool followsServices 
             NotSet = string.IsNullOrEmpty(rule.NotSelector) ? null
                 : Ask(IpSetDefinition.Of(EffectiveSelector.Parse($"{side}.notSelector", rule.NotSelector))),
             NotPorts = notNumbers,
-            NotPortSets = new([.. notNames.Select(n => Ask(IpSetDefinition.Of(selector ?? Datastore.Selectors.Selector.All, n, protocol)))]),
+            NotPortSets = new([.. notNames.Select(n =>
+                Ask(IpSetDefinition.Of(selector ?? Datastore.Selectors.Selector.All, n, protocol)))]),
         };
         var alternatives = new List<SideMatch>();
         if (!numbers.IsEmpty || names.IsEmpty)
@@ -225,7 +228,8 @@ internal sealed class RuleCompiler(string policyNamespace, bool followsServices 
             "icmpv6" => IcmpV6,
             "sctp" => Sctp,
             "udplite" => UdpLite,
-            _ => byte.TryParse(text, out var parsed) && parsed > 0 ? parsed : throw new RuleUnusableException($"{field}: \"{text}\" is unknown"),
+            _ => byte.TryParse(text, out var parsed) && parsed > 0 ? parsed
+                : throw new RuleUnusableException($"{field}: \"{text}\" is unknown"),
         },
         _ => throw new RuleUnusableException($"{field}: {protocol}"),
     };

@@ -6,7 +6,8 @@ using Calico.Felix.Rules;
 
 namespace Calico.Felix.Explaining;
 
-/// <summary>The compiled programs of every workload endpoint of the store, whatever node it is on, and what they say of a connection.</summary>
+/// <summary>The compiled programs of every workload endpoint of the store, whatever node it is on, and what they say of a connection.
+/// </summary>
 /// <remarks>Compiled by the very graph whose output the nodes enforce, so it says what they do with the same resources. What only a node
 /// knows is not in it: labels that are still to come, and kernel counters. What judges a host is another graph's
 /// (<see cref="HostPolicy"/>). Immutable after <see cref="Compile"/>; safe to read from any thread.</remarks>
@@ -27,7 +28,8 @@ public sealed class ClusterPolicy
     internal IReadOnlyDictionary<string, RuleList> Lists => _programs.Lists;
 
     /// <summary>Compiles what the store holds.</summary>
-    /// <param name="stored">Every resource of the kinds that the graph takes and every WorkloadEndpoint, also those that cannot be read.</param>
+    /// <param name="stored">Every resource of the kinds that the graph takes and every WorkloadEndpoint, also those that cannot be read.
+    /// </param>
     /// <param name="followsServices">As of <see cref="CalculationGraph"/>.</param>
     public static ClusterPolicy Compile(IEnumerable<SyncUpdate> stored, bool followsServices = false)
     {

@@ -26,7 +26,8 @@ internal sealed class EndpointLabels(Action<LabeledItem?, LabeledItem> set, Acti
     private readonly Dictionary<string, HashSet<LabelSource>> _byProfile = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ImmutableSortedDictionary<string, string>> _profiles = new(StringComparer.Ordinal);
 
-    public void Set(ItemKey key, ImmutableSortedDictionary<string, string> own, ImmutableArray<string> profiles, ImmutableArray<Cidr> addresses,
+    public void Set(ItemKey key, ImmutableSortedDictionary<string, string> own, ImmutableArray<string> profiles,
+        ImmutableArray<Cidr> addresses,
         ImmutableArray<EndpointPort> ports)
     {
         var former = _endpoints.TryGetValue(key, out var found) ? found : ((LabeledItem Item, LabelSource Source)?)null;
@@ -83,7 +84,8 @@ internal sealed class EndpointLabels(Action<LabeledItem?, LabeledItem> set, Acti
     /// <summary>What the endpoint's labels are now.</summary>
     public IReadOnlyDictionary<string, string> LabelsOf(ItemKey key) => _endpoints[key].Item.Labels;
 
-    private LabelSource Source(ImmutableSortedDictionary<string, string> own, ImmutableArray<string> profiles, ImmutableArray<EndpointPort> ports)
+    private LabelSource Source(ImmutableSortedDictionary<string, string> own, ImmutableArray<string> profiles,
+        ImmutableArray<EndpointPort> ports)
     {
         // One that nobody had for a moment was forgotten, and would not follow its profiles any more.
         if (_recent.Find(own, profiles) is { Items.Count: > 0, Ports.IsEmpty: true } recent && ports.IsEmpty)

@@ -10,8 +10,8 @@ namespace Calico.Felix.Labels;
 ///   queries --Add/Remove+
 /// </code>
 /// Items that hold one instance of labels are one group, and a selector is asked once for all of it. A query is filed under one
-/// necessary condition of its selector (a value of a label, or that a label is there), so a new group meets only the queries that its labels
-/// call for, and a new query only the groups that can match.
+/// necessary condition of its selector (a value of a label, or that a label is there), so a new group meets only the queries that its
+/// labels call for, and a new query only the groups that can match.
 /// </remarks>
 internal sealed partial class LabelIndex<TQuery>(Action<TQuery, LabeledItem?, LabeledItem?> changed) where TQuery : class
 {

@@ -2,8 +2,10 @@ using System.Collections.Immutable;
 
 namespace Calico.Felix.Labels;
 
-/// <summary>What endpoints have in common that come of one template: their own labels, their profiles, their named ports. Compared by these.</summary>
-internal sealed class LabelSource(LabelSet own, ImmutableArray<string> profiles, ImmutableArray<EndpointPort> ports) : IEquatable<LabelSource>
+/// <summary>What endpoints have in common that come of one template: their own labels, their profiles, their named ports. Compared by
+/// these.</summary>
+internal sealed class LabelSource(LabelSet own, ImmutableArray<string> profiles, ImmutableArray<EndpointPort> ports)
+    : IEquatable<LabelSource>
 {
     public LabelSet Own { get; } = own;
 
@@ -17,7 +19,8 @@ internal sealed class LabelSource(LabelSet own, ImmutableArray<string> profiles,
     /// <summary>Who has it.</summary>
     public HashSet<LabeledItem> Items { get; } = LabeledItem.NewSet();
 
-    public bool Equals(LabelSource? other) => other is not null && Own.Equals(other.Own) && profiles.AsSpan().SequenceEqual(other.Profiles.AsSpan())
+    public bool Equals(LabelSource? other) => other is not null && Own.Equals(other.Own) && profiles.AsSpan()
+        .SequenceEqual(other.Profiles.AsSpan())
         && ports.AsSpan().SequenceEqual(other.Ports.AsSpan());
 
     public override bool Equals(object? obj) => Equals(obj as LabelSource);

@@ -3,7 +3,8 @@ using Calico.Datastore.Addresses;
 
 namespace Calico.Felix.Labels;
 
-/// <summary>One state of an endpoint, as selectors see it. Those with the same labels of the same source hold one instance of them.</summary>
+/// <summary>One state of an endpoint, as selectors see it. Those with the same labels of the same source hold one instance of them.
+/// </summary>
 internal sealed record LabeledItem(ItemKey Key, LabelSet Labels, ImmutableArray<Cidr> Addresses, ImmutableArray<EndpointPort> Ports)
 {
     /// <summary>An empty set of states, each its own.</summary>

@@ -14,7 +14,8 @@ public sealed record SettingsUpdate(NodeSettings Settings) : DataplaneUpdate;
 
 /// <summary>Members of an IP set; the first one of a set also makes it. One of another type than before replaces the set: then
 /// <paramref name="Added"/> holds all its members.</summary>
-public sealed record IpSetUpdate(string Id, IpSetType Type, EquatableArray<IpSetMember> Added, EquatableArray<IpSetMember> Removed) : DataplaneUpdate;
+public sealed record IpSetUpdate(string Id, IpSetType Type, EquatableArray<IpSetMember> Added, EquatableArray<IpSetMember> Removed)
+    : DataplaneUpdate;
 
 /// <summary>No list asks this set any more.</summary>
 public sealed record IpSetRemove(string Id) : DataplaneUpdate;

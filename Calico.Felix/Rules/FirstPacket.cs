@@ -9,4 +9,5 @@ namespace Calico.Felix.Rules;
 /// <param name="SourcePort">0 for protocols without ports.</param>
 /// <param name="DestinationPort">After destination NAT.</param>
 /// <param name="Icmp">Type and code of ICMP.</param>
-public readonly record struct FirstPacket(Cidr Source, Cidr Destination, byte Protocol, ushort SourcePort, ushort DestinationPort, IcmpTypeCode? Icmp);
+public readonly record struct FirstPacket(Cidr Source, Cidr Destination, byte Protocol, ushort SourcePort, ushort DestinationPort,
+    IcmpTypeCode? Icmp);

@@ -20,5 +20,6 @@ public sealed record Provenance(ResourceKey Source, string Tier, int RuleIndex, 
     public static Provenance EndOfTier(string tier) => new(default, tier, -1, "");
 
     public override string ToString() => IsEndOfTier ? $"end of tier {Tier}" : (Tier.Length == 0 ? "" : $"{Tier}/") + Source
-        + (RuleIndex < 0 ? "" : $" rule {RuleIndex}") + (Revision.Length == 0 ? "" : $" @{Revision}") + (Note.Length == 0 ? "" : $": {Note}");
+        + (RuleIndex < 0 ? "" : $" rule {RuleIndex}") + (Revision.Length == 0 ? "" : $" @{Revision}")
+        + (Note.Length == 0 ? "" : $": {Note}");
 }

@@ -9,13 +9,15 @@ internal static class AtomicFile
 
     public const UnixFileMode Folder = Executable;
 
-    /// <summary>Writes beside the place, syncs, renames over: a running program keeps its old file, a reader never sees half a one.</summary>
+    /// <summary>Writes beside the place, syncs, renames over: a running program keeps its old file, a reader never sees half a one.
+    /// </summary>
     public static void Write(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
     {
         var temporary = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.{Environment.ProcessId}");
         try
         {
-            using (var file = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = mode }))
+            using (var file = new FileStream(temporary,
+                new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = mode }))
             {
                 file.Write(content);
                 file.Flush(flushToDisk: true);

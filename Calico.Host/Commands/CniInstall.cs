@@ -41,18 +41,22 @@ internal sealed partial record CniInstall
     public bool DryRun { get; init; }
 
     /// <summary>Does it and says what it did, a line each.</summary>
-    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the option's name as path; <see cref="Problem.Refused"/>.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> with the option's name as path; <see cref="Problem.Refused"/>.
+    /// </exception>
     public IReadOnlyList<string> Run()
     {
         if (!NetworkName().IsMatch(Network) || Network.Length > MaxName)
         {
-            throw new CalicoException(Problem.Invalid, $"'{Network}' is not a CNI network name: at most {MaxName} letters, digits, '_', '.' and '-', starting with a letter or digit", "--network");
+            throw new CalicoException(Problem.Invalid,
+                $"'{Network}' is not a CNI network name: at most {MaxName} letters, digits, '_', '.' and '-', starting with a letter or "
+                    + "digit", "--network");
         }
 
         // As the adapter, which would refuse every ADD: profiles of Kubernetes namespaces, service accounts and published ports.
         if (OthersPrefixes.FirstOrDefault(prefix => Network.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)) is { } taken)
         {
-            throw new CalicoException(Problem.Invalid, $"a network cannot be called '{Network}': profiles that '{taken}' begins the name of are others'", "--network");
+            throw new CalicoException(Problem.Invalid,
+                $"a network cannot be called '{Network}': profiles that '{taken}' begins the name of are others'", "--network");
         }
 
         if (!File.Exists(Shim))
@@ -65,7 +69,8 @@ internal sealed partial record CniInstall
             var shim = File.ReadAllBytes(Shim);
             var conf = PathOf(ConfDirectory, Network);
             var content = JsonSerializer.SerializeToUtf8Bytes(Conflist(), Indented);
-            return [.. Ledger.Install([.. Roles.Select(role => new InstallItem(Path.Combine(BinDirectory, role), () => shim, AtomicFile.Executable)),
+            return [.. Ledger.Install(
+                [.. Roles.Select(role => new InstallItem(Path.Combine(BinDirectory, role), () => shim, AtomicFile.Executable)),
                 new(conf, () => content, AtomicFile.Readable)], Force, DryRun),
                 $"{(DryRun ? "would be " : "")}network '{Network}' in {conf}"];
         }
@@ -87,11 +92,13 @@ internal sealed partial record CniInstall
         var ipam = new JsonObject { ["type"] = "calico-ipam" };
         if (Pools.Count > 0)
         {
-            ipam["ipv4_pools"] = new JsonArray([.. Pools.Where(p => !p.Contains(':', StringComparison.Ordinal)).Select(p => JsonValue.Create(p))]);
+            ipam["ipv4_pools"] = new JsonArray([.. Pools.Where(p => !p.Contains(':', StringComparison.Ordinal))
+                .Select(p => JsonValue.Create(p))]);
             if (Pools.Any(p => p.Contains(':', StringComparison.Ordinal)))
             {
                 ipam["assign_ipv6"] = "true";
-                ipam["ipv6_pools"] = new JsonArray([.. Pools.Where(p => p.Contains(':', StringComparison.Ordinal)).Select(p => JsonValue.Create(p))]);
+                ipam["ipv6_pools"] = new JsonArray(
+                    [.. Pools.Where(p => p.Contains(':', StringComparison.Ordinal)).Select(p => JsonValue.Create(p))]);
             }
         }
 

@@ -21,12 +21,15 @@ internal sealed record CniNetworks(string BinDirectory, string ConfDirectory, In
     public IReadOnlyList<string> Uninstall(string? network, bool force, bool dryRun)
     {
         var here = Find();
-        var ours = Ledger.Paths.Where(p => p.EndsWith(".conflist", StringComparison.Ordinal) && Path.GetDirectoryName(p) == ConfDirectory).ToList();
+        var ours = Ledger.Paths.Where(p => p.EndsWith(".conflist", StringComparison.Ordinal) && Path.GetDirectoryName(p) == ConfDirectory)
+            .ToList();
         if (network is not null)
         {
             var path = CniInstall.PathOf(ConfDirectory, network);
             ours = ours.Contains(path) ? [path]
-                : throw new CalicoException(Problem.NotFound, $"calico-host installed no network '{network}' in {ConfDirectory}; calico-host cni list shows what is there", "NETWORK");
+                : throw new CalicoException(Problem.NotFound,
+                    $"calico-host installed no network '{network}' in {ConfDirectory}; calico-host cni list shows what is there",
+                    "NETWORK");
         }
 
         var going = ours.Where(p => force || Ledger.StateOf(p) != InstalledState.Edited).ToList();
@@ -49,7 +52,8 @@ internal sealed record CniNetworks(string BinDirectory, string ConfDirectory, In
     };
 
     private List<(string Name, string Path)> Find() => !Directory.Exists(ConfDirectory) ? []
-        : [.. Directory.GetFiles(ConfDirectory, "*.conflist").Order(StringComparer.Ordinal).Select(p => (Name: NameOf(p), Path: p)).Where(n => n.Name is not null).Select(n => (n.Name!, n.Path))];
+        : [.. Directory.GetFiles(ConfDirectory, "*.conflist").Order(StringComparer.Ordinal).Select(p => (Name: NameOf(p), Path: p))
+            .Where(n => n.Name is not null).Select(n => (n.Name!, n.Path))];
 
     /// <returns>Null: not ours, or nothing that can be read.</returns>
     private static string? NameOf(string path)
@@ -58,9 +62,11 @@ internal sealed record CniNetworks(string BinDirectory, string ConfDirectory, In
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(path));
             var root = document.RootElement;
-            return root.GetProperty("plugins").EnumerateArray().Any(p => p.GetProperty("type").GetString() == CniInstall.Roles[0]) ? root.GetProperty("name").GetString() : null;
+            return root.GetProperty("plugins").EnumerateArray()
+                .Any(p => p.GetProperty("type").GetString() == CniInstall.Roles[0]) ? root.GetProperty("name").GetString() : null;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or IOException
+            or UnauthorizedAccessException)
         {
             return null;
         }

@@ -18,6 +18,7 @@ internal static partial class HostCommands
         var (purge, folders) = (Flag("--purge", "The data in /var/lib/calico too."), new CniFolders());
         return Make("uninstall", "Takes away what was installed, and what of it is in the kernel.",
             result => Do(() => new HostUninstall(Settings(), new KernelLeftovers(), folders.Networks(result))
-                .Run(result.GetValue(force), result.GetValue(purge), result.GetValue(dryRun))), dryRun, force, purge, folders.Bin, folders.Conf);
+                .Run(result.GetValue(force), result.GetValue(purge), result.GetValue(dryRun))), dryRun, force, purge, folders.Bin,
+                folders.Conf);
     }
 }

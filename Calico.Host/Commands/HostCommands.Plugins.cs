@@ -12,7 +12,8 @@ internal static partial class HostCommands
 
     private static Command CreatePluginInstall()
     {
-        var source = new Argument<string>("SOURCE") { Description = "A package (.nupkg), a published folder, or a package's id with or without @VERSION." };
+        var source = new Argument<string>("SOURCE") { Description =
+            "A package (.nupkg), a published folder, or a package's id with or without @VERSION." };
         var (feeds, dryRun) = (Feeds(), DryRun());
         return Make("install", "Installs an adapter beside its older versions; the host loads it when it starts again.",
             (result, ct) => Plugins(result, feeds, dryRun).InstallAsync(result.GetValue(source)!, ct), source, feeds, dryRun);
@@ -20,7 +21,8 @@ internal static partial class HostCommands
 
     private static Command CreatePluginUpgrade()
     {
-        var name = new Argument<string?>("NAME") { Arity = ArgumentArity.ZeroOrOne, Description = "Which; none: all that came from packages." };
+        var name = new Argument<string?>("NAME") { Arity = ArgumentArity.ZeroOrOne,
+            Description = "Which; none: all that came from packages." };
         var (feeds, dryRun) = (Feeds(), DryRun());
         return Make("upgrade", "Installs the newest version, where it is newer than what is there.",
             (result, ct) => Plugins(result, feeds, dryRun).UpgradeAsync(result.GetValue(name), ct), name, feeds, dryRun);
@@ -58,7 +60,8 @@ internal static partial class HostCommands
         };
     }
 
-    private static Command Make(string name, string description, Func<ParseResult, CancellationToken, Task> run, params ReadOnlySpan<Symbol> symbols)
+    private static Command Make(string name, string description, Func<ParseResult, CancellationToken, Task> run,
+        params ReadOnlySpan<Symbol> symbols)
     {
         var command = Make(name, description, _ => Task.FromResult(0), symbols);
         command.SetAction(async (result, ct) =>

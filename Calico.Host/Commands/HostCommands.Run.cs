@@ -13,7 +13,8 @@ internal static partial class HostCommands
     private static Command CreateRun()
     {
         var config = Valued("--config", "FILE", "File of settings; the environment is before it [default: /etc/calico/calico.cfg].");
-        return Make("run", "Runs the host until SIGTERM; its rules stay in the kernel. Also where no command is given.", result => RunHostAsync(result.GetValue(config)), config);
+        return Make("run", "Runs the host until SIGTERM; its rules stay in the kernel. Also where no command is given.",
+            result => RunHostAsync(result.GetValue(config)), config);
     }
 
     private static async Task<int> RunHostAsync(string? file)

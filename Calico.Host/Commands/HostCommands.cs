@@ -6,7 +6,8 @@ using Calico.Host.Settings;
 
 namespace Calico.Host.Commands;
 
-/// <summary>The command line of <c>calico-host</c>: which commands there are, and that nothing is done before all words are understood.</summary>
+/// <summary>The command line of <c>calico-host</c>: which commands there are, and that nothing is done before all words are understood.
+/// </summary>
 /// <remarks>No <see cref="RootCommand"/>: that one is called as the file it is started from, and has directives.</remarks>
 internal static partial class HostCommands
 {
@@ -92,9 +93,11 @@ internal static partial class HostCommands
         return command;
     }
 
-    private static Option<bool> Flag(string name, string description) => new(name) { Description = description, Arity = ArgumentArity.Zero };
+    private static Option<bool> Flag(string name, string description) =>
+        new(name) { Description = description, Arity = ArgumentArity.Zero };
 
-    private static Option<string?> Valued(string name, string helpName, string description) => new(name) { Description = description, HelpName = helpName };
+    private static Option<string?> Valued(string name, string helpName, string description) =>
+        new(name) { Description = description, HelpName = helpName };
 
     private static Option<bool> DryRun() => Flag("--dry-run", "Check everything, say what would be done, and leave nothing behind.");
 

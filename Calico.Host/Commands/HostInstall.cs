@@ -3,7 +3,8 @@ using Calico.Host.Settings;
 
 namespace Calico.Host.Commands;
 
-/// <summary><c>calico-host install|uninstall</c>: programs, adapters, unit and links, from the folders that this program runs from.</summary>
+/// <summary><c>calico-host install|uninstall</c>: programs, adapters, unit and links, from the folders that this program runs from.
+/// </summary>
 /// <param name="Source">With <c>host/</c>, <c>bin/</c> and <c>plugins/</c>, as <c>./build.sh publish</c> lays them out.</param>
 /// <param name="Target">Where they go; programs of a system are below /usr/lib.</param>
 /// <param name="Settings">For the adapters' folder and the data.</param>
@@ -18,7 +19,8 @@ internal sealed record HostInstall(string Source, string Target, HostSettings Se
     /// <summary>The runtime that the host needs; empty: it finds it by itself.</summary>
     public string DotnetRoot { get; init; } = Environment.GetEnvironmentVariable("DOTNET_ROOT") ?? "";
 
-    public static HostInstall Here(HostSettings settings) => new(Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..")), "/usr/lib/calico", settings);
+    public static HostInstall Here(HostSettings settings) =>
+        new(Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..")), "/usr/lib/calico", settings);
 
     /// <summary>Lays everything down, or says what it would.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: this program does not stand in a published folder;
@@ -27,7 +29,8 @@ internal sealed record HostInstall(string Source, string Target, HostSettings Se
     {
         if (!File.Exists(Path.Combine(Source, "host", "calico-host")) || !File.Exists(Path.Combine(Source, "bin", "calicoctl")))
         {
-            throw new CalicoException(Problem.NotFound, $"{Source} has no host/calico-host and bin/calicoctl: run the calico-host of a published folder (./build.sh publish)");
+            throw new CalicoException(Problem.NotFound,
+                $"{Source} has no host/calico-host and bin/calicoctl: run the calico-host of a published folder (./build.sh publish)");
         }
 
         List<InstallItem> items = [.. Files("host", Path.Combine(Target, "host")), .. Files("bin", Path.Combine(Target, "bin")),
@@ -52,7 +55,8 @@ internal sealed record HostInstall(string Source, string Target, HostSettings Se
 
     private InstallItem Link(string name, string target) => new(Path.Combine(LinkDirectory, name), () => [], AtomicFile.Executable, target);
 
-    // The rules stay in the kernel when it stops: no container loses its network with the host. It writes below /proc/sys, so that is not closed to it.
+    // The rules stay in the kernel when it stops: no container loses its network with the host. It writes below /proc/sys, so that is not
+    // closed to it.
     private string Unit() => $"""
         [Unit]
         Description=Calico: the network of this machine's workloads

@@ -33,12 +33,15 @@ internal sealed class HostUninstall(HostSettings settings, IKernelLeftovers kern
         if (connected.Count > 0 && !force)
         {
             throw new CalicoException(Problem.Refused,
-                $"{connected.Count} workloads are connected ({string.Join(", ", connected.Take(5))}{(connected.Count > 5 ? ", ..." : "")}): remove their containers first, or --force, which takes their network away");
+                $"{connected.Count} workloads are "
+                    + $"connected ({string.Join(", ", connected.Take(5))}{(connected.Count > 5 ? ", ..." : "")}): remove their containers "
+                    + "first, or --force, which takes their network away");
         }
 
         // The kernel first: the files are this program's own, and what of it is not loaded by then never is.
         var said = new List<string>(kernel.Remove(settings.InterfacePrefix, settings.RouteProtocol, dryRun));
-        foreach (var socket in Sockets.Select(s => Path.Combine(settings.Sockets.RunDirectory, s)).Where(File.Exists).Where(s => !IsServed(s)))
+        foreach (var socket in Sockets.Select(s => Path.Combine(settings.Sockets.RunDirectory, s)).Where(File.Exists)
+            .Where(s => !IsServed(s)))
         {
             Delete(socket, said, dryRun, File.Delete);
         }
@@ -61,7 +64,8 @@ internal sealed class HostUninstall(HostSettings settings, IKernelLeftovers kern
 
     private void RemoveData(List<string> said, bool dryRun)
     {
-        foreach (var file in DataFiles.SelectMany(f => Directory.Exists(settings.DataDirectory) ? Directory.GetFiles(settings.DataDirectory, f) : []))
+        foreach (var file in DataFiles.SelectMany(f => Directory.Exists(settings.DataDirectory)
+            ? Directory.GetFiles(settings.DataDirectory, f) : []))
         {
             Delete(file, said, dryRun, File.Delete);
         }

@@ -5,8 +5,8 @@ using Calico.Datastore.Output;
 namespace Calico.Host.Commands;
 
 /// <summary>What is wrong with a command line; looked at before anything of it is done.</summary>
-/// <remarks>The parser takes a word it does not know for a name wherever names may stand, and for the value of the option before it. No name
-/// and no value begins with a dash, so such a word is always an option that does not exist.</remarks>
+/// <remarks>The parser takes a word it does not know for a name wherever names may stand, and for the value of the option before it. No
+/// name and no value begins with a dash, so such a word is always an option that does not exist.</remarks>
 internal static class HostUsage
 {
     /// <summary>Null: the command may run.</summary>
@@ -18,11 +18,14 @@ internal static class HostUsage
         if (faults.Count == 0)
         {
             // What a value's own reader says.
-            faults.AddRange(result.Errors.Select(error => (error.SymbolResult is ArgumentResult { Parent: OptionResult option } ? option.Option.Name : "", error.Message)));
+            faults.AddRange(result.Errors.Select(error =>
+                (error.SymbolResult is ArgumentResult { Parent: OptionResult option } ? option.Option.Name : "", error.Message)));
         }
 
         return faults is [var (word, _), ..]
-            ? new(Problem.Invalid, $"{string.Join('\n', faults.Select(fault => fault.Item2))}; {PathOf(result.CommandResult)} --help says what there is", word.Length > 0 ? word : null)
+            ? new(Problem.Invalid,
+                $"{string.Join('\n', faults.Select(fault => fault.Item2))}; {PathOf(result.CommandResult)} --help says what there is",
+                word.Length > 0 ? word : null)
             : null;
     }
 
@@ -70,7 +73,8 @@ internal static class HostUsage
             }
         }
 
-        foreach (var argument in command.Arguments.Where(argument => argument.Arity.MinimumNumberOfValues > 0 && result.GetResult(argument) is not { Tokens.Count: > 0 }))
+        foreach (var argument in command.Arguments.Where(argument => argument.Arity.MinimumNumberOfValues > 0
+            && result.GetResult(argument) is not { Tokens.Count: > 0 }))
         {
             yield return (argument.Name, $"{argument.Name} is missing");
         }
@@ -78,12 +82,15 @@ internal static class HostUsage
         if (result.UnmatchedTokens is [var first, ..])
         {
             yield return (first, command.Subcommands.Count > 0
-                ? $"there is no command '{$"{PathOf(result.CommandResult)} {first}"["calico-host ".Length..]}'" + Meant(first, command.Subcommands.Select(sub => sub.Name))
+                ? $"there is no command '{$"{PathOf(result.CommandResult)} {first}"["calico-host ".Length..]}'"
+                + Meant(first, command.Subcommands.Select(sub => sub.Name))
                 : $"'{first}' is one word too many");
         }
     }
 
-    private static string Meant(string word, IEnumerable<string> known) => NearestWord.Of(word, known) is { } nearest ? $" (did you mean {nearest}?)" : "";
+    private static string Meant(string word, IEnumerable<string> known) =>
+        NearestWord.Of(word, known) is { } nearest ? $" (did you mean {nearest}?)" : "";
 
-    private static string PathOf(CommandResult? result) => result is null ? "" : $"{PathOf(result.Parent as CommandResult)} {result.Command.Name}".TrimStart();
+    private static string PathOf(CommandResult? result) =>
+        result is null ? "" : $"{PathOf(result.Parent as CommandResult)} {result.Command.Name}".TrimStart();
 }

@@ -45,12 +45,14 @@ internal sealed class InstallLedger
     {
         try
         {
-            var entries = File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllBytes(path), InstallLedgerJson.Default.SortedDictionaryStringStringArray) : [];
+            var entries = File.Exists(path)
+                ? JsonSerializer.Deserialize(File.ReadAllBytes(path), InstallLedgerJson.Default.SortedDictionaryStringStringArray) : [];
             return new(path, new(entries ?? [], StringComparer.Ordinal));
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new CalicoException(Problem.Damaged, $"the list of installed files {path} cannot be read: {e.Message}; mend it, or remove it and use --force", null, e);
+            throw new CalicoException(Problem.Damaged,
+                $"the list of installed files {path} cannot be read: {e.Message}; mend it, or remove it and use --force", null, e);
         }
     }
 
@@ -61,14 +63,17 @@ internal sealed class InstallLedger
 
     /// <summary>Lays everything down in order, or nothing.</summary>
     /// <returns>A line for each thing that changed, or would.</returns>
-    /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>: what others made or edited is in the way; all of it is named.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>: what others made or edited is in the way; all of it is named.
+    /// </exception>
     public IReadOnlyList<string> Install(IReadOnlyList<InstallItem> items, bool force, bool dryRun)
     {
-        var refused = force ? [] : items.Where(i => StateOf(i.Path) is InstalledState.Foreign or InstalledState.Edited && FingerprintOf(i.Path) != FingerprintOf(i))
+        var refused = force ? [] : items.Where(i => StateOf(i.Path) is InstalledState.Foreign or InstalledState.Edited
+            && FingerprintOf(i.Path) != FingerprintOf(i))
             .Select(i => $"{i.Path} {(StateOf(i.Path) == InstalledState.Edited ? "was edited since it was installed" : "was not made by calico-host")}").ToList();
         if (refused.Count > 0)
         {
-            throw new CalicoException(Problem.AlreadyExists, $"{string.Join("; ", refused.Take(MaxShown))}{(refused.Count > MaxShown ? $"; and {refused.Count - MaxShown} more" : "")}. "
+            throw new CalicoException(Problem.AlreadyExists,
+                $"{string.Join("; ", refused.Take(MaxShown))}{(refused.Count > MaxShown ? $"; and {refused.Count - MaxShown} more" : "")}. "
                 + "Nothing was changed. --force replaces what is there");
         }
 
@@ -188,7 +193,8 @@ internal sealed class InstallLedger
         }
 
         Directory.CreateDirectory(Path.GetDirectoryName(_path)!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        AtomicFile.Write(_path, JsonSerializer.SerializeToUtf8Bytes(_entries, InstallLedgerJson.Default.SortedDictionaryStringStringArray), AtomicFile.Readable);
+        AtomicFile.Write(_path, JsonSerializer.SerializeToUtf8Bytes(_entries, InstallLedgerJson.Default.SortedDictionaryStringStringArray),
+            AtomicFile.Readable);
     }
 
     // A link that leads nowhere is there too.

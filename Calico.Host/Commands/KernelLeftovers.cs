@@ -22,7 +22,8 @@ internal sealed class KernelLeftovers : IKernelLeftovers
     public IReadOnlyList<string> Interfaces(string prefix) => Ask(() =>
     {
         using var socket = RouteSocket.Open();
-        return socket.ListLinks().Select(l => l.Name).Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal).ToList();
+        return socket.ListLinks().Select(l => l.Name).Where(n => n.StartsWith(prefix, StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal).ToList();
     });
 
     public IReadOnlyList<string> Remove(string prefix, int routeProtocol, bool dryRun) => Ask(() =>
@@ -71,7 +72,8 @@ internal sealed class KernelLeftovers : IKernelLeftovers
         }
 
         using var broker = new NamespaceBroker();
-        var forward = new ForwardPath(new(broker), new() { NodeName = "", InterfacePrefix = prefix }, TimeProvider.System, NullLoggerFactory.Instance);
+        var forward = new ForwardPath(new(broker), new() { NodeName = "", InterfacePrefix = prefix }, TimeProvider.System,
+            NullLoggerFactory.Instance);
         said.AddRange(forward.Remove(dryRun).Select(c => $"{verb} our rules in {c}"));
         return said;
     });

@@ -25,10 +25,12 @@ internal sealed class LoadedAdapters(string socket)
         }) { Timeout = Patience, BaseAddress = new("http://host/") };
         try
         {
-            var report = await JsonSerializer.DeserializeAsync(await client.GetStreamAsync("status", ct), StatusJson.Default.StatusReport, ct);
+            var report = await JsonSerializer.DeserializeAsync(await client.GetStreamAsync("status", ct),
+                StatusJson.Default.StatusReport, ct);
             return new(true, report?.Plugins ?? [], report?.Health ?? []);
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or IOException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or JsonException or IOException
+            || (e is OperationCanceledException && !ct.IsCancellationRequested))
         {
             return new(false, [], []);
         }
@@ -40,10 +42,12 @@ internal sealed class LoadedAdapters(string socket)
     internal sealed record Answer(bool IsRunning, ImmutableArray<PluginReport> Plugins, ImmutableArray<HealthLine> Health)
     {
         /// <summary>Lines about adapters that are not well.</summary>
-        public IEnumerable<string> Troubles => Health.Where(h => !h.Ok && (h.Check == "adapter" || h.Check.StartsWith("version ", StringComparison.Ordinal)))
+        public IEnumerable<string> Troubles => Health.Where(h => !h.Ok
+            && (h.Check == "adapter" || h.Check.StartsWith("version ", StringComparison.Ordinal)))
             .Select(h => $"{h.Part}: {h.Reason}");
 
-        /// <summary>Of one version: <c>loaded</c>, <c>kept</c> (another version is loaded), <c>not loaded</c>, or <c>-</c>: no host runs.</summary>
+        /// <summary>Of one version: <c>loaded</c>, <c>kept</c> (another version is loaded), <c>not loaded</c>, or <c>-</c>: no host runs.
+        /// </summary>
         public string StateOf(string name, string version) =>
             !IsRunning ? "-"
             : Plugins.FirstOrDefault(p => p.Name == name) is not { } loaded ? "not loaded"

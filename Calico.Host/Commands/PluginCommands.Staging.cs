@@ -12,7 +12,8 @@ internal sealed partial class PluginCommands
     private async Task<PackageNote> FillAsync(string source, string staging, string files, CancellationToken ct)
     {
         // A folder may be called as a package is: an adapter's project beside its packages.
-        if (Directory.Exists(source) && (source.Contains('/', StringComparison.Ordinal) || source is "." || Directory.GetFiles(source, "*.deps.json").Length > 0))
+        if (Directory.Exists(source)
+            && (source.Contains('/', StringComparison.Ordinal) || source is "." || Directory.GetFiles(source, "*.deps.json").Length > 0))
         {
             if (Directory.GetFiles(source, "*.deps.json").Length != 1)
             {
@@ -20,7 +21,8 @@ internal sealed partial class PluginCommands
                 throw AdapterIdentity.HasNotOneMain(source);
             }
 
-            AdapterPackage.CheckSize(source, new DirectoryInfo(source).EnumerateFiles("*", SearchOption.AllDirectories).Select(f => f.Length));
+            AdapterPackage.CheckSize(source, new DirectoryInfo(source).EnumerateFiles("*", SearchOption.AllDirectories)
+                .Select(f => f.Length));
             Copy(source, files);
             return new("", "", Path.GetFullPath(source), "");
         }
@@ -44,7 +46,8 @@ internal sealed partial class PluginCommands
         }
 
         var (id, version) = source.Split('@', 2) is [var name, var text]
-            ? (name, NuGetVersion.TryParse(text, out var parsed) ? parsed : throw new CalicoException(Problem.Invalid, $"'{text}' in '{source}' is no version such as 1.2.3", "source"))
+            ? (name, NuGetVersion.TryParse(text, out var parsed) ? parsed
+                : throw new CalicoException(Problem.Invalid, $"'{text}' in '{source}' is no version such as 1.2.3", "source"))
             : (source, null);
         if (!NuGet.Packaging.PackageIdValidator.IsValidPackageId(id))
         {
@@ -52,9 +55,11 @@ internal sealed partial class PluginCommands
         }
 
         var (file, feed, asked) = await feeds.FetchAsync(id, version, staging, ct);
-        var (identity, hash) = await AdapterPackage.UnpackAsync(file, $"package {asked.Id} {asked.Version} of {feed}", files, RequireSignatures, ct);
+        var (identity, hash) = await AdapterPackage.UnpackAsync(file, $"package {asked.Id} {asked.Version} of {feed}", files,
+            RequireSignatures, ct);
         return identity.Equals(asked) ? new(identity.Id, identity.Version.ToNormalizedString(), feed, hash)
-            : throw new CalicoException(Problem.Invalid, $"{feed} was asked for package {asked.Id} {asked.Version} and handed out {identity.Id} {identity.Version}", "source");
+            : throw new CalicoException(Problem.Invalid,
+                $"{feed} was asked for package {asked.Id} {asked.Version} and handed out {identity.Id} {identity.Version}", "source");
     }
 
     /// <summary>Checked before it is where the host looks, there in one step.</summary>
@@ -70,8 +75,11 @@ internal sealed partial class PluginCommands
         var target = Path.Combine(root, name, version);
         if (Directory.Exists(target))
         {
-            return PluginFolder.HasSameFiles(files, target, except: PackageNote.FileName) ? $"adapter '{name}' {version} is installed already"
-                : throw new CalicoException(Problem.AlreadyExists, $"adapter '{name}' {version} is installed with other contents: a version's bytes do not change; give the new one another version, or calico-host plugin remove {name} {version}", "source");
+            return PluginFolder.HasSameFiles(files, target, except: PackageNote.FileName)
+                ? $"adapter '{name}' {version} is installed already"
+                : throw new CalicoException(Problem.AlreadyExists,
+                    $"adapter '{name}' {version} is installed with other contents: a version's bytes do not change; give the new one "
+                        + $"another version, or calico-host plugin remove {name} {version}", "source");
         }
 
         if (DryRun)
@@ -141,7 +149,8 @@ internal sealed partial class PluginCommands
     }
 
     private FileLock Lock() => FileLock.TryAcquireFolder(root)
-        ?? throw new CalicoException(Problem.Unavailable, $"another calico-host plugin command is working in {root}; try again when it has ended", "plugin");
+        ?? throw new CalicoException(Problem.Unavailable,
+            $"another calico-host plugin command is working in {root}; try again when it has ended", "plugin");
 
     private static void Copy(string folder, string to)
     {

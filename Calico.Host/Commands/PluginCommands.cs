@@ -26,10 +26,12 @@ internal sealed partial class PluginCommands(string root, TextWriter output)
     public bool DryRun { get; init; }
 
     /// <summary>Lays an adapter down beside its older versions; a restart of the host loads it.</summary>
-    /// <param name="source">A <c>.nupkg</c>, a folder as <c>dotnet publish</c> makes it, or a package id with or without <c>@version</c>.</param>
+    /// <param name="source">A <c>.nupkg</c>, a folder as <c>dotnet publish</c> makes it, or a package id with or without <c>@version</c>.
+    /// </param>
     /// <param name="ct">Ends it; nothing is left.</param>
     /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>, <see cref="Problem.Invalid"/>, <see cref="Problem.Unsupported"/>,
-    /// <see cref="Problem.AlreadyExists"/> the version is there with other bytes, <see cref="Problem.Unavailable"/> a feed is away.</exception>
+    /// <see cref="Problem.AlreadyExists"/> the version is there with other bytes, <see cref="Problem.Unavailable"/> a feed is away.
+    /// </exception>
     public Task InstallAsync(string source, CancellationToken ct) => StageAsync(source, async staging =>
     {
         var files = Directory.CreateDirectory(Path.Combine(staging, "files"), AtomicFile.Folder).FullName;
@@ -43,11 +45,14 @@ internal sealed partial class PluginCommands(string root, TextWriter output)
     public async Task UpgradeAsync(string? name, CancellationToken ct)
     {
         var unusable = new List<string>();
-        var installed = PluginFolder.Scan(root, (adapter, _, problem) => unusable.AddRange(adapter == name ? [problem] : [])).GroupBy(p => p.Name).Select(g => g.First()).Where(p => name is null || p.Name == name).ToList();
+        var installed = PluginFolder.Scan(root, (adapter, _, problem) => unusable.AddRange(adapter == name ? [problem] : []))
+            .GroupBy(p => p.Name).Select(g => g.First()).Where(p => name is null || p.Name == name).ToList();
         if (installed.Count == 0)
         {
-            throw unusable.Count > 0 ? new CalicoException(Problem.Invalid, $"adapter '{name}' is installed in {root} and cannot be used: {string.Join("; ", unusable)}", "name")
-                : new CalicoException(Problem.NotFound, name is null ? $"no adapter is installed in {root}" : $"adapter '{name}' is not installed in {root}", "name");
+            throw unusable.Count > 0 ? new CalicoException(Problem.Invalid,
+                $"adapter '{name}' is installed in {root} and cannot be used: {string.Join("; ", unusable)}", "name")
+                : new CalicoException(Problem.NotFound, name is null ? $"no adapter is installed in {root}"
+                    : $"adapter '{name}' is not installed in {root}", "name");
         }
 
         var faults = new List<CalicoException>();
@@ -74,7 +79,8 @@ internal sealed partial class PluginCommands(string root, TextWriter output)
     {
         if (PackageNote.Read(adapter.Directory) is not { Id.Length: > 0 } note)
         {
-            output.WriteLine($"adapter '{adapter.Name}' {adapter.Version} was installed from a folder: where newer ones are is not known; install it again");
+            output.WriteLine($"adapter '{adapter.Name}' {adapter.Version} was installed from a folder: where newer ones are is not known; "
+                + "install it again");
             return;
         }
 
@@ -92,7 +98,8 @@ internal sealed partial class PluginCommands(string root, TextWriter output)
             }
 
             var found = await FetchAsync(feeds, note.Id, staging, files, ct);
-            return NuGetVersion.Parse(found.Version) <= NuGetVersion.Parse(note.Version) ? $"adapter '{adapter.Name}' {adapter.Version} is the newest in {found.Source}"
+            return NuGetVersion.Parse(found.Version) <= NuGetVersion.Parse(note.Version)
+                ? $"adapter '{adapter.Name}' {adapter.Version} is the newest in {found.Source}"
                 : Settle(note.Id, files, found);
         });
     }
@@ -101,7 +108,8 @@ internal sealed partial class PluginCommands(string root, TextWriter output)
     public async Task ListAsync(LoadedAdapters loaded, CancellationToken ct)
     {
         var refused = new List<string>();
-        var found = PluginFolder.Scan(root, (name, version, problem) => refused.Add($"{name,-16} {version ?? "-",-12} not usable: {problem}"));
+        var found = PluginFolder.Scan(root,
+            (name, version, problem) => refused.Add($"{name,-16} {version ?? "-",-12} not usable: {problem}"));
         if (found.Count + refused.Count == 0)
         {
             output.WriteLine($"no adapter is installed in {root}: calico-host plugin install <package or folder>");
@@ -135,19 +143,21 @@ internal sealed partial class PluginCommands(string root, TextWriter output)
     }
 
     /// <summary>Removes a version, or the adapter with all of them.</summary>
-    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>, <see cref="Problem.Invalid"/>, <see cref="Problem.Unavailable"/> another
-    /// command is working, <see cref="Problem.Refused"/> the files cannot be removed.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>, <see cref="Problem.Invalid"/>, <see cref="Problem.Unavailable"/>
+    /// another command is working, <see cref="Problem.Refused"/> the files cannot be removed.</exception>
     public void Remove(string name, string? version)
     {
         if (!AdapterBuild.AdapterRules.IsName(name) || (version is not null && !AdapterBuild.AdapterRules.IsVersion(version)))
         {
-            throw new CalicoException(Problem.Invalid, $"'{name}'{(version is null ? "" : $" '{version}'")} is not an adapter's name and version", "name");
+            throw new CalicoException(Problem.Invalid,
+                $"'{name}'{(version is null ? "" : $" '{version}'")} is not an adapter's name and version", "name");
         }
 
         var folder = version is null ? Path.Combine(root, name) : Path.Combine(root, name, version);
         if (!Directory.Exists(folder))
         {
-            throw new CalicoException(Problem.NotFound, $"adapter '{name}'{(version is null ? "" : " " + version)} is not installed in {root}", "name");
+            throw new CalicoException(Problem.NotFound,
+                $"adapter '{name}'{(version is null ? "" : " " + version)} is not installed in {root}", "name");
         }
 
         if (DryRun)

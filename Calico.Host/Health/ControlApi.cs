@@ -11,7 +11,8 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Health;
 
 /// <summary>JSON over HTTP/1.1 on <c>/run/calico/host.sock</c> for root and members of the socket's group.</summary>
-/// <remarks>What is answered is each part's own (<see cref="IControlRoutes"/>); this has the socket, who may ask, and what an error becomes.</remarks>
+/// <remarks>What is answered is each part's own (<see cref="IControlRoutes"/>); this has the socket, who may ask, and what an error
+/// becomes.</remarks>
 internal sealed partial class ControlApi : IAsyncDisposable
 {
     private readonly SmallServer _server;
@@ -21,7 +22,8 @@ internal sealed partial class ControlApi : IAsyncDisposable
 
     /// <summary>Binds and serves.</summary>
     /// <exception cref="CalicoException">The socket cannot be bound.</exception>
-    public static async Task<ControlApi> StartAsync(string path, IEnumerable<IControlRoutes> parts, ILoggerFactory loggers, CancellationToken ct)
+    public static async Task<ControlApi> StartAsync(string path, IEnumerable<IControlRoutes> parts, ILoggerFactory loggers,
+        CancellationToken ct)
     {
         var routes = new ControlRoutes();
         foreach (var part in parts)
@@ -30,7 +32,8 @@ internal sealed partial class ControlApi : IAsyncDisposable
         }
 
         var logger = loggers.CreateLogger<ControlApi>();
-        var bound = BoundSocket.Bind(new("host", path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite));
+        var bound = BoundSocket.Bind(new("host", path,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite));
         try
         {
             return new(await SmallServer.StartAsync(
@@ -84,7 +87,8 @@ internal sealed partial class ControlApi : IAsyncDisposable
         }
         catch (CalicoException e) when (!context.Response.HasStarted)
         {
-            await SayAsync(context, e.Problem == Problem.NotFound ? StatusCodes.Status404NotFound : StatusCodes.Status503ServiceUnavailable, e.Message);
+            await SayAsync(context, e.Problem == Problem.NotFound ? StatusCodes.Status404NotFound : StatusCodes.Status503ServiceUnavailable,
+                e.Message);
         }
         catch (Exception e) when (!context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted)
         {

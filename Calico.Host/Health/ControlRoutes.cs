@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Http;
 namespace Calico.Host.Health;
 
 /// <summary>Which path is answered by whom: exact paths, asked by GET.</summary>
-/// <remarks>A dozen paths without a variable in them. The framework's routing compiles an automaton when the first request comes, which is when
-/// people and probes wait for a host that has just started.</remarks>
+/// <remarks>A dozen paths without a variable in them. The framework's routing compiles an automaton when the first request comes, which is
+/// when people and probes wait for a host that has just started.</remarks>
 internal sealed class ControlRoutes
 {
     private readonly Dictionary<string, RequestDelegate> _answers = new(StringComparer.OrdinalIgnoreCase);

@@ -9,8 +9,8 @@ using Microsoft.AspNetCore.Http;
 namespace Calico.Host.Health;
 
 /// <summary>The latest packets that were dropped here, for those who look: <c>/drops/recent?after=NUMBER</c>.</summary>
-/// <remarks>Bounded: packets alike within a second are one entry, and of the entries the last <see cref="Kept"/> are kept, and as many of staged ones. Written on the
-/// watch's thread, read on any.</remarks>
+/// <remarks>Bounded: packets alike within a second are one entry, and of the entries the last <see cref="Kept"/> are kept, and as many of
+/// staged ones. Written on the watch's thread, read on any.</remarks>
 internal sealed class DropLog(EndpointBook book, TimeProvider time) : IControlRoutes
 {
     public const int Kept = 1000;

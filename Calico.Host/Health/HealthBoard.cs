@@ -11,7 +11,8 @@ namespace Calico.Host.Health;
 /// <param name="NeededForReady">Whether a failure turns the node unready.</param>
 internal sealed record HealthLine(string Part, string Check, bool Ok, string Reason, bool NeededForReady);
 
-/// <summary>What each part says of itself, for people and probes: <c>/ready</c>, <c>status</c> and metrics read it, no part acts on it.</summary>
+/// <summary>What each part says of itself, for people and probes: <c>/ready</c>, <c>status</c> and metrics read it, no part acts on it.
+/// </summary>
 /// <remarks>A part tells (<see cref="Report"/>, <see cref="Check"/>) or is asked (<see cref="Ask"/>). Safe from any thread.</remarks>
 internal sealed class HealthBoard
 {

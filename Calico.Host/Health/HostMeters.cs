@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Health;
 
-/// <summary>Makes the meters of this host's parts and adapters, and collects them: <c>GET /metrics</c> in Prometheus' text format.</summary>
+/// <summary>Makes the meters of this host's parts and adapters, and collects them: <c>GET /metrics</c> in Prometheus' text format.
+/// </summary>
 /// <remarks>
 /// An instrument's name is the metric's, its description the help, its kind the type; tags become labels. Upstream's names where upstream
 /// has the metric. Only meters of this factory are collected: the framework has its own. A callback that throws loses its own values only.

@@ -32,7 +32,8 @@ internal sealed partial class KernelHealth : IControlRoutes, IStatusPart
     {
         (_status, _counters, _time, _kernel) = (status, counters, time, health.Check("dataplane", "kernel"));
         var meter = meters.Create("Calico.Dataplane");
-        meter.CreateObservableGauge("calico_enforced_revision", () => _status().EnforcedRevision, null, "Store revision that the kernel enforces.");
+        meter.CreateObservableGauge("calico_enforced_revision", () => _status().EnforcedRevision, null,
+            "Store revision that the kernel enforces.");
         meter.CreateObservableGauge("calico_dataplane_heals", () => _status().Healed, null,
             "Changes of others to this node's rules, routes and settings that were undone.");
         meter.CreateObservableGauge("calico_dataplane_last_heal_seconds", () => _status().LastHeal.TotalSeconds, null,
@@ -110,7 +111,8 @@ internal sealed partial class KernelHealth : IControlRoutes, IStatusPart
             age = since;
         }
 
-        var stood = status.LastHeal > TimeSpan.Zero ? string.Create(CultureInfo.InvariantCulture, $", which stood {status.LastHeal.TotalMilliseconds:0} ms") : "";
+        var stood = status.LastHeal > TimeSpan.Zero
+            ? string.Create(CultureInfo.InvariantCulture, $", which stood {status.LastHeal.TotalMilliseconds:0} ms") : "";
         return new("kernel", string.Create(CultureInfo.InvariantCulture,
             $"others changed this node's rules, routes or links {status.Healed} times since the start, and it was undone; "
             + $"the latest, {age.TotalSeconds:0} s ago: {status.LastHealed}{stood}"), "nft monitor");
@@ -126,7 +128,8 @@ internal sealed partial class KernelHealth : IControlRoutes, IStatusPart
         public Task<Func<StatusReport, StatusReport>> ReadAsync(CancellationToken ct)
         {
             var warning = of.Heal();
-            return Task.FromResult<Func<StatusReport, StatusReport>>(report => warning is null ? report : report with { Warnings = report.Warnings.Add(warning) });
+            return Task.FromResult<Func<StatusReport, StatusReport>>(report => warning is null ? report
+                : report with { Warnings = report.Warnings.Add(warning) });
         }
     }
 }

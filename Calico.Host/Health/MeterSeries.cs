@@ -101,13 +101,15 @@ internal sealed class MeterSeries
         foreach (var (name, value) in tags)
         {
             text.Append(text.Length > 0 ? "," : "").Append(Legal(name)).Append("=\"")
-                .Append(Escape(System.Convert.ToString(value, CultureInfo.InvariantCulture) ?? "").Replace("\"", "\\\"", StringComparison.Ordinal)).Append('"');
+                .Append(Escape(System.Convert.ToString(value, CultureInfo.InvariantCulture) ?? "")
+                    .Replace("\"", "\\\"", StringComparison.Ordinal)).Append('"');
         }
 
         return text.ToString();
     }
 
-    private static string Escape(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+    private static string Escape(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal)
+        .Replace("\n", "\\n", StringComparison.Ordinal);
 
     // An adapter may name its instruments as OpenTelemetry does, with dots.
     private static string Legal(string name) =>

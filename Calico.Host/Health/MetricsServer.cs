@@ -6,8 +6,10 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Health;
 
 /// <summary><c>GET /metrics</c>: on the control socket, and over TCP where a setting says so.</summary>
-/// <remarks>Over TCP whoever reaches the port may read, so it is loopback unless a person says otherwise, and there is nothing else on it.</remarks>
-internal sealed partial class MetricsServer(HostMeters meters, HealthBoard health, ILoggerFactory loggers) : IControlRoutes, IAsyncDisposable
+/// <remarks>Over TCP whoever reaches the port may read, so it is loopback unless a person says otherwise, and there is nothing else on it.
+/// </remarks>
+internal sealed partial class MetricsServer(HostMeters meters, HealthBoard health, ILoggerFactory loggers)
+    : IControlRoutes, IAsyncDisposable
 {
     private readonly HealthCheck _check = health.Check("host", "metrics");
     private SmallServer? _server;
@@ -27,13 +29,15 @@ internal sealed partial class MetricsServer(HostMeters meters, HealthBoard healt
         try
         {
             _server = await SmallServer.StartAsync(
-                kestrel => kestrel.Listen(address, listen => listen.Protocols = HttpProtocols.Http1), null, routes.AnswerAsync, loggers, ct);
+                kestrel => kestrel.Listen(address, listen => listen.Protocols = HttpProtocols.Http1), null, routes.AnswerAsync,
+                    loggers, ct);
             _check.Well();
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
             Log.NotServed(loggers.CreateLogger<MetricsServer>(), address, e.Message);
-            _check.Fail($"not served on {address}: {e.Message}; set FELIX_PROMETHEUSMETRICSHOST or FELIX_PROMETHEUSMETRICSPORT, and start calico-host again");
+            _check.Fail($"not served on {address}: {e.Message}; set FELIX_PROMETHEUSMETRICSHOST or FELIX_PROMETHEUSMETRICSPORT, and start "
+                + "calico-host again");
         }
     }
 

@@ -4,7 +4,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace Calico.Host.Health;
 
-/// <summary>Who this host is, whether it is ready, and how each part is: <c>/live</c>, <c>/ready</c>, its share of the status, its meter.</summary>
+/// <summary>Who this host is, whether it is ready, and how each part is: <c>/live</c>, <c>/ready</c>, its share of the status, its meter.
+/// </summary>
 internal sealed class ReadinessRoutes : IControlRoutes, IStatusPart
 {
     private readonly HostStatus _status;
@@ -20,7 +21,8 @@ internal sealed class ReadinessRoutes : IControlRoutes, IStatusPart
         meter.CreateObservableGauge("process_resident_memory_bytes", () => Environment.WorkingSet, null, "Resident set size.");
         meter.CreateObservableGauge("process_uptime_seconds", () => Uptime.TotalSeconds, null, "Time since start.");
         meter.CreateObservableGauge("calico_health", () => _health.Lines.Select(line =>
-            new Measurement<int>(line.Ok ? 1 : 0, new("part", line.Part), new KeyValuePair<string, object?>("check", line.Check))), null, "1 when a part says that it is well.");
+            new Measurement<int>(line.Ok ? 1 : 0, new("part", line.Part), new KeyValuePair<string, object?>("check", line.Check))), null,
+                "1 when a part says that it is well.");
     }
 
     public string Part => "host";

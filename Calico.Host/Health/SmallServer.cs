@@ -25,7 +25,8 @@ internal sealed class SmallServer : IAsyncDisposable
     /// <param name="loggers">For Kestrel.</param>
     /// <param name="ct">Gives up.</param>
     /// <exception cref="IOException">The address cannot be had.</exception>
-    public static async Task<SmallServer> StartAsync(Action<KestrelServerOptions> listen, Action<SocketTransportOptions>? bind, RequestDelegate answer,
+    public static async Task<SmallServer> StartAsync(Action<KestrelServerOptions> listen, Action<SocketTransportOptions>? bind,
+        RequestDelegate answer,
         ILoggerFactory loggers, CancellationToken ct)
     {
         var services = new ServiceCollection().AddSingleton(loggers).BuildServiceProvider();

@@ -4,7 +4,8 @@ using Calico.Host.Timings;
 
 namespace Calico.Host.Health;
 
-/// <summary>What <c>GET /status</c> answers; <c>calicoctl status</c> prints it. Each part adds its own members (<see cref="IStatusPart"/>).</summary>
+/// <summary>What <c>GET /status</c> answers; <c>calicoctl status</c> prints it. Each part adds its own members (<see cref="IStatusPart"/>).
+/// </summary>
 internal sealed record StatusReport
 {
     /// <summary>Version of this shape: members are added within one, never taken away or given another meaning.</summary>
@@ -61,7 +62,8 @@ internal sealed record WarningReport(string Subject, string Text, string Command
 /// <summary>An endpoint of this node.</summary>
 /// <param name="Name">What the runtime calls it; empty: it did not say.</param>
 /// <param name="State">Where it is in its life; <c>ProfileUnusable</c>: enforced, and what is enforced drops everything.</param>
-internal sealed record EndpointReport(string Id, string Name, string Instance, string Adapter, string Network, string HostInterface, ImmutableArray<string> Addresses,
+internal sealed record EndpointReport(string Id, string Name, string Instance, string Adapter, string Network, string HostInterface,
+    ImmutableArray<string> Addresses,
     ImmutableArray<string> Profiles, string State, string Reason)
 {
     /// <summary>Ports of the host that lead to it, as <c>*:8080 -> 80/tcp</c>.</summary>
@@ -69,7 +71,8 @@ internal sealed record EndpointReport(string Id, string Name, string Instance, s
 }
 
 /// <summary>A lease of this node.</summary>
-internal sealed record LeaseReport(string Address, string Handle, string Purpose, string Adapter, string Owner, string? BoundTo, DateTimeOffset Since);
+internal sealed record LeaseReport(string Address, string Handle, string Purpose, string Adapter, string Owner, string? BoundTo,
+    DateTimeOffset Since);
 
 [JsonSerializable(typeof(StatusReport))]
 [JsonSerializable(typeof(ImmutableArray<EndpointReport>))]

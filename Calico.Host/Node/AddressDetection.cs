@@ -8,7 +8,8 @@ namespace Calico.Host.Node;
 internal static class AddressDetection
 {
     // Interfaces that never carry a node's own address (upstream's autodetection leaves these out).
-    private static readonly string[] Skipped = ["docker", "cbr", "dummy", "virbr", "lxcbr", "veth", "lo", "cali", "tunl", "flannel", "kube-ipvs", "cni", "podman", "vxlan.calico", "wireguard"];
+    private static readonly string[] Skipped = ["docker", "cbr", "dummy", "virbr", "lxcbr", "veth", "lo", "cali", "tunl", "flannel",
+        "kube-ipvs", "cni", "podman", "vxlan.calico", "wireguard"];
 
     /// <summary>The address with its prefix length, or null.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: the setting is neither an address nor a known word.</exception>
@@ -25,11 +26,14 @@ internal static class AddressDetection
             var text = setting.Split('/')[0];
             if (!IPAddress.TryParse(text, out var address) || address.AddressFamily != family)
             {
-                throw new CalicoException(Problem.Invalid, $"{path} is '{setting}'; it can be an {(family == AddressFamily.InterNetwork ? "IPv4" : "IPv6")} address with or without /length, autodetect, or none", path);
+                throw new CalicoException(Problem.Invalid,
+                    $"{path} is '{setting}'; it can be an {(family == AddressFamily.InterNetwork ? "IPv4" : "IPv6")} address with or "
+                        + "without /length, autodetect, or none", path);
             }
 
             var owner = interfaces.FirstOrDefault(i => i.GetIPProperties().UnicastAddresses.Any(a => a.Address.Equals(address)));
-            return (setting.Contains('/', StringComparison.Ordinal) ? setting : $"{setting}/{(family == AddressFamily.InterNetwork ? 32 : 128)}", Mtu(owner));
+            return (setting.Contains('/', StringComparison.Ordinal) ? setting
+                : $"{setting}/{(family == AddressFamily.InterNetwork ? 32 : 128)}", Mtu(owner));
         }
 
         var found = (from i in interfaces
@@ -52,7 +56,8 @@ internal static class AddressDetection
     public static bool IsSetting(string setting, AddressFamily family) => setting is "none" or "" or "autodetect"
         || (setting.Split('/') is [var address, .. var length] && length.Length <= 1
             && IPAddress.TryParse(address, out var parsed) && parsed.AddressFamily == family
-            && length.All(l => byte.TryParse(l, System.Globalization.NumberStyles.None, null, out var bits) && bits <= (family == AddressFamily.InterNetwork ? 32 : 128)));
+            && length.All(l => byte.TryParse(l, System.Globalization.NumberStyles.None, null, out var bits)
+                && bits <= (family == AddressFamily.InterNetwork ? 32 : 128)));
 
     /// <summary>Whether an interface that is up has the address.</summary>
     /// <param name="text">With or without its length.</param>

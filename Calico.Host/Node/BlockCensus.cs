@@ -7,8 +7,8 @@ using Calico.Ipam;
 
 namespace Calico.Host.Node;
 
-/// <summary>Blocks of addresses that are JSON and make no sense, of whatever node: nobody can give an address of them or free one. Those that are no
-/// JSON are among the values that cannot be used.</summary>
+/// <summary>Blocks of addresses that are JSON and make no sense, of whatever node: nobody can give an address of them or free one. Those
+/// that are no JSON are among the values that cannot be used.</summary>
 internal sealed class BlockCensus : IStoreFollower
 {
     private const int Shown = 5;
@@ -51,7 +51,8 @@ internal sealed class BlockCensus : IStoreFollower
         }
 
         return damaged.IsEmpty ? null
-            : $"{damaged.Count} blocks make no sense: {string.Join("; ", damaged.Take(Shown).Select(d => $"{d.Key}: {d.Value}"))}{(damaged.Count > Shown ? "; ..." : "")}; "
+            : $"{damaged.Count} blocks make no "
+                + $"sense: {string.Join("; ", damaged.Take(Shown).Select(d => $"{d.Key}: {d.Value}"))}{(damaged.Count > Shown ? "; ..." : "")}; "
             + "their addresses are kept and not given out: calicoctl ipam check";
     }
 }

@@ -70,7 +70,8 @@ internal sealed class DatastoreView(string nodeName, TimeProvider time)
     {
         lock (_guard)
         {
-            return kind.Among(_known.Values.Where(u => kind.Owns(u.Key)).OrderBy(u => u.Key.Name, StringComparer.Ordinal).Select(u => u.Value).OfType<Resource>());
+            return kind.Among(_known.Values.Where(u => kind.Owns(u.Key)).OrderBy(u => u.Key.Name, StringComparer.Ordinal)
+                .Select(u => u.Value).OfType<Resource>());
         }
     }
 
@@ -84,7 +85,8 @@ internal sealed class DatastoreView(string nodeName, TimeProvider time)
         }
     }
 
-    /// <summary>This node's WorkloadEndpoints as the store has them, by their key there: what a value says of its own name is not asked.</summary>
+    /// <summary>This node's WorkloadEndpoints as the store has them, by their key there: what a value says of its own name is not asked.
+    /// </summary>
     public ImmutableArray<KeyValuePair<ResourceKey, Resource<WorkloadEndpointSpec>>> OwnEndpoints
     {
         get
@@ -120,5 +122,6 @@ internal sealed class DatastoreView(string nodeName, TimeProvider time)
 
     private bool IsKept(SyncUpdate update) => KeptKinds.Contains(update.Key.Kind)
         && (!Kinds.Node.Owns(update.Key) || update.Key.Name == nodeName)
-        && (!Kinds.WorkloadEndpoint.Owns(update.Key) || Kinds.WorkloadEndpoint.TryRead(update, out var endpoint) && endpoint.Spec.Node == nodeName);
+        && (!Kinds.WorkloadEndpoint.Owns(update.Key) || Kinds.WorkloadEndpoint.TryRead(update, out var endpoint)
+            && endpoint.Spec.Node == nodeName);
 }

@@ -10,8 +10,8 @@ using Calico.Ipam;
 namespace Calico.Host.Node;
 
 /// <summary>What a former version, which had a journal for each part, had not brought to the store yet.</summary>
-/// <remarks>Sections of the node log: <c>profiles/&lt;name&gt;</c>, a profile or a <see cref="ProfileRemoval"/>; <c>ipam/writes/&lt;number&gt;</c>,
-/// a <see cref="FormerWrites"/>. What cannot be read is left alone.</remarks>
+/// <remarks>Sections of the node log: <c>profiles/&lt;name&gt;</c>, a profile or a <see cref="ProfileRemoval"/>;
+/// <c>ipam/writes/&lt;number&gt;</c>, a <see cref="FormerWrites"/>. What cannot be read is left alone.</remarks>
 internal static class FormerJournals
 {
     private const string Profiles = "profiles/";
@@ -62,7 +62,8 @@ internal static class FormerJournals
     {
         try
         {
-            return JsonSerializer.Deserialize(value.Span, FormerJson.Default.FormerWrites) is { Writes.IsDefault: false } read && read.Writes.All(w => w.Key is not null)
+            return JsonSerializer.Deserialize(value.Span, FormerJson.Default.FormerWrites) is { Writes.IsDefault: false } read
+                && read.Writes.All(w => w.Key is not null)
                 ? read.Writes
                 : null;
         }

@@ -3,7 +3,8 @@ using Calico.Host.Stages;
 
 namespace Calico.Host.Node;
 
-/// <summary>Gives memory back that a great many changes at once (the first list, a list after a long silence) took and nobody holds any more.</summary>
+/// <summary>Gives memory back that a great many changes at once (the first list, a list after a long silence) took and nobody holds any
+/// more.</summary>
 /// <remarks>A host that is idle afterwards would keep it for ever: the collector runs when something is allocated. One collection takes a
 /// few dozen milliseconds, so it waits until the changes are in the kernel.</remarks>
 internal sealed class HeapTrim(TimeProvider time) : IStoreFollower

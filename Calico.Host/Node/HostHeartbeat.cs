@@ -7,7 +7,8 @@ namespace Calico.Host.Node;
 
 /// <summary>Shows in the store that this host runs (<see cref="NodeHeartbeat"/>), so that nobody deletes its node by mistake.</summary>
 /// <remarks>The key is looked at each time: a lease outlives a key that somebody deleted. A killed host's key is taken over.</remarks>
-internal sealed partial class HostHeartbeat(IKeyValueStore store, string nodeName, string machineId, TimeProvider time, ILogger<HostHeartbeat> logger)
+internal sealed partial class HostHeartbeat(IKeyValueStore store, string nodeName, string machineId, TimeProvider time,
+    ILogger<HostHeartbeat> logger)
 {
     private static readonly TimeSpan Interval = NodeHeartbeat.TimeToLive / 3;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);

@@ -13,7 +13,8 @@ namespace Calico.Host.Node;
 /// <param name="health">What turns the node unready.</param>
 /// <param name="gate">Whether the start is done, and no stop has begun.</param>
 /// <param name="dataplane">Where the dataplane is.</param>
-internal sealed class HostStatus(string nodeName, DatastoreView view, HealthBoard health, StartGate gate, Func<DataplaneStatus> dataplane) : IHostStatus
+internal sealed class HostStatus(string nodeName, DatastoreView view, HealthBoard health, StartGate gate, Func<DataplaneStatus> dataplane)
+    : IHostStatus
 {
     public string NodeName => nodeName;
 
@@ -37,7 +38,8 @@ internal sealed class HostStatus(string nodeName, DatastoreView view, HealthBoar
             if (!view.DatastoreReady)
             {
                 reasons = reasons.Add(view.Find(Kinds.ClusterInformation.Key("default")) is { Error: { } error }
-                    ? $"datastore: ClusterInformation(default) cannot be used ({error}), so whether the datastore may be written is not known; mend it: calicoctl replace"
+                    ? $"datastore: ClusterInformation(default) cannot be used ({error}), so whether the datastore may be written is not "
+                        + "known; mend it: calicoctl replace"
                     : "datastore: locked for a migration (ClusterInformation.spec.datastoreReady is false), or without ClusterInformation");
             }
 

@@ -7,7 +7,8 @@ using Calico.Linux.Namespaces;
 
 namespace Calico.Host.Node;
 
-/// <summary>This node's kernel: the dataplane's loop, the way through others' chains, the wiring, and the thread that enters namespaces.</summary>
+/// <summary>This node's kernel: the dataplane's loop, the way through others' chains, the wiring, and the thread that enters namespaces.
+/// </summary>
 internal sealed class NodeKernel : IAsyncDisposable
 {
     private readonly NamespaceBroker _broker = new();

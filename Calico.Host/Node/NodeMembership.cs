@@ -6,7 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Node;
 
 /// <summary>Whether the store knows this node, with all that is its own; makes it so, with patience.</summary>
-internal sealed partial class NodeMembership(NodeRegistration registration, AddressFollower addresses, DatastoreView view, string nodeName, bool isEmbedded,
+internal sealed partial class NodeMembership(NodeRegistration registration, AddressFollower addresses, DatastoreView view, string nodeName,
+    bool isEmbedded,
     HealthBoard health, ILogger<NodeMembership> logger)
 {
     // What a distant store is given before the start goes on without it. A node that was registered by an earlier start has little to
@@ -94,7 +95,8 @@ internal sealed partial class NodeMembership(NodeRegistration registration, Addr
             Later(e.Message, e.Message);
             return false;
         }
-        catch (Exception e) when (!ct.IsCancellationRequested && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
+        catch (Exception e) when (!ct.IsCancellationRequested
+            && e is OperationCanceledException or CalicoException { Problem: Problem.Unavailable })
         {
             Later("the datastore does not answer; tried again", e.Message);
             return false;

@@ -14,7 +14,8 @@ internal static partial class NodeName
         return IsValid(name)
             ? name
             : throw new CalicoException(Problem.Invalid,
-                $"the node's name '{name}' is not valid: at most 253 of a-z, 0-9, '-' and '.', starting and ending with a letter or digit", "NODENAME");
+                $"the node's name '{name}' is not valid: at most 253 of a-z, 0-9, '-' and '.', starting and ending with a letter or digit",
+                "NODENAME");
     }
 
     public static bool IsValid(string name) => name.Length <= 253 && Valid().IsMatch(name);

@@ -13,7 +13,8 @@ namespace Calico.Host.Node;
 
 /// <summary>Makes the datastore know this node: ClusterInformation, the first pools, the Node resource with its addresses.</summary>
 /// <remarks>Idempotent. Labels, annotations and fields that people set on the Node survive.</remarks>
-internal sealed partial class NodeRegistration(IKeyValueStore store, HostSettings settings, string nodeName, string machineId, TimeProvider time,
+internal sealed partial class NodeRegistration(IKeyValueStore store, HostSettings settings, string nodeName, string machineId,
+    TimeProvider time,
     ILogger<NodeRegistration> logger)
 {
     private const string MachineAnnotation = "net.calico/machine-id";
@@ -130,7 +131,8 @@ internal sealed partial class NodeRegistration(IKeyValueStore store, HostSetting
             if (annotations.TryGetValue(MachineAnnotation, out var owner) && owner != machineId)
             {
                 throw new CalicoException(Problem.AlreadyExists,
-                    $"node name '{nodeName}' belongs to another machine (machine-id {owner}; this one is {machineId}). Give this machine a name of its own with NODENAME, "
+                    $"node name '{nodeName}' belongs to another machine (machine-id {owner}; this one is {machineId}). Give this machine "
+                        + "a name of its own with NODENAME, "
                     + $"or, if it replaces that machine: calicoctl delete node {nodeName}", "NODENAME");
             }
 
@@ -142,7 +144,8 @@ internal sealed partial class NodeRegistration(IKeyValueStore store, HostSetting
                     Ipv6Address = ipv6?.Address ?? node.Spec.Bgp?.Ipv6Address,
                 },
             };
-            var next = node with { Metadata = node.Metadata with { Annotations = annotations.SetItem(MachineAnnotation, machineId) }, Spec = spec };
+            var next = node with { Metadata = node.Metadata with { Annotations = annotations.SetItem(MachineAnnotation, machineId) },
+                Spec = spec };
             var value = kind.EncodeValid(next);
             if (stored is not null && value.AsSpan().SequenceEqual(stored.Value.Span))
             {
@@ -150,7 +153,8 @@ internal sealed partial class NodeRegistration(IKeyValueStore store, HostSetting
             }
 
             var guard = WriteGuard.None;
-            if (stored is null || spec.Bgp?.Ipv4Address != node.Spec.Bgp?.Ipv4Address || spec.Bgp?.Ipv6Address != node.Spec.Bgp?.Ipv6Address)
+            if (stored is null || spec.Bgp?.Ipv4Address != node.Spec.Bgp?.Ipv4Address
+                || spec.Bgp?.Ipv6Address != node.Spec.Bgp?.Ipv6Address)
             {
                 guard = await WriteGuard.TakeAsync(store, OwnKeys.NodeGeneration, ct);
                 await RefuseSharedAsync(spec.Bgp, ct);
@@ -182,7 +186,8 @@ internal sealed partial class NodeRegistration(IKeyValueStore store, HostSetting
             string?[] theirs = [Plain(other.Spec.Bgp?.Ipv4Address), Plain(other.Spec.Bgp?.Ipv6Address)];
             if (addresses.FirstOrDefault(a => a is not null && theirs.Contains(a)) is { } shared)
             {
-                throw new CalicoException(Problem.AlreadyExists, $"address {shared} is node {other.Metadata.Name}'s. Give this node an address of its own (IP, IP6), "
+                throw new CalicoException(Problem.AlreadyExists,
+                    $"address {shared} is node {other.Metadata.Name}'s. Give this node an address of its own (IP, IP6), "
                     + $"or, if that node is gone: calicoctl delete node {other.Metadata.Name}", "IP");
             }
         }
@@ -192,7 +197,8 @@ internal sealed partial class NodeRegistration(IKeyValueStore store, HostSetting
         network?.Split('/')[0] is { Length: > 0 } text && System.Net.IPAddress.TryParse(text, out var address) ? address.ToString() : null;
 
     private static Resource<NodeSpec> Decode(KeyValue stored) => Read(stored)
-        ?? throw new CalicoException(Problem.Damaged, $"{stored.Key} cannot be read, and a person's text is not written over: mend it, or delete the key");
+        ?? throw new CalicoException(Problem.Damaged,
+            $"{stored.Key} cannot be read, and a person's text is not written over: mend it, or delete the key");
 
     private static Resource<NodeSpec>? Read(KeyValue stored)
     {
@@ -209,7 +215,8 @@ internal sealed partial class NodeRegistration(IKeyValueStore store, HostSetting
     private async Task<bool> CreateAsync(ResourceKind kind, Resource resource, CancellationToken ct)
     {
         var key = kind.Path(kind.KeyOf(resource));
-        return (await store.CommitAsync(new([StoreCompare.Absent(key)], [new StoreOperation.Put(key, kind.EncodeValid(resource))], []), ct)).Succeeded;
+        return (await store.CommitAsync(new([StoreCompare.Absent(key)], [new StoreOperation.Put(key, kind.EncodeValid(resource))], []),
+            ct)).Succeeded;
     }
 
     private ObjectMeta NewMetadata(string name) => new()
@@ -224,7 +231,8 @@ internal sealed partial class NodeRegistration(IKeyValueStore store, HostSetting
         [LoggerMessage(1311, LogLevel.Information, "node {Node} registered, IPv4 {Ipv4}, IPv6 {Ipv6}")]
         public static partial void Registered(ILogger logger, string node, string ipv4, string ipv6);
 
-        [LoggerMessage(1362, LogLevel.Error, "IP pool {Pool} {Cidr} cannot be made; make one that does not overlap, or wait until the addresses are free: {Reason}")]
+        [LoggerMessage(1362, LogLevel.Error,
+            "IP pool {Pool} {Cidr} cannot be made; make one that does not overlap, or wait until the addresses are free: {Reason}")]
         public static partial void PoolNotMade(ILogger logger, string pool, string cidr, string reason);
 
         [LoggerMessage(1312, LogLevel.Information, "IP pool {Pool} {Cidr} made: the datastore had none")]

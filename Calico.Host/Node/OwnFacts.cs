@@ -5,9 +5,11 @@ using Calico.Ipam;
 
 namespace Calico.Host.Node;
 
-/// <summary>Notices in what the store's watch tells that facts of this node are gone: its Node, an endpoint, addresses in a block.</summary>
-/// <remarks>The store's loss of our facts is not the loss of the facts: what the node log says is written again (<see cref="StoreUpkeep"/>).
-/// Handles, affinities and the host marker are not followed; a transaction that misses one says so, or the comparison of each minute.</remarks>
+/// <summary>Notices in what the store's watch tells that facts of this node are gone: its Node, an endpoint, addresses in a block.
+/// </summary>
+/// <remarks>The store's loss of our facts is not the loss of the facts: what the node log says is written again
+/// (<see cref="StoreUpkeep"/>). Handles, affinities and the host marker are not followed; a transaction that misses one says so, or the
+/// comparison of each minute.</remarks>
 internal sealed class OwnFacts(string nodeName, EndpointBook book, NodeIpam ipam) : IStoreFollower
 {
     private volatile bool _isLost;

@@ -11,8 +11,8 @@ namespace Calico.Host.Node;
 /// away. With the embedded store there is none: the store is on this disk itself.</summary>
 /// <remarks>
 /// Written behind the dataplane, which never waits for it. A snapshot that is a moment old is as good as a store that is.
-/// Values are kept as they stand in the store and read by the reader of sync, so a value means the same from here as from there: what cannot
-/// be used is not absent.
+/// Values are kept as they stand in the store and read by the reader of sync, so a value means the same from here as from there: what
+/// cannot be used is not absent.
 /// </remarks>
 internal sealed partial class PolicySnapshot : IStoreFollower
 {
@@ -44,7 +44,8 @@ internal sealed partial class PolicySnapshot : IStoreFollower
     public PolicySnapshot(string path, INodeLog log, TimeProvider time, ILogger<PolicySnapshot> logger) =>
         (_file, _log, _time, _logger) = (new(path), log, time, logger);
 
-    /// <summary>The snapshot in portions, as sync would tell it: all but the last say that more is to come. None when there is no snapshot.</summary>
+    /// <summary>The snapshot in portions, as sync would tell it: all but the last say that more is to come. None when there is no snapshot.
+    /// </summary>
     public IEnumerable<SyncBatch> Read()
     {
         using var frames = _file.Read().GetEnumerator();
@@ -60,7 +61,8 @@ internal sealed partial class PolicySnapshot : IStoreFollower
         }
     }
 
-    public void Accept(SyncBatch batch) => _waiting.Writer.TryWrite(new(batch.Status, batch.Revision, [.. batch.Updates.SelectMany(Entry)]));
+    public void Accept(SyncBatch batch) =>
+        _waiting.Writer.TryWrite(new(batch.Status, batch.Revision, [.. batch.Updates.SelectMany(Entry)]));
 
     void IStoreFollower.Accept(SyncBatch batch, SyncStatus before) => Accept(batch);
 
@@ -128,14 +130,16 @@ internal sealed partial class PolicySnapshot : IStoreFollower
 
     private async Task ForgetFormerAsync(CancellationToken ct)
     {
-        ImmutableArray<NodeLogWrite> former = [.. FormerSections.SelectMany(section => _log.List(section)).Select(e => new NodeLogWrite(e.Key, null))];
+        ImmutableArray<NodeLogWrite> former = [.. FormerSections.SelectMany(section => _log.List(section))
+            .Select(e => new NodeLogWrite(e.Key, null))];
         if (!former.IsEmpty)
         {
             await _log.CommitAsync(former, ct);
         }
     }
 
-    /// <summary>The next frame. A file that cannot be read to its end is none: half of what was in force must not be taken for all.</summary>
+    /// <summary>The next frame. A file that cannot be read to its end is none: half of what was in force must not be taken for all.
+    /// </summary>
     private SnapshotFrame? Next(IEnumerator<SnapshotFrame> frames, ref long revision)
     {
         try

@@ -6,8 +6,8 @@ using System.Text;
 namespace Calico.Host.Node;
 
 /// <summary>The file of the policy snapshot: a whole list, then what changed since, in frames.</summary>
-/// <remarks>The list replaces a former file at once; changes are appended. A frame that was cut off while it was written ends the file: what is
-/// before it is a moment older and whole. One writer.</remarks>
+/// <remarks>The list replaces a former file at once; changes are appended. A frame that was cut off while it was written ends the file:
+/// what is before it is a moment older and whole. One writer.</remarks>
 /// <param name="path">Beside the node log.</param>
 internal sealed class SnapshotFile(string path)
 {
@@ -56,7 +56,8 @@ internal sealed class SnapshotFile(string path)
     {
         var next = path + ".next";
         long length;
-        using (var file = new FileStream(next, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = Owner }))
+        using (var file = new FileStream(next,
+            new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = Owner }))
         {
             file.Write(Magic);
             foreach (var frame in frames)
@@ -145,7 +146,8 @@ internal sealed class SnapshotFile(string path)
             yield break;
         }
 
-        while (file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false) == header.Length && SnapshotFrame.LengthOf(header) is { } length
+        while (file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false) == header.Length
+            && SnapshotFrame.LengthOf(header) is { } length
             && length - header.Length <= file.Length - file.Position)
         {
             var frame = new byte[length];

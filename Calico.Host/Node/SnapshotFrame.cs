@@ -16,7 +16,8 @@ internal readonly record struct SnapshotEntry(string Key, ReadOnlyMemory<byte>? 
 /// <param name="Entries">In the order in which they were told.</param>
 /// <remarks>
 /// <code>
-///   compressed length (4) · length (4) · check (8) · flags (4) | compressed: revision (8) { key length (4) · key · value length (4), -1 gone · value }*
+///   compressed length (4) · length (4) · check (8) · flags (4) | compressed: revision (8) { key length (4) · key · value length (4), -1
+/// gone · value }*
 /// </code>
 /// Numbers are little-endian. The check is the beginning of the SHA-256 of all but itself.
 /// </remarks>

@@ -102,7 +102,8 @@ internal sealed class StoreCensus
         {
             lock (_guard)
             {
-                return _idle.Keys.GroupBy(key => key.Kind).ToImmutableSortedDictionary(kind => kind.Key, kind => kind.Count(), StringComparer.Ordinal);
+                return _idle.Keys.GroupBy(key => key.Kind)
+                    .ToImmutableSortedDictionary(kind => kind.Key, kind => kind.Count(), StringComparer.Ordinal);
             }
         }
     }

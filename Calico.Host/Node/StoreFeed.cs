@@ -78,13 +78,15 @@ internal sealed class StoreFeed(DatastoreView view, Action<SyncBatch> next) : IS
     /// <summary>Tells the dataplane alone, unless sync has told this or something newer.</summary>
     /// <param name="update">What stands, or will as soon as the store answers.</param>
     /// <param name="seen">What the view had of the key when this was decided.</param>
-    /// <param name="revision">Of the store when it stood so; 0: the store was not asked, then any word of sync since counts as newer.</param>
+    /// <param name="revision">Of the store when it stood so; 0: the store was not asked, then any word of sync since counts as newer.
+    /// </param>
     public void Ahead(SyncUpdate update, SyncUpdate? seen, long revision)
     {
         lock (_order)
         {
             var sync = view.Sync;
-            var isTold = revision > 0 ? sync.Status == SyncStatus.InSync && sync.Revision >= revision : !ReferenceEquals(view.Find(update.Key), seen);
+            var isTold = revision > 0 ? sync.Status == SyncStatus.InSync && sync.Revision >= revision
+                : !ReferenceEquals(view.Find(update.Key), seen);
             if (!isTold)
             {
                 // "Resync" adds a state and says nothing about the rest: whether all is known only sync itself says.

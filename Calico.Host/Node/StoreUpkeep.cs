@@ -29,17 +29,23 @@ internal sealed class StoreUpkeep : IStoreFollower
     private readonly HealthCheck _addresses;
     private readonly LoopSignal _wake;
 
-    public StoreUpkeep(NodeMembership membership, OwnFacts facts, HostProfiles profiles, NodeIpam ipam, WorkloadConnector connector, EndpointPublisher publisher,
+    public StoreUpkeep(NodeMembership membership, OwnFacts facts, HostProfiles profiles, NodeIpam ipam, WorkloadConnector connector,
+        EndpointPublisher publisher,
         Outbox outbox, HostBasis basis)
     {
         var health = basis.Health;
         (_membership, _facts, _profiles, _ipam, _connector, _publisher) = (membership, facts, profiles, ipam, connector, publisher);
-        (_round, _wake, _addresses) = (new(health, basis.Loggers.CreateLogger<StoreUpkeep>()), new(basis.Time), health.Check("ipam", "addresses"));
-        health.Ask("ipam", "blocks", () => Joined([.. ipam.DamagedBlocks.Select(d => $"block {d.Key} cannot be read ({d.Value}): its addresses are kept and not given out; mend or delete the value")]));
+        (_round, _wake, _addresses) = (new(health, basis.Loggers.CreateLogger<StoreUpkeep>()), new(basis.Time),
+            health.Check("ipam", "addresses"));
+        health.Ask("ipam", "blocks",
+            () => Joined([.. ipam.DamagedBlocks.Select(d =>
+                $"block {d.Key} cannot be read ({d.Value}): its addresses are kept and not given out; mend or delete the value")]));
         health.Ask("ipam", "datastore", () => ipam.WhyDown is { } why ? $"addresses are served without the datastore: {why}" : null);
         health.Ask("host", "endpoints", () => Joined(publisher.Refused));
-        health.Ask("host", "outbox", () => Joined([.. outbox.Stuck.Select(s => $"{s.Key} is not written yet, and tried again: {s.Value}")]));
-        basis.Meters.Create("Calico.Host.Outbox").CreateObservableGauge("calico_outbox_entries", () => outbox.Count, null, "Writes that the datastore does not have yet.");
+        health.Ask("host", "outbox",
+            () => Joined([.. outbox.Stuck.Select(s => $"{s.Key} is not written yet, and tried again: {s.Value}")]));
+        basis.Meters.Create("Calico.Host.Outbox")
+            .CreateObservableGauge("calico_outbox_entries", () => outbox.Count, null, "Writes that the datastore does not have yet.");
     }
 
     /// <summary>After the view has been told: a round that comes earlier would find nothing to do.</summary>
@@ -63,7 +69,8 @@ internal sealed class StoreUpkeep : IStoreFollower
         while (true)
         {
             await _wake.WaitAsync(Interval, ct);
-            await _round.RunAsync("store upkeep", ct, () => _profiles.ReplayAsync(ct), () => KeepAsync(ct), () => _profiles.CollectAsync(ct));
+            await _round.RunAsync("store upkeep", ct, () => _profiles.ReplayAsync(ct), () => KeepAsync(ct),
+                () => _profiles.CollectAsync(ct));
         }
     }
 

@@ -52,8 +52,8 @@ internal sealed class AdapterLoadContext(string assembly) : AssemblyLoadContext(
         return !file.Contains('/', StringComparison.Ordinal) && File.Exists(path) ? path : null;
     }
 
-    /// <summary>The contracts' assemblies and whatever their signatures can hand over: all that they refer to. The runtime's own are not looked
-    /// into: that would load half of it for nothing.</summary>
+    /// <summary>The contracts' assemblies and whatever their signatures can hand over: all that they refer to. The runtime's own are not
+    /// looked into: that would load half of it for nothing.</summary>
     private static FrozenSet<string> SharedNames()
     {
         var names = new HashSet<string>();

@@ -22,7 +22,8 @@ internal sealed class BoundSocket : IDisposable
     {
         if (!Path.IsPathFullyQualified(spec.Path) || Encoding.UTF8.GetByteCount(spec.Path) > MaxPath)
         {
-            throw new CalicoException(Problem.Invalid, $"listener '{spec.Name}': '{spec.Path}' is not an absolute path of at most {MaxPath} bytes", spec.Name);
+            throw new CalicoException(Problem.Invalid,
+                $"listener '{spec.Name}': '{spec.Path}' is not an absolute path of at most {MaxPath} bytes", spec.Name);
         }
 
         try

@@ -17,7 +17,8 @@ internal static class FileBytes
         while (true)
         {
             var read = left.ReadAtLeast(here, Chunk, throwOnEndOfStream: false);
-            if (right.ReadAtLeast(there, Chunk, throwOnEndOfStream: false) != read || !here.AsSpan(0, read).SequenceEqual(there.AsSpan(0, read)))
+            if (right.ReadAtLeast(there, Chunk, throwOnEndOfStream: false) != read || !here.AsSpan(0, read)
+                .SequenceEqual(there.AsSpan(0, read)))
             {
                 return false;
             }

@@ -30,13 +30,15 @@ internal sealed class LoadedPlugin : IAsyncDisposable
 
     /// <summary>Loads the adapter, lets it register, and binds its sockets. Nothing of it runs yet.</summary>
     /// <exception cref="CalicoException">With the adapter's name in its message.</exception>
-    public static LoadedPlugin Load(PluginFolder folder, SettingsReader settings, PluginContracts contracts, HealthBoard health, ILoggerFactory loggers)
+    public static LoadedPlugin Load(PluginFolder folder, SettingsReader settings, PluginContracts contracts, HealthBoard health,
+        ILoggerFactory loggers)
     {
         var plugin = Instantiate(folder);
         var name = Guard(folder, "its name", () => plugin.Name);
         if (name != folder.Name)
         {
-            throw new CalicoException(Problem.Invalid, $"the adapter in folder '{folder.Name}' calls itself '{name}'; the two have to agree", "plugin");
+            throw new CalicoException(Problem.Invalid,
+                $"the adapter in folder '{folder.Name}' calls itself '{name}'; the two have to agree", "plugin");
         }
 
         var lifetime = new PluginLifetime(name, health);
@@ -172,7 +174,8 @@ internal sealed class LoadedPlugin : IAsyncDisposable
             .Where(t => typeof(IOrchestratorPlugin).IsAssignableFrom(t) && t is { IsAbstract: false, IsClass: true }).ToArray();
         return types.Length == 1
             ? (IOrchestratorPlugin)Activator.CreateInstance(types[0])!
-            : throw new CalicoException(Problem.Invalid, $"{folder.Assembly} has {types.Length} public classes that are an IOrchestratorPlugin; an adapter has one", "plugin");
+            : throw new CalicoException(Problem.Invalid,
+                $"{folder.Assembly} has {types.Length} public classes that are an IOrchestratorPlugin; an adapter has one", "plugin");
     });
 
     // Whatever an adapter throws at load is its own fault and named so; the host goes on without it.
@@ -185,7 +188,8 @@ internal sealed class LoadedPlugin : IAsyncDisposable
         catch (Exception e) when (e is not CalicoException)
         {
             var cause = e is System.Reflection.TargetInvocationException { InnerException: { } inner } ? inner : e;
-            throw new CalicoException(Problem.Refused, $"adapter '{folder.Name}' {folder.Version}: {what} threw an error: {cause.Message}", "plugin", cause);
+            throw new CalicoException(Problem.Refused, $"adapter '{folder.Name}' {folder.Version}: {what} threw an error: {cause.Message}",
+                "plugin", cause);
         }
     }
 

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Calico.Host.Plugins;
 
 /// <summary>The shape of an adapter's <c>.deps.json</c>.</summary>
-/// <remarks>The runtime's native resolver takes the shape for granted: a member that is missing or of another type ends the process, with no
-/// exception to catch. So it is looked at before: what the .NET SDK writes passes, anything else is refused by name.</remarks>
+/// <remarks>The runtime's native resolver takes the shape for granted: a member that is missing or of another type ends the process, with
+/// no exception to catch. So it is looked at before: what the .NET SDK writes passes, anything else is refused by name.</remarks>
 internal static class PluginDependencies
 {
     private static readonly string[] AssetKinds = ["runtime", "native", "resources", "runtimeTargets", "compile", "dependencies"];
@@ -21,7 +21,8 @@ internal static class PluginDependencies
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
-            throw new CalicoException(Problem.Invalid, $"{name} is not as the .NET SDK writes it ({e.Message}); publish the adapter again", "plugin", e);
+            throw new CalicoException(Problem.Invalid, $"{name} is not as the .NET SDK writes it ({e.Message}); publish the adapter again",
+                "plugin", e);
         }
     }
 

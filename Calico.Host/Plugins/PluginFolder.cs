@@ -62,7 +62,8 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
                     return;
                 }
 
-                versions = [.. Edge(name, () => TrustedPath.List(folder)).Where(v => !v.StartsWith('.')).OrderByDescending(v => v, VersionOrder.Instance)];
+                versions = [.. Edge(name, () => TrustedPath.List(folder)).Where(v => !v.StartsWith('.'))
+                    .OrderByDescending(v => v, VersionOrder.Instance)];
             }
 
             if (versions.Count == 0)
@@ -98,7 +99,8 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
             .Select(f => f[..^DependenciesSuffix.Length] + ".dll").Where(files.Contains).ToArray();
         if (mains.Length != 1)
         {
-            throw new CalicoException(Problem.Invalid, $"{folder} has {mains.Length} assemblies with a .deps.json; an adapter's folder has one", "plugin");
+            throw new CalicoException(Problem.Invalid,
+                $"{folder} has {mains.Length} assemblies with a .deps.json; an adapter's folder has one", "plugin");
         }
 
         foreach (var file in files)
@@ -119,15 +121,16 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
         if (contract.Major != Contract.Major || contract.Minor > Contract.Minor)
         {
             throw new CalicoException(Problem.Unsupported,
-                $"adapter '{name}' {plugin.Version} was built against contract {contract.Major}.{contract.Minor}; this host has {Contract.Major}.{Contract.Minor}: upgrade the host or install an older adapter", "plugin");
+                $"adapter '{name}' {plugin.Version} was built against contract {contract.Major}.{contract.Minor}; this host "
+                    + $"has {Contract.Major}.{Contract.Minor}: upgrade the host or install an older adapter", "plugin");
         }
 
         return plugin with { BuiltAgainst = contract };
     });
 
-    /// <summary>Copies it to a folder of the host's own, each file as it was opened and checked: what is exchanged afterwards, dependencies and
-    /// native libraries that are loaded late included, is not what runs. A copy that is there already and the same is kept: a start on a full
-    /// disk has its adapters.</summary>
+    /// <summary>Copies it to a folder of the host's own, each file as it was opened and checked: what is exchanged afterwards, dependencies
+    /// and native libraries that are loaded late included, is not what runs. A copy that is there already and the same is kept: a start on
+    /// a full disk has its adapters.</summary>
     /// <returns>The copy, checked again: it is what counts.</returns>
     /// <exception cref="CalicoException">As <see cref="Open"/>.</exception>
     public PluginFolder CopyTo(string folder) => Edge(Name, () =>
@@ -148,7 +151,8 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
             var to = Path.Combine(folder, file);
             System.IO.Directory.CreateDirectory(Path.GetDirectoryName(to)!, Private);
             using var from = new FileStream(TrustedPath.OpenFile(Path.Combine(Directory, file)), FileAccess.Read);
-            using var copy = new FileStream(to, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Private });
+            using var copy = new FileStream(to,
+                new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Private });
             from.CopyTo(copy);
         }
 
@@ -159,7 +163,8 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
     /// <param name="one">A folder.</param>
     /// <param name="other">Another.</param>
     /// <param name="except">A file that does not count.</param>
-    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: something that others may change, or that cannot be read.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: something that others may change, or that cannot be read.
+    /// </exception>
     public static bool HasSameFiles(string one, string other, string except = "") => Edge(other, () =>
     {
         var files = Files(one, "", 0).Where(f => f != except).ToHashSet();
@@ -173,7 +178,8 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
     {
         if (depth > MaxDepth)
         {
-            throw new CalicoException(Problem.Invalid, $"{Path.Combine(root, folder)} is more than {MaxDepth} folders deep; is a link to a folder above it in the way?", "plugin");
+            throw new CalicoException(Problem.Invalid,
+                $"{Path.Combine(root, folder)} is more than {MaxDepth} folders deep; is a link to a folder above it in the way?", "plugin");
         }
 
         foreach (var name in TrustedPath.List(Path.Combine(root, folder)))
@@ -202,7 +208,8 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
         catch (UntrustedPathException e)
         {
             throw new CalicoException(Problem.Invalid,
-                $"{e.Message}; an adapter's files and every folder on the way to them belong to root and can be written by nobody else: {Advice(e.Path)}", "plugin", e);
+                $"{e.Message}; an adapter's files and every folder on the way to them belong to root and can be written by nobody "
+                    + $"else: {Advice(e.Path)}", "plugin", e);
         }
         catch (Exception e) when (e is IOException or Win32Exception or UnauthorizedAccessException)
         {
@@ -211,7 +218,8 @@ internal sealed record PluginFolder(string Name, string Version, string Assembly
     }
 
     // A folder like /tmp is everybody's on purpose.
-    private static string Advice(string path) => System.IO.Directory.Exists(path) && File.GetUnixFileMode(path).HasFlag(UnixFileMode.StickyBit)
+    private static string Advice(string path) => System.IO.Directory.Exists(path) && File.GetUnixFileMode(path)
+        .HasFlag(UnixFileMode.StickyBit)
         ? $"install it in a folder that is not below {path}"
         : $"chown root:root and chmod go-w {path}";
 }

@@ -6,7 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Plugins;
 
 /// <summary>All adapters of this host. One that cannot be loaded is named in <c>status</c>; the others work.</summary>
-/// <param name="data">The host's own folder: for the marks that survive a crash while an adapter loads, and for the copies that run.</param>
+/// <param name="data">The host's own folder: for the marks that survive a crash while an adapter loads, and for the copies that run.
+/// </param>
 internal sealed partial class PluginRoster(string root, string enabled, string data, SettingsReader settings, PluginContracts contracts,
     HealthBoard health, ILoggerFactory loggers) : IAsyncDisposable
 {
@@ -33,8 +34,10 @@ internal sealed partial class PluginRoster(string root, string enabled, string d
             LoadNewest(name, found.Where(f => f.Name == name), [.. refused.Where(r => r.Name == name)]);
         }
 
-        var reason = $"no adapter is installed in {root}, so no workload can be connected: calico-host plugin install <package or folder>, then start calico-host again";
-        health.Report("adapters", "installed", !_plugins.IsEmpty, found.Count + refused.Count == 0 ? reason : "none of the installed adapters is there; each says why");
+        var reason = $"no adapter is installed in {root}, so no workload can be connected: calico-host plugin install <package or "
+            + "folder>, then start calico-host again";
+        health.Report("adapters", "installed", !_plugins.IsEmpty, found.Count + refused.Count == 0 ? reason
+            : "none of the installed adapters is there; each says why");
         if (_plugins.IsEmpty)
         {
             Log.None(_logger, reason);
@@ -63,7 +66,8 @@ internal sealed partial class PluginRoster(string root, string enabled, string d
     {
         foreach (var error in await plugin.DrainAsync(ct))
         {
-            Log.StopFailed(_logger, plugin.Folder.Name, error is OperationCanceledException ? "some of its calls did not end in time" : error.Message);
+            Log.StopFailed(_logger, plugin.Folder.Name, error is OperationCanceledException ? "some of its calls did not end in time"
+                : error.Message);
         }
     }));
 

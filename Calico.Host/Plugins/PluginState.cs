@@ -22,10 +22,12 @@ internal sealed partial class PluginState(string adapter, INodeLog log, IKeyValu
             : (await store.GetAsync(_clusterPrefix + key, 0, ct))?.Value;
     }
 
-    public async Task<ImmutableArray<KeyValuePair<string, ReadOnlyMemory<byte>>>> ListAsync(StateScope scope, string prefix, CancellationToken ct) =>
+    public async Task<ImmutableArray<KeyValuePair<string, ReadOnlyMemory<byte>>>> ListAsync(StateScope scope, string prefix,
+        CancellationToken ct) =>
         scope == StateScope.Node
             ? [.. log.List(_nodePrefix + prefix).Select(e => KeyValuePair.Create(e.Key[_nodePrefix.Length..], e.Value))]
-            : [.. (await store.ListAsync(_clusterPrefix + prefix, 0, ct)).Items.Select(e => KeyValuePair.Create(e.Key[_clusterPrefix.Length..], e.Value))];
+            : [.. (await store.ListAsync(_clusterPrefix + prefix, 0, ct)).Items
+                .Select(e => KeyValuePair.Create(e.Key[_clusterPrefix.Length..], e.Value))];
 
     public async Task CommitAsync(StateScope scope, ImmutableArray<KeyValuePair<string, ReadOnlyMemory<byte>?>> batch, CancellationToken ct)
     {
@@ -34,7 +36,8 @@ internal sealed partial class PluginState(string adapter, INodeLog log, IKeyValu
             CheckKey(key);
             if (value is { Length: > MaxValue })
             {
-                throw new CalicoException(Problem.Invalid, $"document '{key}' of adapter '{adapter}' has {value.Value.Length} bytes; {MaxValue} is the most", key);
+                throw new CalicoException(Problem.Invalid,
+                    $"document '{key}' of adapter '{adapter}' has {value.Value.Length} bytes; {MaxValue} is the most", key);
             }
         }
 

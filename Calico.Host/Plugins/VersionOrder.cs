@@ -2,8 +2,8 @@ using System.Globalization;
 
 namespace Calico.Host.Plugins;
 
-/// <summary>Versions as package feeds order them (SemVer 2.0.0 §11), so that what an upgrade calls the newest is what the host loads: by number, a
-/// release after its candidates, candidates part by part, numbers before words; then by text, so that any two differ.</summary>
+/// <summary>Versions as package feeds order them (SemVer 2.0.0 §11), so that what an upgrade calls the newest is what the host loads: by
+/// number, a release after its candidates, candidates part by part, numbers before words; then by text, so that any two differ.</summary>
 /// <remarks>Of its own: a start does not load the feeds' libraries for it.</remarks>
 internal sealed class VersionOrder : IComparer<string>
 {
@@ -20,9 +20,11 @@ internal sealed class VersionOrder : IComparer<string>
     private static (Version Number, string[] Candidate) Parse(string text)
     {
         var parts = text.Split('+')[0].Split('-', 2);
-        var number = Version.TryParse(parts[0].Contains('.', StringComparison.Ordinal) ? parts[0] : parts[0] + ".0", out var version) ? version : new(0, 0);
+        var number = Version.TryParse(parts[0].Contains('.', StringComparison.Ordinal) ? parts[0] : parts[0] + ".0", out var version)
+            ? version : new(0, 0);
         // 1.2 is 1.2.0 and 1.2.0.0.
-        return (new(number.Major, number.Minor, Math.Max(number.Build, 0), Math.Max(number.Revision, 0)), parts is [_, var candidate] ? candidate.Split('.') : []);
+        return (new(number.Major, number.Minor, Math.Max(number.Build, 0), Math.Max(number.Revision, 0)),
+            parts is [_, var candidate] ? candidate.Split('.') : []);
     }
 
     private static int CompareCandidates(string[] a, string[] b)
@@ -45,5 +47,6 @@ internal sealed class VersionOrder : IComparer<string>
             _ => string.Compare(a, b, StringComparison.OrdinalIgnoreCase),
         };
 
-    private static bool TryNumber(string text, out ulong number) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+    private static bool TryNumber(string text, out ulong number) =>
+        ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 }

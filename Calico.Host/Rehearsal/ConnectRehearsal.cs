@@ -11,11 +11,12 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Calico.Host.Rehearsal;
 
-/// <summary>A workload is connected and removed once on a store of its own, so that the first real one does not wait for the code of profile,
-/// addresses, record and commit to be compiled.</summary>
+/// <summary>A workload is connected and removed once on a store of its own, so that the first real one does not wait for the code of
+/// profile, addresses, record and commit to be compiled.</summary>
 /// <remarks>
-/// Ahead-of-time code does not cover all of the framework's generic types with ours in them: what it leaves out of a first ADD is compiled when it
-/// is first called. Nothing of the real node is touched: another store, another log, another network namespace, no log lines, no metrics.
+/// Ahead-of-time code does not cover all of the framework's generic types with ours in them: what it leaves out of a first ADD is compiled
+/// when it is first called. Nothing of the real node is touched: another store, another log, another network namespace, no log lines, no
+/// metrics.
 /// </remarks>
 internal static class ConnectRehearsal
 {
@@ -34,7 +35,8 @@ internal static class ConnectRehearsal
             // What a crash in the middle left belongs to nobody.
             own.Delete(recursive: true);
             own.Create();
-            await using var engine = await EmbeddedEngine.OpenAsync(new() { Path = Path.Combine(own.FullName, "store.db"), MachineId = Name, NodeName = Name },
+            await using var engine = await EmbeddedEngine.OpenAsync(
+                new() { Path = Path.Combine(own.FullName, "store.db"), MachineId = Name, NodeName = Name },
                 time, NullLogger<EmbeddedEngine>.Instance, ct);
             await engine.Store.CommitAsync(new(Put(Kinds.Node, new()), Put(Kinds.IpPool, new() { Cidr = "192.0.2.0/24" })), ct);
             await ConnectAsync(engine, kernel, time, ct);
@@ -48,11 +50,14 @@ internal static class ConnectRehearsal
     private static async Task ConnectAsync(EmbeddedEngine engine, RehearsedKernel? kernel, TimeProvider time, CancellationToken ct)
     {
         var (book, outbox) = (new EndpointBook(), new Outbox(engine.Log, engine.Store, time, NullLogger<Outbox>.Instance));
-        await using var ipam = new NodeIpam(engine.Store, engine.Log, outbox, new() { NodeName = Name, ParkedAddresses = 0 }, time, NullLogger<NodeIpam>.Instance);
+        await using var ipam = new NodeIpam(engine.Store, engine.Log, outbox, new() { NodeName = Name, ParkedAddresses = 0 }, time,
+            NullLogger<NodeIpam>.Instance);
         await ipam.LoadAsync(ct);
         var node = new NodeFacts(Name, Name, "cali", 1500);
-        await using var connector = new WorkloadConnector(book, ipam, engine.Log, new(outbox, book, node, time), kernel is null ? new NoKernel() : kernel.Side, node, time, NullLogger<WorkloadConnector>.Instance);
-        var profiles = new HostProfiles(outbox, engine.Store, new(new DatastoreView(Name, time), batch => kernel?.Loop.Accept(batch)), book, TimeSpan.MaxValue, time, NullLogger<HostProfiles>.Instance);
+        await using var connector = new WorkloadConnector(book, ipam, engine.Log, new(outbox, book, node, time),
+            kernel is null ? new NoKernel() : kernel.Side, node, time, NullLogger<WorkloadConnector>.Instance);
+        var profiles = new HostProfiles(outbox, engine.Store, new(new DatastoreView(Name, time), batch => kernel?.Loop.Accept(batch)), book,
+            TimeSpan.MaxValue, time, NullLogger<HostProfiles>.Instance);
         var profile = await profiles.EnsureAsync(Name, new(false, ImmutableSortedDictionary<string, string>.Empty), ct);
         var spec = new EndpointSpec
         {
@@ -64,7 +69,8 @@ internal static class ConnectRehearsal
         };
         await connector.ConnectAsync(Name, spec, kernel is null ? Placement.HandedOver("eth0") : Placement.In(kernel.Place, "eth0"), ct);
         // Sync tells the host of what a connection wrote.
-        await foreach (var batch in new Syncer(engine.Store, ResourceKinds.All, Syncer.DefaultPrefixes, time, NullLogger<Syncer>.Instance).RunAsync(ct))
+        await foreach (var batch in new Syncer(engine.Store, ResourceKinds.All, Syncer.DefaultPrefixes, time, NullLogger<Syncer>.Instance)
+            .RunAsync(ct))
         {
             if (batch.Status == SyncStatus.InSync)
             {

@@ -16,7 +16,8 @@ internal sealed class NoKernel : IKernelSide
 
     public Task WithdrawAsync(WorkloadEndpointId id, CancellationToken ct) => Task.CompletedTask;
 
-    public Task<ImmutableArray<string>> CheckAsync(EndpointRecord record, CancellationToken ct) => Task.FromResult(ImmutableArray<string>.Empty);
+    public Task<ImmutableArray<string>> CheckAsync(EndpointRecord record, CancellationToken ct) =>
+        Task.FromResult(ImmutableArray<string>.Empty);
 
     public bool IsOwnAddress(System.Net.IPAddress address) => false;
 

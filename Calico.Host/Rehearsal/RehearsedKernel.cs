@@ -7,7 +7,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Calico.Host.Rehearsal;
 
-/// <summary>The real dataplane over a network namespace of its own: the kernel's answers are real, and nobody's packets meet them.</summary>
+/// <summary>The real dataplane over a network namespace of its own: the kernel's answers are real, and nobody's packets meet them.
+/// </summary>
 internal sealed class RehearsedKernel : IAsyncDisposable
 {
     private readonly NamespaceBroker _broker = new();

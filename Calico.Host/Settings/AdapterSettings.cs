@@ -20,7 +20,8 @@ internal sealed record AdapterSettings
     [Setting("CALICO_PLUGINS", "plugins.enabled", "Comma list of adapters to load; empty: every one that is installed.")]
     public string Enabled { get; init; } = "";
 
-    [Setting("CALICO_PLUGIN_SIGNATURES", "plugins.signatures", "Whether a package of an adapter has to be signed by somebody this machine trusts.", Choices = "none|required")]
+    [Setting("CALICO_PLUGIN_SIGNATURES", "plugins.signatures",
+        "Whether a package of an adapter has to be signed by somebody this machine trusts.", Choices = "none|required")]
     public string Signatures { get; init; } = "none";
 
     [Setting("CALICO_LIVE_INTERVAL", "plugins.liveInterval", "How often adapters that can ask their orchestrator are asked what runs.")]

@@ -12,10 +12,12 @@ internal sealed class HostSettings
     /// <summary>Which datastore; its settings are every program's.</summary>
     public DatastoreSettings Datastore { get; set; } = new();
 
-    [Setting("CALICO_STORE_LISTEN", "datastore.listen", "Loopback address:port on which the embedded store serves the etcd v3 API; empty: unix socket only.")]
+    [Setting("CALICO_STORE_LISTEN", "datastore.listen",
+        "Loopback address:port on which the embedded store serves the etcd v3 API; empty: unix socket only.")]
     public string StoreListen { get; set; } = "";
 
-    [Setting("CALICO_ADOPT_STORE", "datastore.adopt", "Takes over the store of another machine or node name, for one start; never on a clone.")]
+    [Setting("CALICO_ADOPT_STORE", "datastore.adopt",
+        "Takes over the store of another machine or node name, for one start; never on a clone.")]
     public bool AdoptStore { get; set; }
 
     [Setting("NODENAME", "node.name", "This node's name; empty: the name it had before, else the host name in lower case.")]
@@ -36,7 +38,8 @@ internal sealed class HostSettings
     [Setting("CALICO_IPV4POOL_BLOCK_SIZE", "pools.ipv4.blockSize", "Prefix length of that pool's blocks, 20-32.")]
     public int Ipv4PoolBlockSize { get; set; } = 26;
 
-    [Setting("CALICO_IPV4POOL_NAT_OUTGOING", "pools.ipv4.natOutgoing", "Whether traffic of that pool that leaves all pools is masqueraded.")]
+    [Setting("CALICO_IPV4POOL_NAT_OUTGOING", "pools.ipv4.natOutgoing",
+        "Whether traffic of that pool that leaves all pools is masqueraded.")]
     public bool Ipv4PoolNatOutgoing { get; set; } = true;
 
     [Setting("CALICO_IPV6POOL_CIDR", "pools.ipv6.cidr", "CIDR of the IPv6 pool made on a datastore without any; empty: none.")]
@@ -85,7 +88,8 @@ internal sealed class HostSettings
     public IPEndPoint? MetricsEndpoint() => MetricsEnabled ? new(IPAddress.Parse(MetricsHost), MetricsPort) : null;
 
     /// <summary>Where the embedded store listens besides its socket, or null.</summary>
-    public IPEndPoint? StoreEndpoint() => StoreListen.Length > 0 && SettingRules.TryLoopback(StoreListen, out var endpoint) ? endpoint : null;
+    public IPEndPoint? StoreEndpoint() => StoreListen.Length > 0
+        && SettingRules.TryLoopback(StoreListen, out var endpoint) ? endpoint : null;
 
     /// <summary>Reads them all.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: everything that is wrong with them, each by its name.</exception>

@@ -7,8 +7,10 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Stages;
 
 /// <summary>Adapters: their sockets are bound before anything that may take its time, so that callers wait instead of failing.</summary>
-/// <remarks>Drained while the whole host still works: streams end, calls in flight end, what was cut is undone. The sockets close later, with the stop: who connects meanwhile waits in the backlog for this process's successor, or is cut.</remarks>
-internal sealed partial class AdapterStage(PluginRoster roster, SettingsReader settings, StartGate gate, ILogger<AdapterStage> logger) : IHostStage, IStatusPart
+/// <remarks>Drained while the whole host still works: streams end, calls in flight end, what was cut is undone. The sockets close later,
+/// with the stop: who connects meanwhile waits in the backlog for this process's successor, or is cut.</remarks>
+internal sealed partial class AdapterStage(PluginRoster roster, SettingsReader settings, StartGate gate, ILogger<AdapterStage> logger)
+    : IHostStage, IStatusPart
 {
     public string Name => "adapters";
 

@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Stages;
 
 /// <summary>What people and probes ask: the control socket, and metrics over TCP where a setting says so.</summary>
-internal sealed class ControlStage(string path, IReadOnlyList<IControlRoutes> parts, MetricsServer metrics, IPEndPoint? metricsEndpoint, ILoggerFactory loggers) : IHostStage
+internal sealed class ControlStage(string path, IReadOnlyList<IControlRoutes> parts, MetricsServer metrics, IPEndPoint? metricsEndpoint,
+    ILoggerFactory loggers) : IHostStage
 {
     private ControlApi? _control;
 

@@ -7,7 +7,8 @@ namespace Calico.Host.Stages;
 
 /// <summary>The kernel as the node log says it should be, closed where policy is not known yet. Its stop leaves the kernel as it is:
 /// forwarding and enforcing.</summary>
-internal sealed partial class DataplaneStage(NodeKernel kernel, WorkloadConnector connector, LastKnown lastKnown, string bootId, HostBasis basis) : IHostStage
+internal sealed partial class DataplaneStage(NodeKernel kernel, WorkloadConnector connector, LastKnown lastKnown, string bootId,
+    HostBasis basis) : IHostStage
 {
     private readonly ILogger _logger = basis.Loggers.CreateLogger<DataplaneStage>();
     private readonly HostLoops _loops = new(basis.Health, basis.Loggers.CreateLogger<DataplaneStage>());

@@ -56,7 +56,8 @@ internal sealed partial class HostLoops(HealthBoard health, ILogger logger)
 
     private void Say(string name, HealthCheck check, Exception? cause)
     {
-        check.Fail($"ended, {cause?.Message ?? "without a reason"}; what it did is not done any more: start calico-host again", neededForReady: true);
+        check.Fail($"ended, {cause?.Message ?? "without a reason"}; what it did is not done any more: start calico-host again",
+            neededForReady: true);
         Log.Ended(logger, name, cause);
     }
 

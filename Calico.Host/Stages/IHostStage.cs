@@ -15,7 +15,8 @@ internal interface IHostStage
     /// <exception cref="CalicoException">What has to be mended first, in words: the host does not start.</exception>
     Task StartAsync(CancellationToken ct);
 
-    /// <summary>Takes nothing new and lets end what is under way, while everything still works. Also after a start that failed or never came.</summary>
+    /// <summary>Takes nothing new and lets end what is under way, while everything still works. Also after a start that failed or never
+    /// came.</summary>
     Task DrainAsync(CancellationToken ct) => Task.CompletedTask;
 
     /// <summary>Ends it and gives back all that it holds, also what a start that failed half-way, or none, has left.</summary>

@@ -5,7 +5,8 @@ namespace Calico.Host.Stages;
 /// <summary>Wakes a loop before its interval is over. Signals that come together, or while it works, wake it once.</summary>
 internal sealed class LoopSignal(TimeProvider time)
 {
-    private readonly Channel<bool> _set = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _set =
+        Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     public void Set() => _set.Writer.TryWrite(true);
 

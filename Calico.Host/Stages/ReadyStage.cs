@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Stages;
 
 /// <summary>The last one: workloads may come.</summary>
-internal sealed partial class ReadyStage(StartGate gate, string nodeName, DatastoreKind datastore, EndpointBook book, HostBasis basis) : IHostStage
+internal sealed partial class ReadyStage(StartGate gate, string nodeName, DatastoreKind datastore, EndpointBook book, HostBasis basis)
+    : IHostStage
 {
     private readonly ILogger _logger = basis.Loggers.CreateLogger<ReadyStage>();
 
@@ -16,7 +17,8 @@ internal sealed partial class ReadyStage(StartGate gate, string nodeName, Datast
     public Task StartAsync(CancellationToken ct)
     {
         gate.Open();
-        Log.Ready(_logger, ThisVersion.Text, nodeName, datastore.Name, book.Count, (long)basis.Time.GetElapsedTime(basis.StartedAt).TotalMilliseconds);
+        Log.Ready(_logger, ThisVersion.Text, nodeName, datastore.Name, book.Count,
+            (long)basis.Time.GetElapsedTime(basis.StartedAt).TotalMilliseconds);
         return Task.CompletedTask;
     }
 
@@ -24,7 +26,8 @@ internal sealed partial class ReadyStage(StartGate gate, string nodeName, Datast
 
     private static partial class Log
     {
-        [LoggerMessage(1001, LogLevel.Information, "calico-host {Version} ready: node {Node}, datastore {Datastore}, {Endpoints} endpoints, after {Milliseconds} ms")]
+        [LoggerMessage(1001, LogLevel.Information,
+            "calico-host {Version} ready: node {Node}, datastore {Datastore}, {Endpoints} endpoints, after {Milliseconds} ms")]
         public static partial void Ready(ILogger logger, string version, string node, string datastore, int endpoints, long milliseconds);
     }
 }

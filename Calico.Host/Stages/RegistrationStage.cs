@@ -3,8 +3,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Stages;
 
-/// <summary>Makes the datastore know this node, and that its host runs. With a store that is away the start goes on, and it is tried again.</summary>
-internal sealed class RegistrationStage(NodeMembership membership, HostHeartbeat heartbeat, DatastoreKind datastore, HostBasis basis) : IHostStage
+/// <summary>Makes the datastore know this node, and that its host runs. With a store that is away the start goes on, and it is tried again.
+/// </summary>
+internal sealed class RegistrationStage(NodeMembership membership, HostHeartbeat heartbeat, DatastoreKind datastore, HostBasis basis)
+    : IHostStage
 {
     private readonly HostLoops _loops = new(basis.Health, basis.Loggers.CreateLogger<RegistrationStage>());
 

@@ -45,7 +45,8 @@ internal sealed partial class RehearsalStage(string folder, HostBasis basis) : I
         {
             // Nobody will come any more.
         }
-        catch (Exception e) when (e is CalicoException or NamespaceException or NetlinkException or IOException or UnauthorizedAccessException or OperationCanceledException)
+        catch (Exception e) when (e is CalicoException or NamespaceException or NetlinkException or IOException
+            or UnauthorizedAccessException or OperationCanceledException)
         {
             // The top frame: workloads are served all the same, the first one slower.
             Log.Failed(_logger, e.Message);

@@ -38,14 +38,14 @@ internal sealed class StartGate
     public void Close() => _isClosed = true;
 
     /// <summary>Waits for the opening; for calls that make something new.</summary>
-    /// <exception cref="CalicoException"><see cref="Problem.Unavailable"/> with what is still waited for, when the caller's time ends; or at
-    /// once, when the host stops.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.Unavailable"/> with what is still waited for, when the caller's time ends; or
+    /// at once, when the host stops.</exception>
     public ValueTask PassNewAsync(CancellationToken ct) =>
         _isClosed ? throw new CalicoException(Problem.Unavailable, Stopping) : PassAsync(ct);
 
     /// <summary>Waits for the opening.</summary>
-    /// <exception cref="CalicoException"><see cref="Problem.Unavailable"/> with what is still waited for, when the caller's time ends; or at
-    /// once, when the host stops before it has opened.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.Unavailable"/> with what is still waited for, when the caller's time ends; or
+    /// at once, when the host stops before it has opened.</exception>
     public async ValueTask PassAsync(CancellationToken ct)
     {
         if (_opened.Task.IsCompletedSuccessfully)

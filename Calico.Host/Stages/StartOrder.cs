@@ -15,22 +15,26 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Stages;
 
-/// <summary>The parts, made in the order data flows, and the order in which they start. Nothing is read and nothing runs before its stage.</summary>
+/// <summary>The parts, made in the order data flows, and the order in which they start. Nothing is read and nothing runs before its stage.
+/// </summary>
 internal static class StartOrder
 {
     // A distant store that is well confirms every five seconds.
     private static readonly TimeSpan ViewLifetime = TimeSpan.FromMinutes(1);
 
     /// <summary>What comes after the node log, which everything stands on.</summary>
-    public static IReadOnlyList<IHostStage> After(NodeLogStage node, HostSettings settings, SettingsReader reader, StartGate gate, HostBasis basis)
+    public static IReadOnlyList<IHostStage> After(NodeLogStage node, HostSettings settings, SettingsReader reader, StartGate gate,
+        HostBasis basis)
     {
         var (health, meters, time, loggers) = basis;
-        var datastore = settings.Datastore.IsEmbedded ? new DatastoreKind(DatastoreType.Embedded, IsEmbedded: true) : new(DatastoreType.Etcd, IsEmbedded: false);
+        var datastore = settings.Datastore.IsEmbedded ? new DatastoreKind(DatastoreType.Embedded, IsEmbedded: true)
+            : new(DatastoreType.Etcd, IsEmbedded: false);
         var (name, log) = (node.NodeName, node.Engine.Log);
         var store = new StoreStage(settings, node.Engine, gate, basis);
         var options = new DataplaneOptions
         {
-            NodeName = name, InterfacePrefix = settings.InterfacePrefix, RouteProtocol = settings.RouteProtocol, MarkMask = settings.MarkMask,
+            NodeName = name, InterfacePrefix = settings.InterfacePrefix, RouteProtocol = settings.RouteProtocol,
+                MarkMask = settings.MarkMask,
         };
         var kernel = new NodeKernel(options, basis);
         var mtu = settings.Mtu != 0 ? null : new UplinkMtu(() => AddressDetection.FindUplink(settings.Ipv4), kernel.Side.MtuOf, time);
@@ -40,7 +44,8 @@ internal static class StartOrder
         var view = new DatastoreView(name, time);
         var census = new StoreCensus();
         var feed = new StoreFeed(view, Enforce);
-        var snapshot = datastore.IsEmbedded ? null : new PolicySnapshot(Path.Combine(settings.DataDirectory, PolicySnapshot.FileName), log, time, loggers.CreateLogger<PolicySnapshot>());
+        var snapshot = datastore.IsEmbedded ? null : new PolicySnapshot(Path.Combine(settings.DataDirectory, PolicySnapshot.FileName), log,
+            time, loggers.CreateLogger<PolicySnapshot>());
 
         // Workloads.
         var live = new LiveReports(time);
@@ -56,14 +61,17 @@ internal static class StartOrder
         }, time, loggers.CreateLogger<NodeIpam>());
         var book = new EndpointBook();
         var publication = new EndpointPublication(store.Outbox, book, facts, time);
-        var connector = new WorkloadConnector(book, ipam, log, publication, kernel.Side, facts, time, loggers.CreateLogger<WorkloadConnector>());
+        var connector = new WorkloadConnector(book, ipam, log, publication, kernel.Side, facts, time,
+            loggers.CreateLogger<WorkloadConnector>());
         // An embedded store tells this process at once, and says nothing while nothing changes.
-        var profiles = new HostProfiles(store.Outbox, store.Store, feed, book, datastore.IsEmbedded ? TimeSpan.MaxValue : ViewLifetime, time, loggers.CreateLogger<HostProfiles>());
+        var profiles = new HostProfiles(store.Outbox, store.Store, feed, book, datastore.IsEmbedded ? TimeSpan.MaxValue : ViewLifetime,
+            time, loggers.CreateLogger<HostProfiles>());
         var endpoints = new EndpointUpkeep(connector, kernel.Side, mtu, profiles.Find, basis);
         kernel.Loop.LinkGone += (_, _) => endpoints.NoteLinkGone();
 
         // This node in the store.
-        var membership = new NodeMembership(new(store.Store, settings, name, node.Machine.MachineId, time, loggers.CreateLogger<NodeRegistration>()),
+        var membership = new NodeMembership(new(store.Store, settings, name, node.Machine.MachineId, time,
+            loggers.CreateLogger<NodeRegistration>()),
             AddressFollower.Of(settings, time), view, name, datastore.IsEmbedded, health, loggers.CreateLogger<NodeMembership>());
         var heartbeat = new HostHeartbeat(store.Store, name, node.Machine.MachineId, time, loggers.CreateLogger<HostHeartbeat>());
         var ownFacts = new OwnFacts(name, book, ipam);
@@ -73,7 +81,8 @@ internal static class StartOrder
         var latency = new PolicyLatency(meters, time);
         latency.Follow(kernel.Loop);
         // Losses are seen before anybody acts on the batch, and made good after all have.
-        var follower = new DatastoreFollower(new(store.Store, ResourceKinds.All, Syncer.DefaultPrefixes, time, loggers.CreateLogger<Syncer>()), datastore, view,
+        var follower = new DatastoreFollower(new(store.Store, ResourceKinds.All, Syncer.DefaultPrefixes, time,
+            loggers.CreateLogger<Syncer>()), datastore, view,
             [ownFacts, latency, feed, new BlockCensus(health), .. snapshot is null ? [] : (IStoreFollower[])[snapshot],
                 new PolicyGap(kernel.Loop), upkeep, endpoints, trim], basis);
 
@@ -85,7 +94,8 @@ internal static class StartOrder
         var status = new HostStatus(name, view, health, gate, () => kernel.Loop.Status);
         var contracts = new AdapterContracts
         {
-            Connector = connector, Ipam = ipam, Profiles = profiles, Status = status, View = view, Gate = gate, Log = log, Store = store.Store, Meters = meters, Timings = basis.Timings,
+            Connector = connector, Ipam = ipam, Profiles = profiles, Status = status, View = view, Gate = gate, Log = log,
+                Store = store.Store, Meters = meters, Timings = basis.Timings,
         };
         var roster = new PluginRoster(settings.PluginDirectory, settings.Adapters.Enabled, settings.DataDirectory, reader,
             new(contracts.AddTo), health, loggers);
@@ -98,7 +108,8 @@ internal static class StartOrder
         kernel.Loop.Dropped += (_, packet) => drops.Note(packet);
         var endpointReports = new EndpointReports(book, census, kernel.Loop, meters);
         var leases = new LeaseReports(ipam, view, book, () => kernel.Side.Links());
-        var statusRoutes = new StatusRoutes([readiness, follower, endpointReports, leases, adapters, kernelHealth.Warnings, kernelHealth, basis.Timings], time);
+        var statusRoutes = new StatusRoutes([readiness, follower, endpointReports, leases, adapters, kernelHealth.Warnings, kernelHealth,
+            basis.Timings], time);
 
         return
         [

@@ -28,7 +28,8 @@ internal sealed partial class StoreStage : IHostStage, IDisposable
     public StoreStage(HostSettings settings, EmbeddedEngine engine, StartGate gate, HostBasis basis)
     {
         (_settings, _engine, _gate, _basis) = (settings, engine, gate, basis);
-        _etcd = settings.Datastore.IsEmbedded ? null : new(settings.Datastore.ToEtcd(), basis.Time, basis.Loggers.CreateLogger<EtcdStore>());
+        _etcd = settings.Datastore.IsEmbedded ? null
+            : new(settings.Datastore.ToEtcd(), basis.Time, basis.Loggers.CreateLogger<EtcdStore>());
         _check = basis.Health.Check("host", "store API");
         Outbox = new(engine.Log, Store, basis.Time, basis.Loggers.CreateLogger<Outbox>());
     }
@@ -48,7 +49,8 @@ internal sealed partial class StoreStage : IHostStage, IDisposable
         await FormerJournals.TakeOverAsync(_engine.Log, Outbox, ct);
         if (_etcd is null)
         {
-            _server = EtcdApiServer.Listen(_engine, new() { SocketPath = _settings.Sockets.Store, Loopback = _settings.StoreEndpoint() }, _basis.Loggers);
+            _server = EtcdApiServer.Listen(_engine, new() { SocketPath = _settings.Sockets.Store, Loopback = _settings.StoreEndpoint() },
+                _basis.Loggers);
             _serving = Task.Run(() => ServeAsync(_server), CancellationToken.None);
         }
     }

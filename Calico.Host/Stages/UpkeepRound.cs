@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Host.Stages;
 
-/// <summary>One round of a loop that keeps something true: each step has its turn whatever the others met, and what they met is said.</summary>
+/// <summary>One round of a loop that keeps something true: each step has its turn whatever the others met, and what they met is said.
+/// </summary>
 /// <remarks>A cancellation that is not the owner's is a failure like any other: somebody's own time ended below. So only
 /// the owner's token ends a loop of rounds.</remarks>
 internal sealed partial class UpkeepRound(HealthBoard health, ILogger logger)

@@ -31,7 +31,8 @@ internal sealed partial class CallTimings : IStatusPart
     {
         (_time, _logger) = (time, logger);
         var meter = meters.Create("Calico.Host.Timings");
-        _stages = meter.CreateHistogram("calico_call_stage_seconds", "s", "What calls of adapters spend in each stage; total: what the caller waited.",
+        _stages = meter.CreateHistogram("calico_call_stage_seconds", "s",
+            "What calls of adapters spend in each stage; total: what the caller waited.",
             null, new InstrumentAdvice<double> { HistogramBucketBoundaries = Bounds });
         _writes = meter.CreateHistogram("calico_store_write_seconds", "s", "Writing a batch to this node's disk, its sync included.",
             null, new InstrumentAdvice<double> { HistogramBucketBoundaries = Bounds });
@@ -55,7 +56,8 @@ internal sealed partial class CallTimings : IStatusPart
     /// <summary>A call is over.</summary>
     public void Count(TimedCall call)
     {
-        var total = new StageTime(Total, call.Stages.Where(s => !s.IsBeside).Aggregate(TimeSpan.Zero, (sum, s) => sum + s.Took), IsBeside: false);
+        var total = new StageTime(Total, call.Stages.Where(s => !s.IsBeside).Aggregate(TimeSpan.Zero, (sum, s) => sum + s.Took),
+            IsBeside: false);
         var name = call.HasFailed ? $"{call.Verb} failed" : call.Verb;
         foreach (var stage in call.Stages.Append(total))
         {
@@ -76,7 +78,8 @@ internal sealed partial class CallTimings : IStatusPart
         if (_logger.IsEnabled(LogLevel.Debug))
         {
             Log.Call(_logger, call.Adapter, name, call.Subject, total.Took.TotalMilliseconds, string.Join(", ", call.Stages.Select(s =>
-                string.Create(CultureInfo.InvariantCulture, $"{s.Stage} {s.Took.TotalMilliseconds:0.000}{(s.IsBeside ? " (within)" : "")}"))));
+                string.Create(CultureInfo.InvariantCulture,
+                    $"{s.Stage} {s.Took.TotalMilliseconds:0.000}{(s.IsBeside ? " (within)" : "")}"))));
         }
     }
 

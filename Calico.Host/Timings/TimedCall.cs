@@ -2,10 +2,11 @@ namespace Calico.Host.Timings;
 
 /// <summary>A call that is under way, and the stages it was in.</summary>
 /// <remarks>
-/// The host's parts find it as the framework's <c>Activity</c> is found: by the flow of the call, so no part in between has to hand it on. It
-/// is not seen where the flow ends: the writers of IPAM and of the store work for many calls at once.
+/// The host's parts find it as the framework's <c>Activity</c> is found: by the flow of the call, so no part in between has to hand it on.
+/// It is not seen where the flow ends: the writers of IPAM and of the store work for many calls at once.
 /// </remarks>
-internal sealed class TimedCall(CallTimings timings, string adapter, string verb, string subject, string stage, TimeProvider time) : ITimedCall
+internal sealed class TimedCall(CallTimings timings, string adapter, string verb, string subject, string stage, TimeProvider time)
+    : ITimedCall
 {
     private static readonly AsyncLocal<TimedCall?> Flow = new();
 

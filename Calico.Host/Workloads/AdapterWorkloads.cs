@@ -67,7 +67,8 @@ internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connect
     {
         await gate.PassAsync(ct);
         return [.. from life in connector.Book.All
-            where life.Record.Adapter == adapter && (workloadPrefix is null || life.Record.Workload.StartsWith(workloadPrefix, StringComparison.Ordinal))
+            where life.Record.Adapter == adapter
+            && (workloadPrefix is null || life.Record.Workload.StartsWith(workloadPrefix, StringComparison.Ordinal))
             orderby life.Record.Workload, life.Record.Endpoint
             select life.ToAttachment()];
     }
@@ -136,7 +137,8 @@ internal sealed class AdapterWorkloads(string adapter, WorkloadConnector connect
         {
             // Upstream's words.
             throw new CalicoException(Problem.Unavailable,
-                "Calico is currently not ready to process requests: ClusterInformation 'default' is absent, or its datastoreReady is false (calicoctl datastore migrate unlock)");
+                "Calico is currently not ready to process requests: ClusterInformation 'default' is absent, or its datastoreReady is "
+                    + "false (calicoctl datastore migrate unlock)");
         }
     }
 

@@ -4,9 +4,10 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Host.Workloads;
 
 /// <summary>Notes in the node log that endpoints are complete, written a moment after their answers and many at once.</summary>
-/// <remarks>Nobody waits for one, and a start without it looks at the pair itself; but each at once is an fsync of its own, behind which the next
-/// ADD's waits. A split life's is written at once: after a boot it decides whether the life is over.</remarks>
-internal sealed partial class CompletionNotes(EndpointBook book, INodeLog log, TimeProvider time, ILogger logger, CancellationToken stopping)
+/// <remarks>Nobody waits for one, and a start without it looks at the pair itself; but each at once is an fsync of its own, behind which
+/// the next ADD's waits. A split life's is written at once: after a boot it decides whether the life is over.</remarks>
+internal sealed partial class CompletionNotes(EndpointBook book, INodeLog log, TimeProvider time, ILogger logger,
+    CancellationToken stopping)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
@@ -14,7 +15,8 @@ internal sealed partial class CompletionNotes(EndpointBook book, INodeLog log, T
     private List<EndpointRecord> _waiting = [];
 
     /// <param name="record">Complete, and what the endpoint's life holds.</param>
-    /// <returns>The writing, for an owner to wait for; null: one that is under way takes it along. When the host stops it does not wait.</returns>
+    /// <returns>The writing, for an owner to wait for; null: one that is under way takes it along. When the host stops it does not wait.
+    /// </returns>
     public Task? Add(EndpointRecord record)
     {
         if (record.SplitLife)

@@ -6,7 +6,8 @@ using System.Net;
 namespace Calico.Host.Workloads;
 
 /// <summary>The endpoints of this node, and the locks that order what happens to each.</summary>
-/// <remarks>Lock order: an endpoint's lock, then its namespace group's, then its addresses' in their order. Nobody holds two endpoints' locks.</remarks>
+/// <remarks>Lock order: an endpoint's lock, then its namespace group's, then its addresses' in their order. Nobody holds two endpoints'
+/// locks.</remarks>
 internal sealed class EndpointBook
 {
     private readonly ConcurrentDictionary<WorkloadEndpointId, EndpointLife> _lives = new();
@@ -28,7 +29,8 @@ internal sealed class EndpointBook
     /// <summary>The endpoint that has a host-side interface.</summary>
     public bool TryFindByInterface(string hostInterface, out WorkloadEndpointId id) => _interfaces.TryGetValue(hostInterface, out id);
 
-    /// <summary>Gives a name to an endpoint that is being made, unless another has it. It keeps it until it is removed, or given back.</summary>
+    /// <summary>Gives a name to an endpoint that is being made, unless another has it. It keeps it until it is removed, or given back.
+    /// </summary>
     public bool TryTake(string hostInterface, WorkloadEndpointId id) => _interfaces.GetOrAdd(hostInterface, id) == id;
 
     /// <summary>The endpoint was not made.</summary>
@@ -49,7 +51,8 @@ internal sealed class EndpointBook
     public WorkloadEndpointId? WhoHasUnleased(IPAddress address)
     {
         var text = EndpointDraft.HostNetwork(address).ToString();
-        return _lives.Values.FirstOrDefault(l => l.Record.Addresses.Contains(text) && l.Record.Leases.All(e => !IPAddress.Parse(e.Address).Equals(address)))?.Record.Id;
+        return _lives.Values.FirstOrDefault(l => l.Record.Addresses.Contains(text)
+            && l.Record.Leases.All(e => !IPAddress.Parse(e.Address).Equals(address)))?.Record.Id;
     }
 
     public IEnumerable<EndpointLife> InGroup(string group) =>

@@ -6,7 +6,8 @@ using Calico.Host.Workloads.Ports;
 
 namespace Calico.Host.Workloads;
 
-/// <summary>An endpoint as it will be recorded, but for its leases. Making the record has no effect, so it may be made several times.</summary>
+/// <summary>An endpoint as it will be recorded, but for its leases. Making the record has no effect, so it may be made several times.
+/// </summary>
 /// <param name="adapter">Whose.</param>
 /// <param name="spec">What was asked for.</param>
 /// <param name="others">Endpoints that are in its namespace group already.</param>
@@ -14,7 +15,8 @@ namespace Calico.Host.Workloads;
 /// <param name="node">This node.</param>
 /// <param name="hostInterface">Its host side's name.</param>
 /// <param name="mac">Its MAC, if it asks for none.</param>
-internal sealed class EndpointDraft(string adapter, EndpointSpec spec, IReadOnlyCollection<EndpointRecord> others, ImmutableArray<AddressPool> pools,
+internal sealed class EndpointDraft(string adapter, EndpointSpec spec, IReadOnlyCollection<EndpointRecord> others,
+    ImmutableArray<AddressPool> pools,
     NodeFacts node, string hostInterface, PhysicalAddress mac)
 {
     public ImmutableArray<AddressPool> Pools => pools;

@@ -2,7 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace Calico.Host.Workloads;
 
-/// <summary>An endpoint in memory: its record and where it is in its life. Changed under the endpoint's lock only; read by anybody.</summary>
+/// <summary>An endpoint in memory: its record and where it is in its life. Changed under the endpoint's lock only; read by anybody.
+/// </summary>
 internal sealed class EndpointLife(EndpointRecord record, EndpointState state)
 {
     private readonly Lock _guard = new();

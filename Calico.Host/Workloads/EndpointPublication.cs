@@ -4,7 +4,8 @@ using Calico.Datastore.Store;
 
 namespace Calico.Host.Workloads;
 
-/// <summary>An endpoint's record in the node log and its WorkloadEndpoint in the store: together, or the log now and the store later.</summary>
+/// <summary>An endpoint's record in the node log and its WorkloadEndpoint in the store: together, or the log now and the store later.
+/// </summary>
 /// <remarks>Writes are made under the endpoint's lock, which the late ones take too: what was removed meanwhile is not put back.</remarks>
 internal sealed class EndpointPublication(Outbox outbox, EndpointBook book, NodeFacts node, TimeProvider time) : IOutboxOwner
 {
@@ -26,7 +27,8 @@ internal sealed class EndpointPublication(Outbox outbox, EndpointBook book, Node
         var put = Put(record);
         var result = await outbox.WriteAsync(this, new()
         {
-            Owner = ((IOutboxOwner)this).Name, Key = put.Key, Value = put.Value.ToArray(), Remarks = [record.Orchestrator, record.Workload, record.Endpoint],
+            Owner = ((IOutboxOwner)this).Name, Key = put.Key, Value = put.Value.ToArray(),
+                Remarks = [record.Orchestrator, record.Workload, record.Endpoint],
         }, [record.ToWrite()], ct);
         return result.Outcome == OutboxOutcome.Journalled ? result.Reason : null;
     }
@@ -42,11 +44,13 @@ internal sealed class EndpointPublication(Outbox outbox, EndpointBook book, Node
     public Task ForgetAsync(EndpointRecord record, CancellationToken ct) => outbox.ForgetAsync(KeyOf(record), ct);
 
     /// <summary>Key of the resource.</summary>
-    public string KeyOf(EndpointRecord record) => WorkloadEndpointResource.KeyOf(record.Namespace, WorkloadEndpointResource.Name(record, node.NodeName));
+    public string KeyOf(EndpointRecord record) =>
+        WorkloadEndpointResource.KeyOf(record.Namespace, WorkloadEndpointResource.Name(record, node.NodeName));
 
     Task<IDisposable> IOutboxOwner.HoldAsync(OutboxEntry entry, CancellationToken ct) =>
         entry.Remarks is [var orchestrator, var workload, var endpoint] ? book.Locks.EnterAsync(new(orchestrator, workload, endpoint), ct)
-            : throw new CalicoException(Problem.Damaged, $"the outbox's entry of {entry.Key} does not say which endpoint it is of", entry.Key);
+            : throw new CalicoException(Problem.Damaged, $"the outbox's entry of {entry.Key} does not say which endpoint it is of",
+                entry.Key);
 
     ValueTask<bool> IOutboxOwner.MayWriteAsync(OutboxEntry entry, KeyValue? standing, CancellationToken ct) => ValueTask.FromResult(true);
 

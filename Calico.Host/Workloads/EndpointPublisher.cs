@@ -12,7 +12,8 @@ namespace Calico.Host.Workloads;
 /// crash left over.</summary>
 /// <remarks>The view lags behind our own commits: it only says where to look. What is written is decided under the endpoint's lock, by its
 /// record and by what the store has then, and compares with that.</remarks>
-internal sealed partial class EndpointPublisher(EndpointPublication publication, EndpointBook book, IKeyValueStore store, DatastoreView view, NodeFacts node,
+internal sealed partial class EndpointPublisher(EndpointPublication publication, EndpointBook book, IKeyValueStore store,
+    DatastoreView view, NodeFacts node,
     ILogger<EndpointPublisher> logger)
 {
     /// <summary>Records that others are to see: not those whose address is another's.</summary>
@@ -107,20 +108,25 @@ internal sealed partial class EndpointPublisher(EndpointPublication publication,
     {
         // An endpoint that is being prepared has its resource a moment before its record is in the book; it holds its lock meanwhile.
         using var hold = await book.Locks.EnterAsync(id, ct);
-        if (Published.Any(r => publication.KeyOf(r) == key) || await store.GetAsync(key, 0, ct) is not { } stored || Decode(stored)?.Spec.Node != node.NodeName)
+        if (Published.Any(r => publication.KeyOf(r) == key) || await store.GetAsync(key, 0, ct) is not { } stored
+            || Decode(stored)?.Spec.Node != node.NodeName)
         {
             return false;
         }
 
-        return (await store.CommitAsync(new([StoreCompare.At(key, stored.ModRevision)], [new StoreOperation.Delete(key)], []), ct)).Succeeded;
+        return (await store.CommitAsync(new([StoreCompare.At(key, stored.ModRevision)], [new StoreOperation.Delete(key)], []),
+            ct)).Succeeded;
     }
 
     private bool IsCurrent(Resource<WorkloadEndpointSpec>? there, EndpointRecord record) =>
-        there is not null && Substance(there).Span.SequenceEqual(Substance(WorkloadEndpointResource.From(record, node.NodeName, default)).Span);
+        there is not null && Substance(there).Span
+            .SequenceEqual(Substance(WorkloadEndpointResource.From(record, node.NodeName, default)).Span);
 
     /// <summary>What follows from a record: uid, times and what others have noted on it does not.</summary>
-    private static ReadOnlyMemory<byte> Substance(Resource<WorkloadEndpointSpec> resource) => Kinds.WorkloadEndpoint.Encode(Kinds.WorkloadEndpoint.New(
-        new ObjectMeta { Name = resource.Metadata.Name, Namespace = resource.Metadata.Namespace, Labels = resource.Metadata.Labels }, resource.Spec));
+    private static ReadOnlyMemory<byte> Substance(Resource<WorkloadEndpointSpec> resource) => Kinds.WorkloadEndpoint
+        .Encode(Kinds.WorkloadEndpoint.New(
+        new ObjectMeta { Name = resource.Metadata.Name, Namespace = resource.Metadata.Namespace, Labels = resource.Metadata.Labels },
+            resource.Spec));
 
     private static Resource<WorkloadEndpointSpec>? Decode(KeyValue? stored)
     {

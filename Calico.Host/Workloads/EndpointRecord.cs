@@ -10,7 +10,8 @@ using Calico.Host.Workloads.Ports;
 
 namespace Calico.Host.Workloads;
 
-/// <summary>What the node log holds of an endpoint: enough to answer, to remove and to enforce it after a restart with a dead store.</summary>
+/// <summary>What the node log holds of an endpoint: enough to answer, to remove and to enforce it after a restart with a dead store.
+/// </summary>
 /// <remarks>Key <c>endpoints/&lt;orchestrator&gt;/&lt;workload&gt;/&lt;endpoint&gt;</c>, parts escaped. Written before the first kernel
 /// object; unknown members of a newer minor version are ignored.</remarks>
 internal sealed record EndpointRecord
@@ -62,10 +63,12 @@ internal sealed record EndpointRecord
     /// False, also in logs of versions that did not know: it lives and dies with its link.</summary>
     public bool SplitLife { get; init; }
 
-    /// <summary>The link was asked for (its absence after a restart then means that the namespace died, or that it was never made).</summary>
+    /// <summary>The link was asked for (its absence after a restart then means that the namespace died, or that it was never made).
+    /// </summary>
     public bool Placed { get; init; }
 
-    /// <summary>Why it is closed although it is wired: its address is another's. Nothing of it is enforced or published until that is over.</summary>
+    /// <summary>Why it is closed although it is wired: its address is another's. Nothing of it is enforced or published until that is over.
+    /// </summary>
     public string? Conflict { get; init; }
 
     /// <summary>The wiring was seen to be complete; written without waiting for the disk.</summary>
@@ -77,7 +80,8 @@ internal sealed record EndpointRecord
 
     [JsonIgnore] public ImmutableArray<IPNetwork> Networks => [.. Addresses.Select(a => IPNetwork.Parse(a))];
 
-    [JsonIgnore] public PhysicalAddress MacAddress => PhysicalAddress.Parse(Mac.Replace(":", "", StringComparison.Ordinal).ToUpperInvariant());
+    [JsonIgnore] public PhysicalAddress MacAddress =>
+        PhysicalAddress.Parse(Mac.Replace(":", "", StringComparison.Ordinal).ToUpperInvariant());
 
     public static string KeyOf(WorkloadEndpointId id) =>
         $"{Section}{Uri.EscapeDataString(id.Orchestrator)}/{Uri.EscapeDataString(id.Workload)}/{Uri.EscapeDataString(id.Endpoint)}";
@@ -89,13 +93,16 @@ internal sealed record EndpointRecord
     {
         try
         {
-            var record = JsonSerializer.Deserialize(value.Span, EndpointRecordJson.Default.EndpointRecord) ?? throw new JsonException("null");
+            var record = JsonSerializer.Deserialize(value.Span, EndpointRecordJson.Default.EndpointRecord)
+                ?? throw new JsonException("null");
             record.TouchAll();
             return record.Key == key ? record : throw new JsonException($"it is the entry of {record.Id}");
         }
-        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or ArgumentException or NullReferenceException or OverflowException)
+        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or ArgumentException
+            or NullReferenceException or OverflowException)
         {
-            // What the parsers of its parts throw, and a null where the type has none: whoever uses the record later takes them for granted.
+            // What the parsers of its parts throw, and a null where the type has none: whoever uses the record later takes them for
+            // granted.
             throw new CalicoException(Problem.Damaged, $"the node log's entry {key} cannot be read: {e.Message}", key, e);
         }
     }
@@ -103,7 +110,8 @@ internal sealed record EndpointRecord
     /// <summary>Reads every part that is stored as text, and every list.</summary>
     private void TouchAll() => _ = (LocalEndpoints.From(this), ToAttachment(EndpointState.Prepared, ""),
         Leases.Select(l => l.ToLease(Adapter, Id)).ToArray(), Ports.Select(p => p.HostAddress).ToArray(),
-        Instance.Length + Adapter.Length + HostInterface.Length + PeerInterface.Length + Network.Length + Group.Length + Profiles.Length + Facts.Count);
+        Instance.Length + Adapter.Length + HostInterface.Length + PeerInterface.Length + Network.Length + Group.Length + Profiles.Length
+        + Facts.Count);
 
     /// <summary>The record as adapters see it.</summary>
     public Attachment ToAttachment(EndpointState state, string reason)
@@ -159,5 +167,6 @@ internal sealed record PortRecord(string Name, int Protocol, int Port)
 }
 
 [JsonSerializable(typeof(EndpointRecord))]
-[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 internal sealed partial class EndpointRecordJson : JsonSerializerContext;

@@ -20,7 +20,8 @@ internal sealed class EndpointReports : IControlRoutes, IStatusPart
     public EndpointReports(EndpointBook book, StoreCensus census, DataplaneLoop dataplane, HostMeters meters)
     {
         (_book, _census, _dataplane) = (book, census, dataplane);
-        meters.Create("Calico.Workloads").CreateObservableGauge("felix_active_local_endpoints", () => _book.Count, null, "Workload endpoints of this node.");
+        meters.Create("Calico.Workloads")
+            .CreateObservableGauge("felix_active_local_endpoints", () => _book.Count, null, "Workload endpoints of this node.");
     }
 
     public string Part => "endpoints";
@@ -66,7 +67,8 @@ internal sealed class EndpointReports : IControlRoutes, IStatusPart
             }
 
             var record = life.Record;
-            return new EndpointReport(record.Id.ToString(), NameOf(record), record.Instance, record.Adapter, record.Network, record.HostInterface,
+            return new EndpointReport(record.Id.ToString(), NameOf(record), record.Instance, record.Adapter, record.Network,
+                record.HostInterface,
                 record.Addresses, record.Profiles, state, reason) { Ports = [.. record.Ports.Select(p => p.IsOff ? $"{p} (closed)"
                     : p.ToString())] };
         })];
@@ -77,19 +79,24 @@ internal sealed class EndpointReports : IControlRoutes, IStatusPart
         .. _book.All.SelectMany(life => FaultsOf(life.Record), (life, fault) => (life.Record, fault))
             .GroupBy(pair => pair.fault, pair => Shown(pair.Record))
             .OrderBy(group => group.Key.Profile, StringComparer.Ordinal)
-            .Select(group => new WarningReport("profile", $"'{group.Key.Profile}' cannot be used ({group.Key.Reason}); {string.Join(", ", group.Order(StringComparer.Ordinal))} "
+            .Select(group => new WarningReport("profile",
+                $"'{group.Key.Profile}' cannot be used ({group.Key.Reason}); {string.Join(", ", group.Order(StringComparer.Ordinal))} "
                 + "drop what it should allow", $"calicoctl get profile {group.Key.Profile} -o yaml")),
         .. _census.Partly.Select(policy => new WarningReport("policy", $"{policy.Key}: {policy.Reason}", "")),
-        .. _census.Unusable.Select(policy => new WarningReport("policy", $"{policy.Key} cannot be used ({policy.Reason}); it denies everything where it applies",
+        .. _census.Unusable.Select(policy => new WarningReport("policy",
+            $"{policy.Key} cannot be used ({policy.Reason}); it denies everything where it applies",
             $"calicoctl get {policy.Key.Kind.ToLowerInvariant()} {policy.Key.Name}{(policy.Key.Namespace.Length > 0 ? $" -n {policy.Key.Namespace}" : "")} -o yaml")),
     ];
 
-    private ImmutableArray<(string Profile, string Reason)> FaultsOf(EndpointRecord record) => [.. (_dataplane.InSync ? record.Profiles : [])
-        .Select(profile => (profile, reason: _census.FaultOf(profile))).Where(pair => pair.reason is not null).Select(pair => (pair.profile, pair.reason!))];
+    private ImmutableArray<(string Profile, string Reason)> FaultsOf(
+        EndpointRecord record) => [.. (_dataplane.InSync ? record.Profiles : [])
+        .Select(profile => (profile, reason: _census.FaultOf(profile))).Where(pair => pair.reason is not null)
+        .Select(pair => (pair.profile, pair.reason!))];
 
     /// <summary>What whoever started it calls it; empty: nothing.</summary>
     internal static string NameOf(EndpointRecord record) =>
         record.Facts.GetValueOrDefault("pod") is { } pod ? $"{record.Namespace}/{pod}" : record.Facts.GetValueOrDefault("name", "");
 
-    private static string Shown(EndpointRecord record) => NameOf(record) is { Length: > 0 } name ? name : record.Workload[..Math.Min(12, record.Workload.Length)];
+    private static string Shown(EndpointRecord record) =>
+        NameOf(record) is { Length: > 0 } name ? name : record.Workload[..Math.Min(12, record.Workload.Length)];
 }

@@ -24,12 +24,14 @@ internal static class EndpointSpecRules
         var ways = (spec.Claim is null ? 0 : 1) + (spec.Leased.IsEmpty ? 0 : 1) + (spec.Unmanaged.IsEmpty ? 0 : 1);
         if (ways != 1)
         {
-            throw new CalicoException(Problem.Invalid, $"{spec.Id}: exactly one of claim, leased and unmanaged brings addresses; {ways} are set", "claim");
+            throw new CalicoException(Problem.Invalid,
+                $"{spec.Id}: exactly one of claim, leased and unmanaged brings addresses; {ways} are set", "claim");
         }
 
         if (spec.Claim is { } claim && claim.Exact.Distinct().Count() != claim.Exact.Length)
         {
-            throw new CalicoException(Problem.Invalid, $"{spec.Id}: an address is asked for twice: {string.Join(", ", claim.Exact)}", "claim.exact");
+            throw new CalicoException(Problem.Invalid, $"{spec.Id}: an address is asked for twice: {string.Join(", ", claim.Exact)}",
+                "claim.exact");
         }
 
         if (spec.Mtu is < 68 or > 65535)
@@ -47,7 +49,8 @@ internal static class EndpointSpecRules
 
             if (mac.Equals(InterfaceNames.HostMac))
             {
-                throw new CalicoException(Problem.Invalid, "ee:ee:ee:ee:ee:ee is the host side's MAC address; the workload needs another", "mac");
+                throw new CalicoException(Problem.Invalid,
+                    "ee:ee:ee:ee:ee:ee is the host side's MAC address; the workload needs another", "mac");
             }
         }
 
@@ -62,9 +65,11 @@ internal static class EndpointSpecRules
     public static void Check(Placement place)
     {
         var name = place.InterfaceName;
-        if (name.Length == 0 || Encoding.UTF8.GetByteCount(name) > 15 || name is "." or ".." || name.Any(c => c is '/' or ':' or '%' || char.IsWhiteSpace(c) || char.IsControl(c)))
+        if (name.Length == 0 || Encoding.UTF8.GetByteCount(name) > 15 || name is "." or ".."
+            || name.Any(c => c is '/' or ':' or '%' || char.IsWhiteSpace(c) || char.IsControl(c)))
         {
-            throw new CalicoException(Problem.Invalid, $"'{name}' is not an interface name: 1 to 15 bytes without '/', ':', '%' or spaces", "placement.interfaceName");
+            throw new CalicoException(Problem.Invalid, $"'{name}' is not an interface name: 1 to 15 bytes without '/', ':', '%' or spaces",
+                "placement.interfaceName");
         }
 
         if (place.Namespace is not null && name == "lo")
@@ -95,14 +100,16 @@ internal static class EndpointSpecRules
 
             if (others(address) is { } owner && owner != id)
             {
-                throw new CalicoException(Problem.AlreadyExists, $"address {address} comes from another IPAM but {owner} on this node has it", "unmanaged");
+                throw new CalicoException(Problem.AlreadyExists,
+                    $"address {address} comes from another IPAM but {owner} on this node has it", "unmanaged");
             }
 
             var pool = pools.FirstOrDefault(p => p.Cidr.BaseAddress.AddressFamily == address.AddressFamily && p.Cidr.Contains(address));
             if (pool is not null)
             {
                 throw new CalicoException(Problem.Invalid,
-                    $"address {address} comes from another IPAM but lies in IP pool '{pool.Name}' ({pool.Cidr}): let Calico assign it, or take a range outside the pools", "unmanaged");
+                    $"address {address} comes from another IPAM but lies in IP pool '{pool.Name}' ({pool.Cidr}): let Calico assign it, or "
+                        + "take a range outside the pools", "unmanaged");
             }
         }
     }
@@ -134,7 +141,8 @@ internal static class EndpointSpecRules
     {
         if (NameFormats.Label(value) is not null)
         {
-            throw new CalicoException(Problem.Invalid, $"'{value}' cannot be used: at most 63 of a-z, 0-9 and '-', starting and ending with a letter or digit", path);
+            throw new CalicoException(Problem.Invalid,
+                $"'{value}' cannot be used: at most 63 of a-z, 0-9 and '-', starting and ending with a letter or digit", path);
         }
     }
 

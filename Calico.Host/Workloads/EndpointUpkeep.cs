@@ -36,7 +36,8 @@ internal sealed partial class EndpointUpkeep : IStoreFollower
     /// <param name="mtu">Null: a setting says it.</param>
     /// <param name="find">The profile that stands; see <see cref="HostProfiles.Find"/>.</param>
     /// <param name="basis">Shows its checks.</param>
-    public EndpointUpkeep(WorkloadConnector connector, KernelSide kernel, UplinkMtu? mtu, Func<ResourceKey, SyncUpdate?> find, HostBasis basis)
+    public EndpointUpkeep(WorkloadConnector connector, KernelSide kernel, UplinkMtu? mtu, Func<ResourceKey, SyncUpdate?> find,
+        HostBasis basis)
     {
         (_find, _connector, _kernel, _mtu, _time, _logger) = (find, connector, kernel, mtu, basis.Time,
             basis.Loggers.CreateLogger<EndpointUpkeep>());
@@ -93,7 +94,8 @@ internal sealed partial class EndpointUpkeep : IStoreFollower
 
         if (failed.Count > 0)
         {
-            throw new CalicoException(Problem.Unavailable, $"ports are still open beside a person's profile: {string.Join("; ", failed.Take(Shown))}");
+            throw new CalicoException(Problem.Unavailable,
+                $"ports are still open beside a person's profile: {string.Join("; ", failed.Take(Shown))}");
         }
     }
 
@@ -139,7 +141,8 @@ internal sealed partial class EndpointUpkeep : IStoreFollower
     {
         var failed = _connector.Book.All.Where(l => l.Status.State == EndpointState.Failed).Select(l => $"{l.Record.Id}: {l.Status.Reason}")
             .Order(StringComparer.Ordinal).ToList();
-        return failed.Count == 0 ? null : $"{failed.Count} endpoints have failed and are tried again: {string.Join("; ", failed.Take(Shown))}";
+        return failed.Count == 0 ? null
+            : $"{failed.Count} endpoints have failed and are tried again: {string.Join("; ", failed.Take(Shown))}";
     }
 
     private static partial class Log

@@ -23,14 +23,16 @@ internal sealed class HostNamespaces : INetworkNamespaces
             if (file.Identity == _home)
             {
                 file.Dispose();
-                throw new CalicoException(Problem.Invalid, $"{text} is the host's own network namespace; a workload needs one of its own", "placement.namespace");
+                throw new CalicoException(Problem.Invalid, $"{text} is the host's own network namespace; a workload needs one of its own",
+                    "placement.namespace");
             }
 
             return new(file.Descriptor, file.Identity.Inode, text);
         }
         catch (NamespaceException e)
         {
-            throw new CalicoException(e.Errno is Errno.NoEntry or Errno.NoProcess ? Problem.NotFound : Problem.Invalid, e.Message, "placement.namespace", e);
+            throw new CalicoException(e.Errno is Errno.NoEntry or Errno.NoProcess ? Problem.NotFound : Problem.Invalid, e.Message,
+                "placement.namespace", e);
         }
     }
 

@@ -12,7 +12,8 @@ internal interface IKernelSide
     /// <see cref="Problem.NotFound"/> the namespace is gone, <see cref="Problem.Refused"/> the kernel said no.</exception>
     Task WireAsync(EndpointRecord record, NetworkNamespace? place, CancellationToken ct);
 
-    /// <summary>Takes the pair away at once as far as traffic and names go; the link itself is reaped later. Gone already: success.</summary>
+    /// <summary>Takes the pair away at once as far as traffic and names go; the link itself is reaped later. Gone already: success.
+    /// </summary>
     Task UnwireAsync(EndpointRecord record, CancellationToken ct);
 
     /// <summary>Returns when the kernel enforces the endpoint's policy: <see cref="EndpointState.Enforced"/>, or

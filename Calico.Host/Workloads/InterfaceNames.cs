@@ -14,7 +14,8 @@ internal static class InterfaceNames
     /// <summary>EUI-64 link-local address of <see cref="HostMac"/>: gateway of IPv6 workloads.</summary>
     public static readonly IPAddress HostLinkLocal = IPAddress.Parse("fe80::ecee:eeff:feee:eeee");
 
-    /// <summary>How many names are tried. Each is 44 bits of a digest, so that the second is free unless somebody searched for it.</summary>
+    /// <summary>How many names are tried. Each is 44 bits of a digest, so that the second is free unless somebody searched for it.
+    /// </summary>
     private const int Candidates = 16;
 
     /// <summary>Host side's name: prefix and 11 characters. The first interface of a Kubernetes pod has upstream's name (sha1 of
@@ -26,7 +27,8 @@ internal static class InterfaceNames
     /// <exception cref="CalicoException"><see cref="Problem.AlreadyExists"/>: others have all of its names.</exception>
     public static string HostInterface(string prefix, WorkloadEndpointId id, Func<string, bool> tryTake) =>
         Suffixes(id).Select(s => prefix + s).FirstOrDefault(tryTake) ?? throw new CalicoException(Problem.AlreadyExists,
-            $"every interface name of {id} is another endpoint's ({string.Join(", ", Suffixes(id).Distinct().Select(s => prefix + s))}): remove one of those, or name this one differently");
+            $"every interface name of {id} is another endpoint's ({string.Join(", ", Suffixes(id).Distinct().Select(s => prefix + s))}): "
+                + "remove one of those, or name this one differently");
 
     /// <summary>A locally administered unicast MAC that follows from the id; never the host side's, whose equality would give both ends
     /// the same IPv6 link-local address.</summary>

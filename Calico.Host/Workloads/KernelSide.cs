@@ -64,7 +64,8 @@ internal sealed class KernelSide(DataplaneLoop loop, WorkloadWiring wiring, Host
     /// <summary>After a restart: keeps the links of these records as they were wired.</summary>
     public void Adopt(IEnumerable<EndpointRecord> placed) => wiring.Adopt(placed.Select(r => Request(r, null)));
 
-    public Task ResizeAsync(EndpointRecord record, CancellationToken ct) => wiring.ResizeAsync(Request(record, null), record.NamespacePath, ct);
+    public Task ResizeAsync(EndpointRecord record, CancellationToken ct) =>
+        wiring.ResizeAsync(Request(record, null), record.NamespacePath, ct);
 
     /// <summary>MTU of any link of the host; null: there is none of that name.</summary>
     public int? MtuOf(string link) => wiring.MtuOf(link);

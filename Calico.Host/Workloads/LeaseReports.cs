@@ -8,7 +8,8 @@ using Calico.Ipam;
 namespace Calico.Host.Workloads;
 
 /// <summary>This node's addresses as they are shown: <c>/leases</c>, <c>/audit</c>, and how many of each pool in the status.</summary>
-internal sealed class LeaseReports(NodeIpam ipam, DatastoreView view, EndpointBook book, Func<IEnumerable<string>> links) : IControlRoutes, IStatusPart
+internal sealed class LeaseReports(NodeIpam ipam, DatastoreView view, EndpointBook book, Func<IEnumerable<string>> links)
+    : IControlRoutes, IStatusPart
 {
     public string Part => "addresses";
 
@@ -17,7 +18,8 @@ internal sealed class LeaseReports(NodeIpam ipam, DatastoreView view, EndpointBo
         routes.MapGet("/leases", async context =>
         {
             var leases = await ipam.ListAsync(null, null, context.RequestAborted);
-            await ControlApi.WriteAsync(context, [.. leases.Select(l => new LeaseReport(l.Address.ToString(), l.Handle, l.Purpose.ToString(), l.Adapter, l.Owner,
+            await ControlApi.WriteAsync(context,
+                [.. leases.Select(l => new LeaseReport(l.Address.ToString(), l.Handle, l.Purpose.ToString(), l.Adapter, l.Owner,
                 l.BoundTo?.ToString(), l.Since))], StatusJson.Default.ImmutableArrayLeaseReport);
         });
         routes.MapGet("/audit", async context =>

@@ -213,7 +213,8 @@ internal sealed partial class WorkloadConnector
         }
         catch (OperationCanceledException e) when (!_stopping.IsCancellationRequested)
         {
-            throw new CalicoException(Problem.Unavailable, $"the kernel did not enforce its policy within {PublishTime.TotalSeconds:0} s", inner: e);
+            throw new CalicoException(Problem.Unavailable,
+                $"the kernel did not enforce its policy within {PublishTime.TotalSeconds:0} s", inner: e);
         }
     }
 }

@@ -123,9 +123,11 @@ internal sealed partial class WorkloadConnector
         var call = TimedCall.Current;
         EndpointRecord Make(ImmutableArray<AddressLease> leases)
         {
-            if (leases.Select(l => (l.Address, Owner: book.WhoHasUnleased(l.Address))).FirstOrDefault(l => l.Owner is { } owner && owner != spec.Id) is (var address, { } other))
+            if (leases.Select(l => (l.Address, Owner: book.WhoHasUnleased(l.Address)))
+                .FirstOrDefault(l => l.Owner is { } owner && owner != spec.Id) is (var address, { } other))
             {
-                throw new CalicoException(Problem.AlreadyExists, $"{address} is to be given to {spec.Id}, but {other} has it from another IPAM, whose range an IP pool overlaps");
+                throw new CalicoException(Problem.AlreadyExists,
+                    $"{address} is to be given to {spec.Id}, but {other} has it from another IPAM, whose range an IP pool overlaps");
             }
 
             var made = Ports.Take(draft.Make(leases), former.Ports);
@@ -142,12 +144,14 @@ internal sealed partial class WorkloadConnector
         }
 
         return spec.Claim is { } claim ? Enter((await ipam.ClaimAsync(adapter, claim, spec.Id, Record, ct)).Made, place)
-            : spec.Leased.Length > 0 ? Enter((await ipam.BindAsync(adapter, spec.Leased, $"{spec.Id.Workload}.{spec.Instance}", spec.Id, Record, ct)).Made, place)
+            : spec.Leased.Length > 0 ? Enter(
+                (await ipam.BindAsync(adapter, spec.Leased, $"{spec.Id.Workload}.{spec.Instance}", spec.Id, Record, ct)).Made, place)
             : await RecordUnmanagedAsync(spec, place, draft.Pools, () => Make([]), ct);
     }
 
     /// <summary>No lease says whose another IPAM's address is, so until it is in the book a lock does.</summary>
-    private async Task<EndpointLife> RecordUnmanagedAsync(EndpointSpec spec, Placement? place, ImmutableArray<AddressPool> pools, Func<EndpointRecord> make, CancellationToken ct)
+    private async Task<EndpointLife> RecordUnmanagedAsync(EndpointSpec spec, Placement? place, ImmutableArray<AddressPool> pools,
+        Func<EndpointRecord> make, CancellationToken ct)
     {
         var held = new List<IDisposable>();
         try
@@ -160,7 +164,8 @@ internal sealed partial class WorkloadConnector
             EndpointSpecRules.CheckUnmanaged(spec.Id, spec.Unmanaged, pools, book.WhoHas);
             if (spec.Unmanaged.Select(n => n.BaseAddress).FirstOrDefault(kernel.IsOwnAddress) is { } own)
             {
-                throw new CalicoException(Problem.AlreadyExists, $"address {own} comes from another IPAM but is the host's own", "unmanaged");
+                throw new CalicoException(Problem.AlreadyExists, $"address {own} comes from another IPAM but is the host's own",
+                    "unmanaged");
             }
 
             var record = make();

@@ -53,7 +53,8 @@ internal sealed partial class WorkloadConnector
         foreach (var life in lives.Where(l => l.Record.Adapter == adapter))
         {
             ct.ThrowIfCancellationRequested();
-            if (!live.Contains((life.Record.Id, life.Record.Instance)) && await CollectAsync(life, () => "", $"not in {adapter}'s report", mayGoOn: false))
+            if (!live.Contains((life.Record.Id, life.Record.Instance))
+                && await CollectAsync(life, () => "", $"not in {adapter}'s report", mayGoOn: false))
             {
                 collected++;
             }
@@ -75,7 +76,8 @@ internal sealed partial class WorkloadConnector
 
     /// <summary>Whether an endpoint without a link can be attached again by its adapter. A split life is its adapter's to end: the
     /// orchestrator still holds the address, and the link may be missing because a crash cut an attachment or a detachment short. Only
-    /// what was attached in an earlier boot is over: its container went with the machine, and the next one gets an endpoint of its own.</summary>
+    /// what was attached in an earlier boot is over: its container went with the machine, and the next one gets an endpoint of its own.
+    /// </summary>
     private bool CanBeAttachedAgain(EndpointLife life) =>
         life.Record.SplitLife && !life.IsEnding && (!life.Record.Complete || life.Record.BootId == node.BootId);
 

@@ -16,7 +16,8 @@ namespace Calico.Host.Workloads;
 /// next start finishes or removes it.
 /// Preparation.cs has addresses and record, Link.cs what is in the kernel, Removal.cs the same backwards.
 /// </remarks>
-internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, INodeLog log, EndpointPublication publication, IKernelSide kernel,
+internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam, INodeLog log, EndpointPublication publication,
+    IKernelSide kernel,
     NodeFacts node, TimeProvider time, ILogger<WorkloadConnector> logger) : IAsyncDisposable
 {
     /// <summary>How long an undo or a removal may take after its caller has gone.</summary>
@@ -33,7 +34,8 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
 
     public StrayLeases StrayLeases => new(book, ipam, log, logger);
 
-    private CompletionNotes Notes => LazyInitializer.EnsureInitialized(ref _completion, () => new(book, log, time, logger, _stopping.Token));
+    private CompletionNotes Notes =>
+        LazyInitializer.EnsureInitialized(ref _completion, () => new(book, log, time, logger, _stopping.Token));
 
     /// <summary>Takes the endpoints from the node log into the book, before anything else is asked. What was complete is closed until
     /// the kernel is known to enforce it.</summary>
@@ -49,7 +51,8 @@ internal sealed partial class WorkloadConnector(EndpointBook book, NodeIpam ipam
                 if (book.TryFindByInterface(record.HostInterface, out var owner) && owner != record.Id)
                 {
                     throw new CalicoException(Problem.Damaged,
-                        $"{owner} and {record.Id} both have interface {record.HostInterface}; it is taken for {owner}'s: remove {record.Id} and add it again", key);
+                        $"{owner} and {record.Id} both have interface {record.HostInterface}; it is taken for {owner}'s: "
+                            + $"remove {record.Id} and add it again", key);
                 }
             }
             catch (CalicoException e)

@@ -23,7 +23,8 @@ public static class AddressUse
 
         if (!users.IsEmpty)
         {
-            throw new CalicoException(Problem.Conflict, $"{address} is in use by {string.Join(" and ", users)}. Delete the workload and its address is released; "
+            throw new CalicoException(Problem.Conflict,
+                $"{address} is in use by {string.Join(" and ", users)}. Delete the workload and its address is released; "
                 + "with --force it is released all the same, and a host that runs the workload takes it again");
         }
     }

@@ -30,5 +30,6 @@ public static class AuditedEndpoints
 
     /// <summary>Addresses, each once: one may serve two kinds of tunnel. What is no address is left out.</summary>
     public static ImmutableArray<IPAddress> Parse(IEnumerable<string?> texts) =>
-        [.. texts.Select(text => text is { Length: > 0 } && AddressText.TryParse(text, out var address, out _) ? address : null).OfType<IPAddress>().Distinct()];
+        [.. texts.Select(text => text is { Length: > 0 } && AddressText.TryParse(text, out var address, out _) ? address : null)
+            .OfType<IPAddress>().Distinct()];
 }

@@ -70,7 +70,8 @@ public sealed partial class IpamAudit(IKeyValueStore store, NodeIpam leases, IAu
     private bool IsUnowned(AuditedAddress address, ImmutableHashSet<IPAddress>? linked, ImmutableDictionary<string, LiveReport?> live)
     {
         var lease = address.Lease;
-        if (address.Node != nodeName || lease.BoundTo is not { } endpoint || lease.Purpose != LeasePurpose.Endpoint || !address.UsedBy.IsEmpty
+        if (address.Node != nodeName || lease.BoundTo is not { } endpoint || lease.Purpose != LeasePurpose.Endpoint
+            || !address.UsedBy.IsEmpty
             || address.IsCooling || linked is null || linked.Contains(address.Address))
         {
             return false;
@@ -80,23 +81,27 @@ public sealed partial class IpamAudit(IKeyValueStore store, NodeIpam leases, IAu
             || (report.Complete && report.Endpoints.All(e => e.Id != endpoint) && !report.Addresses.Contains(address.Address));
     }
 
-    private static AuditFinding? Missing(AuditedAddress address, ImmutableHashSet<IPAddress>? linked, ImmutableDictionary<string, LiveReport?> live)
+    private static AuditFinding? Missing(AuditedAddress address, ImmutableHashSet<IPAddress>? linked,
+        ImmutableDictionary<string, LiveReport?> live)
     {
         if (linked?.Contains(address.Address) == false && address.Lease.BoundTo is not null)
         {
-            return new(AuditProblem.LinkMissing, address.Address.ToString(), $"{address.UsedBy[0]} has it, and no link of this node", address.Address);
+            return new(AuditProblem.LinkMissing, address.Address.ToString(), $"{address.UsedBy[0]} has it, and no link of this node",
+                address.Address);
         }
 
         return live.GetValueOrDefault(address.Lease.Adapter) is { Complete: true } report && address.Lease.BoundTo is { } endpoint
             && report.Endpoints.All(e => e.Id != endpoint)
-            ? new(AuditProblem.NotLive, address.Address.ToString(), $"{address.UsedBy[0]} has it, and {address.Lease.Adapter} does not run it", address.Address)
+            ? new(AuditProblem.NotLive, address.Address.ToString(),
+                $"{address.UsedBy[0]} has it, and {address.Lease.Adapter} does not run it", address.Address)
             : null;
     }
 
     private async Task<ImmutableDictionary<string, LiveReport?>> LiveAsync(IpamReport report, CancellationToken ct)
     {
         var live = ImmutableDictionary.CreateBuilder<string, LiveReport?>(StringComparer.Ordinal);
-        foreach (var adapter in report.Addresses.Where(a => a.Node == nodeName).Select(a => a.Lease.Adapter).Where(a => a.Length > 0).Distinct())
+        foreach (var adapter in report.Addresses.Where(a => a.Node == nodeName).Select(a => a.Lease.Adapter).Where(a => a.Length > 0)
+            .Distinct())
         {
             live[adapter] = await sources.LiveAsync(adapter, ct);
         }
@@ -112,7 +117,8 @@ public sealed partial class IpamAudit(IKeyValueStore store, NodeIpam leases, IAu
 
     private static partial class Log
     {
-        [LoggerMessage(3100, LogLevel.Warning, "address {Address} of handle {Handle} belongs to nobody; it is freed if that is still so in {Quarantine}")]
+        [LoggerMessage(3100, LogLevel.Warning,
+            "address {Address} of handle {Handle} belongs to nobody; it is freed if that is still so in {Quarantine}")]
         public static partial void Quarantine(ILogger logger, IPAddress address, string handle, TimeSpan quarantine);
 
         [LoggerMessage(3101, LogLevel.Information, "freed address {Address} of handle {Handle}, which was bound to {Endpoint}")]

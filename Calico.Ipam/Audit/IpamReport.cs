@@ -14,9 +14,11 @@ public sealed record IpamReport(ImmutableArray<AuditedAddress> Addresses, Immuta
     public static IpamReport Of(IpamSnapshot snapshot, ImmutableArray<AuditedEndpoint> endpoints)
     {
         var users = endpoints.SelectMany(e => e.Addresses.Select(a => (Address: a, Endpoint: e))).ToLookup(u => u.Address, u => u.Endpoint);
-        ImmutableArray<AuditedAddress> addresses = [.. snapshot.Blocks.SelectMany(b => b.AllocatedOrdinals.Select(o => Describe(b, o, users)))
+        ImmutableArray<AuditedAddress> addresses = [.. snapshot.Blocks
+            .SelectMany(b => b.AllocatedOrdinals.Select(o => Describe(b, o, users)))
             .OrderBy(a => Cidr.From(a.Address))];
-        return new(addresses, [.. addresses.SelectMany(a => FindingsOf(a, users, snapshot.Nodes)), .. Unallocated(snapshot, addresses, users),
+        return new(addresses,
+            [.. addresses.SelectMany(a => FindingsOf(a, users, snapshot.Nodes)), .. Unallocated(snapshot, addresses, users),
             .. Handles(snapshot), .. Affinities(snapshot), .. Overlaps(snapshot),
             .. snapshot.Damaged.Select(d => new AuditFinding(AuditProblem.BlockDamaged, d.Key, d.Reason))]);
     }
@@ -27,12 +29,14 @@ public sealed record IpamReport(ImmutableArray<AuditedAddress> Addresses, Immuta
     private static AuditedAddress Describe(AllocationBlock block, int ordinal, ILookup<IPAddress, AuditedEndpoint> users)
     {
         var (address, attribute, lease) = (block.AddressOf(ordinal), block.AttributeOf(ordinal)!, LeaseRecord.From(block, ordinal));
-        return new(address, block.Cidr, block.Affinity, attribute.HandleId ?? "", lease.StoreSequence, LeaseRecord.NodeOf(attribute), lease.ToLease(),
+        return new(address, block.Cidr, block.Affinity, attribute.HandleId ?? "", lease.StoreSequence, LeaseRecord.NodeOf(attribute),
+            lease.ToLease(),
             attribute.Secondary ?? ImmutableSortedDictionary<string, string>.Empty, attribute.ReleasedAt is not null,
             [.. users[address].Select(u => u.Name)]);
     }
 
-    private static IEnumerable<AuditFinding> FindingsOf(AuditedAddress address, ILookup<IPAddress, AuditedEndpoint> users, ImmutableHashSet<string> nodes)
+    private static IEnumerable<AuditFinding> FindingsOf(AuditedAddress address, ILookup<IPAddress, AuditedEndpoint> users,
+        ImmutableHashSet<string> nodes)
     {
         var usedBy = users[address.Address].ToImmutableArray();
         var lease = address.Lease;
@@ -55,7 +59,8 @@ public sealed record IpamReport(ImmutableArray<AuditedAddress> Addresses, Immuta
         if (address.Node is { } node && !nodes.Contains(node))
         {
             yield return Finding(AuditProblem.Leaked, address,
-                $"handle \"{address.Handle}\" ({(address.IsReserve ? "reserve" : lease.Purpose)}) has it on node {node}, which does not exist");
+                $"handle \"{address.Handle}\" ({(address.IsReserve ? "reserve" : lease.Purpose)}) has it on node {node}, which does not "
+                    + "exist");
             yield break;
         }
 
@@ -92,13 +97,15 @@ public sealed record IpamReport(ImmutableArray<AuditedAddress> Addresses, Immuta
             .SelectMany(b => b.AllocatedOrdinals.Select(o => b.AttributeOf(o)!.HandleId).OfType<string>()
                 .Where(h => h != AllocationBlock.WindowsReservedHandle).Select(h => (Handle: h, Block: b.Cidr.ToString())))
             .CountBy(h => h).ToDictionary();
-        var stored = snapshot.Handles.SelectMany(h => h.Value.Block.Select(b => KeyValuePair.Create((Handle: h.Key, Block: b.Key), b.Value))).ToDictionary();
+        var stored = snapshot.Handles
+            .SelectMany(h => h.Value.Block.Select(b => KeyValuePair.Create((Handle: h.Key, Block: b.Key), b.Value))).ToDictionary();
         foreach (var key in counted.Keys.Union(stored.Keys).Order())
         {
             var (inBlock, inHandle) = (counted.GetValueOrDefault(key), stored.GetValueOrDefault(key));
             if (inBlock != inHandle)
             {
-                yield return new(AuditProblem.HandleDisagrees, key.Handle, $"block {key.Block} has {inBlock} addresses of it, the handle says {inHandle}");
+                yield return new(AuditProblem.HandleDisagrees, key.Handle,
+                    $"block {key.Block} has {inBlock} addresses of it, the handle says {inHandle}");
             }
         }
     }
@@ -111,7 +118,8 @@ public sealed record IpamReport(ImmutableArray<AuditedAddress> Addresses, Immuta
             if (blocks.GetValueOrDefault(cidr)?.Affinity != owner.Text)
             {
                 yield return new(AuditProblem.AffinityDisagrees, cidr.ToString(),
-                    $"{owner.Text} has an affinity to it, the block {(blocks.TryGetValue(cidr, out var b) ? $"says {b.Affinity ?? "none"}" : "does not exist")}");
+                    $"{owner.Text} has an affinity to it, the "
+                        + $"block {(blocks.TryGetValue(cidr, out var b) ? $"says {b.Affinity ?? "none"}" : "does not exist")}");
             }
         }
 
@@ -119,7 +127,8 @@ public sealed record IpamReport(ImmutableArray<AuditedAddress> Addresses, Immuta
         {
             if (AffinityOwner.Parse(block.Affinity) is { } owner && !snapshot.Affinities.Contains((owner, block.Cidr)))
             {
-                yield return new(AuditProblem.AffinityDisagrees, block.Cidr.ToString(), $"the block says {owner.Text}, which has no affinity to it");
+                yield return new(AuditProblem.AffinityDisagrees, block.Cidr.ToString(),
+                    $"the block says {owner.Text}, which has no affinity to it");
             }
         }
     }
@@ -131,7 +140,8 @@ public sealed record IpamReport(ImmutableArray<AuditedAddress> Addresses, Immuta
         {
             if (widest is { } before && before.Contains(block))
             {
-                yield return new(AuditProblem.BlocksOverlap, block.ToString(), $"it lies in block {before}: an address of both can be given twice");
+                yield return new(AuditProblem.BlocksOverlap, block.ToString(),
+                    $"it lies in block {before}: an address of both can be given twice");
             }
             else
             {

@@ -31,7 +31,8 @@ public sealed partial class AllocationBlock
 
             if (request.Sequence is { } sequence && sequence != (SequenceOf(ordinal) ?? 0))
             {
-                return Refuse($"{request.Address} has been assigned again: its sequence number is {SequenceOf(ordinal) ?? 0}, not {sequence}");
+                return Refuse($"{request.Address} has been assigned again: its sequence number is {SequenceOf(ordinal) ?? 0}, "
+                    + $"not {sequence}");
             }
 
             released.Add(ordinal);

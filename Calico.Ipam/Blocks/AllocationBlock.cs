@@ -8,7 +8,8 @@ using Calico.Datastore.Resources.Ipam;
 
 namespace Calico.Ipam;
 
-/// <summary>A block of addresses and who has each. Pure: every change gives another block, and nothing here reads a clock or a store.</summary>
+/// <summary>A block of addresses and who has each. Pure: every change gives another block, and nothing here reads a clock or a store.
+/// </summary>
 /// <remarks>
 /// Facts that decide, all of them upstream's, which writes the same blocks:
 /// an <i>ordinal</i> is an address's place in the block; free ordinals are a queue: taken from the head, released to the tail, so the
@@ -106,7 +107,8 @@ public sealed partial class AllocationBlock
     {
         if (!Cidr.TryParse(spec.Cidr, out var cidr) || spec.Allocations.IsDefault || spec.Allocations.Length != SizeOf(cidr))
         {
-            throw new CalicoException(Problem.Damaged, $"block \"{spec.Cidr}\" has {(spec.Allocations.IsDefault ? 0 : spec.Allocations.Length)} allocations");
+            throw new CalicoException(Problem.Damaged,
+                $"block \"{spec.Cidr}\" has {(spec.Allocations.IsDefault ? 0 : spec.Allocations.Length)} allocations");
         }
 
         if (spec.Attributes.IsDefault || spec.Unallocated.IsDefault || spec.Attributes.Any(a => a is null))

@@ -9,7 +9,8 @@ namespace Calico.Ipam;
 internal static class OccupiedRanges
 {
     /// <summary>A block that shares an address with a range, or null.</summary>
-    public static Cidr? Overlapping(IEnumerable<Cidr> blocks, Cidr range) => blocks.Cast<Cidr?>().FirstOrDefault(b => b!.Value.Overlaps(range));
+    public static Cidr? Overlapping(IEnumerable<Cidr> blocks, Cidr range) =>
+        blocks.Cast<Cidr?>().FirstOrDefault(b => b!.Value.Overlaps(range));
 
     /// <summary>The blocks of a pool that overlap none, in the order in which a host tries them.</summary>
     /// <param name="blocks">Those that exist.</param>

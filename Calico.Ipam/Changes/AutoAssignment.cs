@@ -19,7 +19,8 @@ internal sealed class AutoAssignment(IpamChange change, IIpamFacts facts, TimePr
     /// <summary>Assigns addresses of one family.</summary>
     /// <returns>The addresses, and why it ended early if the block limit was reached.</returns>
     /// <exception cref="CalicoException">Nothing was assigned: no pool serves the request, or no such node.</exception>
-    public async Task<(AssignedAddresses Assigned, CalicoException? Failure)> AssignAsync(AutoAssignRequest request, int ipVersion, CancellationToken ct)
+    public async Task<(AssignedAddresses Assigned, CalicoException? Failure)> AssignAsync(AutoAssignRequest request, int ipVersion,
+        CancellationToken ct)
     {
         var run = await StartAsync(request, ipVersion, ipVersion == 4 ? request.Ipv4 : request.Ipv6, ct);
         var requested = run.Remaining;

@@ -29,7 +29,8 @@ internal sealed class CachedValue
     /// <summary>0: absent.</summary>
     public long ModRevision { get; }
 
-    /// <summary>An <see cref="AllocationBlock"/>, <see cref="IpamHandleValue"/> or <see cref="IpamAffinityValue"/>; null: absent or damaged.</summary>
+    /// <summary>An <see cref="AllocationBlock"/>, <see cref="IpamHandleValue"/> or <see cref="IpamAffinityValue"/>; null: absent or
+    /// damaged.</summary>
     public object? Value => _parsed.Value.Value;
 
     /// <summary>Why it cannot be read; null otherwise.</summary>
@@ -44,7 +45,8 @@ internal sealed class CachedValue
             return (stored.Key switch
             {
                 _ when IpamKeys.TryParseBlock(stored.Key, out var cidr) => AllocationBlock.FromStored(cidr, stored.Value.Span),
-                _ when stored.Key.StartsWith(IpamKeys.Handles, StringComparison.Ordinal) => ResourceJson.Read<IpamHandleValue>(stored.Value.Span),
+                _ when stored.Key.StartsWith(IpamKeys.Handles, StringComparison.Ordinal) =>
+                    ResourceJson.Read<IpamHandleValue>(stored.Value.Span),
                 _ => stored.Value.IsEmpty ? new IpamAffinityValue() : ResourceJson.Read<IpamAffinityValue>(stored.Value.Span),
             }, null);
         }

@@ -31,7 +31,8 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
         var ordinal = block.OrdinalOf(request.Address)!.Value;
         var attribute = new IpamAttribute { HandleId = request.Handle, Secondary = request.Attributes };
         var assigned = block.AssignOrdinal(ordinal, attribute)
-            ?? throw new CalicoException(Problem.AlreadyExists, $"resource already exists: {request.Address} with error: Address already assigned in block"
+            ?? throw new CalicoException(Problem.AlreadyExists,
+                $"resource already exists: {request.Address} with error: Address already assigned in block"
                 + $" (held by handle \"{block.AttributeOf(ordinal)?.HandleId}\")");
         change.Put(assigned);
         if (request.Handle is { } handle)
@@ -43,14 +44,16 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
     }
 
     /// <summary>The pool that an address may be assigned from.</summary>
-    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: there is none; <see cref="Problem.Invalid"/>: it is not for that use.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>: there is none; <see cref="Problem.Invalid"/>: it is not for that
+    /// use.</exception>
     public async Task<IpamPool> PoolForAsync(IPAddress address, IntendedUse use, CancellationToken ct)
     {
         var pool = (await facts.PoolsAsync(ct)).FirstOrDefault(p => !p.Disabled && p.Cidr.Contains(address))
             ?? throw new CalicoException(Problem.NotFound, $"{address}: The provided IP address is not in a configured pool\n");
         return use == IntendedUse.Unspecified || pool.AllowedUses.Contains(use)
             ? pool
-            : throw new CalicoException(Problem.Invalid, $"IP address {address} is in IP pool \"{pool.Name}\", which is not allowed for use "
+            : throw new CalicoException(Problem.Invalid,
+                $"IP address {address} is in IP pool \"{pool.Name}\", which is not allowed for use "
                 + $"\"{use}\" (allowedUses: [{string.Join(' ', pool.AllowedUses)}])");
     }
 
@@ -145,7 +148,8 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
         await AffinityRelease.ReleaseAsync(change, owner, block, ct);
     }
 
-    /// <summary>The existing block of an address, or null. Of several, which only mixed-up ranges have, the one in which somebody has it.</summary>
+    /// <summary>The existing block of an address, or null. Of several, which only mixed-up ranges have, the one in which somebody has it.
+    /// </summary>
     public async Task<Cidr?> FindBlockAsync(IPAddress address, CancellationToken ct)
     {
         var expected = (await facts.PoolsAsync(ct)).FirstOrDefault(p => p.Cidr.Contains(address))?.BlockOf(address);
@@ -174,7 +178,8 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
     /// <param name="attribute">Who has it.</param>
     /// <param name="ct">Cancels.</param>
     /// <returns>Its block.</returns>
-    public async Task<AllocationBlock> RetakeAsync(IPAddress address, Cidr former, AffinityOwner owner, IpamAttribute attribute, CancellationToken ct)
+    public async Task<AllocationBlock> RetakeAsync(IPAddress address, Cidr former, AffinityOwner owner, IpamAttribute attribute,
+        CancellationToken ct)
     {
         var block = await FindBlockAsync(address, ct) is { } found
             ? (await change.BlockAsync(found, ct))!
@@ -235,7 +240,8 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
         }
 
         return OccupiedRanges.Overlapping(await change.AllBlocksAsync(cidr.Version, ct), cidr) is { } other
-            ? throw new CalicoException(Problem.Conflict, $"{address} cannot be assigned: its block {cidr} would overlap block {other}, which is left from an "
+            ? throw new CalicoException(Problem.Conflict,
+                $"{address} cannot be assigned: its block {cidr} would overlap block {other}, which is left from an "
                 + "earlier pool and whose addresses are in use")
             : await MakeAsync(cidr, owner, ct);
     }
@@ -253,7 +259,8 @@ internal sealed class ExactAssignment(IpamChange change, IIpamFacts facts, TimeP
             return;
         }
 
-        var held = value.Block.Where(b => Cidr.TryParse(b.Key, out var c) && c.Version == Cidr.From(request.Address).Version).Sum(b => b.Value);
+        var held = value.Block.Where(b => Cidr.TryParse(b.Key, out var c) && c.Version == Cidr.From(request.Address).Version)
+            .Sum(b => b.Value);
         if (held >= request.MaxPerHandle)
         {
             throw new CalicoException(Problem.Exhausted, string.Create(CultureInfo.InvariantCulture,

@@ -5,7 +5,8 @@ using Calico.Datastore.Resources.Ipam;
 
 namespace Calico.Ipam;
 
-/// <summary>What was read or written last, by key. It may be stale: a transaction that rests on it compares, and a refusal corrects it.</summary>
+/// <summary>What was read or written last, by key. It may be stale: a transaction that rests on it compares, and a refusal corrects it.
+/// </summary>
 /// <remarks>Safe to call concurrently.</remarks>
 internal sealed class IpamCache
 {
@@ -50,5 +51,6 @@ internal sealed class IpamCache
     private static string FolderOf(string key) =>
         key.StartsWith(IpamKeys.Handles, StringComparison.Ordinal) ? IpamKeys.Handles : key[..(key.LastIndexOf('/') + 1)];
 
-    private ConcurrentDictionary<string, CachedValue> Folder(string folder) => _folders.GetOrAdd(folder, static _ => new(StringComparer.Ordinal));
+    private ConcurrentDictionary<string, CachedValue> Folder(string folder) =>
+        _folders.GetOrAdd(folder, static _ => new(StringComparer.Ordinal));
 }

@@ -39,7 +39,8 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
 
     /// <summary>The block as this change would leave it, or null.</summary>
     /// <exception cref="CalicoException"><see cref="Problem.Damaged"/>.</exception>
-    public Task<AllocationBlock?> BlockAsync(Cidr cidr, CancellationToken ct) => ValueAsync<AllocationBlock>(IpamKeys.Block(cidr.ToString()), ct);
+    public Task<AllocationBlock?> BlockAsync(Cidr cidr, CancellationToken ct) =>
+        ValueAsync<AllocationBlock>(IpamKeys.Block(cidr.ToString()), ct);
 
     /// <summary>As <see cref="BlockAsync"/>, but a damaged block is none.</summary>
     public async Task<AllocationBlock?> UsableBlockAsync(Cidr cidr, CancellationToken ct) =>
@@ -93,7 +94,8 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
         }
     }
 
-    /// <summary>The pools as they are now. The transaction holds only if none is created meanwhile: for whoever makes a block by them.</summary>
+    /// <summary>The pools as they are now. The transaction holds only if none is created meanwhile: for whoever makes a block by them.
+    /// </summary>
     public async Task<ImmutableArray<IpamPool>> GuardPoolsAsync(CancellationToken ct)
     {
         await GuardAsync(OwnKeys.PoolGeneration, ct);
@@ -104,7 +106,8 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
 
     public void DeleteBlock(Cidr cidr) => Stage(IpamKeys.Block(cidr.ToString()), null);
 
-    /// <summary>The handle, or null. It only counts what blocks say, so one that cannot be read is as good as none and is written anew.</summary>
+    /// <summary>The handle, or null. It only counts what blocks say, so one that cannot be read is as good as none and is written anew.
+    /// </summary>
     public async Task<IpamHandleValue?> HandleAsync(string id, CancellationToken ct)
     {
         var key = IpamKeys.Handle(id);
@@ -230,7 +233,8 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
         ImmutableArray<string> compared = [.. changed.Select(c => c.Key).Union(_guards)];
         return new(
             [.. compared.Select(k => StoreCompare.At(k, _read[k].ModRevision))],
-            [.. changed.Select(c => c.Value is { } value ? new StoreOperation.Put(c.Key, Write(value)) : (StoreOperation)new StoreOperation.Delete(c.Key)),
+            [.. changed.Select(c => c.Value is { } value ? new StoreOperation.Put(c.Key, Write(value))
+                : (StoreOperation)new StoreOperation.Delete(c.Key)),
                 .. companions],
             [.. compared.Select(k => new StoreOperation.Get(k))]);
     }
@@ -242,7 +246,8 @@ internal sealed class IpamChange(IKeyValueStore store, IpamCache cache)
         {
             foreach (var (key, value) in Changed())
             {
-                cache.Set(key, value is null ? CachedValue.Absent : new(value is AllocationBlock b ? b.Counted() : value, outcome.Revision));
+                cache.Set(key, value is null ? CachedValue.Absent
+                    : new(value is AllocationBlock b ? b.Counted() : value, outcome.Revision));
             }
 
             return;

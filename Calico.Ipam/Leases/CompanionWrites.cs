@@ -3,10 +3,10 @@ using Calico.Datastore.Store;
 
 namespace Calico.Ipam;
 
-/// <summary>Companions of operations that were answered without the store, in the outbox. They are sent by IPAM's writer alone, which knows when no
-/// transaction is under way that could take after them.</summary>
-/// <remarks>Written whatever stands: only this host writes the endpoints of this node. What a transaction may have put for an answer that nobody
-/// got is deleted, if it still stands so.</remarks>
+/// <summary>Companions of operations that were answered without the store, in the outbox. They are sent by IPAM's writer alone, which knows
+/// when no transaction is under way that could take after them.</summary>
+/// <remarks>Written whatever stands: only this host writes the endpoints of this node. What a transaction may have put for an answer that
+/// nobody got is deleted, if it still stands so.</remarks>
 internal sealed class CompanionWrites : IOutboxOwner
 {
     public string Name => NodeIpam.OutboxOwner;
@@ -33,7 +33,8 @@ internal sealed class CompanionWrites : IOutboxOwner
         Remarks = [Digest(put.Value), .. waiting?.Remarks ?? []],
     };
 
-    public Task<IDisposable> HoldAsync(OutboxEntry entry, CancellationToken ct) => throw new InvalidOperationException("the writer is alone");
+    public Task<IDisposable> HoldAsync(OutboxEntry entry, CancellationToken ct) =>
+        throw new InvalidOperationException("the writer is alone");
 
     public ValueTask<bool> MayWriteAsync(OutboxEntry entry, KeyValue? standing, CancellationToken ct) =>
         ValueTask.FromResult(standing is not null && entry.Remarks.Contains(Digest(standing.Value)));

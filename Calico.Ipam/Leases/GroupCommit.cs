@@ -35,7 +35,8 @@ internal sealed class GroupCommit(LeaseBasis basis, LeaseTable table, OperationQ
         foreach (var operation in group.ToArray())
         {
             var checkpoint = change.Checkpoint;
-            var plan = new OnlinePlan(basis.Options.NodeName, change, facts.Source, basis.Time, ledger, basis.Freed.Contains) { GivenUp = givenUp };
+            var plan = new OnlinePlan(basis.Options.NodeName, change, facts.Source, basis.Time, ledger,
+                basis.Freed.Contains) { GivenUp = givenUp };
             try
             {
                 await operation.PlanAsync(plan, ct);
@@ -73,7 +74,8 @@ internal sealed class GroupCommit(LeaseBasis basis, LeaseTable table, OperationQ
         return planned.Count == 0 || await CommitAsync(group, planned, change, ledger, ct);
     }
 
-    /// <summary>Nothing is refused but on what the store says now: what refuses an operation may be out of date, and is forgotten then.</summary>
+    /// <summary>Nothing is refused but on what the store says now: what refuses an operation may be out of date, and is forgotten then.
+    /// </summary>
     private bool IsStale(NodeOperation operation, IpamChange change)
     {
         if (operation.IsFresh || !(change.UsedCache || facts.AreKept))
@@ -101,7 +103,8 @@ internal sealed class GroupCommit(LeaseBasis basis, LeaseTable table, OperationQ
         operation.Plan = plan;
     }
 
-    private async Task<bool> CommitAsync(List<NodeOperation> group, List<NodeOperation> planned, IpamChange change, LeaseLedger ledger, CancellationToken ct)
+    private async Task<bool> CommitAsync(List<NodeOperation> group, List<NodeOperation> planned, IpamChange change, LeaseLedger ledger,
+        CancellationToken ct)
     {
         var writes = planned.SelectMany(o => o.Plan!.ToLog()).ToImmutableArray();
         var companions = planned.SelectMany(o => o.Plan!.Store).ToImmutableArray();

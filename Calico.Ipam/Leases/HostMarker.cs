@@ -3,7 +3,8 @@ using Calico.Datastore.Store;
 
 namespace Calico.Ipam;
 
-/// <summary>This node's key that every transaction of IPAM compares: a write of it makes sure that what is under way cannot take any more.</summary>
+/// <summary>This node's key that every transaction of IPAM compares: a write of it makes sure that what is under way cannot take any more.
+/// </summary>
 internal sealed class HostMarker(LeaseBasis basis)
 {
     /// <summary>It has to exist: one that is absent can come and go without a trace.</summary>

@@ -3,7 +3,8 @@ using Calico.Datastore.Store;
 
 namespace Calico.Ipam;
 
-/// <summary>What has to be written in the transaction that claims or frees addresses: the endpoint in the store, its intent in the log.</summary>
+/// <summary>What has to be written in the transaction that claims or frees addresses: the endpoint in the store, its intent in the log.
+/// </summary>
 /// <param name="Store">Puts and deletes of other keys than IPAM's. With a dead store they are journalled and done later, in order.</param>
 /// <param name="Log">Writes of the node log, of other sections than <c>ipam/</c>.</param>
 public sealed record LeaseCompanion(ImmutableArray<StoreOperation> Store, ImmutableArray<NodeLogWrite> Log)

@@ -34,7 +34,8 @@ internal sealed partial class LeaseComparison(LeaseBasis basis)
         {
             lock (_gate)
             {
-                return _doubts != _settledDoubts || _comparedAt is not { } at || basis.Time.GetElapsedTime(at) >= basis.Options.VerifyInterval;
+                return _doubts != _settledDoubts || _comparedAt is not { } at
+                    || basis.Time.GetElapsedTime(at) >= basis.Options.VerifyInterval;
             }
         }
     }
@@ -187,7 +188,8 @@ internal sealed partial class LeaseComparison(LeaseBasis basis)
 
     private static partial class Log
     {
-        [LoggerMessage(3005, LogLevel.Error, "address {Address} of handle {Handle}, bound to {Endpoint}, is held by {Holder} in the store; its lease has ended")]
+        [LoggerMessage(3005, LogLevel.Error,
+            "address {Address} of handle {Handle}, bound to {Endpoint}, is held by {Holder} in the store; its lease has ended")]
         public static partial void LeaseLost(ILogger logger, string address, string handle, string? endpoint, string holder);
 
         [LoggerMessage(3006, LogLevel.Information, "found {Count} leases of this node in the store that the node log had lost")]
@@ -196,7 +198,8 @@ internal sealed partial class LeaseComparison(LeaseBasis basis)
         [LoggerMessage(3060, LogLevel.Warning, "the store had lost {Count} leases of this node; they were taken again")]
         public static partial void Retaken(ILogger logger, int count);
 
-        [LoggerMessage(3061, LogLevel.Error, "block {Block} cannot be read and is set aside: {Reason}. Its addresses stay with their holders and are not given out; "
+        [LoggerMessage(3061, LogLevel.Error,
+            "block {Block} cannot be read and is set aside: {Reason}. Its addresses stay with their holders and are not given out; "
             + "mend the value or delete it, and it is written again from what this node knows")]
         public static partial void BlockDamaged(ILogger logger, string block, string reason);
     }

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Ipam;
 
-/// <summary>Pools, reservations, labels and configuration: as they are followed or read, and as they were last seen, for answers that do not wait
-/// for the store.</summary>
+/// <summary>Pools, reservations, labels and configuration: as they are followed or read, and as they were last seen, for answers that do
+/// not wait for the store.</summary>
 internal sealed partial class LeaseFacts
 {
     private const string Key = LeaseLedger.Section + "facts";
@@ -68,7 +68,8 @@ internal sealed partial class LeaseFacts
         return known;
     }
 
-    /// <summary>The rules for an answer that does not wait for the store: what is followed in memory now, and else as it was last seen.</summary>
+    /// <summary>The rules for an answer that does not wait for the store: what is followed in memory now, and else as it was last seen.
+    /// </summary>
     /// <param name="ns">The namespace whose labels decide too; empty: none.</param>
     public async Task<(KnownFacts Known, IReadOnlyDictionary<string, string>? NamespaceLabels)> RecallAsync(string ns)
     {
@@ -107,7 +108,8 @@ internal sealed partial class LeaseFacts
     private async Task<ImmutableHashSet<string>> OwnBlocksAsync(CancellationToken ct)
     {
         var (change, owner) = (new IpamChange(_basis.Store, _basis.Cache), new AffinityOwner(_basis.Options.NodeName));
-        return [.. (await change.AffineBlocksAsync(owner, 4, ct)).Concat(await change.AffineBlocksAsync(owner, 6, ct)).Select(b => b.ToString())];
+        return [.. (await change.AffineBlocksAsync(owner, 4, ct)).Concat(await change.AffineBlocksAsync(owner, 6, ct))
+            .Select(b => b.ToString())];
     }
 
     private KnownFacts Read()

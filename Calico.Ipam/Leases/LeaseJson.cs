@@ -4,7 +4,8 @@ using System.Text.Json.Serialization;
 namespace Calico.Ipam;
 
 /// <summary>How the node log's section <c>ipam/</c> is written.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UseStringEnumConverter = true)]
 [JsonSerializable(typeof(LeaseRecord))]
 [JsonSerializable(typeof(HeldAddress))]

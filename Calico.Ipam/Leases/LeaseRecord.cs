@@ -64,7 +64,8 @@ internal sealed record LeaseRecord
 
     /// <summary>Why another cannot have it.</summary>
     public CalicoException AsHeld() => new(Problem.AlreadyExists,
-        $"{Address} is held by handle \"{Handle}\" of {(Adapter.Length == 0 ? "another IPAM" : Adapter)}" + (Bound is null ? "" : $" and bound to {Bound}"));
+        $"{Address} is held by handle \"{Handle}\" of {(Adapter.Length == 0 ? "another IPAM" : Adapter)}"
+        + (Bound is null ? "" : $" and bound to {Bound}"));
 
     /// <summary>What the block keeps with the address.</summary>
     public IpamAttribute ToAttribute(string node)
@@ -124,7 +125,8 @@ internal sealed record LeaseRecord
     /// <summary>Go's <c>2026-01-02 03:04:05.123456789 +0000 UTC</c>; what cannot be read is long ago.</summary>
     private static DateTimeOffset ParseTime(string? text) =>
         text?.Split(' ') is [var date, var clock, ..]
-        && DateTimeOffset.TryParse($"{date} {clock[..Math.Min(clock.Length, 16)]}", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
+        && DateTimeOffset.TryParse($"{date} {clock[..Math.Min(clock.Length, 16)]}", CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal, out var time)
             ? time
             : DateTimeOffset.UnixEpoch;
 }

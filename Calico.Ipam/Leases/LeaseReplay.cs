@@ -4,8 +4,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Ipam;
 
-/// <summary>Brings the store to what was answered without it: the fence, companions, then releases and leases. Only the writer does this.</summary>
-internal sealed partial class LeaseReplay(LeaseBasis basis, LeaseTable table, HostMarker marker, LeaseFacts facts, LeaseComparison comparison)
+/// <summary>Brings the store to what was answered without it: the fence, companions, then releases and leases. Only the writer does this.
+/// </summary>
+internal sealed partial class LeaseReplay(LeaseBasis basis, LeaseTable table, HostMarker marker, LeaseFacts facts,
+    LeaseComparison comparison)
 {
     private const int Batch = 40;
 
@@ -42,7 +44,8 @@ internal sealed partial class LeaseReplay(LeaseBasis basis, LeaseTable table, Ho
     private async Task RunPartAsync(LeaseLedger ledger, CancellationToken ct)
     {
         var releases = ledger.Releases.Values.Where(r => !r.IsAside).Take(Batch).ToImmutableArray();
-        var leases = releases.Length == Batch ? [] : ledger.Leases.Values.Where(l => l.IsPending).Take(Batch - releases.Length).ToImmutableArray();
+        var leases = releases.Length == Batch ? [] : ledger.Leases.Values.Where(l => l.IsPending).Take(Batch - releases.Length)
+            .ToImmutableArray();
         var change = new IpamChange(basis.Store, basis.Cache);
         await change.GuardAsync(basis.Marker, ct);
         var plan = new OnlinePlan(basis.Options.NodeName, change, facts.Source, basis.Time, ledger, basis.Freed.Contains);
@@ -58,7 +61,8 @@ internal sealed partial class LeaseReplay(LeaseBasis basis, LeaseTable table, Ho
         }
 
         var transaction = change.Build([]);
-        if (table.TryMark(ledger, plan.Edit, Marks(releases, leases), writes => basis.CommitAsync(change, transaction, writes, ct)) is not { } marked)
+        if (table.TryMark(ledger, plan.Edit, Marks(releases, leases),
+            writes => basis.CommitAsync(change, transaction, writes, ct)) is not { } marked)
         {
             return;
         }
@@ -112,7 +116,8 @@ internal sealed partial class LeaseReplay(LeaseBasis basis, LeaseTable table, Ho
         try
         {
             if (await plan.ReleaseAsync(release.Ip, release.Handle, release.Sequence, ct) is null
-                && await plan.FindAsync(release.Ip, ct) is { } found && found.Block.AttributeOf(found.Ordinal) is { HandleId: { } handle } attribute
+                && await plan.FindAsync(release.Ip, ct) is { } found
+                && found.Block.AttributeOf(found.Ordinal) is { HandleId: { } handle } attribute
                 && release.OrHandles.Contains(handle) && LeaseRecord.NodeOf(attribute) == plan.Node)
             {
                 await plan.ReleaseAsync(release.Ip, handle, found.Block.SequenceOf(found.Ordinal) ?? 0, ct);
@@ -149,7 +154,8 @@ internal sealed partial class LeaseReplay(LeaseBasis basis, LeaseTable table, Ho
     private static async Task<string?> SyncAsync(OnlinePlan plan, LeaseRecord lease, CancellationToken ct)
     {
         var synced = lease with { IsOffline = false, IsAttempted = false };
-        if (await plan.FindAsync(lease.Ip, ct) is not var (block, ordinal) || block.AttributeOf(ordinal) is not { ReleasedAt: null } attribute)
+        if (await plan.FindAsync(lease.Ip, ct) is not var (block, ordinal)
+            || block.AttributeOf(ordinal) is not { ReleasedAt: null } attribute)
         {
             await plan.RetakeAsync(synced, ct);
             return null;

@@ -76,7 +76,8 @@ internal sealed partial class LeaseTable
         return true;
     }
 
-    /// <summary>The store has failed an operation that nothing here can answer: what a transaction may have taken for it is doubtful.</summary>
+    /// <summary>The store has failed an operation that nothing here can answer: what a transaction may have taken for it is doubtful.
+    /// </summary>
     /// <returns>Ends when the log says so too. Null: it has been answered.</returns>
     public Task? TryEnd(NodeOperation operation)
     {
@@ -98,7 +99,8 @@ internal sealed partial class LeaseTable
 
     private OfflinePlan? TryPlan(NodeOperation operation, KnownFacts known, IReadOnlyDictionary<string, string>? namespaceLabels)
     {
-        var plan = new OfflinePlan(_basis.Options.NodeName, _ledger, known, namespaceLabels, _busy, _basis.Time, _lastSequence, IsAmbiguous(operation));
+        var plan = new OfflinePlan(_basis.Options.NodeName, _ledger, known, namespaceLabels, _busy, _basis.Time, _lastSequence,
+            IsAmbiguous(operation));
         try
         {
             // Under the lock: an offline plan waits for nothing.
@@ -155,13 +157,15 @@ internal sealed partial class LeaseTable
         }
 
         return acquired.Count == 0 ? []
-            : [.. plan.Store.OfType<StoreOperation.Put>().Select(p => CompanionWrites.Undo(p, _basis.Outbox.Pending(p.Key))).OfType<OutboxEntry>()];
+            : [.. plan.Store.OfType<StoreOperation.Put>().Select(p => CompanionWrites.Undo(p, _basis.Outbox.Pending(p.Key)))
+                .OfType<OutboxEntry>()];
     }
 
     /// <summary>An address that was ours under another handle is under one or the other now, and all of them are over. One transaction may
     /// free an address and take it again, so the former handle may be that of a release, too.</summary>
     private HeldAddress FormerOf(AcquiredAddress taken) =>
-        _ledger.Releases.GetValueOrDefault(taken.Address) ?? _ledger.Parked.GetValueOrDefault(taken.Address) ?? (_ledger.Leases.GetValueOrDefault(taken.Address) is { } lease
+        _ledger.Releases.GetValueOrDefault(taken.Address) ?? _ledger.Parked.GetValueOrDefault(taken.Address)
+            ?? (_ledger.Leases.GetValueOrDefault(taken.Address) is { } lease
             ? new()
             {
                 Address = lease.Address,

@@ -7,8 +7,8 @@ namespace Calico.Ipam;
 
 /// <summary>What this node holds and who is changing it: the ledger, and where operations are.</summary>
 /// <remarks>
-/// One lock guards the ledger, the busy addresses and the state of every operation. Each write to the log is begun under it: the log keeps the
-/// order of the calls, and so ends as the ledger does.
+/// One lock guards the ledger, the busy addresses and the state of every operation. Each write to the log is begun under it: the log keeps
+/// the order of the calls, and so ends as the ledger does.
 /// This part is the writer's side; Answers.cs has what is answered, given up or doubted without the store.
 /// </remarks>
 internal sealed partial class LeaseTable
@@ -120,8 +120,8 @@ internal sealed partial class LeaseTable
         }
     }
 
-    /// <summary>A comparison did not hold. The log has taken back what was written for the transaction, and nothing of what operations that were
-    /// answered meanwhile wrote over it.</summary>
+    /// <summary>A comparison did not hold. The log has taken back what was written for the transaction, and nothing of what operations that
+    /// were answered meanwhile wrote over it.</summary>
     public void PlanAgain(List<NodeOperation> group)
     {
         lock (_gate)
@@ -186,13 +186,15 @@ internal sealed partial class LeaseTable
         }
     }
 
-    /// <summary>Begins the commit of a replay. What it is about is doubtful until it is answered: it may be somebody else's before the answer comes.</summary>
+    /// <summary>Begins the commit of a replay. What it is about is doubtful until it is answered: it may be somebody else's before the
+    /// answer comes.</summary>
     /// <param name="ledger">It was planned on.</param>
     /// <param name="edit">What it does.</param>
     /// <param name="marks">What is marked for the time being.</param>
     /// <param name="begin">Commits, with the marks' log writes.</param>
     /// <returns>Null: there is another ledger by now.</returns>
-    public MarkedLedger? TryMark(LeaseLedger ledger, LedgerEdit edit, LedgerEdit marks, Func<ImmutableArray<NodeLogWrite>, Task<StoreOutcome?>> begin)
+    public MarkedLedger? TryMark(LeaseLedger ledger, LedgerEdit edit, LedgerEdit marks,
+        Func<ImmutableArray<NodeLogWrite>, Task<StoreOutcome?>> begin)
     {
         lock (_gate)
         {

@@ -6,8 +6,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Calico.Ipam;
 
-/// <summary>What is done every so often: replay and comparison, the reserve, unbound leases that nobody uses, reserves of nodes that are gone.</summary>
-internal sealed partial class LeaseUpkeep(LeaseBasis basis, LeaseTable table, LeaseWriter writer, StoreReach reach, LeaseFacts facts, LeaseComparison comparison,
+/// <summary>What is done every so often: replay and comparison, the reserve, unbound leases that nobody uses, reserves of nodes that are
+/// gone.</summary>
+internal sealed partial class LeaseUpkeep(LeaseBasis basis, LeaseTable table, LeaseWriter writer, StoreReach reach, LeaseFacts facts,
+    LeaseComparison comparison,
     CancellationToken stop)
 {
     private readonly ConcurrentDictionary<(IPAddress Address, ulong Sequence), long> _unboundSince = [];
@@ -71,7 +73,8 @@ internal sealed partial class LeaseUpkeep(LeaseBasis basis, LeaseTable table, Le
         {
             var parked = table.Ledger.Parked.Values.Where(p => Cidr.From(p.Ip).Version == version).ToLookup(p => IsFit(known, p));
             var (fit, unfit) = (parked[true].Count(), parked[false].Count());
-            if (unfit == 0 && (fit == target || (fit < target && !known.Pools.Any(p => p.Cidr.Version == version && !p.Disabled && !p.IsManual))))
+            if (unfit == 0 && (fit == target
+                || (fit < target && !known.Pools.Any(p => p.Cidr.Version == version && !p.Disabled && !p.IsManual))))
             {
                 continue;
             }
@@ -104,7 +107,8 @@ internal sealed partial class LeaseUpkeep(LeaseBasis basis, LeaseTable table, Le
 
     private async Task CollectAsync(CancellationToken ct)
     {
-        ImmutableArray<LeaseRecord> unbound = [.. table.Ledger.Leases.Values.Where(l => l is { Bound: null, Purpose: LeasePurpose.Endpoint })];
+        ImmutableArray<LeaseRecord> unbound =
+            [.. table.Ledger.Leases.Values.Where(l => l is { Bound: null, Purpose: LeasePurpose.Endpoint })];
 
         // Ages are counted from when this process first saw the lease unbound, so a jump of the clock ends none, and a restart only delays.
         var seen = unbound.Select(l => (l.Ip, l.Sequence)).ToHashSet();

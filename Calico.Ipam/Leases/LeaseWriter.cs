@@ -18,7 +18,8 @@ internal sealed partial class LeaseWriter
     private readonly CancellationToken _stop;
     private readonly OperationQueue _queue = new();
 
-    public LeaseWriter(LeaseBasis basis, LeaseTable table, StoreReach reach, HostMarker marker, LeaseFacts facts, LeaseComparison comparison, CancellationToken stop)
+    public LeaseWriter(LeaseBasis basis, LeaseTable table, StoreReach reach, HostMarker marker, LeaseFacts facts,
+        LeaseComparison comparison, CancellationToken stop)
     {
         (_basis, _table, _reach, _marker, _facts, _comparison, _stop) = (basis, table, reach, marker, facts, comparison, stop);
         _replay = new(basis, table, marker, facts, comparison);
@@ -223,7 +224,8 @@ internal sealed partial class LeaseWriter
 
     private static partial class Log
     {
-        [LoggerMessage(3002, LogLevel.Warning, "the store does not answer; addresses come from the {Reserve} that it shows as this node's: {Reason}")]
+        [LoggerMessage(3002, LogLevel.Warning,
+            "the store does not answer; addresses come from the {Reserve} that it shows as this node's: {Reason}")]
         public static partial void StoreDown(ILogger logger, int reserve, string reason);
 
         [LoggerMessage(3003, LogLevel.Information, "the store answers again; {Journal} answers are to be replayed")]
@@ -232,7 +234,8 @@ internal sealed partial class LeaseWriter
         [LoggerMessage(3012, LogLevel.Warning, "the comparison of log and store waits: {Reason}")]
         public static partial void ComparisonWaits(ILogger logger, string reason);
 
-        [LoggerMessage(3011, LogLevel.Error, "an unanswered transaction could not be noted in the node log; the audit has to find what it took: {Reason}")]
+        [LoggerMessage(3011, LogLevel.Error,
+            "an unanswered transaction could not be noted in the node log; the audit has to find what it took: {Reason}")]
         public static partial void DoubtNotLogged(ILogger logger, string reason);
     }
 }

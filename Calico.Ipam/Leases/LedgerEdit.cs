@@ -50,7 +50,8 @@ internal sealed class LedgerEdit
             Leases = leases,
             Releases = Apply(_releases, ledger.Releases, inverse._releases),
             Parked = Apply(_parked, ledger.Parked, inverse._parked),
-            Offline = ledger.Offline + _leases.Values.Count(l => l?.IsPending == true) - inverse._leases.Values.Count(l => l?.IsPending == true),
+            Offline = ledger.Offline
+                + _leases.Values.Count(l => l?.IsPending == true) - inverse._leases.Values.Count(l => l?.IsPending == true),
         };
     }
 
@@ -81,7 +82,8 @@ internal sealed class LedgerEdit
         [.. Log(_leases, "lease/", LeaseJson.Default.LeaseRecord), .. Log(_releases, "release/", LeaseJson.Default.HeldAddress),
             .. Log(_parked, "parked/", LeaseJson.Default.HeldAddress)];
 
-    /// <summary>An edit that writes again, for every entry this one touches, what the ledger has: after it was written and not done.</summary>
+    /// <summary>An edit that writes again, for every entry this one touches, what the ledger has: after it was written and not done.
+    /// </summary>
     public LedgerEdit AsIn(LeaseLedger ledger)
     {
         var same = new LedgerEdit();
@@ -103,7 +105,8 @@ internal sealed class LedgerEdit
         return same;
     }
 
-    private static bool IsSame<T>(ImmutableDictionary<IPAddress, T> planned, ImmutableDictionary<IPAddress, T> now, IPAddress address) where T : class =>
+    private static bool IsSame<T>(ImmutableDictionary<IPAddress, T> planned, ImmutableDictionary<IPAddress, T> now, IPAddress address)
+        where T : class =>
         ReferenceEquals(planned.GetValueOrDefault(address), now.GetValueOrDefault(address));
 
     private static ImmutableDictionary<IPAddress, T> Apply<T>(Dictionary<IPAddress, T?> changes, ImmutableDictionary<IPAddress, T> table,

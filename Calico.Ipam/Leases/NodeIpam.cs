@@ -45,7 +45,8 @@ public sealed partial class NodeIpam : IAsyncDisposable
 
     /// <summary>Prefixes of the log's entries that the store has under this node's name.</summary>
     public static ImmutableArray<string> BoundToName { get; } =
-        [LeaseLedger.Section + "lease/", LeaseLedger.Section + "release/", LeaseLedger.Section + "writes/", Outbox.Section + Kinds.WorkloadEndpoint.Prefix];
+        [LeaseLedger.Section + "lease/", LeaseLedger.Section + "release/", LeaseLedger.Section + "writes/",
+            Outbox.Section + Kinds.WorkloadEndpoint.Prefix];
 
     /// <summary>Whether the store answered last time.</summary>
     public bool IsStoreReachable => _reach.IsReachable;
@@ -56,7 +57,8 @@ public sealed partial class NodeIpam : IAsyncDisposable
     /// <summary>Whether the store is not known to have lost anything of this node.</summary>
     public bool IsSettled => _comparison.IsSettled;
 
-    /// <summary>Blocks of this node that cannot be read, with the reason: their addresses are kept, and nothing else waits for them.</summary>
+    /// <summary>Blocks of this node that cannot be read, with the reason: their addresses are kept, and nothing else waits for them.
+    /// </summary>
     public ImmutableSortedDictionary<string, string> DamagedBlocks => _comparison.Damaged;
 
     /// <summary>How many answers the store does not know yet.</summary>
@@ -82,8 +84,8 @@ public sealed partial class NodeIpam : IAsyncDisposable
     /// nobody uses. Called every so often and when the store returns; with a dead store it does nothing.</summary>
     public Task MaintainAsync(CancellationToken ct) => _upkeep.RunAsync(ct);
 
-    /// <summary>Claims addresses, binds them if an endpoint is named, and writes what goes with them: all in one transaction. The same handle
-    /// again gives the same addresses.</summary>
+    /// <summary>Claims addresses, binds them if an endpoint is named, and writes what goes with them: all in one transaction. The same
+    /// handle again gives the same addresses.</summary>
     /// <returns>IPv4 first, ascending.</returns>
     /// <exception cref="CalicoException">As <see cref="IIpam.ClaimAsync"/>.</exception>
     public async Task<ImmutableArray<AddressLease>> ClaimAsync(string adapter, AddressClaim claim, WorkloadEndpointId? bindTo,
@@ -112,7 +114,8 @@ public sealed partial class NodeIpam : IAsyncDisposable
         (await BindAsync(adapter, addresses, handle, endpoint, Plain(companion), ct)).Leases;
 
     /// <summary>As above, with a companion that makes something.</summary>
-    public async Task<Leased<T>> BindAsync<T>(string adapter, ImmutableArray<IPAddress> addresses, string handle, WorkloadEndpointId endpoint,
+    public async Task<Leased<T>> BindAsync<T>(string adapter, ImmutableArray<IPAddress> addresses, string handle,
+        WorkloadEndpointId endpoint,
         Func<ImmutableArray<AddressLease>, LeaseCompanion<T>> companion, CancellationToken ct)
     {
         var operation = new BindOperation<T>(adapter, addresses, handle, endpoint, companion);
@@ -122,14 +125,16 @@ public sealed partial class NodeIpam : IAsyncDisposable
 
     /// <summary>An endpoint is gone: frees its leases and those whose release waited for it. With a dead store it is journalled. What is
     /// gone already is no error.</summary>
-    public async Task UnbindAsync(string adapter, WorkloadEndpointId endpoint, ImmutableArray<AddressLease> leases, LeaseCompanion companion,
+    public async Task UnbindAsync(string adapter, WorkloadEndpointId endpoint, ImmutableArray<AddressLease> leases,
+        LeaseCompanion companion,
         CancellationToken ct) =>
         await _writer.SubmitAsync(new UnbindOperation(adapter, endpoint, leases, companion), ct);
 
     /// <summary>Frees one bound lease that its endpoint does not use (it has others, or is unknown), if it is still that allocation. For
     /// audits; an adapter's release of a bound lease waits for the endpoint.</summary>
     public async Task FreeAsync(AddressLease lease, CancellationToken ct) =>
-        await _writer.SubmitAsync(new UnbindOperation(lease.Adapter, lease.BoundTo ?? default, [lease], LeaseCompanion.None, onlyNamed: true), ct);
+        await _writer.SubmitAsync(new UnbindOperation(lease.Adapter, lease.BoundTo ?? default, [lease], LeaseCompanion.None,
+            onlyNamed: true), ct);
 
     /// <summary>Frees a lease, or says why not.</summary>
     public async Task<ReleaseOutcome> ReleaseAsync(string adapter, AddressLease lease, CancellationToken ct)
@@ -151,8 +156,8 @@ public sealed partial class NodeIpam : IAsyncDisposable
         return [.. leases.Where(l => ledger.Leases.GetValueOrDefault(l.Address)?.Handle != l.Handle)];
     }
 
-    /// <summary>Takes notice of what the store's watch shows of a block (null: it was deleted). If a lease of this node is not in it, log and
-    /// store are compared before anything else is done.</summary>
+    /// <summary>Takes notice of what the store's watch shows of a block (null: it was deleted). If a lease of this node is not in it, log
+    /// and store are compared before anything else is done.</summary>
     /// <returns>Whether one is missing.</returns>
     public bool Observe(string cidr, IpamBlockSpec? seen) => _comparison.Observe(_table.SettledIn(cidr), seen);
 
@@ -185,7 +190,8 @@ public sealed partial class NodeIpam : IAsyncDisposable
     private async Task<AddressLease?> FindStoredAsync(IPAddress address, CancellationToken ct)
     {
         var change = new IpamChange(_basis.Store, new());
-        return await new ExactAssignment(change, _facts.Source, _basis.Time).FindBlockAsync(address, ct) is { } cidr && await change.BlockAsync(cidr, ct) is { } block
+        return await new ExactAssignment(change, _facts.Source, _basis.Time).FindBlockAsync(address, ct) is { } cidr
+            && await change.BlockAsync(cidr, ct) is { } block
             && block.AttributeOf(block.OrdinalOf(address)!.Value) is { ReleasedAt: null }
             ? LeaseRecord.From(block, block.OrdinalOf(address)!.Value).ToLease()
             : null;
@@ -221,7 +227,8 @@ public sealed partial class NodeIpam : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private static Func<ImmutableArray<AddressLease>, LeaseCompanion<bool>> Plain(Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion) =>
+    private static Func<ImmutableArray<AddressLease>, LeaseCompanion<bool>> Plain(
+        Func<ImmutableArray<AddressLease>, LeaseCompanion>? companion) =>
         leases => new(true, companion?.Invoke(leases) ?? LeaseCompanion.None);
 
     private static void Refuse(AddressClaim claim)
@@ -233,7 +240,8 @@ public sealed partial class NodeIpam : IAsyncDisposable
 
         if (claim.Ipv4 is < 0 or > 64 || claim.Ipv6 is < 0 or > 64 || claim.Exact.Length > 64)
         {
-            throw new CalicoException(Problem.Invalid, "a claim is for 0 to 64 addresses of each family", claim.Ipv4 is < 0 or > 64 ? "ipv4" : "ipv6");
+            throw new CalicoException(Problem.Invalid, "a claim is for 0 to 64 addresses of each family",
+                claim.Ipv4 is < 0 or > 64 ? "ipv4" : "ipv6");
         }
 
         if (claim.Ipv4 + claim.Ipv6 + claim.Exact.Length == 0)
@@ -244,7 +252,8 @@ public sealed partial class NodeIpam : IAsyncDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(3000, LogLevel.Information, "IPAM has {Leases} leases and {Parked} parked addresses; {Journal} answers are not in the store yet")]
+        [LoggerMessage(3000, LogLevel.Information,
+            "IPAM has {Leases} leases and {Parked} parked addresses; {Journal} answers are not in the store yet")]
         public static partial void Loaded(ILogger logger, int leases, int parked, int journal);
     }
 }

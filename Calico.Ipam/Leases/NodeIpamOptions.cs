@@ -25,11 +25,12 @@ public sealed record NodeIpamOptions
     /// <summary>Addresses that have been free for less are assigned last; exact requests do not care.</summary>
     public TimeSpan CoolDownPreference { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Age at which an unbound Endpoint lease may be collected. Counted by this process, so no clock that jumps ends a lease.</summary>
+    /// <summary>Age at which an unbound Endpoint lease may be collected. Counted by this process, so no clock that jumps ends a lease.
+    /// </summary>
     public TimeSpan UnboundGrace { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>How often the log is compared with the store: what of this node's facts the store has lost without anybody having noticed is
-    /// written again then.</summary>
+    /// <summary>How often the log is compared with the store: what of this node's facts the store has lost without anybody having noticed
+    /// is written again then.</summary>
     public TimeSpan VerifyInterval { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>How often the reserves of nodes that are gone are looked for.</summary>
@@ -38,7 +39,8 @@ public sealed record NodeIpamOptions
     /// <summary>How long pools, reservations, labels and configuration are kept when they are read from the store.</summary>
     public TimeSpan FactsLifetime { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Pools and labels as the host follows them; null: they are read from the store and kept for <see cref="FactsLifetime"/>.</summary>
+    /// <summary>Pools and labels as the host follows them; null: they are read from the store and kept for <see cref="FactsLifetime"/>.
+    /// </summary>
     public IIpamFacts? Facts { get; init; }
 
     /// <summary>Whether an old unbound lease is to be kept, because a live report names it or no complete one was made after it; null:

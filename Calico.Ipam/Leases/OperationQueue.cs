@@ -57,7 +57,8 @@ internal sealed class OperationQueue
         }
     }
 
-    /// <summary>Operations in order, without two that are about the same thing. None: the taker is done, and the next is started by <see cref="Add"/>.</summary>
+    /// <summary>Operations in order, without two that are about the same thing. None: the taker is done, and the next is started by
+    /// <see cref="Add"/>.</summary>
     public List<NodeOperation> Take()
     {
         lock (_gate)

@@ -2,8 +2,8 @@ using Calico.Datastore.Store;
 
 namespace Calico.Ipam;
 
-/// <summary>Whether the store is used. One that failed is left alone for a while, and asked something harmless before a transaction is risked that
-/// might leave doubt.</summary>
+/// <summary>Whether the store is used. One that failed is left alone for a while, and asked something harmless before a transaction is
+/// risked that might leave doubt.</summary>
 internal sealed class StoreReach(LeaseBasis basis, HostMarker marker)
 {
     private readonly Lock _gate = new();

@@ -40,9 +40,11 @@ internal sealed record KnownFacts
         var version = Cidr.From(held.Ip).Version;
         var pools = named.Select(n => PoolChoice.Find(Pools, n)).ToImmutableArray();
         return !pools.Contains(null)
-            && PoolChoice.Of(Pools, version, [.. pools.Where(p => p!.Cidr.Version == version).Select(p => p!.Name)], NodeLabels, namespaceLabels)
+            && PoolChoice.Of(Pools, version, [.. pools.Where(p => p!.Cidr.Version == version).Select(p => p!.Name)], NodeLabels,
+                namespaceLabels)
                 .Contains(PoolOf(held)!);
     }
 
-    private IpamPool? PoolOf(HeldAddress held) => Cidr.TryParse(held.Block, out var block) ? Pools.FirstOrDefault(p => p.IsOfItsBlocks(block)) : null;
+    private IpamPool? PoolOf(HeldAddress held) =>
+        Cidr.TryParse(held.Block, out var block) ? Pools.FirstOrDefault(p => p.IsOfItsBlocks(block)) : null;
 }

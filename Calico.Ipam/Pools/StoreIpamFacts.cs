@@ -22,7 +22,8 @@ public sealed class StoreIpamFacts(IKeyValueStore store) : IIpamFacts
         foreach (var item in range.Items)
         {
             using var document = Parse(item.Value);
-            if (document is not null && TryGet(document.RootElement, out var cidrs, "spec", "reservedCIDRs") && cidrs.ValueKind == JsonValueKind.Array)
+            if (document is not null && TryGet(document.RootElement, out var cidrs, "spec", "reservedCIDRs")
+                && cidrs.ValueKind == JsonValueKind.Array)
             {
                 texts.AddRange(cidrs.EnumerateArray().Where(c => c.ValueKind == JsonValueKind.String).Select(c => c.GetString()));
             }
@@ -39,7 +40,8 @@ public sealed class StoreIpamFacts(IKeyValueStore store) : IIpamFacts
         await LabelsAsync(Kinds.Profile.Path(Kinds.Profile.Key($"kns.{name}")), "spec", "labelsToApply", "pcns.", ct);
 
     public async ValueTask<IpamConfigValue> ConfigAsync(CancellationToken ct) =>
-        await store.GetAsync(IpamKeys.Config, 0, ct) is { } stored && Read(stored, value => ResourceJson.Read<IpamConfigValue>(value.Span)) is { } config
+        await store.GetAsync(IpamKeys.Config, 0, ct) is { } stored
+            && Read(stored, value => ResourceJson.Read<IpamConfigValue>(value.Span)) is { } config
             ? config
             : IpamConfigValue.Default;
 
@@ -84,7 +86,8 @@ public sealed class StoreIpamFacts(IKeyValueStore store) : IIpamFacts
         return true;
     }
 
-    private async Task<ImmutableDictionary<string, string>?> LabelsAsync(string key, string part, string field, string prefix, CancellationToken ct)
+    private async Task<ImmutableDictionary<string, string>?> LabelsAsync(string key, string part, string field, string prefix,
+        CancellationToken ct)
     {
         if (await store.GetAsync(key, 0, ct) is not { } stored)
         {

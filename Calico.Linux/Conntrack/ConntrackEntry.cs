@@ -31,7 +31,8 @@ public sealed record ConntrackEntry
     /// <summary>Type and code of the packet that opened it; null for protocols other than ICMP.</summary>
     public (byte Type, byte Code)? Icmp { get; init; }
 
-    /// <summary>A helper expected it because of another connection (IPS_EXPECTED): it was let in as "related", not by a rule of its own.</summary>
+    /// <summary>A helper expected it because of another connection (IPS_EXPECTED): it was let in as "related", not by a rule of its own.
+    /// </summary>
     public bool IsExpected { get; init; }
 
     public uint Mark { get; init; }

@@ -74,7 +74,8 @@ internal static class ConntrackMessages
             OriginalSource = original.Source, OriginalDestination = original.Destination, ReplySource = reply.Source,
             ReplyDestination = reply.Destination, Protocol = original.Protocol, SourcePort = original.SourcePort,
             DestinationPort = original.DestinationPort, ReplySourcePort = reply.SourcePort, ReplyDestinationPort = reply.DestinationPort,
-            Icmp = original.IcmpType is { } type ? (type, original.IcmpCode) : null, IsExpected = (status & IPS_EXPECTED) != 0, Mark = mark, Id = id, Zone = zone, OriginalTuple = [.. originalBytes],
+            Icmp = original.IcmpType is { } type ? (type, original.IcmpCode) : null, IsExpected = (status & IPS_EXPECTED) != 0, Mark = mark,
+                Id = id, Zone = zone, OriginalTuple = [.. originalBytes],
         };
     }
 

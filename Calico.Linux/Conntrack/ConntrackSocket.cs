@@ -43,7 +43,8 @@ public sealed class ConntrackSocket : IDisposable
     {
         lock (_exchange)
         {
-            return NetlinkSocket.Retry(() => (HashSet<IPAddress>)[.. ListAddressesOnce(AddressFamily.InterNetwork), .. ListAddressesOnce(AddressFamily.InterNetworkV6)]);
+            return NetlinkSocket.Retry(() => (HashSet<IPAddress>)[.. ListAddressesOnce(AddressFamily.InterNetwork),
+                .. ListAddressesOnce(AddressFamily.InterNetworkV6)]);
         }
     }
 

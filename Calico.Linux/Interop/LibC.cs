@@ -196,10 +196,12 @@ internal static unsafe partial class LibC
     public static SafeFileHandle OpenPathOnly(string path) => OpenFile(path, O_PATH, 0);
 
     /// <summary>What is in the folder under that name; the errno is left as above.</summary>
-    public static SafeFileHandle OpenAtReadOnly(SafeHandle folder, string name) => new(OpenAt(folder, name, O_RDONLY | O_CLOEXEC, 0), ownsHandle: true);
+    public static SafeFileHandle OpenAtReadOnly(SafeHandle folder, string name) =>
+        new(OpenAt(folder, name, O_RDONLY | O_CLOEXEC, 0), ownsHandle: true);
 
     /// <inheritdoc cref="OpenAtReadOnly"/>
-    public static SafeFileHandle OpenAtWriteOnly(SafeHandle folder, string name) => new(OpenAt(folder, name, O_WRONLY | O_CLOEXEC, 0), ownsHandle: true);
+    public static SafeFileHandle OpenAtWriteOnly(SafeHandle folder, string name) =>
+        new(OpenAt(folder, name, O_WRONLY | O_CLOEXEC, 0), ownsHandle: true);
 
     /// <summary>Reads once; -1: the errno is left as above. For files of <c>/proc</c>, which no signal interrupts.</summary>
     public static nint Read(SafeHandle file, Span<byte> buffer)

@@ -10,7 +10,8 @@ public static class MemoryBarriers
     /// <summary>Whether the kernel offers the global barrier. One with nohz_full does not, nor a sandbox that forbids the call.</summary>
     public static bool HasGlobal => Call(LibC.MEMBARRIER_CMD_QUERY) is > 0 and var offered && (offered & LibC.MEMBARRIER_CMD_GLOBAL) != 0;
 
-    /// <summary>Returns when every packet that the kernel was working on has left: an RCU grace period, some milliseconds of waiting.</summary>
+    /// <summary>Returns when every packet that the kernel was working on has left: an RCU grace period, some milliseconds of waiting.
+    /// </summary>
     /// <returns>False: the kernel has no such barrier, and nothing was waited for.</returns>
     /// <remarks>With one CPU it returns at once: a packet is never left in the middle for a process.</remarks>
     /// <exception cref="IOException">It failed otherwise.</exception>

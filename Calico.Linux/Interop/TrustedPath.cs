@@ -52,7 +52,8 @@ public static unsafe class TrustedPath
             throw new UntrustedPathException(folder, "is no folder");
         }
 
-        return [.. Directory.EnumerateFileSystemEntries(ByDescriptor(found)).Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal)];
+        return [.. Directory.EnumerateFileSystemEntries(ByDescriptor(found)).Select(e => Path.GetFileName(e)!)
+            .Order(StringComparer.Ordinal)];
     }
 
     /// <summary>Whether it is a folder.</summary>
@@ -152,7 +153,8 @@ public static unsafe class TrustedPath
         // The mode of a link says nothing: who may exchange it, the folder's mode says.
         if (type != LinkType && (mode & OthersMayWrite) != 0)
         {
-            throw new UntrustedPathException(path, $"can be written by others than root (mode {Convert.ToString(mode & 0xfff, 8).PadLeft(4, '0')})");
+            throw new UntrustedPathException(path,
+                $"can be written by others than root (mode {Convert.ToString(mode & 0xfff, 8).PadLeft(4, '0')})");
         }
 
         return type;

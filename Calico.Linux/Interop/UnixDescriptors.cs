@@ -13,7 +13,8 @@ public static class UnixDescriptors
     private static readonly int OneDescriptorLength = Marshal.SizeOf<LibC.ControlHeader>() + sizeof(int);
     private static readonly int OneDescriptorSpace = Marshal.SizeOf<LibC.ControlHeader>() + IntPtr.Size;
 
-    /// <summary>Reads like <see cref="Socket.ReceiveAsync(Memory{byte}, CancellationToken)"/>, and takes a passed descriptor along.</summary>
+    /// <summary>Reads like <see cref="Socket.ReceiveAsync(Memory{byte}, CancellationToken)"/>, and takes a passed descriptor along.
+    /// </summary>
     /// <exception cref="InvalidDataException">More than one descriptor came; all were closed.</exception>
     public static async ValueTask<UnixReceipt> ReceiveAsync(Socket socket, Memory<byte> buffer, CancellationToken cancellationToken)
     {
@@ -31,7 +32,8 @@ public static class UnixDescriptors
         }
     }
 
-    /// <summary>Sends bytes (at least one, or nothing goes along) with a descriptor, which stays the sender's too. Blocking sockets.</summary>
+    /// <summary>Sends bytes (at least one, or nothing goes along) with a descriptor, which stays the sender's too. Blocking sockets.
+    /// </summary>
     public static unsafe void Send(Socket socket, ReadOnlySpan<byte> content, SafeHandle descriptor)
     {
         ArgumentNullException.ThrowIfNull(socket);
@@ -102,7 +104,8 @@ public static class UnixDescriptors
         }
     }
 
-    /// <summary>The padding of one descriptor has room for a second, so the kernel may have installed two; what did not fit, it closed.</summary>
+    /// <summary>The padding of one descriptor has room for a second, so the kernel may have installed two; what did not fit, it closed.
+    /// </summary>
     private static unsafe SafeFileHandle? TakeDescriptor(in LibC.MessageHeader message)
     {
         if (message.ControlLength < (nuint)OneDescriptorLength)

@@ -42,7 +42,8 @@ public sealed class NamespaceBroker : IDisposable
         return Begin(networkNamespace, work).Wait();
     }
 
-    /// <summary>Begins <paramref name="work"/> inside the namespace; the caller does something else before it waits for the result.</summary>
+    /// <summary>Begins <paramref name="work"/> inside the namespace; the caller does something else before it waits for the result.
+    /// </summary>
     public NamespaceVisit<T> Begin<T>(SafeFileHandle networkNamespace, Func<T> work)
     {
         ArgumentNullException.ThrowIfNull(networkNamespace);

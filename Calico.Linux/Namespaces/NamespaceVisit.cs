@@ -2,7 +2,8 @@ using System.Runtime.ExceptionServices;
 
 namespace Calico.Linux.Namespaces;
 
-/// <summary>Work that the broker's thread does in a namespace. Waiting takes no pool thread's help, so it may be done under a lock.</summary>
+/// <summary>Work that the broker's thread does in a namespace. Waiting takes no pool thread's help, so it may be done under a lock.
+/// </summary>
 public sealed class NamespaceVisit<T>
 {
     private readonly object _gate = new();
@@ -13,7 +14,8 @@ public sealed class NamespaceVisit<T>
 
     internal NamespaceVisit(Func<T> work) => _work = work;
 
-    /// <summary>Waits until the work is done and the thread is home again; its exception comes back as it is. Any number of times.</summary>
+    /// <summary>Waits until the work is done and the thread is home again; its exception comes back as it is. Any number of times.
+    /// </summary>
     /// <exception cref="NamespaceException">The namespace could not be entered.</exception>
     public T Wait()
     {

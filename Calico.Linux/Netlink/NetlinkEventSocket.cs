@@ -62,7 +62,8 @@ public sealed class NetlinkEventSocket : IDisposable
     internal void Send(ReadOnlySpan<byte> messages, string request) => NetlinkCalls.Send(_handle, messages, request);
 
     /// <summary>Waits for the next datagram. The memory is valid until the next call.</summary>
-    /// <exception cref="NetlinkOverrunException">Events were lost, also those that waited: read the state anew, then go on receiving.</exception>
+    /// <exception cref="NetlinkOverrunException">Events were lost, also those that waited: read the state anew, then go on receiving.
+    /// </exception>
     public async ValueTask<ReadOnlyMemory<byte>> ReceiveAsync(CancellationToken cancellationToken)
     {
         while (true)

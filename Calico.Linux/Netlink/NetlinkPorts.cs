@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Calico.Linux.Netlink;
 
 /// <summary>Which process has a netlink socket; for messages.</summary>
-/// <remarks>The kernel numbers sockets, not processes: a port leads to an inode in <c>/proc/net/netlink</c>, and that to whoever has it open.
-/// A process in another pid namespace than ours is not seen.</remarks>
+/// <remarks>The kernel numbers sockets, not processes: a port leads to an inode in <c>/proc/net/netlink</c>, and that to whoever has it
+/// open. A process in another pid namespace than ours is not seen.</remarks>
 public static class NetlinkPorts
 {
     // /proc/net/netlink: sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode
@@ -17,10 +17,12 @@ public static class NetlinkPorts
     /// <param name="port">As the kernel tells it, in the calling thread's network namespace.</param>
     public static string Describe(NetlinkFamily family, uint port)
     {
-        foreach (var columns in File.ReadLines("/proc/thread-self/net/netlink").Skip(1).Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
+        foreach (var columns in File.ReadLines("/proc/thread-self/net/netlink").Skip(1)
+            .Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
         {
             if (columns.Length > InodeColumn && int.Parse(columns[ProtocolColumn], CultureInfo.InvariantCulture) == (int)family
-                && uint.Parse(columns[PortColumn], CultureInfo.InvariantCulture) == port && FindProcess($"socket:[{columns[InodeColumn]}]") is { } process)
+                && uint.Parse(columns[PortColumn], CultureInfo.InvariantCulture) == port
+                && FindProcess($"socket:[{columns[InodeColumn]}]") is { } process)
             {
                 return process;
             }

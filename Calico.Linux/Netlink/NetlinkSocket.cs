@@ -45,7 +45,8 @@ public sealed class NetlinkSocket : IDisposable
     /// <param name="family">Which protocol.</param>
     /// <param name="receiveTimeout">How long to wait for an answer; 30 s when null. (A set-up of a large ruleset takes tens of
     /// seconds inside sendmsg, which this does not limit.)</param>
-    /// <param name="bufferBytes">Send and receive buffers, forced past the system's limits with CAP_NET_ADMIN, up to them without; 0 leaves them.</param>
+    /// <param name="bufferBytes">Send and receive buffers, forced past the system's limits with CAP_NET_ADMIN, up to them without; 0 leaves
+    /// them.</param>
     /// <param name="isBrief">For single objects only, no dumps: a smaller buffer.</param>
     public static NetlinkSocket Open(NetlinkFamily family, TimeSpan? receiveTimeout = null, int bufferBytes = 0, bool isBrief = false)
     {
@@ -179,7 +180,8 @@ public sealed class NetlinkSocket : IDisposable
     }
 
     /// <summary>Sends a dump request and hands every message of the answer to <paramref name="visit"/>.</summary>
-    /// <exception cref="NetlinkInterruptedException">What was dumped changed meanwhile; the visited messages are not a snapshot.</exception>
+    /// <exception cref="NetlinkInterruptedException">What was dumped changed meanwhile; the visited messages are not a snapshot.
+    /// </exception>
     public void Dump(NetlinkWriter request, uint sequence, string what, NetlinkVisitor visit)
     {
         Send(request.Written, what);

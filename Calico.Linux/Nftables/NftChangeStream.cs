@@ -3,7 +3,8 @@ using Calico.Linux.Netlink;
 
 namespace Calico.Linux.Nftables;
 
-/// <summary>Transactions of everyone in one network namespace, as they are committed; our own are among them unless they are ignored.</summary>
+/// <summary>Transactions of everyone in one network namespace, as they are committed; our own are among them unless they are ignored.
+/// </summary>
 /// <remarks>Open it before the first listing: then nothing falls between listing and events. One reader.</remarks>
 public sealed class NftChangeStream : IDisposable
 {

@@ -3,7 +3,8 @@ using Calico.Linux.Netlink;
 namespace Calico.Linux.Nftables;
 
 /// <summary>One step of a rule. A step that does not match ends the rule ("break") and the next rule is tried.</summary>
-/// <remarks>One that is missing here can be added outside: derive, name it, write its attributes. Values in registers are in network byte order except marks, interface indexes and conntrack words, which are native.</remarks>
+/// <remarks>One that is missing here can be added outside: derive, name it, write its attributes. Values in registers are in network byte
+/// order except marks, interface indexes and conntrack words, which are native.</remarks>
 public abstract record NftExpression
 {
     /// <summary>The kernel's name of the expression.</summary>

@@ -52,7 +52,8 @@ internal static class NftExpressionShape
         _ when expression.SequenceEqual("connlimit"u8) => [Unknown, Number, Number],
         // TYPE, FAMILY, REG_ADDR_MIN, REG_ADDR_MAX, REG_PROTO_MIN, REG_PROTO_MAX, FLAGS
         _ when expression.SequenceEqual("nat"u8) =>
-            [Unknown, Number, Number, Register, NftAttributeKind.LastRegister, Register, NftAttributeKind.LastRegister, NftAttributeKind.NatFlags],
+            [Unknown, Number, Number, Register, NftAttributeKind.LastRegister, Register, NftAttributeKind.LastRegister,
+                NftAttributeKind.NatFlags],
         // TYPE, ICMP_CODE
         _ when expression.SequenceEqual("reject"u8) => [Unknown, Number, Number],
         _ => [],

@@ -35,8 +35,8 @@ public readonly record struct NftRegister
         return new NftRegister((uint)index);
     }
 
-    /// <summary>The kernel's number of the word that a register begins at: <see cref="Wide"/> 1 and <see cref="Word"/> 0 are one place, and the
-    /// kernel lists it under the older name (nft_dump_register).</summary>
+    /// <summary>The kernel's number of the word that a register begins at: <see cref="Wide"/> 1 and <see cref="Word"/> 0 are one place, and
+    /// the kernel lists it under the older name (nft_dump_register).</summary>
     internal static uint WordOf(uint number) => number is > 0 and < FirstWord ? FirstWord + (number - 1) * WordsOfWide : number;
 
     public override string ToString() => Number >= FirstWord ? $"r{Number - FirstWord}" : Number == 0 ? "verdict" : $"R{Number}";

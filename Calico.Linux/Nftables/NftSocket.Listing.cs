@@ -26,8 +26,8 @@ public sealed partial class NftSocket
     /// <summary>Names of all tables of all families, other programs' too.</summary>
     public ImmutableArray<NftTable> ListTables() => [.. ListTablesWithUnusual().Select(t => t.Table)];
 
-    /// <summary>Netlink port of the socket that owns a table (flag <c>owner</c>): while it is open nobody else may change anything of it, and
-    /// the table goes with it. Null: nobody's, or there is no such table.</summary>
+    /// <summary>Netlink port of the socket that owns a table (flag <c>owner</c>): while it is open nobody else may change anything of it,
+    /// and the table goes with it. Null: nobody's, or there is no such table.</summary>
     public uint? FindOwner(NftTable table) => ListTablesWithUnusual().Where(t => t.Table == table).Select(t => t.Owner).FirstOrDefault();
 
     /// <summary>All of one table at one generation, or null if it is not there.</summary>
@@ -48,7 +48,8 @@ public sealed partial class NftSocket
                 var sets = ListSets(table);
                 var state = new NftTableState
                 {
-                    Table = table, Generation = generation, Unusual = unusual, Chains = ListChains(table), Rules = ListRules(table), Sets = sets,
+                    Table = table, Generation = generation, Unusual = unusual, Chains = ListChains(table), Rules = ListRules(table),
+                        Sets = sets,
                     Counters = ListCounters(table), StrangeObjects = ListStrangeObjects(table),
                     Elements = withElements
                         ? sets.ToImmutableDictionary(s => s.Name, s => ListElements(table, s.Name))
@@ -90,7 +91,8 @@ public sealed partial class NftSocket
     public ImmutableArray<NftCounterState> ListCounters(NftTable table) => ListCounters(table, reset: false);
 
     /// <summary>Reads the named counters and sets them to 0, each at one moment, so that no packet is lost between.</summary>
-    /// <exception cref="NetlinkInterruptedException">The ruleset changed meanwhile; some counters were reset and their counts are lost.</exception>
+    /// <exception cref="NetlinkInterruptedException">The ruleset changed meanwhile; some counters were reset and their counts are lost.
+    /// </exception>
     public ImmutableArray<NftCounterState> ResetCounters(NftTable table) => ListCounters(table, reset: true);
 
     private ImmutableArray<NftCounterState> ListCounters(NftTable table, bool reset) => List<NftCounterState>(

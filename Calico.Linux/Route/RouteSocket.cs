@@ -49,8 +49,8 @@ public sealed class RouteSocket : IDisposable
     public uint PortId => _socket.PortId;
 
     /// <summary>Sends the batch in one sendmsg (in one per thousand requests) and reads what the kernel refused.</summary>
-    /// <remarks>The kernel works a send off in order, answers each refusal whether asked to or not, and only the last request of a send is to
-    /// be acknowledged: when its answer has come, the others' have.</remarks>
+    /// <remarks>The kernel works a send off in order, answers each refusal whether asked to or not, and only the last request of a send is
+    /// to be acknowledged: when its answer has come, the others' have.</remarks>
     /// <exception cref="NetlinkException">The exchange itself failed; what the kernel did is not known.</exception>
     public RouteOutcome Send(RouteBatch batch)
     {

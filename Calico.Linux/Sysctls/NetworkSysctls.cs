@@ -26,7 +26,8 @@ public sealed class NetworkSysctls(NamespaceBroker broker)
     }
 
     /// <summary>Sets one of the calling thread's namespace.</summary>
-    /// <exception cref="FileNotFoundException">The kernel or the link has no such setting (or <see cref="DirectoryNotFoundException"/>).</exception>
+    /// <exception cref="FileNotFoundException">The kernel or the link has no such setting (or <see cref="DirectoryNotFoundException"/>).
+    /// </exception>
     /// <exception cref="IOException">The kernel refused the value.</exception>
     public static void Write(string key, string value)
     {
@@ -43,7 +44,8 @@ public sealed class NetworkSysctls(NamespaceBroker broker)
         broker.Run(networkNamespace, () => Write(key, value));
 
     /// <summary>Sets several in one visit, in order, stopping at the first that fails.</summary>
-    public void Write(NetworkNamespaceFile networkNamespace, params (string Key, string Value)[] settings) => broker.Run(networkNamespace, () =>
+    public void Write(NetworkNamespaceFile networkNamespace,
+        params (string Key, string Value)[] settings) => broker.Run(networkNamespace, () =>
     {
         foreach ((var key, var value) in settings)
         {

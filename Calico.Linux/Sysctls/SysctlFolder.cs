@@ -5,7 +5,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Calico.Linux.Sysctls;
 
-/// <summary>A folder of settings below <c>/proc/sys/net</c> that is opened once, for those that are asked or written for every link.</summary>
+/// <summary>A folder of settings below <c>/proc/sys/net</c> that is opened once, for those that are asked or written for every link.
+/// </summary>
 /// <remarks>
 /// Which namespace's settings it holds is decided when it is opened, by the thread that opens it (the kernel's tree of settings is one per
 /// namespace from there on), so later calls may come from any thread and enter no namespace. No lock is taken on the files, and nothing is

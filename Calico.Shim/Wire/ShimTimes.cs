@@ -23,7 +23,8 @@ internal readonly record struct ShimTimes(TimeSpan Start, long Begun, long Sent)
     public static bool TryRead(string? text, long now, out (TimeSpan Start, TimeSpan Own, TimeSpan HandOver) times)
     {
         times = default;
-        if (text?.Split(' ') is not [var first, var second, var third] || !TryParse(first, out var start) || !TryParse(second, out var begun)
+        if (text?.Split(' ') is not [var first, var second, var third] || !TryParse(first, out var start)
+            || !TryParse(second, out var begun)
             || !TryParse(third, out var sent) || start > Most || begun > sent || sent - begun > Most || sent > now || now - sent > Most)
         {
             return false;
@@ -33,7 +34,8 @@ internal readonly record struct ShimTimes(TimeSpan Start, long Begun, long Sent)
         return true;
     }
 
-    private static bool TryParse(string text, out long number) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+    private static bool TryParse(string text, out long number) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 
     private static TimeSpan Nanoseconds(long value) => TimeSpan.FromTicks(value / 100);
 }

@@ -90,7 +90,8 @@ internal sealed record CniArgs
         var addresses = new List<IPAddress>();
         foreach (var text in value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
-            addresses.Add(InterfaceAddress.TryParse(text, out var parsed) ? parsed.Address : throw Invalid($"IP=\"{text}\" is not an address"));
+            addresses.Add(InterfaceAddress.TryParse(text, out var parsed) ? parsed.Address
+                : throw Invalid($"IP=\"{text}\" is not an address"));
         }
 
         return addresses;

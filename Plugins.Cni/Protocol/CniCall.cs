@@ -39,7 +39,8 @@ internal sealed record CniCall(ShimRole Role, string Verb, string ContainerId, s
             throw new CniException(CniCode.InvalidEnvironment, $"required env variables [{string.Join(',', missing)}] missing");
         }
 
-        var call = new CniCall(request.Role, verb, request["CNI_CONTAINERID"] ?? "", request["CNI_IFNAME"] ?? "", request["CNI_NETNS"] ?? "",
+        var call = new CniCall(request.Role, verb, request["CNI_CONTAINERID"] ?? "", request["CNI_IFNAME"] ?? "",
+            request["CNI_NETNS"] ?? "",
             CniArgs.Parse(request["CNI_ARGS"] ?? "", lenient: verb is not ("ADD" or "CHECK")));
         if (required.Length > 0)
         {

@@ -12,7 +12,8 @@ internal sealed record CniError(int Code, string Message, string Details)
     {
         CniException e => new(e.Code, e.Message, e.Details),
         CalicoException e => new(CodeOf(e, FieldOf(e.Path), verb), TextOf(e, FieldOf(e.Path)), e.InnerException?.Message ?? ""),
-        OperationCanceledException => new(CniCode.TryAgainLater, "the call was ended before it was done: the host is stopping, or who called has gone; try again later", ""),
+        OperationCanceledException => new(CniCode.TryAgainLater,
+            "the call was ended before it was done: the host is stopping, or who called has gone; try again later", ""),
         // Not one of ours: a bug. The server logs it under this text; the runtime gets something to look for.
         _ => new(CniCode.Calico, $"internal error: {error.GetType().Name}", error.Message),
     };

@@ -23,7 +23,8 @@ internal static class CniResultReader
             var result = Read(new ConfigurationObject(document.RootElement, "", faults));
             return faults.Count == 0
                 ? result
-                : throw new CniException(CniCode.Undecodable, $"{writtenBy} answered with a broken result: {faults[0]}", string.Join("; ", faults));
+                : throw new CniException(CniCode.Undecodable, $"{writtenBy} answered with a broken result: {faults[0]}",
+                    string.Join("; ", faults));
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

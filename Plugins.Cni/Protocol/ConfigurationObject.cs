@@ -64,7 +64,8 @@ internal readonly record struct ConfigurationObject(JsonElement Element, string 
             return 0;
         }
 
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && (number == 0 || number >= least && number <= most))
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number)
+            && (number == 0 || number >= least && number <= most))
         {
             return number;
         }

@@ -6,8 +6,8 @@ using System.Text.Json;
 namespace Calico.Plugins.Cni.Protocol;
 
 /// <summary>A network configuration: what a CNI runtime sends on standard input.</summary>
-/// <remarks>The fields of <c>reference/calico-v3.md</c> §10.2. The datastore's and the log's fields are read by nobody here: the host has its
-/// own settings, and a plugin call holds no credentials.</remarks>
+/// <remarks>The fields of <c>reference/calico-v3.md</c> §10.2. The datastore's and the log's fields are read by nobody here: the host has
+/// its own settings, and a plugin call holds no credentials.</remarks>
 internal sealed record NetworkConfiguration
 {
     private const int MaxName = 255;
@@ -67,7 +67,8 @@ internal sealed record NetworkConfiguration
     /// Mesos task.</summary>
     public ImmutableArray<PublishedPort> PublishedPorts { get; private init; } = [];
 
-    public ImmutableSortedDictionary<string, string> PodAnnotations { get; private init; } = ImmutableSortedDictionary<string, string>.Empty;
+    public ImmutableSortedDictionary<string, string> PodAnnotations { get; private init; } =
+        ImmutableSortedDictionary<string, string>.Empty;
 
     public ImmutableSortedDictionary<string, string> Labels { get; private init; } = ImmutableSortedDictionary<string, string>.Empty;
 
@@ -148,7 +149,8 @@ internal sealed record NetworkConfiguration
         if (AllowsAddressesWithoutIpam && !IsKubernetesPolicy)
         {
             throw new CniException(CniCode.InvalidConfiguration,
-                "invalid network configuration: feature_control.ip_addrs_no_ipam: needs policy.type k8s, whose pods ask for it", "feature_control.ip_addrs_no_ipam");
+                "invalid network configuration: feature_control.ip_addrs_no_ipam: needs policy.type k8s, whose pods ask for it",
+                "feature_control.ip_addrs_no_ipam");
         }
 
         if (DataplaneType == "grpc")
@@ -211,7 +213,8 @@ internal sealed record NetworkConfiguration
     private static string NameIn(ConfigurationObject root)
     {
         var name = root.Text("name");
-        if (name.Length > 0 && !(char.IsAsciiLetterOrDigit(name[0]) && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-')))
+        if (name.Length > 0 && !(char.IsAsciiLetterOrDigit(name[0])
+            && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-')))
         {
             root.Fault("name", "may hold letters, digits, '_', '.' and '-' only, first a letter or digit");
         }

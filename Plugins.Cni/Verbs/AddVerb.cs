@@ -7,7 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace Calico.Plugins.Cni.Verbs;
 
 /// <summary>ADD: all or nothing, and the answer means that the kernel enforces the endpoint's policy.</summary>
-internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDataplane dataplane, INetworkNamespaces namespaces, IProfiles profiles,
+internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDataplane dataplane, INetworkNamespaces namespaces,
+    IProfiles profiles,
     EndpointLookup lookup, EndpointPlanner planner, PoolFamilies pools, DelSpool spool, TimeProvider time, ILogger<AddVerb> log)
 {
     private const string HostMac = "ee:ee:ee:ee:ee:ee";
@@ -43,7 +44,8 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
             }
 
             throw new CniException(CniCode.InvalidEnvironment,
-                $"a pod has one Calico interface: {id.Workload} has {existing.PeerInterface}, {call.InterfaceName} of network {configuration.Name} would be a second; give it a network of another plugin",
+                $"a pod has one Calico interface: {id.Workload} has {existing.PeerInterface}, {call.InterfaceName} of "
+                    + $"network {configuration.Name} would be a second; give it a network of another plugin",
                 "CNI_IFNAME");
         }
 
@@ -115,7 +117,8 @@ internal sealed partial class AddVerb(IWorkloadNetwork network, IWorkloadDatapla
         }
         catch (CalicoException e) when (e.Problem is Problem.NotFound or Problem.Invalid)
         {
-            throw new CniException(CniCode.InvalidEnvironment, $"failed to open netns \"{request.Call.NamespacePath}\": {e.Message}", "CNI_NETNS");
+            throw new CniException(CniCode.InvalidEnvironment, $"failed to open netns \"{request.Call.NamespacePath}\": {e.Message}",
+                "CNI_NETNS");
         }
     }
 

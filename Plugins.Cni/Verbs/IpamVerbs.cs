@@ -4,7 +4,8 @@ using Calico.Plugins.Cni.Protocol;
 
 namespace Calico.Plugins.Cni.Verbs;
 
-/// <summary><c>calico-ipam</c> alone, under another network plugin: addresses that are claimed, never bound to an endpoint of ours.</summary>
+/// <summary><c>calico-ipam</c> alone, under another network plugin: addresses that are claimed, never bound to an endpoint of ours.
+/// </summary>
 internal sealed class IpamVerbs(IIpam ipam, IpamRelease release, EndpointPlanner planner, PoolFamilies families, DelSpool spool)
 {
     /// <returns>The result, and what frees the addresses that this call took.</returns>
@@ -48,7 +49,8 @@ internal sealed class IpamVerbs(IIpam ipam, IpamRelease release, EndpointPlanner
         var held = IpamRelease.Foreign(leases).Select(l => l.Address).ToHashSet();
         if (held.Count == 0)
         {
-            throw new CniException(CniCode.UnknownContainer, $"container {call.ContainerId} holds no address in network {configuration.Name}");
+            throw new CniException(CniCode.UnknownContainer,
+                $"container {call.ContainerId} holds no address in network {configuration.Name}");
         }
         // The network plugin may have added addresses that are not ours; ours must all still be in use.
         if (configuration.PreviousResult is { } previous
@@ -61,7 +63,8 @@ internal sealed class IpamVerbs(IIpam ipam, IpamRelease release, EndpointPlanner
     public async Task CollectAsync(CniRequest request, CancellationToken ct)
     {
         var valid = GcVerb.ValidIn(request.Configuration)
-            .SelectMany(a => new[] { EndpointPlanner.HandleOf(request.Configuration.Name, a.ContainerId), $"{request.Configuration.Name}.{a.ContainerId}" })
+            .SelectMany(a => new[] { EndpointPlanner.HandleOf(request.Configuration.Name, a.ContainerId),
+                $"{request.Configuration.Name}.{a.ContainerId}" })
             .ToHashSet();
         var leases = await ipam.ListAsync(null, ct);
         await release.AllAsync(leases.Where(l => l.Owner == request.Configuration.Name && !valid.Contains(l.Handle)), ct);
@@ -77,5 +80,6 @@ internal sealed class IpamVerbs(IIpam ipam, IpamRelease release, EndpointPlanner
     private static ImmutableArray<CniRoute> RoutesTo(IEnumerable<AddressLease> leases, ImmutableArray<AddressPool> pools) =>
         [.. leases.Select(l => PoolOf(l.Address, pools)).OfType<AddressPool>().Distinct().Select(p => new CniRoute(p.Cidr, null))];
 
-    private static AddressPool? PoolOf(IPAddress address, ImmutableArray<AddressPool> pools) => pools.FirstOrDefault(p => p.Cidr.Contains(address));
+    private static AddressPool? PoolOf(IPAddress address, ImmutableArray<AddressPool> pools) =>
+        pools.FirstOrDefault(p => p.Cidr.Contains(address));
 }

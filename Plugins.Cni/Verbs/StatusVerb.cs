@@ -9,7 +9,8 @@ internal sealed class StatusVerb(CniSettings settings, IHostStatus host, PoolFam
     {
         if (!request.Configuration.Version.HasGcAndStatus)
         {
-            throw new CniException(CniCode.IncompatibleVersion, "config version does not allow STATUS", request.Configuration.Version.ToString());
+            throw new CniException(CniCode.IncompatibleVersion, "config version does not allow STATUS",
+                request.Configuration.Version.ToString());
         }
 
         request.Configuration.Validate();
@@ -17,7 +18,8 @@ internal sealed class StatusVerb(CniSettings settings, IHostStatus host, PoolFam
         var (revision, age) = host.Enforcing;
         if (age > settings.StaleAfter)
         {
-            throw new CniException(CniCode.LimitedConnectivity, "the policy that is enforced is old; new workloads may have limited connectivity",
+            throw new CniException(CniCode.LimitedConnectivity,
+                "the policy that is enforced is old; new workloads may have limited connectivity",
                 $"revision {revision}, last confirmed {(long)age.TotalSeconds} s ago");
         }
 

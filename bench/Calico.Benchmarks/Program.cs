@@ -10,14 +10,16 @@ const string Scale = "scale";
 const string Policy = "policy";
 const string Docker = "docker";
 var runs = args.Length > 0 && int.TryParse(args[0], NumberStyles.None, CultureInfo.InvariantCulture, out var asked) ? asked : 5;
-var wanted = args.Skip(args.Length > 0 && int.TryParse(args[0], NumberStyles.None, CultureInfo.InvariantCulture, out _) ? 1 : 0).ToHashSet();
+var wanted = args.Skip(args.Length > 0 && int.TryParse(args[0], NumberStyles.None, CultureInfo.InvariantCulture, out _) ? 1 : 0)
+    .ToHashSet();
 if (TestHost.WhyNot is { } reason)
 {
     Console.Error.WriteLine($"bench: {reason}");
     return 1;
 }
 
-var counts = wanted.FirstOrDefault(w => w.StartsWith(Scale + "=", StringComparison.Ordinal))?[(Scale.Length + 1)..] ?? "10000,100000,250000";
+var counts = wanted.FirstOrDefault(w => w.StartsWith(Scale + "=", StringComparison.Ordinal))?[(Scale.Length + 1)..]
+    ?? "10000,100000,250000";
 var containers = int.Parse(wanted.FirstOrDefault(w => w.StartsWith(Docker + "=",
     StringComparison.Ordinal))?[(Docker.Length + 1)..] ?? "200", NumberStyles.None, CultureInfo.InvariantCulture);
 var policy = wanted.FirstOrDefault(w => w.StartsWith(Policy + "=", StringComparison.Ordinal))?[(Policy.Length + 1)..].Split(',') ?? [];
@@ -36,9 +38,11 @@ var tools = await NativeTools.BuildAsync();
     ("mesos", () => MesosScenario.RunAsync(tools, table, runs)),
     (Docker, () => DockerScenario.RunAsync(table, runs, containers)),
     ("host", () => HostScenario.RunAsync(table, runs)),
-    (Scale, () => ScaleScenario.RunAsync(table, counts.Split(',').Select(c => int.Parse(c, NumberStyles.None, CultureInfo.InvariantCulture)))),
+    (Scale, () => ScaleScenario.RunAsync(table, counts.Split(',')
+        .Select(c => int.Parse(c, NumberStyles.None, CultureInfo.InvariantCulture)))),
 ];
-foreach (var (name, run) in scenarios.Where(s => wanted.Count == 0 || wanted.Contains(s.Name) || wanted.Any(w => w.StartsWith(s.Name + "=", StringComparison.Ordinal))))
+foreach (var (name, run) in scenarios.Where(s => wanted.Count == 0 || wanted.Contains(s.Name)
+    || wanted.Any(w => w.StartsWith(s.Name + "=", StringComparison.Ordinal))))
 {
     Console.WriteLine(name);
     await run();
@@ -46,7 +50,8 @@ foreach (var (name, run) in scenarios.Where(s => wanted.Count == 0 || wanted.Con
 
 if (wanted.Count == 0)
 {
-    var model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown CPU";
+    var model = File.ReadLines("/proc/cpuinfo")
+        .FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown CPU";
     var kernel = (await File.ReadAllTextAsync("/proc/sys/kernel/osrelease")).Trim();
     var machine = $"{Environment.ProcessorCount} cores, {model}, kernel {kernel}, .NET {Environment.Version}, {runs} runs";
     await File.WriteAllTextAsync(Path.Combine(Repository.Root, "bench", "RESULTS.md"), table.ToMarkdown(machine));

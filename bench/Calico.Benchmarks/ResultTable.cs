@@ -26,7 +26,8 @@ public sealed class ResultTable
 
     /// <summary>A ratio with a highest value.</summary>
     public void AddRatio(string measure, double ours, double reference, string unit, double most) =>
-        Add(measure, $"{ours:0.##} {unit}", $"{reference:0.##} {unit}", ours / reference, $"≤ {most.ToString(CultureInfo.InvariantCulture)} ×", ours / reference <= most);
+        Add(measure, $"{ours:0.##} {unit}", $"{reference:0.##} {unit}", ours / reference,
+            $"≤ {most.ToString(CultureInfo.InvariantCulture)} ×", ours / reference <= most);
 
     public string ToMarkdown(string machine)
     {
@@ -36,7 +37,8 @@ public sealed class ResultTable
         text.Append("| measure | ours | reference | ratio | budget | |\n|---|---|---|---|---|---|\n");
         foreach (var line in _lines)
         {
-            text.Append(CultureInfo.InvariantCulture, $"| {line.Measure} | {line.Ours} | {line.Reference} | {RatioText(line.Ratio)} | {line.Budget} | {(line.Met ? "within" : "**over**")} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {line.Measure} | {line.Ours} | {line.Reference} | {RatioText(line.Ratio)} | {line.Budget} | {(line.Met ? "within" : "**over**")} |\n");
         }
 
         return text.ToString();

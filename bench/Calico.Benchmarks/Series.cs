@@ -14,5 +14,6 @@ public sealed class Series(IEnumerable<double> values)
 
     public double P99 => At(0.99);
 
-    public double At(double quantile) => _sorted.Length == 0 ? double.NaN : _sorted[Math.Min(_sorted.Length - 1, (int)(_sorted.Length * quantile))];
+    public double At(double quantile) => _sorted.Length == 0 ? double.NaN
+        : _sorted[Math.Min(_sorted.Length - 1, (int)(_sorted.Length * quantile))];
 }

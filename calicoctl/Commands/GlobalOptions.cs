@@ -32,8 +32,10 @@ internal static class GlobalOptions
             HelpName = "FILE",
             Recursive = true,
         });
-        root.Options.Add(new Option<string?>(Context) { Description = "Has no effect: there is no Kubernetes datastore.", Recursive = true });
-        root.Options.Add(new Option<bool>("--allow-version-mismatch") { Description = "Has no effect: a mismatch only warns.", Recursive = true });
+        root.Options.Add(new Option<string?>(Context) { Description = "Has no effect: there is no Kubernetes datastore.",
+            Recursive = true });
+        root.Options.Add(new Option<bool>("--allow-version-mismatch") { Description = "Has no effect: a mismatch only warns.",
+            Recursive = true });
 
         // The parser's own has /h and /? too, which are no options to anybody here.
         root.Options.Remove(root.Options.OfType<HelpOption>().Single());

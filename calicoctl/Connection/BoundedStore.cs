@@ -10,16 +10,20 @@ internal sealed class BoundedStore(IKeyValueStore store, StoreSettings settings,
     /// <summary>What a person at a terminal is kept waiting for an answer.</summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    public Task<KeyValue?> GetAsync(string key, long revision, CancellationToken ct) => AskAsync(limit => store.GetAsync(key, revision, limit), false, ct);
+    public Task<KeyValue?> GetAsync(string key, long revision, CancellationToken ct) =>
+        AskAsync(limit => store.GetAsync(key, revision, limit), false, ct);
 
-    public Task<KeyRange> ListAsync(string prefix, long revision, CancellationToken ct) => AskAsync(limit => store.ListAsync(prefix, revision, limit), false, ct);
+    public Task<KeyRange> ListAsync(string prefix, long revision, CancellationToken ct) =>
+        AskAsync(limit => store.ListAsync(prefix, revision, limit), false, ct);
 
     public Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct) =>
         AskAsync(limit => store.CommitAsync(transaction, limit), true, ct);
 
-    public IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) => store.WatchAsync(prefix, fromRevision, ct);
+    public IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) =>
+        store.WatchAsync(prefix, fromRevision, ct);
 
-    public Task<long> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken ct) => AskAsync(limit => store.GrantLeaseAsync(timeToLive, limit), true, ct);
+    public Task<long> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken ct) =>
+        AskAsync(limit => store.GrantLeaseAsync(timeToLive, limit), true, ct);
 
     public Task<bool> KeepAliveAsync(long lease, CancellationToken ct) => AskAsync(limit => store.KeepAliveAsync(lease, limit), true, ct);
 
@@ -52,17 +56,20 @@ internal sealed class BoundedStore(IKeyValueStore store, StoreSettings settings,
 
     private CalicoException Away(string reason, bool isWrite, Exception? inner)
     {
-        var unsure = isWrite && !NeverLeft(inner) ? "\nwhether the change was made is not known: look with calicoctl get before doing it again" : "";
+        var unsure = isWrite && !NeverLeft(inner)
+            ? "\nwhether the change was made is not known: look with calicoctl get before doing it again" : "";
         if (!settings.Embedded)
         {
-            return new(Problem.Unavailable, $"no datastore: etcd at {string.Join(", ", settings.Etcd.Endpoints)}: {reason}; is it running, and are "
+            return new(Problem.Unavailable,
+                $"no datastore: etcd at {string.Join(", ", settings.Etcd.Endpoints)}: {reason}; is it running, and are "
                 + $"{settings.Origin} right?{unsure}", inner: inner);
         }
 
         var socket = settings.Etcd.Endpoints[0]["unix://".Length..];
         return new(Problem.Unavailable, (File.Exists(socket)
             ? $"no datastore: calico-host does not answer on {socket} ({reason}); see calicoctl status"
-            : $"no datastore: calico-host is not running ({socket}: no such socket); start it, or set ETCD_ENDPOINTS for etcd") + unsure, inner: inner);
+            : $"no datastore: calico-host is not running ({socket}: no such socket); start it, or set ETCD_ENDPOINTS for etcd") + unsure,
+            inner: inner);
     }
 
     // What the connection said; the layers between have added their own names to it.
@@ -74,7 +81,8 @@ internal sealed class BoundedStore(IKeyValueStore store, StoreSettings settings,
 
     private static bool NeverLeft(Exception? error) => error is not null && Root(error) is SocketException
     {
-        SocketErrorCode: SocketError.ConnectionRefused or SocketError.AddressNotAvailable or SocketError.HostNotFound or SocketError.TryAgain
+        SocketErrorCode: SocketError.ConnectionRefused or SocketError.AddressNotAvailable or SocketError.HostNotFound
+            or SocketError.TryAgain
             or SocketError.NoData or SocketError.NetworkUnreachable or SocketError.HostUnreachable,
     };
 

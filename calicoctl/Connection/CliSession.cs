@@ -58,7 +58,8 @@ internal sealed class CliSession : IAsyncDisposable
     /// <summary>Warns when the cluster was set up by another version; the commands work all the same.</summary>
     internal async Task WarnOfVersionAsync(CancellationToken ct)
     {
-        if (await FindInformationAsync(ct) is { Spec.CalicoVersion: { Length: > 0 } version } && Plain(version) != Plain(ClientVersion.Text))
+        if (await FindInformationAsync(ct) is { Spec.CalicoVersion: { Length: > 0 } version }
+            && Plain(version) != Plain(ClientVersion.Text))
         {
             await _environment.Error.WriteLineAsync(
                 $"Warning: version mismatch. Client Version: {ClientVersion.Text}, Cluster Version: {version}");

@@ -30,9 +30,11 @@ internal sealed class DryRunStore(IKeyValueStore store) : IKeyValueStore
         }
 
         _revision = Math.Max(_revision, range.Revision);
-        var added = _written.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(pair => pair.Value).OfType<KeyValue>();
+        var added = _written.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(pair => pair.Value)
+            .OfType<KeyValue>();
         // Ordinal order is byte order for the ASCII that keys are.
-        return new([.. range.Items.Where(item => !_written.ContainsKey(item.Key)).Concat(added).OrderBy(item => item.Key, StringComparer.Ordinal)], _revision);
+        return new([.. range.Items.Where(item => !_written.ContainsKey(item.Key)).Concat(added)
+            .OrderBy(item => item.Key, StringComparer.Ordinal)], _revision);
     }
 
     public async Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct)
@@ -53,7 +55,8 @@ internal sealed class DryRunStore(IKeyValueStore store) : IKeyValueStore
         return new(holds, _revision, results.ToImmutable());
     }
 
-    public IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) => store.WatchAsync(prefix, fromRevision, ct);
+    public IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) =>
+        store.WatchAsync(prefix, fromRevision, ct);
 
     public Task<long> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken ct) => throw NoLease();
 
@@ -71,7 +74,8 @@ internal sealed class DryRunStore(IKeyValueStore store) : IKeyValueStore
         {
             case StoreOperation.Put put:
                 var old = await GetAsync(put.Key, 0, ct);
-                await WriteAsync(put.Key, new(put.Key, put.Value, old?.CreateRevision ?? _revision, _revision, (old?.Version ?? 0) + 1, put.Lease), ct);
+                await WriteAsync(put.Key,
+                    new(put.Key, put.Value, old?.CreateRevision ?? _revision, _revision, (old?.Version ?? 0) + 1, put.Lease), ct);
                 return [];
             case StoreOperation.Delete delete:
                 return await DeleteAsync([await GetAsync(delete.Key, 0, ct)], ct);

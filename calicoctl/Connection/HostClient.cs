@@ -72,7 +72,8 @@ internal static class HostClient
         var body = reply.AsMemory(end + 4);
         try
         {
-            _ = int.TryParse(head.Split(' ', 3) is [_, var code, ..] ? code : "", NumberStyles.None, CultureInfo.InvariantCulture, out var status);
+            _ = int.TryParse(head.Split(' ', 3) is [_, var code, ..] ? code : "", NumberStyles.None, CultureInfo.InvariantCulture,
+                out var status);
             return new(status, head.Contains("transfer-encoding: chunked", StringComparison.OrdinalIgnoreCase) ? Unchunk(body.Span) : body);
         }
         catch (Exception e) when (e is FormatException or OverflowException)
@@ -111,17 +112,20 @@ internal static class HostClient
         }
         catch (OperationCanceledException) when (timeUp.IsCancellationRequested && !ct.IsCancellationRequested)
         {
-            throw new HostAwayException($"calico-host does not answer on {socketPath}: nothing within {BoundedStore.Patience.TotalSeconds:0} s; "
+            throw new HostAwayException(
+                $"calico-host does not answer on {socketPath}: nothing within {BoundedStore.Patience.TotalSeconds:0} s; "
                 + "its process is stopped or hangs");
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
         {
-            throw new CliException($"calico-host may not be asked on {socketPath}: permission denied; ask as root or as a member of the socket's group");
+            throw new CliException(
+                $"calico-host may not be asked on {socketPath}: permission denied; ask as root or as a member of the socket's group");
         }
         catch (Exception e) when (e is SocketException or IOException)
         {
             throw new HostAwayException(!File.Exists(socketPath) ? $"calico-host is not running: there is no socket {socketPath}; start it"
-                : e is SocketException { SocketErrorCode: SocketError.ConnectionRefused } ? $"calico-host is not running: nobody listens on {socketPath}; start it"
+                : e is SocketException { SocketErrorCode: SocketError.ConnectionRefused }
+                ? $"calico-host is not running: nobody listens on {socketPath}; start it"
                 : $"calico-host does not answer on {socketPath}: {e.Message}");
         }
     }

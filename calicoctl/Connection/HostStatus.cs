@@ -2,7 +2,8 @@ using System.Text.Json.Serialization;
 
 namespace Calico.Cli.Connection;
 
-/// <summary>What the host answers to <c>GET /status</c>. Members have defaults and setters: a host of another version may leave some out.</summary>
+/// <summary>What the host answers to <c>GET /status</c>. Members have defaults and setters: a host of another version may leave some out.
+/// </summary>
 internal sealed record HostStatus
 {
     public string Node { get; set; } = "";
@@ -31,7 +32,8 @@ internal sealed record HostCheck(string Part, string Check, bool Ok, string Reas
 internal sealed record HostWarning(string Subject, string Text, string Command);
 
 /// <summary>What calls spend in a stage, milliseconds.</summary>
-internal sealed record HostTiming(string Adapter, string Call, string Stage, long Count, double FirstMs, double P50Ms, double P99Ms, double MaxMs);
+internal sealed record HostTiming(string Adapter, string Call, string Stage, long Count, double FirstMs, double P50Ms, double P99Ms,
+    double MaxMs);
 
 /// <summary>A loaded adapter.</summary>
 internal sealed record HostAdapter(string Name, string Version);

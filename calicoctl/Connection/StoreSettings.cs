@@ -21,8 +21,8 @@ public sealed record StoreSettings
     /// <summary>Where the endpoints were said, for messages.</summary>
     public string Origin { get; init; } = "";
 
-    /// <summary>Reads them as the host reads its own, so that both mean the same store: environment, then the file, then the default. A file
-    /// that the command line names is meant for this one call and is all that counts.</summary>
+    /// <summary>Reads them as the host reads its own, so that both mean the same store: environment, then the file, then the default. A
+    /// file that the command line names is meant for this one call and is all that counts.</summary>
     /// <param name="named">What <c>--config</c> says; null: upstream's file if it is there, else the host's.</param>
     /// <param name="environment">Its variables and files, and where the embedded store is.</param>
     /// <exception cref="CalicoException"><see cref="Problem.Invalid"/>: everything that is wrong, each by its name.</exception>
@@ -33,7 +33,8 @@ public sealed record StoreSettings
             throw new CliException($"Error reading config file: {named}");
         }
 
-        var reader = new SettingsReader(named is null ? environment.Variable : _ => null, FileOf(named ?? environment.ClientsFile, environment));
+        var reader = new SettingsReader(named is null ? environment.Variable : _ => null,
+            FileOf(named ?? environment.ClientsFile, environment));
         var settings = DatastoreSettings.Read(reader);
         reader.AddUnknown(name => OwnNames.Any(own => name.StartsWith(own, StringComparison.OrdinalIgnoreCase)));
         reader.ThrowIfWrong();
@@ -52,7 +53,8 @@ public sealed record StoreSettings
         {
             return File.Exists(path) ? SettingsFile.ReadClients(path) : SettingsFile.Read(environment.HostsFile, mustExist: false);
         }
-        catch (CalicoException e) when (e is { InnerException: UnauthorizedAccessException } && e.Path == environment.HostsFile && IsSaid(environment.Variable))
+        catch (CalicoException e)
+            when (e is { InnerException: UnauthorizedAccessException } && e.Path == environment.HostsFile && IsSaid(environment.Variable))
         {
             // It may hold a password, and then is root's alone; whoever says which datastore does not need it.
             environment.Error.WriteLine($"Warning: {e.Message}");
@@ -61,5 +63,6 @@ public sealed record StoreSettings
     }
 
     private static bool IsSaid(Func<string, string?> variable) =>
-        ((string[])["ETCD_ENDPOINTS", "DATASTORE_TYPE"]).Any(name => variable(name) is { Length: > 0 } || variable($"CALICO_{name}") is { Length: > 0 });
+        ((string[])["ETCD_ENDPOINTS", "DATASTORE_TYPE"]).Any(name => variable(name) is { Length: > 0 }
+            || variable($"CALICO_{name}") is { Length: > 0 });
 }

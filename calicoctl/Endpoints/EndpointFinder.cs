@@ -17,7 +17,8 @@ internal sealed class EndpointFinder(ResourceClient client)
 
     /// <summary>The keys of what was named, in that order. What is not found keeps the name that was typed.</summary>
     /// <exception cref="CliException">A short form fits several endpoints.</exception>
-    internal async Task<ImmutableArray<ResourceKey>> KeysAsync(ResourceKind kind, IReadOnlyList<string> names, NamespaceChoice ns, CancellationToken ct)
+    internal async Task<ImmutableArray<ResourceKey>> KeysAsync(ResourceKind kind, IReadOnlyList<string> names, NamespaceChoice ns,
+        CancellationToken ct)
     {
         var keys = ImmutableArray.CreateBuilder<ResourceKey>(names.Count);
         foreach (var name in names)

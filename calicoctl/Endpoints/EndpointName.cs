@@ -31,7 +31,8 @@ internal static class EndpointName
     internal static string? Told(Resource<WorkloadEndpointSpec> endpoint) =>
         endpoint.Spec.Pod is { Length: > 0 } pod
             // In another form than its own, the workload's name says it.
-            ? pod.StartsWith(StoredNames.Mark, StringComparison.Ordinal) && endpoint.Spec.Workload is { Length: > 0 } workload ? workload : pod
+            ? pod.StartsWith(StoredNames.Mark, StringComparison.Ordinal)
+            && endpoint.Spec.Workload is { Length: > 0 } workload ? workload : pod
         : endpoint.Metadata.Annotations?.GetValueOrDefault(WorkloadEndpointSpec.NameAnnotation) is { Length: > 0 } name ? name : null;
 
     /// <summary>The id of the container or workload; the first twelve digits of a long one.</summary>
@@ -40,7 +41,8 @@ internal static class EndpointName
     /// <summary>The id in full.</summary>
     internal static string IdOf(Resource<WorkloadEndpointSpec> endpoint) =>
         endpoint.Spec is { Orchestrator: "cni", Workload.Length: > 0 } ? endpoint.Spec.Workload
-        : endpoint.Spec.ContainerId is { Length: > 0 } container ? container : endpoint.Spec.Workload ?? endpoint.Spec.Pod ?? endpoint.Metadata.Name;
+        : endpoint.Spec.ContainerId is { Length: > 0 } container ? container
+        : endpoint.Spec.Workload ?? endpoint.Spec.Pod ?? endpoint.Metadata.Name;
 
     /// <summary>The first twelve digits of a long id; any other text as it is.</summary>
     internal static string Shorten(string id) => id.Length > ShortLength * 2 && id.All(char.IsAsciiHexDigit) ? id[..ShortLength] : id;

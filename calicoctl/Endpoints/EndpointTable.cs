@@ -15,7 +15,8 @@ internal sealed class EndpointTable(CliEnvironment environment, ResourceClient c
     internal async Task WriteAsync(ImmutableArray<Resource> items, bool withNamespace, CancellationToken ct)
     {
         var host = await HostView.ReadAsync(environment, ct);
-        var profiles = (await client.ListAsync(Kinds.Profile, "", ct)).Items.Select(profile => profile.Metadata.Name).ToHashSet(StringComparer.Ordinal);
+        var profiles = (await client.ListAsync(Kinds.Profile, "", ct)).Items.Select(profile => profile.Metadata.Name)
+            .ToHashSet(StringComparer.Ordinal);
         ImmutableArray<Resource<WorkloadEndpointSpec>> endpoints = [.. Kinds.WorkloadEndpoint.Among(items)];
         // Few publish any.
         var withPorts = endpoints.Any(e => Published(e.Spec).Length > 0);
@@ -31,7 +32,8 @@ internal sealed class EndpointTable(CliEnvironment environment, ResourceClient c
                 EndpointName.ShortId(endpoint), spec.Node ?? "", string.Join(',', (spec.IpNetworks ?? []).Select(Bare)),
                 .. withPorts ? (string[])[Published(spec)] : [], string.Join(',', spec.Profiles ?? []),
                 spec.InterfaceName ?? "", State(endpoint, host, profiles),
-                endpoint.Metadata.CreationTimestamp is { } since ? Duration.Format(Math.Max(0, Math.Floor((environment.Time.GetUtcNow() - since).TotalSeconds))) : "",
+                endpoint.Metadata.CreationTimestamp is { } since
+                    ? Duration.Format(Math.Max(0, Math.Floor((environment.Time.GetUtcNow() - since).TotalSeconds))) : "",
             ];
             table.Add(withNamespace ? [endpoint.Metadata.Namespace ?? "", .. cells] : cells);
         }

@@ -15,7 +15,8 @@ internal sealed record HostView(string Node, IReadOnlyList<HostEndpoint> Endpoin
         try
         {
             var status = await HostClient.GetAsync(environment.HostSocket, "/status", HostJson.Default.HostStatus, ct);
-            return new(status.Node, await HostClient.GetAsync(environment.HostSocket, "/endpoints", HostJson.Default.HostEndpointArray, ct));
+            return new(status.Node,
+                await HostClient.GetAsync(environment.HostSocket, "/endpoints", HostJson.Default.HostEndpointArray, ct));
         }
         catch (CliException)
         {

@@ -35,7 +35,8 @@ internal static class FieldNames
     {
         json = JsonSerializer.SerializeToElement(map, ResourceJson.TypeInfo<JsonObject>());
         var report = kind.Check(json, new ShapeReport { AcceptOtherSpellings = true });
-        var flags = report.Errors.Select(error => (error.Path, Flag: flagAt(error.Path))).Where(found => found.Flag is not null).Distinct().ToArray();
+        var flags = report.Errors.Select(error => (error.Path, Flag: flagAt(error.Path))).Where(found => found.Flag is not null)
+            .Distinct().ToArray();
         foreach (var (path, flag) in flags)
         {
             Replace(map, path, flag!.Value);

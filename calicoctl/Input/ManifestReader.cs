@@ -110,13 +110,16 @@ internal sealed class ManifestReader(ResourceKinds kinds, TextReader input)
         if (version != Resource.GroupVersion || !isKnown)
         {
             _faults.Add(place.Fault(isKnown ? "apiVersion" : "kind", $"unknown resource type ({name}) and/or version ({version})"
-                + (isKnown ? $"; Calico's {name} is of {Resource.GroupVersion}" : Suggestion.For(name, kinds.Table.Select(known => known.Name)))));
+                + (isKnown ? $"; Calico's {name} is of {Resource.GroupVersion}"
+                    : Suggestion.For(name, kinds.Table.Select(known => known.Name)))));
             return null;
         }
 
-        var report = FieldNames.Check(kind!, map, path => place.Document.Flags.TryGetValue(place.InDocument(path), out var flag) ? flag : null, out var json);
+        var report = FieldNames.Check(kind!, map, path => place.Document.Flags.TryGetValue(place.InDocument(path), out var flag) ? flag
+            : null, out var json);
         _faults.AddRange(report.Unknown.Select(unknown => place.Fault(unknown,
-            $"field in document is not recognized or is in the wrong location: {unknown[(unknown.LastIndexOf('.') + 1)..]}" + FieldNames.Suggest(kind!, unknown))));
+            $"field in document is not recognized or is in the wrong location: {unknown[(unknown.LastIndexOf('.') + 1)..]}"
+            + FieldNames.Suggest(kind!, unknown))));
         try
         {
             return new(kind!, kind!.Decode(json), place);

@@ -6,5 +6,6 @@ namespace Calico.Cli.Input;
 internal static class Suggestion
 {
     /// <summary>A line to append to an error, or nothing.</summary>
-    internal static string For(string word, IEnumerable<string> known) => NearestWord.Of(word, known) is { } nearest ? $"\nDid you mean '{nearest}'?" : "";
+    internal static string For(string word, IEnumerable<string> known) =>
+        NearestWord.Of(word, known) is { } nearest ? $"\nDid you mean '{nearest}'?" : "";
 }

@@ -24,7 +24,8 @@ internal static class UsageCheck
     }
 
     // Which of two was meant nobody can know.
-    private static string Describe(ParseError error) => error.SymbolResult is OptionResult option && option.Tokens.Count > option.Option.Arity.MaximumNumberOfValues
+    private static string Describe(ParseError error) => error.SymbolResult is OptionResult option
+        && option.Tokens.Count > option.Option.Arity.MaximumNumberOfValues
         ? $"{option.IdentifierToken?.Value ?? option.Option.Name} is given {option.Tokens.Count} times ({string.Join(", ", option.Tokens.Select(token => token.Value))}); say which one"
         : error.Message;
 
@@ -36,7 +37,8 @@ internal static class UsageCheck
     {
         var name = word.Split('=')[0];
         var path = PathOf(result.CommandResult);
-        var known = Lineage(result.CommandResult).SelectMany((command, depth) => command.Options.Where(option => depth == 0 || option.Recursive))
+        var known = Lineage(result.CommandResult)
+            .SelectMany((command, depth) => command.Options.Where(option => depth == 0 || option.Recursive))
             .Select(option => option.Name);
         return $"unknown option '{name}'; {path} --help lists the options" + Suggestion.For(name, known);
     }

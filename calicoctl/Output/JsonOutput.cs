@@ -5,7 +5,8 @@ using Calico.Datastore.Resources;
 
 namespace Calico.Cli.Output;
 
-/// <summary>What commands print for programs. Within one <c>apiVersion</c> members are added, never taken away or given another meaning.</summary>
+/// <summary>What commands print for programs. Within one <c>apiVersion</c> members are added, never taken away or given another meaning.
+/// </summary>
 internal static class JsonOutput
 {
     internal const string ApiVersion = "net.calico/v1";

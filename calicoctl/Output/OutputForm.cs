@@ -18,7 +18,8 @@ internal static class OutputForm
     }
 
     /// <summary>Upstream's own form of an answer that looks different here.</summary>
-    internal static Option<bool> CreateCompat() => new("--compat") { Description = "As upstream's calicoctl prints it, for scripts that read that." };
+    internal static Option<bool> CreateCompat() =>
+        new("--compat") { Description = "As upstream's calicoctl prints it, for scripts that read that." };
 
     /// <summary>Whether upstream's form is wanted, by the option or for all commands by the environment.</summary>
     internal static bool IsCompat(ParseResult result, Option<bool> option, CliEnvironment environment) =>

@@ -86,7 +86,8 @@ internal sealed class ResourcePrinter(TextWriter output, string format, bool wit
     }
 
     private static JsonElement Combine(ImmutableArray<PrintableResources> groups) =>
-        groups is [var only] ? only.ToJson() : ToElement(new JsonArray([.. groups.Select(group => JsonNode.Parse(group.ToJson().GetRawText()))]));
+        groups is [var only] ? only.ToJson()
+            : ToElement(new JsonArray([.. groups.Select(group => JsonNode.Parse(group.ToJson().GetRawText()))]));
 
     private static JsonElement ToElement(JsonArray array) => JsonSerializer.SerializeToElement(array, ResourceJson.TypeInfo<JsonArray>());
 }

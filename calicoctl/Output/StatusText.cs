@@ -17,12 +17,14 @@ internal sealed class StatusText(TextWriter output, HostStatus status, bool verb
         var others = ill.Where(check => !status.Reasons.Contains($"{check.Part}: {check.Check}: {check.Reason}")).ToArray();
         var warnings = others.Length + status.Warnings.Count;
         var verdict = status.Ready ? "READY" : $"NOT READY, {Count(status.Reasons.Count, "reason")}";
-        output.WriteLine($"{status.Node}  {verdict}{(warnings > 0 ? $", {Count(warnings, "warning")}" : "")}   calico-host {status.Version}, up {Duration.Format(status.UptimeSeconds)}");
+        output.WriteLine($"{status.Node}  {verdict}{(warnings > 0 ? $", {Count(warnings, "warning")}" : "")}   "
+            + $"calico-host {status.Version}, up {Duration.Format(status.UptimeSeconds)}");
         Line("store", Describe(status.Datastore));
         Line("endpoints", Endpoints(status.Endpoints));
         Line("addresses", Join(status.Addresses.Select(pool => $"{(pool.Key.Length > 0 ? pool.Key : "of no pool")} {Number(pool.Value)}")));
         Line("adapters", Join(status.Plugins.Select(adapter => $"{adapter.Name} {adapter.Version}")));
-        Line("health", ill.Length == 0 ? $"all {status.Health.Count} checks are well" : $"{ill.Length} of {status.Health.Count} checks are not well");
+        Line("health", ill.Length == 0 ? $"all {status.Health.Count} checks are well"
+            : $"{ill.Length} of {status.Health.Count} checks are not well");
         Line("drops", Drops(status.Drops));
         if (status.NotEnforced.Count > 0)
         {
@@ -70,7 +72,8 @@ internal sealed class StatusText(TextWriter output, HostStatus status, bool verb
     private static string Drops(SortedDictionary<string, long> drops)
     {
         var some = drops.Where(drop => drop.Value != 0).ToArray();
-        return some.Length == 0 ? "none" : $"{Number(some.Sum(drop => drop.Value))}: {Join(some.Select(drop => $"{drop.Key} {Number(drop.Value)}"))}   calicoctl drops";
+        return some.Length == 0 ? "none"
+            : $"{Number(some.Sum(drop => drop.Value))}: {Join(some.Select(drop => $"{drop.Key} {Number(drop.Value)}"))}   calicoctl drops";
     }
 
     private static string Join(IEnumerable<string> parts) => string.Join(", ", parts) is { Length: > 0 } text ? text : "none";

@@ -16,7 +16,8 @@ internal sealed class TextTable(params IReadOnlyList<string> headings)
 
     /// <summary>Prints it.</summary>
     /// <param name="output">Where to.</param>
-    /// <param name="columns">Columns that there are; wider cells than fit are cut, but never the first column, which is what one types.</param>
+    /// <param name="columns">Columns that there are; wider cells than fit are cut, but never the first column, which is what one types.
+    /// </param>
     internal void Write(TextWriter output, Func<int?> columns)
     {
         var widths = Enumerable.Range(0, headings.Count)

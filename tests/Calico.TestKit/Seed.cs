@@ -3,7 +3,8 @@ using NUnit.Framework;
 
 namespace Calico.TestKit;
 
-/// <summary>Where a test's randomness begins. Each says it in its output; CALICO_SEED gives it again, to every test that asks here.</summary>
+/// <summary>Where a test's randomness begins. Each says it in its output; CALICO_SEED gives it again, to every test that asks here.
+/// </summary>
 /// <remarks>CsCheck has a seed of its own kind, which it prints with a failure and takes from <c>CsCheck_Seed</c>.</remarks>
 public static class Seed
 {

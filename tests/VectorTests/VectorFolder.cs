@@ -32,7 +32,8 @@ public static class VectorFolder
 
         var runners = Runners().ToLookup(runner => runner.File, StringComparer.Ordinal);
         var outcomes = ImmutableArray.CreateBuilder<VectorOutcome>();
-        foreach (var path in Directory.EnumerateFiles(Environment.GetEnvironmentVariable(Variable)!, "*.json").Order(StringComparer.Ordinal))
+        foreach (var path in Directory.EnumerateFiles(Environment.GetEnvironmentVariable(Variable)!, "*.json")
+            .Order(StringComparer.Ordinal))
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(path));
             if (document.RootElement.ValueKind == JsonValueKind.Object

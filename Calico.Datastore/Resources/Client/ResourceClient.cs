@@ -57,7 +57,8 @@ public sealed class ResourceClient(IKeyValueStore store, TimeProvider time, IAdd
         Validate(kind, resource);
         var path = kind.Path(key);
         var outcome = await store.CommitAsync(
-            new([StoreCompare.At(path, revision)], [new StoreOperation.Put(path, kind.Encode(resource))], [new StoreOperation.Get(path)]), ct);
+            new([StoreCompare.At(path, revision)], [new StoreOperation.Put(path, kind.Encode(resource))], [new StoreOperation.Get(path)]),
+                ct);
         return outcome.Succeeded ? At(resource, outcome.Revision)
             : outcome.Results[0].IsEmpty ? throw ResourceErrors.NotFound(key)
             : throw ResourceErrors.Conflict(key);
@@ -131,15 +132,18 @@ public sealed class ResourceClient(IKeyValueStore store, TimeProvider time, IAdd
     }
 
     /// <inheritdoc cref="GetAsync(ResourceKey, CancellationToken)"/>
-    public async Task<Resource<TSpec>> GetAsync<TSpec>(ResourceKind<TSpec> kind, string name, CancellationToken ct) where TSpec : class, new() =>
+    public async Task<Resource<TSpec>> GetAsync<TSpec>(ResourceKind<TSpec> kind, string name, CancellationToken ct)
+        where TSpec : class, new() =>
         (Resource<TSpec>)await GetAsync(kind.Key(name), ct);
 
     /// <inheritdoc cref="FindAsync(ResourceKey, CancellationToken)"/>
-    public async Task<Resource<TSpec>?> FindAsync<TSpec>(ResourceKind<TSpec> kind, string name, CancellationToken ct) where TSpec : class, new() =>
+    public async Task<Resource<TSpec>?> FindAsync<TSpec>(ResourceKind<TSpec> kind, string name, CancellationToken ct)
+        where TSpec : class, new() =>
         (Resource<TSpec>?)await FindAsync(kind.Key(name), ct);
 
     /// <inheritdoc cref="ListAsync(ResourceKind, string, CancellationToken)"/>
-    public async Task<ResourceList<Resource<TSpec>>> ListAsync<TSpec>(ResourceKind<TSpec> kind, string ns, CancellationToken ct) where TSpec : class, new()
+    public async Task<ResourceList<Resource<TSpec>>> ListAsync<TSpec>(ResourceKind<TSpec> kind, string ns, CancellationToken ct)
+        where TSpec : class, new()
     {
         var all = await ListAsync((ResourceKind)kind, ns, ct);
         return new(kind.Among(all.Items), all.Unreadable, all.Revision);
@@ -191,7 +195,8 @@ public sealed class ResourceClient(IKeyValueStore store, TimeProvider time, IAdd
         var guard = force ? WriteGuard.None : await kind.ClientRules.GuardDeleteAsync(this, old, ct);
         await kind.ClientRules.BeforeDeleteAsync(this, old, ct);
         var path = kind.Path(key);
-        ImmutableArray<StoreCompare> compares = resourceVersion is { Length: > 0 } ? [StoreCompare.At(path, ParseRevision(resourceVersion))] : [];
+        ImmutableArray<StoreCompare> compares = resourceVersion is { Length: > 0 }
+            ? [StoreCompare.At(path, ParseRevision(resourceVersion))] : [];
         var outcome = await store.CommitAsync(new([.. compares, .. guard.Compares], [new StoreOperation.Delete(path), .. guard.Writes],
             [new StoreOperation.Get(path)]), ct);
         return outcome.Succeeded
@@ -200,7 +205,8 @@ public sealed class ResourceClient(IKeyValueStore store, TimeProvider time, IAdd
     }
 
     /// <summary>Deletes a value that cannot be read. Whether it is in use, and what depends on it, nobody can tell.</summary>
-    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>; <see cref="Problem.Conflict"/>: it was written meanwhile.</exception>
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/>; <see cref="Problem.Conflict"/>: it was written meanwhile.
+    /// </exception>
     public async Task DeleteUnreadableAsync(ResourceKey key, CancellationToken ct)
     {
         var path = ResourceKinds.All.Of(key).Path(key);

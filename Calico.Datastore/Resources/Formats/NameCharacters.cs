@@ -1,7 +1,7 @@
 namespace Calico.Datastore.Resources.Formats;
 
-/// <summary>The few patterns that names of endpoints follow, read character by character: a node that starts asks them some hundred thousand
-/// times, and a regular expression takes several times as long.</summary>
+/// <summary>The few patterns that names of endpoints follow, read character by character: a node that starts asks them some hundred
+/// thousand times, and a regular expression takes several times as long.</summary>
 internal static class NameCharacters
 {
     /// <summary>Labels of lower case letters, digits and, within, hyphens; with dots between them.</summary>

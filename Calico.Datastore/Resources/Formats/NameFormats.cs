@@ -65,7 +65,8 @@ public static partial class NameFormats
 
     /// <summary>Names, separated by commas; one between slashes is a regular expression.</summary>
     public static string? InterfaceList(string text) => text.Split(',').Select(name =>
-        name is ['/', .. var pattern, '/'] ? TextFormats.RegularExpression(pattern) : OneInterface(name)).FirstOrDefault(wrong => wrong is not null);
+        name is ['/', .. var pattern, '/'] ? TextFormats.RegularExpression(pattern) : OneInterface(name))
+            .FirstOrDefault(wrong => wrong is not null);
 
     /// <summary>Interface in a BGP filter; <c>*</c> stands for any characters.</summary>
     public static string? InterfaceWildcard(string text) => WildcardPattern().IsMatch(text)

@@ -103,5 +103,6 @@ public static class NumberFormats
     private static bool IsDscpName(string name) =>
         name is "DF" or "EF"
         || (name.Length == 3 && name.StartsWith("CS", StringComparison.Ordinal) && name[2] is >= '0' and <= '7')
-        || (name.Length == 4 && name.StartsWith("AF", StringComparison.Ordinal) && name[2] is >= '1' and <= '4' && name[3] is >= '1' and <= '3');
+        || (name.Length == 4 && name.StartsWith("AF", StringComparison.Ordinal) && name[2] is >= '1' and <= '4'
+            && name[3] is >= '1' and <= '3');
 }

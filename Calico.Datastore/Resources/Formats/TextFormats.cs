@@ -101,7 +101,8 @@ public static partial class TextFormats
         uint.TryParse(text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number)
         && number <= most;
 
-    [GeneratedRegex(@"\A\+?((?<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)(?<unit>ns|us|\u00b5s|\u03bcs|ms|s|m|h))+\z", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"\A\+?((?<number>[0-9]+(\.[0-9]*)?|\.[0-9]+)(?<unit>ns|us|\u00b5s|\u03bcs|ms|s|m|h))+\z",
+        RegexOptions.ExplicitCapture)]
     private static partial Regex DurationPattern();
 
     [GeneratedRegex(@"\A([0-9a-fA-F]{2}((:[0-9a-fA-F]{2}){5}|(-[0-9a-fA-F]{2}){5})|[0-9a-fA-F]{4}(\.[0-9a-fA-F]{4}){2})\z",

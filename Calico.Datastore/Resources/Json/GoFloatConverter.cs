@@ -9,7 +9,8 @@ namespace Calico.Datastore.Resources.Json;
 public sealed class GoFloatConverter : JsonConverter<double>
 {
     public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        reader.GetDouble() is var number && double.IsFinite(number) ? number : throw new JsonException("a number that 64 bits hold is expected");
+        reader.GetDouble() is var number && double.IsFinite(number) ? number
+            : throw new JsonException("a number that 64 bits hold is expected");
 
     public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options) => writer.WriteRawValue(Format(value));
 

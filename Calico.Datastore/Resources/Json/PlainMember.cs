@@ -219,7 +219,8 @@ internal abstract class PlainMember(string name)
     {
         public override bool MayBeNull => true;
 
-        protected override object? Read(ref PlainJson json) => json.TryTakeText(out var bytes) && Encoding.ASCII.GetString(bytes) is var text
+        protected override object? Read(ref PlainJson json) => json.TryTakeText(out var bytes)
+            && Encoding.ASCII.GetString(bytes) is var text
             && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
     }
 

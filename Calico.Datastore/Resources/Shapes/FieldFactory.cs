@@ -7,7 +7,8 @@ namespace Calico.Datastore.Resources.Shapes;
 /// <summary>Short ways to say what a member looks like; kinds use it with <c>using static</c> so that a shape reads as a table.</summary>
 public static class FieldFactory
 {
-    public static Field Text(string name, Func<string, string?>? format = null, int maxLength = 0) => new(name, new TextShape(format, maxLength));
+    public static Field Text(string name, Func<string, string?>? format = null, int maxLength = 0) =>
+        new(name, new TextShape(format, maxLength));
 
     public static Field Text(string name, Regex pattern) =>
         Text(name, TextFormats.Pattern(pattern, $"must match {pattern}"));

@@ -21,7 +21,8 @@ public static class RuleShapes
         }],
     };
 
-    private static readonly ObjectShape HttpPathShape = new(Text("exact", TextFormats.HttpPath, 1024), Text("prefix", TextFormats.HttpPath, 1024))
+    private static readonly ObjectShape HttpPathShape = new(Text("exact", TextFormats.HttpPath, 1024),
+        Text("prefix", TextFormats.HttpPath, 1024))
     {
         Rules = [(it, report) =>
         {

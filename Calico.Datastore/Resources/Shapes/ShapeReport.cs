@@ -18,7 +18,8 @@ public sealed class ShapeReport
     /// <summary>Whether the value lacks a default or is spelt otherwise than canonical, so that completing it changes it.</summary>
     public bool Incomplete { get; private set; }
 
-    /// <summary>Whether some text of the value is none (half a surrogate pair), so that nothing may be read from it or written of it.</summary>
+    /// <summary>Whether some text of the value is none (half a surrogate pair), so that nothing may be read from it or written of it.
+    /// </summary>
     public bool Unreadable { get; private set; }
 
     /// <summary>Everything that is wrong.</summary>

@@ -92,7 +92,8 @@ internal static class BgpConfigurationKind
             Cidrs("serviceExternalIPs"),
             Cidrs("serviceLoadBalancerIPs"),
             WithDefault(Choice("serviceLoadBalancerAggregation", "Enabled", "Disabled"), "\"Enabled\""),
-            List("communities", new ObjectShape(Required(Text("name", maxLength: 253)), Required(Text("value", TextFormats.Community, 40))), 500),
+            List("communities", new ObjectShape(Required(Text("name", maxLength: 253)), Required(Text("value", TextFormats.Community, 40))),
+                500),
             List("prefixAdvertisements", new ObjectShape(
                 Required(Text("cidr", NetFormats.Net)), Required(Texts("communities", maxItems: 50))), 500),
             Nested("nodeMeshPassword", Secret),

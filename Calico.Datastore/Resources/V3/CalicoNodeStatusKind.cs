@@ -28,7 +28,8 @@ internal static class CalicoNodeStatusKind
         Name = "CalicoNodeStatus",
         Plural = "caliconodestatuses",
         Aliases = ["nodestatus", "nodestatuses"],
-        Spec = new(Text("node", NameFormats.Subdomain), Choices("classes", 0, "Agent", "BGP", "Routes"), Required(Number("updatePeriodSeconds", 0, 86_400))),
+        Spec = new(Text("node", NameFormats.Subdomain), Choices("classes", 0, "Agent", "BGP", "Routes"),
+            Required(Number("updatePeriodSeconds", 0, 86_400))),
         Columns = [TableColumn.Name, TableColumn.Spec("NODE", "node")],
         WideColumns = [TableColumn.Name, TableColumn.Spec("NODE", "node"), TableColumn.List("CLASSES", "classes")],
     };

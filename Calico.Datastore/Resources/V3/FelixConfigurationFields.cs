@@ -51,7 +51,8 @@ internal static partial class FelixConfigurationFields
         // Process: Go runtime
         Number("goGCThreshold", -1), Number("goMaxProcs", -1), Number("goMemoryLimitMB", -1),
         // Process: Health port and timeouts
-        Flag("healthEnabled"), Text("healthHost", NameFormats.MetricsHost), PortNumber("healthPort"), List("healthTimeoutOverrides", HealthTimeout),
+        Flag("healthEnabled"), Text("healthHost", NameFormats.MetricsHost), PortNumber("healthPort"),
+            List("healthTimeoutOverrides", HealthTimeout),
         // Process: Logging
         Text("logActionRateLimit", RateLimitPattern()), Number("logActionRateLimitBurst", 0, 9999),
         Text("logDebugFilenameRegex", TextFormats.RegularExpression), Text("logFilePath"), Text("logPrefix", LogPrefixPattern()),
@@ -60,7 +61,8 @@ internal static partial class FelixConfigurationFields
         ChoiceAnyCase("logSeveritySys", "Debug", "Error", "Fatal", "Info", "Trace", "Warning"),
         // Process: Prometheus metrics
         Flag("prometheusGoMetricsEnabled"), Text("prometheusMetricsCAFile"), Text("prometheusMetricsCertFile"),
-        Choice("prometheusMetricsClientAuth", "NoClientCert", "RequireAndVerifyClientCert", "RequireAnyClientCert", "VerifyClientCertIfGiven"),
+        Choice("prometheusMetricsClientAuth", "NoClientCert", "RequireAndVerifyClientCert", "RequireAnyClientCert",
+            "VerifyClientCertIfGiven"),
         Flag("prometheusMetricsEnabled"), Text("prometheusMetricsHost", NameFormats.MetricsHost),
         Text("prometheusMetricsKeyFile"), PortNumber("prometheusMetricsPort"), Flag("prometheusProcessMetricsEnabled"),
         Flag("prometheusWireGuardMetricsEnabled"),
@@ -70,7 +72,8 @@ internal static partial class FelixConfigurationFields
         // AWS integration
         Choice("awsSrcDstCheck", "Disable", "DoNothing", "Enable"),
         // Debug/test-only (generally unsupported)
-        Flag("debugDisableLogDropping"), Text("debugHost", NameFormats.MetricsHost), Text("debugMemoryProfilePath"), PortNumber("debugPort"),
+        Flag("debugDisableLogDropping"), Text("debugHost", NameFormats.MetricsHost), Text("debugMemoryProfilePath"),
+            PortNumber("debugPort"),
         Duration("debugSimulateCalcGraphHangAfter"), Duration("debugSimulateDataplaneApplyDelay"),
         Duration("debugSimulateDataplaneHangAfter"),
         // Usage reporting
@@ -89,7 +92,8 @@ internal static partial class FelixConfigurationFields
         WithDefault(Choice("floatingIPs", "Disabled", "Enabled"), "\"Disabled\""), Choice("ipForwarding", "Disabled", "Enabled"),
         Number("ipv4ElevatedRoutePriority", 1, 2147483646), Number("ipv4NormalRoutePriority", 1, 2147483646),
         Number("ipv6ElevatedRoutePriority", 1, 2147483646), Number("ipv6NormalRoutePriority", 1, 2147483646),
-        Text("interfaceExclude", NameFormats.InterfaceList), Text("interfacePrefix", NameFormats.InterfacePrefixes), Duration("interfaceRefreshInterval"), Flag("ipv6Support"),
+        Text("interfaceExclude", NameFormats.InterfaceList), Text("interfacePrefix", NameFormats.InterfacePrefixes),
+            Duration("interfaceRefreshInterval"), Flag("ipv6Support"),
         Choice("istioAmbientMode", "Disabled", "Enabled"), new Field("istioDSCPMark", new NumberOrTextShape(NumberFormats.Dscp)),
         Duration("liveMigrationRouteConvergenceTime"), Choice("localSubnetL2Reachability", "Disabled", "PodsAndLoadBalancers"),
         Duration("localSubnetL2ReachabilityRefreshInterval"), Text("mtuIfacePattern", TextFormats.RegularExpression),
@@ -183,7 +187,8 @@ internal static partial class FelixConfigurationFields
         Wanted = "must be a mask of at least two bits, such as 0xffff0000",
     });
 
-    // linux/rtnetlink.h: 0 to 4 are RTPROT_UNSPEC, REDIRECT, KERNEL, BOOT and STATIC, whose routes are not ours to delete; the field is a byte.
+    // linux/rtnetlink.h: 0 to 4 are RTPROT_UNSPEC, REDIRECT, KERNEL, BOOT and STATIC, whose routes are not ours to delete; the field is a
+    // byte.
     private static Field RouteProtocol(string name) => new(name, new NumberShape(5, byte.MaxValue)
     {
         Wanted = "must be from 5 to 255, and no other program's on the machine (0 to 4 are the kernel's own)",

@@ -93,12 +93,14 @@ internal sealed class IpPoolClientRules : ClientRules
             if (other.Metadata.Name != pool.Metadata.Name && Cidr.TryParse(other.Spec.Cidr, out var taken) && range.Overlaps(taken))
             {
                 throw ResourceErrors.Invalid("IPPool.Spec.CIDR",
-                    $"IPPool({pool.Metadata.Name}) CIDR overlaps with IPPool({other.Metadata.Name}) CIDR {other.Spec.Cidr}", pool.Spec.Cidr);
+                    $"IPPool({pool.Metadata.Name}) CIDR overlaps with IPPool({other.Metadata.Name}) CIDR {other.Spec.Cidr}",
+                    pool.Spec.Cidr);
             }
         }
     }
 
-    /// <summary>Blocks of an earlier pool that this one would not make the same have addresses in use; a block of this pool would give them out again.</summary>
+    /// <summary>Blocks of an earlier pool that this one would not make the same have addresses in use; a block of this pool would give them
+    /// out again.</summary>
     private static async Task RefuseOtherBlocksAsync(ResourceClient client, IpPoolSpec pool, CancellationToken ct)
     {
         if (!Cidr.TryParse(pool.Cidr, out var range))

@@ -37,7 +37,8 @@ internal static class IpPoolKind
     private static readonly Cidr[] LinkLocal = [Cidr.Parse("169.254.0.0/16"), Cidr.Parse("fe80::/10")];
 
     /// <summary>RFC 1122 3.2.1.3, RFC 1112, RFC 4291 2.5 and 2.7.</summary>
-    private static readonly Cidr[] NobodysHost = [.. new[] { "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::/127", "ff00::/8" }.Select(Cidr.Parse)];
+    private static readonly Cidr[] NobodysHost =
+        [.. new[] { "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::/127", "ff00::/8" }.Select(Cidr.Parse)];
 
     internal static ResourceKind<IpPoolSpec> Create() => new()
     {
@@ -80,7 +81,9 @@ internal static class IpPoolKind
         }
         else if (NobodysHost.Any(range => range.Contains(cidr)))
         {
-            report.Add(it.At("cidr"), "IP pool range lies in a loopback, multicast, unspecified or reserved range: no workload can have such an address", it["cidr"]);
+            report.Add(it.At("cidr"),
+                "IP pool range lies in a loopback, multicast, unspecified or reserved range: no workload can have such an address",
+                it["cidr"]);
         }
     }
 

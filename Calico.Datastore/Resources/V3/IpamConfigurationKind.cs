@@ -33,11 +33,13 @@ internal static class IpamConfigurationKind
         Rules = [ClusterInformationKind.OnlyDefault],
         Columns =
         [
-            TableColumn.Name, TableColumn.Flag("STRICTAFFINITY", "strictAffinity"), TableColumn.Flag("AUTOALLOCATEBLOCKS", "autoAllocateBlocks"),
+            TableColumn.Name, TableColumn.Flag("STRICTAFFINITY", "strictAffinity"),
+                TableColumn.Flag("AUTOALLOCATEBLOCKS", "autoAllocateBlocks"),
         ],
         WideColumns =
         [
-            TableColumn.Name, TableColumn.Flag("STRICTAFFINITY", "strictAffinity"), TableColumn.Flag("AUTOALLOCATEBLOCKS", "autoAllocateBlocks"),
+            TableColumn.Name, TableColumn.Flag("STRICTAFFINITY", "strictAffinity"),
+                TableColumn.Flag("AUTOALLOCATEBLOCKS", "autoAllocateBlocks"),
             TableColumn.Spec("MAXBLOCKSPERHOST", "maxBlocksPerHost"),
         ],
     };

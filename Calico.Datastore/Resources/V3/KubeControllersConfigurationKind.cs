@@ -105,7 +105,8 @@ internal static class KubeControllersConfigurationKind
     };
 
     private static readonly ObjectShape HostEndpoint = new(
-        Choice("autoCreate", "Enabled", "Disabled"), Choice("createDefaultHostEndpoint", "Enabled", "Disabled"), List("templates", Template))
+        Choice("autoCreate", "Enabled", "Disabled"), Choice("createDefaultHostEndpoint", "Enabled", "Disabled"),
+            List("templates", Template))
     {
         Rules = [(it, report) =>
         {

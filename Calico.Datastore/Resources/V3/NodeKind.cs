@@ -138,7 +138,8 @@ internal sealed class NodeClientRules : ClientRules
         if (client.Addresses is { } addresses)
         {
             await addresses.ReleaseAddressesAsync(
-                [.. endpoints.SelectMany(endpoint => endpoint.Spec.IpNetworks ?? []).Concat(TunnelAddresses(node.Spec)).Select(Address)], ct);
+                [.. endpoints.SelectMany(endpoint => endpoint.Spec.IpNetworks ?? []).Concat(TunnelAddresses(node.Spec)).Select(Address)],
+                    ct);
         }
 
         foreach (var endpoint in endpoints)
@@ -157,7 +158,8 @@ internal sealed class NodeClientRules : ClientRules
         await DeleteAllAsync(client, Kinds.HostEndpoint, spec => spec.Node == name, ct);
     }
 
-    private static async Task DeleteAllAsync<TSpec>(ResourceClient client, ResourceKind<TSpec> kind, Func<TSpec, bool> which, CancellationToken ct)
+    private static async Task DeleteAllAsync<TSpec>(ResourceClient client, ResourceKind<TSpec> kind, Func<TSpec, bool> which,
+        CancellationToken ct)
         where TSpec : class, new()
     {
         foreach (var resource in (await client.ListAsync(kind, "", ct)).Items.Where(resource => which(resource.Spec)))

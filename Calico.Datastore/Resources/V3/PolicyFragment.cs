@@ -4,8 +4,8 @@ using Calico.Datastore.Sync;
 
 namespace Calico.Datastore.Resources.V3;
 
-/// <summary>What can still be read of a policy that is not valid: where it applies. Whoever lets it deny there, and not everywhere, keeps one
-/// bad value from stopping all others.</summary>
+/// <summary>What can still be read of a policy that is not valid: where it applies. Whoever lets it deny there, and not everywhere, keeps
+/// one bad value from stopping all others.</summary>
 internal static class PolicyFragment
 {
     /// <summary>The policy without rules; a field of the wrong type is as if it were absent.</summary>
@@ -21,7 +21,8 @@ internal static class PolicyFragment
         try
         {
             using var document = JsonDocument.Parse(value);
-            if (document.RootElement is not { ValueKind: JsonValueKind.Object } root || !root.TryGetProperty("spec", out var spec) || spec.ValueKind != JsonValueKind.Object)
+            if (document.RootElement is not { ValueKind: JsonValueKind.Object } root || !root.TryGetProperty("spec", out var spec)
+                || spec.ValueKind != JsonValueKind.Object)
             {
                 return null;
             }
@@ -59,9 +60,11 @@ internal static class PolicyFragment
         spec.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
     private static double? Number(JsonElement spec, string name) =>
-        spec.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) ? number : null;
+        spec.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number
+            && value.TryGetDouble(out var number) ? number : null;
 
-    private static bool IsTrue(JsonElement spec, string name) => spec.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
+    private static bool IsTrue(JsonElement spec, string name) =>
+        spec.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
 
     /// <summary>Without readable types it denies both ways: rules that cannot be read could have been of either.</summary>
     private static ImmutableArray<string>? Types(JsonElement spec) =>

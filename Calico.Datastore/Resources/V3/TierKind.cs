@@ -47,7 +47,8 @@ internal static class TierKind
         {
             if (spec["order"] is not { ValueKind: JsonValueKind.Number } order || order.GetDouble() != tier.Order)
             {
-                report.Add("spec.order", string.Create(CultureInfo.InvariantCulture, $"{name} tier order must be {tier.Order}"), spec["order"]);
+                report.Add("spec.order", string.Create(CultureInfo.InvariantCulture, $"{name} tier order must be {tier.Order}"),
+                    spec["order"]);
             }
 
             if (spec.Text("defaultAction") != tier.Action)
@@ -67,7 +68,8 @@ internal sealed class TierClientRules : ClientRules
         var tier = (Resource<TierSpec>)resource;
         foreach (var (_, order, action) in TierKind.BuiltIn.Where(known => known.Name == tier.Metadata.Name))
         {
-            tier = tier with { Spec = tier.Spec with { Order = tier.Spec.Order ?? order, DefaultAction = tier.Spec.DefaultAction ?? action } };
+            tier = tier with { Spec = tier.Spec with { Order = tier.Spec.Order ?? order,
+                DefaultAction = tier.Spec.DefaultAction ?? action } };
         }
 
         return tier;

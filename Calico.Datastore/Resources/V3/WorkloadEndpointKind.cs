@@ -203,7 +203,8 @@ internal sealed class WorkloadEndpointClientRules : ClientRules
         var endpoint = (Resource<WorkloadEndpointSpec>)resource;
         if (!WorkloadEndpointName.Of(endpoint.Spec).TryFormat(allowPrefix: false, out var name, out var wrongField))
         {
-            throw ResourceErrors.Invalid($"Spec.{wrongField}", "field must be set, and must not begin or end with '-', to name the endpoint");
+            throw ResourceErrors.Invalid($"Spec.{wrongField}",
+                "field must be set, and must not begin or end with '-', to name the endpoint");
         }
 
         if (endpoint.Metadata.Name.Length > 0 && endpoint.Metadata.Name != name)

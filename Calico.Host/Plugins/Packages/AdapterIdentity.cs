@@ -31,25 +31,30 @@ internal sealed record AdapterIdentity(string Name, string Version)
 
         if (AdapterRules.Shared.FirstOrDefault(n => File.Exists(Path.Combine(folder, n + ".dll"))) is { } shared)
         {
-            throw Bad($"'{source}' brings a {shared}.dll of its own; the host shares its own with adapters, and another one has other types: build it with the targets of the package Calico.Abstractions, which leave it out");
+            throw Bad($"'{source}' brings a {shared}.dll of its own; the host shares its own with adapters, and another one has other "
+                + "types: build it with the targets of the package Calico.Abstractions, which leave it out");
         }
 
         if (File.Exists(Path.Combine(folder, "System.Private.CoreLib.dll")))
         {
-            throw Bad($"'{source}' brings a .NET runtime of its own; an adapter runs in the host's process: publish it without --self-contained");
+            throw Bad($"'{source}' brings a .NET runtime of its own; an adapter runs in the host's process: publish it without "
+                + "--self-contained");
         }
 
         var manifest = ReadManifest(Path.Combine(folder, AdapterRules.ManifestName), source);
         var (name, contract) = ReadAssembly(Path.Combine(folder, main), source);
-        var version = manifest?.Version ?? System.Diagnostics.FileVersionInfo.GetVersionInfo(Path.Combine(folder, main)).ProductVersion?.Split('+')[0] ?? "0.0.0";
+        var version = manifest?.Version
+            ?? System.Diagnostics.FileVersionInfo.GetVersionInfo(Path.Combine(folder, main)).ProductVersion?.Split('+')[0] ?? "0.0.0";
         if (manifest is not null && (manifest.Name, manifest.Assembly) != (name ?? manifest.Name, main))
         {
-            throw Bad($"'{source}': its {AdapterRules.ManifestName} speaks of '{manifest.Name}' in {manifest.Assembly}; what is there is '{name}' in {main}");
+            throw Bad($"'{source}': its {AdapterRules.ManifestName} speaks of '{manifest.Name}' in {manifest.Assembly}; what is there "
+                + $"is '{name}' in {main}");
         }
 
         if (manifest is not null && contract is { } built && manifest.Contract != $"{built.Major}.{built.Minor}")
         {
-            throw Bad($"'{source}': its {AdapterRules.ManifestName} speaks of contract {manifest.Contract}; {main} was built against {built.Major}.{built.Minor}");
+            throw Bad($"'{source}': its {AdapterRules.ManifestName} speaks of contract {manifest.Contract}; {main} was built "
+                + $"against {built.Major}.{built.Minor}");
         }
 
         if (manifest is not null && !NuGetVersion.TryParse(manifest.MinimumHost, out _))
@@ -59,12 +64,16 @@ internal sealed record AdapterIdentity(string Name, string Version)
 
         if (manifest is not null && NuGetVersion.Parse(manifest.MinimumHost) is var least && NuGetVersion.Parse(ThisVersion.Text) < least)
         {
-            throw new CalicoException(Problem.Unsupported, $"'{source}' needs calico-host {least} or later; this is {ThisVersion.Text}", "source");
+            throw new CalicoException(Problem.Unsupported,
+                $"'{source}' needs calico-host {least} or later; this is {ThisVersion.Text}", "source");
         }
 
-        name ??= manifest?.Name ?? throw Bad($"'{source}' does not say the adapter's name: it has no {AdapterRules.ManifestName}, and its Name is no constant text. Build it with the targets of the package Calico.Abstractions");
+        name ??= manifest?.Name
+            ?? throw Bad($"'{source}' does not say the adapter's name: it has no {AdapterRules.ManifestName}, and its Name is no constant "
+                + "text. Build it with the targets of the package Calico.Abstractions");
         return AdapterRules.IsName(name) && AdapterRules.IsVersion(version) ? new(name, version)
-            : throw Bad($"'{source}' calls itself '{name}' {version}; both become folder names: a name has lower-case letters, digits and '-', a version also '.' and '+'");
+            : throw Bad($"'{source}' calls itself '{name}' {version}; both become folder names: a name has lower-case letters, digits and "
+                + "'-', a version also '.' and '+'");
     }
 
     /// <summary>What is said of a folder that is no adapter's.</summary>

@@ -25,15 +25,17 @@ internal static class AdapterPackage
     /// <param name="folder">Exists, is empty.</param>
     /// <param name="requireSignature">A package without a signature that this machine trusts is refused.</param>
     /// <param name="ct">Ends it; what was laid down stays for the caller to remove.</param>
-    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> no package, none of an adapter, or one that reaches outside its folder;
-    /// <see cref="Problem.Refused"/> its signature.</exception>
-    public static async Task<(PackageIdentity Identity, string Sha512)> UnpackAsync(string path, string package, string folder, bool requireSignature, CancellationToken ct)
+    /// <exception cref="CalicoException"><see cref="Problem.Invalid"/> no package, none of an adapter, or one that reaches outside its
+    /// folder; <see cref="Problem.Refused"/> its signature.</exception>
+    public static async Task<(PackageIdentity Identity, string Sha512)> UnpackAsync(string path, string package, string folder,
+        bool requireSignature, CancellationToken ct)
     {
         try
         {
             await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
             using var archive = new ZipArchive(file, ZipArchiveMode.Read, leaveOpen: true);
-            if (archive.Entries.FirstOrDefault(e => e.FullName.EndsWith(".nuspec", StringComparison.OrdinalIgnoreCase) && e.Length > MostDescription) is { } description)
+            if (archive.Entries.FirstOrDefault(e => e.FullName.EndsWith(".nuspec", StringComparison.OrdinalIgnoreCase)
+                && e.Length > MostDescription) is { } description)
             {
                 throw Bad($"{package}: {description.FullName} is longer than {MostDescription >> 10} KiB");
             }
@@ -47,7 +49,8 @@ internal static class AdapterPackage
             await ExtractAsync(archive, package, folder, ct);
             return (identity, hash);
         }
-        catch (Exception e) when (e is InvalidDataException or PackagingException or System.Xml.XmlException or FormatException or ArgumentException or EndOfStreamException or NotSupportedException)
+        catch (Exception e) when (e is InvalidDataException or PackagingException or System.Xml.XmlException or FormatException
+            or ArgumentException or EndOfStreamException or NotSupportedException)
         {
             throw Bad($"{package} is no NuGet package, or a damaged one: {e.Message}", e);
         }
@@ -75,7 +78,8 @@ internal static class AdapterPackage
         var files = archive.Entries.Where(e => e.FullName.StartsWith(Root, StringComparison.Ordinal) && !e.FullName.EndsWith('/')).ToList();
         if (files.Count == 0)
         {
-            throw Bad($"{package} has no plugin/ folder, so no adapter is in it: an adapter's package is made by dotnet pack of a project that refers to Calico.Abstractions");
+            throw Bad($"{package} has no plugin/ folder, so no adapter is in it: an adapter's package is made by dotnet pack of a project "
+                + "that refers to Calico.Abstractions");
         }
 
         CheckSize(package, files.Select(f => f.Length));
@@ -90,7 +94,8 @@ internal static class AdapterPackage
 
             Directory.CreateDirectory(Path.GetDirectoryName(path)!, AtomicFile.Folder);
             await using var from = entry.Open();
-            await using var to = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = AtomicFile.Readable });
+            await using var to = new FileStream(path,
+                new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = AtomicFile.Readable });
             // What an entry says of its length is a claim.
             await CopyAsync(from, to, entry.Length, package, ct);
             to.Flush(flushToDisk: true);
@@ -120,15 +125,18 @@ internal static class AdapterPackage
 
         if (!await reader.IsSignedAsync(ct))
         {
-            throw new CalicoException(Problem.Refused, $"{package} is not signed, and CALICO_PLUGIN_SIGNATURES=required asks for signatures", "source");
+            throw new CalicoException(Problem.Refused,
+                $"{package} is not signed, and CALICO_PLUGIN_SIGNATURES=required asks for signatures", "source");
         }
 
-        var verifier = new PackageSignatureVerifier([new IntegrityVerificationProvider(), new SignatureTrustAndValidityVerificationProvider()]);
+        var verifier = new PackageSignatureVerifier(
+            [new IntegrityVerificationProvider(), new SignatureTrustAndValidityVerificationProvider()]);
         var result = await verifier.VerifySignaturesAsync(reader, SignedPackageVerifierSettings.GetRequireModeDefaultPolicy(), ct);
         if (!result.IsValid)
         {
             var reasons = result.Results.SelectMany(r => r.GetErrorIssues()).Select(i => i.Message).Distinct();
-            throw new CalicoException(Problem.Refused, $"{package}: its signature is not one that this machine trusts: {string.Join("; ", reasons)}", "source");
+            throw new CalicoException(Problem.Refused,
+                $"{package}: its signature is not one that this machine trusts: {string.Join("; ", reasons)}", "source");
         }
     }
 

@@ -8,7 +8,8 @@ using NuGet.Versioning;
 
 namespace Calico.Host.Plugins.Packages;
 
-/// <summary>Feeds of packages: folders and HTTP, those that were given or those of the NuGet.Config files above the working folder.</summary>
+/// <summary>Feeds of packages: folders and HTTP, those that were given or those of the NuGet.Config files above the working folder.
+/// </summary>
 /// <param name="given">Empty: those of NuGet.Config.</param>
 /// <param name="workingFolder">Where relative folders and the search for NuGet.Config begin.</param>
 /// <param name="patience">A feed that answers nothing for so long is away.</param>
@@ -25,7 +26,8 @@ internal sealed class PackageFeeds(IReadOnlyList<string> given, string workingFo
         }
 
         var feed = Sources().Select(s => s.Source).FirstOrDefault(s => Shown(s) == origin) ?? (Directory.Exists(origin) ? origin : null)
-            ?? throw new CalicoException(Problem.NotFound, $"it came from {origin}, which is no feed of NuGet.Config; say with --source where newer ones are", "--source");
+            ?? throw new CalicoException(Problem.NotFound,
+                $"it came from {origin}, which is no feed of NuGet.Config; say with --source where newer ones are", "--source");
         return new([feed], workingFolder, patience);
     }
 
@@ -35,9 +37,10 @@ internal sealed class PackageFeeds(IReadOnlyList<string> given, string workingFo
     /// <param name="folder">Where it goes.</param>
     /// <param name="ct">Ends it.</param>
     /// <returns>The file, the feed that it came from, and what the feed says it is.</returns>
-    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/> no feed has it; <see cref="Problem.Unavailable"/> a feed does not answer and no
-    /// other has it; <see cref="Problem.Invalid"/> a feed or NuGet.Config that is none.</exception>
-    public async Task<(string File, string Feed, PackageIdentity Identity)> FetchAsync(string id, NuGetVersion? version, string folder, CancellationToken ct)
+    /// <exception cref="CalicoException"><see cref="Problem.NotFound"/> no feed has it; <see cref="Problem.Unavailable"/> a feed does not
+    /// answer and no other has it; <see cref="Problem.Invalid"/> a feed or NuGet.Config that is none.</exception>
+    public async Task<(string File, string Feed, PackageIdentity Identity)> FetchAsync(string id, NuGetVersion? version, string folder,
+        CancellationToken ct)
     {
         var (sources, faults) = (Sources(), new List<string>());
         using var cache = new SourceCacheContext { NoCache = true, DirectDownload = true };
@@ -59,7 +62,8 @@ internal sealed class PackageFeeds(IReadOnlyList<string> given, string workingFo
             }
             catch (Exception e) when (IsFeeds(e) || (e is OperationCanceledException && !ct.IsCancellationRequested))
             {
-                if (version is not null && source.IsLocal && Named(source.Source, $"{id}.{version.ToNormalizedString()}.nupkg") is { } asked)
+                if (version is not null && source.IsLocal
+                    && Named(source.Source, $"{id}.{version.ToNormalizedString()}.nupkg") is { } asked)
                 {
                     // A damaged package of the same id makes all of them unreadable; the one that was asked for may be whole.
                     return (asked, source.Source, new(id, version));
@@ -74,8 +78,10 @@ internal sealed class PackageFeeds(IReadOnlyList<string> given, string workingFo
         {
             var what = $"{id}{(version is null ? "" : " " + version.ToNormalizedString())}";
             var where = string.Join(", ", sources.Select(s => Shown(s.Source)));
-            throw faults.Count > 0 ? new CalicoException(Problem.Unavailable, $"package {what} was not found, and not every feed answered: {string.Join("; ", faults)}", "source")
-                : new CalicoException(Problem.NotFound, sources.Count == 0 ? $"there is no feed to look for package {what} in: give one with --source, or a file or folder"
+            throw faults.Count > 0 ? new CalicoException(Problem.Unavailable,
+                $"package {what} was not found, and not every feed answered: {string.Join("; ", faults)}", "source")
+                : new CalicoException(Problem.NotFound,
+                    sources.Count == 0 ? $"there is no feed to look for package {what} in: give one with --source, or a file or folder"
                     : $"no package {what} in {where}", "source");
         }
 
@@ -90,27 +96,34 @@ internal sealed class PackageFeeds(IReadOnlyList<string> given, string workingFo
         }
         catch (Exception e) when (IsFeeds(e))
         {
-            throw new CalicoException(Problem.Unavailable, $"{Shown(chosen.Feed)} lists package {id} {chosen.Version}, and it cannot be fetched: {Reason(e, chosen.Feed)}", "source", e);
+            throw new CalicoException(Problem.Unavailable,
+                $"{Shown(chosen.Feed)} lists package {id} {chosen.Version}, and it cannot be fetched: {Reason(e, chosen.Feed)}",
+                "source", e);
         }
 
-        throw new CalicoException(Problem.Unavailable, $"{Shown(chosen.Feed)} lists package {id} {chosen.Version} and does not hand it out", "source");
+        throw new CalicoException(Problem.Unavailable,
+            $"{Shown(chosen.Feed)} lists package {id} {chosen.Version} and does not hand it out", "source");
     }
 
     private static string? Named(string folder, string name) =>
-        Directory.Exists(folder) ? Directory.EnumerateFiles(folder).FirstOrDefault(f => Path.GetFileName(f).Equals(name, StringComparison.OrdinalIgnoreCase)) : null;
+        Directory.Exists(folder) ? Directory.EnumerateFiles(folder)
+            .FirstOrDefault(f => Path.GetFileName(f).Equals(name, StringComparison.OrdinalIgnoreCase)) : null;
 
     private static bool IsFeeds(Exception e) =>
-        e is FatalProtocolException or PackagingException or IOException or InvalidDataException or HttpRequestException or UnauthorizedAccessException or System.Xml.XmlException;
+        e is FatalProtocolException or PackagingException or IOException or InvalidDataException or HttpRequestException
+            or UnauthorizedAccessException or System.Xml.XmlException;
 
     // What is thrown names the feed as it was given.
-    private static string Reason(Exception e, string feed) => (e.InnerException ?? e).Message.Replace(feed, Shown(feed), StringComparison.Ordinal).ReplaceLineEndings(" ");
+    private static string Reason(Exception e, string feed) =>
+        (e.InnerException ?? e).Message.Replace(feed, Shown(feed), StringComparison.Ordinal).ReplaceLineEndings(" ");
 
     private List<PackageSource> Sources()
     {
         try
         {
             return given.Count > 0
-                ? [.. given.Select(g => new PackageSource(g.Contains("://", StringComparison.Ordinal) ? Address(g) : Existing(Path.GetFullPath(g, workingFolder))))]
+                ? [.. given.Select(g => new PackageSource(g.Contains("://", StringComparison.Ordinal) ? Address(g)
+                    : Existing(Path.GetFullPath(g, workingFolder))))]
                 : [.. SettingsUtility.GetEnabledSources(NuGet.Configuration.Settings.LoadDefaultSettings(workingFolder))];
         }
         catch (NuGetConfigurationException e)
@@ -119,7 +132,8 @@ internal sealed class PackageFeeds(IReadOnlyList<string> given, string workingFo
         }
     }
 
-    private static string Address(string source) => Uri.TryCreate(source, UriKind.Absolute, out var uri) && (uri.Scheme is "http" or "https" or "file") ? source
+    private static string Address(string source) => Uri.TryCreate(source, UriKind.Absolute, out var uri)
+        && (uri.Scheme is "http" or "https" or "file") ? source
         : throw new CalicoException(Problem.Invalid, $"--source {Shown(source)}: that is no address of a feed", "--source");
 
     private static string Existing(string folder) => Directory.Exists(folder) ? folder

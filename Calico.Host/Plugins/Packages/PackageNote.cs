@@ -14,7 +14,8 @@ internal sealed record PackageNote(string Id, string Version, string Source, str
 {
     public const string FileName = ".calico-package.json";
 
-    public void WriteTo(string folder) => File.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(this, PackageNoteJson.Default.PackageNote));
+    public void WriteTo(string folder) =>
+        File.WriteAllBytes(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(this, PackageNoteJson.Default.PackageNote));
 
     /// <returns>Null: laid down by hand, or by a former version.</returns>
     /// <exception cref="CalicoException"><see cref="Problem.Damaged"/>: it is there and cannot be used.</exception>
@@ -23,8 +24,10 @@ internal sealed record PackageNote(string Id, string Version, string Source, str
         var path = Path.Combine(folder, FileName);
         try
         {
-            var note = JsonSerializer.Deserialize(File.ReadAllBytes(path), PackageNoteJson.Default.PackageNote) ?? throw new JsonException("it is null");
-            return note.Id.Length == 0 || (PackageIdValidator.IsValidPackageId(note.Id) && NuGetVersion.TryParse(note.Version, out _)) ? note
+            var note = JsonSerializer.Deserialize(File.ReadAllBytes(path), PackageNoteJson.Default.PackageNote)
+                ?? throw new JsonException("it is null");
+            return note.Id.Length == 0
+                || (PackageIdValidator.IsValidPackageId(note.Id) && NuGetVersion.TryParse(note.Version, out _)) ? note
                 : throw new JsonException($"'{note.Id}' {note.Version} is no package");
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
@@ -33,12 +36,14 @@ internal sealed record PackageNote(string Id, string Version, string Source, str
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
-            throw new CalicoException(Problem.Damaged, $"where {folder} came from is not known: {FileName} cannot be used: {e.Message}", "name", e);
+            throw new CalicoException(Problem.Damaged, $"where {folder} came from is not known: {FileName} cannot be used: {e.Message}",
+                "name", e);
         }
     }
 }
 
 [JsonSerializable(typeof(PackageNote))]
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, RespectNullableAnnotations = true,
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true,
+    RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]
 internal sealed partial class PackageNoteJson : JsonSerializerContext;

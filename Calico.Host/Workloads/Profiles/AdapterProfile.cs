@@ -14,7 +14,8 @@ namespace Calico.Host.Workloads.Profiles;
 /// made does. What this version cannot read is a person's: they wrote it, and it denies until they mend it.</remarks>
 internal static class AdapterProfile
 {
-    /// <summary>Who made it, and a fingerprint of what: a profile whose spec is another now was edited, and is a person's from then on.</summary>
+    /// <summary>Who made it, and a fingerprint of what: a profile whose spec is another now was edited, and is a person's from then on.
+    /// </summary>
     private const string MadeBy = "net.calico/made-by";
 
     /// <summary>Since when no endpoint names it: it is collected unless somebody takes the note away first.</summary>
@@ -29,7 +30,8 @@ internal static class AdapterProfile
 
     /// <summary>What stands in a store or a log under a profile's name; without a value when this version cannot use it.</summary>
     public static SyncUpdate Read(string name, ReadOnlyMemory<byte> value) =>
-        ResourceKinds.All.TryDecode(Kind.Path(KeyOf(name)), value, out var update) ? update : new(KeyOf(name), null, "this is no profile's name");
+        ResourceKinds.All.TryDecode(Kind.Path(KeyOf(name)), value, out var update) ? update
+            : new(KeyOf(name), null, "this is no profile's name");
 
     public static Resource<ProfileSpec> Make(string name, ProfileDefaults defaults, DateTimeOffset now)
     {
@@ -83,7 +85,8 @@ internal static class AdapterProfile
         };
     }
 
-    /// <summary>Whether an adapter made it and nobody has edited it since. Without a fingerprint it is of a version that wrote none.</summary>
+    /// <summary>Whether an adapter made it and nobody has edited it since. Without a fingerprint it is of a version that wrote none.
+    /// </summary>
     public static bool IsMade(SyncUpdate? stored) => Kind.TryRead(stored, out var profile)
         && MarkOf(profile) is { } mark && (mark == Adapter || mark == Mark(profile.Metadata.Name, profile.Spec));
 
@@ -126,8 +129,10 @@ internal static class AdapterProfile
             OnlyOpensPorts(find(KeyOf(p)))) : profiles;
 
     /// <summary>When it was found unused; null: it counts as used.</summary>
-    public static DateTimeOffset? UnusedSinceOf(SyncUpdate? stored) => stored?.Value?.Metadata.Annotations?.GetValueOrDefault(UnusedSince) is { } text
-        ? DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var since) ? since : DateTimeOffset.MaxValue
+    public static DateTimeOffset? UnusedSinceOf(SyncUpdate? stored) => stored?.Value?.Metadata.Annotations?.GetValueOrDefault(
+        UnusedSince) is { } text
+        ? DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var since) ? since
+        : DateTimeOffset.MaxValue
         : null;
 
     public static Resource NoteUnused(Resource profile, DateTimeOffset since) => profile with

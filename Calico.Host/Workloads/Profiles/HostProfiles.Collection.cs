@@ -87,7 +87,8 @@ internal sealed partial class HostProfiles
         }
 
         if (now - since < Grace
-            || !(await store.CommitAsync(new([StoreCompare.At(item.Key, item.ModRevision)], [new StoreOperation.Delete(item.Key)], []), ct)).Succeeded)
+            || !(await store.CommitAsync(new([StoreCompare.At(item.Key, item.ModRevision)], [new StoreOperation.Delete(item.Key)], []),
+                ct)).Succeeded)
         {
             return false;
         }
@@ -101,14 +102,16 @@ internal sealed partial class HostProfiles
     {
         var seconds = now.ToUnixTimeSeconds();
         var last = await store.GetAsync(TurnKey, 0, ct);
-        if (last is { Value.Length: sizeof(long) } && seconds - BinaryPrimitives.ReadInt64BigEndian(last.Value.Span) is >= 0 and var ago && ago < Grace.TotalSeconds)
+        if (last is { Value.Length: sizeof(long) } && seconds - BinaryPrimitives.ReadInt64BigEndian(last.Value.Span) is >= 0 and var ago
+            && ago < Grace.TotalSeconds)
         {
             return false;
         }
 
         var stamp = new byte[sizeof(long)];
         BinaryPrimitives.WriteInt64BigEndian(stamp, seconds);
-        return (await store.CommitAsync(new([StoreCompare.At(TurnKey, last?.ModRevision ?? 0)], [new StoreOperation.Put(TurnKey, stamp)], []), ct)).Succeeded;
+        return (await store.CommitAsync(new([StoreCompare.At(TurnKey, last?.ModRevision ?? 0)], [new StoreOperation.Put(TurnKey, stamp)],
+            []), ct)).Succeeded;
     }
 
     /// <summary>Which of the profiles are named by an endpoint, on whatever node. An endpoint that cannot be read names all whose name is
@@ -141,7 +144,8 @@ internal sealed partial class HostProfiles
         try
         {
             using var document = JsonDocument.Parse(endpoint);
-            return !document.RootElement.GetProperty("spec").TryGetProperty("profiles", out var profiles) || profiles.ValueKind == JsonValueKind.Null ? []
+            return !document.RootElement.GetProperty("spec").TryGetProperty("profiles", out var profiles)
+                || profiles.ValueKind == JsonValueKind.Null ? []
                 : [.. profiles.EnumerateArray().Select(p => p.GetString() ?? "")];
         }
         catch (Exception e) when (ResourceJson.IsUnreadable(e) || e is KeyNotFoundException)

@@ -74,7 +74,8 @@ internal sealed partial class HostProfiles
         }
     }
 
-    /// <summary>Where nothing is, or over what an adapter made otherwise: a person's profile stays, and so does what cannot be read.</summary>
+    /// <summary>Where nothing is, or over what an adapter made otherwise: a person's profile stays, and so does what cannot be read.
+    /// </summary>
     private bool MayPut(string name, Resource<ProfileSpec> profile, KeyValue? standing)
     {
         if (standing is null)
@@ -91,15 +92,16 @@ internal sealed partial class HostProfiles
         return AdapterProfile.IsMade(there) && !(AdapterProfile.IsSame(there, profile) && AdapterProfile.UnusedSinceOf(there) is null);
     }
 
-    /// <summary>What an adapter made: not a person's profile, nor one that an endpoint names, of whatever node. A removal that comes late is of
-    /// the profile that this node knew: one with another uid was made again since.</summary>
+    /// <summary>What an adapter made: not a person's profile, nor one that an endpoint names, of whatever node. A removal that comes late
+    /// is of the profile that this node knew: one with another uid was made again since.</summary>
     private async Task<bool> MayDeleteAsync(OutboxEntry entry, string name, KeyValue standing, CancellationToken ct)
     {
         var there = AdapterProfile.Read(name, standing.Value);
         return AdapterProfile.IsMade(there) && (entry.Number == 0 || Covers(entry, there)) && !(await UsedAsync([name], ct)).Contains(name);
     }
 
-    /// <summary>Whether a removal is of this profile. Without remarks nothing was known of it, then it is whatever an adapter made.</summary>
+    /// <summary>Whether a removal is of this profile. Without remarks nothing was known of it, then it is whatever an adapter made.
+    /// </summary>
     private static bool Covers(OutboxEntry removal, SyncUpdate there) =>
         removal.Remarks.IsEmpty || (there.Value?.Metadata.Uid is { } uid && removal.Remarks.Contains(uid));
 
@@ -112,7 +114,8 @@ internal sealed partial class HostProfiles
             Log.Later(logger, name, result.Reason);
         }
 
-        return (result.Standing is { } standing ? AdapterProfile.Read(name, standing.Value) : new(AdapterProfile.KeyOf(name), profile), result.Revision);
+        return (result.Standing is { } standing ? AdapterProfile.Read(name, standing.Value) : new(AdapterProfile.KeyOf(name), profile),
+            result.Revision);
     }
 
     private static OutboxEntry EntryOf(string name) => new() { Owner = OutboxOwner, Key = PathOf(name), Guard = OutboxGuard.Owner };

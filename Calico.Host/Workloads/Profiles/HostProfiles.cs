@@ -27,10 +27,12 @@ internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, 
         var stored = StoredNames.Subdomain(name);
         if (AdapterProfile.Kind.Synthetic.Any(p => p.Metadata.Name == stored))
         {
-            throw new CalicoException(Problem.Invalid, $"'{name}' is the name of a profile that is built in and lets everybody in: call the network otherwise", "name");
+            throw new CalicoException(Problem.Invalid,
+                $"'{name}' is the name of a profile that is built in and lets everybody in: call the network otherwise", "name");
         }
 
-        var labels = defaults.LabelsToApply.Count > 0 ? defaults.LabelsToApply : ImmutableSortedDictionary<string, string>.Empty.Add(name, "");
+        var labels = defaults.LabelsToApply.Count > 0 ? defaults.LabelsToApply
+            : ImmutableSortedDictionary<string, string>.Empty.Add(name, "");
         await EnsureStoredAsync(stored, defaults with
         {
             LabelsToApply = labels.ToImmutableSortedDictionary(l => StoredNames.LabelKey(l.Key), l => l.Value, StringComparer.Ordinal),
@@ -49,14 +51,16 @@ internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, 
         }
 
         return outbox.Pending(PathOf(key.Name)) is { } waits ? waits.Value is { } value ? AdapterProfile.Read(key.Name, value) : null
-            : _ensured.TryGetValue(key.Name, out var made) ? new(key, AdapterProfile.Make(key.Name, made.Defaults, time.GetUtcNow())) : null;
+            : _ensured.TryGetValue(key.Name, out var made)
+            ? new(key, AdapterProfile.Make(key.Name, made.Defaults, time.GetUtcNow())) : null;
     }
 
     private async Task EnsureStoredAsync(string name, ProfileDefaults defaults, CancellationToken ct)
     {
         using var hold = await _locks.EnterAsync(name, ct);
         var found = View.Find(AdapterProfile.KeyOf(name));
-        var isSure = found is not null && AdapterProfile.UnusedSinceOf(found) is null && (View.Sync.Age <= viewLifetime || IsJournalled(name));
+        var isSure = found is not null && AdapterProfile.UnusedSinceOf(found) is null
+            && (View.Sync.Age <= viewLifetime || IsJournalled(name));
         if (isSure && _ensured.TryGetValue(name, out var last) && last.Fitting is { } fitting && ReferenceEquals(fitting.Standing, found)
             && fitting.Asked.KeepsInternal == defaults.KeepsInternal && Same(fitting.Asked, defaults))
         {
@@ -79,7 +83,8 @@ internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, 
         }
 
         // Who comes to a network that stands is let in to it and opens it to nobody: what was decided when it was made is kept.
-        var profile = AdapterProfile.Make(name, defaults with { OpenIngress = AdapterProfile.IsOpen(found) ?? defaults.OpenIngress }, time.GetUtcNow());
+        var profile = AdapterProfile.Make(name, defaults with { OpenIngress = AdapterProfile.IsOpen(found) ?? defaults.OpenIngress },
+            time.GetUtcNow());
         if (AdapterProfile.Kind.Validate(profile) is { IsEmpty: false } errors)
         {
             throw new CalicoException(Problem.Invalid, $"the network's name '{name}' cannot be a profile: {errors[0].Message}", "name");
@@ -156,13 +161,18 @@ internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, 
         [LoggerMessage(1121, LogLevel.Warning, "profile {Name}: the store does not answer ({Reason}); in force here, written there later")]
         public static partial void Later(ILogger logger, string name, string reason);
 
-        [LoggerMessage(1122, LogLevel.Warning, "profile {Name}: the store does not answer ({Reason}); out of force here, removed there later")]
+        [LoggerMessage(1122, LogLevel.Warning,
+            "profile {Name}: the store does not answer ({Reason}); out of force here, removed there later")]
         public static partial void RemovedLater(ILogger logger, string name, string reason);
 
-        [LoggerMessage(1170, LogLevel.Error, "profile {Name}: what the node log has of it cannot be read and is dropped; the next container of that network makes it anew: {Reason}")]
+        [LoggerMessage(1170, LogLevel.Error,
+            "profile {Name}: what the node log has of it cannot be read and is dropped; the next container of that network makes it anew: "
+                + "{Reason}")]
         public static partial void Dropped(ILogger logger, string name, string reason);
 
-        [LoggerMessage(1171, LogLevel.Warning, "profile {Name}: what stands in the store cannot be used and denies: {Reason}; mend it (calicoctl replace) or delete it, then it is made anew")]
+        [LoggerMessage(1171, LogLevel.Warning,
+            "profile {Name}: what stands in the store cannot be used and denies: {Reason}; mend it (calicoctl replace) or delete it, then "
+                + "it is made anew")]
         public static partial void Unusable(ILogger logger, string name, string reason);
 
         [LoggerMessage(1172, LogLevel.Information, "profile {Name}: collected; no endpoint has named it since {Since:u}")]

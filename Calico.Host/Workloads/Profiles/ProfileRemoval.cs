@@ -21,7 +21,8 @@ internal sealed record ProfileRemoval
     public bool Covers(string? uid) => Uids.IsEmpty || (uid is not null && Uids.Contains(uid));
 
     public static byte[] Write(IEnumerable<string> uids) => JsonSerializer.SerializeToUtf8Bytes(
-        new ProfileRemoval { Kind = KindName, Uids = [.. uids.Where(u => u.Length > 0).Distinct()] }, ProfileRemovalJson.Default.ProfileRemoval);
+        new ProfileRemoval { Kind = KindName, Uids = [.. uids.Where(u => u.Length > 0).Distinct()] },
+            ProfileRemovalJson.Default.ProfileRemoval);
 
     /// <summary>Null: the value is a profile, or nothing that can be read.</summary>
     public static ProfileRemoval? Read(ReadOnlyMemory<byte> value)

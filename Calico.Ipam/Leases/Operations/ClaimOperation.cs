@@ -10,7 +10,8 @@ internal sealed class ClaimOperation<T>(string adapter, AddressClaim claim, Work
     private readonly string? _endpoint = bindTo is { } id ? LeaseRecord.FormatEndpoint(id) : null;
 
     public override IEnumerable<string> Scopes =>
-        [$"handle/{claim.Handle}", .. _endpoint is null ? [] : new[] { $"endpoint/{_endpoint}" }, .. claim.Exact.Select(a => $"address/{a}")];
+        [$"handle/{claim.Handle}", .. _endpoint is null ? [] : new[] { $"endpoint/{_endpoint}" },
+            .. claim.Exact.Select(a => $"address/{a}")];
 
     public override string Namespace => claim.Namespace;
 

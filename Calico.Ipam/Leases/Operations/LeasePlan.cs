@@ -5,8 +5,9 @@ using Calico.Datastore.Store;
 
 namespace Calico.Ipam;
 
-/// <summary>One operation worked out: what changes, what is written along, what is answered. Where addresses come from is the plan's matter: the
-/// store's blocks (<see cref="OnlinePlan"/>), or what the store already shows as this node's (<see cref="OfflinePlan"/>).</summary>
+/// <summary>One operation worked out: what changes, what is written along, what is answered. Where addresses come from is the plan's
+/// matter: the store's blocks (<see cref="OnlinePlan"/>), or what the store already shows as this node's (<see cref="OfflinePlan"/>).
+/// </summary>
 /// <remarks>An offline plan is made under the ledger's lock: its methods end before they return. Null where the store has to say.</remarks>
 internal abstract class LeasePlan(string node, LeaseLedger ledger, TimeProvider time)
 {
@@ -33,7 +34,8 @@ internal abstract class LeasePlan(string node, LeaseLedger ledger, TimeProvider 
     /// <summary>Leases of a handle that the ledger knows nothing of.</summary>
     public abstract ValueTask<ImmutableArray<LeaseRecord>> FindOfHandleAsync(string handle, string adapter, CancellationToken ct);
 
-    /// <summary>Takes the address that a claim names: a free one, one of the reserve, or one that its adapter may be granted again.</summary>
+    /// <summary>Takes the address that a claim names: a free one, one of the reserve, or one that its adapter may be granted again.
+    /// </summary>
     /// <param name="wanted">The lease, with its address.</param>
     /// <param name="claim">What else is asked of it.</param>
     /// <param name="ct">Cancels.</param>
@@ -45,7 +47,8 @@ internal abstract class LeasePlan(string node, LeaseLedger ledger, TimeProvider 
     /// <param name="ipVersion">4 or 6.</param>
     /// <param name="count">How many; all or nothing.</param>
     /// <param name="ct">Cancels.</param>
-    public abstract ValueTask<ImmutableArray<LeaseRecord>?> AssignAsync(LeaseRecord wanted, AddressClaim claim, int ipVersion, int count, CancellationToken ct);
+    public abstract ValueTask<ImmutableArray<LeaseRecord>?> AssignAsync(LeaseRecord wanted, AddressClaim claim, int ipVersion, int count,
+        CancellationToken ct);
 
     /// <summary>Takes an address for an endpoint that the ledger does not have: whoever has it in the store may allow that.</summary>
     /// <param name="wanted">The lease, if it is free.</param>
@@ -77,7 +80,8 @@ internal abstract class LeasePlan(string node, LeaseLedger ledger, TimeProvider 
         claim.Within is not { } within || Cidr.From(within).Version != Cidr.From(address).Version || within.Contains(address);
 
     /// <summary>Whether a claim may have what is leased already: its adapter's, to nobody's endpoint.</summary>
-    protected static bool IsRegrantable(LeaseRecord held, LeaseRecord wanted) => held.Bound is null && held.Adapter == wanted.Adapter && held.Purpose switch
+    protected static bool IsRegrantable(LeaseRecord held, LeaseRecord wanted) => held.Bound is null && held.Adapter == wanted.Adapter
+        && held.Purpose switch
     {
         LeasePurpose.Endpoint or LeasePurpose.Scheduler => true,
         LeasePurpose.Network => held.Owner == wanted.Owner,

@@ -1,7 +1,8 @@
 namespace Calico.Ipam;
 
 /// <summary>A wish of a caller.</summary>
-/// <remarks>Planning is repeated when a transaction is refused, and when the store keeps it waiting, so it has no effect but on its plan.</remarks>
+/// <remarks>Planning is repeated when a transaction is refused, and when the store keeps it waiting, so it has no effect but on its plan.
+/// </remarks>
 internal abstract class NodeOperation
 {
     /// <summary>Handles, endpoints and addresses it is about; two operations that share one are not in one transaction.</summary>

@@ -6,7 +6,8 @@ using Calico.Datastore.Store;
 namespace Calico.Ipam;
 
 /// <summary>One operation answered from what the store already shows as this node's.</summary>
-/// <remarks>The rules about pools are those of <see cref="AutoAssignment"/> and <see cref="ExactAssignment"/>, on the facts that are known.</remarks>
+/// <remarks>The rules about pools are those of <see cref="AutoAssignment"/> and <see cref="ExactAssignment"/>, on the facts that are known.
+/// </remarks>
 /// <param name="node">This node.</param>
 /// <param name="ledger">What it holds.</param>
 /// <param name="known">Pools and the like.</param>
@@ -14,7 +15,8 @@ namespace Calico.Ipam;
 /// <param name="busy">Addresses that a transaction under way is about.</param>
 /// <param name="time">Clock.</param>
 /// <param name="sequence">Last sequence number that was given out without the store.</param>
-/// <param name="isAmbiguous">Whether a transaction with the same operation in it has not been answered: what it frees may be free already.</param>
+/// <param name="isAmbiguous">Whether a transaction with the same operation in it has not been answered: what it frees may be free already.
+/// </param>
 internal sealed class OfflinePlan(string node, LeaseLedger ledger, KnownFacts known, IReadOnlyDictionary<string, string>? namespaceLabels,
     IReadOnlySet<IPAddress> busy, TimeProvider time, ulong sequence, bool isAmbiguous) : LeasePlan(node, ledger, time)
 {
@@ -30,16 +32,19 @@ internal sealed class OfflinePlan(string node, LeaseLedger ledger, KnownFacts kn
         Outgoing.AddRange(companion.Store.Select(CompanionWrites.Later));
     }
 
-    public override ValueTask<ImmutableArray<LeaseRecord>> FindOfHandleAsync(string handle, string adapter, CancellationToken ct) => new([]);
+    public override ValueTask<ImmutableArray<LeaseRecord>> FindOfHandleAsync(string handle, string adapter, CancellationToken ct) =>
+        new([]);
 
     public override ValueTask<LeaseRecord?> TakeExactAsync(LeaseRecord wanted, AddressClaim claim, CancellationToken ct) =>
         new(Ledger.Leases.GetValueOrDefault(wanted.Ip) is { } held ? Regrant(held, wanted)
             : IsWithin(claim, wanted.Ip) ? TakeExact(wanted, claim.Pools) : null);
 
-    public override ValueTask<ImmutableArray<LeaseRecord>?> AssignAsync(LeaseRecord wanted, AddressClaim claim, int ipVersion, int count, CancellationToken ct)
+    public override ValueTask<ImmutableArray<LeaseRecord>?> AssignAsync(LeaseRecord wanted, AddressClaim claim, int ipVersion, int count,
+        CancellationToken ct)
     {
         var taken = ImmutableArray.CreateBuilder<LeaseRecord>(count);
-        while (taken.Count < count && TakeAny(wanted, claim.Pools, a => Cidr.From(a).Version == ipVersion && IsWithin(claim, a)) is { } lease)
+        while (taken.Count < count
+            && TakeAny(wanted, claim.Pools, a => Cidr.From(a).Version == ipVersion && IsWithin(claim, a)) is { } lease)
         {
             taken.Add(lease);
         }
@@ -47,7 +52,8 @@ internal sealed class OfflinePlan(string node, LeaseLedger ledger, KnownFacts kn
         return new(taken.Count == count ? taken.ToImmutable() : null);
     }
 
-    public override ValueTask<LeaseRecord?> TakeNamedAsync(LeaseRecord wanted, Func<LeaseRecord, LeaseRecord> bind, CancellationToken ct) => new(TakeExact(wanted, []));
+    public override ValueTask<LeaseRecord?> TakeNamedAsync(LeaseRecord wanted, Func<LeaseRecord, LeaseRecord> bind, CancellationToken ct) =>
+        new(TakeExact(wanted, []));
 
     public override ValueTask<LeaseRecord> ChangeAsync(LeaseRecord lease, CancellationToken ct)
     {

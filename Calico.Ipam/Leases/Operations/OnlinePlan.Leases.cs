@@ -54,7 +54,8 @@ internal sealed partial class OnlinePlan
         // What another node has of it by now, the log of this one does not know.
         var isHere = LeaseRecord.NodeOf(attribute) == Node;
         var held = (isHere ? Lease(wanted.Ip) : null) ?? LeaseRecord.From(found.Block, found.Ordinal);
-        if (!(isParked && isHere) && !(IsRegrantable(held, wanted) && (isHere || held.Purpose is LeasePurpose.Scheduler or LeasePurpose.Network)))
+        if (!(isParked && isHere)
+            && !(IsRegrantable(held, wanted) && (isHere || held.Purpose is LeasePurpose.Scheduler or LeasePurpose.Network)))
         {
             throw held.AsHeld();
         }
@@ -69,7 +70,8 @@ internal sealed partial class OnlinePlan
         return await TakeOverAsync(found.Block, found.Ordinal, wanted, ct);
     }
 
-    public override async ValueTask<ImmutableArray<LeaseRecord>?> AssignAsync(LeaseRecord wanted, AddressClaim claim, int ipVersion, int count, CancellationToken ct)
+    public override async ValueTask<ImmutableArray<LeaseRecord>?> AssignAsync(LeaseRecord wanted, AddressClaim claim, int ipVersion,
+        int count, CancellationToken ct)
     {
         var pools = await Facts.PoolsAsync(ct);
         ImmutableArray<string> ofFamily = [.. claim.Pools.Where(w => FamilyOf(pools, w) == ipVersion)];
@@ -104,7 +106,8 @@ internal sealed partial class OnlinePlan
         return leases.ToImmutable();
     }
 
-    public override async ValueTask<LeaseRecord?> TakeNamedAsync(LeaseRecord wanted, Func<LeaseRecord, LeaseRecord> bind, CancellationToken ct)
+    public override async ValueTask<LeaseRecord?> TakeNamedAsync(LeaseRecord wanted, Func<LeaseRecord, LeaseRecord> bind,
+        CancellationToken ct)
     {
         if (await FindAsync(wanted.Ip, ct) is not { } found || found.Block.AttributeOf(found.Ordinal) is not { ReleasedAt: null } attribute)
         {
@@ -131,7 +134,8 @@ internal sealed partial class OnlinePlan
     {
         var block = await Change.BlockAsync(lease.Cidr, ct);
         var ordinal = block?.OrdinalOf(lease.Ip) ?? 0;
-        if (block?.AttributeOf(ordinal) is not { ReleasedAt: null } held || held.HandleId != lease.StoreHandle || block.SequenceOf(ordinal) != lease.StoreSequence)
+        if (block?.AttributeOf(ordinal) is not { ReleasedAt: null } held || held.HandleId != lease.StoreHandle
+            || block.SequenceOf(ordinal) != lease.StoreSequence)
         {
             throw new CalicoException(Problem.Conflict, $"{lease.Address} is not held by handle \"{lease.Handle}\" any more");
         }
@@ -198,9 +202,11 @@ internal sealed partial class OnlinePlan
         }
     }
 
-    public override async ValueTask<ReleaseOutcome> ReleaseUnknownAsync(AddressLease lease, Func<LeaseRecord, bool> isHis, CancellationToken ct)
+    public override async ValueTask<ReleaseOutcome> ReleaseUnknownAsync(AddressLease lease, Func<LeaseRecord, bool> isHis,
+        CancellationToken ct)
     {
-        if (await FindAsync(lease.Address, ct) is not { } found || found.Block.AttributeOf(found.Ordinal) is not { ReleasedAt: null } attribute)
+        if (await FindAsync(lease.Address, ct) is not { } found
+            || found.Block.AttributeOf(found.Ordinal) is not { ReleasedAt: null } attribute)
         {
             return ReleaseOutcome.AlreadyFree;
         }

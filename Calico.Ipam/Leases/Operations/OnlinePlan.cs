@@ -6,7 +6,8 @@ using Calico.Datastore.Store;
 namespace Calico.Ipam;
 
 /// <summary>One operation's part of a transaction.</summary>
-internal sealed partial class OnlinePlan(string node, IpamChange change, IIpamFacts facts, TimeProvider time, LeaseLedger ledger, Func<IPAddress, bool> isBetterLeft)
+internal sealed partial class OnlinePlan(string node, IpamChange change, IIpamFacts facts, TimeProvider time, LeaseLedger ledger,
+    Func<IPAddress, bool> isBetterLeft)
     : LeasePlan(node, ledger, time)
 {
     /// <summary>Addresses that operations of the same transaction have given up; who takes one waits for the next transaction.</summary>
@@ -61,7 +62,8 @@ internal sealed partial class OnlinePlan(string node, IpamChange change, IIpamFa
 
     /// <summary>Whether the store shows an allocation as this lease of this node.</summary>
     public bool IsOurs(AllocationBlock block, int ordinal, LeaseRecord lease) =>
-        block.AttributeOf(ordinal) is { ReleasedAt: null } attribute && attribute.HandleId == lease.Handle && LeaseRecord.NodeOf(attribute) == Node;
+        block.AttributeOf(ordinal) is { ReleasedAt: null } attribute && attribute.HandleId == lease.Handle
+            && LeaseRecord.NodeOf(attribute) == Node;
 
     /// <summary>The block and ordinal of an address, if the block exists.</summary>
     public async Task<(AllocationBlock Block, int Ordinal)?> FindAsync(IPAddress address, CancellationToken ct) =>
@@ -72,7 +74,8 @@ internal sealed partial class OnlinePlan(string node, IpamChange change, IIpamFa
     /// <summary>Takes a free address.</summary>
     public async Task<LeaseRecord> TakeFreeAsync(LeaseRecord wanted, CancellationToken ct)
     {
-        var request = new AssignRequest(wanted.Ip, Node, wanted.Handle, IntendedUse.Workload) { Attributes = wanted.ToAttribute(Node).Secondary! };
+        var request = new AssignRequest(wanted.Ip, Node, wanted.Handle,
+            IntendedUse.Workload) { Attributes = wanted.ToAttribute(Node).Secondary! };
         var block = await Exact.AssignAsync(request, ct);
         return Acquire(wanted, block, block.OrdinalOf(wanted.Ip)!.Value);
     }

@@ -12,7 +12,8 @@ internal sealed class ReleaseOperation(string adapter, AddressLease lease) : Nod
         if (plan.Ledger.Leases.GetValueOrDefault(lease.Address) is { } held)
         {
             // The store decides about an address that it shows as another's; here the lease is over in any case.
-            plan.Answer = Settled(held, plan.Edit) ?? (await plan.EndAsync(held, ct) ? ReleaseOutcome.Released : ReleaseOutcome.AlreadyFree);
+            plan.Answer = Settled(held, plan.Edit)
+                ?? (await plan.EndAsync(held, ct) ? ReleaseOutcome.Released : ReleaseOutcome.AlreadyFree);
         }
         else
         {

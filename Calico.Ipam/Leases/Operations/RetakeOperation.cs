@@ -5,7 +5,8 @@ using Calico.Datastore.Resources.V3;
 
 namespace Calico.Ipam;
 
-/// <summary>Takes the leases of an endpoint again that this node's ledger has not any more: a person freed them, or another had them for a while.</summary>
+/// <summary>Takes the leases of an endpoint again that this node's ledger has not any more: a person freed them, or another had them for a
+/// while.</summary>
 internal sealed class RetakeOperation(WorkloadEndpointId endpoint, ImmutableArray<AddressLease> leases) : StoreOnlyOperation<bool>
 {
     private readonly string _endpoint = LeaseRecord.FormatEndpoint(endpoint);
@@ -34,7 +35,8 @@ internal sealed class RetakeOperation(WorkloadEndpointId endpoint, ImmutableArra
     private async Task RetakeAsync(OnlinePlan plan, AddressLease lease, CancellationToken ct)
     {
         var wanted = ToRecord(lease);
-        if (await plan.FindAsync(lease.Address, ct) is not { } found || found.Block.AttributeOf(found.Ordinal) is not { ReleasedAt: null } attribute)
+        if (await plan.FindAsync(lease.Address, ct) is not { } found
+            || found.Block.AttributeOf(found.Ordinal) is not { ReleasedAt: null } attribute)
         {
             await plan.RetakeAsync(wanted, ct);
             return;

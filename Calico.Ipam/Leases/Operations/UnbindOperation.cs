@@ -8,7 +8,8 @@ namespace Calico.Ipam;
 /// <param name="leases">Its leases as the caller knows them; others that are bound to it go with it.</param>
 /// <param name="companion">Written along.</param>
 /// <param name="onlyNamed">Only <paramref name="leases"/> are freed: the endpoint lives on with others.</param>
-internal sealed class UnbindOperation(string adapter, WorkloadEndpointId endpoint, ImmutableArray<AddressLease> leases, LeaseCompanion companion,
+internal sealed class UnbindOperation(string adapter, WorkloadEndpointId endpoint, ImmutableArray<AddressLease> leases,
+    LeaseCompanion companion,
     bool onlyNamed = false) : NodeOperation<bool>
 {
     private readonly string _endpoint = LeaseRecord.FormatEndpoint(endpoint);
@@ -48,11 +49,14 @@ internal sealed class UnbindOperation(string adapter, WorkloadEndpointId endpoin
             .Union(leases.Select(l => ledger.Leases.GetValueOrDefault(l.Address)).OfType<LeaseRecord>()
                 .Where(r => (onlyNamed || r.Bound is null) && leases.Any(l => IsSame(l, r))))];
 
-    /// <summary>An audit knows the store's number, an adapter the one it was told; they differ for a lease that was served offline.</summary>
+    /// <summary>An audit knows the store's number, an adapter the one it was told; they differ for a lease that was served offline.
+    /// </summary>
     private static bool IsSame(AddressLease lease, LeaseRecord record) =>
-        lease.Address.Equals(record.Ip) && lease.Handle == record.Handle && (lease.Sequence == record.Sequence || lease.Sequence == record.StoreSequence);
+        lease.Address.Equals(record.Ip) && lease.Handle == record.Handle
+            && (lease.Sequence == record.Sequence || lease.Sequence == record.StoreSequence);
 
     private IEnumerable<AddressLease> Unknown(LeaseLedger ledger) =>
-        leases.Where(l => !ledger.Leases.ContainsKey(l.Address) && !ledger.Releases.ContainsKey(l.Address) && !ledger.Parked.ContainsKey(l.Address)
+        leases.Where(l => !ledger.Leases.ContainsKey(l.Address) && !ledger.Releases.ContainsKey(l.Address)
+            && !ledger.Parked.ContainsKey(l.Address)
             && l.Purpose is LeasePurpose.Endpoint or LeasePurpose.Foreign);
 }

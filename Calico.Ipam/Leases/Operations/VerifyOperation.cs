@@ -7,7 +7,8 @@ using Calico.Datastore.Resources.Ipam;
 namespace Calico.Ipam;
 
 /// <summary>Compares the node log with the store. The log is the truth about this node's leases: what the store has lost of them (blocks,
-/// allocations, handles, affinities) is written again, what a crash left half done is finished or forgotten, and what the log lost is found.</summary>
+/// allocations, handles, affinities) is written again, what a crash left half done is finished or forgotten, and what the log lost is
+/// found.</summary>
 /// <param name="retakesUnbound">Whether leases without an endpoint were surely in the store once. In the log of a process that died they
 /// may be of a transaction that never took.</param>
 internal sealed class VerifyOperation(Func<bool> retakesUnbound) : StoreOnlyOperation<VerifyOutcome>
@@ -165,7 +166,8 @@ internal sealed class VerifyOperation(Func<bool> retakesUnbound) : StoreOnlyOper
     /// <summary>Where the store has the address of a lease: nearly always in the block that the log names.</summary>
     private static async Task<(AllocationBlock Block, int Ordinal)?> FindAsync(OnlinePlan plan, LeaseRecord lease, CancellationToken ct)
     {
-        if (await plan.Change.UsableBlockAsync(lease.Cidr, ct) is { } block && block.OrdinalOf(lease.Ip) is { } ordinal && plan.IsOurs(block, ordinal, lease))
+        if (await plan.Change.UsableBlockAsync(lease.Cidr, ct) is { } block && block.OrdinalOf(lease.Ip) is { } ordinal
+            && plan.IsOurs(block, ordinal, lease))
         {
             return (block, ordinal);
         }
@@ -202,7 +204,8 @@ internal sealed class VerifyOperation(Func<bool> retakesUnbound) : StoreOnlyOper
         var lease = LeaseRecord.From(block, ordinal);
         if (lease.Handle == $"parked.{plan.Node}")
         {
-            plan.Edit.SetParked(new() { Address = lease.Address, Block = lease.Block, Handle = lease.Handle, Sequence = lease.StoreSequence });
+            plan.Edit.SetParked(new() { Address = lease.Address, Block = lease.Block, Handle = lease.Handle,
+                Sequence = lease.StoreSequence });
         }
         else
         {

@@ -8,5 +8,6 @@ namespace Calico.Ipam;
 /// <param name="Retaken">How many the store had lost.</param>
 /// <param name="Adopted">How many the log did not know.</param>
 /// <param name="IsPartial">More was to be mended than fits into one transaction: it has to be made again.</param>
-internal sealed record VerifyOutcome(ImmutableArray<(LeaseRecord Lease, string Holder)> Lost, ImmutableSortedDictionary<string, string> Damaged, int Retaken,
+internal sealed record VerifyOutcome(ImmutableArray<(LeaseRecord Lease, string Holder)> Lost,
+    ImmutableSortedDictionary<string, string> Damaged, int Retaken,
     int Adopted, bool IsPartial);

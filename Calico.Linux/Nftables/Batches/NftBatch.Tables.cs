@@ -19,7 +19,8 @@ public sealed partial class NftBatch
         End();
     }
 
-    /// <summary>Sees to it that there is no such table; no error if there was none. (Works on kernels without DESTROYTABLE, before 6.3.)</summary>
+    /// <summary>Sees to it that there is no such table; no error if there was none. (Works on kernels without DESTROYTABLE, before 6.3.)
+    /// </summary>
     public void DestroyTable(NftTable table)
     {
         AddTable(table);

@@ -41,7 +41,8 @@ public sealed partial class NftBatch : IDisposable
     /// <summary>The change at <paramref name="index"/>.</summary>
     public NftRequest this[int index] => _requests[index].Description;
 
-    /// <summary>The whole transaction as it is sent: begin with <paramref name="sequence"/>, the changes with the numbers after it, end.</summary>
+    /// <summary>The whole transaction as it is sent: begin with <paramref name="sequence"/>, the changes with the numbers after it, end.
+    /// </summary>
     /// <remarks>Without <paramref name="isCommitted"/> the end is left out, and the kernel undoes what it examined.</remarks>
     internal ReadOnlySpan<byte> Frame(uint sequence, uint? generation, bool isCommitted = true)
     {

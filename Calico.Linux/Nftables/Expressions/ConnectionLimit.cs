@@ -2,7 +2,8 @@ using Calico.Linux.Netlink;
 
 namespace Calico.Linux.Nftables;
 
-/// <summary>Goes on only while no more than so many connections have passed here (or, <paramref name="Over"/>, once there are more).</summary>
+/// <summary>Goes on only while no more than so many connections have passed here (or, <paramref name="Over"/>, once there are more).
+/// </summary>
 /// <remarks>Counts what reaches it and still lives: place it where only new connections come.</remarks>
 /// <param name="Count">Connections.</param>
 /// <param name="Over">Matches above the count.</param>

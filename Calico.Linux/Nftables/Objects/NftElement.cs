@@ -22,7 +22,8 @@ public readonly record struct NftElement
     /// <summary>What a map of counters yields.</summary>
     public string? Object { get; init; }
 
-    /// <summary>The kernel lists more of it than this library ever writes: a timeout, a comment, expressions. Ignored when written.</summary>
+    /// <summary>The kernel lists more of it than this library ever writes: a timeout, a comment, expressions. Ignored when written.
+    /// </summary>
     public bool IsUnusual { get; init; }
 
     /// <summary>Member of a set.</summary>

@@ -99,7 +99,8 @@ public readonly struct NftRuleContent : IEquatable<NftRuleContent>
         {
             if (a.Type < AttributeCount)
             {
-                places[a.Type] = (content.Overlaps(a.Content, out var start) ? start + a.Content.Length : a.Content.Length, a.Content.Length);
+                places[a.Type] = (content.Overlaps(a.Content, out var start) ? start + a.Content.Length : a.Content.Length,
+                    a.Content.Length);
             }
             else if (a.Content.ContainsAnyExcept((byte)0))
             {
@@ -130,7 +131,8 @@ public readonly struct NftRuleContent : IEquatable<NftRuleContent>
             return kind;
         }
         // A range of one: the kernel lists its end where none was given.
-        return Content(content, places[type - 1]).SequenceEqual(Content(content, places[type])) ? NftAttributeKind.Ignored : NftAttributeKind.Register;
+        return Content(content, places[type - 1]).SequenceEqual(Content(content, places[type])) ? NftAttributeKind.Ignored
+            : NftAttributeKind.Register;
     }
 
     private static void Write(in NetlinkAttribute a, NftAttributeKind kind, ref Form form)

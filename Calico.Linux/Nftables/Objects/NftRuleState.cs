@@ -14,7 +14,8 @@ public sealed record NftRuleState
     /// <summary>The comment it was made with, or null.</summary>
     public string? Comment { get; init; }
 
-    /// <summary>Its steps, read from what the kernel sent each time they are asked for: most readers need only handle and comment.</summary>
+    /// <summary>Its steps, read from what the kernel sent each time they are asked for: most readers need only handle and comment.
+    /// </summary>
     public ImmutableArray<NftExpressionState> Expressions
     {
         get
@@ -30,7 +31,8 @@ public sealed record NftRuleState
         }
     }
 
-    /// <summary>What its steps do, to compare with <see cref="NftRuleContent.Of"/> of a rule that was sent; made each time it is asked for.</summary>
+    /// <summary>What its steps do, to compare with <see cref="NftRuleContent.Of"/> of a rule that was sent; made each time it is asked for.
+    /// </summary>
     public NftRuleContent Content => NftRuleContent.Read(ExpressionList.AsSpan());
 
     /// <summary>Content of NFTA_RULE_EXPRESSIONS.</summary>

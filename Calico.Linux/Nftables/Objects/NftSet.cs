@@ -2,7 +2,8 @@ using System.Collections.Immutable;
 
 namespace Calico.Linux.Nftables;
 
-/// <summary>A set or map to be made. <see cref="Of"/>, <see cref="VerdictMap"/>, <see cref="Map"/> and <see cref="CounterMap"/> make one.</summary>
+/// <summary>A set or map to be made. <see cref="Of"/>, <see cref="VerdictMap"/>, <see cref="Map"/> and <see cref="CounterMap"/> make one.
+/// </summary>
 public sealed record NftSet
 {
     // libnftnl udata.h: what nft keeps in a set's user data to print it.

@@ -42,6 +42,7 @@ public sealed record NftSetState
         ArgumentNullException.ThrowIfNull(set);
         return Name == set.Name && Flags == set.Flags && KeyLength == set.KeyLength && KeyType == set.KeyType
                && DataType == set.DataType && (set.IsVerdictMap || DataLength == (set.Data?.Length ?? 0)) && ObjectType == set.ObjectType
-               && Size == set.Size && FieldLengths.SequenceEqual(set.FieldLengths) && UserData.SequenceEqual(set.UserData) && Unusual.Length == 0;
+               && Size == set.Size && FieldLengths.SequenceEqual(set.FieldLengths) && UserData.SequenceEqual(set.UserData)
+               && Unusual.Length == 0;
     }
 }

@@ -10,7 +10,8 @@ public sealed record NftTableState
     /// <summary>Put it into the next commit and that fails if anyone changed anything meanwhile.</summary>
     public required uint Generation { get; init; }
 
-    /// <summary>What the table has that none of this library's has, in words: dormant, owned, persistent, a comment; empty: nothing.</summary>
+    /// <summary>What the table has that none of this library's has, in words: dormant, owned, persistent, a comment; empty: nothing.
+    /// </summary>
     public string Unusual { get; init; } = "";
 
     public ImmutableArray<NftChain> Chains { get; init; } = [];

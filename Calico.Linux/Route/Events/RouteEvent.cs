@@ -18,7 +18,8 @@ public abstract record RouteEvent
 
     public sealed record NeighbourChanged(NeighbourEntry Neighbour, bool Removed) : RouteEvent;
 
-    /// <summary>A setting was written. The index is negative for those of all or of new links; which setting, and to what, is to be looked at.</summary>
+    /// <summary>A setting was written. The index is negative for those of all or of new links; which setting, and to what, is to be looked
+    /// at.</summary>
     public sealed record SettingsChanged(int LinkIndex) : RouteEvent;
 
     /// <summary>Events were lost; whatever is derived from them must be read anew.</summary>

@@ -34,7 +34,8 @@ public sealed record Ipv4LinkSettings
         bool? Flag(int? value) => value is null ? null : value != 0;
         return new Ipv4LinkSettings
         {
-            Forwarding = Flag(At(values, 1)), ProxyArp = Flag(At(values, 3)), AcceptRedirects = Flag(At(values, 4)), SendRedirects = Flag(At(values, 6)),
+            Forwarding = Flag(At(values, 1)), ProxyArp = Flag(At(values, 3)), AcceptRedirects = Flag(At(values, 4)),
+                SendRedirects = Flag(At(values, 6)),
             RpFilter = At(values, 8), ArpAnnounce = At(values, 18), ArpIgnore = At(values, 19), ArpNotify = Flag(At(values, 22)),
             AcceptLocal = Flag(At(values, 23)), RouteLocalnet = Flag(At(values, 26)),
         };

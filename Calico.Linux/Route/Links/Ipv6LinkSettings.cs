@@ -14,5 +14,6 @@ public sealed record Ipv6LinkSettings
     public bool IsDisabled { get; init; }
 
     internal static Ipv6LinkSettings? Read(ReadOnlySpan<int> values) =>
-        values.Length <= DisabledPlace ? null : new Ipv6LinkSettings { AcceptRa = values[AcceptRaPlace], IsDisabled = values[DisabledPlace] != 0 };
+        values.Length <= DisabledPlace ? null
+            : new Ipv6LinkSettings { AcceptRa = values[AcceptRaPlace], IsDisabled = values[DisabledPlace] != 0 };
 }

@@ -97,8 +97,10 @@ public sealed partial class RouteBatch
         uint Flag(bool? isSet, uint flag) => isSet == true ? flag : 0;
         uint Mask(bool? value, uint flag) => value is null ? 0 : flag;
         WriteLinkHeader(change.Index,
-            Flag(change.Up, LinkAttributes.IFF_UP) | Flag(!change.Arp, LinkAttributes.IFF_NOARP) | Flag(change.Multicast, LinkAttributes.IFF_MULTICAST),
-            Mask(change.Up, LinkAttributes.IFF_UP) | Mask(change.Arp, LinkAttributes.IFF_NOARP) | Mask(change.Multicast, LinkAttributes.IFF_MULTICAST));
+            Flag(change.Up, LinkAttributes.IFF_UP) | Flag(!change.Arp, LinkAttributes.IFF_NOARP) | Flag(change.Multicast,
+                LinkAttributes.IFF_MULTICAST),
+            Mask(change.Up, LinkAttributes.IFF_UP) | Mask(change.Arp, LinkAttributes.IFF_NOARP) | Mask(change.Multicast,
+                LinkAttributes.IFF_MULTICAST));
         if (change.Name is not null)
         {
             _writer.WriteString(LinkAttributes.IFLA_IFNAME, change.Name);
@@ -138,8 +140,9 @@ public sealed partial class RouteBatch
         End();
     }
 
-    /// <summary>Has the kernel take note of a link's carrier now, not at its next round of deferred work: until then the link sends nothing.
-    /// (Asking for the link does that, rtnl_getlink, since 6.8; before, it is some milliseconds.) The answer is not read.</summary>
+    /// <summary>Has the kernel take note of a link's carrier now, not at its next round of deferred work: until then the link sends
+    /// nothing. (Asking for the link does that, rtnl_getlink, since 6.8; before, it is some milliseconds.) The answer is not read.
+    /// </summary>
     public void SettleCarrier(int index)
     {
         Begin(RouteMessages.RTM_GETLINK, NetlinkFlags.None, $"settle the carrier of link {index}");
@@ -234,7 +237,8 @@ public sealed partial class RouteBatch
         _writer.EndNested(families);
     }
 
-    /// <summary>The number of an open descriptor. The caller keeps it open until the batch was sent, or the number means another file.</summary>
+    /// <summary>The number of an open descriptor. The caller keeps it open until the batch was sent, or the number means another file.
+    /// </summary>
     private void WriteDescriptor(ushort type, SafeFileHandle descriptor)
     {
         ObjectDisposedException.ThrowIf(descriptor.IsClosed, descriptor);

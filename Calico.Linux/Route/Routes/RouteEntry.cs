@@ -61,7 +61,8 @@ public sealed record RouteEntry
 
     private bool IsIPv6 => Destination.BaseAddress.AddressFamily == AddressFamily.InterNetworkV6;
 
-    /// <summary>The route as a listing will show it: scope, IPv6 metric and the loopback link of IPv6 routes without one filled in.</summary>
+    /// <summary>The route as a listing will show it: scope, IPv6 metric and the loopback link of IPv6 routes without one filled in.
+    /// </summary>
     public RouteEntry AsListed() => this with
     {
         Scope = EffectiveScope,

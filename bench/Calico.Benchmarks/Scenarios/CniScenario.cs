@@ -9,12 +9,14 @@ public static class CniScenario
 {
     private const int Batch = 100;
 
-    private static readonly Subject Ours = new("ours", "calico", "o", """{"cniVersion":"1.0.0","name":"bench","type":"calico","ipam":{"type":"calico-ipam"}}""");
+    private static readonly Subject Ours = new("ours", "calico", "o",
+        """{"cniVersion":"1.0.0","name":"bench","type":"calico","ipam":{"type":"calico-ipam"}}""");
 
     private static readonly Subject[] Peers =
     [
         new("ptp + host-local, ipMasq", "ptp", "m",
-            """{"cniVersion":"1.0.0","name":"peer","type":"ptp","ipMasq":true,"ipam":{"type":"host-local","subnet":"10.200.0.0/16"}}""", 0.35),
+            """{"cniVersion":"1.0.0","name":"peer","type":"ptp","ipMasq":true,"ipam":{"type":"host-local","subnet":"10.200.0.0/16"}}""",
+            0.35),
         new("ptp + host-local, no masquerade", "ptp", "p",
             """{"cniVersion":"1.0.0","name":"plain","type":"ptp","ipam":{"type":"host-local","subnet":"10.201.0.0/16"}}""", 0.5),
     ];
@@ -24,7 +26,9 @@ public static class CniScenario
         await using var host = await TestHost.StartAsync(61);
         host.Settings["CALICO_LOG_LEVEL"] = "info";
         await host.StartCalicoAsync();
-        await host.ShellAsync($"mkdir -p /opt/cni/bin; cp {host.Programs}/bin/calico-shim /opt/cni/bin/calico; cp {host.Programs}/bin/calico-shim /opt/cni/bin/calico-ipam; cp /usr/lib/cni/* /opt/cni/bin/");
+        await host.ShellAsync(
+            $"mkdir -p /opt/cni/bin; cp {host.Programs}/bin/calico-shim /opt/cni/bin/calico; cp {host.Programs}/bin/calico-shim "
+                + "/opt/cni/bin/calico-ipam; cp /usr/lib/cni/* /opt/cni/bin/");
         foreach (var subject in (Subject[])[Ours, .. Peers])
         {
             await host.ShellAsync($"cat > /run/{subject.Prefix}.json", subject.Conf);
@@ -56,8 +60,10 @@ public static class CniScenario
 
         foreach (var peer in Peers)
         {
-            void Compare(string measure, List<Dictionary<Subject, Figures>> rounds, Func<Figures, double> ours, Func<Figures, double> theirs, double most) =>
-                table.AddRatio($"{measure}, against {peer.Name}", Mid(rounds.Select(r => ours(r[Ours]))), Mid(rounds.Select(r => theirs(r[peer]))), "ms", most);
+            void Compare(string measure, List<Dictionary<Subject, Figures>> rounds, Func<Figures, double> ours,
+                Func<Figures, double> theirs, double most) =>
+                table.AddRatio($"{measure}, against {peer.Name}", Mid(rounds.Select(r => ours(r[Ours]))),
+                    Mid(rounds.Select(r => theirs(r[peer]))), "ms", most);
 
             Compare("CNI ADD, one at a time, p50", alone, f => f.Add.P50, f => f.Add.P50, peer.MostOfAdd);
             Compare("CNI ADD, p99, their p50", alone, f => f.Add.P99, f => f.Add.P50, 1);
@@ -69,11 +75,13 @@ public static class CniScenario
         }
 
         var warm = Mid(alone.Select(r => r[Ours].Add.P50));
-        var (echo, transaction, wiring) = (Mid(floors.Select(f => f.Echo)), Mid(floors.Select(f => f.Transaction)), Mid(floors.Select(f => f.Wiring)));
+        var (echo, transaction, wiring) = (Mid(floors.Select(f => f.Echo)), Mid(floors.Select(f => f.Transaction)),
+            Mid(floors.Select(f => f.Wiring)));
         var least = echo + transaction + wiring;
         table.Add("CNI ADD, p50, against its floor: shim and back, a durable transaction, wiring in C", $"{warm:0.##} ms",
             $"{echo:0.##} + {transaction:0.##} + {wiring:0.##} ms", warm / least, "≤ 1.3 ×", warm / least <= 1.3);
-        var (first, pause) = (await FirstAsync(tools, host, runs, TimeSpan.Zero), await FirstAsync(tools, host, runs, TimeSpan.FromSeconds(2)));
+        var (first, pause) = (await FirstAsync(tools, host, runs, TimeSpan.Zero),
+            await FirstAsync(tools, host, runs, TimeSpan.FromSeconds(2)));
         table.AddRatio("first ADD after a start, as soon as it is ready, against a warm one", first, warm, "ms", 3);
         table.AddRatio("first ADD after a start, two seconds later, against a warm one", pause, warm, "ms", 3);
     }
@@ -94,7 +102,8 @@ public static class CniScenario
         return Mid(firsts);
     }
 
-    private static async Task<Dictionary<Subject, Figures>> RoundAsync(NativeTools tools, TestHost host, int parallel, params Subject[] subjects)
+    private static async Task<Dictionary<Subject, Figures>> RoundAsync(NativeTools tools, TestHost host, int parallel,
+        params Subject[] subjects)
     {
         var adds = new Dictionary<Subject, (Series Runs, double Wall)>();
         var figures = new Dictionary<Subject, Figures>();
@@ -114,9 +123,11 @@ public static class CniScenario
         return figures;
     }
 
-    private static Task<(Series Runs, double Wall)> CallAsync(NativeTools tools, TestHost host, string verb, Subject subject, int parallel, int count = Batch) =>
+    private static Task<(Series Runs, double Wall)> CallAsync(NativeTools tools, TestHost host, string verb, Subject subject, int parallel,
+        int count = Batch) =>
         tools.SpawnAsync(host, count, parallel, 0, $"/run/{subject.Prefix}.json", $"/opt/cni/bin/{subject.Program}", $"CNI_COMMAND={verb}",
-            $"CNI_CONTAINERID=bench{subject.Prefix}%d", $"CNI_NETNS=/run/netns/{subject.Prefix}%d", "CNI_IFNAME=eth0", "CNI_PATH=/opt/cni/bin",
+            $"CNI_CONTAINERID=bench{subject.Prefix}%d", $"CNI_NETNS=/run/netns/{subject.Prefix}%d", "CNI_IFNAME=eth0",
+            "CNI_PATH=/opt/cni/bin",
             "PATH=/usr/sbin:/usr/bin:/sbin:/bin");
 
     private static double Mid(IEnumerable<double> values) => new Series(values).P50;

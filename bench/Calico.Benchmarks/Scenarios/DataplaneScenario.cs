@@ -41,12 +41,15 @@ public static class DataplaneScenario
 
         table.AddRatio("wiring alone, against the same messages from C, p50", new Series(ours).P50, new Series(same).P50, "ms", 1.5);
         var (own50, least50) = (new Series(ours).P50, new Series(least).P50);
-        table.Add("wiring alone, against the fewest messages from C, p50", $"{own50:0.##} ms", $"{least50:0.##} ms", own50 / least50, "none", true);
+        table.Add("wiring alone, against the fewest messages from C, p50", $"{own50:0.##} ms", $"{least50:0.##} ms", own50 / least50,
+            "none", true);
         foreach (var endpoints in (int[])[10, 100, 1000])
         {
             var (more, less) = OneMore(endpoints, endpoints * 3);
-            table.Add($"one endpoint more at {endpoints} ({endpoints * 3} rules), kernel commit p50", $"{more.P50:0.000} ms", $"p99 {more.P99:0.000} ms", double.NaN, "≤ 0.2 ms", more.P50 <= 0.2);
-            table.Add($"one endpoint less at {endpoints}, kernel commit p50", $"{less.P50:0.000} ms", $"p99 {less.P99:0.000} ms", double.NaN, "≤ 0.2 ms", less.P50 <= 0.2);
+            table.Add($"one endpoint more at {endpoints} ({endpoints * 3} rules), kernel commit p50", $"{more.P50:0.000} ms",
+                $"p99 {more.P99:0.000} ms", double.NaN, "≤ 0.2 ms", more.P50 <= 0.2);
+            table.Add($"one endpoint less at {endpoints}, kernel commit p50", $"{less.P50:0.000} ms", $"p99 {less.P99:0.000} ms",
+                double.NaN, "≤ 0.2 ms", less.P50 <= 0.2);
         }
     }
 
@@ -89,7 +92,8 @@ public static class DataplaneScenario
         await using var host = await TestHost.StartAsync(64);
         await host.ShellAsync($"for i in $(seq {Wirings}); do ip netns add w$i; done");
         var output = await host.ShellAsync($"{tools.Wire} {messages} $(for i in $(seq {Wirings}); do echo /run/netns/w$i; done)");
-        return new(output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => double.Parse(l, CultureInfo.InvariantCulture) / 1000));
+        return new(output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(l => double.Parse(l, CultureInfo.InvariantCulture) / 1000));
     }
 
     private static (Series More, Series Less) OneMore(int endpoints, int rules)
@@ -101,7 +105,8 @@ public static class DataplaneScenario
         var lists = rules / 3;
         for (var list = 0; list < lists; list++)
         {
-            translator.Apply(new RuleListUpdate(new($"profile/p{list}/ingress", new([.. Enumerable.Range(1, 3).Select(port => new CompiledRule(
+            translator.Apply(new RuleListUpdate(new($"profile/p{list}/ingress",
+                new([.. Enumerable.Range(1, 3).Select(port => new CompiledRule(
                 new() { Protocol = 6, Destination = new() { Ports = [new((ushort)port, (ushort)port)] } }, RuleAction.Allow,
                 new(Kinds.Profile.Key($"p{list}"), "", port, "1")))]))));
         }
@@ -129,7 +134,8 @@ public static class DataplaneScenario
 
         return (new(more), new(less));
 
-        EndpointUpdate Update(int number, int list) => new(IdOf(number), string.Create(CultureInfo.InvariantCulture, $"cali{number}"), EndpointGate.Open,
+        EndpointUpdate Update(int number, int list) =>
+            new(IdOf(number), string.Create(CultureInfo.InvariantCulture, $"cali{number}"), EndpointGate.Open,
             new([], [$"profile/p{list}/ingress"]), new([], [$"profile/p{list}/ingress"]), [], []);
     }
 

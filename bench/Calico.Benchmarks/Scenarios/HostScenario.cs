@@ -31,9 +31,11 @@ public static partial class HostScenario
 
         var ready = new Series(starts).P50;
         var own = OwnClaim().Match(await File.ReadAllTextAsync(host.HostLog));
-        table.Add("host: exec to ready, seen by a client", $"{ready:0} ms", own.Success ? $"its own clock: {own.Groups[1].Value} ms" : "", double.NaN, "≤ 400 ms", ready <= 400);
+        table.Add("host: exec to ready, seen by a client", $"{ready:0} ms", own.Success ? $"its own clock: {own.Groups[1].Value} ms" : "",
+            double.NaN, "≤ 400 ms", ready <= 400);
 
-        var pid = (await host.ShellAsync("for p in /proc/[0-9]*; do if [ \"$(readlink $p/exe)\" = " + host.Programs + "/host/calico-host ]; then echo ${p#/proc/}; fi; done")).Trim();
+        var pid = (await host.ShellAsync("for p in /proc/[0-9]*; do if [ \"$(readlink $p/exe)\" = " + host.Programs
+            + "/host/calico-host ]; then echo ${p#/proc/}; fi; done")).Trim();
         // The runtime compiles what the start had used most; that is no idling yet.
         await Task.Delay(TimeSpan.FromSeconds(15));
         var before = await TicksAsync(host, pid);
@@ -55,7 +57,8 @@ public static partial class HostScenario
     }
 
     private static long Kilobytes(string status, string name) =>
-        long.Parse(status.Split('\n').Single(l => l.StartsWith(name + ":", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+        long.Parse(status.Split('\n').Single(l => l.StartsWith(name + ":", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
 
     [GeneratedRegex(@"endpoints, after (\d+) ms")]
     private static partial Regex OwnClaim();

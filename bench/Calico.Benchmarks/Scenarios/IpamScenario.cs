@@ -11,7 +11,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Calico.Benchmarks.Scenarios;
 
-/// <summary>Assign + release per second against the store's own transactions of the same size, embedded and on etcd of the same machine.</summary>
+/// <summary>Assign + release per second against the store's own transactions of the same size, embedded and on etcd of the same machine.
+/// </summary>
 public static class IpamScenario
 {
     private const int MostToWarm = 8;
@@ -27,14 +28,17 @@ public static class IpamScenario
         Directory.CreateDirectory(folder);
         try
         {
-            await using var engine = await EmbeddedEngine.OpenAsync(new() { Path = Path.Combine(folder, "calico.db"), MachineId = "bench", NodeName = "bench" },
+            await using var engine = await EmbeddedEngine.OpenAsync(
+                new() { Path = Path.Combine(folder, "calico.db"), MachineId = "bench", NodeName = "bench" },
                 TimeProvider.System, NullLogger.Instance, CancellationToken.None);
             await MeasureAsync(table, "embedded store", engine.Store, engine.Log, runs);
 
             var port = 20000 + Environment.ProcessId % 20000;
             using var etcd = Process.Start(new ProcessStartInfo("etcd",
-                ["--data-dir", Path.Combine(folder, "etcd"), "--listen-client-urls", $"http://127.0.0.1:{port}", "--advertise-client-urls", $"http://127.0.0.1:{port}",
-                    "--listen-peer-urls", $"http://127.0.0.1:{port + 1}", "--initial-advertise-peer-urls", $"http://127.0.0.1:{port + 1}", "--initial-cluster", $"default=http://127.0.0.1:{port + 1}"])
+                ["--data-dir", Path.Combine(folder, "etcd"), "--listen-client-urls", $"http://127.0.0.1:{port}", "--advertise-client-urls",
+                    $"http://127.0.0.1:{port}",
+                    "--listen-peer-urls", $"http://127.0.0.1:{port + 1}", "--initial-advertise-peer-urls", $"http://127.0.0.1:{port + 1}",
+                        "--initial-cluster", $"default=http://127.0.0.1:{port + 1}"])
             {
                 RedirectStandardError = true,
                 RedirectStandardOutput = true,
@@ -43,7 +47,8 @@ public static class IpamScenario
             etcd.BeginOutputReadLine();
             try
             {
-                await using var store = new EtcdStore(new() { Endpoints = [$"http://127.0.0.1:{port}"] }, TimeProvider.System, NullLogger.Instance);
+                await using var store = new EtcdStore(new() { Endpoints = [$"http://127.0.0.1:{port}"] }, TimeProvider.System,
+                    NullLogger.Instance);
                 await AnswersAsync(store);
                 await MeasureAsync(table, "etcd on this machine", store, engine.Log, runs);
             }
@@ -64,7 +69,8 @@ public static class IpamScenario
         var node = "bench-" + name.Replace(' ', '-');
         await PutAsync(store, Kinds.Node, Kinds.Node.New(node, new NodeSpec()));
         await PutAsync(store, Kinds.IpPool, Kinds.IpPool.New("bench", new IpPoolSpec { Cidr = "10.77.0.0/16" }));
-        await using var ipam = new NodeIpam(store, log, new(log, store, TimeProvider.System, NullLogger<Outbox>.Instance), new() { NodeName = node, StorePatience = TimeSpan.FromSeconds(2) }, TimeProvider.System, NullLogger<NodeIpam>.Instance);
+        await using var ipam = new NodeIpam(store, log, new(log, store, TimeProvider.System, NullLogger<Outbox>.Instance),
+            new() { NodeName = node, StorePatience = TimeSpan.FromSeconds(2) }, TimeProvider.System, NullLogger<NodeIpam>.Instance);
         await ipam.LoadAsync(CancellationToken.None);
         foreach (var workers in (int[])[1, 64])
         {
@@ -80,8 +86,10 @@ public static class IpamScenario
             var handle = Encoding.UTF8.GetBytes(new string('h', 60));
             Task<double> FloorAsync() => RateAsync(workers, async (worker, n) =>
             {
-                await store.CommitAsync(new([], [new StoreOperation.Put($"/bench/block/{worker}", block), new StoreOperation.Put($"/bench/handle/{worker}.{n}", handle)], []), CancellationToken.None);
-                await store.CommitAsync(new([], [new StoreOperation.Put($"/bench/block/{worker}", block), new StoreOperation.Delete($"/bench/handle/{worker}.{n}")], []), CancellationToken.None);
+                await store.CommitAsync(new([], [new StoreOperation.Put($"/bench/block/{worker}", block),
+                    new StoreOperation.Put($"/bench/handle/{worker}.{n}", handle)], []), CancellationToken.None);
+                await store.CommitAsync(new([], [new StoreOperation.Put($"/bench/block/{worker}", block),
+                    new StoreOperation.Delete($"/bench/handle/{worker}.{n}")], []), CancellationToken.None);
                 return 2;
             });
             await WarmAsync(FloorAsync);
@@ -95,7 +103,8 @@ public static class IpamScenario
             }
 
             var (o, r) = (new Series(ours).P50, new Series(raw).P50);
-            table.Add($"IPAM on the {name}, {workers} at a time, assigns and releases", $"{o:0} /s", $"{r:0} /s (raw transactions)", o / r, "≥ 0.8 ×", o / r >= 0.8);
+            table.Add($"IPAM on the {name}, {workers} at a time, assigns and releases", $"{o:0} /s", $"{r:0} /s (raw transactions)", o / r,
+                "≥ 0.8 ×", o / r >= 0.8);
         }
     }
 
@@ -131,7 +140,8 @@ public static class IpamScenario
     }
 
     private static async Task PutAsync(IKeyValueStore store, ResourceKind kind, Resource resource) =>
-        await store.CommitAsync(new StoreTransaction(new StoreOperation.Put(kind.Path(kind.KeyOf(resource)), kind.Encode(resource))), CancellationToken.None);
+        await store.CommitAsync(new StoreTransaction(new StoreOperation.Put(kind.Path(kind.KeyOf(resource)), kind.Encode(resource))),
+            CancellationToken.None);
 
     private static async Task AnswersAsync(IKeyValueStore store)
     {

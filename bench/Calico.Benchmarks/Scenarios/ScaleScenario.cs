@@ -41,7 +41,8 @@ public static class ScaleScenario
         await using var host = await StartAsync();
         await host.StartCalicoAsync(waitReady: false);
         await ReadyAsync(host);
-        await using (var store = new EtcdStore(new() { Endpoints = [$"unix://{Folder(host)}/store.sock"] }, TimeProvider.System, NullLogger.Instance))
+        await using (var store = new EtcdStore(new() { Endpoints = [$"unix://{Folder(host)}/store.sock"] }, TimeProvider.System,
+            NullLogger.Instance))
         {
             await RemoteEndpoints.WriteAsync(store, count, CancellationToken.None);
         }
@@ -72,8 +73,11 @@ public static class ScaleScenario
             var arrived = await MemoryAsync(host);
             await Task.Delay(Settled);
             var settled = await MemoryAsync(host);
-            table.Add($"{what}: {start}, exec to in sync", $"{inSync:0} ms", $"ready {ready:0}, CPU {arrived.Cpu:0.0} s", double.NaN, "≤ 2000 ms", inSync <= MostMilliseconds);
-            table.Add($"{what}: {start}, resident", $"{settled.Resident:0} MiB", $"arrived {arrived.Resident:0}, anon. {settled.Anonymous:0}, peak {settled.Peak:0}", double.NaN, "≤ 250 MiB", settled.Resident <= MostMegabytes);
+            table.Add($"{what}: {start}, exec to in sync", $"{inSync:0} ms", $"ready {ready:0}, CPU {arrived.Cpu:0.0} s", double.NaN,
+                "≤ 2000 ms", inSync <= MostMilliseconds);
+            table.Add($"{what}: {start}, resident", $"{settled.Resident:0} MiB",
+                $"arrived {arrived.Resident:0}, anon. {settled.Anonymous:0}, peak {settled.Peak:0}", double.NaN, "≤ 250 MiB",
+                settled.Resident <= MostMegabytes);
             if (start == "first start")
             {
                 await ConnectAsync(host);
@@ -99,12 +103,14 @@ public static class ScaleScenario
     private static string Folder(TestHost host) => Path.Combine(host.Folder, "run-calico");
 
     private static Task ReadyAsync(TestHost host) =>
-        host.ShellAsync($"until curl -sf --unix-socket {Folder(host)}/host.sock http://host/ready >/dev/null; do sleep 0.05; done", limit: Patience);
+        host.ShellAsync($"until curl -sf --unix-socket {Folder(host)}/host.sock http://host/ready >/dev/null; do sleep 0.05; done",
+            limit: Patience);
 
     private static async Task InSyncAsync(TestHost host)
     {
         var clock = Stopwatch.StartNew();
-        while (!(await host.ShellAsync($"curl -s --unix-socket {Folder(host)}/host.sock http://host/metrics || true")).Contains("felix_resync_state 3", StringComparison.Ordinal))
+        while (!(await host.ShellAsync($"curl -s --unix-socket {Folder(host)}/host.sock http://host/metrics || true"))
+            .Contains("felix_resync_state 3", StringComparison.Ordinal))
         {
             if (clock.Elapsed > Patience)
             {
@@ -118,11 +124,13 @@ public static class ScaleScenario
 
     private static async Task<(double Resident, double Anonymous, double Peak, double Cpu)> MemoryAsync(TestHost host)
     {
-        var pid = (await host.ShellAsync("for p in /proc/[0-9]*; do if [ \"$(readlink $p/exe)\" = " + host.Programs + "/host/calico-host ]; then echo ${p#/proc/}; fi; done")).Trim();
+        var pid = (await host.ShellAsync("for p in /proc/[0-9]*; do if [ \"$(readlink $p/exe)\" = " + host.Programs
+            + "/host/calico-host ]; then echo ${p#/proc/}; fi; done")).Trim();
         var status = (await host.ShellAsync($"cat /proc/{pid}/status")).Split('\n');
         var stat = (await host.ShellAsync($"cat /proc/{pid}/stat")).Split(')')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries);
         double Megabytes(string name) =>
-            long.Parse(status.Single(l => l.StartsWith(name + ":", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024.0;
+            long.Parse(status.Single(l => l.StartsWith(name + ":", StringComparison.Ordinal))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024.0;
 
         // proc(5): utime and stime are fields 14 and 15 in hundredths, counted from the pid; two stand before the bracket.
         var ticks = long.Parse(stat[11], CultureInfo.InvariantCulture) + long.Parse(stat[12], CultureInfo.InvariantCulture);
@@ -135,7 +143,8 @@ public static class ScaleScenario
         var port = 20000 + (Environment.ProcessId * 2 % 20000);
         var (client, peer) = ($"http://127.0.0.1:{port}", $"http://127.0.0.1:{port + 1}");
         using var etcd = Process.Start(new ProcessStartInfo("etcd",
-            ["--data-dir", folder, "--log-level=error", "--unsafe-no-fsync", "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
+            ["--data-dir", folder, "--log-level=error", "--unsafe-no-fsync", "--listen-client-urls", client, "--advertise-client-urls",
+                client, "--listen-peer-urls", peer,
                 "--initial-advertise-peer-urls", peer, "--initial-cluster", $"default={peer}"])
         {
             RedirectStandardError = true,

@@ -4,7 +4,8 @@ using Calico.Datastore.Resources;
 
 namespace Calico.Cli.Commands.Client;
 
-/// <summary><c>calicoctl completion SHELL</c> prints a script; <c>completion-names KIND</c> is what the script asks for live names.</summary>
+/// <summary><c>calicoctl completion SHELL</c> prints a script; <c>completion-names KIND</c> is what the script asks for live names.
+/// </summary>
 internal static class CompletionCommand
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);

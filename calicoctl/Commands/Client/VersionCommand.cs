@@ -36,7 +36,8 @@ internal static class VersionCommand
         return command;
     }
 
-    private static async Task<int> PrintClusterAsync(CliEnvironment environment, ParseResult result, TimeSpan? interval, CancellationToken ct)
+    private static async Task<int> PrintClusterAsync(CliEnvironment environment, ParseResult result, TimeSpan? interval,
+        CancellationToken ct)
     {
         await using var session = CliSession.Open(environment, result);
         while (true)

@@ -14,13 +14,15 @@ internal static class IpamCheckCommand
         var output = OutputForm.Create();
         var verbose = new Option<bool>("--verbose") { Description = "Print each step and what it found, as upstream does." };
         var compat = OutputForm.CreateCompat();
-        var command = new Command("check", "Compare what IPAM has assigned with what is in use.") { showAll, showProblems, output, verbose, compat };
+        var command = new Command("check", "Compare what IPAM has assigned with what is in use.") { showAll, showProblems, output,
+            verbose, compat };
         command.SetAction(async (result, ct) =>
         {
             await using var session = CliSession.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             var check = new IpamCheck(environment, session, result.GetValue(showAll), result.GetValue(showProblems));
-            if (result.GetValue(output) != "json" && (result.GetValue(verbose) || result.GetValue(showAll) || result.GetValue(showProblems) || OutputForm.IsCompat(result, compat, environment)))
+            if (result.GetValue(output) != "json" && (result.GetValue(verbose) || result.GetValue(showAll) || result.GetValue(showProblems)
+                || OutputForm.IsCompat(result, compat, environment)))
             {
                 return await check.RunAsync(ct) == 0 ? 0 : 1;
             }

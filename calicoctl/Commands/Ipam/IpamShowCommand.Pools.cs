@@ -20,7 +20,8 @@ internal static partial class IpamShowCommand
     /// <param name="Held">Addresses that nobody has and nobody gets now: reserved, parked for a node, or resting.</param>
     private sealed record Use(string Name, Cidr Cidr, BigInteger Capacity, BigInteger Used, BigInteger Held, BigInteger Free, string Place);
 
-    private static async Task ShowPoolsAsync(CliEnvironment environment, CliSession session, IpamClient ipam, bool withBlocks, bool asJson, CancellationToken ct)
+    private static async Task ShowPoolsAsync(CliEnvironment environment, CliSession session, IpamClient ipam, bool withBlocks, bool asJson,
+        CancellationToken ct)
     {
         var snapshot = await IpamSnapshot.ReadAsync(session.Store, null, ct);
         var held = IpamReport.Of(snapshot, []).Addresses.Where(address => address.IsReserve || address.IsCooling).ToArray();
@@ -30,7 +31,8 @@ internal static partial class IpamShowCommand
         foreach (var pool in await ipam.GetUtilizationAsync([], ct))
         {
             var size = pool.Blocks is [var first, ..] ? first.Capacity : 0;
-            var idle = pool.Name == Orphans ? pool.Blocks.Aggregate(BigInteger.Zero, (sum, block) => sum + HeldIn(block.Cidr)) : HeldIn(pool.Cidr);
+            var idle = pool.Name == Orphans ? pool.Blocks.Aggregate(BigInteger.Zero, (sum, block) => sum + HeldIn(block.Cidr))
+                : HeldIn(pool.Cidr);
             pools.Add(new(pool.Name, pool.Cidr, pool.Capacity, pool.InUse - idle, pool.Reserved + idle, pool.Available,
                 size == 0 ? "0" : $"{pool.Blocks.Length} of {Number(pool.Capacity / size)}"));
             blocks.AddRange(pool.Blocks.Select(block => new Use(pool.Name, block.Cidr, block.Capacity, block.InUse - HeldIn(block.Cidr),

@@ -66,7 +66,8 @@ internal static partial class IpamShowCommand
         var table = new BoxTable("GROUPING", "CIDR", "IPS TOTAL", "IPS IN USE", "IPS RESERVED", "IPS FREE");
         foreach (var pool in await ipam.GetUtilizationAsync([], ct))
         {
-            table.Add("IP Pool", pool.Cidr.ToString(), Number(pool.Capacity), Share(pool.InUse, pool.Capacity), Share(pool.Reserved, pool.Capacity),
+            table.Add("IP Pool", pool.Cidr.ToString(), Number(pool.Capacity), Share(pool.InUse, pool.Capacity),
+                Share(pool.Reserved, pool.Capacity),
                 Share(pool.Available, pool.Capacity));
             foreach (var block in blocks ? pool.Blocks : [])
             {
@@ -85,8 +86,10 @@ internal static partial class IpamShowCommand
         {
             JsonOutput.Write(environment.Output, "AddressConfiguration", new()
             {
-                ["strictAffinity"] = config.StrictAffinity, ["autoAllocateBlocks"] = config.AutoAllocateBlocks, ["maxBlocksPerHost"] = config.MaxBlocksPerHost,
-                ["kubeVirtVMAddressPersistence"] = config.KubeVirtVMAddressPersistence ?? "Enabled", ["ipCooldownSeconds"] = config.IpCooldownSeconds,
+                ["strictAffinity"] = config.StrictAffinity, ["autoAllocateBlocks"] = config.AutoAllocateBlocks,
+                    ["maxBlocksPerHost"] = config.MaxBlocksPerHost,
+                ["kubeVirtVMAddressPersistence"] = config.KubeVirtVMAddressPersistence ?? "Enabled",
+                    ["ipCooldownSeconds"] = config.IpCooldownSeconds,
             });
             return;
         }
@@ -106,7 +109,8 @@ internal static partial class IpamShowCommand
         var withoutNode = 0;
         foreach (var block in (await ipam.BlocksAsync(4, ct)).Concat(await ipam.BlocksAsync(6, ct)))
         {
-            var owner = block.Affinity is { } affinity && affinity.StartsWith("host:", StringComparison.Ordinal) ? affinity["host:".Length..] : "";
+            var owner = block.Affinity is { } affinity
+                && affinity.StartsWith("host:", StringComparison.Ordinal) ? affinity["host:".Length..] : "";
             foreach (var ordinal in block.AllocatedOrdinals)
             {
                 var attribute = block.AttributeOf(ordinal);

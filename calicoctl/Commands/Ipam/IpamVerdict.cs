@@ -56,7 +56,8 @@ internal sealed record IpamVerdict(ImmutableArray<AuditFinding> Findings, IReadO
         ["problems"] = Problems,
         ["findings"] = new JsonArray([.. Findings.Select(finding => (JsonNode)new JsonObject
         {
-            ["problem"] = finding.Problem.ToString(), ["subject"] = finding.Subject, ["detail"] = finding.Detail, ["address"] = finding.Address?.ToString(),
+            ["problem"] = finding.Problem.ToString(), ["subject"] = finding.Subject, ["detail"] = finding.Detail,
+                ["address"] = finding.Address?.ToString(),
         })]),
         ["host"] = JsonOutput.Texts(Host),
         ["hostAway"] = HostAway,

@@ -25,7 +25,8 @@ internal static class IpamWhoCommand
             await session.WarnOfVersionAsync(ct);
             var address = await AddressAsync(session.Client, result.GetValue(ip)!, ct);
             var snapshot = await IpamSnapshot.ReadAsync(session.Store, null, ct);
-            var users = (await AuditedEndpoints.OfWorkloadsAsync(session.Client, ct)).AddRange(await AuditedEndpoints.OfTunnelsAsync(session.Client, ct))
+            var users = (await AuditedEndpoints.OfWorkloadsAsync(session.Client, ct))
+                .AddRange(await AuditedEndpoints.OfTunnelsAsync(session.Client, ct))
                 .Where(user => user.Addresses.Contains(address)).Select(user => user.Name).ToArray();
             var found = IpamReport.Of(snapshot, []).Find(address);
             var here = await OnThisNodeAsync(environment, address, ct);
@@ -33,7 +34,8 @@ internal static class IpamWhoCommand
             {
                 JsonOutput.Write(environment.Output, "AddressOwner", new()
                 {
-                    ["address"] = address.ToString(), ["pool"] = PoolOf(snapshot, address), ["block"] = found?.Block.ToString(), ["handle"] = found?.Handle,
+                    ["address"] = address.ToString(), ["pool"] = PoolOf(snapshot, address), ["block"] = found?.Block.ToString(),
+                        ["handle"] = found?.Handle,
                     ["node"] = found?.Node, ["resting"] = found?.IsCooling == true, ["users"] = JsonOutput.Texts(users), ["here"] = here,
                 });
                 return 0;
@@ -41,8 +43,10 @@ internal static class IpamWhoCommand
 
             string[] sentences =
             [
-                found is null && PoolOf(snapshot, address) is null ? $"{address} is not assigned and is in no IP pool." : Allocation(address, found),
-                users.Length == 0 ? "In the datastore no endpoint or tunnel has it." : $"It is the address of {string.Join(" and ", users)}.",
+                found is null && PoolOf(snapshot, address) is null ? $"{address} is not assigned and is in no IP pool."
+                    : Allocation(address, found),
+                users.Length == 0 ? "In the datastore no endpoint or tunnel has it."
+                    : $"It is the address of {string.Join(" and ", users)}.",
                 here,
             ];
             await environment.Output.WriteLineAsync(string.Join(' ', sentences));
@@ -63,7 +67,8 @@ internal static class IpamWhoCommand
         }
 
         var key = (await new EndpointFinder(client).KeysAsync(Kinds.WorkloadEndpoint, [text], new("", All: false), ct))[0];
-        var addresses = Kinds.WorkloadEndpoint.TryRead(await client.FindAsync(key, ct), out var endpoint) ? AuditedEndpoints.Parse(endpoint.Spec.IpNetworks ?? []) : [];
+        var addresses = Kinds.WorkloadEndpoint.TryRead(await client.FindAsync(key, ct), out var endpoint)
+            ? AuditedEndpoints.Parse(endpoint.Spec.IpNetworks ?? []) : [];
         return addresses.IsEmpty ? throw new CliException($"'{text}' is neither an address nor an endpoint that has one") : addresses[0];
     }
 
@@ -99,7 +104,8 @@ internal static class IpamWhoCommand
                 .FirstOrDefault(endpoint => endpoint.Addresses.Any(own => own.Split('/')[0] == text) || endpoint.Id == lease?.BoundTo);
             var life = endpoint switch
             {
-                { } alive => $"endpoint {alive.Id} is here on {alive.HostInterface}, {alive.State}{(alive.Reason.Length > 0 ? $" ({alive.Reason})" : "")}.",
+                { } alive => $"endpoint {alive.Id} is here "
+                    + $"on {alive.HostInterface}, {alive.State}{(alive.Reason.Length > 0 ? $" ({alive.Reason})" : "")}.",
                 null when lease?.BoundTo is { } gone => $"endpoint {gone}, which it is bound to, is not here any more.",
                 null => "no endpoint here has it.",
             };

@@ -17,7 +17,8 @@ internal static class DropsCommand
         var recent = new Option<bool>(
             "--recent")
         {
-            Description = "The latest dropped packets, and those that a staged policy would drop: when, whose, from or to whom, by which rule.",
+            Description = "The latest dropped packets, and those that a staged policy would drop: when, whose, from or to whom, by which "
+                + "rule.",
         };
         var watch = new Option<bool>("--watch",
             "-w") { Description = "The same, and then each as it comes. Of a flood only some are shown." };
@@ -32,7 +33,8 @@ internal static class DropsCommand
             var drops = await HostClient.GetAsync(environment.HostSocket, "/drops", HostJson.Default.SortedDictionaryStringInt64, ct);
             if (result.GetValue(output) == "json")
             {
-                JsonOutput.Write(environment.Output, "Drops", new() { ["packets"] = new JsonObject(drops.Select(drop => KeyValuePair.Create(drop.Key, (JsonNode?)drop.Value))) });
+                JsonOutput.Write(environment.Output, "Drops",
+                    new() { ["packets"] = new JsonObject(drops.Select(drop => KeyValuePair.Create(drop.Key, (JsonNode?)drop.Value))) });
                 return 0;
             }
 
@@ -50,7 +52,8 @@ internal static class DropsCommand
 
             if (shown.Length < drops.Count)
             {
-                environment.Output.WriteLine(shown.Length == 0 ? $"nothing was dropped, for any of {drops.Count} reasons" : $"0 for {drops.Count - shown.Length} other reasons (--all)");
+                environment.Output.WriteLine(shown.Length == 0 ? $"nothing was dropped, for any of {drops.Count} reasons"
+                    : $"0 for {drops.Count - shown.Length} other reasons (--all)");
             }
 
             return 0;

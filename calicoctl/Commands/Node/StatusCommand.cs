@@ -21,7 +21,8 @@ internal static class StatusCommand
             DefaultValueFactory = _ => "text",
         };
         output.AcceptOnlyFromAmong("text", "json", "yaml", "drops", "endpoints", "leases", "rules", "timings");
-        var wait = new Option<string?>("--wait") { Description = "Wait until the host is ready, at most this long, e.g. 10s.", HelpName = "DURATION" };
+        var wait = new Option<string?>("--wait") { Description = "Wait until the host is ready, at most this long, e.g. 10s.",
+            HelpName = "DURATION" };
         var verbose = new Option<bool>("--verbose") { Description = "Every health check, too." };
         var command = new Command("status", "Show how the Calico host on this machine is.") { output, wait, verbose };
         command.SetAction(async (result, ct) =>
@@ -50,8 +51,10 @@ internal static class StatusCommand
                 return true;
             case "endpoints":
                 var endpoints = await HostClient.GetAsync(environment.HostSocket, "/endpoints", HostJson.Default.HostEndpointArray, ct);
-                Table(environment, ["NAME", "ENDPOINT", "STATE", "INTERFACE", "ADDRESSES", "NETWORK", "ADAPTER", "REASON"], endpoints, endpoint =>
-                    [endpoint.Name, Short(endpoint.Id), endpoint.State, endpoint.HostInterface, string.Join(',', endpoint.Addresses), endpoint.Network, endpoint.Adapter, endpoint.Reason]);
+                Table(environment, ["NAME", "ENDPOINT", "STATE", "INTERFACE", "ADDRESSES", "NETWORK", "ADAPTER", "REASON"], endpoints,
+                    endpoint =>
+                    [endpoint.Name, Short(endpoint.Id), endpoint.State, endpoint.HostInterface, string.Join(',', endpoint.Addresses),
+                        endpoint.Network, endpoint.Adapter, endpoint.Reason]);
                 return true;
             case "leases":
                 var leases = await HostClient.GetAsync(environment.HostSocket, "/leases", HostJson.Default.HostLeaseArray, ct);
@@ -67,7 +70,8 @@ internal static class StatusCommand
             case "timings":
                 var asked = await HostClient.GetAsync(environment.HostSocket, "/status", HostJson.Default.HostStatus, ct);
                 Table(environment, ["ADAPTER", "CALL", "STAGE", "COUNT", "FIRST-MS", "P50-MS", "P99-MS", "MAX-MS"], asked.Timings, timing =>
-                    [timing.Adapter, timing.Call, timing.Stage, Number(timing.Count, "0"), Number(timing.FirstMs, "0.00"), Number(timing.P50Ms, "0.00"),
+                    [timing.Adapter, timing.Call, timing.Stage, Number(timing.Count, "0"), Number(timing.FirstMs, "0.00"),
+                        Number(timing.P50Ms, "0.00"),
                         Number(timing.P99Ms, "0.00"), Number(timing.MaxMs, "0.00")]);
                 return true;
         }
@@ -134,7 +138,8 @@ internal static class StatusCommand
         }
     }
 
-    private static void Table<T>(CliEnvironment environment, IReadOnlyList<string> headings, IEnumerable<T> items, Func<T, IReadOnlyList<string>> cells)
+    private static void Table<T>(CliEnvironment environment, IReadOnlyList<string> headings, IEnumerable<T> items,
+        Func<T, IReadOnlyList<string>> cells)
     {
         var table = new TextTable(headings);
         foreach (var item in items)
@@ -149,5 +154,6 @@ internal static class StatusCommand
 
     private static string Short(string id) => string.Join('/', id.Split('/').Select(Endpoints.EndpointName.Shorten));
 
-    private static string Since(HostLease lease) => lease.Since.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    private static string Since(HostLease lease) =>
+        lease.Since.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

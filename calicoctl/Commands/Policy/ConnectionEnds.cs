@@ -137,7 +137,8 @@ internal sealed class ConnectionEnds(EndpointFinder finder, StoredHosts hosts, C
         if (judged.Length > 1)
         {
             var names = string.Join(", ", judged.Select(update => update.HostEndpoint).Distinct());
-            _assumed.Add($"node {node} is taken by its address {found.Addresses.Select(address => address.ToShortString()).FirstOrDefault("")}, "
+            _assumed.Add($"node {node} is taken by its "
+                + $"address {found.Addresses.Select(address => address.ToShortString()).FirstOrDefault("")}, "
                 + $"of its host endpoints ({names}); hostendpoint/NAME says one");
         }
 

@@ -29,9 +29,11 @@ internal static class ExplainCommand
             Required = true,
         };
         var to = new Option<string>("--to") { Description = "Whom it is sent to.", HelpName = "ENDPOINT|HOST|ADDRESS", Required = true };
-        var protocol = new Option<string>("--proto") { Description = "tcp, udp, sctp, icmp, icmpv6 or a number.", HelpName = "PROTOCOL", DefaultValueFactory = _ => "tcp" };
+        var protocol = new Option<string>("--proto") { Description = "tcp, udp, sctp, icmp, icmpv6 or a number.", HelpName = "PROTOCOL",
+            DefaultValueFactory = _ => "tcp" };
         var port = new Option<int?>("--port") { Description = "Destination port, 1-65535.", HelpName = "PORT" };
-        var icmpType = new Option<int?>("--icmp-type") { Description = "ICMP type, 0-255; an echo request if not given.", HelpName = "TYPE" };
+        var icmpType = new Option<int?>("--icmp-type") { Description = "ICMP type, 0-255; an echo request if not given.",
+            HelpName = "TYPE" };
         var ipv6 = new Option<bool>("--ipv6") { Description = "Over IPv6, where both ends have both." };
         var outgoing = new Option<string?>("--out-interface")
         {
@@ -48,7 +50,8 @@ internal static class ExplainCommand
             Description = "Ask this machine's host whether its kernel holds what is told; end with 1 if that is not proved.",
         };
         var exitCode = new Option<bool>("--exit-code") { Description = "End with 1 if it is denied." };
-        var ns = new Option<string?>("--namespace", "-n") { Description = "Namespace of the endpoints that are named.", HelpName = "NAMESPACE" };
+        var ns = new Option<string?>("--namespace", "-n") { Description = "Namespace of the endpoints that are named.",
+            HelpName = "NAMESPACE" };
         var output = OutputForm.Create();
         var command = new Command("explain", "Say whether a connection is allowed, and which tiers, policies and rules are asked.")
         {
@@ -61,7 +64,8 @@ internal static class ExplainCommand
             await using var session = CliSession.Open(environment, result);
             await session.WarnOfVersionAsync(ct);
             var range = await session.Store.ListAsync(ResourceKind.Root, 0, ct);
-            var stored = range.Items.Select(value => ResourceKinds.All.TryDecode(value.Key, value.Value, out var update) ? update : null).OfType<SyncUpdate>().ToImmutableArray();
+            var stored = range.Items.Select(value => ResourceKinds.All.TryDecode(value.Key, value.Value, out var update) ? update : null)
+                .OfType<SyncUpdate>().ToImmutableArray();
             var policy = ClusterPolicy.Compile(stored);
             var hosts = new StoredHosts(environment, stored);
             var finder = new ConnectionEnds(new(session.Client), hosts, policy, stored);
@@ -110,7 +114,8 @@ internal static class ExplainCommand
                     ? parsed : throw new CliException($"--proto: '{protocol}' is none of tcp, udp, sctp, icmp, icmpv6 and 1-255"),
             };
             var (hasPorts, isIcmp) = (number is 6 or 17 or 132, number is Icmp or IcmpV6);
-            return hasPorts && port is not (>= 1 and <= ushort.MaxValue) ? throw new CliException($"--port: {protocol} needs a port, 1-65535")
+            return hasPorts && port is not (>= 1 and <= ushort.MaxValue)
+                ? throw new CliException($"--port: {protocol} needs a port, 1-65535")
                 : !hasPorts && port is not null ? throw new CliException($"--port: {protocol} has no ports")
                 : !isIcmp && icmpType is not null ? throw new CliException($"--icmp-type: {protocol} has none")
                 : icmpType is not (null or (>= 0 and <= 255)) ? throw new CliException("--icmp-type: 0-255 is expected")
@@ -125,6 +130,7 @@ internal static class ExplainCommand
             _ => isIpv6 ? true : null,
         };
 
-        public IcmpTypeCode? IcmpFor(bool isIpv6) => Protocol is Icmp or IcmpV6 ? new(IcmpType ?? (byte)(isIpv6 ? EchoRequestV6 : EchoRequest), 0) : null;
+        public IcmpTypeCode? IcmpFor(bool isIpv6) =>
+            Protocol is Icmp or IcmpV6 ? new(IcmpType ?? (byte)(isIpv6 ? EchoRequestV6 : EchoRequest), 0) : null;
     }
 }

@@ -5,8 +5,8 @@ using Calico.Felix.Explaining;
 namespace Calico.Cli.Commands.Policy;
 
 /// <summary>Asks this machine's host whether its kernel holds the programs that an explanation was made from.</summary>
-/// <remarks>The host reads its table, mends what differs and then says what it enforces, rule by rule; that is compared with what was compiled
-/// here. Members of IP sets are not among it.</remarks>
+/// <remarks>The host reads its table, mends what differs and then says what it enforces, rule by rule; that is compared with what was
+/// compiled here. Members of IP sets are not among it.</remarks>
 /// <param name="environment">Where this machine's host is, and the clock.</param>
 /// <param name="policy">The workloads' programs.</param>
 /// <param name="revision">Of the store, from which everything was compiled.</param>
@@ -24,7 +24,8 @@ internal sealed class LiveProof(CliEnvironment environment, ClusterPolicy policy
     /// <summary>Looks at every place of an explanation.</summary>
     /// <returns>Never empty.</returns>
     /// <exception cref="CliException">No host answers.</exception>
-    internal async Task<IReadOnlyList<LiveVerdict>> LookAsync(Explanation explanation, IReadOnlyList<ExplainedEnd> ends, CancellationToken ct)
+    internal async Task<IReadOnlyList<LiveVerdict>> LookAsync(Explanation explanation, IReadOnlyList<ExplainedEnd> ends,
+        CancellationToken ct)
     {
         var verdicts = new List<LiveVerdict>();
         foreach (var end in ends)

@@ -6,7 +6,8 @@ namespace Calico.Cli.Commands.Resources;
 internal static class ApplyCommand
 {
     internal static Command Create(CliEnvironment environment) =>
-        FileCommand.Create(environment, "Create resources, or replace those that exist.", BatchVerb.Apply, async (client, resource, _, ct) =>
+        FileCommand.Create(environment, "Create resources, or replace those that exist.", BatchVerb.Apply,
+            async (client, resource, _, ct) =>
         {
             await client.ApplyAsync(resource, ct);
             return true;

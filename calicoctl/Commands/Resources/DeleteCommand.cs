@@ -40,7 +40,8 @@ internal static class DeleteCommand
 
     /// <summary>From the file's end to its beginning, since what comes later may use what comes before it; and last what others of the file
     /// may use wherever it stands, as a policy its tier.</summary>
-    private static ImmutableArray<ResourceKey> FileTargets(CliEnvironment environment, ResourceOptions options, ParseResult result, NamespaceChoice ns) =>
+    private static ImmutableArray<ResourceKey> FileTargets(CliEnvironment environment, ResourceOptions options, ParseResult result,
+        NamespaceChoice ns) =>
         result.GetValue(options.Filename) is null ? default : [.. FileCommand.Read(environment, options, result)
             .Select(manifest => manifest.Kind.KeyOf(ns.Apply(manifest.Kind, manifest.Resource))).Reverse()
             .OrderBy(key => Kinds.Tier.Owns(key) || Kinds.Profile.Owns(key) || Kinds.IpPool.Owns(key) || Kinds.Node.Owns(key))];
@@ -49,6 +50,7 @@ internal static class DeleteCommand
     {
         var kind = KindArgument.Resolve(result.GetValue(options.Kind));
         var names = result.GetValue(options.Names) ?? [];
-        return names.Length > 0 ? (kind, [.. names.Select(KindArgument.CheckName)]) : throw new CliException("resource name may not be empty");
+        return names.Length > 0 ? (kind, [.. names.Select(KindArgument.CheckName)])
+            : throw new CliException("resource name may not be empty");
     }
 }

@@ -7,7 +7,8 @@ using Calico.Datastore.Sync;
 namespace Calico.Cli.Commands.Resources;
 
 /// <summary>Deletes resources one after the other; a failure does not keep the others.</summary>
-internal sealed class Deletion(CliEnvironment environment, CliSession session, ImmutableArray<ResourceKey> targets, bool skipMissing, bool force)
+internal sealed class Deletion(CliEnvironment environment, CliSession session, ImmutableArray<ResourceKey> targets, bool skipMissing,
+    bool force)
 {
     private readonly ResourceUsers _users = new(environment, session, targets);
     private int _done;
@@ -67,7 +68,8 @@ internal sealed class Deletion(CliEnvironment environment, CliSession session, I
         {
             if (!force)
             {
-                throw new CliException($"{e.Message}; so nobody can tell who uses it: write it anew with calicoctl replace, or delete it with --force");
+                throw new CliException(
+                    $"{e.Message}; so nobody can tell who uses it: write it anew with calicoctl replace, or delete it with --force");
             }
 
             await session.Client.DeleteUnreadableAsync(key, ct);

@@ -66,13 +66,16 @@ internal static class FileCommand
     internal static ImmutableArray<Manifest> Read(CliEnvironment environment, ResourceOptions options, ParseResult result)
     {
         var reader = new ManifestReader(ResourceKinds.All, environment.Input);
-        var manifests = reader.Read(result.GetValue(options.Filename)!, result.GetValue(options.Recursive), result.GetValue(options.SkipEmpty));
+        var manifests = reader.Read(result.GetValue(options.Filename)!, result.GetValue(options.Recursive),
+            result.GetValue(options.SkipEmpty));
         return reader.Faults.Count == 0 ? manifests : throw new CliException(string.Join('\n', reader.Faults));
     }
 
     // What is never written by users may be in what they read, and comes back with it.
     private static async Task<bool> IsAsItIsAsync(ResourceClient client, ResourceKind kind, Resource resource, CancellationToken ct) =>
-        await client.FindAsync(kind.KeyOf(resource), ct) is { } stored && JsonElement.DeepEquals(SpecOf(kind, stored), SpecOf(kind, resource));
+        await client.FindAsync(kind.KeyOf(resource), ct) is { } stored
+            && JsonElement.DeepEquals(SpecOf(kind, stored), SpecOf(kind, resource));
 
-    private static JsonElement SpecOf(ResourceKind kind, Resource resource) => kind.ToJson(resource).TryGetProperty("spec", out var spec) ? spec : default;
+    private static JsonElement SpecOf(ResourceKind kind, Resource resource) =>
+        kind.ToJson(resource).TryGetProperty("spec", out var spec) ? spec : default;
 }

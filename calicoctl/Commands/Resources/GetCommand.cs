@@ -70,7 +70,8 @@ internal static class GetCommand
             else if (form == "wide" && reading.Found is [var first, ..] && first.Kind == Kinds.WorkloadEndpoint
                 && !OutputForm.IsCompat(result, compat, environment))
             {
-                await new EndpointTable(environment, session.Client).WriteAsync([.. reading.Found.SelectMany(group => group.Items)], ns.IsShown, ct);
+                await new EndpointTable(environment, session.Client).WriteAsync([.. reading.Found.SelectMany(group => group.Items)],
+                    ns.IsShown, ct);
             }
             else if (!reading.Found.IsEmpty)
             {
@@ -87,7 +88,8 @@ internal static class GetCommand
         return command;
     }
 
-    private static (ImmutableArray<ResourceKey> Keys, ResourceKind? Kind, string[] Names) Targets(CliEnvironment environment, ResourceOptions options,
+    private static (ImmutableArray<ResourceKey> Keys, ResourceKind? Kind, string[] Names) Targets(CliEnvironment environment,
+        ResourceOptions options,
         ParseResult result, NamespaceChoice ns)
     {
         if (result.GetValue(options.Filename) is not null)

@@ -21,6 +21,7 @@ internal static class KindArgument
     /// <summary>A word that begins with a dash of whatever kind was meant as an option: word processors make one of two.</summary>
     internal static string CheckName(string name) =>
         name.Length == 0 ? throw new CliException("resource name may not be empty")
-        : char.GetUnicodeCategory(name[0]) == System.Globalization.UnicodeCategory.DashPunctuation ? throw new CliException($"'{name}' is no name: it begins with a dash. Options begin with the plain ones, --")
+        : char.GetUnicodeCategory(name[0]) == System.Globalization.UnicodeCategory.DashPunctuation
+        ? throw new CliException($"'{name}' is no name: it begins with a dash. Options begin with the plain ones, --")
         : name;
 }

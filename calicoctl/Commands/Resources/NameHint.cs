@@ -13,7 +13,8 @@ internal static class NameHint
     {
         try
         {
-            return Suggestion.For(key.Name, (await client.ListAsync(ResourceKinds.All.Of(key), key.Namespace, ct)).Items.Select(item => item.Metadata.Name));
+            return Suggestion.For(key.Name,
+                (await client.ListAsync(ResourceKinds.All.Of(key), key.Namespace, ct)).Items.Select(item => item.Metadata.Name));
         }
         catch (CalicoException)
         {

@@ -24,7 +24,8 @@ internal sealed record NamespaceChoice(string Name, bool All)
             return Name.Length == 0 ? "" : throw new CliException($"{kind.Name} is not namespaced");
         }
 
-        return All ? throw new CliException("cannot use --all-namespace flag for getting a single resource") : Name.Length > 0 ? Name : Default;
+        return All ? throw new CliException("cannot use --all-namespace flag for getting a single resource")
+            : Name.Length > 0 ? Name : Default;
     }
 
     /// <summary>Namespace to list; empty: all.</summary>

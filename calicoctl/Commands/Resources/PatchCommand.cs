@@ -11,7 +11,8 @@ using Calico.Datastore.Yaml;
 
 namespace Calico.Cli.Commands.Resources;
 
-/// <summary><c>calicoctl patch KIND NAME -p PATCH</c>: maps are merged, null removes, everything else takes the old value's place.</summary>
+/// <summary><c>calicoctl patch KIND NAME -p PATCH</c>: maps are merged, null removes, everything else takes the old value's place.
+/// </summary>
 internal static class PatchCommand
 {
     internal static Command Create(CliEnvironment environment)
@@ -95,7 +96,8 @@ internal static class PatchCommand
             }
             else
             {
-                result[name] = Merge(result[name], value) is var merged && ReferenceEquals(merged, result[name]) ? Detach(result, name) : merged;
+                result[name] = Merge(result[name], value) is var merged
+                    && ReferenceEquals(merged, result[name]) ? Detach(result, name) : merged;
             }
         }
 

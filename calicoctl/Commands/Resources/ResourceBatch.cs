@@ -68,7 +68,8 @@ internal sealed class ResourceBatch(CliEnvironment environment, BatchVerb verb, 
             session.SayPartlyDone($"{verb.Past} {_done} out of {all} {kind}resources");
         }
 
-        environment.Error.WriteLine($"failed to {verb.Present} {(_done == 0 && tried == all ? "any" : $"{_errors.Count} of {all}")} {kind}resources:");
+        environment.Error.WriteLine(
+            $"failed to {verb.Present} {(_done == 0 && tried == all ? "any" : $"{_errors.Count} of {all}")} {kind}resources:");
         foreach (var error in _errors)
         {
             environment.Error.WriteLine($"  {error}");

@@ -17,7 +17,8 @@ internal sealed class ResourceOptions
 
     internal Option<bool> SkipEmpty { get; } = new("--skip-empty") { Description = "Do not fail when there is nothing to do." };
 
-    internal Option<string?> Namespace { get; } = new("--namespace", "-n") { Description = "Namespace of the resources.", HelpName = "NAMESPACE" };
+    internal Option<string?> Namespace { get; } = new("--namespace", "-n") { Description = "Namespace of the resources.",
+        HelpName = "NAMESPACE" };
 
     // Without a name for help, help would list every alias that completion offers.
     internal Argument<string?> Kind { get; } = new("KIND")

@@ -29,7 +29,8 @@ internal sealed class ResourceUsers(CliEnvironment environment, CliSession sessi
             _ when Kinds.Node.Owns(key) => await OfNodeAsync(key.Name, ct),
             _ when Kinds.Tier.Owns(key) => new(await InTierAsync(key.Name, ct), "policy|policies", "is refused while they are in it",
                 "calicoctl get globalnetworkpolicies -o wide, and get networkpolicies -A -o wide", CanForce: false),
-            _ when Kinds.BgpFilter.Owns(key) => new(await NamingAsync(Kinds.BgpPeer, peer => peer.Filters?.Contains(key.Name) == true, ct), "BGP peer|BGP peers",
+            _ when Kinds.BgpFilter.Owns(key) =>
+                new(await NamingAsync(Kinds.BgpPeer, peer => peer.Filters?.Contains(key.Name) == true, ct), "BGP peer|BGP peers",
                 "leaves them without it", "calicoctl get bgppeers -o yaml"),
             _ when Kinds.WorkloadEndpoint.Owns(key) => await OfEndpointAsync(key, ct),
             _ => null,
@@ -39,7 +40,8 @@ internal sealed class ResourceUsers(CliEnvironment environment, CliSession sessi
 
     private async Task<ResourceUse> OfProfileAsync(string name, CancellationToken ct)
     {
-        var endpoints = (await EndpointsAsync(ct)).Where(endpoint => endpoint.Spec.Profiles?.Contains(name) == true).Select(EndpointName.Of);
+        var endpoints = (await EndpointsAsync(ct)).Where(endpoint => endpoint.Spec.Profiles?.Contains(name) == true)
+            .Select(EndpointName.Of);
         var hosts = await NamingAsync(Kinds.HostEndpoint, host => host.Profiles?.Contains(name) == true, ct);
         return new([.. endpoints, .. hosts], "endpoint|endpoints", "drops all their traffic", "calicoctl get wep -A -o wide");
     }
@@ -52,8 +54,10 @@ internal sealed class ResourceUsers(CliEnvironment environment, CliSession sessi
         }
 
         var endpoints = (await EndpointsAsync(ct)).SelectMany(
-            endpoint => AuditedEndpoints.Parse(endpoint.Spec.IpNetworks ?? []), (endpoint, address) => (address, name: EndpointName.Of(endpoint)));
-        var tunnels = (await AuditedEndpoints.OfTunnelsAsync(session.Client, ct)).SelectMany(tunnel => tunnel.Addresses, (tunnel, address) => (address, name: tunnel.Name));
+            endpoint => AuditedEndpoints.Parse(endpoint.Spec.IpNetworks ?? []),
+                (endpoint, address) => (address, name: EndpointName.Of(endpoint)));
+        var tunnels = (await AuditedEndpoints.OfTunnelsAsync(session.Client, ct)).SelectMany(tunnel => tunnel.Addresses,
+            (tunnel, address) => (address, name: tunnel.Name));
         var snapshot = await IpamSnapshot.ReadAsync(session.Store, null, ct);
         // The blocks are asked, not the pool's bounds: one that an earlier pool left may reach over them.
         var assigned = IpamReport.Of(snapshot, []).Addresses.Where(found => found is { IsCooling: false, IsReserve: false })
@@ -81,7 +85,8 @@ internal sealed class ResourceUsers(CliEnvironment environment, CliSession sessi
             return null;
         }
 
-        return new([$"a container of this node ({state.Id}, {state.State})"], "running workload|running workloads", "lets other nodes drop its traffic until the host writes it again",
+        return new([$"a container of this node ({state.Id}, {state.State})"], "running workload|running workloads",
+            "lets other nodes drop its traffic until the host writes it again",
             "calicoctl status -o endpoints; remove the container with its runtime");
     }
 
@@ -90,10 +95,13 @@ internal sealed class ResourceUsers(CliEnvironment environment, CliSession sessi
         (await HostView.ReadAsync(environment, ct)).Node == node ? [$"the calico-host that runs on this machine as {node}"] : [];
 
     private async Task<IEnumerable<Resource<WorkloadEndpointSpec>>> EndpointsAsync(CancellationToken ct) =>
-        (await session.Client.ListAsync(Kinds.WorkloadEndpoint, "", ct)).Items.Where(item => !_going.Contains(Kinds.WorkloadEndpoint.KeyOf(item)));
+        (await session.Client.ListAsync(Kinds.WorkloadEndpoint, "", ct)).Items
+            .Where(item => !_going.Contains(Kinds.WorkloadEndpoint.KeyOf(item)));
 
-    private async Task<ImmutableArray<string>> NamingAsync<TSpec>(ResourceKind<TSpec> kind, Func<TSpec, bool> names, CancellationToken ct) where TSpec : class, new() =>
-        [.. (await session.Client.ListAsync(kind, "", ct)).Items.Where(item => names(item.Spec)).Select(kind.KeyOf).Where(key => !_going.Contains(key)).Select(key => key.ToString())];
+    private async Task<ImmutableArray<string>> NamingAsync<TSpec>(ResourceKind<TSpec> kind, Func<TSpec, bool> names, CancellationToken ct)
+        where TSpec : class, new() =>
+        [.. (await session.Client.ListAsync(kind, "", ct)).Items.Where(item => names(item.Spec)).Select(kind.KeyOf)
+            .Where(key => !_going.Contains(key)).Select(key => key.ToString())];
 
     private async Task<ImmutableArray<string>> InTierAsync(string tier, CancellationToken ct)
     {

@@ -6,7 +6,8 @@ using Calico.Datastore.Resources;
 
 namespace Calico.Cli.Commands.Resources;
 
-/// <summary><c>calicoctl validate -f FILE</c>: everything that can be said without a datastore, each with its file, line and field.</summary>
+/// <summary><c>calicoctl validate -f FILE</c>: everything that can be said without a datastore, each with its file, line and field.
+/// </summary>
 internal static class ValidateCommand
 {
     internal static Command Create(CliEnvironment environment)
@@ -21,10 +22,12 @@ internal static class ValidateCommand
         {
             var ns = NamespaceChoice.Of(result.GetValue(options.Namespace), all: false);
             var reader = new ManifestReader(ResourceKinds.All, environment.Input);
-            var manifests = reader.Read(result.GetValue(options.Filename)!, result.GetValue(options.Recursive), result.GetValue(options.SkipEmpty));
+            var manifests = reader.Read(result.GetValue(options.Filename)!, result.GetValue(options.Recursive),
+                result.GetValue(options.SkipEmpty));
             // A field that nobody knows is said once, also where something else is wrong with the same resource.
             var faults = reader.Faults.Concat(manifests.SelectMany(manifest => FaultsOf(manifest, ns)))
-                .DistinctBy(fault => (fault.Source, fault.Line, fault.Path, fault.Message)).OrderBy(fault => fault.Source, StringComparer.Ordinal).ThenBy(fault => fault.Line).ToArray();
+                .DistinctBy(fault => (fault.Source, fault.Line, fault.Path, fault.Message))
+                .OrderBy(fault => fault.Source, StringComparer.Ordinal).ThenBy(fault => fault.Line).ToArray();
             if (result.GetValue(output) == "json")
             {
                 JsonOutput.Write(environment.Output, "Validation", new()

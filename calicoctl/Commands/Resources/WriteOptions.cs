@@ -7,7 +7,8 @@ namespace Calico.Cli.Commands.Resources;
 /// <summary>Options of every command that writes.</summary>
 internal sealed class WriteOptions
 {
-    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Check everything, say what would be done, and write nothing." };
+    private readonly Option<bool> _dryRun =
+        new("--dry-run") { Description = "Check everything, say what would be done, and write nothing." };
     private readonly Option<string> _output = OutputForm.Create();
 
     internal WriteOptions(Command command)

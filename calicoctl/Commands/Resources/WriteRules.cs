@@ -12,7 +12,8 @@ internal static class WriteRules
     {
         if (kind == Kinds.ClusterInformation)
         {
-            throw ResourceErrors.NotSupported(operation is "create" or "apply" ? "create or apply" : operation, kind.Name, "resource is readonly");
+            throw ResourceErrors.NotSupported(operation is "create" or "apply" ? "create or apply" : operation, kind.Name,
+                "resource is readonly");
         }
 
         if (kind == Kinds.NetworkPolicy && name.StartsWith(KubernetesPolicyPrefix, StringComparison.Ordinal))

@@ -28,7 +28,8 @@ public static class BusyboxImage
         {
             var config = Encoding.UTF8.GetBytes(new JsonObject
             {
-                ["architecture"] = System.Runtime.InteropServices.RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.Arm64 ? "arm64" : "amd64",
+                ["architecture"] = System.Runtime.InteropServices.RuntimeInformation.OSArchitecture
+                    == System.Runtime.InteropServices.Architecture.Arm64 ? "arm64" : "amd64",
                 ["os"] = "linux",
                 ["config"] = new JsonObject
                 {

@@ -29,7 +29,8 @@ internal sealed class CalicoProcess
     /// <param name="log">Gets what it writes, a line at a time.</param>
     public static CalicoProcess Start(TestHost host, IReadOnlyList<string> command, StreamWriter log)
     {
-        var process = new Process { StartInfo = new(command[0], command.Skip(1)) { RedirectStandardError = true, RedirectStandardOutput = true } };
+        var process = new Process { StartInfo = new(command[0], command.Skip(1)) { RedirectStandardError = true,
+            RedirectStandardOutput = true } };
         DataReceivedEventHandler write = (_, line) =>
         {
             if (line.Data is not null)
@@ -80,14 +81,17 @@ internal sealed class CalicoProcess
         {
             var state = await DescribeAsync();
             await KillAsync();
-            throw new TimeoutException($"calico-host did not end within {Patience.TotalSeconds:0} s after {asked}, and was killed; {state}\n{await _host.TailAsync()}");
+            throw new TimeoutException(
+                $"calico-host did not end within {Patience.TotalSeconds:0} s after {asked}, and was "
+                    + $"killed; {state}\n{await _host.TailAsync()}");
         }
 
         await WrittenAsync();
         _process.Dispose();
     }
 
-    /// <summary>Sees to it that nothing is left after the host was taken down: what happened is not the test's matter any more, and is said.</summary>
+    /// <summary>Sees to it that nothing is left after the host was taken down: what happened is not the test's matter any more, and is
+    /// said.</summary>
     public async Task DiscardAsync()
     {
         await WakeAsync();
@@ -147,11 +151,13 @@ internal sealed class CalicoProcess
         {
             _process.CancelOutputRead();
             _process.CancelErrorRead();
-            TestContext.Progress.WriteLine($"{_host.Folder}: calico-host has ended and somebody still holds its output: its log may lack its end");
+            TestContext.Progress.WriteLine(
+                $"{_host.Folder}: calico-host has ended and somebody still holds its output: its log may lack its end");
         }
     }
 
     /// <summary>The processes that are left, as ps shows them.</summary>
     private async Task<string> DescribeAsync() =>
-        "what is left:\n" + (await CommandResult.RunAsync(["ps", "-o", "pid,ppid,stat,etimes,wchan:20,args", "-p", $"{_process.Id}", "--ppid", $"{_process.Id}"])).Output;
+        "what is left:\n" + (await CommandResult.RunAsync(
+            ["ps", "-o", "pid,ppid,stat,etimes,wchan:20,args", "-p", $"{_process.Id}", "--ppid", $"{_process.Id}"])).Output;
 }

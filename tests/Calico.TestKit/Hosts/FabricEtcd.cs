@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace Calico.TestKit.Hosts;
 
-/// <summary>A real etcd outside a test host, at the far end of its uplink, and the path to it, which can be made to swallow packets.</summary>
+/// <summary>A real etcd outside a test host, at the far end of its uplink, and the path to it, which can be made to swallow packets.
+/// </summary>
 /// <remarks>A swallowed packet is answered by nothing: no reset, no ICMP. Connections stand on both sides until somebody gives them up,
 /// and a new one hangs in its first packet.</remarks>
 public sealed class FabricEtcd : IAsyncDisposable

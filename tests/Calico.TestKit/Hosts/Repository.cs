@@ -12,7 +12,8 @@ public static class Repository
         get
         {
             var folder = Environment.GetEnvironmentVariable("CALICO_PUBLISH") ?? Path.Combine(Root, "artifacts", "publish");
-            return File.Exists(Path.Combine(folder, "host", "calico-host")) && File.Exists(Path.Combine(folder, "bin", "calico-shim")) ? folder : null;
+            return File.Exists(Path.Combine(folder, "host", "calico-host"))
+                && File.Exists(Path.Combine(folder, "bin", "calico-shim")) ? folder : null;
         }
     }
 

@@ -145,7 +145,8 @@ public sealed class TestHost : IAsyncDisposable
         [
             "bash", Script, "exec", Folder, "env",
             $"PATH={Programs}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            $"CALICO_PLUGIN_DIR={Programs}/plugins", "CONTAINERS_CONF=/etc/containers/test.conf", .. dotnet is null ? [] : (string[])[$"DOTNET_ROOT={dotnet}"],
+            $"CALICO_PLUGIN_DIR={Programs}/plugins", "CONTAINERS_CONF=/etc/containers/test.conf", .. dotnet is null ? []
+                : (string[])[$"DOTNET_ROOT={dotnet}"],
             .. command,
         ];
     }

@@ -11,7 +11,8 @@ public abstract class ForwardingStore(IKeyValueStore inner) : IKeyValueStore
 
     public virtual Task<KeyRange> ListAsync(string prefix, long revision, CancellationToken ct) => inner.ListAsync(prefix, revision, ct);
 
-    public virtual IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) => inner.WatchAsync(prefix, fromRevision, ct);
+    public virtual IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) =>
+        inner.WatchAsync(prefix, fromRevision, ct);
 
     public virtual Task<long> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken ct) => inner.GrantLeaseAsync(timeToLive, ct);
 

@@ -6,8 +6,8 @@ namespace Calico.TestKit.Store;
 /// <summary>Somebody who is faster.</summary>
 public static class Interference
 {
-    /// <summary>Right before the next transaction that changes such a key, that key is written as it is: its revision is another then, and a
-    /// comparison with it fails.</summary>
+    /// <summary>Right before the next transaction that changes such a key, that key is written as it is: its revision is another then, and
+    /// a comparison with it fails.</summary>
     /// <param name="store">Its fault rule is used for it.</param>
     /// <param name="prefix">Of the key.</param>
     /// <param name="change">What is written instead; null: the same text.</param>
@@ -17,7 +17,8 @@ public static class Interference
         var isDone = false;
         store.Faults.Use((_, transaction) =>
         {
-            var key = isDone ? null : transaction?.Success.Select(KeyOf).FirstOrDefault(k => k.StartsWith(prefix, StringComparison.Ordinal));
+            var key = isDone ? null : transaction?.Success.Select(KeyOf)
+                .FirstOrDefault(k => k.StartsWith(prefix, StringComparison.Ordinal));
             if (key is not null && store.Snapshot(key) is [var item, ..])
             {
                 isDone = true;

@@ -42,7 +42,8 @@ public abstract partial class KeyValueStoreConformance
         foreach (var revision in new[] { again - 1, again })
         {
             await CompactAsync(revision, Ct);
-            Assert.That(Show(await Store.GetAsync(Prefix + "a", 0, Ct)), Is.EqualTo($"a=2 created {again} changed {again} version 1 lease 0"));
+            Assert.That(Show(await Store.GetAsync(Prefix + "a", 0, Ct)),
+                Is.EqualTo($"a=2 created {again} changed {again} version 1 lease 0"));
             Assert.That(Keys(await Store.ListAsync(Prefix, 0, Ct)), Is.EqualTo(["a"]));
         }
     }

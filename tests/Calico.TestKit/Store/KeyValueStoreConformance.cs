@@ -57,7 +57,8 @@ public abstract partial class KeyValueStoreConformance
     public async Task An_empty_value_is_a_value()
     {
         var revision = await PutAsync("a", "");
-        Assert.That(Show(await Store.GetAsync(Prefix + "a", 0, Ct)), Is.EqualTo($"a= created {revision} changed {revision} version 1 lease 0"));
+        Assert.That(Show(await Store.GetAsync(Prefix + "a", 0, Ct)),
+            Is.EqualTo($"a= created {revision} changed {revision} version 1 lease 0"));
     }
 
     [Test]
@@ -85,7 +86,8 @@ public abstract partial class KeyValueStoreConformance
 
         for (var i = 0; i < 1200; i += 100)
         {
-            await Store.CommitAsync(new StoreTransaction([.. Enumerable.Range(i, 100).Select(n => new StoreOperation.Put($"{Prefix}{n:0000}", "1"u8.ToArray()))]), Ct);
+            await Store.CommitAsync(new StoreTransaction(
+                [.. Enumerable.Range(i, 100).Select(n => new StoreOperation.Put($"{Prefix}{n:0000}", "1"u8.ToArray()))]), Ct);
         }
 
         var whole = await Store.ListAsync(Prefix, 0, Ct);

@@ -5,7 +5,8 @@ using NUnit.Framework;
 
 namespace Calico.TestKit.Store;
 
-/// <summary>What every <see cref="INodeLog"/> does. Derive once with a store that shares the log's file and once with one that does not.</summary>
+/// <summary>What every <see cref="INodeLog"/> does. Derive once with a store that shares the log's file and once with one that does not.
+/// </summary>
 public abstract class NodeLogConformance
 {
     protected abstract INodeLog Log { get; }
@@ -105,7 +106,8 @@ public abstract class NodeLogConformance
     [Test]
     public async Task Commits_take_effect_in_the_order_in_which_they_were_begun()
     {
-        await Task.WhenAll([.. Enumerable.Range(0, 200).Select(n => Log.CommitAsync([Write("a", $"{n}"), n % 2 == 0 ? Write("b", "") : Delete("b")], Ct))]);
+        await Task.WhenAll([.. Enumerable.Range(0, 200)
+            .Select(n => Log.CommitAsync([Write("a", $"{n}"), n % 2 == 0 ? Write("b", "") : Delete("b")], Ct))]);
         Assert.That(List(), Is.EqualTo(["a=199"]));
     }
 

@@ -31,7 +31,8 @@ internal sealed class FakeIpam(FakeDisk disk, FaultPlan faults, string adapter, 
         faults.Pass("ipam.list");
         lock (disk.Lock)
         {
-            return Task.FromResult(disk.Leases.Values.Where(l => l.Adapter == adapter && (handle is null || l.Handle == handle)).ToImmutableArray());
+            return Task.FromResult(disk.Leases.Values.Where(l => l.Adapter == adapter && (handle is null || l.Handle == handle))
+                .ToImmutableArray());
         }
     }
 
@@ -134,7 +135,8 @@ internal sealed class FakeIpam(FakeDisk disk, FaultPlan faults, string adapter, 
     }
 
     private bool MayBeGrantedAgain(AddressLease lease, AddressClaim claim) => lease.BoundTo is null && lease.Adapter == adapter
-        && (lease.Purpose is LeasePurpose.Endpoint or LeasePurpose.Scheduler || lease.Purpose == LeasePurpose.Network && lease.Owner == claim.Owner);
+        && (lease.Purpose is LeasePurpose.Endpoint or LeasePurpose.Scheduler || lease.Purpose == LeasePurpose.Network
+            && lease.Owner == claim.Owner);
 
     private IEnumerable<IPAddress> Pick(AddressClaim claim, AddressFamily family, int count)
     {

@@ -101,7 +101,8 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         lock (disk.Lock)
         {
             return Task.FromResult(disk.Endpoints.Values
-                .Where(e => e.Adapter == adapter && (workloadPrefix is null || e.Spec.Id.Workload.StartsWith(workloadPrefix, StringComparison.Ordinal)))
+                .Where(e => e.Adapter == adapter
+                    && (workloadPrefix is null || e.Spec.Id.Workload.StartsWith(workloadPrefix, StringComparison.Ordinal)))
                 .Select(e => e.Attachment).ToImmutableArray());
         }
     }
@@ -195,7 +196,8 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         return Task.CompletedTask;
     }
 
-    public async IAsyncEnumerable<(EndpointState State, string Reason)> WatchAsync(WorkloadEndpointId id, [EnumeratorCancellation] CancellationToken ct)
+    public async IAsyncEnumerable<(EndpointState State, string Reason)> WatchAsync(WorkloadEndpointId id,
+        [EnumeratorCancellation] CancellationToken ct)
     {
         faults.Pass("dataplane.watch");
         var channel = Channel.CreateUnbounded<(EndpointState, string)>();
@@ -237,7 +239,8 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
     {
         lock (disk.Lock)
         {
-            foreach (var lost in disk.Endpoints.Values.Where(e => e.IsLinked && !disk.Links.ContainsKey(e.Attachment.HostInterface)).ToArray())
+            foreach (var lost in disk.Endpoints.Values.Where(e => e.IsLinked && !disk.Links.ContainsKey(e.Attachment.HostInterface))
+                .ToArray())
             {
                 if (lost.IsSplit)
                 {
@@ -338,15 +341,18 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         var group = place.NamespaceGroup.Length == 0 ? endpoint.Spec.NamespaceGroup : place.NamespaceGroup;
         endpoint = endpoint with { Spec = endpoint.Spec with { NamespaceGroup = group } };
         disk.Links[endpoint.Attachment.HostInterface] = identity;
-        var number = 1 + disk.Endpoints.Values.Where(e => e.IsLinked && e.Spec.Id != id && e.Spec.NamespaceGroup == endpoint.Spec.NamespaceGroup
-            && endpoint.Spec.NamespaceGroup.Length > 0).Select(e => (int)e.Attachment.Gateway4!.GetAddressBytes()[3]).DefaultIfEmpty(0).Max();
+        var number = 1 + disk.Endpoints.Values.Where(e => e.IsLinked && e.Spec.Id != id
+            && e.Spec.NamespaceGroup == endpoint.Spec.NamespaceGroup
+            && endpoint.Spec.NamespaceGroup.Length > 0).Select(e => (int)e.Attachment.Gateway4!.GetAddressBytes()[3])
+            .DefaultIfEmpty(0).Max();
         var gateway = IPAddress.Parse(string.Create(CultureInfo.InvariantCulture, $"169.254.1.{number}"));
         var default4 = number == 1 && endpoint.Attachment.Addresses.Any(a => a.BaseAddress.AddressFamily == AddressFamily.InterNetwork);
         var attachment = endpoint.Attachment with
         {
             PeerInterface = place.InterfaceName,
             Gateway4 = endpoint.IsLinked ? endpoint.Attachment.Gateway4 : gateway,
-            Routes = !endpoint.Spec.Routes.IsEmpty ? endpoint.Spec.Routes : default4 ? [new Route(new IPNetwork(IPAddress.Any, 0), null)] : [],
+            Routes = !endpoint.Spec.Routes.IsEmpty ? endpoint.Spec.Routes
+                : default4 ? [new Route(new IPNetwork(IPAddress.Any, 0), null)] : [],
         };
         return Store(endpoint with { IsLinked = true, NamespaceIdentity = identity, Attachment = attachment }).Attachment;
     }
@@ -442,7 +448,8 @@ internal sealed class FakeWorkloads(FakeDisk disk, FakeIpam ipam, FaultPlan faul
         var mac = spec.Mac ?? new PhysicalAddress([0x02, .. digest.AsSpan(0, 5)]);
         return new Attachment(spec.Id, spec.Instance, "cali" + Convert.ToHexStringLower(digest)[..11], "", mac, spec.Mtu ?? 1500, addresses,
             addresses.Any(a => a.BaseAddress.AddressFamily == AddressFamily.InterNetwork) ? IPAddress.Parse("169.254.1.1") : null,
-            addresses.Any(a => a.BaseAddress.AddressFamily == AddressFamily.InterNetworkV6) ? IPAddress.Parse("fe80::ecee:eeff:feee:eeee") : null,
+            addresses.Any(a => a.BaseAddress.AddressFamily == AddressFamily.InterNetworkV6)
+            ? IPAddress.Parse("fe80::ecee:eeff:feee:eeee") : null,
             [], EndpointState.Prepared, "") { Profiles = spec.Profiles, Network = spec.Network };
     }
 }

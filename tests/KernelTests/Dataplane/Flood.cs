@@ -7,8 +7,8 @@ using static Calico.KernelTests.Dataplane.PretendNode;
 namespace Calico.KernelTests.Dataplane;
 
 /// <summary>Two workloads of a host, and datagrams of both families from one to the other, as fast as they can be sent.</summary>
-/// <remarks>Nobody answers, so every one of them is "new" and judged. Counted in the host's own stack, before and after all of our chains, where
-/// no queue lies between.</remarks>
+/// <remarks>Nobody answers, so every one of them is "new" and judged. Counted in the host's own stack, before and after all of our chains,
+/// where no queue lies between.</remarks>
 internal sealed class Flood : IDisposable
 {
     public const string SenderName = "calia";
@@ -90,13 +90,15 @@ internal sealed class Flood : IDisposable
     private void Wire(ScratchNamespace workload, string name, string[] own, string[] others, string mac)
     {
         const string HostMac = "02:00:00:00:00:01";
-        Host.Inside("ip", "link", "add", name, "address", HostMac, "type", "veth", "peer", "name", "eth0", "address", mac, "netns", workload.Name);
+        Host.Inside("ip", "link", "add", name, "address", HostMac, "type", "veth", "peer", "name", "eth0", "address", mac, "netns",
+            workload.Name);
         Host.Inside("ip", "link", "set", name, "up");
         workload.Inside("ip", "link", "set", "eth0", "up");
         foreach (var (address, other) in own.Zip(others))
         {
             var length = address.Contains(':') ? "128" : "32";
-            workload.Inside("ip", [.. "address add".Split(' '), $"{address}/{length}", "dev", "eth0", .. address.Contains(':') ? new[] { "nodad" } : []]);
+            workload.Inside("ip",
+                [.. "address add".Split(' '), $"{address}/{length}", "dev", "eth0", .. address.Contains(':') ? new[] { "nodad" } : []]);
             workload.Inside("ip", "route", "add", $"{other}/{length}", "dev", "eth0");
             workload.Inside("ip", "neighbour", "add", other, "lladdr", HostMac, "dev", "eth0", "nud", "permanent");
             Host.Inside("ip", "route", "add", $"{address}/{length}", "dev", name);

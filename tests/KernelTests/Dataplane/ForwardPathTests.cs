@@ -35,7 +35,8 @@ public sealed class ForwardPathTests
             Addresses = [System.Net.IPNetwork.Parse($"10.65.0.{last}/32"), System.Net.IPNetwork.Parse($"fd65::{last}/128")],
         }, Deadline());
 
-    private static ForwardPath Path(PretendNode node) => new(node.Network, node.Options, TimeProvider.System, NullLoggerFactory.Instance, node.Loop.ListAddressesAsync);
+    private static ForwardPath Path(PretendNode node) =>
+        new(node.Network, node.Options, TimeProvider.System, NullLoggerFactory.Instance, node.Loop.ListAddressesAsync);
 
     [TestCase("iptables-nft", "10.65.0.3", "10.65.0.4")]
     [TestCase("iptables-legacy", "10.65.0.3", "10.65.0.4")]
@@ -84,7 +85,8 @@ public sealed class ForwardPathTests
             next.Start();
             node.Host.Inside("iptables-nft", "-N", "DOCKER-USER");
             node.Host.Inside("iptables-nft", "-I", "FORWARD", "-j", "DOCKER-USER");
-            await EventuallyAsync(() => Ours(node, "iptables-nft", "DOCKER-USER") == 2 && Ours(node, "iptables-nft", "FORWARD") == 0, "the next one to know them");
+            await EventuallyAsync(() => Ours(node, "iptables-nft", "DOCKER-USER") == 2 && Ours(node, "iptables-nft", "FORWARD") == 0,
+                "the next one to know them");
         }
 
         next.Remove();
@@ -114,7 +116,8 @@ public sealed class ForwardPathTests
         await using var _ = node;
         await using var path = Path(node);
         path.Start();
-        node.Host.Inside("nft", $"add table {family} wall; add chain {family} wall through {{ type filter hook forward priority 10; policy drop; }}");
+        node.Host.Inside("nft",
+            $"add table {family} wall; add chain {family} wall through {{ type filter hook forward priority 10; policy drop; }}");
         await EventuallyAsync(() => path.Problems.Length == 1, "it to be named");
         Assert.That(path.Problems[0], Does.Contain($"chain through of table {family} wall"));
         Assert.That(CanPing(a, "10.65.0.3"), Is.False);
@@ -127,18 +130,28 @@ public sealed class ForwardPathTests
         Assert.That(CanPing(a, "10.65.0.3"), Is.True);
     }
 
-    [TestCase("nft", "add table inet wall; add chain inet wall raw { type filter hook prerouting priority -310; }; add rule inet wall raw ip saddr 10.65.0.0/16 drop", "chain raw of table inet wall", "10.65.0.3")]
-    [TestCase("nft", "add table ip wall; add chain ip wall through { type filter hook forward priority 5; }; add rule ip wall through ip daddr { 10.65.0.3, 192.0.2.1 } icmp type echo-request drop", "chain through of table ip wall", "10.65.0.3")]
-    [TestCase("nft", "add table inet wall; add chain inet wall through { type filter hook forward priority 5; }; add rule inet wall through meta l4proto icmp reject", "chain through of table inet wall", "10.65.0.3")]
-    [TestCase("nft", "add table inet wall; add chain inet wall inner; add rule inet wall inner counter drop; add chain inet wall mangle { type filter hook postrouting priority -150; }; add rule inet wall mangle oifname cali* jump inner", "chain inner of table inet wall", "10.65.0.3")]
-    [TestCase("nft", "add table ip6 wall; add chain ip6 wall through { type filter hook forward priority 5; }; add rule ip6 wall through ip6 daddr fd65::/64 drop", "chain through of table ip6 wall", "fd65::3")]
+    [TestCase("nft", "add table inet wall; add chain inet wall raw { type filter hook prerouting priority -310; }; add rule inet wall raw "
+        + "ip saddr 10.65.0.0/16 drop", "chain raw of table inet wall", "10.65.0.3")]
+    [TestCase("nft", "add table ip wall; add chain ip wall through { type filter hook forward priority 5; }; add rule ip wall through ip "
+        + "daddr { 10.65.0.3, 192.0.2.1 } icmp type echo-request drop", "chain through of table ip wall", "10.65.0.3")]
+    [TestCase("nft", "add table inet wall; add chain inet wall through { type filter hook forward priority 5; }; add rule inet wall "
+        + "through meta l4proto icmp reject", "chain through of table inet wall", "10.65.0.3")]
+    [TestCase("nft", "add table inet wall; add chain inet wall inner; add rule inet wall inner counter drop; add chain inet wall mangle { "
+        + "type filter hook postrouting priority -150; }; add rule inet wall mangle oifname cali* jump inner",
+        "chain inner of table inet wall", "10.65.0.3")]
+    [TestCase("nft", "add table ip6 wall; add chain ip6 wall through { type filter hook forward priority 5; }; add rule ip6 wall through "
+        + "ip6 daddr fd65::/64 drop", "chain through of table ip6 wall", "fd65::3")]
     [TestCase("iptables-nft", "-t raw -A PREROUTING -s 10.65.0.0/24 -j DROP", "chain PREROUTING of table ip raw", "10.65.0.3")]
     [TestCase("iptables-nft", "-t mangle -A FORWARD -p icmp -j DROP", "chain FORWARD of table ip mangle", "10.65.0.3")]
-    [TestCase("iptables-nft", "-N WALL; -A WALL -d 10.65.0.3 -j REJECT; -A FORWARD -i cali+ -j WALL", "chain WALL of table ip filter", "10.65.0.3")]
-    [TestCase("iptables-legacy", "-t raw -A PREROUTING -s 10.65.0.0/24 -j DROP", "chain PREROUTING of table raw of iptables-legacy", "10.65.0.3")]
-    [TestCase("iptables-legacy", "-N WALL; -A WALL -p icmp -j DROP; -A FORWARD -j WALL", "chain WALL of table filter of iptables-legacy", "10.65.0.3")]
+    [TestCase("iptables-nft", "-N WALL; -A WALL -d 10.65.0.3 -j REJECT; -A FORWARD -i cali+ -j WALL", "chain WALL of table ip filter",
+        "10.65.0.3")]
+    [TestCase("iptables-legacy", "-t raw -A PREROUTING -s 10.65.0.0/24 -j DROP", "chain PREROUTING of table raw of iptables-legacy",
+        "10.65.0.3")]
+    [TestCase("iptables-legacy", "-N WALL; -A WALL -p icmp -j DROP; -A FORWARD -j WALL", "chain WALL of table filter of iptables-legacy",
+        "10.65.0.3")]
     [TestCase("ip6tables-legacy", "-A FORWARD -o cali+ -j DROP", "chain FORWARD of table filter of ip6tables-legacy", "fd65::3")]
-    public async Task A14_a_rule_of_others_that_drops_what_workloads_send_is_named_and_what_is_advised_helps(string program, string commands, string named, string target)
+    public async Task A14_a_rule_of_others_that_drops_what_workloads_send_is_named_and_what_is_advised_helps(string program,
+        string commands, string named, string target)
     {
         var (node, a) = await NodeAsync();
         await using var _ = node;
@@ -156,10 +169,22 @@ public sealed class ForwardPathTests
     }
 
     /// <summary>What docker, firewalld and careful people write, and what is about others.</summary>
-    [TestCase("iptables-nft", "-N DOCKER-ISOLATION-STAGE-1; -N DOCKER-ISOLATION-STAGE-2; -A FORWARD -j DOCKER-ISOLATION-STAGE-1; -A DOCKER-ISOLATION-STAGE-1 -i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2; -A DOCKER-ISOLATION-STAGE-1 -j RETURN; -A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP; -A DOCKER-ISOLATION-STAGE-2 -j RETURN; -N DOCKER; -A FORWARD -o docker0 -j DOCKER; -A DOCKER ! -i docker0 -o docker0 -j DROP; -t raw -A PREROUTING -d 172.17.0.2 ! -i docker0 -j DROP")]
-    [TestCase("iptables-nft", "-A FORWARD -m conntrack --ctstate INVALID -j DROP; -A INPUT -p tcp --dport 22 -j DROP; -A INPUT -j DROP; -A FORWARD -i eth7 -j DROP; -A FORWARD -s 192.0.2.0/24 -j DROP; -t mangle -A PREROUTING -m mark --mark 0x123 -j DROP")]
-    [TestCase("iptables-legacy", "-N STAGE; -A FORWARD -i docker0 ! -o docker0 -j STAGE; -A STAGE -o docker0 -j DROP; -A FORWARD -m conntrack --ctstate INVALID -j DROP; -A FORWARD -s 192.0.2.0/24 -j DROP; -A INPUT -p tcp -m tcp --dport 22 -j DROP")]
-    [TestCase("nft", "add table inet fw; add chain inet fw raw { type filter hook prerouting priority -150; }; add rule inet fw raw ct state invalid drop; add rule inet fw raw meta nfproto ipv6 fib saddr . mark . iif oif missing drop; add chain inet fw in { type filter hook input priority 10; policy drop; }; add rule inet fw in iifname { lo, eth0 } accept; add rule inet fw in accept; add chain inet fw through { type filter hook forward priority 10; }; add rule inet fw through iifname cali* accept; add rule inet fw through oifname cali* accept; add rule inet fw through ip daddr 10.65.0.0/16 drop")]
+    [TestCase("iptables-nft",
+        "-N DOCKER-ISOLATION-STAGE-1; -N DOCKER-ISOLATION-STAGE-2; -A FORWARD -j DOCKER-ISOLATION-STAGE-1; -A DOCKER-ISOLATION-STAGE-1 -i "
+            + "docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2; -A DOCKER-ISOLATION-STAGE-1 -j RETURN; -A DOCKER-ISOLATION-STAGE-2 -o "
+            + "docker0 -j DROP; -A DOCKER-ISOLATION-STAGE-2 -j RETURN; -N DOCKER; -A FORWARD -o docker0 -j DOCKER; -A DOCKER ! -i docker0 "
+            + "-o docker0 -j DROP; -t raw -A PREROUTING -d 172.17.0.2 ! -i docker0 -j DROP")]
+    [TestCase("iptables-nft",
+        "-A FORWARD -m conntrack --ctstate INVALID -j DROP; -A INPUT -p tcp --dport 22 -j DROP; -A INPUT -j DROP; -A FORWARD -i eth7 -j "
+            + "DROP; -A FORWARD -s 192.0.2.0/24 -j DROP; -t mangle -A PREROUTING -m mark --mark 0x123 -j DROP")]
+    [TestCase("iptables-legacy",
+        "-N STAGE; -A FORWARD -i docker0 ! -o docker0 -j STAGE; -A STAGE -o docker0 -j DROP; -A FORWARD -m conntrack --ctstate INVALID -j "
+            + "DROP; -A FORWARD -s 192.0.2.0/24 -j DROP; -A INPUT -p tcp -m tcp --dport 22 -j DROP")]
+    [TestCase("nft", "add table inet fw; add chain inet fw raw { type filter hook prerouting priority -150; }; add rule inet fw raw ct "
+        + "state invalid drop; add rule inet fw raw meta nfproto ipv6 fib saddr . mark . iif oif missing drop; add chain inet fw in { "
+        + "type filter hook input priority 10; policy drop; }; add rule inet fw in iifname { lo, eth0 } accept; add rule inet fw in "
+        + "accept; add chain inet fw through { type filter hook forward priority 10; }; add rule inet fw through iifname cali* accept; "
+        + "add rule inet fw through oifname cali* accept; add rule inet fw through ip daddr 10.65.0.0/16 drop")]
     public async Task A14_rules_that_are_not_about_workloads_raise_no_alarm(string program, string commands)
     {
         var (node, a) = await NodeAsync();
@@ -169,7 +194,8 @@ public sealed class ForwardPathTests
         Run(node, program, commands);
         Assert.That(CanPing(a, "10.65.0.3"), Is.True);
         // Something is found after it: so it was looked at.
-        Run(node, "nft", "add table inet wall; add chain inet wall through { type filter hook forward priority 20; }; add rule inet wall through ip saddr 10.65.0.2 drop");
+        Run(node, "nft", "add table inet wall; add chain inet wall through { type filter hook forward priority 20; }; add rule inet wall "
+            + "through ip saddr 10.65.0.2 drop");
         await EventuallyAsync(() => path.Problems.Length > 0, "a look");
         Assert.That(path.Problems, Has.Length.EqualTo(1));
         Assert.That(path.Problems[0], Does.StartWith("chain through of table inet wall"));
@@ -192,7 +218,8 @@ public sealed class ForwardPathTests
         await Task.Delay(200);
         Assert.That(Ours(node, "iptables-legacy", "FORWARD"), Is.Zero, "nothing tells of it");
         time.Advance(TimeSpan.FromSeconds(1));
-        await EventuallyAsync(() => Ours(node, "iptables-legacy", "FORWARD") == 2, "the look after ten seconds, not the audit after ninety");
+        await EventuallyAsync(() => Ours(node, "iptables-legacy", "FORWARD") == 2,
+            "the look after ten seconds, not the audit after ninety");
     }
 
     private static void Run(PretendNode node, string program, string commands)

@@ -28,7 +28,8 @@ public sealed class GapTests
         Pool("10.65.0.0/24", natOutgoing: true),
     ];
 
-    private static LocalEndpoint[] Endpoints => [Endpoint("a", A + "/32", "red"), Endpoint("b", B + "/32", "blue"), Endpoint("c", C + "/32", "red")];
+    private static LocalEndpoint[] Endpoints =>
+        [Endpoint("a", A + "/32", "red"), Endpoint("b", B + "/32", "blue"), Endpoint("c", C + "/32", "red")];
 
     [TestCase("the table was deleted")]
     [TestCase("a rule was put before ours")]
@@ -107,7 +108,8 @@ public sealed class GapTests
         using var datagrams = new Datagrams(three.A, three.B, B);
         datagrams.Remember(node, A);
         node.Host.Inside("nft", "delete", "table", "inet", "calico");
-        await EventuallyAsync(() => !node.Host.Inside("conntrack", "-L").Contains("sport=4000 dport=5000", StringComparison.Ordinal), "the cut");
+        await EventuallyAsync(() => !node.Host.Inside("conntrack", "-L").Contains("sport=4000 dport=5000", StringComparison.Ordinal),
+            "the cut");
         // The last answer, late: for the kernel b begins a connection now, and may.
         Assert.That(datagrams.Answer(), Is.True);
         await EventuallyAsync(() => !datagrams.Carry(), "its tail to be cut");
@@ -120,7 +122,8 @@ public sealed class GapTests
         var node = three.Node;
         using var flow = await Stream.OpenAsync(three.A, three.C, C, 5001);
         // Which of the two it is depends on labels of a that are still to come.
-        node.Accept(Profile("red", [("net", "red")], new Rule { Action = "Allow", Source = new() { Selector = "net == 'red' && role != 'guest'" } }));
+        node.Accept(Profile("red", [("net", "red")],
+            new Rule { Action = "Allow", Source = new() { Selector = "net == 'red' && role != 'guest'" } }));
         var state = await node.Loop.PublishAsync(Endpoints[0] with { LabelsPending = true }, Deadline());
         Assert.That(state, Is.EqualTo(EndpointState.Closed));
         await Task.Delay(Promise);
@@ -158,14 +161,16 @@ public sealed class GapTests
         "-s", source, "-d", destination, "--sport", "40000", "--dport", "80", "--state", "ESTABLISHED", "--timeout", "600");
 
     /// <summary>Three workloads, and a world that reaches none of them but through what it was sent from.</summary>
-    private sealed record Three(PretendNode Node, ScratchNamespace A, ScratchNamespace B, ScratchNamespace C, ScratchNamespace World) : IAsyncDisposable
+    private sealed record Three(PretendNode Node, ScratchNamespace A, ScratchNamespace B, ScratchNamespace C, ScratchNamespace World)
+        : IAsyncDisposable
     {
         public static async Task<Three> StartAsync()
         {
             var node = new PretendNode();
             await node.StartAsync();
             node.Accept(Networks);
-            var (a, b, c) = (await node.WireAsync("a", GapTests.A + "/32"), await node.WireAsync("b", GapTests.B + "/32"), await node.WireAsync("c", GapTests.C + "/32"));
+            var (a, b, c) = (await node.WireAsync("a", GapTests.A + "/32"), await node.WireAsync("b", GapTests.B + "/32"),
+                await node.WireAsync("c", GapTests.C + "/32"));
             await Task.WhenAll(Endpoints.Select(e => node.Loop.PublishAsync(e, Deadline())));
             var world = new ScratchNamespace();
             node.Host.Inside("ip", "link", "add", "up0", "type", "veth", "peer", "name", "eth0", "netns", world.Name);
@@ -174,7 +179,9 @@ public sealed class GapTests
             world.Inside("ip", "addr", "add", GapTests.World + "/24", "dev", "eth0");
             world.Inside("ip", "link", "set", "eth0", "up");
             // As beside another firewall: connections are tracked, and addresses translated, whether our table is there or not.
-            node.Host.Inside("nft", "add table ip stranger; add chain ip stranger c { type nat hook postrouting priority 110; }; add rule ip stranger c ct state established accept");
+            node.Host.Inside("nft",
+                "add table ip stranger; add chain ip stranger c { type nat hook postrouting priority 110; }; add rule ip stranger c ct "
+                    + "state established accept");
             return new(node, a, b, c, world);
         }
 
@@ -233,7 +240,8 @@ public sealed class GapTests
         public void Remember(PretendNode node, string source)
         {
             _here = new IPEndPoint(IPAddress.Parse(source), 4000);
-            node.Host.Inside("conntrack", "-I", "-p", "udp", "-s", source, "-d", _there.Address.ToString(), "--sport", "4000", "--dport", "5000", "--timeout", "600",
+            node.Host.Inside("conntrack", "-I", "-p", "udp", "-s", source, "-d", _there.Address.ToString(), "--sport", "4000", "--dport",
+                "5000", "--timeout", "600",
                 "-u", "SEEN_REPLY");
         }
 
@@ -262,7 +270,8 @@ public sealed class GapTests
     /// <summary>Echo requests with one number: one connection for the kernel.</summary>
     private sealed class Echo(ScratchNamespace from, string address) : IDisposable
     {
-        private readonly Socket _socket = from.Broker.Run(from.File, () => new Socket(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Icmp));
+        private readonly Socket _socket = from.Broker.Run(from.File,
+            () => new Socket(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Icmp));
 
         public bool IsAnswered()
         {

@@ -88,16 +88,19 @@ public sealed class KernelFeatureTests
         var a = await node.WireAsync("a", "10.65.0.2/32", "fd65::2/128");
         await node.WireAsync("b", "10.65.0.3/32", "fd65::3/128");
         await node.PublishAsync("a", "10.65.0.2/32", "open");
-        await node.Loop.PublishAsync(Endpoint("b", "10.65.0.3/32", "open") with { Addresses = [IPNetwork.Parse("10.65.0.3/32"), IPNetwork.Parse("fd65::3/128")] }, Deadline());
+        await node.Loop.PublishAsync(Endpoint("b", "10.65.0.3/32",
+            "open") with { Addresses = [IPNetwork.Parse("10.65.0.3/32"), IPNetwork.Parse("fd65::3/128")] }, Deadline());
         Assert.That((node.Loop.InSync, node.Loop.LastError), Is.EqualTo((true, (string?)null)));
         Assert.That(CanPing(a, "10.65.0.3"), Is.True);
-        Assert.That(node.Host.Inside("sysctl", "-n", "net.ipv6.conf.calia.forwarding").Trim(), Is.EqualTo("1"), "so it takes no advertisements");
+        Assert.That(node.Host.Inside("sysctl", "-n", "net.ipv6.conf.calia.forwarding").Trim(), Is.EqualTo("1"),
+            "so it takes no advertisements");
     }
 
     [System.Runtime.InteropServices.DllImport("libc", EntryPoint = "unshare", SetLastError = true)]
     private static extern int Unshare(int flags);
 
-    [System.Runtime.InteropServices.DllImport("libc", EntryPoint = "mount", SetLastError = true, CharSet = System.Runtime.InteropServices.CharSet.Ansi)]
+    [System.Runtime.InteropServices.DllImport("libc", EntryPoint = "mount", SetLastError = true,
+        CharSet = System.Runtime.InteropServices.CharSet.Ansi)]
     private static extern int Mount(string source, string target, string? type, ulong flags, nint options);
 
     [TestCase(68)]

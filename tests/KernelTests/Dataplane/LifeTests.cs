@@ -25,7 +25,8 @@ public sealed class LifeTests
         return (node, a, b);
     }
 
-    private static async Task<(Socket Client, Socket Server)> ConnectAsync(Linux.ScratchNamespace from, Linux.ScratchNamespace to, string address)
+    private static async Task<(Socket Client, Socket Server)> ConnectAsync(Linux.ScratchNamespace from, Linux.ScratchNamespace to,
+        string address)
     {
         using var listener = Open(to, SocketType.Stream, ProtocolType.Tcp);
         listener.Bind(new IPEndPoint(IPAddress.Any, 5000));
@@ -54,7 +55,8 @@ public sealed class LifeTests
         Assert.That(node.Host.Inside("nft", "list", "ruleset"), Does.Not.Contain("calib"));
         Assert.That(node.Host.Inside("ip", "route"), Does.Not.Contain("10.65.0.3"));
         Assert.That(Carries(flow), Is.False);
-        await EventuallyAsync(() => !node.Host.Inside("conntrack", "-L").Contains("10.65.0.3", StringComparison.Ordinal), "the connection to be cut");
+        await EventuallyAsync(() => !node.Host.Inside("conntrack", "-L").Contains("10.65.0.3", StringComparison.Ordinal),
+            "the connection to be cut");
         await node.Loop.WithdrawAsync(Id("b"), Deadline());
         flow.Client.Dispose();
         flow.Server.Dispose();
@@ -69,7 +71,8 @@ public sealed class LifeTests
         node.Host.Inside("ip", "link", "delete", "calia");
         await EventuallyAsync(() => node.Loop.Completion.IsFaulted, "the end to be told");
         Assert.That(node.Loop.LastError, Does.Contain("of a caller's own time"));
-        Assert.That(async () => await node.PublishAsync("b", "10.65.0.3/32", "open"), Throws.InstanceOf<CalicoException>().Or.InstanceOf<OperationCanceledException>());
+        Assert.That(async () => await node.PublishAsync("b", "10.65.0.3/32", "open"),
+            Throws.InstanceOf<CalicoException>().Or.InstanceOf<OperationCanceledException>());
     }
 
     [Test]
@@ -309,7 +312,8 @@ public sealed class LifeTests
     {
         Kind = "IPAMBlock",
         Metadata = new() { Name = cidr },
-        Spec = new() { Cidr = cidr, Affinity = affinity, Allocations = [.. Enumerable.Range(0, 64).Select(i => taken.Contains(i) ? (int?)0 : null)] },
+        Spec = new() { Cidr = cidr, Affinity = affinity,
+            Allocations = [.. Enumerable.Range(0, 64).Select(i => taken.Contains(i) ? (int?)0 : null)] },
     };
 
     private static void Dispose((Socket Client, Socket Server) flow)

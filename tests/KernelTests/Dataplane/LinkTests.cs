@@ -19,8 +19,10 @@ public sealed class LinkTests
 
     private static LocalEndpoint[] Endpoints =>
     [
-        Endpoint("a", A + "/32", "open") with { Addresses = [System.Net.IPNetwork.Parse(A + "/32"), System.Net.IPNetwork.Parse(A6 + "/128")] },
-        Endpoint("b", B + "/32", "open") with { Addresses = [System.Net.IPNetwork.Parse(B + "/32"), System.Net.IPNetwork.Parse(B6 + "/128")] },
+        Endpoint("a", A + "/32",
+            "open") with { Addresses = [System.Net.IPNetwork.Parse(A + "/32"), System.Net.IPNetwork.Parse(A6 + "/128")] },
+        Endpoint("b", B + "/32",
+            "open") with { Addresses = [System.Net.IPNetwork.Parse(B + "/32"), System.Net.IPNetwork.Parse(B6 + "/128")] },
     ];
 
     private static async Task<(PretendNode Node, ScratchNamespace A, ScratchNamespace B)> TwoAsync()
@@ -101,9 +103,12 @@ public sealed class LinkTests
         int IndexOf(string name) => (int)node.Host.Ip("link", "show", name)[0]!["ifindex"]!;
         var (first, second) = (IndexOf("calia"), IndexOf("calib"));
         // In one go, faster than they are named back one by one.
-        node.Host.Inside("sh", "-c", "printf 'link set calia name between\\nlink set calib name calia\\nlink set between name calib\\n' | ip -batch -");
-        await EventuallyAsync(() => node.Host.Inside("ip", "-o", "link") is var links && links.Contains(": calia@", StringComparison.Ordinal)
-            && links.Contains(": calib@", StringComparison.Ordinal) && (IndexOf("calia"), IndexOf("calib")) == (first, second), "their names");
+        node.Host.Inside("sh", "-c",
+            "printf 'link set calia name between\\nlink set calib name calia\\nlink set between name calib\\n' | ip -batch -");
+        await EventuallyAsync(() => node.Host.Inside("ip", "-o", "link") is var links
+            && links.Contains(": calia@", StringComparison.Ordinal)
+            && links.Contains(": calib@", StringComparison.Ordinal) && (IndexOf("calia"), IndexOf("calib")) == (first, second),
+            "their names");
         await EventuallyAsync(() => CanPing(a, B) && CanPing(b, A), "them to be open");
     }
 
@@ -250,7 +255,8 @@ public sealed class LinkTests
         // Nobody follows notices before the start.
         Run(node, "ip link set calia name elsewhere");
         await node.Wiring.UnwireAsync("calia", "eth0", $"/run/netns/{a.Name}", a.File.Identity.Inode, Deadline());
-        await EventuallyAsync(() => !node.Host.Inside("ip", "-o", "link").Contains("elsewhere", StringComparison.Ordinal), "the link to go");
+        await EventuallyAsync(() => !node.Host.Inside("ip", "-o", "link").Contains("elsewhere", StringComparison.Ordinal),
+            "the link to go");
         await node.Wiring.WireAsync(node.Request("a", A + "/32"), Deadline());
         Run(node, "ip link set calia name elsewhere");
         await node.Wiring.WireAsync(node.Request("a", A + "/32"), Deadline());
@@ -267,7 +273,8 @@ public sealed class LinkTests
         a.Inside("ip", "link", "set", "eth0", "mtu", "1300");
         Assert.That(await node.Wiring.CheckAsync(node.Request("a", A + "/32"), $"/run/netns/{a.Name}", Deadline()), Is.EqualTo(new[]
         {
-            "host interface calia is called elsewhere", "host interface calia has MTU 1400; it was given 1450", "interface eth0 has MTU 1300; it was given 1450",
+            "host interface calia is called elsewhere", "host interface calia has MTU 1400; it was given 1450",
+                "interface eth0 has MTU 1300; it was given 1450",
         }));
     }
 
@@ -286,7 +293,8 @@ public sealed class LinkTests
         Assert.That(node.Wiring.MtuOf("nowhere"), Is.Null);
 
         // Of a pair whose other end is elsewhere, neither end is touched.
-        var error = await Assert.ThrowsAsync<CalicoException>(() => node.Wiring.ResizeAsync(request with { Mtu = 1200 }, $"/run/netns/{b.Name}", Deadline()));
+        var error = await Assert.ThrowsAsync<CalicoException>(() =>
+            node.Wiring.ResizeAsync(request with { Mtu = 1200 }, $"/run/netns/{b.Name}", Deadline()));
         Assert.That(error!.Problem, Is.EqualTo(Problem.NotFound));
         Assert.That(node.Wiring.MtuOf("calia"), Is.EqualTo(mtu));
     }
@@ -327,11 +335,15 @@ public sealed class LinkTests
     {
         var link = node.Host.Ip("-d", "link", "show", "calia")[0]!;
         bool HasFlag(string flag) => link["flags"]!.AsArray().Any(f => (string)f! == flag);
-        var keys = new[] { "ipv4/conf/calia/forwarding", "ipv4/conf/calia/proxy_arp", "ipv4/conf/calia/route_localnet", "ipv6/conf/calia/accept_ra" };
-        return string.Join(' ', new[] { "ifindex", "ifname", "mtu", "group", "address", "ifalias", "inet6_addr_gen_mode" }.Select(k => $"{k}={link[k]}"))
+        var keys = new[] { "ipv4/conf/calia/forwarding", "ipv4/conf/calia/proxy_arp", "ipv4/conf/calia/route_localnet",
+            "ipv6/conf/calia/accept_ra" };
+        return string.Join(' ',
+            new[] { "ifindex", "ifname", "mtu", "group", "address", "ifalias", "inet6_addr_gen_mode" }.Select(k => $"{k}={link[k]}"))
             + $" up={HasFlag("UP")} noarp={HasFlag("NOARP")} multicast={HasFlag("MULTICAST")} "
             + string.Join(' ', keys.Select(k => $"{k}={node.Host.Inside("cat", "/proc/sys/net/" + k).Trim()}"))
-            + " addresses=" + string.Join(',', node.Host.Ip("-6", "addr", "show", "dev", "calia").Select(i => i!["addr_info"]!.ToJsonString().Contains("fe80::ecee:eeff:feee:eeee", StringComparison.Ordinal)))
-            + " routes=" + string.Join(';', node.Host.Inside("ip", "route", "show", "dev", "calia").Trim(), node.Host.Inside("ip", "-6", "route", "show", "dev", "calia", "proto", "80").Trim());
+            + " addresses=" + string.Join(',', node.Host.Ip("-6", "addr", "show", "dev", "calia")
+                .Select(i => i!["addr_info"]!.ToJsonString().Contains("fe80::ecee:eeff:feee:eeee", StringComparison.Ordinal)))
+            + " routes=" + string.Join(';', node.Host.Inside("ip", "route", "show", "dev", "calia").Trim(),
+                node.Host.Inside("ip", "-6", "route", "show", "dev", "calia", "proto", "80").Trim());
     }
 }

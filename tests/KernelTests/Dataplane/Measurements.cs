@@ -30,7 +30,8 @@ public sealed class Measurements
         var lists = Math.Max(1, rules / 3);
         for (var list = 0; list < lists; list++)
         {
-            translator.Apply(new RuleListUpdate(new($"profile/p{list}/ingress", new([.. Enumerable.Range(1, 3).Select(port => new CompiledRule(
+            translator.Apply(new RuleListUpdate(new($"profile/p{list}/ingress",
+                new([.. Enumerable.Range(1, 3).Select(port => new CompiledRule(
                 new() { Protocol = 6, Destination = new() { Ports = [new((ushort)port, (ushort)port)] } }, RuleAction.Allow,
                 new(Kinds.Profile.Key($"p{list}"), "", port, "1")))]))));
         }
@@ -129,7 +130,8 @@ public sealed class Measurements
         {
             published.Add(await TimeAsync(() => node.PublishAsync("a", "10.65.0.2/32", "open")));
             withdrawn.Add(await TimeAsync(() => node.Loop.WithdrawAsync(Id("a"), Deadline())));
-            unwired.Add(await TimeAsync(() => node.Wiring.UnwireAsync("calia", "eth0", $"/run/netns/{workload.Name}", workload.File.Identity.Inode, Deadline())));
+            unwired.Add(await TimeAsync(() => node.Wiring.UnwireAsync("calia", "eth0", $"/run/netns/{workload.Name}",
+                workload.File.Identity.Inode, Deadline())));
             await Task.Delay(80);
             wired.Add(await TimeAsync(() => node.Wiring.WireAsync(node.Request("a", "10.65.0.2/32"), Deadline())));
         }
@@ -157,6 +159,7 @@ public sealed class Measurements
     private static void Print(string what, List<double> milliseconds)
     {
         milliseconds.Sort();
-        TestContext.Progress.WriteLine($"{what}: p50 {milliseconds[milliseconds.Count / 2]:0.000} ms, p95 {milliseconds[milliseconds.Count * 95 / 100]:0.000} ms");
+        TestContext.Progress.WriteLine(
+            $"{what}: p50 {milliseconds[milliseconds.Count / 2]:0.000} ms, p95 {milliseconds[milliseconds.Count * 95 / 100]:0.000} ms");
     }
 }

@@ -93,7 +93,8 @@ public sealed class MutationTests
     {
         var translator = new RulesetTranslator(new() { NodeName = "node-a" });
         translator.Apply(new IpSetUpdate("s:hosts", IpSetType.Hosts, [Member("10.65.0.9/32"), Member("fd65::9/128")], []));
-        translator.Apply(new IpSetUpdate("n:ports", IpSetType.HostPorts, [Member("10.65.0.9/32", 6, 80), Member("fd65::9/128", 17, 53)], []));
+        translator.Apply(new IpSetUpdate("n:ports", IpSetType.HostPorts,
+            [Member("10.65.0.9/32", 6, 80), Member("fd65::9/128", 17, 53)], []));
         foreach (var pools in new[] { WellKnownSets.AllPools, WellKnownSets.MasqueradePools })
         {
             translator.Apply(new IpSetUpdate(pools, IpSetType.Nets, [Member("10.65.0.0/16"), Member("fd65::/64")], []));
@@ -102,7 +103,8 @@ public sealed class MutationTests
         translator.Apply(new RuleListUpdate(new("profile/net/ingress", new(
         [
             new(new() { Protocol = 6, Destination = new() { Ports = [new(80, 80), new(8000, 8080)] } }, RuleAction.Allow, Where),
-            new(new() { Protocol = 17, Source = new() { Set = "s:hosts", Nets = [Of("10.0.0.0/8"), Of("192.0.2.0/24")] } }, RuleAction.Log, Where),
+            new(new() { Protocol = 17, Source = new() { Set = "s:hosts", Nets = [Of("10.0.0.0/8"), Of("192.0.2.0/24")] } },
+                RuleAction.Log, Where),
             new(new() { Protocol = 6, Source = new() { NotNets = [Of("198.51.100.0/24")], NotSet = "s:hosts" } }, RuleAction.Pass, Where),
             new(new() { Destination = new() { PortSet = "n:ports" } }, RuleAction.Allow, Where),
             new(new() { Icmp = new(8, 0) }, RuleAction.Deny, Where),
@@ -128,7 +130,8 @@ public sealed class MutationTests
         {
             var message = messages[place];
             var name = $"{message.Type} {string.Join('/', message.Attributes.Take(2).Select(a => a.Text))} #{place}";
-            foreach (var (what, attributes) in Changes(message.Attributes, message.Type.ToString(System.Globalization.CultureInfo.InvariantCulture), known))
+            foreach (var (what, attributes) in Changes(message.Attributes,
+                message.Type.ToString(System.Globalization.CultureInfo.InvariantCulture), known))
             {
                 yield return ($"{name}: {what}", With(place, message with { Attributes = attributes }));
             }
@@ -143,7 +146,8 @@ public sealed class MutationTests
                 yield return ($"{name} twice", With(place, message, message));
                 if (place + 1 < messages.Count && messages[place + 1].Type == NewRule)
                 {
-                    yield return ($"{name} after the next", new([.. messages.Take(place), messages[place + 1], message, .. messages.Skip(place + 2)]));
+                    yield return ($"{name} after the next",
+                        new([.. messages.Take(place), messages[place + 1], message, .. messages.Skip(place + 2)]));
                 }
             }
 
@@ -159,7 +163,8 @@ public sealed class MutationTests
 
     private static bool IsName(ushort message, Field attribute) => attribute.Type == (message == 3 ? 3 : 2);
 
-    private static IEnumerable<(string What, IReadOnlyList<Field> Attributes)> Changes(IReadOnlyList<Field> attributes, string path, HashSet<string> known)
+    private static IEnumerable<(string What, IReadOnlyList<Field> Attributes)> Changes(IReadOnlyList<Field> attributes, string path,
+        HashSet<string> known)
     {
         for (var i = 0; i < attributes.Count; i++)
         {

@@ -50,7 +50,8 @@ public sealed class PolicyTests
 
         node.Accept(Profile("blue", [("color", "red")], AllowAll));
         await EventuallyAsync(() => CanPing(blue, "10.65.0.4"), "the new label to count");
-        Assert.That(await node.Loop.DescribeAsync(Id("srv"), Deadline()), Does.Contain("Allow from set s:").And.Contain("Profile(server) rule 0 @1"));
+        Assert.That(await node.Loop.DescribeAsync(Id("srv"), Deadline()),
+            Does.Contain("Allow from set s:").And.Contain("Profile(server) rule 0 @1"));
     }
 
     [Test]
@@ -59,10 +60,13 @@ public sealed class PolicyTests
         await using var node = new PretendNode();
         await node.StartAsync();
         node.Accept(Profile("many",
-            new Rule { Action = "Deny", Protocol = new("TCP"), Source = new() { Nets = ["10.0.0.0/8", "192.168.0.0/16"] }, Destination = new() { Ports = [new(22), new("8000:8080")] } },
-            new Rule { Action = "Allow", Protocol = new("UDP"), Destination = new() { NotPorts = [new(53), new(67)], Ports = [new("dns")] }, Source = new() { NotNets = ["10.1.0.0/16", "10.2.0.0/16"] } },
+            new Rule { Action = "Deny", Protocol = new("TCP"), Source = new() { Nets = ["10.0.0.0/8", "192.168.0.0/16"] },
+                Destination = new() { Ports = [new(22), new("8000:8080")] } },
+            new Rule { Action = "Allow", Protocol = new("UDP"), Destination = new() { NotPorts = [new(53), new(67)], Ports = [new("dns")] },
+                Source = new() { NotNets = ["10.1.0.0/16", "10.2.0.0/16"] } },
             new Rule { Action = "Log", IpVersion = 6, Protocol = new("ICMPv6"), Icmp = new() { Type = 128, Code = 0 } },
-            new Rule { Action = "Allow", NotProtocol = new("TCP"), NotIcmp = new() { Type = 8 }, Source = new() { NotSelector = "has(x)" } },
+            new Rule { Action = "Allow", NotProtocol = new("TCP"), NotIcmp = new() { Type = 8 },
+                Source = new() { NotSelector = "has(x)" } },
             new Rule { Action = "Pass", Source = new() { Nets = ["10.65.0.9/32"] }, Destination = new() { NotPorts = [new("dns")] } }));
         await node.WireAsync("a", "10.65.0.2/32");
         Assert.That(await node.PublishAsync("a", "10.65.0.2/32", "many"), Is.EqualTo(EndpointState.Enforced), node.Loop.LastError);
@@ -88,7 +92,8 @@ public sealed class PolicyTests
     {
         await using var node = new PretendNode();
         await node.StartAsync();
-        node.Accept(Profile("open", AllowAll), Profile("asks", new Rule { Action = "Allow", Source = new() { Selector = "role == 'web'" } }));
+        node.Accept(Profile("open", AllowAll),
+            Profile("asks", new Rule { Action = "Allow", Source = new() { Selector = "role == 'web'" } }));
         var a = await node.WireAsync("a", "10.65.0.2/32");
         await node.WireAsync("b", "10.65.0.3/32");
         await node.PublishAsync("b", "10.65.0.3/32", "asks");
@@ -122,7 +127,8 @@ public sealed class PolicyTests
         SendFrom(a, "10.65.0.2", "10.65.0.3", 4789);
         Assert.That(await node.DropsAsync("encap-source"), Is.EqualTo(1));
 
-        await node.Loop.PublishAsync(Endpoint("a", "10.65.0.2/32", "open") with { AllowedSources = [IPNetwork.Parse("10.65.0.64/26")] }, Deadline());
+        await node.Loop.PublishAsync(Endpoint("a", "10.65.0.2/32", "open") with { AllowedSources = [IPNetwork.Parse("10.65.0.64/26")] },
+            Deadline());
         SendFrom(a, "10.65.0.77", "10.65.0.3", 4000);
         Assert.That(receiver.Poll(TimeSpan.FromSeconds(2), SelectMode.SelectRead), Is.True);
     }

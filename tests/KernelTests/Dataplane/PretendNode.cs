@@ -55,7 +55,8 @@ internal sealed class PretendNode : IAsyncDisposable
     }
 
     public void Accept(params Resource[] resources) => Loop.Accept(new(SyncStatus.InSync, 1,
-        [.. resources.Select(r => new SyncUpdate(Kinds.IpamBlock.TryRead(r, out var block) ? Kinds.IpamBlock.Key(block.Metadata.Name) : ResourceKinds.All.Named(r.Kind).KeyOf(r), r))]));
+        [.. resources.Select(r => new SyncUpdate(Kinds.IpamBlock.TryRead(r, out var block) ? Kinds.IpamBlock.Key(block.Metadata.Name)
+            : ResourceKinds.All.Named(r.Kind).KeyOf(r), r))]));
 
     /// <summary>The same with another MTU.</summary>
     public async Task<ScratchNamespace> WireAsync(int mtu, string name, params string[] addresses)
@@ -124,7 +125,8 @@ internal sealed class PretendNode : IAsyncDisposable
     /// <summary>One echo request, sent by ourselves: a missing program would look like a closed door.</summary>
     public static bool CanPing(ScratchNamespace from, string address)
     {
-        var (plain, link) = address.Split('%') is [var part, var name] ? (part, from.Inside("cat", $"/sys/class/net/{name}/ifindex").Trim()) : (address, "0");
+        var (plain, link) = address.Split('%') is [var part, var name]
+            ? (part, from.Inside("cat", $"/sys/class/net/{name}/ifindex").Trim()) : (address, "0");
         var target = IPAddress.Parse(plain);
         var isIpv6 = target.AddressFamily == AddressFamily.InterNetworkV6;
         if (isIpv6)
@@ -148,7 +150,8 @@ internal sealed class PretendNode : IAsyncDisposable
         {
             socket.SendTo(request, new IPEndPoint(target, 0));
         }
-        catch (SocketException e) when (e.SocketErrorCode is SocketError.NetworkUnreachable or SocketError.HostUnreachable or SocketError.AccessDenied)
+        catch (SocketException e)
+            when (e.SocketErrorCode is SocketError.NetworkUnreachable or SocketError.HostUnreachable or SocketError.AccessDenied)
         {
             return false;
         }

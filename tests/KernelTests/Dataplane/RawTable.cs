@@ -7,7 +7,8 @@ namespace Calico.KernelTests.Dataplane;
 
 /// <summary>A table as the kernel lists it, message by message and attribute by attribute, without knowing what they mean: so it can be
 /// changed in one place and loaded again.</summary>
-/// <remarks>Numbers are those of uapi linux/netfilter/nf_tables.h; the library's own constants are not used, because they are what is tested.</remarks>
+/// <remarks>Numbers are those of uapi linux/netfilter/nf_tables.h; the library's own constants are not used, because they are what is
+/// tested.</remarks>
 internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
 {
     private const ushort Subsystem = 10 << 8;
@@ -21,7 +22,8 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
     /// <summary>NEW message, GET message, attributes of numbers and counts that the kernel makes, id that a new one must have.</summary>
     private static readonly (ushort New, ushort Get, ushort[] Volatile, ushort Id)[] ObjectKinds =
     [
-        (0, 1, [3, 4], 0), (18, 19, [5, 6], 0), (9, 10, [16, 19, 20], 10), (3, 4, [2, 6], 0), (NewRule, 7, [3, 6], 0), (NewElements, 13, [], 0),
+        (0, 1, [3, 4], 0), (18, 19, [5, 6], 0), (9, 10, [16, 19, 20], 10), (3, 4, [2, 6], 0), (NewRule, 7, [3, 6], 0),
+            (NewElements, 13, [], 0),
     ];
 
     /// <summary>Everything in the table, in an order in which it can be made.</summary>
@@ -32,7 +34,8 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
         {
             if (make != NewElements)
             {
-                messages.AddRange(Dump(socket, get, make, [(ushort)1], [table]).Where(m => m.Attributes.Any(a => a.Type == 1 && a.Text == table))
+                messages.AddRange(Dump(socket, get, make, [(ushort)1], [table])
+                    .Where(m => m.Attributes.Any(a => a.Type == 1 && a.Text == table))
                     .Select(m => m with { Attributes = [.. m.Attributes.Where(a => !@volatile.Contains(a.Type))] }));
                 continue;
             }
@@ -94,7 +97,8 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
             }
 
             lines.AddRange(message.Type == NewElements
-                ? message.Attributes.Where(a => a.Type == 3).SelectMany(a => a.Nested ?? []).Select(e => $"element {message.Attributes[1].Text} {e}")
+                ? message.Attributes.Where(a => a.Type == 3).SelectMany(a => a.Nested ?? [])
+                .Select(e => $"element {message.Attributes[1].Text} {e}")
                 : [$"{message.Type} {place}{string.Join(' ', message.Attributes.Where(a => message.Type != 18 || a.Type != 4))}"]);
         }
 
@@ -120,7 +124,8 @@ internal sealed record RawTable(IReadOnlyList<RawTable.Message> Messages)
         return found;
     }
 
-    private static void Write(NetlinkWriter writer, int type, NetlinkFlags flags, byte family, ushort resource, IReadOnlyList<Field> attributes)
+    private static void Write(NetlinkWriter writer, int type, NetlinkFlags flags, byte family, ushort resource,
+        IReadOnlyList<Field> attributes)
     {
         writer.BeginMessage((ushort)type, NetlinkFlags.Request | flags, 1);
         writer.WriteStruct(new Header { Family = family, Resource = BinaryPrimitives.ReverseEndianness(resource) });

@@ -53,7 +53,8 @@ public sealed class ReconcilerTests : IDisposable
         var index = _look.GetLink(name).Index;
         _kept.Add(new(name, index, name + " a", 1400, HasIpv6: true));
         _settings.Notice(new RouteEvent.LinkChanged(_look.FindLink(index)!, Removed: false));
-        Assert.That(_settings.Notice(new RouteEvent.LinkChanged(_look.FindLink(index)!, Removed: false)).Healed, Is.Empty, "all of it was put right");
+        Assert.That(_settings.Notice(new RouteEvent.LinkChanged(_look.FindLink(index)!, Removed: false)).Healed, Is.Empty,
+            "all of it was put right");
         return index;
     }
 
@@ -63,7 +64,8 @@ public sealed class ReconcilerTests : IDisposable
         _routes.Apply(new RouteUpdate(cidr, link));
     }
 
-    private string Route(string destination) => _host.Inside("ip", destination.Contains(':', StringComparison.Ordinal) ? "-6" : "-4", "route", "show", "exact", destination).Trim();
+    private string Route(string destination) => _host.Inside("ip", destination.Contains(':', StringComparison.Ordinal) ? "-6" : "-4",
+        "route", "show", "exact", destination).Trim();
 
     [Test]
     public void D_a_link_that_had_another_name_was_no_policys_and_one_with_another_alias_was()
@@ -88,7 +90,8 @@ public sealed class ReconcilerTests : IDisposable
         // Of the host itself: that it forwards.
         _settings.Notice(new RouteEvent.Lost());
         Run($"ip addr del {LinkLocal}/64 dev calia");
-        var found = _settings.Notice(new RouteEvent.AddressChanged(new() { LinkIndex = index, Address = System.Net.IPAddress.Parse(LinkLocal), PrefixLength = 64 }, Removed: true));
+        var found = _settings.Notice(new RouteEvent.AddressChanged(
+            new() { LinkIndex = index, Address = System.Net.IPAddress.Parse(LinkLocal), PrefixLength = 64 }, Removed: true));
         Assert.That(found.Healed, Has.Length.EqualTo(1).And.Some.Contains($"no address {LinkLocal}"));
         Assert.That(_look.ListAddresses(index).Select(a => a.Address.ToString()), Has.Some.EqualTo(LinkLocal));
 
@@ -117,7 +120,8 @@ public sealed class ReconcilerTests : IDisposable
         _routes.Commit(0);
         Assert.That(Route(address), Does.Contain("dev calia"));
         Run("ip link set calia down");
-        var gone = new RouteEntry { Destination = System.Net.IPNetwork.Parse(address), LinkIndex = _look.GetLink("calia").Index, Protocol = new((byte)Options.RouteProtocol) };
+        var gone = new RouteEntry { Destination = System.Net.IPNetwork.Parse(address), LinkIndex = _look.GetLink("calia").Index,
+            Protocol = new((byte)Options.RouteProtocol) };
         Assert.That(_routes.Notice(new RouteEvent.RouteChanged(gone, Removed: true)).Healed, Is.Empty);
 
         Run("ip link set calia up");
@@ -132,7 +136,8 @@ public sealed class ReconcilerTests : IDisposable
         var index = Keep("calia");
         Desire(Address, "calia");
         _routes.Commit(0);
-        Run("ip link set calia down; ip link set calia name elsewhere; ip link set elsewhere up; ip link add calia type veth peer name other; ip link set calia up");
+        Run("ip link set calia down; ip link set calia name elsewhere; ip link set elsewhere up; ip link add calia type veth peer name "
+            + "other; ip link set calia up");
         var stranger = _look.GetLink("calia");
         Assert.That(stranger.Index, Is.Not.EqualTo(index));
         _routes.Notice(new RouteEvent.LinkChanged(stranger, Removed: false));

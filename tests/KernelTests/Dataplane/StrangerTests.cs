@@ -37,7 +37,8 @@ public sealed class StrangerTests
         await EventuallyAsync(() => node.Loop.InSync, "the first comparison");
     }
 
-    /// <summary>The listing that nft prints and loads again lacks what nft does not understand: the mark's way through the dispatch.</summary>
+    /// <summary>The listing that nft prints and loads again lacks what nft does not understand: the mark's way through the dispatch.
+    /// </summary>
     private static readonly string[] Changes =
     [
         "nft add table inet calico '{ flags dormant; }'",
@@ -119,7 +120,8 @@ public sealed class StrangerTests
         using var owner = Own(node);
         try
         {
-            await EventuallyAsync(() => node.Loop.LastError?.Contains("owned by nft (pid", StringComparison.Ordinal) == true, "it to be said");
+            await EventuallyAsync(() => node.Loop.LastError?.Contains("owned by nft (pid", StringComparison.Ordinal) == true,
+                "it to be said");
             Assert.That(node.Loop.LastError, Does.Contain("table inet calico is owned by").And.Contain($"(pid {owner.Id})"));
             Assert.That(node.Loop.InSync, Is.False, "not ready");
             Assert.That(CanPing(a, "10.65.0.3") || CanPing(a, "10.65.0.4"), Is.False, "closed");
@@ -127,14 +129,16 @@ public sealed class StrangerTests
             // Nor is what comes meanwhile open, nor does a stranger open it by taking what closes it.
             var d = await node.WireAsync("d", "10.65.0.5/32");
             node.Host.Inside("nft", "delete", "table", "inet", "calico-closed");
-            await EventuallyAsync(() => node.Host.Inside("nft", "list", "tables").Contains("calico-closed", StringComparison.Ordinal), "it to be closed again");
+            await EventuallyAsync(() => node.Host.Inside("nft", "list", "tables").Contains("calico-closed", StringComparison.Ordinal),
+                "it to be closed again");
             Assert.That(CanPing(d, "10.65.0.4") || CanPing(a, "10.65.0.4"), Is.False);
 
             // A process that starts now finds the table owned.
             await node.RestartAsync();
             Assert.That(node.Loop.LastError, Does.Contain("is owned by nft (pid"));
             Assert.That(CanPing(a, "10.65.0.4"), Is.False);
-            await node.Loop.SetInitialAsync([Endpoint("a", "10.65.0.2/32", "open"), Endpoint("b", "10.65.0.3/32", "shut"), Endpoint("c", "10.65.0.4/32", "open")], Deadline());
+            await node.Loop.SetInitialAsync([Endpoint("a", "10.65.0.2/32", "open"), Endpoint("b", "10.65.0.3/32", "shut"),
+                Endpoint("c", "10.65.0.4/32", "open")], Deadline());
             node.Accept(Profile("open", AllowAll), Profile("shut"));
         }
         finally
@@ -159,7 +163,8 @@ public sealed class StrangerTests
         using var owner = Own(node, "theirs");
         try
         {
-            await EventuallyAsync(() => node.Host.Inside("nft", "list", "table", "inet", "theirs").Contains("flags owner", StringComparison.Ordinal), "it to be owned");
+            await EventuallyAsync(() => node.Host.Inside("nft", "list", "table", "inet", "theirs")
+                .Contains("flags owner", StringComparison.Ordinal), "it to be owned");
             await node.PublishAsync("b", "10.65.0.3/32", "open");
             Assert.That((node.Loop.InSync, node.Loop.LastError), Is.EqualTo((true, (string?)null)));
         }
@@ -177,8 +182,10 @@ public sealed class StrangerTests
     {
         await using var node = new PretendNode();
         await node.StartAsync();
-        var profiles = new[] { Profile("open", AllowAll), Profile("net", new Rule { Action = "Allow", Source = new() { Nets = ["10.0.0.0/8", "fd00::/8"] } }) };
-        node.Accept([.. profiles, Pool("10.65.0.0/16", natOutgoing: true), Pool("10.70.0.0/16", natOutgoing: true, name: "pool4"), Pool("fd65::/64", natOutgoing: true, name: "pool6"),
+        var profiles = new[] { Profile("open", AllowAll),
+            Profile("net", new Rule { Action = "Allow", Source = new() { Nets = ["10.0.0.0/8", "fd00::/8"] } }) };
+        node.Accept([.. profiles, Pool("10.65.0.0/16", natOutgoing: true), Pool("10.70.0.0/16", natOutgoing: true, name: "pool4"),
+            Pool("fd65::/64", natOutgoing: true, name: "pool6"),
             Block("10.65.0.0/26"), Block("fd65::/122")]);
         await node.WireAsync("a", "10.65.0.2/32", "fd65::2/128");
         await node.Loop.PublishAsync(Endpoint("a", "10.65.0.2/32", "open") with { Addresses = [.. Both] }, Deadline());
@@ -194,14 +201,16 @@ public sealed class StrangerTests
             }
         };
         await node.Loop.SetInitialAsync([Endpoint("a", "10.65.0.2/32", "open") with { Addresses = [.. Both] }], Deadline());
-        node.Accept([profiles[0], .. left.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select((p, i) => Pool(p, natOutgoing, $"left{i}"))]);
+        node.Accept([profiles[0], .. left.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select((p, i) => Pool(p, natOutgoing, $"left{i}"))]);
         await EventuallyAsync(() => node.Loop.InSync, "the first comparison");
         Assert.That(errors, Is.Empty);
         Assert.That(Listing(node), natOutgoing ? Does.Contain("masquerade") : Does.Not.Contain("masquerade"));
         Assert.That(node.Host.Inside("ip", "route") + node.Host.Inside("ip", "-6", "route"), Does.Not.Contain("blackhole"));
     }
 
-    private static readonly System.Net.IPNetwork[] Both = [System.Net.IPNetwork.Parse("10.65.0.2/32"), System.Net.IPNetwork.Parse("fd65::2/128")];
+    private static readonly System.Net.IPNetwork[] Both = [System.Net.IPNetwork.Parse("10.65.0.2/32"),
+        System.Net.IPNetwork.Parse("fd65::2/128")];
 
     private static Resource Block(string cidr) => new Resource<IpamBlockSpec>
     {

@@ -17,7 +17,8 @@ public sealed class TransitionTests
 {
     private static readonly string[] Ranges =
     [
-        "10.65.0.0/16", "10.66.0.0/16", "10.65.0.0/24", "10.64.0.0/10", "192.168.0.0/16", "10.67.0.0/26", "10.67.0.64/26", "0.0.0.0/1", "128.0.0.0/1",
+        "10.65.0.0/16", "10.66.0.0/16", "10.65.0.0/24", "10.64.0.0/10", "192.168.0.0/16", "10.67.0.0/26", "10.67.0.64/26", "0.0.0.0/1",
+            "128.0.0.0/1",
         "fd65::/64", "fd65:0:0:1::/64", "fd00::/8", "2001:db8::/32", "255.255.255.0/24",
     ];
 
@@ -38,7 +39,8 @@ public sealed class TransitionTests
             var wanted = Some(random, said).Ruleset;
             var actual = table.Read(wanted.Table);
             wanted.Rebase(actual);
-            Assert.That(() => table.Commit(wanted, actual!.Generation), Throws.Nothing, () => $"seed {seed}, round {round}: {string.Join("; ", said)}");
+            Assert.That(() => table.Commit(wanted, actual!.Generation), Throws.Nothing,
+                () => $"seed {seed}, round {round}: {string.Join("; ", said)}");
             Assert.That(wanted.Rebase(table.Read(wanted.Table)), Is.Empty, () => $"seed {seed}, round {round}: {string.Join("; ", said)}");
         }
     }
@@ -60,8 +62,10 @@ public sealed class TransitionTests
 
         var policy = Empty();
         policy.Apply(new IpSetUpdate("s:some", IpSetType.Hosts, [address], []));
-        policy.Apply(new RuleListUpdate(new("profile/p/ingress", new([new CompiledRule(new() { Source = new() { Set = "s:some" } }, RuleAction.Allow, Where)]))));
-        policy.Apply(new EndpointUpdate(Id("a"), "calia", EndpointGate.Open, new([], ["profile/p/ingress"]), new([], ["profile/p/ingress"]), [], []));
+        policy.Apply(new RuleListUpdate(new("profile/p/ingress",
+            new([new CompiledRule(new() { Source = new() { Set = "s:some" } }, RuleAction.Allow, Where)]))));
+        policy.Apply(new EndpointUpdate(Id("a"), "calia", EndpointGate.Open, new([], ["profile/p/ingress"]),
+            new([], ["profile/p/ingress"]), [], []));
         table.Commit(policy.Ruleset);
         policy.Apply(new EndpointRemove(Id("a")));
         policy.Apply(new RuleListRemove("profile/p/ingress"));
@@ -85,7 +89,8 @@ public sealed class TransitionTests
                 policy = Empty();
             }
 
-            Assert.That(policy.Ruleset.Rebase(table.Read(policy.Ruleset.Table)), what == "restart" ? Is.Not.Empty : Is.Empty, "differences");
+            Assert.That(policy.Ruleset.Rebase(table.Read(policy.Ruleset.Table)), what == "restart" ? Is.Not.Empty : Is.Empty,
+                "differences");
             table.Commit(policy.Ruleset);
             Assert.That(Names(), Has.Length.EqualTo(what == "restart" ? 0 : 2), "what a former process left need not wait, our own does");
             policy.Ruleset.EndGrace(policy.Ruleset.Commits);
@@ -96,14 +101,16 @@ public sealed class TransitionTests
         Assert.That(policy.Ruleset.Rebase(table.Read(policy.Ruleset.Table)), Is.Empty);
         Assert.That(policy.Ruleset.IsPending, Is.False);
 
-        string[] Names() => [.. table.Read(policy.Ruleset.Table)!.Chains.Select(chain => chain.Name).Where(n => n.StartsWith("list/", StringComparison.Ordinal) || n.StartsWith("program/", StringComparison.Ordinal))
+        string[] Names() => [.. table.Read(policy.Ruleset.Table)!.Chains.Select(chain => chain.Name)
+            .Where(n => n.StartsWith("list/", StringComparison.Ordinal) || n.StartsWith("program/", StringComparison.Ordinal))
             .Select(n => n.StartsWith("program/", StringComparison.Ordinal) ? "program/" : n).Order(StringComparer.Ordinal)];
     }
 
     private static RulesetTranslator Some(Random random, List<string> said)
     {
         var translator = new RulesetTranslator(new() { NodeName = "node-a" });
-        List<Cidr> Few() => [.. random.GetItems(Ranges, random.Next(0, 4)).Distinct().Select(r => Cidr.TryParse(r, out var c) ? c : throw new AssertionException(r))];
+        List<Cidr> Few() => [.. random.GetItems(Ranges, random.Next(0, 4)).Distinct()
+            .Select(r => Cidr.TryParse(r, out var c) ? c : throw new AssertionException(r))];
         void Apply(DataplaneUpdate update)
         {
             said.Add(update.ToString());
@@ -124,13 +131,15 @@ public sealed class TransitionTests
         for (var list = 0; list < random.Next(3); list++)
         {
             lists.Add($"profile/p{list}/ingress");
-            Apply(new RuleListUpdate(new($"profile/p{list}/ingress", new([.. Enumerable.Range(0, random.Next(3)).Select(_ => new CompiledRule(
+            Apply(new RuleListUpdate(new($"profile/p{list}/ingress",
+                new([.. Enumerable.Range(0, random.Next(3)).Select(_ => new CompiledRule(
                 new() { Source = new() { Nets = [.. Few()], NotNets = [.. Few()] } }, RuleAction.Allow, Where))]))));
         }
 
         for (var endpoint = 0; endpoint < random.Next(3); endpoint++)
         {
-            Apply(new EndpointUpdate(Id($"{endpoint}"), $"cali{endpoint}", (EndpointGate)random.Next(2), new([], [.. lists]), new([], [.. lists]), [], [.. Few()]));
+            Apply(new EndpointUpdate(Id($"{endpoint}"), $"cali{endpoint}", (EndpointGate)random.Next(2), new([], [.. lists]),
+                new([], [.. lists]), [], [.. Few()]));
         }
 
         return translator;

@@ -15,8 +15,8 @@ namespace Calico.KernelTests.Dataplane;
 
 /// <summary>Changes while packets are on their way: what the old and the new policy decide alike is decided so in between.</summary>
 /// <remarks>
-/// Of each direction four ports, judged by two rules each that ask one set each, of which the address is always in just one. Between the two
-/// stand other rules, so that packets are often between them when something changes.
+/// Of each direction four ports, judged by two rules each that ask one set each, of which the address is always in just one. Between the
+/// two stand other rules, so that packets are often between them when something changes.
 /// </remarks>
 [NonParallelizable]
 public sealed class UnderTrafficTests
@@ -53,7 +53,8 @@ public sealed class UnderTrafficTests
 
         public string ListId => $"tier/{Name}/{List}";
 
-        private static Cidr Of(string address) => Cidr.TryParse(address + (address.Contains(':') ? "/128" : "/32"), out var c) ? c : throw new AssertionException(address);
+        private static Cidr Of(string address) =>
+            Cidr.TryParse(address + (address.Contains(':') ? "/128" : "/32"), out var c) ? c : throw new AssertionException(address);
     }
 
     [Test]
@@ -106,7 +107,8 @@ public sealed class UnderTrafficTests
         var counts = ports.ToDictionary(p => p, flood.Count);
         var passed = ports.Where(IsDenied).Sum(p => (long)counts[p].Passed);
         var lost = ports.Where(p => !IsDenied(p)).Sum(p => (long)(counts[p].Sent - counts[p].Passed));
-        var (denied, allowed) = (ports.Where(IsDenied).Sum(p => (long)counts[p].Sent), ports.Where(p => !IsDenied(p)).Sum(p => (long)counts[p].Sent));
+        var (denied, allowed) = (ports.Where(IsDenied).Sum(p => (long)counts[p].Sent), ports.Where(p => !IsDenied(p))
+            .Sum(p => (long)counts[p].Sent));
         var said = $"seed {seed}, {updates} updates of each direction, {(withGrace ? "with" : "without")} grace periods: {passed} of {denied} passed, {lost} of {allowed} lost; "
             + string.Join(", ", counts.Select(c => $"{c.Key}: {c.Value.Passed}/{c.Value.Sent}"));
         TestContext.Progress.WriteLine(said);
@@ -185,7 +187,8 @@ public sealed class UnderTrafficTests
         if (policy.Find(Id($"x{number}")) is null)
         {
             string[] lists = [.. Enumerable.Repeat(side.ListId, random.Next(1, 4))];
-            policy.Apply(new EndpointUpdate(Id($"x{number}"), $"calix{number}", EndpointGate.Open, new([], [.. lists]), new([], [.. lists]), [], []));
+            policy.Apply(new EndpointUpdate(Id($"x{number}"), $"calix{number}", EndpointGate.Open, new([], [.. lists]),
+                new([], [.. lists]), [], []));
         }
         else
         {
@@ -198,7 +201,8 @@ public sealed class UnderTrafficTests
         policy.Apply(new RuleListUpdate(new("profile/any", [new(RuleMatch.Any, RuleAction.Allow, Where)])));
         foreach (var name in new[] { Flood.SenderName, Flood.ReceiverName })
         {
-            policy.Apply(new EndpointUpdate(Id(name), name, EndpointGate.Open, new([], [ingress.ListId, "profile/any"]), new([], [egress.ListId, "profile/any"]), [], []));
+            policy.Apply(new EndpointUpdate(Id(name), name, EndpointGate.Open, new([], [ingress.ListId, "profile/any"]),
+                new([], [egress.ListId, "profile/any"]), [], []));
         }
         // What the others' programs name must not go before them.
         foreach (var other in policy.Updates.Where(u => u.InterfaceName.StartsWith("calix", StringComparison.Ordinal)).ToList())
@@ -231,7 +235,8 @@ public sealed class UnderTrafficTests
             rules.Add(Asks(2, RuleAction.Allow, new() { Set = side.Set('d', number) }));
             rules.Add(Asks(3, RuleAction.Deny, new() { NotSet = side.Set('n', number) }));
             rules.Add(Asks(4, RuleAction.Allow, new() { NotSet = side.Set('n', number) }));
-            rules.AddRange(Enumerable.Range(0, Between).Select(i => Rule((ushort)(9000 + side.Rules % 7 + i), RuleAction.Deny, SideMatch.Any)));
+            rules.AddRange(Enumerable.Range(0, Between)
+                .Select(i => Rule((ushort)(9000 + side.Rules % 7 + i), RuleAction.Deny, SideMatch.Any)));
         }
 
         rules.Add(Asks(2, RuleAction.Deny, SideMatch.Any));

@@ -82,12 +82,14 @@ public sealed class WiringLifeTests
         await node.StartAsync();
         node.Accept(Profile("open", AllowAll));
         await node.WireAsync("a", "10.65.0.2/32", "10.65.0.7/32");
-        await node.Loop.PublishAsync(Endpoint("a", "10.65.0.2/32", "open") with { Addresses = [IPNetwork.Parse("10.65.0.2/32"), IPNetwork.Parse("10.65.0.7/32")] }, Deadline());
+        await node.Loop.PublishAsync(Endpoint("a", "10.65.0.2/32",
+            "open") with { Addresses = [IPNetwork.Parse("10.65.0.2/32"), IPNetwork.Parse("10.65.0.7/32")] }, Deadline());
         Remember(node, "10.65.0.7");
         Remember(node, "10.65.0.2");
         await node.PublishAsync("a", "10.65.0.2/32", "open");
 
-        await EventuallyAsync(() => !node.Host.Inside("conntrack", "-L").Contains("10.65.0.7", StringComparison.Ordinal), "its connections to be cut");
+        await EventuallyAsync(() => !node.Host.Inside("conntrack", "-L").Contains("10.65.0.7", StringComparison.Ordinal),
+            "its connections to be cut");
         Assert.That(node.Host.Inside("conntrack", "-L"), Does.Contain("10.65.0.2"), "what it keeps goes on");
     }
 
@@ -107,7 +109,8 @@ public sealed class WiringLifeTests
         // The store has been read; who lives here is not known yet.
         node.Accept(Profile("open", AllowAll));
         await node.Loop.ReadDropsAsync(Deadline());
-        Assert.That(node.Host.Inside("nft", "list", "set", "inet", "calico", "workloads"), Does.Contain("calia").And.Contain("calib"), "nothing is swept");
+        Assert.That(node.Host.Inside("nft", "list", "set", "inet", "calico", "workloads"), Does.Contain("calia").And.Contain("calib"),
+            "nothing is swept");
         Assert.That(node.Loop.InSync, Is.False);
     }
 

@@ -8,7 +8,8 @@ namespace Calico.KernelTests.Linux;
 [NonParallelizable]
 public sealed class LostNoticeTests
 {
-    /// <summary>Elements of one transaction; some forty of them overflow the 16 MB that the kernel counts for the stream's buffer.</summary>
+    /// <summary>Elements of one transaction; some forty of them overflow the 16 MB that the kernel counts for the stream's buffer.
+    /// </summary>
     private const int Elements = 20_000;
 
     [Test]
@@ -18,7 +19,8 @@ public sealed class LostNoticeTests
         using var nft = ns.OpenNft();
         using var stream = ns.Broker.Run(ns.File, NftChangeStream.Open);
         var table = new NftTable(NftFamily.Inet, "flood");
-        NftElement[] elements = [.. Enumerable.Range(0, Elements).Select(i => NftElement.Of(NftValue.Address(new IPAddress([10, 0, (byte)(i >> 8), (byte)i]))))];
+        NftElement[] elements = [.. Enumerable.Range(0, Elements)
+            .Select(i => NftElement.Of(NftValue.Address(new IPAddress([10, 0, (byte)(i >> 8), (byte)i]))))];
         for (var round = 0; round < 40; round++)
         {
             using var batch = new NftBatch();
@@ -63,7 +65,8 @@ public sealed class LostNoticeTests
 
         var refusal = Assert.Throws<NftCommitException>(() => nft.Commit(batch))!;
 
-        Assert.That(refusal.Failures.Select(f => (f.Index, f.Errno)), Is.EqualTo(new[] { (1, Calico.Linux.Errno.NoEntry), (2, Calico.Linux.Errno.NoEntry) }));
+        Assert.That(refusal.Failures.Select(f => (f.Index, f.Errno)),
+            Is.EqualTo(new[] { (1, Calico.Linux.Errno.NoEntry), (2, Calico.Linux.Errno.NoEntry) }));
         Assert.That(ns.Inside("nft", "list", "tables"), Is.Empty, "nothing was applied");
         batch.Clear();
         batch.AddTable(new NftTable(NftFamily.Inet, "new"));

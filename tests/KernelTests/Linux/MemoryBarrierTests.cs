@@ -10,7 +10,8 @@ public sealed class MemoryBarrierTests
     [Test]
     public void Global_barrier_is_there_unless_the_kernel_runs_without_ticks_and_waits_for_packets()
     {
-        var isTickless = File.Exists("/sys/devices/system/cpu/nohz_full") && File.ReadAllText("/sys/devices/system/cpu/nohz_full").Trim() is not ("" or "(null)");
+        var isTickless = File.Exists("/sys/devices/system/cpu/nohz_full") && File.ReadAllText("/sys/devices/system/cpu/nohz_full")
+            .Trim() is not ("" or "(null)");
         Assert.That(MemoryBarriers.HasGlobal, Is.EqualTo(!isTickless));
         var start = Stopwatch.GetTimestamp();
         const int Times = 10;

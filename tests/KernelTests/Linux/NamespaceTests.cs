@@ -98,7 +98,8 @@ public class NamespaceTests
         ns.Inside("sh", "-c", "echo 2 > /proc/sys/net/ipv6/conf/default/accept_ra");
         folder.Write("own1/accept_ra", "0");
 
-        Assert.That((folder.Read("default/accept_ra"), folder.Read("own0/accept_ra"), folder.Read("own1/accept_ra")), Is.EqualTo(("2", "1", "0")));
+        Assert.That((folder.Read("default/accept_ra"), folder.Read("own0/accept_ra"), folder.Read("own1/accept_ra")),
+            Is.EqualTo(("2", "1", "0")));
         Assert.That(ns.Inside("cat", "/proc/sys/net/ipv6/conf/own1/accept_ra").Trim(), Is.EqualTo("0"));
         Assert.That(NetworkSysctls.Read("net/ipv6/conf/default/accept_ra"), Is.EqualTo(before));
         Assert.That(folder.Read("none/accept_ra"), Is.Null);

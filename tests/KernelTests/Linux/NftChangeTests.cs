@@ -314,7 +314,8 @@ public class NftChangeTests
             var read = nft.ReadTable(Table)!;
             var listed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             TestContext.Out.WriteLine(
-                $"{batch.Count} messages, {batch.Length / 1024} KiB: encode {encoded:0.0} ms, commit {committed:0.0} ms, read back {listed:0.0} ms");
+                $"{batch.Count} messages, {batch.Length / 1024} KiB: encode {encoded:0.0} ms, commit {committed:0.0} ms, read "
+                    + $"back {listed:0.0} ms");
             Assert.That((read.Rules.Length, read.Elements.Values.Sum(e => e.Length)), Is.EqualTo((14_000, 20_000)));
         }
     }

@@ -96,7 +96,8 @@ public class NftPacketTests
         Assert.That(ns.Inside("nft", "list", "ruleset"), Does.Contain("ct state new ct count over 2 drop"));
     }
 
-    /// <summary>Interface to list, address to class, (list, class, protocol, port) to decision, decision to chain; by way of the packet mark.</summary>
+    /// <summary>Interface to list, address to class, (list, class, protocol, port) to decision, decision to chain; by way of the packet
+    /// mark.</summary>
     private static void WriteClassifier(NftBatch batch)
     {
         NftRegister r0 = NftRegister.Word(0), r1 = NftRegister.Word(1), r2 = NftRegister.Word(2), r3 = NftRegister.Word(3);
@@ -114,7 +115,8 @@ public class NftPacketTests
 
         batch.AddSet(Table, NftSet.Map("list", NftDataType.Mark, NftDataType.LinkName));
         batch.AddSet(Table, NftSet.Map("classes", NftDataType.Mark, NftDataType.IPv4Address));
-        batch.AddSet(Table, NftSet.Map("cells", NftDataType.Mark, NftDataType.Mark, NftDataType.Mark, NftDataType.Protocol, NftDataType.Service));
+        batch.AddSet(Table, NftSet.Map("cells", NftDataType.Mark, NftDataType.Mark, NftDataType.Mark, NftDataType.Protocol,
+            NftDataType.Service));
         batch.AddSet(Table, NftSet.VerdictMap("decisions", NftDataType.Mark));
         batch.AddSet(Table, NftSet.CounterMap("ports", NftDataType.Service));
         batch.AddElement(Table, "list", NftElement.Of(NftValue.LinkName("cali0001"), NftValue.Native(3)));
@@ -135,7 +137,8 @@ public class NftPacketTests
         batch.AddRule(Table, "in",
             Meta.Load(MetaKey.NetworkFamily, r0), Compare.Equal(r0, NftValue.Byte(Ipv4)),
             Meta.Load(MetaKey.Mark, saved), Meta.Load(MetaKey.TransportProtocol, r2), Payload.DestinationPort(r3),
-            Meta.Load(MetaKey.IncomingName, key), Lookup.Data("list", key, found), Meta.Set(MetaKey.Mark, found), Meta.Load(MetaKey.Mark, r0),
+            Meta.Load(MetaKey.IncomingName, key), Lookup.Data("list", key, found), Meta.Set(MetaKey.Mark, found),
+            Meta.Load(MetaKey.Mark, r0),
             Payload.DestinationIPv4(key), Lookup.Data("classes", key, found), Meta.Set(MetaKey.Mark, found), Meta.Load(MetaKey.Mark, r1),
             Lookup.Data("cells", r0, found), Meta.Set(MetaKey.Mark, found), Meta.Load(MetaKey.Mark, r0), Meta.Set(MetaKey.Mark, saved),
             Lookup.Verdict("decisions", r0));

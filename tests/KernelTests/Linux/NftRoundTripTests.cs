@@ -25,14 +25,19 @@ public class NftRoundTripTests
         yield return In("raw", Meta.Load(MetaKey.Mark, R0), Lookup.Verdict("verdicts", R0));
         yield return In("in", Meta.Load(MetaKey.Mark, R0), new ObjectMapReference("counters", R0), new Counter(7, 8));
         yield return In("in", Connection.Load(ConntrackKey.State, R0), new ConnectionLimit(3, Over: true), Verdict.Goto("target"));
-        yield return In("in", new Limit(10, TimeSpan.FromSeconds(1)), new Limit(1 << 20, TimeSpan.FromMinutes(1), 100, InBytes: true, Over: true));
+        yield return In("in", new Limit(10, TimeSpan.FromSeconds(1)),
+            new Limit(1 << 20, TimeSpan.FromMinutes(1), 100, InBytes: true, Over: true));
         yield return In("in", new Log("in|1 ", 0, 80), new Log("", 5), new Log("kernel"));
         yield return In("in", [.. Tcp(), Reject.TcpReset]);
         yield return In("in", Reject.PortUnreachable);
-        yield return In("in", Payload.DestinationPort(R0), new RangeMatch(R0, NftValue.BigEndian((ushort)0), NftValue.BigEndian((ushort)9), Inverted: true), Verdict.Return);
-        yield return In("pre-nat", [.. IPv4(), new Immediate(R0, NftValue.Native(1)), new Immediate(R4, NftValue.BigEndian((ushort)80)), Nat.Destination(NftFamily.IPv4, R0, R4)]);
-        yield return In("post-nat", [.. IPv6(), new Immediate(R4, new NftValue(new byte[16])), Nat.Source(NftFamily.IPv6, R4, null, NatFlags.Persistent)]);
-        yield return In("post-nat", new Immediate(R0, NftValue.BigEndian((ushort)1)), new Immediate(R4, NftValue.BigEndian((ushort)2)), new Masquerade(NatFlags.FullyRandom, R0, R4));
+        yield return In("in", Payload.DestinationPort(R0),
+            new RangeMatch(R0, NftValue.BigEndian((ushort)0), NftValue.BigEndian((ushort)9), Inverted: true), Verdict.Return);
+        yield return In("pre-nat", [.. IPv4(), new Immediate(R0, NftValue.Native(1)), new Immediate(R4, NftValue.BigEndian((ushort)80)),
+            Nat.Destination(NftFamily.IPv4, R0, R4)]);
+        yield return In("post-nat",
+            [.. IPv6(), new Immediate(R4, new NftValue(new byte[16])), Nat.Source(NftFamily.IPv6, R4, null, NatFlags.Persistent)]);
+        yield return In("post-nat", new Immediate(R0, NftValue.BigEndian((ushort)1)), new Immediate(R4, NftValue.BigEndian((ushort)2)),
+            new Masquerade(NatFlags.FullyRandom, R0, R4));
     }
 
     [TestCaseSource(nameof(Rules))]
@@ -154,7 +159,8 @@ public class NftRoundTripTests
         batch.AddSet(Table, NftSet.Of("rpf-skip", NftDataType.LinkName, NftDataType.IPv4Address) with { Interval = true });
         batch.AddSet(Table, NftSet.VerdictMap("from-wl", NftDataType.LinkName));
         batch.AddSet(Table, NftSet.Map("cls4", NftDataType.Mark, NftDataType.IPv4Address));
-        batch.AddSet(Table, NftSet.Map("x0", NftDataType.Mark, NftDataType.Mark, NftDataType.Mark, NftDataType.Protocol, NftDataType.Service));
+        batch.AddSet(Table, NftSet.Map("x0", NftDataType.Mark, NftDataType.Mark, NftDataType.Mark, NftDataType.Protocol,
+            NftDataType.Service));
         batch.AddSet(Table, NftSet.CounterMap("counts", NftDataType.Service));
         batch.AddElements(Table, "s4", NftInterval.Prefix(IPNetwork.Parse("10.0.0.0/24")));
         batch.AddElements(Table, "s4", NftInterval.Prefix(IPNetwork.Parse("255.255.255.0/24")));
@@ -189,7 +195,8 @@ public class NftRoundTripTests
         var read = nft.ReadTable(Table)!;
         Assert.That(read.Sets.Single(s => s.Name == "x0").Matches(
             NftSet.Map("x0", NftDataType.Mark, NftDataType.Mark, NftDataType.Mark, NftDataType.Protocol, NftDataType.Service)), Is.True);
-        Assert.That(read.Elements["from-wl"].Single(e => e.Key == NftValue.LinkName("cali-a")).Verdict, Is.EqualTo(NftVerdict.Goto("wl-a")));
+        Assert.That(read.Elements["from-wl"].Single(e => e.Key == NftValue.LinkName("cali-a")).Verdict,
+            Is.EqualTo(NftVerdict.Goto("wl-a")));
         Assert.That(read.Elements["cls4"].Single(e => e.Flags == NftElementFlags.CatchAll).Data, Is.EqualTo(NftValue.Native(0)));
         Assert.That(read.Elements["counts"].Single().Object, Is.EqualTo("c1"));
         Assert.That(read.Elements["rpf-skip"].Single().KeyEnd, Is.Not.Null);

@@ -37,7 +37,8 @@ public class RouteRoundTripTests
             Is.EqualTo(("veth", 1400, 77u, "an alias", true, 11)));
         Assert.That(link.Mac, Is.EqualTo(PhysicalAddress.Parse("02:00:00:00:00:0a")));
         var listed = ns.Ip("link", "show", "renamed")[0]!;
-        Assert.That(((int)listed["mtu"]!, (string)listed["address"]!, (string)listed["group"]!), Is.EqualTo((1400, "02:00:00:00:00:0a", "77")));
+        Assert.That(((int)listed["mtu"]!, (string)listed["address"]!, (string)listed["group"]!),
+            Is.EqualTo((1400, "02:00:00:00:00:0a", "77")));
         Assert.That(route.ListLinks().Select(l => l.Name), Is.EquivalentTo(new[] { "lo", "renamed", "b", "c", "d" }));
 
         route.Execute(b => b.DeleteLinkGroup(77));
@@ -60,7 +61,8 @@ public class RouteRoundTripTests
             b.ChangeLink(new LinkChange { Index = 10, Up = true });
             b.AddAddress(new InterfaceAddress
             {
-                LinkIndex = 10, Address = IPAddress.Parse("fd65::2"), PrefixLength = 128, SkipDuplicateDetection = true, NoPrefixRoute = true,
+                LinkIndex = 10, Address = IPAddress.Parse("fd65::2"), PrefixLength = 128, SkipDuplicateDetection = true,
+                    NoPrefixRoute = true,
             });
             b.AddRoute(new RouteEntry { Destination = IPNetwork.Parse("fd66::/64"), LinkIndex = 10, Protocol = Ours });
             b.AddRoute(new RouteEntry
@@ -112,12 +114,14 @@ public class RouteRoundTripTests
         Assert.That(route.ListRoutes(new RouteFilter { Table = 1000 }).Single().Gateway, Is.EqualTo(IPAddress.Parse("192.0.2.9")));
         Assert.That(route.ListRoutes(new RouteFilter { Table = 4242 }), Is.Empty);
         var listed = ns.Ip("route", "show", "table", "1000")[0]!;
-        Assert.That(((string)listed["dst"]!, (string)listed["gateway"]!, (int)listed["metric"]!), Is.EqualTo(("10.65.1.0/26", "192.0.2.9", 7)));
+        Assert.That(((string)listed["dst"]!, (string)listed["gateway"]!, (int)listed["metric"]!),
+            Is.EqualTo(("10.65.1.0/26", "192.0.2.9", 7)));
         Assert.That((string)ns.Ip("route", "show", "type", "blackhole")[0]!["dst"]!, Is.EqualTo("10.65.0.0/26"));
 
         Assert.That(route.Send(Batch(b => b.AddRoute(local))).Failures.Single().Errno, Is.EqualTo(Errno.Exists));
         route.Execute(b => b.ReplaceRoute(local with { LinkIndex = 11 }));
-        Assert.That(route.ListRoutes(new RouteFilter { LinkIndex = 11, Protocol = Ours }).Single().Destination, Is.EqualTo(local.Destination));
+        Assert.That(route.ListRoutes(new RouteFilter { LinkIndex = 11, Protocol = Ours }).Single().Destination,
+            Is.EqualTo(local.Destination));
 
         route.Execute(b =>
         {
@@ -127,7 +131,8 @@ public class RouteRoundTripTests
         });
         Assert.That(route.ListRoutes(new RouteFilter { Protocol = Ours }), Is.Empty);
         Assert.That(route.Send(Batch(b => b.DeleteRoute(local))).Failures.Single().Errno, Is.EqualTo(Errno.NoProcess));
-        Assert.That(route.ListRoutes(new RouteFilter { Protocol = RouteProtocol.Static }).Single().Destination, Is.EqualTo(stranger.Destination));
+        Assert.That(route.ListRoutes(new RouteFilter { Protocol = RouteProtocol.Static }).Single().Destination,
+            Is.EqualTo(stranger.Destination));
     }
 
     [Test]
@@ -141,11 +146,13 @@ public class RouteRoundTripTests
         [
             new() { Destination = IPNetwork.Parse("10.65.0.2/32"), LinkIndex = 10, Protocol = Ours },
             new() { Destination = IPNetwork.Parse("10.65.0.0/26"), Kind = RouteKind.Blackhole, Protocol = Ours },
-            new() { Destination = IPNetwork.Parse("10.65.1.0/26"), Gateway = IPAddress.Parse("192.0.2.9"), LinkIndex = 10, OnLink = true, Protocol = Ours },
+            new() { Destination = IPNetwork.Parse("10.65.1.0/26"), Gateway = IPAddress.Parse("192.0.2.9"), LinkIndex = 10, OnLink = true,
+                Protocol = Ours },
             new() { Destination = IPNetwork.Parse("10.66.0.0/16"), Kind = RouteKind.Unreachable, Table = 300, Metric = 9, Protocol = Ours },
             new() { Destination = IPNetwork.Parse("fd65::2/128"), LinkIndex = 10, Protocol = Ours },
             new() { Destination = IPNetwork.Parse("fd65::/122"), Kind = RouteKind.Blackhole, Protocol = Ours },
-            new() { Destination = IPNetwork.Parse("fd66::/122"), Gateway = IPAddress.Parse("fe80::1"), LinkIndex = 10, OnLink = true, Protocol = Ours, Metric = 5 },
+            new() { Destination = IPNetwork.Parse("fd66::/122"), Gateway = IPAddress.Parse("fe80::1"), LinkIndex = 10, OnLink = true,
+                Protocol = Ours, Metric = 5 },
         ];
 
         using var batch = Batch(b => Array.ForEach(routes, b.AddRoute));
@@ -368,7 +375,8 @@ public class RouteRoundTripTests
         using var ns = new ScratchNamespace();
         using var route = ns.OpenRoute();
         using var stream = ns.Broker.Run(ns.File,
-            () => RouteEventStream.Open(RouteEventKinds.Links | RouteEventKinds.Addresses | RouteEventKinds.Routes | RouteEventKinds.Rules));
+            () => RouteEventStream.Open(
+                RouteEventKinds.Links | RouteEventKinds.Addresses | RouteEventKinds.Routes | RouteEventKinds.Rules));
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
         var link = false;
         var address = false;
@@ -434,7 +442,8 @@ public class RouteRoundTripTests
         Assert.That(told, Is.EqualTo(new[] { "+10.65.0.3/32", "-10.65.0.2/32" }));
         Assert.That(isUp, Is.True, "that the link came up");
 
-        static RouteEntry Route(byte last) => new() { Destination = IPNetwork.Parse($"10.65.0.{last}/32"), LinkIndex = 10, Protocol = Ours };
+        static RouteEntry Route(byte last) =>
+            new() { Destination = IPNetwork.Parse($"10.65.0.{last}/32"), LinkIndex = 10, Protocol = Ours };
     }
 
     [Test]

@@ -98,11 +98,13 @@ public class WiringTests
         }
 
         total.Sort();
-        TestContext.Out.WriteLine($"wiring: p50 {total[Rounds / 2]:0.000} ms, p95 {total[Rounds * 95 / 100]:0.000} ms, min {total[0]:0.000} ms");
+        TestContext.Out.WriteLine(
+            $"wiring: p50 {total[Rounds / 2]:0.000} ms, p95 {total[Rounds * 95 / 100]:0.000} ms, min {total[0]:0.000} ms");
         Assert.That(total[Rounds / 2], Is.LessThan(5));
     }
 
-    internal static void Wire(RouteSocket hostRoute, ScratchNamespace workload, int hostIndex, int peerIndex, string name, IPAddress address)
+    internal static void Wire(RouteSocket hostRoute, ScratchNamespace workload, int hostIndex, int peerIndex, string name,
+        IPAddress address)
     {
         using var hostBatch = new RouteBatch();
         hostBatch.AddVeth(new VethPair

@@ -9,7 +9,8 @@ using Microsoft.Extensions.Hosting;
 
 namespace SplitPlugin;
 
-/// <summary>An adapter for tests of the whole host: a verb of the split life a line, as an orchestrator like Docker would call them.</summary>
+/// <summary>An adapter for tests of the whole host: a verb of the split life a line, as an orchestrator like Docker would call them.
+/// </summary>
 public sealed class SplitAdapter : IOrchestratorPlugin
 {
     public string Name => "split";
@@ -22,7 +23,8 @@ public sealed class SplitAdapter : IOrchestratorPlugin
 }
 
 /// <summary>One connection, one line in, one line out.</summary>
-internal sealed class SplitServer(IListeners listeners, IIpam ipam, IWorkloadDataplane dataplane, INetworkNamespaces namespaces, IProfiles profiles,
+internal sealed class SplitServer(IListeners listeners, IIpam ipam, IWorkloadDataplane dataplane, INetworkNamespaces namespaces,
+    IProfiles profiles,
     IPluginLifetime life) : BackgroundService
 {
     // As long as an orchestrator waits before it calls an answer lost.
@@ -53,12 +55,14 @@ internal sealed class SplitServer(IListeners listeners, IIpam ipam, IWorkloadDat
         {
             return words switch
             {
-                ["lease", var id] => (await ipam.ClaimAsync(new() { Handle = $"split.{id}", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 }, ct))[0].Address.ToString(),
+                ["lease", var id] => (await ipam.ClaimAsync(new() { Handle = $"split.{id}", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 },
+                    ct))[0].Address.ToString(),
                 ["prepare", var id, var address] => await PrepareAsync(id, IPAddress.Parse(address), ct),
                 ["attach", var id, var path] => await AttachAsync(id, path, ct),
                 ["detach", var id] => await DoneAsync(dataplane.DetachAsync(IdOf(id), id, ct)),
                 ["remove", var id] => await DoneAsync(dataplane.RemoveAsync(IdOf(id), id, ct)),
-                ["release", var address] => await ipam.FindAsync(IPAddress.Parse(address), ct) is { } lease ? $"{await ipam.ReleaseAsync(lease, ct)}" : "free",
+                ["release", var address] =>
+                    await ipam.FindAsync(IPAddress.Parse(address), ct) is { } lease ? $"{await ipam.ReleaseAsync(lease, ct)}" : "free",
                 ["leases"] => string.Join(' ', (await ipam.ListAsync(null, ct)).Select(l => l.Address)),
                 _ => "error: lease ID | prepare ID ADDRESS | attach ID NETNS | detach ID | remove ID | release ADDRESS | leases",
             };
@@ -76,7 +80,8 @@ internal sealed class SplitServer(IListeners listeners, IIpam ipam, IWorkloadDat
     private async Task<string> PrepareAsync(string id, IPAddress address, CancellationToken ct)
     {
         await profiles.EnsureAsync("split", new(false, ImmutableSortedDictionary<string, string>.Empty), ct);
-        await dataplane.PrepareAsync(new() { Id = IdOf(id), Instance = id, Network = "split", Profiles = ["split"], Leased = [address] }, ct);
+        await dataplane.PrepareAsync(new() { Id = IdOf(id), Instance = id, Network = "split", Profiles = ["split"], Leased = [address] },
+            ct);
         return "ok";
     }
 

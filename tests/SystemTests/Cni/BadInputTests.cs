@@ -47,13 +47,21 @@ public sealed class BadInputTests
     {
         yield return new TestCaseData("{\"cniVersion\":\"1.0.0\",", 6, "JSON").SetName("Malformed_JSON_is_code_6");
         yield return new TestCaseData("[]", 6, "").SetName("JSON_that_is_no_object_is_code_6");
-        yield return new TestCaseData("""{"cniVersion":"7.0.0","name":"net1","type":"calico"}""", 1, "7.0.0").SetName("An_unknown_version_is_code_1");
+        yield return new TestCaseData("""{"cniVersion":"7.0.0","name":"net1","type":"calico"}""", 1, "7.0.0")
+            .SetName("An_unknown_version_is_code_1");
         yield return new TestCaseData("""{"cniVersion":"1.0.0","type":"calico"}""", 7, "name").SetName("A_missing_network_name_is_code_7");
-        yield return new TestCaseData("""{"cniVersion":"1.0.0","name":"not/good","type":"calico"}""", 7, "name").SetName("A_bad_network_name_is_code_7");
-        yield return new TestCaseData("""{"cniVersion":"1.0.0","name":"net1","type":"calico","mtu":"big","ipam":{"type":"calico-ipam"}}""", 7, "mtu").SetName("A_wrong_type_names_the_field");
-        yield return new TestCaseData("""{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam","ipv4_pools":["nowhere"]}}""", 7, "nowhere").SetName("An_unknown_pool_is_named");
-        yield return new TestCaseData("""{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam","ipv4_pools":["six"]}}""", 7, "IPv6").SetName("A_pool_of_the_wrong_family_is_named");
-        yield return new TestCaseData("""{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"nosuchipam"}}""", 100, "nosuchipam").SetName("A_delegate_that_is_not_there_is_named");
+        yield return new TestCaseData("""{"cniVersion":"1.0.0","name":"not/good","type":"calico"}""", 7, "name")
+            .SetName("A_bad_network_name_is_code_7");
+        yield return new TestCaseData("""{"cniVersion":"1.0.0","name":"net1","type":"calico","mtu":"big","ipam":{"type":"calico-ipam"}}""",
+            7, "mtu").SetName("A_wrong_type_names_the_field");
+        yield return new TestCaseData(
+            """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam","ipv4_pools":["nowhere"]}}""", 7, "nowhere")
+                .SetName("An_unknown_pool_is_named");
+        yield return new TestCaseData(
+            """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam","ipv4_pools":["six"]}}""", 7, "IPv6")
+                .SetName("A_pool_of_the_wrong_family_is_named");
+        yield return new TestCaseData("""{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"nosuchipam"}}""", 100,
+            "nosuchipam").SetName("A_delegate_that_is_not_there_is_named");
     }
 
     [TestCaseSource(nameof(Configurations))]
@@ -67,7 +75,8 @@ public sealed class BadInputTests
     [Test]
     public async Task A_missing_variable_is_code_4_and_named()
     {
-        var result = await _cni.Host.RunAsync(["env", "-u", "CNI_CONTAINERID", "CNI_COMMAND=ADD", "CNI_NETNS=/run/netns/bad", "CNI_IFNAME=eth0", "CNI_PATH=/opt/cni/bin", "/opt/cni/bin/calico"], CniHost.Conf);
+        var result = await _cni.Host.RunAsync(["env", "-u", "CNI_CONTAINERID", "CNI_COMMAND=ADD", "CNI_NETNS=/run/netns/bad",
+            "CNI_IFNAME=eth0", "CNI_PATH=/opt/cni/bin", "/opt/cni/bin/calico"], CniHost.Conf);
         var error = CniHost.ErrorOf(result);
         Assert.That(error, Is.EqualTo((4, error.Message)));
         Assert.That(error.Message, Does.Contain("CNI_CONTAINERID"));

@@ -20,7 +20,9 @@ public sealed class CniHost : IAsyncDisposable
         try
         {
             configure?.Invoke(host);
-            await host.ShellAsync($"mkdir -p /opt/cni/bin; cp {host.Programs}/bin/calico-shim /opt/cni/bin/calico; cp {host.Programs}/bin/calico-shim /opt/cni/bin/calico-ipam; cp /usr/lib/cni/* /opt/cni/bin/");
+            await host.ShellAsync(
+                $"mkdir -p /opt/cni/bin; cp {host.Programs}/bin/calico-shim /opt/cni/bin/calico; cp {host.Programs}/bin/calico-shim "
+                    + "/opt/cni/bin/calico-ipam; cp /usr/lib/cni/* /opt/cni/bin/");
             if (startCalico)
             {
                 await host.StartCalicoAsync();
@@ -41,9 +43,11 @@ public sealed class CniHost : IAsyncDisposable
     public Task DeleteNamespaceAsync(string name) => Host.ShellAsync($"ip netns del {name}");
 
     /// <summary>Executes the shim.</summary>
-    public Task<CommandResult> CallAsync(string verb, string containerId, string? netns, string conf = Conf, string ifname = "eth0", string args = "",
+    public Task<CommandResult> CallAsync(string verb, string containerId, string? netns, string conf = Conf, string ifname = "eth0",
+        string args = "",
         string program = "calico", TimeSpan? limit = null) =>
-        Host.RunAsync(["env", $"CNI_COMMAND={verb}", $"CNI_CONTAINERID={containerId}", $"CNI_NETNS={netns}", $"CNI_IFNAME={ifname}", $"CNI_ARGS={args}",
+        Host.RunAsync(["env", $"CNI_COMMAND={verb}", $"CNI_CONTAINERID={containerId}", $"CNI_NETNS={netns}", $"CNI_IFNAME={ifname}",
+            $"CNI_ARGS={args}",
             "CNI_PATH=/opt/cni/bin", $"/opt/cni/bin/{program}"], conf, limit);
 
     /// <summary>ADD into <c>/run/netns/NAME</c>; returns the first address without its length.</summary>
@@ -52,7 +56,8 @@ public sealed class CniHost : IAsyncDisposable
         var result = await CallAsync("ADD", containerId, $"/run/netns/{netns}", conf, ifname, args);
         if (result.ExitCode != 0)
         {
-            throw new InvalidOperationException($"ADD {containerId} ended with {result.ExitCode}: {result.Output}{result.Error}\n{await Host.TailAsync(15)}");
+            throw new InvalidOperationException(
+                $"ADD {containerId} ended with {result.ExitCode}: {result.Output}{result.Error}\n{await Host.TailAsync(15)}");
         }
 
         return ((string)JsonNode.Parse(result.Output)!["ips"]![0]!["address"]!).Split('/')[0];

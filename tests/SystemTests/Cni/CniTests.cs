@@ -76,7 +76,8 @@ public sealed class CniTests
         await _cni.AddNamespaceAsync("look");
         var address = await _cni.AddAsync("look", "look");
         Assert.That(await _cni.Host.ShellAsync("ip -n look -br addr show dev eth0"), Does.Contain($"{address}/32"));
-        Assert.That(await _cni.Host.ShellAsync("ip -n look route"), Does.Contain("default via 169.254.1.1").And.Contain("169.254.1.1 dev eth0 scope link"));
+        Assert.That(await _cni.Host.ShellAsync("ip -n look route"),
+            Does.Contain("default via 169.254.1.1").And.Contain("169.254.1.1 dev eth0 scope link"));
         Assert.That(await _cni.Host.ShellAsync("ip -n look neigh"), Does.Contain("169.254.1.1").And.Contain("ee:ee:ee:ee:ee:ee PERMANENT"));
         Assert.That(await _cni.Host.ShellAsync($"ip route get {address}"), Does.Contain("cali"));
         await _cni.DeleteAsync("look", "look");
@@ -154,7 +155,8 @@ public sealed class CniTests
         var address = await _cni.AddAsync("hl", "hl", conf);
         Assert.That(address, Does.StartWith("10.123.0."));
         await _cni.DeleteAsync("hl", "hl", conf);
-        Assert.That(await _cni.Host.ShellAsync("ls /var/lib/cni/networks/net2 | grep -c '^10' || true"), Is.EqualTo("0\n"), "host-local's own record is gone");
+        Assert.That(await _cni.Host.ShellAsync("ls /var/lib/cni/networks/net2 | grep -c '^10' || true"), Is.EqualTo("0\n"),
+            "host-local's own record is gone");
     }
 
     [Test]

@@ -63,7 +63,8 @@ public sealed class OddCallsTests
         Assert.That(shown.Output.Split("\"interfaceName\"").Length - 1, Is.EqualTo(ids.Length + 2), "other nodes read as many");
 
         await _cni.DeleteAsync("first", "first", conf);
-        (await _cni.CallAsync("DEL", "pod1", "/run/netns/pod", conf, args: $"K8S_POD_NAMESPACE=prod;K8S_POD_NAME=Web_{new string('p', 240)}")).OrThrow();
+        (await _cni.CallAsync("DEL", "pod1", "/run/netns/pod", conf,
+            args: $"K8S_POD_NAMESPACE=prod;K8S_POD_NAME=Web_{new string('p', 240)}")).OrThrow();
         foreach (var (id, name) in ids.Select((id, i) => (id, $"n{i}")))
         {
             await _cni.DeleteAsync(id, name, conf);
@@ -129,7 +130,8 @@ public sealed class OddCallsTests
         conf["prevResult"] = result;
         (await _cni.CallAsync("CHECK", "m", "/run/netns/m", conf.ToJsonString())).OrThrow();
         await _cni.Host.ShellAsync("ip -n m link set eth0 mtu 1290");
-        Assert.That(CniHost.ErrorOf(await _cni.CallAsync("CHECK", "m", "/run/netns/m", conf.ToJsonString())).Message, Does.Contain("MTU 1290"));
+        Assert.That(CniHost.ErrorOf(await _cni.CallAsync("CHECK", "m", "/run/netns/m", conf.ToJsonString())).Message,
+            Does.Contain("MTU 1290"));
         await _cni.DeleteAsync("m", "m");
     }
 
@@ -144,6 +146,7 @@ public sealed class OddCallsTests
     }
 
     private Task<CommandResult> ImpatientAsync(string verb, string containerId, string netns, string seconds = "3") =>
-        _cni.Host.RunAsync(["env", $"CALICO_CNI_TIMEOUT={seconds}", $"CNI_COMMAND={verb}", $"CNI_CONTAINERID={containerId}", $"CNI_NETNS=/run/netns/{netns}",
+        _cni.Host.RunAsync(["env", $"CALICO_CNI_TIMEOUT={seconds}", $"CNI_COMMAND={verb}", $"CNI_CONTAINERID={containerId}",
+            $"CNI_NETNS=/run/netns/{netns}",
             "CNI_IFNAME=eth0", "CNI_ARGS=", "CNI_PATH=/opt/cni/bin", "/opt/cni/bin/calico"], CniHost.Conf);
 }

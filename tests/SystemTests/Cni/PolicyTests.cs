@@ -74,7 +74,8 @@ public sealed class PolicyTests
         await ExpectAsync("a", "c", true);
         await ExplainAsync("c", "a", "DENIED at x/a");
         await ExplainAsync("b", "a", "ALLOWED");
-        Assert.That(await Node.Host.ShellAsync("nft list counter inet calico drop-tier-default | grep -o 'packets [0-9]*'"), Does.Not.Contain("packets 0"),
+        Assert.That(await Node.Host.ShellAsync("nft list counter inet calico drop-tier-default | grep -o 'packets [0-9]*'"),
+            Does.Not.Contain("packets 0"),
             "the end of the tier counts what it drops");
         Assert.That(await Node.Host.ShellAsync("calicoctl get networkpolicy own -n x -o counters"),
             Does.Match(@"x/own +ingress +0 +[1-9]\d* +[1-9]\d* +Allow from all\(\)"), "what b sent a");
@@ -161,7 +162,8 @@ public sealed class PolicyTests
         await ExpectAsync("b", "a", true);
         await Node.Host.ShellAsync("calicoctl delete networkpolicy own -n x");
         await ExpectAsync("c", "a", true);
-        Assert.That(await Node.Host.ShellAsync("nft list table inet calico | grep -c 'chain list/tier' || true"), Is.EqualTo("0\n"), "no list is left");
+        Assert.That(await Node.Host.ShellAsync("nft list table inet calico | grep -c 'chain list/tier' || true"), Is.EqualTo("0\n"),
+            "no list is left");
     }
 
     [Test]
@@ -209,7 +211,8 @@ public sealed class PolicyTests
 
     /// <summary>What calicoctl says is what the packets met.</summary>
     private async Task ExplainAsync(string from, string to, string verdict, string asked = "NetworkPolicy(x/own)") => Assert.That(
-        await Node.Host.ShellAsync($"calicoctl explain --from {from} --to {to} --proto icmp --live"), Does.StartWith(verdict).And.Contain(asked)
+        await Node.Host.ShellAsync($"calicoctl explain --from {from} --to {to} --proto icmp --live"),
+            Does.StartWith(verdict).And.Contain(asked)
             .And.Contain("the kernel of this machine was read and holds these rules"));
 
     private static string Set(params string[] nets) => $"""

@@ -41,5 +41,6 @@ public sealed class ReusedNamespaceTests
         TestContext.Out.WriteLine($"{reused} of {Rounds} numbers were given again");
     }
 
-    private static async Task<string> NumberAsync(CniHost cni, string name) => (await cni.Host.ShellAsync($"stat -L -c %i /run/netns/{name}")).Trim();
+    private static async Task<string> NumberAsync(CniHost cni, string name) =>
+        (await cni.Host.ShellAsync($"stat -L -c %i /run/netns/{name}")).Trim();
 }

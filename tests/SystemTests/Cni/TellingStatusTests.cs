@@ -35,14 +35,16 @@ public sealed class TellingStatusTests
     [Test]
     public async Task A16_an_endpoint_whose_profile_cannot_be_used_is_not_called_enforced()
     {
-        Assert.That((await CtlAsync("get wep -o wide")).Output, Does.Contain("shop-front").And.Contain("0123456789ab ").And.Contain("enforced"));
+        Assert.That((await CtlAsync("get wep -o wide")).Output,
+            Does.Contain("shop-front").And.Contain("0123456789ab ").And.Contain("enforced"));
         Assert.That((await CtlAsync("delete profile net1")).Error, Does.Contain("Profile(net1) is in use by 1 endpoint: shop-front"));
 
         (await CtlAsync(
             """patch profile net1 -p '{"spec":{"egress":[{"action":"Allow","destination":{"services":{"name":"s"}}}]}}'""")).OrThrow();
         await UntilAsync("status", "1 with an unusable profile");
         var status = (await CtlAsync("status")).Output;
-        Assert.That(status, Does.Contain("READY, 1 warning").And.Contain("! profile   'net1' cannot be used (").And.Contain("shop-front drop what it should allow"));
+        Assert.That(status, Does.Contain("READY, 1 warning").And.Contain("! profile   'net1' cannot be used (").And
+            .Contain("shop-front drop what it should allow"));
         Assert.That((await CtlAsync("get wep -o wide")).Output, Does.Not.Contain("enforced"));
         var json = JsonNode.Parse((await CtlAsync("status -o json")).OrThrow().Output)!;
         Assert.That((string?)json["apiVersion"], Is.EqualTo("net.calico/v1"));

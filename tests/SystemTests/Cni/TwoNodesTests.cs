@@ -110,7 +110,8 @@ public sealed class TwoNodesTests
 
         foreach (var (network, (_, viewed)) in viewers.Where(v => v.Key != Odd[0].Network))
         {
-            Assert.That(await here.PingAsync("o0", viewed), Is.False, $"{Odd[0].Network} is not {network}: a set that lets in everybody shows nothing");
+            Assert.That(await here.PingAsync("o0", viewed), Is.False,
+                $"{Odd[0].Network} is not {network}: a set that lets in everybody shows nothing");
         }
 
         foreach (var (node, name, netns, conf, args) in _added)

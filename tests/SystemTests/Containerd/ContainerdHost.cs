@@ -72,7 +72,10 @@ public sealed class ContainerdHost : IAsyncDisposable
 
     public async Task StartDaemonAsync()
     {
-        await Host.ShellAsync("setsid containerd -c /etc/containers/containerd.toml >>/run/containerd.log 2>&1 </dev/null & echo $! >/run/containerd.pid; for i in $(seq 100); do ctr version >/dev/null 2>&1 && exit 0; sleep 0.05; done; tail -n 5 /run/containerd.log >&2; exit 1");
+        await Host.ShellAsync(
+            "setsid containerd -c /etc/containers/containerd.toml >>/run/containerd.log 2>&1 </dev/null & echo $! >/run/containerd.pid; "
+                + "for i in $(seq 100); do ctr version >/dev/null 2>&1 && exit 0; sleep 0.05; done; tail -n 5 /run/containerd.log >&2; "
+                + "exit 1");
         _channel?.Dispose();
         _channel = GrpcChannel.ForAddress("http://containerd", new()
         {
@@ -113,7 +116,8 @@ public sealed class ContainerdHost : IAsyncDisposable
         }
     }
 
-    public Task StopDaemonAsync() => Host.ShellAsync("pid=$(cat /run/containerd.pid); kill $pid; for i in $(seq 100); do kill -0 $pid 2>/dev/null || exit 0; sleep 0.05; done; exit 1");
+    public Task StopDaemonAsync() => Host.ShellAsync(
+        "pid=$(cat /run/containerd.pid); kill $pid; for i in $(seq 100); do kill -0 $pid 2>/dev/null || exit 0; sleep 0.05; done; exit 1");
 
     public PodSandboxConfig Pod(string name) => new()
     {
@@ -144,7 +148,8 @@ public sealed class ContainerdHost : IAsyncDisposable
         {
             PodSandboxId = pod,
             SandboxConfig = Pod(name),
-            Config = new() { Metadata = new() { Name = "main" }, Image = new() { Image = BusyboxImage.Name }, Command = { "/bin/sleep", "1000" }, LogPath = $"{name}.log" },
+            Config = new() { Metadata = new() { Name = "main" }, Image = new() { Image = BusyboxImage.Name },
+                Command = { "/bin/sleep", "1000" }, LogPath = $"{name}.log" },
         })).ContainerId;
         await Cri.StartContainerAsync(new() { ContainerId = container });
         var answer = await Cri.ExecSyncAsync(new() { ContainerId = container, Cmd = { command }, Timeout = 5 });

@@ -33,7 +33,8 @@ public sealed class ContainerdTests
     {
         var check = await _containerd.Host.CalicoctlAsync("ipam check");
         Assert.That(check.ExitCode, Is.Zero, check.Output + check.Error);
-        var left = await _containerd.Host.ShellAsync("ip -o link show type veth | grep -o 'cali[^@:]*' || true; ip route show proto 80 type unicast");
+        var left = await _containerd.Host
+            .ShellAsync("ip -o link show type veth | grep -o 'cali[^@:]*' || true; ip route show proto 80 type unicast");
         Assert.That(left, Is.Empty);
     }
 
@@ -82,7 +83,8 @@ public sealed class ContainerdTests
     [Test]
     public async Task Ctr_run_with_cni_adds_and_deletes()
     {
-        var address = await _containerd.Host.ShellAsync($"ctr run --cni --rm --cgroup /{_containerd.Cgroup}/ctr1 {BusyboxImage.Name} ctr1 /bin/ip -o -4 addr show dev eth0");
+        var address = await _containerd.Host.ShellAsync(
+            $"ctr run --cni --rm --cgroup /{_containerd.Cgroup}/ctr1 {BusyboxImage.Name} ctr1 /bin/ip -o -4 addr show dev eth0");
         Assert.That(address, Does.Contain("10.65."));
     }
 }

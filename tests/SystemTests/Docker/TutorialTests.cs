@@ -30,7 +30,8 @@ public sealed partial class TutorialTests : DockerScene
         for (var i = 0; i < steps.Count; i++)
         {
             var (printed, code) = (i == 0 ? said[0] : said[i][(said[i].IndexOf('\n') + 1)..], said[i + 1].TrimStart());
-            var isRight = code.StartsWith("0\n", StringComparison.Ordinal) && (steps[i].Expected.Length == 0 || Plain(printed) == Plain(steps[i].Expected));
+            var isRight = code.StartsWith("0\n", StringComparison.Ordinal)
+                && (steps[i].Expected.Length == 0 || Plain(printed) == Plain(steps[i].Expected));
             wrong.Append(isRight ? "" : $"$ {steps[i].Command}\n{printed.Trim()}\n(exit {code[..code.IndexOf('\n')]})\n");
         }
 
@@ -53,7 +54,8 @@ public sealed partial class TutorialTests : DockerScene
     [GeneratedRegex("^```console\n(.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Blocks();
 
-    [GeneratedRegex(@"^\$ (?<command>[^\n]*<<'EOF'\n.*?^EOF|[^\n]*)\n(?<output>(?:(?!\$ )[^\n]*\n)*)", RegexOptions.Multiline | RegexOptions.Singleline)]
+    [GeneratedRegex(@"^\$ (?<command>[^\n]*<<'EOF'\n.*?^EOF|[^\n]*)\n(?<output>(?:(?!\$ )[^\n]*\n)*)",
+        RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Commands();
 
     [GeneratedRegex(@"\d\d:\d\d:\d\dZ")]

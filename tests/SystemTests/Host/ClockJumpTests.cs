@@ -6,7 +6,8 @@ using Calico.TestKit.Hosts;
 
 namespace Calico.SystemTests.Host;
 
-/// <summary>The wall clock jumps by hours in the middle of ADD and DEL: no lease ends, none is kept for ever, every timer goes on.</summary>
+/// <summary>The wall clock jumps by hours in the middle of ADD and DEL: no lease ends, none is kept for ever, every timer goes on.
+/// </summary>
 [TestFixture]
 public sealed partial class ClockJumpTests
 {
@@ -56,7 +57,8 @@ public sealed partial class ClockJumpTests
             _clock.JumpTo(off);
             await TimersGoOnAsync($"after a jump to {off}");
             await _cni.AddAsync("c", "c");
-            Assert.That(Math.Abs((await MadeAtAsync("c") - DateTimeOffset.UtcNow - off).TotalSeconds), Is.LessThan(60), "the clock under test did not jump");
+            Assert.That(Math.Abs((await MadeAtAsync("c") - DateTimeOffset.UtcNow - off).TotalSeconds), Is.LessThan(60),
+                "the clock under test did not jump");
             Assert.That(await _cni.PingAsync("b", a), Is.True);
             Assert.That(await _cni.PingAsync("c", a), Is.True);
             await _cni.DeleteAsync("c", "c");
@@ -100,7 +102,8 @@ public sealed partial class ClockJumpTests
     }
 
     private async Task<DateTimeOffset> MadeAtAsync(string name) => DateTimeOffset.Parse(CreationTime().Match(
-        (await _cni.Host.CalicoctlAsync($"get workloadendpoint node1-cni-{name}-eth0 -o yaml")).OrThrow().Output).Groups[1].Value, CultureInfo.InvariantCulture);
+        (await _cni.Host.CalicoctlAsync($"get workloadendpoint node1-cni-{name}-eth0 -o yaml")).OrThrow().Output).Groups[1].Value,
+            CultureInfo.InvariantCulture);
 
     private async Task<int> ChurnAsync(CancellationToken stop)
     {

@@ -29,7 +29,8 @@ public sealed class CrashTests
         await cni.AddNamespaceAsync("standb");
         var server = await cni.AddAsync("standa", "standa");
         await cni.AddAsync("standb", "standb");
-        await cni.Host.ShellAsync("ip netns exec standa setsid /bin/busybox nc -l -p 5000 -e /bin/busybox cat >/dev/null 2>&1 </dev/null &");
+        await cni.Host.ShellAsync(
+            "ip netns exec standa setsid /bin/busybox nc -l -p 5000 -e /bin/busybox cat >/dev/null 2>&1 </dev/null &");
         await cni.Host.ShellAsync("cat > /run/talk.sh", """
             exec 3<>"/dev/tcp/$1/5000" || { echo "no connection" >/run/talk.failed; exit 1; }
             n=0

@@ -4,11 +4,15 @@ using Calico.TestKit.Hosts;
 
 namespace Calico.SystemTests.Host;
 
-/// <summary>etcd that is dead or hangs: answers come within their budgets, nothing is given twice, and all is made good when it is back.</summary>
+/// <summary>etcd that is dead or hangs: answers come within their budgets, nothing is given twice, and all is made good when it is back.
+/// </summary>
 [TestFixture]
 public sealed class DeadStoreTests
 {
-    private const string Etcd = "etcd --data-dir /run/etcd --listen-client-urls http://127.0.0.1:12379 --advertise-client-urls http://127.0.0.1:12379 --listen-peer-urls http://127.0.0.1:12380 --initial-advertise-peer-urls http://127.0.0.1:12380 --initial-cluster default=http://127.0.0.1:12380";
+    private const string Etcd =
+        "etcd --data-dir /run/etcd --listen-client-urls http://127.0.0.1:12379 --advertise-client-urls http://127.0.0.1:12379 "
+            + "--listen-peer-urls http://127.0.0.1:12380 --initial-advertise-peer-urls http://127.0.0.1:12380 --initial-cluster "
+            + "default=http://127.0.0.1:12380";
 
     private CniHost _cni = null!;
 
@@ -56,7 +60,8 @@ public sealed class DeadStoreTests
         var a = await _cni.AddAsync("a", "a");
         var b = await _cni.AddAsync("b", "b");
         // The reserve is filled while the store is there.
-        await UntilAsync("ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:12379 get --prefix /calico/ipam/v2/handle/parked. | grep -c ':8}'", "1");
+        await UntilAsync("ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:12379 get --prefix /calico/ipam/v2/handle/parked. | grep -c "
+            + "':8}'", "1");
         await _cni.Host.ShellAsync($"kill -{signal} $(cat /run/etcd.pid)");
 
         var clock = Stopwatch.StartNew();
@@ -97,7 +102,10 @@ public sealed class DeadStoreTests
         await _cni.AssertCleanAsync();
     }
 
-    private Task StartEtcdAsync() => _cni.Host.ShellAsync($"setsid {Etcd} >>/run/etcd.log 2>&1 </dev/null & echo $! > /run/etcd.pid; for i in $(seq 200); do ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:12379 get x >/dev/null 2>&1 && exit 0; sleep 0.05; done; tail /run/etcd.log; exit 1");
+    private Task StartEtcdAsync() =>
+        _cni.Host.ShellAsync(
+            $"setsid {Etcd} >>/run/etcd.log 2>&1 </dev/null & echo $! > /run/etcd.pid; for i in $(seq 200); do ETCDCTL_API=3 etcdctl "
+                + "--endpoints http://127.0.0.1:12379 get x >/dev/null 2>&1 && exit 0; sleep 0.05; done; tail /run/etcd.log; exit 1");
 
     private async Task UntilAsync(string line, string wanted)
     {

@@ -9,8 +9,10 @@ namespace Calico.SystemTests.Host;
 public sealed class LostFactsTests
 {
     private const string Client = "ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:12379";
-    private const string Etcd = "etcd --data-dir /run/etcd --listen-client-urls http://127.0.0.1:12379 --advertise-client-urls http://127.0.0.1:12379 "
-        + "--listen-peer-urls http://127.0.0.1:12380 --initial-advertise-peer-urls http://127.0.0.1:12380 --initial-cluster default=http://127.0.0.1:12380 "
+    private const string Etcd =
+        "etcd --data-dir /run/etcd --listen-client-urls http://127.0.0.1:12379 --advertise-client-urls http://127.0.0.1:12379 "
+        + "--listen-peer-urls http://127.0.0.1:12380 --initial-advertise-peer-urls http://127.0.0.1:12380 --initial-cluster "
+        + "default=http://127.0.0.1:12380 "
         + "--quota-backend-bytes 8388608";
 
     private CniHost _cni = null!;
@@ -61,10 +63,12 @@ public sealed class LostFactsTests
         Assert.That(refused.ExitCode, Is.Not.Zero);
         Assert.That(refused.Output + refused.Error, Does.Contain("node1").And.Contain("is in use").And.Contain("--force"));
 
-        foreach (var prefix in (string[])["/calico/resources/v3/projectcalico.org/nodes", "/calico/ipam/v2/assignment", "/calico/resources/v3/projectcalico.org/workloadendpoints"])
+        foreach (var prefix in (string[])["/calico/resources/v3/projectcalico.org/nodes", "/calico/ipam/v2/assignment",
+            "/calico/resources/v3/projectcalico.org/workloadendpoints"])
         {
             await _cni.Host.ShellAsync($"{Client} del --prefix {prefix}");
-            await UntilAsync("calicoctl get workloadendpoints -A | grep -c cali; calicoctl get nodes | grep -c node1; calicoctl ipam check >/dev/null && echo agree", "2\n1\nagree");
+            await UntilAsync("calicoctl get workloadendpoints -A | grep -c cali; calicoctl get nodes | grep -c node1; calicoctl ipam "
+                + "check >/dev/null && echo agree", "2\n1\nagree");
         }
 
         await UntilAsync("calicoctl status >/dev/null && echo ready", "ready");
@@ -80,7 +84,8 @@ public sealed class LostFactsTests
         await _cni.Host.StopCalicoAsync();
         var deleted = await _cni.Host.CalicoctlAsync("delete node node1");
         Assert.That(deleted.ExitCode, Is.Zero, deleted.Output + deleted.Error);
-        Assert.That(await _cni.Host.ShellAsync($"{Client} get --prefix --keys-only /calico/ipam/v2/handle"), Is.Empty, "a stopped node takes its reserve with it");
+        Assert.That(await _cni.Host.ShellAsync($"{Client} get --prefix --keys-only /calico/ipam/v2/handle"), Is.Empty,
+            "a stopped node takes its reserve with it");
     }
 
     [Test]
@@ -88,13 +93,16 @@ public sealed class LostFactsTests
     {
         await _cni.AddAsync("a", "a");
         await UntilAsync($"{Client} get --prefix --keys-only /calico/ipam/v2/handle/parked | wc -w", "1");
-        await _cni.Host.ShellAsync($"for i in $(seq 20); do head -c 1000000 /dev/zero | tr '\\0' x | {Client} put /fill/$i >/dev/null 2>&1 || true; done; {Client} alarm list | grep NOSPACE");
+        await _cni.Host.ShellAsync(
+            $"for i in $(seq 20); do head -c 1000000 /dev/zero | tr '\\0' x | {Client} put /fill/$i >/dev/null 2>&1 || true; "
+                + $"done; {Client} alarm list | grep NOSPACE");
 
         await _cni.DeleteAsync("a", "a");
         await _cni.AddAsync("b", "b");
         await UntilAsync("calicoctl status | grep -c NOSPACE", "1", atLeast: true);
 
-        await _cni.Host.ShellAsync($$"""{{Client}} del --prefix /fill; {{Client}} compact $({{Client}} endpoint status -w json | grep -o '"revision":[0-9]*' | head -1 | cut -d: -f2); {{Client}} defrag; {{Client}} alarm disarm""");
+        await _cni.Host.ShellAsync(
+            $$"""{{Client}} del --prefix /fill; {{Client}} compact $({{Client}} endpoint status -w json | grep -o '"revision":[0-9]*' | head -1 | cut -d: -f2); {{Client}} defrag; {{Client}} alarm disarm""");
         await UntilAsync("calicoctl get workloadendpoints -A | grep -c cali; calicoctl status >/dev/null && echo ready", "1\nready");
         await _cni.DeleteAsync("b", "b");
         await _cni.AssertCleanAsync();
@@ -147,7 +155,8 @@ public sealed class LostFactsTests
         while (clock.Elapsed < TimeSpan.FromSeconds(40))
         {
             seen = (await _cni.Host.RunAsync(["bash", "-c", line])).Output.Trim();
-            if (seen == wanted || (atLeast && int.TryParse(seen, out var number) && number >= int.Parse(wanted, System.Globalization.CultureInfo.InvariantCulture)))
+            if (seen == wanted || (atLeast && int.TryParse(seen, out var number)
+                && number >= int.Parse(wanted, System.Globalization.CultureInfo.InvariantCulture)))
             {
                 return;
             }

@@ -39,13 +39,18 @@ public sealed class SaidTests
         // As they were printed before parts had meters.
         string[] names =
         [
-            "felix_resync_state gauge", "felix_active_local_endpoints gauge", "calico_datastore_revision gauge", "calico_datastore_age_seconds gauge",
-            "calico_enforced_revision gauge", "calico_dataplane_heals gauge", "calico_dataplane_last_heal_seconds gauge", "calico_ready gauge",
-            "process_resident_memory_bytes gauge", "process_uptime_seconds gauge", "calico_health gauge", "calico_dropped_packets_total counter",
+            "felix_resync_state gauge", "felix_active_local_endpoints gauge", "calico_datastore_revision gauge",
+                "calico_datastore_age_seconds gauge",
+            "calico_enforced_revision gauge", "calico_dataplane_heals gauge", "calico_dataplane_last_heal_seconds gauge",
+                "calico_ready gauge",
+            "process_resident_memory_bytes gauge", "process_uptime_seconds gauge", "calico_health gauge",
+                "calico_dropped_packets_total counter",
         ];
         Assert.That(text.Split('\n').Select(l => l.Trim()), Is.SupersetOf(names.Select(name => $"# TYPE {name}")));
-        Assert.That(text, Does.Contain("felix_resync_state 3").And.Contain("calico_ready 1").And.Contain("calico_dropped_packets_total{reason=\""));
-        Assert.That(await _cni.Host.ShellAsync("ss -Hltn 'sport = :9091'"), Does.Contain("127.0.0.1:9091"), "loopback alone, unless a person says otherwise");
+        Assert.That(text, Does.Contain("felix_resync_state 3").And.Contain("calico_ready 1").And
+            .Contain("calico_dropped_packets_total{reason=\""));
+        Assert.That(await _cni.Host.ShellAsync("ss -Hltn 'sport = :9091'"), Does.Contain("127.0.0.1:9091"),
+            "loopback alone, unless a person says otherwise");
 
         await _cni.Host.ShellAsync("nft delete table inet calico");
         await UntilAsync("calicoctl status | grep -c \"others changed this node's rules\"", "1");
@@ -69,9 +74,11 @@ public sealed class SaidTests
         await UntilAsync("calicoctl status --wait 100ms >/dev/null 2>&1 && echo ready || echo unready", "unready");
         var status = await _cni.Host.CalicoctlAsync("status");
         Assert.That(status.ExitCode, Is.EqualTo(1));
-        Assert.That(status.Output, Does.Contain("NOT READY").And.Contain("the kernel does not hold what is desired").And.Contain("table inet calico"));
+        Assert.That(status.Output,
+            Does.Contain("NOT READY").And.Contain("the kernel does not hold what is desired").And.Contain("table inet calico"));
         var metrics = await _cni.Host.ShellAsync(Metrics);
-        Assert.That(metrics, Does.Match("calico_dataplane_refusals_total [1-9]").And.Contain("calico_ready 0").And.Contain("calico_health{part=\"dataplane\",check=\"kernel\"} 0"));
+        Assert.That(metrics, Does.Match("calico_dataplane_refusals_total [1-9]").And.Contain("calico_ready 0").And
+            .Contain("calico_health{part=\"dataplane\",check=\"kernel\"} 0"));
         Assert.That(await _cni.Host.TailAsync(500), Does.Contain("will read the kernel and try again"));
         await _cni.Host.ShellAsync("kill $(cat /run/sleep.pid) $(cat /run/nft.pid) || true");
         await _cni.Host.WaitReadyAsync();

@@ -64,7 +64,8 @@ public sealed class SetupTests
             await RunAsync(command, cgroup);
         }
 
-        var answer = await CommandResult.RunAsync(["ip", "netns", "exec", _host.Fabric, "bash", "-c", "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 3 busybox nc -w 2 198.51.100.44 8080"]);
+        var answer = await CommandResult.RunAsync(["ip", "netns", "exec", _host.Fabric, "bash", "-c",
+            "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 3 busybox nc -w 2 198.51.100.44 8080"]);
         Assert.That(answer.Output, Does.StartWith("HTTP/1."), "the published port, from another machine");
         Assert.That((await _host.RunAsync(["calico-host", "uninstall"])).Error, Does.Contain("calico-host runs: stop it first"));
 
@@ -98,7 +99,8 @@ public sealed class SetupTests
 
         var typed = command.Replace("podman run -d", $"podman run -d --cgroup-parent=/{cgroup}", StringComparison.Ordinal);
         var result = await _host.RunAsync(["bash", "-c", $"cd {Repository.Root} && env -u CALICO_PLUGIN_DIR {typed}"]);
-        Assert.That(result.ExitCode, Is.Zero, $"{command}: {result.Error}{result.Output}\n{(await _host.RunAsync(["tail", "-n", "20", "/run/calico-host.log"])).Output}");
+        Assert.That(result.ExitCode, Is.Zero,
+            $"{command}: {result.Error}{result.Output}\n{(await _host.RunAsync(["tail", "-n", "20", "/run/calico-host.log"])).Output}");
     }
 
     private async Task<string> LeftoversAsync() => await _host.ShellAsync("""

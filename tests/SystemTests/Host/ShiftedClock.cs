@@ -60,7 +60,8 @@ internal sealed class ShiftedClock : IDisposable
     public static async Task<ShiftedClock> InstallAsync(TestHost host)
     {
         var (library, page) = (Path.Combine(host.Folder, "clock.so"), Path.Combine(host.Folder, "clock.shift"));
-        (await CommandResult.RunAsync(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-x", "c", "-o", library, "-", "-ldl"], Source)).OrThrow();
+        (await CommandResult.RunAsync(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-x", "c", "-o", library, "-", "-ldl"],
+            Source)).OrThrow();
         var clock = new ShiftedClock(new(page, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite));
         clock.JumpTo(TimeSpan.Zero);
         (host.Settings["LD_PRELOAD"], host.Settings["CLOCK_SHIFT"]) = (library, page);

@@ -10,7 +10,8 @@ internal sealed class SplitOrchestrator(TestHost host)
     /// <summary>Lets the calico-host started next load the adapter, beside the others.</summary>
     public static void Install(TestHost host)
     {
-        var (from, to) = (Path.Combine(Repository.Root, "artifacts", "bin", "SplitPlugin"), Path.Combine(host.Folder, "root", "usr", "lib", "calico", "plugins"));
+        var (from, to) = (Path.Combine(Repository.Root, "artifacts", "bin", "SplitPlugin"),
+            Path.Combine(host.Folder, "root", "usr", "lib", "calico", "plugins"));
         var built = Directory.GetDirectories(from).OrderByDescending(Directory.GetLastWriteTimeUtc).First();
         CopyFolder(Path.Combine(host.Programs, "plugins"), to);
         CopyFolder(built, Path.Combine(to, "split", "1.0.0"));
@@ -34,7 +35,8 @@ internal sealed class SplitOrchestrator(TestHost host)
         await writer.WriteLineAsync(line);
         var answer = await reader.ReadLineAsync() ?? "error: the connection ended";
         TestContext.Out.WriteLine($"{line}: {clock.ElapsedMilliseconds} ms, {answer}");
-        return answer.StartsWith("error", StringComparison.Ordinal) ? throw new InvalidOperationException($"{line}: {answer}") : (answer, clock.Elapsed);
+        return answer.StartsWith("error", StringComparison.Ordinal) ? throw new InvalidOperationException($"{line}: {answer}")
+            : (answer, clock.Elapsed);
     }
 
     private static void CopyFolder(string from, string to)

@@ -33,7 +33,9 @@ public sealed class StartTests
     [Test]
     public async Task A_corrupt_store_file_is_refused_and_kept()
     {
-        await _host.ShellAsync("mkdir -p /var/lib/calico; head -c 65536 /dev/urandom > /var/lib/calico/calico.db; sha256sum /var/lib/calico/calico.db > /run/before");
+        await _host.ShellAsync(
+            "mkdir -p /var/lib/calico; head -c 65536 /dev/urandom > /var/lib/calico/calico.db; sha256sum /var/lib/calico/calico.db > "
+                + "/run/before");
         var said = await RefusedAsync();
         Assert.That(said, Does.Contain("/var/lib/calico/calico.db"));
         await _host.ShellAsync("sha256sum -c /run/before");
@@ -60,7 +62,8 @@ public sealed class StartTests
         await SqlAsync(folder, "UPDATE meta SET value='3' WHERE name='format'");
         await _host.ShellAsync("cd /var/lib/calico; ls calico.db-wal; sha256sum calico.db calico.db-wal > /run/before; ls -A > /run/names");
         var said = await RefusedAsync();
-        Assert.That(said, Does.Contain("/var/lib/calico/calico.db").And.Contain("newer Calico").And.Contain("format 3").And.Contain("up to 1")
+        Assert.That(said, Does.Contain("/var/lib/calico/calico.db").And.Contain("newer Calico").And.Contain("format 3").And
+            .Contain("up to 1")
             .And.Contain("Install that version again"));
         await _host.ShellAsync("cd /var/lib/calico; sha256sum -c /run/before; ls -A | diff /run/names -");
         await SqlAsync(folder, "UPDATE meta SET value='1' WHERE name='format'");
@@ -103,7 +106,8 @@ public sealed class StartTests
         var hurt = await cni.AddAsync("hurt", "hurt");
         await cni.Host.StopCalicoAsync();
         await SqlAsync(Path.Combine(cni.Host.Folder, "root", "var", "lib", "calico"),
-            "UPDATE log SET value = CAST('<' || substr(CAST(value AS TEXT), 2) AS BLOB) WHERE CAST(key AS TEXT) LIKE 'endpoint%' AND CAST(value AS TEXT) LIKE '%\"hurt\"%'");
+            "UPDATE log SET value = CAST('<' || substr(CAST(value AS TEXT), 2) AS BLOB) WHERE CAST(key AS TEXT) LIKE 'endpoint%' AND "
+                + "CAST(value AS TEXT) LIKE '%\"hurt\"%'");
         await cni.Host.StartCalicoAsync();
         Assert.That((await cni.Host.CalicoctlAsync("status")).Output, Does.Contain("node log").And.Contain("hurt"));
         Assert.That(await cni.PingAsync("other", well), Is.True, "the others go on");
@@ -137,10 +141,14 @@ public sealed class StartTests
     [Test]
     public async Task A_socket_that_another_process_serves_is_left_alone_and_the_adapter_named()
     {
-        await _host.ShellAsync("mkdir -p /run/calico; setsid /bin/busybox nc -lk local:/run/calico/cni.sock </dev/null >/dev/null 2>&1 & sleep 0.3; true");
+        await _host.ShellAsync(
+            "mkdir -p /run/calico; setsid /bin/busybox nc -lk local:/run/calico/cni.sock </dev/null >/dev/null 2>&1 & sleep 0.3; true");
         if ((await _host.ShellAsync("[ -S /run/calico/cni.sock ] && echo yes || echo no")).Trim() == "no")
         {
-            await _host.ShellAsync("cat > /run/serve.pl <<'P'\nuse IO::Socket::UNIX; my $s=IO::Socket::UNIX->new(Local=>'/run/calico/cni.sock',Listen=>5) or die; while(my $c=$s->accept){close $c}\nP\nsetsid perl /run/serve.pl </dev/null >/dev/null 2>&1 & for i in $(seq 50); do [ -S /run/calico/cni.sock ] && exit 0; sleep 0.05; done; exit 1");
+            await _host.ShellAsync(
+                "cat > /run/serve.pl <<'P'\nuse IO::Socket::UNIX; my $s=IO::Socket::UNIX->new(Local=>'/run/calico/cni.sock',Listen=>5) or "
+                    + "die; while(my $c=$s->accept){close $c}\nP\nsetsid perl /run/serve.pl </dev/null >/dev/null 2>&1 & for i in $(seq "
+                    + "50); do [ -S /run/calico/cni.sock ] && exit 0; sleep 0.05; done; exit 1");
         }
 
         await _host.StartCalicoAsync();
@@ -154,12 +162,18 @@ public sealed class StartTests
         // Not in the host's folder under /var/tmp: there others may make entries.
         const string plugins = "/usr/lib/calico/plugins";
         var built = Path.Combine(Repository.Root, "artifacts", "bin");
-        await _host.ShellAsync($"mkdir -p {plugins}/throws/1.0.0 {plugins}/newer/1.0.0; cp -r {_host.Programs}/plugins/cni {plugins}/; cp {Newest(built, "ThrowingPlugin")}/* {plugins}/throws/1.0.0/; cp {Newest(built, "NewerPlugin")}/* {plugins}/newer/1.0.0/; mkdir {plugins}/cni/99.0.0 {plugins}/cni/98.0.0; cp {plugins}/throws/1.0.0/* {plugins}/cni/99.0.0/; ln -s /nowhere {plugins}/cni/98.0.0/x.deps.json; ln -s /nowhere {plugins}/dangling; chmod -R go-w {plugins}");
+        await _host.ShellAsync(
+            $"mkdir -p {plugins}/throws/1.0.0 {plugins}/newer/1.0.0; cp -r {_host.Programs}/plugins/cni {plugins}/; "
+                + $"cp {Newest(built, "ThrowingPlugin")}/* {plugins}/throws/1.0.0/; "
+                + $"cp {Newest(built, "NewerPlugin")}/* {plugins}/newer/1.0.0/; mkdir {plugins}/cni/99.0.0 {plugins}/cni/98.0.0; "
+                + $"cp {plugins}/throws/1.0.0/* {plugins}/cni/99.0.0/; ln -s /nowhere {plugins}/cni/98.0.0/x.deps.json; ln -s "
+                + $"/nowhere {plugins}/dangling; chmod -R go-w {plugins}");
         _host.Settings["CALICO_PLUGIN_DIR"] = plugins;
         await _host.StartCalicoAsync();
         var status = (await _host.CalicoctlAsync("status")).OrThrow().Output;
         Assert.That(status, Does.Contain("contract 1.99").And.Contain("Configure threw"));
-        // C1 and A9: neither a version that throws nor one that cannot be read keeps an older one from being used, nor a bad folder the others.
+        // C1 and A9: neither a version that throws nor one that cannot be read keeps an older one from being used, nor a bad folder the
+        // others.
         Assert.That(status, Does.Contain("version 99.0.0").And.Contain("version 98.0.0").And.Contain("dangling"));
         Assert.That(await _host.ShellAsync("[ -S /run/calico/cni.sock ] && echo served"), Does.Contain("served"));
     }
@@ -189,7 +203,8 @@ public sealed class StartTests
     [Test]
     public async Task A_full_disk_refuses_the_ADD_and_recovers()
     {
-        await using var cni = await CniHost.StartAsync(h => Task.Run(() => h.ShellAsync("mount -t tmpfs -o size=24m,mode=0755 tmpfs /var/lib/calico")).Wait(), number: 42);
+        await using var cni = await CniHost.StartAsync(h =>
+            Task.Run(() => h.ShellAsync("mount -t tmpfs -o size=24m,mode=0755 tmpfs /var/lib/calico")).Wait(), number: 42);
         await cni.AddNamespaceAsync("full");
         await cni.Host.ShellAsync("dd if=/dev/zero of=/var/lib/calico/filler bs=4k 2>/dev/null || true");
         var first = await cni.CallAsync("ADD", "full1", "/run/netns/full");

@@ -8,9 +8,13 @@ namespace Calico.SystemTests.Host;
 [TestFixture]
 public sealed class StopTests
 {
-    private const string Etcd = "etcd --data-dir /run/etcd --listen-client-urls http://127.0.0.1:12379 --advertise-client-urls http://127.0.0.1:12379 --listen-peer-urls http://127.0.0.1:12380 --initial-advertise-peer-urls http://127.0.0.1:12380 --initial-cluster default=http://127.0.0.1:12380";
+    private const string Etcd =
+        "etcd --data-dir /run/etcd --listen-client-urls http://127.0.0.1:12379 --advertise-client-urls http://127.0.0.1:12379 "
+            + "--listen-peer-urls http://127.0.0.1:12380 --initial-advertise-peer-urls http://127.0.0.1:12380 --initial-cluster "
+            + "default=http://127.0.0.1:12380";
 
-    /// <summary>A foreign IPAM that says that it has begun and then takes three seconds: its ADD is under way in the host all that time.</summary>
+    /// <summary>A foreign IPAM that says that it has begun and then takes three seconds: its ADD is under way in the host all that time.
+    /// </summary>
     private const string SlowIpam = """
         #!/bin/bash
         cat >/dev/null
@@ -35,7 +39,9 @@ public sealed class StopTests
             host.Settings["DATASTORE_TYPE"] = "etcdv3";
             host.Settings["ETCD_ENDPOINTS"] = "http://127.0.0.1:12379";
         }, number: 57, startCalico: false);
-        await cni.Host.ShellAsync($"setsid {Etcd} >>/run/etcd.log 2>&1 </dev/null & echo $! > /run/etcd.pid; for i in $(seq 200); do ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:12379 get x >/dev/null 2>&1 && exit 0; sleep 0.05; done; tail /run/etcd.log; exit 1");
+        await cni.Host.ShellAsync(
+            $"setsid {Etcd} >>/run/etcd.log 2>&1 </dev/null & echo $! > /run/etcd.pid; for i in $(seq 200); do ETCDCTL_API=3 etcdctl "
+                + "--endpoints http://127.0.0.1:12379 get x >/dev/null 2>&1 && exit 0; sleep 0.05; done; tail /run/etcd.log; exit 1");
         await cni.Host.ShellAsync("cat > /etc/calico/calicoctl.cfg", """
             apiVersion: projectcalico.org/v3
             kind: CalicoAPIConfig
@@ -104,16 +110,23 @@ public sealed class StopTests
             Assert.Ignore(reason);
         }
 
-        await using var cni = await CniHost.StartAsync(host => host.Settings["CALICO_STORE_LISTEN"] = "127.0.0.1:2379", number: 58, startCalico: false);
+        await using var cni = await CniHost.StartAsync(host => host.Settings["CALICO_STORE_LISTEN"] = "127.0.0.1:2379", number: 58,
+            startCalico: false);
         // The control socket comes after adapters and store, the store's port after the adapters.
         await cni.Host.ShellAsync("cat > /run/serve.pl", taken == "2379"
-            ? "use IO::Socket::INET; my $s=IO::Socket::INET->new(LocalAddr=>'127.0.0.1',LocalPort=>2379,Listen=>5,ReuseAddr=>1) or die; while(my $c=$s->accept){close $c}\n"
-            : "use IO::Socket::UNIX; mkdir '/run/calico'; my $s=IO::Socket::UNIX->new(Local=>'/run/calico/host.sock',Listen=>5) or die; while(my $c=$s->accept){close $c}\n");
-        await cni.Host.ShellAsync($"setsid perl /run/serve.pl </dev/null >/dev/null 2>&1 & echo $! > /run/serve.pid; for i in $(seq 100); do ss -Hltxn | grep -q {taken} && exit 0; sleep 0.05; done; exit 1");
+            ? "use IO::Socket::INET; my $s=IO::Socket::INET->new(LocalAddr=>'127.0.0.1',LocalPort=>2379,Listen=>5,ReuseAddr=>1) or die; "
+                + "while(my $c=$s->accept){close $c}\n"
+            : "use IO::Socket::UNIX; mkdir '/run/calico'; my $s=IO::Socket::UNIX->new(Local=>'/run/calico/host.sock',Listen=>5) or die; "
+                + "while(my $c=$s->accept){close $c}\n");
+        await cni.Host.ShellAsync(
+            "setsid perl /run/serve.pl </dev/null >/dev/null 2>&1 & echo $! > /run/serve.pid; for i in $(seq 100); do ss -Hltxn | grep "
+                + $"-q {taken} && exit 0; sleep 0.05; done; exit 1");
         await cni.Host.StartCalicoAsync(waitReady: false);
-        await UntilAsync(cni, $"grep -c '{(taken == "2379" ? "127.0.0.1:2379" : "another process serves /run/calico/host.sock")}' {cni.Host.HostLog}", "1");
+        await UntilAsync(cni,
+            $"grep -c '{(taken == "2379" ? "127.0.0.1:2379" : "another process serves /run/calico/host.sock")}' {cni.Host.HostLog}", "1");
         await cni.Host.StopCalicoAsync();
-        Assert.That((await cni.Host.ShellAsync("ls /run/calico")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(f => f != "host.sock" || taken == "2379")
+        Assert.That((await cni.Host.ShellAsync("ls /run/calico")).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(f => f != "host.sock" || taken == "2379")
             .Where(f => f.EndsWith(".sock", StringComparison.Ordinal)), Is.Empty);
         await cni.Host.ShellAsync("kill $(cat /run/serve.pid)");
         await cni.Host.StartCalicoAsync();

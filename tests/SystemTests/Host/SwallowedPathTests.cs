@@ -112,7 +112,8 @@ public sealed class SwallowedPathTests
         Assert.That(await _cni.PingAsync("b", given["g"]), Is.True, "still enforced");
         if (restart.Length == 0)
         {
-            await UntilAsync("the dead connection is noticed", async () => (await _cni.Host.ShellAsync($"grep -c 'Watch of .* broke' {_cni.Host.HostLog} || true")).Trim() != "0");
+            await UntilAsync("the dead connection is noticed",
+                async () => (await _cni.Host.ShellAsync($"grep -c 'Watch of .* broke' {_cni.Host.HostLog} || true")).Trim() != "0");
             TestContext.Out.WriteLine($"the watch noticed after {dead.Elapsed.TotalSeconds:0.0} s");
             Assert.That(dead.Elapsed, Is.LessThan(TimeSpan.FromSeconds(15)), "DESIGN 4: a half-open connection is noticed within 15 s");
             given["f"] = await ServedAsync("f");
@@ -127,7 +128,8 @@ public sealed class SwallowedPathTests
         await _etcd.EtcdctlAsync("put", key, open);
         await UntilAsync("the watch goes on", () => _cni.PingAsync("b", given["g"]));
         await UntilAsync("every endpoint is in etcd", async () =>
-            (await _cni.Host.CalicoctlAsync("get workloadendpoints -A -o json")).Output.Split("\"interfaceName\"").Length - 1 == given.Count);
+            (await _cni.Host.CalicoctlAsync("get workloadendpoints -A -o json")).Output
+                .Split("\"interfaceName\"").Length - 1 == given.Count);
         TestContext.Out.WriteLine($"etcd had everything {back.Elapsed.TotalSeconds:0.0} s after the path was back");
 
         // What was in doubt is settled: as many more as were given, and none of them twice.
@@ -193,7 +195,8 @@ public sealed class SwallowedPathTests
     private Task FullReserveAsync() => UntilAsync("the reserve is full", async () =>
         (await _etcd!.EtcdctlAsync("get", "--prefix", "/calico/ipam/v2/handle/parked.")).Contains(":8}", StringComparison.Ordinal));
 
-    private DateTime LogWritten() => new DirectoryInfo(Path.Combine(_cni.Host.Folder, "root", "var", "lib", "calico")).GetFiles().Max(f => f.LastWriteTimeUtc);
+    private DateTime LogWritten() => new DirectoryInfo(Path.Combine(_cni.Host.Folder, "root", "var", "lib", "calico")).GetFiles()
+        .Max(f => f.LastWriteTimeUtc);
 
     private async Task RestartAsync(string signal)
     {
@@ -205,7 +208,8 @@ public sealed class SwallowedPathTests
         var clock = Stopwatch.StartNew();
         await (signal == "TERM" ? _cni.Host.StopCalicoAsync() : _cni.Host.KillCalicoAsync());
         TestContext.Out.WriteLine($"ended by {signal} after {clock.Elapsed.TotalSeconds:0.0} s");
-        Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(5)), "a host that is asked to stop does not wait for a store that is silent");
+        Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(5)),
+            "a host that is asked to stop does not wait for a store that is silent");
         TestContext.Out.WriteLine($"with the store there it was ready {_healthyStart.TotalSeconds:0.0} s after its start");
         await _cni.Host.StartCalicoAsync(waitReady: false);
     }
@@ -220,7 +224,9 @@ public sealed class SwallowedPathTests
     private async Task<CommandResult> TimedAsync(string verb, string name)
     {
         var result = await _cni.CallAsync(verb, name, $"/run/netns/{name}");
-        TestContext.Out.WriteLine($"{verb} {name}: {result.Elapsed.TotalMilliseconds:0} ms, exit code {result.ExitCode} {(result.ExitCode == 0 ? "" : result.Output)}");
+        TestContext.Out.WriteLine(
+            $"{verb} {name}: {result.Elapsed.TotalMilliseconds:0} ms, exit "
+                + $"code {result.ExitCode} {(result.ExitCode == 0 ? "" : result.Output)}");
         return result;
     }
 

@@ -73,7 +73,8 @@ public sealed class PodmanHost : IAsyncDisposable
     {
         var result = await Host.RunAsync(["bash", "-c", $"podman {arguments}"]);
         return result.ExitCode == 0 ? result.Output.Trim()
-            : throw new InvalidOperationException($"podman {arguments} ended with {result.ExitCode}: {result.Error}\ncalico-host said:\n{await Host.TailAsync(15)}");
+            : throw new InvalidOperationException(
+                $"podman {arguments} ended with {result.ExitCode}: {result.Error}\ncalico-host said:\n{await Host.TailAsync(15)}");
     }
 
     /// <summary>Starts a container that sleeps.</summary>
@@ -81,9 +82,11 @@ public sealed class PodmanHost : IAsyncDisposable
         PodmanAsync($"run -d --cgroup-parent=/{Cgroup} --name {name} --network {network} {options} {BusyboxImage.Name} {command}");
 
     public async Task<string> AddressAsync(string container, string device = "eth0") =>
-        (await PodmanAsync($"exec {container} /bin/ip -o -4 addr show dev {device}")).Split(' ', StringSplitOptions.RemoveEmptyEntries)[3].Split('/')[0];
+        (await PodmanAsync($"exec {container} /bin/ip -o -4 addr show dev {device}")).Split(' ', StringSplitOptions.RemoveEmptyEntries)[3]
+            .Split('/')[0];
 
-    /// <summary>The address that podman says the container has in a network: with several networks it is podman's choice which one gets eth0.</summary>
+    /// <summary>The address that podman says the container has in a network: with several networks it is podman's choice which one gets
+    /// eth0.</summary>
     public async Task<string> AddressInAsync(string container, string network) =>
         (await PodmanAsync($"inspect {container} --format '{{{{(index .NetworkSettings.Networks \"{network}\").IPAddress}}}}'")).Trim();
 

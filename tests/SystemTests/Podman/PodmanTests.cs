@@ -2,7 +2,8 @@ using Calico.TestKit.Hosts;
 
 namespace Calico.SystemTests.Podman;
 
-/// <summary>podman's containers on Calico networks: walk (a) of docs/walks.md, by its step numbers, and what else people do with podman.</summary>
+/// <summary>podman's containers on Calico networks: walk (a) of docs/walks.md, by its step numbers, and what else people do with podman.
+/// </summary>
 [TestFixture, Parallelizable]
 public sealed class PodmanTests
 {
@@ -118,7 +119,9 @@ public sealed class PodmanTests
     [Test]
     public async Task A_pod_shares_one_interface()
     {
-        await _podman.PodmanAsync($"pod create --name pod1 --network blue --infra-image {BusyboxImage.Pause} --infra-command '/bin/sleep 1000' --cgroup-parent=/{_podman.Cgroup}");
+        await _podman.PodmanAsync(
+            $"pod create --name pod1 --network blue --infra-image {BusyboxImage.Pause} --infra-command '/bin/sleep 1000' "
+                + $"--cgroup-parent=/{_podman.Cgroup}");
         await _podman.PodmanAsync($"run -d --pod pod1 --name inpod {BusyboxImage.Name} /bin/sleep 1000");
         await _podman.RunAsync("two", "blue");
         Assert.That(await _podman.PingAsync("two", await _podman.AddressAsync("inpod")), Is.True);
@@ -130,10 +133,12 @@ public sealed class PodmanTests
         await _podman.RunAsync("web", "blue", "-p 8080:80", "/bin/busybox httpd -f -p 80 -h /www");
         await _podman.RunAsync("quiet", "blue", "", "/bin/busybox httpd -f -p 80 -h /www");
         // The uplink's other end is another machine.
-        async Task<string> AskAsync(string address, int port) => (await CommandResult.RunAsync(["ip", "netns", "exec", _podman.Host.Fabric, "bash", "-c",
+        async Task<string> AskAsync(string address, int port) =>
+            (await CommandResult.RunAsync(["ip", "netns", "exec", _podman.Host.Fabric, "bash", "-c",
             $"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 3 busybox nc -w 2 {address} {port} || true"])).Output;
         Assert.That(await AskAsync("198.51.100.11", 8080), Does.EndWith("hello\n"));
-        Assert.That(await _podman.Host.ShellAsync("calicoctl get profile publish.tcp-80 -o yaml"), Does.Contain("- 80"), "what opens it can be read, and edited");
+        Assert.That(await _podman.Host.ShellAsync("calicoctl get profile publish.tcp-80 -o yaml"), Does.Contain("- 80"),
+            "what opens it can be read, and edited");
 
         // Nobody but members comes to what was not published.
         await CommandResult.RunAsync(["ip", "-n", _podman.Host.Fabric, "route", "add", "10.81.0.0/24", "via", "198.51.100.11"]);

@@ -79,7 +79,8 @@ public sealed class HelloTests
 
         // What its orchestrator forgot is ended by its report.
         await host.ShellAsync("ip netns del w1");
-        for (var patience = Stopwatch.StartNew(); (await AskAsync(host, "ls")).Contains("w1=", StringComparison.Ordinal); await Task.Delay(100))
+        for (var patience = Stopwatch.StartNew(); (await AskAsync(host, "ls")).Contains("w1=",
+            StringComparison.Ordinal); await Task.Delay(100))
         {
             Assert.That(patience.Elapsed, Is.LessThan(TimeSpan.FromSeconds(20)), "a workload without its namespace");
         }

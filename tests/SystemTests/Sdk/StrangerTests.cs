@@ -6,7 +6,8 @@ using Calico.TestKit.Hosts;
 
 namespace Calico.SystemTests.Sdk;
 
-/// <summary>The way of docs/write-an-adapter.md, by somebody who has our packages and nothing else: from an empty folder to a workload.</summary>
+/// <summary>The way of docs/write-an-adapter.md, by somebody who has our packages and nothing else: from an empty folder to a workload.
+/// </summary>
 [TestFixture, Parallelizable]
 public sealed partial class StrangerTests : IDisposable
 {
@@ -68,7 +69,8 @@ public sealed partial class StrangerTests : IDisposable
                     break;
                 case ["#", "calico-host", "plugin", "list"]:
                     await RestartUnderLoadAsync("1.1.0");
-                    Assert.That(await PluginAsync("list"), Does.Match(@"acme +1\.1\.0 +1\.0 +loaded +").And.Match(@"acme +1\.0\.0 +1\.0 +kept +"));
+                    Assert.That(await PluginAsync("list"),
+                        Does.Match(@"acme +1\.1\.0 +1\.0 +loaded +").And.Match(@"acme +1\.0\.0 +1\.0 +kept +"));
                     break;
                 case ["#", "calico-host", "plugin", .. var arguments]:
                     await PluginAsync(string.Join(' ', arguments), Path.Combine(_folder!.Path, folder));
@@ -77,7 +79,8 @@ public sealed partial class StrangerTests : IDisposable
                     await AskAsync(Quoted().Match(command).Groups[1].Value);
                     break;
                 case ["#", "calicoctl", "get", ..]:
-                    Assert.That((await _host.CalicoctlAsync("get workloadendpoints")).OrThrow().Output, Does.Contain(_addresses["w1"]).And.Contain(_addresses["w2"]));
+                    Assert.That((await _host.CalicoctlAsync("get workloadendpoints")).OrThrow().Output,
+                        Does.Contain(_addresses["w1"]).And.Contain(_addresses["w2"]));
                     await AssertPolicedAsync(_addresses["w2"]);
                     break;
                 default:
@@ -89,7 +92,8 @@ public sealed partial class StrangerTests : IDisposable
         await RestartUnderLoadAsync("1.0.0");
         await AskAsync("down w1");
         await AskAsync("down w2");
-        Assert.That((await _host.CalicoctlAsync("get workloadendpoints")).OrThrow().Output, Does.Not.Contain(_addresses["w1"]).And.Not.Contain(_addresses["w2"]));
+        Assert.That((await _host.CalicoctlAsync("get workloadendpoints")).OrThrow().Output,
+            Does.Not.Contain(_addresses["w1"]).And.Not.Contain(_addresses["w2"]));
         await PluginAsync("remove acme");
         Assert.That(await PluginAsync("list"), Does.Contain("no adapter is installed"));
     }
@@ -104,7 +108,8 @@ public sealed partial class StrangerTests : IDisposable
         foreach (var (code, text) in new (string, string)[]
         {
             ("CALICO001", whole.Replace("public sealed class", "internal sealed class", StringComparison.Ordinal)),
-            ("CALICO002", whole + "\npublic sealed class Second : IOrchestratorPlugin { public string Name => \"second\"; public void Configure(IPluginBuilder builder) { } }\n"),
+            ("CALICO002", whole + "\npublic sealed class Second : IOrchestratorPlugin { public string Name => \"second\"; public void "
+                + "Configure(IPluginBuilder builder) { } }\n"),
             ("CALICO003", whole.Replace("[assembly: CalicoContract(1, 0)]", "", StringComparison.Ordinal)),
             ("CALICO004", whole.Replace("Name => \"acme\"", "Name => \"Acme Inc\"", StringComparison.Ordinal)),
             ("CALICO004", whole.Replace("Name => \"acme\"", "Name => Environment.MachineName", StringComparison.Ordinal)),
@@ -119,20 +124,31 @@ public sealed partial class StrangerTests : IDisposable
         await File.WriteAllTextAsync(plugin, whole);
         var project = Path.Combine(_folder!.Path, "Acme", "Acme", "Acme.csproj");
         var good = await File.ReadAllTextAsync(project);
-        await File.WriteAllTextAsync(project, good.Replace("<PackageReference Include=\"Calico.Abstractions\"", "<PackageReference Include=\"Calico.Datastore\" Version=\"*\" />\n    <PackageReference Include=\"Calico.Abstractions\"", StringComparison.Ordinal));
-        await File.WriteAllTextAsync(Path.Combine(_folder!.Path, "Acme", "Acme", "Inside.cs"), "namespace Acme; internal static class Inside { public static object Kind => Calico.Datastore.Resources.Kinds.IpPool; }");
-        Assert.That((await _folder!.TryDotnetAsync("Acme/Acme", "build", "-v", "quiet")).Output, Does.Contain("CALICO005").And.Contain("Calico.Datastore"));
+        await File.WriteAllTextAsync(project,
+            good.Replace("<PackageReference Include=\"Calico.Abstractions\"",
+                "<PackageReference Include=\"Calico.Datastore\" Version=\"*\" />\n    <PackageReference Include=\"Calico.Abstractions\"",
+                StringComparison.Ordinal));
+        await File.WriteAllTextAsync(Path.Combine(_folder!.Path, "Acme", "Acme", "Inside.cs"),
+            "namespace Acme; internal static class Inside { public static object Kind => Calico.Datastore.Resources.Kinds.IpPool; }");
+        Assert.That((await _folder!.TryDotnetAsync("Acme/Acme", "build", "-v", "quiet")).Output,
+            Does.Contain("CALICO005").And.Contain("Calico.Datastore"));
         File.Delete(Path.Combine(_folder!.Path, "Acme", "Acme", "Inside.cs"));
         await File.WriteAllTextAsync(project, good);
-        Assert.That((await _folder!.TryDotnetAsync("Acme/Acme", "publish", "-v", "quiet", "-p:GenerateDependencyFile=false")).Output, Does.Contain("CALICO008"));
-        await File.WriteAllTextAsync(project, good.Replace("</Project>", "  <ItemGroup><None Include=\"Calico.Abstractions.dll\" CopyToPublishDirectory=\"Always\" /></ItemGroup>\n</Project>", StringComparison.Ordinal));
+        Assert.That((await _folder!.TryDotnetAsync("Acme/Acme", "publish", "-v", "quiet", "-p:GenerateDependencyFile=false")).Output,
+            Does.Contain("CALICO008"));
+        await File.WriteAllTextAsync(project,
+            good.Replace("</Project>",
+                "  <ItemGroup><None Include=\"Calico.Abstractions.dll\" CopyToPublishDirectory=\"Always\" /></ItemGroup>\n</Project>",
+                StringComparison.Ordinal));
         await File.WriteAllTextAsync(Path.Combine(_folder!.Path, "Acme", "Acme", "Calico.Abstractions.dll"), "another");
-        Assert.That((await _folder!.TryDotnetAsync("Acme/Acme", "publish", "-v", "quiet")).Output, Does.Contain("CALICO006").And.Contain("Calico.Abstractions.dll"));
+        Assert.That((await _folder!.TryDotnetAsync("Acme/Acme", "publish", "-v", "quiet")).Output,
+            Does.Contain("CALICO006").And.Contain("Calico.Abstractions.dll"));
     }
 
     /// <summary>Lines of the page's console blocks: "$" as anybody, "#" as root on a node.</summary>
     private static List<string> Commands() =>
-        [.. Blocks().Matches(File.ReadAllText(Path.Combine(Repository.Root, "docs", "write-an-adapter.md"))).SelectMany(m => m.Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries))];
+        [.. Blocks().Matches(File.ReadAllText(Path.Combine(Repository.Root, "docs", "write-an-adapter.md")))
+            .SelectMany(m => m.Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries))];
 
     /// <summary>Members of a network reach each other until a policy says no.</summary>
     private async Task AssertPolicedAsync(string address)
@@ -144,10 +160,13 @@ public sealed partial class StrangerTests : IDisposable
         await EventuallyAsync(() => PingsAsync(address), "the policy to be gone");
     }
 
-    /// <summary>Pings go on while the host stops and starts; the adapter answers within a second of the start of its successor's life.</summary>
+    /// <summary>Pings go on while the host stops and starts; the adapter answers within a second of the start of its successor's life.
+    /// </summary>
     private async Task RestartUnderLoadAsync(string version)
     {
-        var pinging = _host.ShellAsync($"for i in $(seq 60); do ip netns exec w1 /bin/busybox ping -c 1 -W 1 {_addresses["w2"]} >/dev/null && echo one || echo lost; sleep 0.05; done", limit: TimeSpan.FromMinutes(2));
+        var pinging = _host.ShellAsync(
+            $"for i in $(seq 60); do ip netns exec w1 /bin/busybox ping -c 1 -W 1 {_addresses["w2"]} >/dev/null && echo one || echo lost; "
+                + "sleep 0.05; done", limit: TimeSpan.FromMinutes(2));
         await Task.Delay(TimeSpan.FromSeconds(1));
         await _host.StopCalicoAsync();
         var clock = Stopwatch.StartNew();
@@ -167,15 +186,18 @@ public sealed partial class StrangerTests : IDisposable
         }, $"adapter {version} to answer");
         await starting;
         var pinged = await pinging;
-        TestContext.Out.WriteLine($"{version}: answers {answered.TotalMilliseconds:0} ms after the host's start began; {pinged.Count('\n')} pings");
+        TestContext.Out.WriteLine(
+            $"{version}: answers {answered.TotalMilliseconds:0} ms after the host's start began; {pinged.Count('\n')} pings");
         Assert.That(pinged, Does.Not.Contain("lost"));
-        Assert.That(await AskAsync("ls"), Is.EqualTo(string.Create(CultureInfo.InvariantCulture, $"ok w1={_addresses["w1"]} w2={_addresses["w2"]}")));
+        Assert.That(await AskAsync("ls"),
+            Is.EqualTo(string.Create(CultureInfo.InvariantCulture, $"ok w1={_addresses["w1"]} w2={_addresses["w2"]}")));
     }
 
     private async Task<bool> PingsAsync(string address) =>
         (await _host.RunAsync(["ip", "netns", "exec", "w1", "/bin/busybox", "ping", "-c", "1", "-W", "1", address])).ExitCode == 0;
 
-    private Task<string> PluginAsync(string arguments, string folder = "/") => _host.ShellAsync($"cd {folder}; CALICO_PLUGIN_DIR=/usr/lib/calico/plugins {_host.Programs}/host/calico-host plugin {arguments}");
+    private Task<string> PluginAsync(string arguments, string folder = "/") =>
+        _host.ShellAsync($"cd {folder}; CALICO_PLUGIN_DIR=/usr/lib/calico/plugins {_host.Programs}/host/calico-host plugin {arguments}");
 
     private async Task<string> AskAsync(string line)
     {

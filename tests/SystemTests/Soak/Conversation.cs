@@ -5,7 +5,8 @@ using System.Net.Sockets;
 
 namespace Calico.SystemTests.Soak;
 
-/// <summary>One TCP connection between two workloads that may talk: a number there and back, twenty times a second, for its whole life.</summary>
+/// <summary>One TCP connection between two workloads that may talk: a number there and back, twenty times a second, for its whole life.
+/// </summary>
 internal sealed class Conversation : IAsyncDisposable
 {
     private const int Port = 5000;

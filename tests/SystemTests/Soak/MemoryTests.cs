@@ -55,7 +55,8 @@ public sealed class MemoryTests
     {
         // It collects in its own time; what stays is what counts.
         await Task.Delay(TimeSpan.FromSeconds(5));
-        var kibibytes = await cni.Host.ShellAsync("for p in /proc/[0-9]*; do if [ \"$(readlink $p/exe)\" = " + cni.Host.Programs + "/host/calico-host ]; then sed -n 's/^Anonymous: *\\([0-9]*\\) kB/\\1/p' $p/smaps_rollup; fi; done");
+        var kibibytes = await cni.Host.ShellAsync("for p in /proc/[0-9]*; do if [ \"$(readlink $p/exe)\" = " + cni.Host.Programs
+            + "/host/calico-host ]; then sed -n 's/^Anonymous: *\\([0-9]*\\) kB/\\1/p' $p/smaps_rollup; fi; done");
         return int.Parse(kibibytes, CultureInfo.InvariantCulture) / 1024;
     }
 }

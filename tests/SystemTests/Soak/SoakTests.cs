@@ -16,10 +16,12 @@ public sealed class SoakTests
     // The stated gaps. A flow that policy allows is never broken; it may pause while its link is down and TCP's next try is due.
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(4);
 
-    // From the moment a stranger takes our table away: nothing is enforced until it is made anew, and what began meanwhile ends within a second.
+    // From the moment a stranger takes our table away: nothing is enforced until it is made anew, and what began meanwhile ends within a
+    // second.
     private static readonly TimeSpan OpenGap = TimeSpan.FromSeconds(1);
 
-    /// <summary>A stranger's table that keeps connections tracked while ours is gone: a flow that began then looks established afterwards.</summary>
+    /// <summary>A stranger's table that keeps connections tracked while ours is gone: a flow that began then looks established afterwards.
+    /// </summary>
     private const string Tracking = """
         table inet tracking {
           chain forward { type filter hook forward priority 50; ct state established counter; }
@@ -116,7 +118,9 @@ public sealed class SoakTests
             ("table deleted", () => OpenAsync(() => cni.Host.ShellAsync("nft delete table inet calico"))),
             ("ruleset flushed", () => OpenAsync(() => cni.Host.ShellAsync("nft -f -", $"flush ruleset\n{Tracking}"))),
             ("chain flushed", () => OpenAsync(() => cni.Host.ShellAsync("nft flush chain inet calico forward-ingress"))),
-            ("link flap", () => cni.Host.ShellAsync($"link=$(ip -br link show type veth | cut -d@ -f1 | grep ^cali | sed -n {random.Next(1, Containers)}p); ip link set $link down; sleep 0.2; ip link set $link up")),
+            ("link flap", () => cni.Host
+                .ShellAsync($"link=$(ip -br link show type veth | cut -d@ -f1 | grep ^cali | sed -n {random.Next(1, Containers)}p); ip "
+                    + "link set $link down; sleep 0.2; ip link set $link up")),
             ("routes flushed", () => cni.Host.ShellAsync(RouteFlush)),
             ("host stopped", async () =>
             {
@@ -146,7 +150,8 @@ public sealed class SoakTests
             var longest = conversations.Max(c => c.TakeLongest());
             var (count, former) = _pauses.GetValueOrDefault(name);
             _pauses[name] = (count + 1, longest > former ? longest : former);
-            Assert.That(conversations.Where(c => c.Broken is not null).Select(c => $"{c.Name}: {c.Broken}"), Is.Empty, $"broken by '{name}', round {round}, after {clock.Elapsed}\n{await cni.Host.TailAsync()}");
+            Assert.That(conversations.Where(c => c.Broken is not null).Select(c => $"{c.Name}: {c.Broken}"), Is.Empty,
+                $"broken by '{name}', round {round}, after {clock.Elapsed}\n{await cni.Host.TailAsync()}");
         }
     }
 
@@ -166,13 +171,16 @@ public sealed class SoakTests
 
         var arrived = denied.SelectMany(d => d.Arrived.Select(at => (d.Name, At: at))).ToList();
         var outside = arrived.Where(a => !_gaps.Any(g => a.At >= g.From && a.At <= g.To)).ToList();
-        TestContext.Out.WriteLine($"{conversations.Sum(c => c.Exchanged)} messages on {conversations.Count} allowed connections; {denied.Sum(d => d.Sent)} denied packets sent, {arrived.Count} arrived in {_gaps.Count} gaps that a stranger made, {outside.Count} outside them; {churned} other containers came and went");
+        TestContext.Out.WriteLine(
+            $"{conversations.Sum(c => c.Exchanged)} messages on {conversations.Count} allowed connections; {denied.Sum(d => d.Sent)} denied packets sent, {arrived.Count} arrived in {_gaps.Count} gaps that a stranger made, {outside.Count} outside them; {churned} other containers came and went");
         Assert.Multiple(() =>
         {
-            Assert.That(conversations.Where(c => c.Broken is not null).Select(c => $"{c.Name}: {c.Broken}"), Is.Empty, "allowed connections that broke");
+            Assert.That(conversations.Where(c => c.Broken is not null).Select(c => $"{c.Name}: {c.Broken}"), Is.Empty,
+                "allowed connections that broke");
             Assert.That(conversations.Select(c => c.Exchanged), Has.All.GreaterThan(100), "an allowed connection was not used");
             Assert.That(denied.Select(d => d.Sent), Has.All.GreaterThan(100), "a denied flow was not tried");
-            Assert.That(_pauses.Where(p => p.Value.Longest > LongestPause).Select(p => $"{p.Key}: {p.Value.Longest}"), Is.Empty, "longer than stated");
+            Assert.That(_pauses.Where(p => p.Value.Longest > LongestPause).Select(p => $"{p.Key}: {p.Value.Longest}"), Is.Empty,
+                "longer than stated");
             Assert.That(outside.Select(a => a.Name).Distinct(), Is.Empty, $"{outside.Count} denied packets passed");
         });
     }

@@ -46,7 +46,8 @@ public sealed class EmbeddedStoreCrashTests
                 foreach (var item in (await engine.Store.ListAsync("/w/", 0, Ct)).Items)
                 {
                     var logged = engine.Log.Get($"log{item.Key}");
-                    Assert.That(logged is { } l ? Encoding.UTF8.GetString(l.Span) : "none", Is.EqualTo(Encoding.UTF8.GetString(item.Value.Span)),
+                    Assert.That(logged is { } l ? Encoding.UTF8.GetString(l.Span) : "none",
+                        Is.EqualTo(Encoding.UTF8.GetString(item.Value.Span)),
                         $"round {round}: {item.Key} in store and log");
                 }
 
@@ -65,7 +66,8 @@ public sealed class EmbeddedStoreCrashTests
     public async Task WriteUntilKilled()
     {
         var engine = await OpenAsync(ChildTest.Folder);
-        await using var acks = new FileStream(Path.Combine(ChildTest.Folder, Acknowledged), FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        await using var acks = new FileStream(Path.Combine(ChildTest.Folder, Acknowledged), FileMode.Create, FileAccess.Write,
+            FileShare.Read, bufferSize: 0);
         var gate = new object();
         await Task.WhenAll(Enumerable.Range(0, 8).Select(writer => Task.Run(async () =>
         {
@@ -73,7 +75,8 @@ public sealed class EmbeddedStoreCrashTests
             for (var n = Number(await engine.Store.GetAsync(key, 0, Ct)) + 1; ; n++)
             {
                 var value = Encoding.UTF8.GetBytes(n.ToString(CultureInfo.InvariantCulture));
-                await engine.Log.CommitAsync(engine.Store, new StoreTransaction(new StoreOperation.Put(key, value)), [new NodeLogWrite($"log{key}", value)], Ct);
+                await engine.Log.CommitAsync(engine.Store, new StoreTransaction(new StoreOperation.Put(key, value)),
+                    [new NodeLogWrite($"log{key}", value)], Ct);
                 lock (gate)
                 {
                     acks.Write(Encoding.UTF8.GetBytes($"{key}={n}\n"));
@@ -132,7 +135,8 @@ public sealed class EmbeddedStoreCrashTests
             Assert.That(together!.Problem, Is.EqualTo(Problem.Exhausted));
             Assert.That(await engine.Store.GetAsync("/c", 0, Ct), Is.Null);
             Assert.That(engine.Log.Get("c"), Is.Null);
-            Assert.That((await engine.Store.ListAsync("/", 0, Ct)).Revision, Is.EqualTo(good == 0 ? 2 : good), "what failed made no revision");
+            Assert.That((await engine.Store.ListAsync("/", 0, Ct)).Revision, Is.EqualTo(good == 0 ? 2 : good),
+                "what failed made no revision");
 
             File.Delete(ballast);
             Assert.That(await PutAsync(engine, "/a", "after"), Is.EqualTo((good == 0 ? 2 : good) + 1));
@@ -178,7 +182,8 @@ public sealed class EmbeddedStoreCrashTests
     private static async Task<long> PutAsync(EmbeddedEngine engine, string key, string value) =>
         (await engine.Store.CommitAsync(new StoreTransaction(new StoreOperation.Put(key, Encoding.UTF8.GetBytes(value))), Ct)).Revision;
 
-    private static long Number(KeyValue? item) => item is null ? 0 : long.Parse(Encoding.UTF8.GetString(item.Value.Span), CultureInfo.InvariantCulture);
+    private static long Number(KeyValue? item) =>
+        item is null ? 0 : long.Parse(Encoding.UTF8.GetString(item.Value.Span), CultureInfo.InvariantCulture);
 
     /// <summary>The last whole line of each key.</summary>
     private static Dictionary<string, long> Acks(string text)

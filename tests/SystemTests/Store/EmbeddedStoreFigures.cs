@@ -25,7 +25,8 @@ public sealed class EmbeddedStoreFigures
                 await MeasureAsync("durable transactions, 8 callers", engine.Store, callers: 8, each: 1000);
                 await MeasureAsync("durable transactions, 64 callers", engine.Store, callers: 64, each: 500);
                 await JointAsync(engine);
-                await using var server = await EtcdApiServer.StartAsync(engine, new EtcdApiOptions { SocketPath = Path.Combine(folder, "s") },
+                await using var server = await EtcdApiServer.StartAsync(engine,
+                    new EtcdApiOptions { SocketPath = Path.Combine(folder, "s") },
                     NullLoggerFactory.Instance, Ct);
                 await using var client = EmbeddedServer.Connect($"unix://{folder}/s");
                 await MeasureAsync("through the unix socket, one caller", client, callers: 1, each: 2000);
@@ -34,7 +35,8 @@ public sealed class EmbeddedStoreFigures
                 {
                     var from = i;
                     await engine.Store.CommitAsync(new StoreTransaction([.. Enumerable.Range(from, 100)
-                        .Select(n => new StoreOperation.Put($"/calico/resources/v3/projectcalico.org/workloadendpoints/default/node-{n:d6}", Value))]), Ct);
+                        .Select(n => new StoreOperation.Put($"/calico/resources/v3/projectcalico.org/workloadendpoints/default/node-{n:d6}",
+                            Value))]), Ct);
                 }
 
                 var clock = Stopwatch.StartNew();
@@ -92,7 +94,8 @@ public sealed class EmbeddedStoreFigures
             for (var i = 0; i < each; i++)
             {
                 var start = Stopwatch.GetTimestamp();
-                var outcome = await store.CommitAsync(new StoreTransaction([StoreCompare.At(key, revision)], [new StoreOperation.Put(key, Value)], []), Ct);
+                var outcome = await store.CommitAsync(
+                    new StoreTransaction([StoreCompare.At(key, revision)], [new StoreOperation.Put(key, Value)], []), Ct);
                 times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
                 revision = outcome.Revision;
                 Assert.That(outcome.Succeeded);

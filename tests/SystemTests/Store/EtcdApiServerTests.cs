@@ -34,7 +34,8 @@ public sealed class EtcdApiServerTests : IAsyncDisposable
     {
         foreach (var options in (EtcdApiOptions[])[new() { Loopback = new IPEndPoint(IPAddress.Any, 0) }, new()])
         {
-            var error = await Assert.ThrowsAsync<CalicoException>(() => EtcdApiServer.StartAsync(_server.Engine, options, NullLoggerFactory.Instance, default));
+            var error = await Assert.ThrowsAsync<CalicoException>(() =>
+                EtcdApiServer.StartAsync(_server.Engine, options, NullLoggerFactory.Instance, default));
             Assert.That(error!.Problem, Is.EqualTo(Problem.Invalid));
         }
     }
@@ -45,7 +46,8 @@ public sealed class EtcdApiServerTests : IAsyncDisposable
         var path = Path.Combine(_server.Folder, "bound.sock");
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         socket.Bind(new UnixDomainSocketEndPoint(path));
-        await using var second = await EtcdApiServer.StartAsync(_server.Engine, new EtcdApiOptions { BoundSocket = socket }, NullLoggerFactory.Instance, default);
+        await using var second = await EtcdApiServer.StartAsync(_server.Engine, new EtcdApiOptions { BoundSocket = socket },
+            NullLoggerFactory.Instance, default);
         await using var store = EmbeddedServer.Connect($"unix://{path}");
         Assert.That((await store.ListAsync("/", 0, default)).Items, Is.Empty);
     }
@@ -96,7 +98,8 @@ public sealed class EtcdApiServerTests : IAsyncDisposable
     {
         using var channel = GrpcChannel.ForAddress(_server.TcpEndpoint);
         using var call = new Watch.WatchClient(channel).Watch();
-        foreach (var filter in (WatchCreateRequest.Types.FilterType[])[WatchCreateRequest.Types.FilterType.Noput, WatchCreateRequest.Types.FilterType.Nodelete])
+        foreach (var filter in (WatchCreateRequest.Types.FilterType[])[WatchCreateRequest.Types.FilterType.Noput,
+            WatchCreateRequest.Types.FilterType.Nodelete])
         {
             await call.RequestStream.WriteAsync(new WatchRequest
             {

@@ -17,7 +17,8 @@ public sealed class EtcdClientTests : IAsyncDisposable
     private readonly EmbeddedServer _server = EmbeddedServer.StartAsync().GetAwaiter().GetResult();
     private readonly EtcdClient _client;
 
-    public EtcdClientTests() => _client = new(_server.TcpEndpoint, configureChannelOptions: options => options.Credentials = ChannelCredentials.Insecure);
+    public EtcdClientTests() =>
+        _client = new(_server.TcpEndpoint, configureChannelOptions: options => options.Credentials = ChannelCredentials.Insecure);
 
     public ValueTask DisposeAsync()
     {
@@ -33,7 +34,8 @@ public sealed class EtcdClientTests : IAsyncDisposable
         await _client.PutAsync("/other", "3");
 
         Assert.That(await _client.GetValAsync("/calico/a"), Is.EqualTo("1"));
-        Assert.That(await _client.GetRangeValAsync("/calico/"), Is.EqualTo(new Dictionary<string, string> { ["/calico/a"] = "1", ["/calico/b"] = "2" }));
+        Assert.That(await _client.GetRangeValAsync("/calico/"),
+            Is.EqualTo(new Dictionary<string, string> { ["/calico/a"] = "1", ["/calico/b"] = "2" }));
         Assert.That((await _client.DeleteRangeAsync("/calico/")).Deleted, Is.EqualTo(2));
         Assert.That(await _client.GetValAsync("/calico/a"), Is.Empty);
         Assert.That(await _client.GetValAsync("/other"), Is.EqualTo("3"));
@@ -57,7 +59,8 @@ public sealed class EtcdClientTests : IAsyncDisposable
         using var created = new SemaphoreSlim(0);
         var watch = await _client.WatchAsync(new WatchRequest
         {
-            CreateRequest = new WatchCreateRequest { Key = ByteString.CopyFromUtf8("/w"), RangeEnd = ByteString.CopyFromUtf8("/x"), PrevKv = true },
+            CreateRequest = new WatchCreateRequest { Key = ByteString.CopyFromUtf8("/w"), RangeEnd = ByteString.CopyFromUtf8("/x"),
+                PrevKv = true },
         }, response =>
         {
             if (response.Created)
@@ -76,7 +79,8 @@ public sealed class EtcdClientTests : IAsyncDisposable
         await _client.PutAsync("/x", "no");
         await _client.DeleteAsync("/w/a");
 
-        Assert.That(Enumerable.Range(0, 3).Select(_ => told.TryTake(out var change, Patience) ? $"{change.Type} {change.Kv.Value.ToStringUtf8()} {change.PrevKv?.Value.ToStringUtf8()}" : "nothing"),
+        Assert.That(Enumerable.Range(0, 3).Select(_ => told.TryTake(out var change, Patience)
+            ? $"{change.Type} {change.Kv.Value.ToStringUtf8()} {change.PrevKv?.Value.ToStringUtf8()}" : "nothing"),
             Is.EqualTo(new[] { "Put 1 ", "Put 2 1", "Delete  2" }));
         _client.CancelWatch(watch);
     }
@@ -85,12 +89,15 @@ public sealed class EtcdClientTests : IAsyncDisposable
     public async Task S9_what_a_lease_holds_goes_with_it()
     {
         var lease = await _client.LeaseGrantAsync(new LeaseGrantRequest { TTL = 60 });
-        await _client.PutAsync(new PutRequest { Key = ByteString.CopyFromUtf8("/leased"), Value = ByteString.CopyFromUtf8("x"), Lease = lease.ID });
+        await _client.PutAsync(new PutRequest { Key = ByteString.CopyFromUtf8("/leased"), Value = ByteString.CopyFromUtf8("x"),
+            Lease = lease.ID });
         var kept = new TaskCompletionSource<LeaseKeepAliveResponse>(TaskCreationOptions.RunContinuationsAsynchronously);
-        await _client.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = lease.ID }, answer => kept.TrySetResult(answer), CancellationToken.None);
+        await _client.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = lease.ID }, answer => kept.TrySetResult(answer),
+            CancellationToken.None);
 
         Assert.That((await kept.Task.WaitAsync(Patience)).TTL, Is.EqualTo(60));
-        Assert.That((await _client.LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = lease.ID, Keys = true })).Keys.Single().ToStringUtf8(), Is.EqualTo("/leased"));
+        Assert.That((await _client.LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = lease.ID, Keys = true })).Keys.Single()
+            .ToStringUtf8(), Is.EqualTo("/leased"));
         await _client.LeaseRevokeAsync(new LeaseRevokeRequest { ID = lease.ID });
         Assert.That(await _client.GetValAsync("/leased"), Is.Empty);
     }
@@ -101,15 +108,19 @@ public sealed class EtcdClientTests : IAsyncDisposable
         await _client.PutAsync("/a", "1");
         await _client.PutAsync("/a", "2");
         await _client.CompactAsync(new CompactionRequest { Revision = 3 });
-        var error = await Assert.ThrowsAsync<RpcException>(() => _client.GetAsync(new RangeRequest { Key = ByteString.CopyFromUtf8("/a"), Revision = 2 }));
-        Assert.That((error!.StatusCode, error.Status.Detail), Is.EqualTo((StatusCode.OutOfRange, "etcdserver: mvcc: required revision has been compacted")));
+        var error = await Assert.ThrowsAsync<RpcException>(() =>
+            _client.GetAsync(new RangeRequest { Key = ByteString.CopyFromUtf8("/a"), Revision = 2 }));
+        Assert.That((error!.StatusCode, error.Status.Detail),
+            Is.EqualTo((StatusCode.OutOfRange, "etcdserver: mvcc: required revision has been compacted")));
         Assert.That((await _client.StatusAsync(new StatusRequest())).Version, Does.StartWith("3."));
     }
 
     private static TxnRequest Swap(long revision, string value) => new()
     {
-        Compare = { new Compare { Key = ByteString.CopyFromUtf8("/a"), Target = Compare.Types.CompareTarget.Mod, Result = Compare.Types.CompareResult.Equal, ModRevision = revision } },
-        Success = { new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8("/a"), Value = ByteString.CopyFromUtf8(value) } } },
+        Compare = { new Compare { Key = ByteString.CopyFromUtf8("/a"), Target = Compare.Types.CompareTarget.Mod,
+            Result = Compare.Types.CompareResult.Equal, ModRevision = revision } },
+        Success = { new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8("/a"),
+            Value = ByteString.CopyFromUtf8(value) } } },
         Failure = { new RequestOp { RequestRange = new RangeRequest { Key = ByteString.CopyFromUtf8("/a") } } },
     };
 }

@@ -15,7 +15,8 @@ internal sealed class EtcdProcess : IAsyncDisposable
     {
         var (client, peer) = (FreePort(), FreePort());
         Endpoint = $"{scheme}://127.0.0.1:{client}";
-        _arguments = [$"--data-dir={_folder}/data", "--name=test", $"--listen-client-urls={Endpoint}", $"--advertise-client-urls={Endpoint}",
+        _arguments = [$"--data-dir={_folder}/data", "--name=test", $"--listen-client-urls={Endpoint}",
+            $"--advertise-client-urls={Endpoint}",
             $"--listen-peer-urls=http://127.0.0.1:{peer}", $"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
             $"--initial-cluster=test=http://127.0.0.1:{peer}", "--log-level=error", .. extra];
     }

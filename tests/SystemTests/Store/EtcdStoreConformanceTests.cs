@@ -16,7 +16,8 @@ public sealed class EtcdStoreConformanceTests : KeyValueStoreConformance, IAsync
 
     protected override IKeyValueStore Store => _store;
 
-    /// <summary>Seen with 3.4.23: once the compaction is physical, a watch from there waits for ever. Later etcds keep them (3.5.22).</summary>
+    /// <summary>Seen with 3.4.23: once the compaction is physical, a watch from there waits for ever. Later etcds keep them (3.5.22).
+    /// </summary>
     protected override string? WhyDeletionsVanish => "etcd 3.4 forgets deletions at exactly the compacted revision";
 
     [OneTimeSetUp]

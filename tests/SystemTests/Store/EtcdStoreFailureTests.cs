@@ -73,7 +73,8 @@ public sealed class EtcdStoreFailureTests
     public async Task A_dead_endpoint_is_passed_over()
     {
         await using var etcd = await EtcdProcess.StartAsync();
-        await using var store = EmbeddedServer.Connect($"http://127.0.0.1:{EtcdProcess.FreePort()}", "unix:///nowhere/at/all.sock", etcd.Endpoint);
+        await using var store = EmbeddedServer.Connect($"http://127.0.0.1:{EtcdProcess.FreePort()}", "unix:///nowhere/at/all.sock",
+            etcd.Endpoint);
         Assert.That(await PutAsync(store, "/a", "1"), Is.GreaterThan(0), "a write that was not sent goes to the next");
     }
 
@@ -175,10 +176,12 @@ public sealed class EtcdStoreFailureTests
         {
             try
             {
-                var outcome = await store.CommitAsync(new StoreTransaction(new StoreOperation.Put(key, Encoding.UTF8.GetBytes(value))), _ct);
+                var outcome = await store.CommitAsync(
+                    new StoreTransaction(new StoreOperation.Put(key, Encoding.UTF8.GetBytes(value))), _ct);
                 return outcome.Revision;
             }
-            catch (CalicoException error) when (error.Problem == Problem.Unavailable && error.Message.Contains("leader", StringComparison.Ordinal) && tries < 100)
+            catch (CalicoException error)
+                when (error.Problem == Problem.Unavailable && error.Message.Contains("leader", StringComparison.Ordinal) && tries < 100)
             {
                 // A member that has just started has no leader for a moment.
                 await Task.Delay(50, _ct);

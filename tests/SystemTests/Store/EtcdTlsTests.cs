@@ -36,9 +36,12 @@ public sealed class EtcdTlsTests
         await Assert.MultipleAsync(async () =>
         {
             Assert.That(await TryAsync(good with { CertFile = null, KeyFile = null }), Does.StartWith("Unavailable"), "no certificate");
-            Assert.That(await TryAsync(good with { CertFile = Pem("other-client"), KeyFile = Key("other-client") }), Does.StartWith("Unavailable"), "a stranger's");
-            Assert.That(await TryAsync(good with { CaFile = Pem("stranger") }), Does.StartWith("Unavailable").And.Contain("certificate"), "not our server");
-            Assert.That(await TryAsync(good with { CaFile = null }), Does.StartWith("Unavailable").And.Contain("certificate"), "not the system's authorities");
+            Assert.That(await TryAsync(good with { CertFile = Pem("other-client"), KeyFile = Key("other-client") }),
+                Does.StartWith("Unavailable"), "a stranger's");
+            Assert.That(await TryAsync(good with { CaFile = Pem("stranger") }), Does.StartWith("Unavailable").And.Contain("certificate"),
+                "not our server");
+            Assert.That(await TryAsync(good with { CaFile = null }), Does.StartWith("Unavailable").And.Contain("certificate"),
+                "not the system's authorities");
             Assert.That(await TryAsync(good with { KeyFile = null }), Does.StartWith("Invalid").And.Contain("needs its key"));
             Assert.That(await TryAsync(good with { CaFile = "/no/such/file" }), Does.StartWith("Invalid").And.Contain("/no/such/file"));
         });

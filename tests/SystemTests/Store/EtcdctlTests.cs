@@ -27,10 +27,13 @@ public sealed class EtcdctlTests
         Assert.That(await RunAsync("put", "/calico/b", "2", "--prev-kv"), Is.EqualTo("OK\n"));
         Assert.That(await RunAsync("put", "/calico/b", "3", "--prev-kv"), Is.EqualTo("OK\n/calico/b\n2\n"));
         Assert.That(await RunAsync("get", "--prefix", "/calico/"), Is.EqualTo("/calico/a\n1\n/calico/b\n3\n"));
-        Assert.That(await RunAsync("get", "--prefix", "/calico/", "--keys-only", "--order=DESCEND"), Is.EqualTo("/calico/b\n\n/calico/a\n\n"));
+        Assert.That(await RunAsync("get", "--prefix", "/calico/", "--keys-only", "--order=DESCEND"),
+            Is.EqualTo("/calico/b\n\n/calico/a\n\n"));
         Assert.That(await RunAsync("get", "--prefix", "/calico/", "--limit=1"), Is.EqualTo("/calico/a\n1\n"));
-        Assert.That(await RunAsync("get", "--prefix", "/calico/", "--limit=1", "--write-out=fields"), Does.Contain("\"More\" : true").And.Contain("\"Count\" : 2"));
-        Assert.That(await RunAsync("get", "--prefix", "/calico/", "--sort-by=MODIFY", "--order=DESCEND", "--print-value-only"), Is.EqualTo("3\n1\n"));
+        Assert.That(await RunAsync("get", "--prefix", "/calico/", "--limit=1", "--write-out=fields"),
+            Does.Contain("\"More\" : true").And.Contain("\"Count\" : 2"));
+        Assert.That(await RunAsync("get", "--prefix", "/calico/", "--sort-by=MODIFY", "--order=DESCEND", "--print-value-only"),
+            Is.EqualTo("3\n1\n"));
         Assert.That(await RunAsync("get", "/calico/b", "--rev=3", "--print-value-only"), Is.EqualTo("2\n"));
         Assert.That(await RunAsync("get", "--from-key", "/calico/b", "--keys-only"), Is.EqualTo("/calico/b\n\n"));
         Assert.That(await RunAsync("del", "--prefix", "/calico/", "--prev-kv"), Is.EqualTo("2\n/calico/a\n1\n/calico/b\n3\n"));
@@ -41,7 +44,8 @@ public sealed class EtcdctlTests
     public async Task Txn()
     {
         await RunAsync("put", "/a", "1");
-        Assert.That(await RunWithInputAsync("value(\"/a\") = \"1\"\n\nput /a 2\nget /a\n\nget /a\n\n", "txn"), Is.EqualTo("SUCCESS\n\nOK\n\n/a\n2\n"));
+        Assert.That(await RunWithInputAsync("value(\"/a\") = \"1\"\n\nput /a 2\nget /a\n\nget /a\n\n", "txn"),
+            Is.EqualTo("SUCCESS\n\nOK\n\n/a\n2\n"));
         Assert.That(await RunWithInputAsync("version(\"/a\") = \"7\"\n\ndel /a\n\nget /a\n\n", "txn"), Is.EqualTo("FAILURE\n\n/a\n2\n"));
     }
 
@@ -82,7 +86,8 @@ public sealed class EtcdctlTests
         var granted = await RunAsync("lease", "grant", "60");
         var id = granted.Split(' ')[1];
         await RunAsync("put", "/leased", "x", $"--lease={id}");
-        Assert.That(await RunAsync("lease", "timetolive", id, "--keys"), Does.Contain("granted with TTL(60s)").And.Contain("attached keys([/leased])"));
+        Assert.That(await RunAsync("lease", "timetolive", id, "--keys"),
+            Does.Contain("granted with TTL(60s)").And.Contain("attached keys([/leased])"));
         Assert.That(await RunAsync("lease", "keep-alive", "--once", id), Does.Contain("keepalived with TTL(60)"));
         Assert.That(await RunAsync("lease", "list"), Does.Contain(id));
         Assert.That(await RunAsync("lease", "revoke", id), Does.Contain("revoked"));

@@ -19,7 +19,8 @@ public sealed class ArrowTests
         ["Calico.Ipam"] = ["Calico.Datastore", "Calico.Abstractions"],
         ["Calico.Felix"] = ["Calico.Datastore", "Calico.Abstractions"],
         ["Calico.Dataplane"] = ["Calico.Felix", "Calico.Linux", "Calico.Datastore", "Calico.Abstractions"],
-        ["calico-host"] = ["Calico.Abstractions", "Calico.Datastore", "Calico.EmbeddedStore", "Calico.Ipam", "Calico.Felix", "Calico.Dataplane", "Calico.Linux"],
+        ["calico-host"] = ["Calico.Abstractions", "Calico.Datastore", "Calico.EmbeddedStore", "Calico.Ipam", "Calico.Felix",
+            "Calico.Dataplane", "Calico.Linux"],
         ["Plugins.Cni"] = ["Calico.Abstractions"],
         ["Plugins.Docker"] = ["Calico.Abstractions"],
         ["Plugins.Mesos"] = ["Calico.Abstractions"],
@@ -48,7 +49,8 @@ public sealed class ArrowTests
     public void Only_the_kernel_library_and_the_shim_call_native_code()
     {
         // The CNI adapter receives a descriptor by recvmsg: docs/design/cni.md says why.
-        var native = Allowed.Keys.Where(a => Read(a, m => m.MethodDefinitions.Any(h => (m.GetMethodDefinition(h).Attributes & System.Reflection.MethodAttributes.PinvokeImpl) != 0)));
+        var native = Allowed.Keys.Where(a => Read(a, m =>
+            m.MethodDefinitions.Any(h => (m.GetMethodDefinition(h).Attributes & System.Reflection.MethodAttributes.PinvokeImpl) != 0)));
         Assert.That(native, Is.SubsetOf(new[] { "Calico.Linux", "calico-shim", "Plugins.Cni" }));
     }
 
@@ -59,7 +61,8 @@ public sealed class ArrowTests
         {
             var folder = Path.GetDirectoryName(Find(adapter))!;
             var forbidden = Directory.GetFiles(folder, "*.dll").Select(Path.GetFileName)
-                .Where(f => f!.StartsWith("Microsoft.Extensions.", StringComparison.Ordinal) || f.StartsWith("Microsoft.AspNetCore.", StringComparison.Ordinal) || f == "Calico.Abstractions.dll");
+                .Where(f => f!.StartsWith("Microsoft.Extensions.", StringComparison.Ordinal)
+                    || f.StartsWith("Microsoft.AspNetCore.", StringComparison.Ordinal) || f == "Calico.Abstractions.dll");
             Assert.That(forbidden, Is.Empty, folder);
         }
     }
@@ -74,6 +77,7 @@ public sealed class ArrowTests
     private static string Find(string assembly)
     {
         var folder = Path.Combine(Repository.Root, "artifacts", "bin", Projects.GetValueOrDefault(assembly, assembly));
-        return Directory.GetFiles(folder, $"{assembly}.dll", SearchOption.AllDirectories).OrderByDescending(File.GetLastWriteTimeUtc).First();
+        return Directory.GetFiles(folder, $"{assembly}.dll", SearchOption.AllDirectories)
+            .OrderByDescending(File.GetLastWriteTimeUtc).First();
     }
 }

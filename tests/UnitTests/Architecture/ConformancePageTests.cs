@@ -14,7 +14,8 @@ public sealed class ConformancePageTests
     {
         var tests = typeof(AdapterConformance).GetMethods(BindingFlags.Public | BindingFlags.Instance)
             .Where(m => m.GetCustomAttributes().Any(a => a is ITestBuilder or ISimpleTestBuilder)).Select(m => m.Name.Replace('_', ' '));
-        var page = File.ReadLines(Path.Combine(Repository.Root, "docs", "conformance.md")).Where(l => l.StartsWith("- ", StringComparison.Ordinal)).Select(l => l[2..]);
+        var page = File.ReadLines(Path.Combine(Repository.Root, "docs", "conformance.md"))
+            .Where(l => l.StartsWith("- ", StringComparison.Ordinal)).Select(l => l[2..]);
         Assert.That(page, Is.EquivalentTo(tests));
     }
 }

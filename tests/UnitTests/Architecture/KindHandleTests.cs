@@ -7,12 +7,14 @@ using NUnit.Framework;
 
 namespace Calico.UnitTests.Architecture;
 
-/// <summary>A kind is a typed handle (DESIGN 2): outside Calico.Datastore nobody spells a kind's name or looks at a resource's type.</summary>
+/// <summary>A kind is a typed handle (DESIGN 2): outside Calico.Datastore nobody spells a kind's name or looks at a resource's type.
+/// </summary>
 [TestFixture]
 public sealed partial class KindHandleTests
 {
     private static readonly string[] Product =
-        ["Calico.Abstractions", "Calico.Bgp", "Calico.Dataplane", "Calico.EmbeddedStore", "Calico.Felix", "Calico.Host", "Calico.Ipam", "Calico.Linux",
+        ["Calico.Abstractions", "Calico.Bgp", "Calico.Dataplane", "Calico.EmbeddedStore", "Calico.Felix", "Calico.Host", "Calico.Ipam",
+            "Calico.Linux",
         "Calico.Shim", "calicoctl", "Plugins.Cni", "bench", "samples"];
 
     [Test]
@@ -58,7 +60,8 @@ public sealed partial class KindHandleTests
            let root = Path.Combine(Repository.Root, folder)
            where Directory.Exists(root)
            from file in Directory.EnumerateFiles(root, "*.cs", SearchOption.AllDirectories)
-           where !file.Contains("/obj/", StringComparison.Ordinal) && !file.EndsWith($"/{nameof(KindHandleTests)}.cs", StringComparison.Ordinal)
+           where !file.Contains("/obj/", StringComparison.Ordinal)
+           && !file.EndsWith($"/{nameof(KindHandleTests)}.cs", StringComparison.Ordinal)
            from line in File.ReadLines(file).Select((text, index) => (Text: text, Number: index + 1))
            where what.IsMatch(line.Text)
            select $"{Path.GetRelativePath(Repository.Root, file)}:{line.Number}: {line.Text.Trim()}",

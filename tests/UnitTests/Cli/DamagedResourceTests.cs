@@ -8,7 +8,8 @@ namespace Calico.UnitTests.Cli;
 public sealed class DamagedResourceTests
 {
     private const string Key = ResourceKind.Root + "profiles/blue";
-    private const string Profile = """{"apiVersion":"projectcalico.org/v3","kind":"Profile","metadata":{"name":"blue"},"spec":{"ingress":[{"action":"Allow"}]}}""";
+    private const string Profile =
+        """{"apiVersion":"projectcalico.org/v3","kind":"Profile","metadata":{"name":"blue"},"spec":{"ingress":[{"action":"Allow"}]}}""";
 
     [TestCase("replace")]
     [TestCase("apply")]

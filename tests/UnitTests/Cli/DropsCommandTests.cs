@@ -38,7 +38,8 @@ public sealed class DropsCommandTests
         var cli = new CliRun { HostSocket = host.Socket };
 
         Assert.That(await cli.RunAsync("", "drops"), Is.Zero, cli.Error);
-        Assert.That(cli.Output, Is.EqualTo("PACKETS   REASON         \n12        profile-none   \n3         policy         \n0 for 1 other reasons (--all)\n"));
+        Assert.That(cli.Output, Is.EqualTo(
+            "PACKETS   REASON         \n12        profile-none   \n3         policy         \n0 for 1 other reasons (--all)\n"));
         await cli.RunAsync("", "drops", "--all");
         Assert.That(cli.Output, Does.Contain("0         anti-spoof").And.Not.Contain("--all"));
     }

@@ -51,7 +51,8 @@ public sealed class ExplainEndsTests
         Assert.That(_cli.Lines(), Does.StartWith("DENIED at host n1 wan's ingress: no profile allows it\n"
             + "  assumed: node n1 is taken by its address 192.0.2.1, of its host endpoints (rest, one); hostendpoint/NAME says one\n"));
         await _cli.ExplainAsync("192.0.2.200", "web", "--port", "443");
-        Assert.That(_cli.Lines(), Does.Contain("\n  assumed: the packet passes host n1 by wan, which has the node's address; --in-interface says"));
+        Assert.That(_cli.Lines(),
+            Does.Contain("\n  assumed: the packet passes host n1 by wan, which has the node's address; --in-interface says"));
         await _cli.ExplainAsync("192.0.2.200", "hostendpoint/rest", "--port", "443");
         Assert.That(_cli.Lines(),
             Does.StartWith("DENIED at host n1 wan's ingress: no profile allows it\n  host n1 wan ingress: HostEndpoint(rest)\n"));

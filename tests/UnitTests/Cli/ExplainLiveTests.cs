@@ -61,7 +61,8 @@ public sealed class ExplainLiveTests
 
         _host.With(Path, Answer("n1", 1, Program));
         Assert.That(await AskAsync("one"), Is.EqualTo(1));
-        Assert.That(_cli.Lines(), Does.Match("live: host n1 eth0: the kernel of this machine holds revision 1, and revision [0-9]+ was explained$"));
+        Assert.That(_cli.Lines(),
+            Does.Match("live: host n1 eth0: the kernel of this machine holds revision 1, and revision [0-9]+ was explained$"));
 
         _host.With(Path, """{"node":"n1","inSync":false,"revision":0,"problem":"","lines":[]}""");
         Assert.That(await AskAsync("one"), Is.EqualTo(1));

@@ -72,7 +72,8 @@ public sealed class ExplainPassageTests
             """).Start();
         _cli.HostSocket = host.Socket;
         await _cli.ExplainAsync("192.0.2.200", "192.0.2.1", "--port", "443");
-        Assert.That(_cli.Lines(), Does.Not.Contain(" lo ").And.Contain("assumed: the packet passes host n1 by any other interface, one of 2"));
+        Assert.That(_cli.Lines(),
+            Does.Not.Contain(" lo ").And.Contain("assumed: the packet passes host n1 by any other interface, one of 2"));
         Assert.That(await _cli.RunAsync("", "explain", "--from", "192.0.2.200", "--to", "inner", "--port", "443"), Is.EqualTo(1));
         Assert.That(_cli.Error, Does.Contain("host endpoint 'inner' judges lo alone, which no packet from or to others passes"));
     }
@@ -136,7 +137,8 @@ public sealed class ExplainPassageTests
             metadata: {name: by-address}
             spec: {node: n1, expectedIPs: [192.0.2.1]}
             """);
-        const string doubt = "  assumed: host n1 does not say its addresses: that of by-address is taken to be on another interface than eth0\n";
+        const string doubt = "  assumed: host n1 does not say its addresses: that of by-address is taken to be on another interface than "
+            + "eth0\n";
         await _cli.ExplainAsync("192.0.2.200", "192.0.2.1", "--port", "80");
         Assert.That(_cli.Lines(), Does.Contain(doubt));
         await using var host = new FakeHost()

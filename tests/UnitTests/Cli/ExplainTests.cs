@@ -120,7 +120,8 @@ public sealed class ExplainTests
     [Test]
     public async Task A_policy_that_cannot_be_used_is_said_to_deny()
     {
-        _cli.Store.Set($"{Root}globalnetworkpolicies/broken", """{"kind":"GlobalNetworkPolicy","apiVersion":"projectcalico.org/v3","metadata":{"name":"broken"},"spec":{"selector":5}}""");
+        _cli.Store.Set($"{Root}globalnetworkpolicies/broken",
+            """{"kind":"GlobalNetworkPolicy","apiVersion":"projectcalico.org/v3","metadata":{"name":"broken"},"spec":{"selector":5}}""");
         Assert.That(await _cli.RunAsync("", "explain", "--from", "shop", "--to", "web", "--port", "80"), Is.Zero, _cli.Error);
         Assert.That(_cli.Output, Does.StartWith("DENIED at shop 10.0.0.2's egress: default/GlobalNetworkPolicy(broken): "));
     }
@@ -128,14 +129,16 @@ public sealed class ExplainTests
     [Test]
     public async Task Programs_read_json_and_strangers_are_judged_by_the_workload_alone()
     {
-        Assert.That(await _cli.RunAsync("", "explain", "--from", "192.0.2.9", "--to", "web", "--proto", "icmp", "-o", "json"), Is.Zero, _cli.Error);
+        Assert.That(await _cli.RunAsync("", "explain", "--from", "192.0.2.9", "--to", "web", "--proto", "icmp", "-o", "json"), Is.Zero,
+            _cli.Error);
         using var document = JsonDocument.Parse(_cli.Output);
         var root = document.RootElement;
         Assert.That(root.GetProperty("kind").GetString(), Is.EqualTo("Explanation"));
         Assert.That(root.GetProperty("allowed").GetBoolean(), Is.False);
         Assert.That(root.GetProperty("directions").GetArrayLength(), Is.EqualTo(1));
         Assert.That(root.GetProperty("directions")[0].GetProperty("decidedBy").GetString(), Is.EqualTo("no profile allows it"));
-        Assert.That(root.GetProperty("directions")[0].GetProperty("steps")[0].GetProperty("rules")[0].GetProperty("whyNot").GetString(), Is.EqualTo("source 192.0.2.9 is not in \"has(blue)\""));
+        Assert.That(root.GetProperty("directions")[0].GetProperty("steps")[0].GetProperty("rules")[0].GetProperty("whyNot").GetString(),
+            Is.EqualTo("source 192.0.2.9 is not in \"has(blue)\""));
     }
 
     [TestCase("--port: tcp needs a port, 1-65535", "shop", "web")]

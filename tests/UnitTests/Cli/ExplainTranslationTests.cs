@@ -145,7 +145,8 @@ public sealed class ExplainTranslationTests
             spec: {cidr: 10.0.9.0/24, natOutgoing: false}
             """);
         await _cli.ExplainAsync("web", "app", "--port", "80");
-        Assert.That(_cli.Lines(), Does.StartWith("DENIED at app 10.0.9.1's ingress: no profile allows it\n").And.Not.Contain("natOutgoing"));
+        Assert.That(_cli.Lines(),
+            Does.StartWith("DENIED at app 10.0.9.1's ingress: no profile allows it\n").And.Not.Contain("natOutgoing"));
         await _cli.ExplainAsync("app", "192.0.2.1", "--port", "443");
         Assert.That(_cli.Output, Does.Not.Contain("natOutgoing"));
     }

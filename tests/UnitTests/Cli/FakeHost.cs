@@ -57,7 +57,8 @@ internal sealed class FakeHost : IAsyncDisposable
                 // In two chunks, as Kestrel sends what it did not measure.
                 var (first, second) = (body[..(body.Length / 2)], body[(body.Length / 2)..]);
                 await stream.WriteAsync(Encoding.UTF8.GetBytes(
-                    $"HTTP/1.1 {status} X\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{Chunk(first)}{Chunk(second)}0\r\n\r\n"), _stop.Token);
+                    $"HTTP/1.1 {status} X\r\nTransfer-Encoding: chunked\r\nConnection: "
+                        + $"close\r\n\r\n{Chunk(first)}{Chunk(second)}0\r\n\r\n"), _stop.Token);
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)

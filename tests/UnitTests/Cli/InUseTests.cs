@@ -52,9 +52,11 @@ public sealed class InUseTests
         var cli = Cluster();
 
         Assert.That(await cli.RunAsync("", "delete", "ippool", "p"), Is.EqualTo(1));
-        Assert.That(cli.Error, Does.Contain("IPPool(p) is in use by 3 addresses: 10.0.0.1 (web), 10.0.0.2 (shop/pod-1), 10.0.0.3 (handle h3); "
+        Assert.That(cli.Error,
+            Does.Contain("IPPool(p) is in use by 3 addresses: 10.0.0.1 (web), 10.0.0.2 (shop/pod-1), 10.0.0.3 (handle h3); "
             + "deleting it lets them be given out again while they are in use.\n").And.Contain("\"disabled\":true"));
-        Assert.That(cli.Store.Snapshot($"{Root}ippools/").Single().Value.ToArray(), Is.EqualTo(System.Text.Encoding.UTF8.GetBytes(Pool)), "not even disabled");
+        Assert.That(cli.Store.Snapshot($"{Root}ippools/").Single().Value.ToArray(), Is.EqualTo(System.Text.Encoding.UTF8.GetBytes(Pool)),
+            "not even disabled");
     }
 
     [Test]
@@ -81,7 +83,8 @@ public sealed class InUseTests
     [Test]
     public async Task A16_the_node_that_runs_here_is_not_deleted()
     {
-        await using var host = new FakeHost().With("/status", """{"node":"n2","version":"0.1.0","ready":true}""").With("/endpoints", "[]").Start();
+        await using var host = new FakeHost().With("/status", """{"node":"n2","version":"0.1.0","ready":true}""")
+            .With("/endpoints", "[]").Start();
         var cli = new CliRun { HostSocket = host.Socket };
         cli.Store.Set($"{Root}nodes/n2", Stored("Node", "n2", "{}"));
 
@@ -146,11 +149,13 @@ public sealed class InUseTests
         cli.Store.Set($"{Root}workloadendpoints/other/n1-cni-{LongId}-eth0", Endpoint("other", LongId, "10.0.0.3", "web"));
 
         Assert.That(await cli.RunAsync("", "delete", "wep", "web"), Is.EqualTo(1));
-        Assert.That(cli.Error, Does.StartWith($"'web' is more than one endpoint: WorkloadEndpoint(default/n1-cni-{LongId}-eth0), WorkloadEndpoint(other/"));
+        Assert.That(cli.Error,
+            Does.StartWith($"'web' is more than one endpoint: WorkloadEndpoint(default/n1-cni-{LongId}-eth0), WorkloadEndpoint(other/"));
         Assert.That(cli.Store.Snapshot($"{Root}workloadendpoints/"), Has.Length.EqualTo(3));
     }
 
-    private const string Pool = """{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"p","uid":"u","creationTimestamp":"2026-01-01T00:00:00Z"},"spec":{"cidr":"10.0.0.0/24","blockSize":30}}""";
+    private const string Pool =
+        """{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"p","uid":"u","creationTimestamp":"2026-01-01T00:00:00Z"},"spec":{"cidr":"10.0.0.0/24","blockSize":30}}""";
 
     private static CliRun Cluster(string socket = "/nonexistent/host.sock")
     {
@@ -159,13 +164,15 @@ public sealed class InUseTests
         cli.Store.Set($"{Root}nodes/n1", Stored("Node", "n1", "{}"));
         cli.Store.Set($"{Root}profiles/blue", Stored("Profile", "blue", "{}"));
         cli.Store.Set($"{Root}profiles/unused", Stored("Profile", "unused", "{}"));
-        cli.Store.Set($"{Root}bgppeers/tor", Stored("BGPPeer", "tor", """{"node":"n1","peerIP":"192.0.2.1","asNumber":64500,"filters":["f"]}"""));
+        cli.Store.Set($"{Root}bgppeers/tor",
+            Stored("BGPPeer", "tor", """{"node":"n1","peerIP":"192.0.2.1","asNumber":64500,"filters":["f"]}"""));
         cli.Store.Set($"{Root}bgpfilters/f", Stored("BGPFilter", "f", "{}"));
         cli.Store.Set($"{Root}tiers/t", Stored("Tier", "t", """{"order":1}"""));
         cli.Store.Set($"{Root}globalnetworkpolicies/t.deny", Stored("GlobalNetworkPolicy", "t.deny", """{"tier":"t"}"""));
         cli.Store.Set($"{Root}workloadendpoints/default/n1-cni-{LongId}-eth0", Endpoint("default", LongId, "10.0.0.1", "web"));
         cli.Store.Set($"{Root}workloadendpoints/shop/n1-k8s-pod--1-eth0", Endpoint("shop", "pod-1", "10.0.0.2", null));
-        Block(cli, """{"handle_id":"h1","secondary":{}},{"handle_id":"h2","secondary":{}},{"handle_id":"h3","secondary":{}}""", "null,0,1,2", "0");
+        Block(cli, """{"handle_id":"h1","secondary":{}},{"handle_id":"h2","secondary":{}},{"handle_id":"h3","secondary":{}}""",
+            "null,0,1,2", "0");
         return cli;
     }
 
@@ -183,7 +190,8 @@ public sealed class InUseTests
     private static string EndpointYaml(string space, string workload, string address) =>
         $"apiVersion: projectcalico.org/v3\nkind: WorkloadEndpoint\nmetadata: {{name: {NameOf(workload)}, namespace: {space}}}\nspec: {Spec(workload, address)}\n";
 
-    private static string NameOf(string workload) => workload == LongId ? $"n1-cni-{workload}-eth0" : $"n1-k8s-{workload.Replace("-", "--", StringComparison.Ordinal)}-eth0";
+    private static string NameOf(string workload) =>
+        workload == LongId ? $"n1-cni-{workload}-eth0" : $"n1-k8s-{workload.Replace("-", "--", StringComparison.Ordinal)}-eth0";
 
     private static string Spec(string workload, string address)
     {

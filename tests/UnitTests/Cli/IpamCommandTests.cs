@@ -5,7 +5,8 @@ namespace Calico.UnitTests.Cli;
 [TestFixture]
 public sealed class IpamCommandTests
 {
-    private const string Pool = """{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"p","uid":"u"},"spec":{"cidr":"10.0.0.0/24","blockSize":30}}""";
+    private const string Pool =
+        """{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"p","uid":"u"},"spec":{"cidr":"10.0.0.0/24","blockSize":30}}""";
 
     [Test]
     public async Task Who_tells_the_store_apart_from_the_node()
@@ -19,7 +20,8 @@ public sealed class IpamCommandTests
         Assert.That(await cli.RunAsync("", "ipam", "who", "10.0.0.1"), Is.Zero, cli.Error);
         Assert.That(cli.Output, Is.EqualTo(
             "10.0.0.1 in block 10.0.0.0/30 (host:node1) is assigned to handle 'h1' on node node1 since 2026-01-02 03:04:05 UTC "
-            + "(adapter=cni, bound=cni/w1/eth0, purpose=Endpoint). It is the address of WorkloadEndpoint default/node1-cni-w1-eth0 on node node1. "
+            + "(adapter=cni, bound=cni/w1/eth0, purpose=Endpoint). It is the address of WorkloadEndpoint default/node1-cni-w1-eth0 on "
+            + "node node1. "
             + "On this node adapter cni holds it (Endpoint); endpoint cni/w1/eth0 is here on cali1, Enforced.\n"));
     }
 
@@ -27,7 +29,8 @@ public sealed class IpamCommandTests
     public async Task Who_says_that_the_endpoint_is_gone()
     {
         await using var host = new FakeHost()
-            .With("/leases", """[{"address":"10.0.0.1","purpose":"Endpoint","adapter":"cni","boundTo":"cni/w1/eth0"}]""").With("/endpoints", "[]").Start();
+            .With("/leases", """[{"address":"10.0.0.1","purpose":"Endpoint","adapter":"cni","boundTo":"cni/w1/eth0"}]""")
+            .With("/endpoints", "[]").Start();
         var cli = Cluster(host.Socket);
 
         Assert.That(await cli.RunAsync("", "ipam", "who", "10.0.0.1"), Is.Zero, cli.Error);
@@ -51,7 +54,8 @@ public sealed class IpamCommandTests
         var cli = Cluster(host.Socket);
 
         Assert.That(await cli.RunAsync("", "ipam", "check", "--compat", "--show-problem-ips"), Is.Zero, cli.Output + cli.Error);
-        Assert.That(cli.Output, Does.Contain("Found 2 workload IPs.\n").And.Contain("Asking this node's host...\n").And.EndWith("Check complete; found 0 problems.\n"));
+        Assert.That(cli.Output, Does.Contain("Found 2 workload IPs.\n").And.Contain("Asking this node's host...\n").And
+            .EndWith("Check complete; found 0 problems.\n"));
     }
 
     [Test]
@@ -61,7 +65,8 @@ public sealed class IpamCommandTests
         var cli = Cluster(host.Socket);
 
         Assert.That(await cli.RunAsync("", "ipam", "check", "--compat"), Is.EqualTo(1));
-        Assert.That(cli.Output, Does.Contain("  interface cali9: no endpoint of this node has it\n").And.EndWith("Check complete; found 1 problems.\n"));
+        Assert.That(cli.Output,
+            Does.Contain("  interface cali9: no endpoint of this node has it\n").And.EndWith("Check complete; found 1 problems.\n"));
     }
 
     [Test]
@@ -71,14 +76,17 @@ public sealed class IpamCommandTests
         Assert.That(await cli.RunAsync("", "ipam", "check", "--compat"), Is.Zero, cli.Output);
         Assert.That(cli.Output, Does.Contain("Only the datastore was checked: calico-host is not running: "));
 
-        foreach (var endpoint in cli.Store.Snapshot("/calico/resources/v3/projectcalico.org/workloadendpoints/").Select(item => item.Key).ToArray())
+        foreach (var endpoint in cli.Store.Snapshot("/calico/resources/v3/projectcalico.org/workloadendpoints/")
+            .Select(item => item.Key).ToArray())
         {
             cli.Store.Remove(endpoint);
         }
 
         Assert.That(await cli.RunAsync("", "ipam", "check", "--compat", "--show-problem-ips"), Is.EqualTo(1));
-        Assert.That(cli.Output, Does.Contain("  10.0.0.1: bound to cni/w1/eth0, which is not known\n").And.Contain("  10.0.0.2: handle \"h2\" has it and nothing uses it\n")
-            .And.Contain("Found 2 IPs that are allocated in IPAM but not actually in use.\n").And.EndWith("Check complete; found 2 problems.\n"));
+        Assert.That(cli.Output, Does.Contain("  10.0.0.1: bound to cni/w1/eth0, which is not known\n").And
+            .Contain("  10.0.0.2: handle \"h2\" has it and nothing uses it\n")
+            .And.Contain("Found 2 IPs that are allocated in IPAM but not actually in use.\n").And
+            .EndWith("Check complete; found 2 problems.\n"));
     }
 
     [Test]
@@ -89,7 +97,8 @@ public sealed class IpamCommandTests
         Endpoint(cli, "default", "node1", "w9", "10.0.0.1");
 
         Assert.That(await cli.RunAsync("", "ipam", "check", "--compat", "--show-problem-ips"), Is.EqualTo(1));
-        Assert.That(cli.Output, Does.Contain("  10.0.0.1: bound to cni/w1/eth0, used by WorkloadEndpoint default/node1-cni-w9-eth0 on node node1\n")
+        Assert.That(cli.Output,
+            Does.Contain("  10.0.0.1: bound to cni/w1/eth0, used by WorkloadEndpoint default/node1-cni-w9-eth0 on node node1\n")
             .And.Contain("Found 1 IPs that two have, or another than IPAM says.\n"));
     }
 
@@ -110,7 +119,8 @@ public sealed class IpamCommandTests
         var cli = Cluster("/nonexistent/host.sock");
 
         Assert.That(await cli.RunAsync("", "ipam", "release", "--ip=10.0.0.1"), Is.Not.Zero);
-        Assert.That(cli.Error + cli.Output, Does.Contain("10.0.0.1 is in use by WorkloadEndpoint default/node1-cni-w1-eth0 on node node1").And.Contain("--force"));
+        Assert.That(cli.Error + cli.Output,
+            Does.Contain("10.0.0.1 is in use by WorkloadEndpoint default/node1-cni-w1-eth0 on node node1").And.Contain("--force"));
         Assert.That(await cli.RunAsync("", "ipam", "who", "10.0.0.1"), Is.Zero);
         Assert.That(cli.Output, Does.Contain("is assigned to handle 'h1'"));
 
@@ -126,12 +136,14 @@ public sealed class IpamCommandTests
         cli.Store.Set("/calico/net/v1/heartbeat/node1", "machine1");
 
         Assert.That(await cli.RunAsync("", "ipam", "release", "--ip=10.0.0.1"), Is.Not.Zero);
-        Assert.That(cli.Error + cli.Output, Does.Contain("adapter cni on node node1, whose host runs (handle \"h1\", Endpoint, bound to cni/w1/eth0)"));
+        Assert.That(cli.Error + cli.Output,
+            Does.Contain("adapter cni on node node1, whose host runs (handle \"h1\", Endpoint, bound to cni/w1/eth0)"));
         cli.Store.Remove("/calico/net/v1/heartbeat/node1");
         Assert.That(await cli.RunAsync("", "ipam", "release", "--ip=10.0.0.1"), Is.Zero, cli.Error);
     }
 
-    /// <summary>One block with an address of ours on node1, one of upstream's that node2 borrows, and one that is parked on purpose.</summary>
+    /// <summary>One block with an address of ours on node1, one of upstream's that node2 borrows, and one that is parked on purpose.
+    /// </summary>
     private static CliRun Cluster(string socket)
     {
         var cli = new CliRun { HostSocket = socket };

@@ -21,29 +21,43 @@ public sealed class MannersTests
     public async Task B14_a_kind_that_nothing_obeys_is_written_with_one_line_of_warning()
     {
         var cli = new CliRun();
-        const string Policy = "apiVersion: projectcalico.org/v3\nkind: BGPPeer\nmetadata: {name: NAME}\nspec: {peerIP: 192.0.2.1, asNumber: 64512}\n";
+        const string Policy =
+            "apiVersion: projectcalico.org/v3\nkind: BGPPeer\nmetadata: {name: NAME}\nspec: {peerIP: 192.0.2.1, asNumber: 64512}\n";
         const string Warning = "Warning: BGPPeer is stored and not enforced: this version does not act on it\n";
 
         foreach (var verb in (string[])["create", "apply", "replace"])
         {
-            Assert.That(await cli.RunAsync(Policy.Replace("NAME", "a", StringComparison.Ordinal) + "---\n" + Policy.Replace("NAME", "b", StringComparison.Ordinal),
+            Assert.That(await cli.RunAsync(Policy.Replace("NAME", "a", StringComparison.Ordinal) + "---\n"
+                + Policy.Replace("NAME", "b", StringComparison.Ordinal),
                 verb, "-f", "-"), Is.Zero, cli.Error);
             Assert.That(cli.Error, Is.EqualTo(Warning), verb);
         }
 
         Assert.That(await cli.RunAsync("", "patch", "bgppeer", "a", "-p", "spec: {asNumber: 64513}"), Is.Zero);
         Assert.That(cli.Error, Is.EqualTo(Warning));
-        Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: IPAMConfiguration\nmetadata: {name: default}\nspec: {strictAffinity: true}\n", "apply", "-f", "-"), Is.Zero, cli.Error);
+        Assert.That(await cli.RunAsync(
+            "apiVersion: projectcalico.org/v3\nkind: IPAMConfiguration\nmetadata: {name: default}\nspec: {strictAffinity: true}\n", "apply",
+                "-f", "-"), Is.Zero, cli.Error);
         Assert.That(cli.Error, Does.EndWith("; calicoctl ipam configure sets what IPAM obeys\n"));
-        Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: p}\n", "apply", "-f", "-"), Is.Zero, cli.Error);
+        Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: p}\n", "apply", "-f", "-"),
+            Is.Zero, cli.Error);
         Assert.That(cli.Error, Is.Empty, "a profile is enforced");
-        Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata: {name: w, namespace: x}\nspec: {types: [Egress], egress: [{action: Allow, destination: {services: {name: s, namespace: x}}}]}\n", "apply", "-f", "-", "--dry-run"), Is.Zero, cli.Error);
+        Assert.That(await cli.RunAsync(
+            "apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata: {name: w, namespace: x}\nspec: {types: [Egress], egress: "
+                + "[{action: Allow, destination: {services: {name: s, namespace: x}}}]}\n", "apply", "-f", "-", "--dry-run"), Is.Zero,
+                cli.Error);
         Assert.That(cli.Error, Does.StartWith("Warning: NetworkPolicy(x/w): services in rules match nothing"));
-        Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: raw}\nspec: {doNotTrack: true, applyOnForward: true}\n", "apply", "-f", "-"), Is.Zero, cli.Error);
+        Assert.That(await cli.RunAsync(
+            "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: raw}\nspec: {doNotTrack: true, applyOnForward: "
+                + "true}\n", "apply", "-f", "-"), Is.Zero, cli.Error);
         Assert.That(cli.Error, Does.Not.Contain("http"));
-        Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata: {name: w, namespace: x}\nspec: {types: [Ingress], ingress: [{action: Allow, protocol: TCP, http: {methods: [GET]}}]}\n", "apply", "-f", "-", "--dry-run"), Is.Zero, cli.Error);
+        Assert.That(await cli.RunAsync(
+            "apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata: {name: w, namespace: x}\nspec: {types: [Ingress], ingress: "
+                + "[{action: Allow, protocol: TCP, http: {methods: [GET]}}]}\n", "apply", "-f", "-", "--dry-run"), Is.Zero, cli.Error);
         Assert.That(cli.Error, Does.StartWith("Warning: NetworkPolicy(x/w): http in rules is not enforced"));
-        Assert.That(await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: raw}\nspec: {doNotTrack: true, applyOnForward: true}\n", "apply", "-f", "-"), Is.Zero, cli.Error);
+        Assert.That(await cli.RunAsync(
+            "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: raw}\nspec: {doNotTrack: true, applyOnForward: "
+                + "true}\n", "apply", "-f", "-"), Is.Zero, cli.Error);
         Assert.That(cli.Error, Is.Empty, "it is enforced on host endpoints");
     }
 
@@ -64,7 +78,8 @@ public sealed class MannersTests
         Assert.That(all.Where(c => EscapingWriter.HasControl(c.ToString())), Is.Empty);
         if (form is "ps" or "wide")
         {
-            Assert.That(all.Split('\n').Where(line => line.StartsWith("faked", StringComparison.Ordinal)), Is.Empty, "a value makes no rows");
+            Assert.That(all.Split('\n').Where(line => line.StartsWith("faked", StringComparison.Ordinal)), Is.Empty,
+                "a value makes no rows");
         }
         else
         {
@@ -82,7 +97,8 @@ public sealed class MannersTests
         writer.Write(text);
 
         Assert.That(inner.ToString(), Is.EqualTo(shown));
-        Assert.That(EscapingWriter.Line(text), Is.EqualTo(shown.Replace("\n", "\\u000a", StringComparison.Ordinal).Replace("\t", "\\u0009", StringComparison.Ordinal)));
+        Assert.That(EscapingWriter.Line(text),
+            Is.EqualTo(shown.Replace("\n", "\\u000a", StringComparison.Ordinal).Replace("\t", "\\u0009", StringComparison.Ordinal)));
     }
 
     [TestCase("https://root:" + Canary + "@etcd:2379")]
@@ -94,7 +110,8 @@ public sealed class MannersTests
     {
         foreach (var variable in (string[])["ETCD_ENDPOINTS", "CALICO_ETCD_ENDPOINTS"])
         {
-            foreach (var line in (string[][])[["get", "pools"], ["apply", "-f", "-"], ["delete", "pool", "p"], ["ipam", "show"], ["ipam", "check"], ["version"], ["completion-names", "ippool"]])
+            foreach (var line in (string[][])[["get", "pools"], ["apply", "-f", "-"], ["delete", "pool", "p"], ["ipam", "show"],
+                ["ipam", "check"], ["version"], ["completion-names", "ippool"]])
             {
                 var cli = new RealStoreRun { Variables = { [variable] = endpoints } };
                 Assert.That(await cli.RunAsync(line), Is.EqualTo(1));
@@ -102,7 +119,8 @@ public sealed class MannersTests
             }
         }
 
-        var refused = Assert.Catch<CalicoException>(() => new EtcdStore(new() { Endpoints = EtcdOptions.ParseEndpoints(endpoints, "ETCD_ENDPOINTS") }, TimeProvider.System,
+        var refused = Assert.Catch<CalicoException>(() =>
+            new EtcdStore(new() { Endpoints = EtcdOptions.ParseEndpoints(endpoints, "ETCD_ENDPOINTS") }, TimeProvider.System,
             Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance));
         Assert.That(refused!.ToString(), Does.Not.Contain(Canary).And.Not.Contain("half"));
     }
@@ -122,7 +140,8 @@ public sealed class MannersTests
         time.Advance(TimeSpan.FromSeconds(0.2));
 
         Assert.That(await running.WaitAsync(TimeSpan.FromSeconds(30)), Is.EqualTo(1));
-        Assert.That(cli.Said, Is.EqualTo($"no datastore: etcd at {endpoint}: no answer within 5 s; is it running, and are ETCD_ENDPOINTS right?\n"));
+        Assert.That(cli.Said,
+            Is.EqualTo($"no datastore: etcd at {endpoint}: no answer within 5 s; is it running, and are ETCD_ENDPOINTS right?\n"));
     }
 
     [Test]
@@ -130,11 +149,14 @@ public sealed class MannersTests
     {
         var refused = new RealStoreRun { Variables = { ["ETCD_ENDPOINTS"] = "http://127.0.0.1:1" } };
         Assert.That(await refused.RunAsync(["get", "pools"]), Is.EqualTo(1));
-        Assert.That(refused.Said, Is.EqualTo("no datastore: etcd at http://127.0.0.1:1: Connection refused; is it running, and are ETCD_ENDPOINTS right?\n"));
+        Assert.That(refused.Said,
+            Is.EqualTo("no datastore: etcd at http://127.0.0.1:1: Connection refused; is it running, and are ETCD_ENDPOINTS right?\n"));
 
         var embedded = new RealStoreRun { Socket = "unix:///nonexistent/store.sock" };
         Assert.That(await embedded.RunAsync(["get", "pools"]), Is.EqualTo(1));
-        Assert.That(embedded.Said, Is.EqualTo("no datastore: calico-host is not running (/nonexistent/store.sock: no such socket); start it, or set ETCD_ENDPOINTS for etcd\n"));
+        Assert.That(embedded.Said,
+            Is.EqualTo("no datastore: calico-host is not running (/nonexistent/store.sock: no such socket); start it, or set "
+                + "ETCD_ENDPOINTS for etcd\n"));
     }
 
     [TestCase("http://127.0.0.1:1", "Connection refused")]
@@ -142,7 +164,8 @@ public sealed class MannersTests
     [TestCase("http://no.such.host.invalid:2379", "the name cannot be resolved")]
     public async Task C4_the_hosts_own_client_says_why_there_is_no_connection(string endpoint, string why)
     {
-        await using var store = new EtcdStore(new() { Endpoints = [endpoint] }, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        await using var store = new EtcdStore(new() { Endpoints = [endpoint] }, TimeProvider.System,
+            Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
 
         try
         {
@@ -162,10 +185,12 @@ public sealed class MannersTests
         const string Pool = "apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: pN}\nspec: {cidr: 10.N.0.0/16}\n";
         await cli.RunAsync("", "get", "pools");
         var tried = 0;
-        cli.Store.Faults.Use((kind, transaction) => kind == StoreCallKind.Commit && transaction!.Success.OfType<Calico.Datastore.Store.StoreOperation.Put>().Any(put => put.Key.Contains("ippools", StringComparison.Ordinal))
+        cli.Store.Faults.Use((kind, transaction) => kind == StoreCallKind.Commit && transaction!.Success
+            .OfType<Calico.Datastore.Store.StoreOperation.Put>().Any(put => put.Key.Contains("ippools", StringComparison.Ordinal))
             && ++tried > 0 ? StoreFault.Fail : StoreFault.None);
 
-        Assert.That(await cli.RunAsync(string.Join("---\n", Enumerable.Range(1, 14).Select(n => Pool.Replace("N", $"{n}", StringComparison.Ordinal))), "create", "-f", "-"), Is.EqualTo(1));
+        Assert.That(await cli.RunAsync(string.Join("---\n", Enumerable.Range(1, 14)
+            .Select(n => Pool.Replace("N", $"{n}", StringComparison.Ordinal))), "create", "-f", "-"), Is.EqualTo(1));
         Assert.That(tried, Is.EqualTo(1));
         Assert.That(cli.Error, Does.Contain("  IPPool(p1): no datastore: ").And.Contain("  13 more were not tried\n"));
     }
@@ -175,23 +200,27 @@ public sealed class MannersTests
     {
         var cli = new CliRun();
         const string Pool = "apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: pN}\nspec: {cidr: 10.N.0.0/16}\n";
-        string Pools(int from) => string.Join("---\n", Enumerable.Range(from, 3).Select(n => Pool.Replace("N", $"{n}", StringComparison.Ordinal)));
+        string Pools(int from) =>
+            string.Join("---\n", Enumerable.Range(from, 3).Select(n => Pool.Replace("N", $"{n}", StringComparison.Ordinal)));
         await cli.RunAsync(Pools(1), "create", "-f", "-");
 
         Assert.That(await cli.RunAsync(Pools(3), "create", "-f", "-"), Is.EqualTo(1));
         Assert.That(cli.Output, Is.EqualTo("Partial success: created 2 out of 3 'IPPool' resources\n"), "the first one failed");
-        Assert.That(cli.Error, Is.EqualTo("failed to create 1 of 3 'IPPool' resources:\n  IPPool(p3): resource already exists: IPPool(p3)\n"));
+        Assert.That(cli.Error,
+            Is.EqualTo("failed to create 1 of 3 'IPPool' resources:\n  IPPool(p3): resource already exists: IPPool(p3)\n"));
 
         Assert.That(await cli.RunAsync(Pools(5), "replace", "-f", "-"), Is.EqualTo(1));
         Assert.That(cli.Output, Is.EqualTo("Partial success: replaced 1 out of 3 'IPPool' resources\n"));
-        Assert.That(cli.Error, Is.EqualTo("failed to replace 1 of 3 'IPPool' resources:\n  IPPool(p6): resource does not exist: IPPool(p6)\n  1 more were not tried\n"));
+        Assert.That(cli.Error, Is.EqualTo(
+            "failed to replace 1 of 3 'IPPool' resources:\n  IPPool(p6): resource does not exist: IPPool(p6)\n  1 more were not tried\n"));
     }
 
     [Test]
     public async Task C4_a_missing_resource_is_answered_with_the_nearest_name()
     {
         var cli = new CliRun();
-        await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: blue}\nspec: {cidr: 10.0.0.0/16}\n", "create", "-f", "-");
+        await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: blue}\nspec: {cidr: 10.0.0.0/16}\n", "create",
+            "-f", "-");
 
         Assert.That(await cli.RunAsync("", "get", "pool", "bluee"), Is.EqualTo(1));
         Assert.That(cli.Error, Is.EqualTo("resource does not exist: IPPool(bluee)\nDid you mean 'blue'?\n"));
@@ -234,9 +263,12 @@ public sealed class MannersTests
             using var said = new StringWriter { NewLine = "\n" };
             var code = await CliApplication.RunAsync(line, new CliEnvironment
             {
-                Output = said, Error = said, Input = new StringReader("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: p}\n"),
-                Variable = name => Variables.GetValueOrDefault(name), HostSocket = "/nonexistent/host.sock", Time = Time, StoreSocket = Socket ?? "unix:///run/calico/store.sock",
-                OpenStore = settings => new EtcdStore(settings.Etcd, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance),
+                Output = said, Error = said,
+                    Input = new StringReader("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: p}\n"),
+                Variable = name => Variables.GetValueOrDefault(name), HostSocket = "/nonexistent/host.sock", Time = Time,
+                    StoreSocket = Socket ?? "unix:///run/calico/store.sock",
+                OpenStore = settings => new EtcdStore(settings.Etcd, TimeProvider.System,
+                    Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance),
             }, CancellationToken.None);
             Said = said.ToString();
             return code;

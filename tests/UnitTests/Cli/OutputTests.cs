@@ -59,10 +59,12 @@ public sealed class OutputTests
         Endpoint(cli, "n1", "aaaa", null, "10.0.0.2", "green");
         Endpoint(cli, "n2", "bbbb", null, "10.0.0.3", "green");
         Endpoint(cli, "n2", "cccc", null, "10.0.0.4", "blue");
-        cli.Store.Set(ResourceKind.Root + "profiles/green", """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"green","uid":"u"},"spec":{}}""");
+        cli.Store.Set(ResourceKind.Root + "profiles/green",
+            """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"green","uid":"u"},"spec":{}}""");
 
         Assert.That(await cli.RunAsync("", "get", "wep", "-o", "wide"), Is.Zero, cli.Error);
-        Assert.That(cli.Output.Split('\n').Select(line => string.Join('|', line.Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))).ToArray(), Is.EqualTo(new[]
+        Assert.That(cli.Output.Split('\n').Select(line => string.Join('|',
+            line.Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))).ToArray(), Is.EqualTo(new[]
         {
             "NAME|ID|NODE|ADDRESS|PROFILES|INTERFACE|STATE|AGE",
             "web|7f7c44f8b919|n1|10.0.0.1|green|cali1|enforced|" + Age(cli.Output, "web"),
@@ -98,13 +100,15 @@ public sealed class OutputTests
     public async Task C11_a_terminal_is_not_overrun_and_names_are_not_cut()
     {
         var cli = new CliRun { Width = 60 };
-        Endpoint(cli, "n1", LongId, "a-name-of-a-container-that-is-long", "10.0.0.1", "a-profile-with-a-name-that-is-rather-long,and-another-one");
+        Endpoint(cli, "n1", LongId, "a-name-of-a-container-that-is-long", "10.0.0.1",
+            "a-profile-with-a-name-that-is-rather-long,and-another-one");
 
         await cli.RunAsync("", "get", "wep", "-o", "wide");
         Assert.That(cli.Output, Does.Contain("a-name-of-a-container-that-is-long").And.Contain("…"));
         var narrow = cli.Output.Split('\n').Max(line => line.Length);
         var wide = new CliRun();
-        Endpoint(wide, "n1", LongId, "a-name-of-a-container-that-is-long", "10.0.0.1", "a-profile-with-a-name-that-is-rather-long,and-another-one");
+        Endpoint(wide, "n1", LongId, "a-name-of-a-container-that-is-long", "10.0.0.1",
+            "a-profile-with-a-name-that-is-rather-long,and-another-one");
         await wide.RunAsync("", "get", "wep", "-o", "wide");
         Assert.That(narrow, Is.LessThan(wide.Output.Split('\n').Max(line => line.Length)));
         Assert.That(wide.Output, Does.Not.Contain("…"), "a pipe gets all of it");
@@ -133,7 +137,8 @@ public sealed class OutputTests
         var cli = Cluster();
         foreach (var node in (string[])["node1", "node2"])
         {
-            cli.Store.Set(ResourceKind.Root + $"nodes/{node}", $$"""{"kind":"Node","apiVersion":"projectcalico.org/v3","metadata":{"name":"{{node}}"},"spec":{} }""");
+            cli.Store.Set(ResourceKind.Root + $"nodes/{node}",
+                $$"""{"kind":"Node","apiVersion":"projectcalico.org/v3","metadata":{"name":"{{node}}"},"spec":{} }""");
         }
 
         Assert.That(await cli.RunAsync("", "ipam", "check"), Is.EqualTo(1));
@@ -147,7 +152,8 @@ public sealed class OutputTests
             "only the datastore was checked: calico-host is not running: there is no socket /nonexistent/host.sock; start it\n"));
 
         Assert.That(await cli.RunAsync("", "ipam", "check", "--verbose"), Is.EqualTo(1));
-        Assert.That(cli.Output, Does.StartWith("Checking IPAM for inconsistencies...\n").And.EndWith("Check complete; found 2 problems.\n"));
+        Assert.That(cli.Output,
+            Does.StartWith("Checking IPAM for inconsistencies...\n").And.EndWith("Check complete; found 2 problems.\n"));
     }
 
     [TestCase("version --client")]
@@ -169,15 +175,18 @@ public sealed class OutputTests
     [TestCase("validate -f -")]
     public async Task C11_json_has_a_version_on_every_command(string line)
     {
-        await using var host = new FakeHost().With("/status", Status.Replace("\"node\":", "\"apiVersion\": \"net.calico/v1\", \"kind\": \"NodeStatus\", \"node\":", StringComparison.Ordinal))
+        await using var host = new FakeHost().With("/status", Status.Replace("\"node\":",
+            "\"apiVersion\": \"net.calico/v1\", \"kind\": \"NodeStatus\", \"node\":", StringComparison.Ordinal))
             .With("/drops", """{"policy":3}""").With("/audit", "[]").With("/leases", "[]").With("/endpoints", "[]").Start();
         var cli = Cluster(host.Socket);
-        cli.Store.Set(ResourceKind.Root + "profiles/q", """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"q","uid":"u"},"spec":{}}""");
+        cli.Store.Set(ResourceKind.Root + "profiles/q",
+            """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"q","uid":"u"},"spec":{}}""");
         var words = line.Split(' ').Select(word => word.Replace("spec:{}", "spec: {}", StringComparison.Ordinal));
 
         await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: r}\n", [.. words, "-o", "json"]);
         using var json = JsonDocument.Parse(cli.Output);
-        Assert.That(json.RootElement.GetProperty("apiVersion").GetString(), Is.EqualTo(line.StartsWith("get ", StringComparison.Ordinal) ? "projectcalico.org/v3" : "net.calico/v1"), cli.Error);
+        Assert.That(json.RootElement.GetProperty("apiVersion").GetString(),
+            Is.EqualTo(line.StartsWith("get ", StringComparison.Ordinal) ? "projectcalico.org/v3" : "net.calico/v1"), cli.Error);
         Assert.That(json.RootElement.GetProperty("kind").GetString(), Is.Not.Empty);
     }
 
@@ -205,7 +214,8 @@ public sealed class OutputTests
             """{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"p","uid":"u","creationTimestamp":"2026-01-01T00:00:00Z"},"spec":{"cidr":"10.0.0.0/28","blockSize":30}}""");
         foreach (var node in (string[])["node1", "node2"])
         {
-            cli.Store.Set(ResourceKind.Root + $"nodes/{node}", $$$"""{"kind":"Node","apiVersion":"projectcalico.org/v3","metadata":{"name":"{{{node}}}","uid":"u"},"spec":{}}""");
+            cli.Store.Set(ResourceKind.Root + $"nodes/{node}",
+                $$$"""{"kind":"Node","apiVersion":"projectcalico.org/v3","metadata":{"name":"{{{node}}}","uid":"u"},"spec":{}}""");
         }
 
         cli.Store.Set("/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-30", """
@@ -223,7 +233,8 @@ public sealed class OutputTests
         return cli;
     }
 
-    private static void Endpoint(CliRun cli, string node, string workload, string? name, string address, string profiles, string ports = "[]")
+    private static void Endpoint(CliRun cli, string node, string workload, string? name, string address, string profiles,
+        string ports = "[]")
     {
         var resource = $"{node}-cni-{workload}-eth0";
         cli.Store.Set(ResourceKind.Root + $"workloadendpoints/default/{resource}", JsonSerializer.Serialize(new

@@ -27,9 +27,11 @@ public sealed class ResourceCommandTests
         Assert.That(cli.Output, Is.EqualTo("Successfully applied 1 'IPPool' resource(s)\n"));
         var first = cli.Store.Snapshot(PoolKey[0]).Single();
 
-        Assert.That(await cli.RunAsync(Pool.Replace("natOutgoing: true", "natOutgoing: false", StringComparison.Ordinal), "apply", "-f", "-"), Is.Zero, cli.Error);
+        Assert.That(await cli.RunAsync(Pool.Replace("natOutgoing: true", "natOutgoing: false", StringComparison.Ordinal), "apply", "-f",
+            "-"), Is.Zero, cli.Error);
         var second = cli.Store.Snapshot(PoolKey[0]).Single();
-        Assert.That(Text(second), Is.EqualTo(Text(first).Replace("\"natOutgoing\":true", "\"natOutgoing\":false", StringComparison.Ordinal)));
+        Assert.That(Text(second),
+            Is.EqualTo(Text(first).Replace("\"natOutgoing\":true", "\"natOutgoing\":false", StringComparison.Ordinal)));
     }
 
     [Test]
@@ -130,7 +132,8 @@ public sealed class ResourceCommandTests
         var cli = new CliRun();
         await cli.RunAsync(Pool, "create", "-f", "-");
 
-        Assert.That(await cli.RunAsync(Pool.Replace("pool-1", "pool-2", StringComparison.Ordinal).Replace("/16", "/24", StringComparison.Ordinal),
+        Assert.That(await cli.RunAsync(Pool.Replace("pool-1", "pool-2", StringComparison.Ordinal)
+            .Replace("/16", "/24", StringComparison.Ordinal),
             "create", "-f", "-"), Is.EqualTo(1));
         Assert.That(cli.Error, Does.Contain("IPPool(pool-2) CIDR overlaps with IPPool(pool-1) CIDR 10.0.0.0/16"));
     }
@@ -154,11 +157,15 @@ public sealed class ResourceCommandTests
     {
         var cli = new CliRun();
 
-        Assert.That(await cli.RunAsync(Pool.Replace("natOutgoing", "natoutgoing", StringComparison.Ordinal), "apply", "-f", "-"), Is.EqualTo(1));
-        Assert.That(cli.Error, Is.EqualTo("stdin:7 spec.natoutgoing: field in document is not recognized or is in the wrong location: natoutgoing\nDid you mean 'natOutgoing'?\n"));
+        Assert.That(await cli.RunAsync(Pool.Replace("natOutgoing", "natoutgoing", StringComparison.Ordinal), "apply", "-f", "-"),
+            Is.EqualTo(1));
+        Assert.That(cli.Error,
+            Is.EqualTo("stdin:7 spec.natoutgoing: field in document is not recognized or is in the wrong location: natoutgoing\nDid you "
+                + "mean 'natOutgoing'?\n"));
 
         Assert.That(await cli.RunAsync(Pool.Replace("IPPool", "IPPol", StringComparison.Ordinal), "apply", "-f", "-"), Is.EqualTo(1));
-        Assert.That(cli.Error, Is.EqualTo("stdin:2 kind: unknown resource type (IPPol) and/or version (projectcalico.org/v3)\nDid you mean 'IPPool'?\n"));
+        Assert.That(cli.Error,
+            Is.EqualTo("stdin:2 kind: unknown resource type (IPPol) and/or version (projectcalico.org/v3)\nDid you mean 'IPPool'?\n"));
 
         Assert.That(await cli.RunAsync("", "get", "ipool"), Is.EqualTo(1));
         Assert.That(cli.Error, Is.EqualTo("resource type 'ipool' is not supported\nDid you mean 'ippool'?\n"));
@@ -168,11 +175,13 @@ public sealed class ResourceCommandTests
     public async Task Some_of_several_failing_is_partial_success()
     {
         var cli = new CliRun();
-        var second = Pool.Replace("pool-1", "pool-2", StringComparison.Ordinal).Replace("10.0.0.0/16", "10.0.0.0/8", StringComparison.Ordinal);
+        var second = Pool.Replace("pool-1", "pool-2", StringComparison.Ordinal)
+            .Replace("10.0.0.0/16", "10.0.0.0/8", StringComparison.Ordinal);
 
         Assert.That(await cli.RunAsync(Pool + "---\n" + second, "apply", "-f", "-"), Is.EqualTo(1));
         Assert.That(cli.Output, Is.EqualTo("Partial success: applied 1 out of 2 'IPPool' resources\n"));
-        Assert.That(cli.Error, Does.StartWith("failed to apply 1 of 2 'IPPool' resources:\n  IPPool(pool-2): error with field IPPool.Spec.CIDR = '10.0.0.0/8'"));
+        Assert.That(cli.Error, Does.StartWith(
+            "failed to apply 1 of 2 'IPPool' resources:\n  IPPool(pool-2): error with field IPPool.Spec.CIDR = '10.0.0.0/8'"));
     }
 
     [Test]
@@ -207,7 +216,8 @@ public sealed class ResourceCommandTests
     public async Task Cluster_information_is_read_only_for_users()
     {
         var cli = new CliRun();
-        const string Manifest = "apiVersion: projectcalico.org/v3\nkind: ClusterInformation\nmetadata: {name: default}\nspec: {clusterType: x}\n";
+        const string Manifest =
+            "apiVersion: projectcalico.org/v3\nkind: ClusterInformation\nmetadata: {name: default}\nspec: {clusterType: x}\n";
 
         Assert.That(await cli.RunAsync(Manifest, "apply", "-f", "-"), Is.EqualTo(1));
         Assert.That(cli.Error, Is.EqualTo("failed to apply 'ClusterInformation' resource: "
@@ -233,7 +243,8 @@ public sealed class ResourceCommandTests
         var cli = new CliRun();
         await cli.RunAsync(Pool, "create", "-f", "-");
 
-        Assert.That(await cli.RunAsync("", "patch", "ippool", "pool-1", "-p", """{"spec":{"natOutgoing":null,"disabled":true}}"""), Is.Zero, cli.Error);
+        Assert.That(await cli.RunAsync("", "patch", "ippool", "pool-1", "-p", """{"spec":{"natOutgoing":null,"disabled":true}}"""), Is.Zero,
+            cli.Error);
         Assert.That(cli.Output, Is.EqualTo("Successfully patched 1 'IPPool' resource\n"));
         Assert.That(Text(cli.Store.Snapshot(PoolKey[0]).Single()), Does.Contain("\"disabled\":true").And.Not.Contain("natOutgoing"));
         Assert.That(await cli.RunAsync("", "patch", "ippool", "pool-1", "-p", """{"spec":{"nonsense":1}}"""), Is.EqualTo(1));
@@ -246,7 +257,8 @@ public sealed class ResourceCommandTests
     {
         var cli = new CliRun();
 
-        Assert.That(await cli.RunAsync(Pool.Replace("10.0.0.0/16", "fd00::/48", StringComparison.Ordinal) + "  ipipMode: Always\n  blockSize: 64\n",
+        Assert.That(await cli.RunAsync(Pool.Replace("10.0.0.0/16", "fd00::/48", StringComparison.Ordinal)
+            + "  ipipMode: Always\n  blockSize: 64\n",
             "validate", "-f", "-"), Is.EqualTo(1));
         Assert.That(cli.Error, Does.Contain("stdin:8 spec.ipipMode: ").And.Contain("IPIP is not supported on IPv6 pools")
             .And.Contain("block size must be between 116 and 128"));

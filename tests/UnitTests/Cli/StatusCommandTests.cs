@@ -76,7 +76,8 @@ public sealed class StatusCommandTests
     [Test]
     public async Task A_store_that_never_answered_has_no_age()
     {
-        await using var host = new FakeHost().With("/status", Unready.Replace("\"ageSeconds\": 65", "\"ageSeconds\": 0", StringComparison.Ordinal)).Start();
+        await using var host = new FakeHost().With("/status",
+            Unready.Replace("\"ageSeconds\": 65", "\"ageSeconds\": 0", StringComparison.Ordinal)).Start();
         var cli = new CliRun { HostSocket = host.Socket };
 
         Assert.That(await cli.RunAsync("", "status"), Is.EqualTo(1));
@@ -226,7 +227,8 @@ public sealed class StatusCommandTests
         var cli = new CliRun();
 
         Assert.That(await cli.RunAsync("", "status", "--wait", "50ms"), Is.EqualTo(1));
-        Assert.That(cli.Error, Is.EqualTo("not ready after 50ms:\ncalico-host is not running: there is no socket /nonexistent/host.sock; start it\n"));
+        Assert.That(cli.Error,
+            Is.EqualTo("not ready after 50ms:\ncalico-host is not running: there is no socket /nonexistent/host.sock; start it\n"));
     }
 
     [TestCase("10")]

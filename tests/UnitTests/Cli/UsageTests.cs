@@ -7,11 +7,13 @@ namespace Calico.UnitTests.Cli;
 [TestFixture, Parallelizable]
 public sealed class UsageTests
 {
-    private const string Pool = """{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"junk","uid":"u","creationTimestamp":"2026-01-01T00:00:00Z"},"spec":{"cidr":"10.0.0.0/24","blockSize":26}}""";
+    private const string Pool =
+        """{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"junk","uid":"u","creationTimestamp":"2026-01-01T00:00:00Z"},"spec":{"cidr":"10.0.0.0/24","blockSize":26}}""";
     private const string PoolKey = "/calico/resources/v3/projectcalico.org/ippools/junk";
 
     /// <summary>Every command there is, with words that would do its work.</summary>
-    private static IEnumerable<string> Commands() => Walk(CliApplication.CreateRoot(new CliRun().EnvironmentOf(TextWriter.Null, TextWriter.Null, TextReader.Null)), "");
+    private static IEnumerable<string> Commands() =>
+        Walk(CliApplication.CreateRoot(new CliRun().EnvironmentOf(TextWriter.Null, TextWriter.Null, TextReader.Null)), "");
 
     [TestCaseSource(nameof(Commands))]
     public async Task A15_no_command_takes_an_option_that_it_does_not_have(string command)
@@ -19,14 +21,16 @@ public sealed class UsageTests
         foreach (var bad in (string[])["--bogus", "-y", "--bogus=1", "-yz"])
         {
             var words = command.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            foreach (var line in (string[][])[[bad, .. words, .. Work(command)], [.. words, bad, .. Work(command)], [.. words, .. Work(command), bad], [.. words, .. Work(command), "--", bad]])
+            foreach (var line in (string[][])[[bad, .. words, .. Work(command)], [.. words, bad, .. Work(command)],
+                [.. words, .. Work(command), bad], [.. words, .. Work(command), "--", bad]])
             {
                 var cli = new CliRun();
                 cli.Store.Set(PoolKey, Pool);
                 var revision = cli.Store.Revision;
 
                 Assert.That(await cli.RunAsync("", line), Is.EqualTo(1), string.Join(' ', line));
-                Assert.That(cli.Error, Does.StartWith($"unknown option '{bad.Split('=')[0]}'; calicoctl").And.Contain("--help lists the options"), string.Join(' ', line));
+                Assert.That(cli.Error, Does.StartWith($"unknown option '{bad.Split('=')[0]}'; calicoctl").And
+                    .Contain("--help lists the options"), string.Join(' ', line));
                 Assert.That(cli.Store.Revision, Is.EqualTo(revision), string.Join(' ', line));
                 Assert.That(cli.Settings, Is.Null, "no store was asked");
                 Assert.That(cli.Output, Is.Empty);
@@ -44,7 +48,8 @@ public sealed class UsageTests
     [TestCase("ipam", "configure", "--strictaffinity=true")]
     public async Task A15_a_dry_run_says_what_would_be_done_and_writes_nothing(params string[] line)
     {
-        var input = line[0] is "apply" or "replace" ? Pool.Replace("\"blockSize\"", "\"disabled\":true,\"blockSize\"", StringComparison.Ordinal)
+        var input = line[0] is "apply" or "replace"
+            ? Pool.Replace("\"blockSize\"", "\"disabled\":true,\"blockSize\"", StringComparison.Ordinal)
             : Pool.Replace("junk", "second", StringComparison.Ordinal).Replace("10.0.0.0", "10.1.0.0", StringComparison.Ordinal);
         var (dry, real) = (Prepared(), Prepared());
         var before = dry.Store.Snapshot();
@@ -57,7 +62,8 @@ public sealed class UsageTests
         Assert.That(await real.RunAsync(input, line), Is.Zero, real.Error);
         Assert.That(dry.Output.Split('\n').Skip(1).Where(text => text.Length > 0).Select(text => text.Trim()),
             Is.EquivalentTo(Differences(before, real.Store.Snapshot())));
-        Assert.That(dry.Output.Split('\n')[0].Replace("Dry run: would have ", "Successfully ", StringComparison.Ordinal), Is.EqualTo(real.Output.Split('\n')[0]));
+        Assert.That(dry.Output.Split('\n')[0].Replace("Dry run: would have ", "Successfully ", StringComparison.Ordinal),
+            Is.EqualTo(real.Output.Split('\n')[0]));
     }
 
     [Test]
@@ -65,7 +71,8 @@ public sealed class UsageTests
     {
         var cli = Prepared();
 
-        Assert.That(await cli.RunAsync(Pool.Replace("/24", "/23", StringComparison.Ordinal), "apply", "--dry-run", "-f", "-"), Is.EqualTo(1));
+        Assert.That(await cli.RunAsync(Pool.Replace("/24", "/23", StringComparison.Ordinal), "apply", "--dry-run", "-f", "-"),
+            Is.EqualTo(1));
         Assert.That(cli.Error, Does.Contain("IPPool CIDR cannot be modified"));
         Assert.That(await cli.RunAsync("", "patch", "ippool", "junk", "--dry-run", "-p", "spec: {blockSize: 64}"), Is.EqualTo(1));
         Assert.That(await cli.RunAsync("", "delete", "ippool", "none", "--dry-run"), Is.EqualTo(1));
@@ -87,7 +94,8 @@ public sealed class UsageTests
     public async Task C5_global_flags_stand_before_the_command_too()
     {
         var file = Path.GetTempFileName();
-        await File.WriteAllTextAsync(file, "apiVersion: projectcalico.org/v3\nkind: CalicoAPIConfig\nspec: {datastoreType: etcdv3, etcdEndpoints: 'http://a:1'}\n");
+        await File.WriteAllTextAsync(file,
+            "apiVersion: projectcalico.org/v3\nkind: CalicoAPIConfig\nspec: {datastoreType: etcdv3, etcdEndpoints: 'http://a:1'}\n");
         var cli = new CliRun();
 
         Assert.That(await cli.RunAsync("", "-c", file, "get", "pools"), Is.Zero, cli.Error);
@@ -110,7 +118,9 @@ public sealed class UsageTests
     [TestCase("edit pool blue", "there is no command 'calicoctl edit'; calicoctl --help lists the commands\n")]
     [TestCase("ipam chek", "there is no command 'calicoctl ipam chek'; calicoctl ipam --help lists the commands\nDid you mean 'check'?\n")]
     [TestCase("status now", "'now' is one word too many for calicoctl status; see calicoctl status --help\n")]
-    [TestCase("get pools -l app=x", "unknown log level: app=x, expected one of: panic, fatal, error, warn, info, debug; -l is the log level, nothing is chosen by labels\n")]
+    [TestCase("get pools -l app=x",
+        "unknown log level: app=x, expected one of: panic, fatal, error, warn, info, debug; -l is the log level, nothing is chosen by "
+            + "labels\n")]
     [TestCase("get pools --outputt json", "unknown option '--outputt'; calicoctl get --help lists the options\nDid you mean '--output'?\n")]
     [TestCase("get pools -o wide -o json", "-o is given 2 times (wide, json); say which one\n")]
     [TestCase("get pools -n a --namespace b", "-n is given 2 times (a, b); say which one\n")]
@@ -139,10 +149,12 @@ public sealed class UsageTests
         return cli;
     }
 
-    private static IEnumerable<string> Differences(IEnumerable<Calico.Datastore.Store.KeyValue> before, IEnumerable<Calico.Datastore.Store.KeyValue> after)
+    private static IEnumerable<string> Differences(IEnumerable<Calico.Datastore.Store.KeyValue> before,
+        IEnumerable<Calico.Datastore.Store.KeyValue> after)
     {
         var (old, now) = (before.ToDictionary(item => item.Key), after.ToDictionary(item => item.Key));
-        return old.Keys.Union(now.Keys).Where(key => !old.TryGetValue(key, out var a) || !now.TryGetValue(key, out var b) || a.ModRevision != b.ModRevision)
+        return old.Keys.Union(now.Keys)
+            .Where(key => !old.TryGetValue(key, out var a) || !now.TryGetValue(key, out var b) || a.ModRevision != b.ModRevision)
             .Select(key => $"{Name(key)} {(!now.ContainsKey(key) ? "deleted" : !old.ContainsKey(key) ? "created" : "changed")}");
     }
 

@@ -42,18 +42,22 @@ public sealed class ValidateCommandTests
         var cli = new CliRun();
 
         Assert.That(await cli.RunAsync("", "validate", "-f", folder), Is.EqualTo(1));
-        var places = cli.Error.Split('\n').Where(line => line.StartsWith(folder, StringComparison.Ordinal)).Select(line => line[(folder.Length + 1)..].Split(": ")[0]).ToArray();
+        var places = cli.Error.Split('\n').Where(line => line.StartsWith(folder, StringComparison.Ordinal))
+            .Select(line => line[(folder.Length + 1)..].Split(": ")[0]).ToArray();
         Assert.That(places, Is.SupersetOf(new[]
         {
-            "a.yaml:4 metadata.name", "a.yaml:6 spec.egres", "a.yaml:8 spec.selector", "a.yaml:10 spec.ingress[0].action", "a.yaml:11 spec.ingress[0].protocl",
+            "a.yaml:4 metadata.name", "a.yaml:6 spec.egres", "a.yaml:8 spec.selector", "a.yaml:10 spec.ingress[0].action",
+                "a.yaml:11 spec.ingress[0].protocl",
             "a.yaml:18 spec.cidr", "a.yaml:19 spec.natOutgoing", "a.yaml:21 apiVersion",
         }), cli.Error);
-        Assert.That(places.Where(place => place.StartsWith("b.yaml:", StringComparison.Ordinal)), Has.Exactly(1).Items, "what is no YAML does not hide the others");
+        Assert.That(places.Where(place => place.StartsWith("b.yaml:", StringComparison.Ordinal)), Has.Exactly(1).Items,
+            "what is no YAML does not hide the others");
         Assert.That(cli.Error, Does.Contain("Did you mean 'egress'?").And.Contain("Calico's NetworkPolicy is of projectcalico.org/v3"));
         Assert.That(cli.Output, Is.Empty);
 
         Assert.That(await cli.RunAsync("", "validate", "-f", folder, "-o", "json"), Is.EqualTo(1));
-        Assert.That(cli.Output, Does.Contain("\"apiVersion\": \"net.calico/v1\"").And.Contain("\"line\": 19").And.Contain("\"field\": \"spec.natOutgoing\""));
+        Assert.That(cli.Output,
+            Does.Contain("\"apiVersion\": \"net.calico/v1\"").And.Contain("\"line\": 19").And.Contain("\"field\": \"spec.natOutgoing\""));
         Directory.Delete(folder, recursive: true);
     }
 
@@ -62,7 +66,9 @@ public sealed class ValidateCommandTests
     {
         var cli = new CliRun();
 
-        Assert.That(await cli.RunAsync("kind: List\napiVersion: v1\nitems:\n- kind: IPPool\n  apiVersion: projectcalico.org/v3\n  metadata: {name: p}\n  spec:\n    cidr: 10.0.0.0/24\n    natoutgoing: true\n",
+        Assert.That(await cli.RunAsync(
+            "kind: List\napiVersion: v1\nitems:\n- kind: IPPool\n  apiVersion: projectcalico.org/v3\n  metadata: {name: p}\n  spec:\n    "
+                + "cidr: 10.0.0.0/24\n    natoutgoing: true\n",
             "apply", "-f", "-"), Is.EqualTo(1));
         Assert.That(cli.Error, Does.StartWith("stdin:9 spec.natoutgoing: "));
     }
@@ -75,7 +81,8 @@ public sealed class ValidateCommandTests
     {
         var cli = new CliRun();
 
-        Assert.That(await cli.RunAsync($"\uFEFFapiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {{name: p, labels: {{a: {word}}}}}\nspec: {{cidr: 10.0.0.0/24, natOutgoing: {word}}}\n",
+        Assert.That(await cli.RunAsync(
+            $"\uFEFFapiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {{name: p, labels: {{a: {word}}}}}\nspec: {{cidr: 10.0.0.0/24, natOutgoing: {word}}}\n",
             "apply", "-f", "-"), Is.Zero, cli.Error);
         var text = System.Text.Encoding.UTF8.GetString(cli.Store.Snapshot(ResourceKind.Root + "ippools/").Single().Value.Span);
         Assert.That(text, Does.Contain($"\"natOutgoing\":{stored}").And.Contain($"\"a\":\"{word}\""), "a label is a text");
@@ -94,7 +101,9 @@ public sealed class ValidateCommandTests
 
         foreach (var verb in (string[])["validate", "apply"])
         {
-            Assert.That(await cli.RunAsync($"apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {{name: p}}\nspec:\n  order: {order}\n", verb, "-f", "-"), Is.EqualTo(1));
+            Assert.That(await cli.RunAsync(
+                $"apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {{name: p}}\nspec:\n  order: {order}\n", verb,
+                    "-f", "-"), Is.EqualTo(1));
             Assert.That(cli.Error, order[0] == '"' ? Does.StartWith("stdin:5: error converting YAML to JSON")
                 : verb == "validate" ? Does.StartWith("stdin:5 spec.order: ") : Does.Contain("spec.order"), verb);
         }
@@ -102,10 +111,12 @@ public sealed class ValidateCommandTests
 
     /// <summary>What is read can be written back, whatever the kind.</summary>
     [Test]
-    public async Task C6_what_get_prints_of_any_kind_can_be_applied_again([Values("profiles", "clusterinfo", "tiers", "nodes", "felixconfig")] string kinds)
+    public async Task C6_what_get_prints_of_any_kind_can_be_applied_again(
+        [Values("profiles", "clusterinfo", "tiers", "nodes", "felixconfig")] string kinds)
     {
         var cli = new CliRun();
-        await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: mine}\n---\napiVersion: projectcalico.org/v3\nkind: Node\nmetadata: {name: n}\n"
+        await cli.RunAsync("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: mine}\n---\napiVersion: "
+            + "projectcalico.org/v3\nkind: Node\nmetadata: {name: n}\n"
             + "---\napiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata: {name: default}\nspec: {}\n", "apply", "-f", "-");
         Assert.That(await cli.RunAsync("", "get", kinds, "-o", "yaml"), Is.Zero, cli.Error);
 

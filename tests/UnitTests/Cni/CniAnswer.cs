@@ -21,7 +21,8 @@ internal static class CniAnswer
         Assert.That(reply.ExitCode, Is.EqualTo(1), Text(reply));
         using var document = JsonDocument.Parse(reply.Output);
         Assert.That(document.RootElement.GetProperty("code").GetInt32(), Is.EqualTo(code), Text(reply));
-        var said = document.RootElement.GetProperty("msg").GetString() + " " + (document.RootElement.TryGetProperty("details", out var details) ? details.GetString() : "");
+        var said = document.RootElement.GetProperty("msg")
+            .GetString() + " " + (document.RootElement.TryGetProperty("details", out var details) ? details.GetString() : "");
         Assert.That(said, Does.Contain(text));
     }
 }

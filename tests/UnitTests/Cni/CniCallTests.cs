@@ -27,12 +27,15 @@ public sealed class CniCallTests
         Assert.That(Refusal(() => CallOf(("CNI_COMMAND", "add"))), Is.EqualTo((4, "unknown CNI_COMMAND: add", "")));
         foreach (var verb in new[] { "ADD", "CHECK" })
         {
-            Assert.That(Refusal(() => CallOf(("CNI_COMMAND", verb))), Is.EqualTo((4, "required env variables [CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME] missing", "")));
+            Assert.That(Refusal(() => CallOf(("CNI_COMMAND", verb))),
+                Is.EqualTo((4, "required env variables [CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME] missing", "")));
         }
 
-        Assert.That(Refusal(() => CallOf(("CNI_COMMAND", "DEL"), ("CNI_CONTAINERID", ""))), Is.EqualTo((4, "required env variables [CNI_CONTAINERID,CNI_IFNAME] missing", "")));
+        Assert.That(Refusal(() => CallOf(("CNI_COMMAND", "DEL"), ("CNI_CONTAINERID", ""))),
+            Is.EqualTo((4, "required env variables [CNI_CONTAINERID,CNI_IFNAME] missing", "")));
         var del = CallOf(("CNI_COMMAND", "DEL"), ("CNI_CONTAINERID", "c1"), ("CNI_IFNAME", "eth0"));
-        Assert.That((del.Verb, del.ContainerId, del.InterfaceName, del.NamespacePath, del.Args.Text), Is.EqualTo(("DEL", "c1", "eth0", "", "")));
+        Assert.That((del.Verb, del.ContainerId, del.InterfaceName, del.NamespacePath, del.Args.Text),
+            Is.EqualTo(("DEL", "c1", "eth0", "", "")));
         foreach (var verb in new[] { "GC", "STATUS", ShimRequest.TestVerb })
         {
             Assert.That(CallOf(("CNI_COMMAND", verb)), Is.EqualTo(new CniCall(ShimRole.Network, verb, "", "", "", CniArgs.None)));
@@ -53,7 +56,8 @@ public sealed class CniCallTests
         }
         else
         {
-            Assert.That(Refusal(() => Call("ADD", id)), Is.EqualTo((4, "invalid CNI_CONTAINERID", $"\"{id}\": letters, digits, '_', '.' and '-', first a letter or digit")));
+            Assert.That(Refusal(() => Call("ADD", id)),
+                Is.EqualTo((4, "invalid CNI_CONTAINERID", $"\"{id}\": letters, digits, '_', '.' and '-', first a letter or digit")));
         }
     }
 
@@ -83,7 +87,8 @@ public sealed class CniCallTests
         Assert.That(InterfaceName.IsValid(name), Is.EqualTo(isValid));
         if (!isValid)
         {
-            Assert.That(Refusal(() => Call("ADD", link: name)), Is.EqualTo((4, "invalid CNI_IFNAME", $"\"{name}\" cannot be an interface's name")));
+            Assert.That(Refusal(() => Call("ADD", link: name)),
+                Is.EqualTo((4, "invalid CNI_IFNAME", $"\"{name}\" cannot be an interface's name")));
         }
     }
 
@@ -103,9 +108,11 @@ public sealed class CniCallTests
         var args = CniArgs.Parse(";IP=10.0.0.1/24, fd80::1,,;MAC=02:00:00:00:00:07;K8S_POD_NAME=web;K8S_POD_NAMESPACE=ns;K8S_POD_UID=u;"
             + "K8S_POD_INFRA_CONTAINER_ID=x;CNI_TEST_NAMESPACE=y;", lenient: false);
         Assert.That(args.Addresses, Is.EqualTo(new[] { IPAddress.Parse("10.0.0.1"), IPAddress.Parse("fd80::1") }));
-        Assert.That((args.Mac!.ToString(), args.PodName, args.PodNamespace, args.PodUid, args.IsKubernetes), Is.EqualTo(("020000000007", "web", "ns", "u", true)));
+        Assert.That((args.Mac!.ToString(), args.PodName, args.PodNamespace, args.PodUid, args.IsKubernetes),
+            Is.EqualTo(("020000000007", "web", "ns", "u", true)));
         Assert.That(args.Text, Does.StartWith(";IP="));
-        Assert.That((CniArgs.None.Text, CniArgs.None.PodName, CniArgs.None.PodNamespace, CniArgs.None.PodUid, CniArgs.None.IsKubernetes), Is.EqualTo(("", "", "", "", false)));
+        Assert.That((CniArgs.None.Text, CniArgs.None.PodName, CniArgs.None.PodNamespace, CniArgs.None.PodUid, CniArgs.None.IsKubernetes),
+            Is.EqualTo(("", "", "", "", false)));
         Assert.That(CniArgs.Parse("K8S_POD_NAME=web", false).IsKubernetes, Is.False, "podman's");
         Assert.That(CniArgs.Parse("K8S_POD_NAMESPACE=ns", false).IsKubernetes, Is.False);
     }
@@ -124,7 +131,8 @@ public sealed class CniCallTests
         }
 
         var del = Call("DEL", args: "K8S_POD_NAME=web;" + args + ";K8S_POD_UID=u").Args;
-        Assert.That((del.Addresses.Count, del.Mac, del.PodName, del.PodUid), Is.EqualTo((0, (System.Net.NetworkInformation.PhysicalAddress?)null, "web", "u")));
+        Assert.That((del.Addresses.Count, del.Mac, del.PodName, del.PodUid),
+            Is.EqualTo((0, (System.Net.NetworkInformation.PhysicalAddress?)null, "web", "u")));
     }
 
     [TestCase("1")]
@@ -149,7 +157,8 @@ public sealed class CniCallTests
     {
         Assert.That(InterfaceAddress.TryParse(text, out var address), Is.True);
         Assert.That(address.ToNetwork().ToString(), Is.EqualTo(network));
-        Assert.That((InterfaceAddress.TryParse("/24", out _), InterfaceAddress.TryParse("10.0.0.1/", out _), InterfaceAddress.TryParse("fd80::1/129", out _)), Is.EqualTo((false, false, false)));
+        Assert.That((InterfaceAddress.TryParse("/24", out _), InterfaceAddress.TryParse("10.0.0.1/", out _),
+            InterfaceAddress.TryParse("fd80::1/129", out _)), Is.EqualTo((false, false, false)));
     }
 
     [TestCase("02:00:5e:00:53:aF", "02:00:5e:00:53:af")]

@@ -90,7 +90,8 @@ internal sealed class CniHarness : IAsyncDisposable
     }
 
     /// <summary>One call, as the shim makes it.</summary>
-    public async Task<ShimReply> CallAsync(ShimRole role, IEnumerable<KeyValuePair<string, string>> environment, string input, bool withDescriptor = false)
+    public async Task<ShimReply> CallAsync(ShimRole role, IEnumerable<KeyValuePair<string, string>> environment, string input,
+        bool withDescriptor = false)
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(Settings.Socket));
@@ -131,15 +132,18 @@ internal sealed class CniHarness : IAsyncDisposable
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(Settings.Socket));
-        await socket.SendAsync(new ShimRequest(role, false, Variables(verb, containerId, "eth0", "/run/netns/n1", ""), Encoding.UTF8.GetBytes(input)).ToFrame());
+        await socket.SendAsync(new ShimRequest(role, false, Variables(verb, containerId, "eth0", "/run/netns/n1", ""),
+            Encoding.UTF8.GetBytes(input)).ToFrame());
         return socket;
     }
 
-    public Task<ShimReply> CallAsync(string verb, string input, string containerId = "c1", string interfaceName = "eth0", string netns = "/run/netns/n1",
+    public Task<ShimReply> CallAsync(string verb, string input, string containerId = "c1", string interfaceName = "eth0",
+        string netns = "/run/netns/n1",
         string args = "", ShimRole role = ShimRole.Network) =>
         CallAsync(role, Variables(verb, containerId, interfaceName, netns, args), input);
 
-    public static KeyValuePair<string, string>[] Variables(string verb, string containerId, string interfaceName, string netns, string args) =>
+    public static KeyValuePair<string, string>[] Variables(string verb, string containerId, string interfaceName, string netns,
+        string args) =>
     [
         new("CNI_COMMAND", verb), new("CNI_CONTAINERID", containerId), new("CNI_IFNAME", interfaceName), new("CNI_NETNS", netns),
         new("CNI_ARGS", args), new("CNI_PATH", "/opt/cni/bin"),

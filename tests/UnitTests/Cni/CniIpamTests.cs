@@ -29,12 +29,17 @@ public sealed class CniIpamTests
     [Test]
     public async Task Calico_ipam_alone_claims_for_others_and_frees_by_handle()
     {
-        var add = await _cni.CallAsync("ADD", """{"cniVersion":"0.4.0","name":"macnet","type":"macvlan","ipam":{"type":"calico-ipam","assign_ipv6":"true"}}""", role: ShimRole.Ipam);
+        var add = await _cni.CallAsync("ADD",
+            """{"cniVersion":"0.4.0","name":"macnet","type":"macvlan","ipam":{"type":"calico-ipam","assign_ipv6":"true"}}""",
+            role: ShimRole.Ipam);
 
         Assert.That(add.ExitCode, Is.Zero, Text(add));
-        Assert.That(Text(add), Does.Contain("\"address\":\"10.65.0.0/26\"").And.Contain("\"address\":\"fd80:24e2:f998:72d6::/122\"").And.Contain("\"dst\":\"10.65.0.0/24\""));
-        Assert.That(_cni.Node.Leases.Select(l => (l.Purpose, l.Handle, l.Owner)), Is.All.EqualTo((LeasePurpose.Foreign, "macnet.c1", "macnet")));
-        var del = await _cni.CallAsync("DEL", """{"cniVersion":"0.4.0","name":"macnet","type":"macvlan","ipam":{"type":"calico-ipam"}}""", netns: "", role: ShimRole.Ipam);
+        Assert.That(Text(add), Does.Contain("\"address\":\"10.65.0.0/26\"").And.Contain("\"address\":\"fd80:24e2:f998:72d6::/122\"").And
+            .Contain("\"dst\":\"10.65.0.0/24\""));
+        Assert.That(_cni.Node.Leases.Select(l => (l.Purpose, l.Handle, l.Owner)),
+            Is.All.EqualTo((LeasePurpose.Foreign, "macnet.c1", "macnet")));
+        var del = await _cni.CallAsync("DEL", """{"cniVersion":"0.4.0","name":"macnet","type":"macvlan","ipam":{"type":"calico-ipam"}}""",
+            netns: "", role: ShimRole.Ipam);
         Assert.That(del.ExitCode, Is.Zero, Text(del));
         Assert.That(_cni.Node.Leases, Is.Empty);
     }
@@ -66,7 +71,8 @@ public sealed class CniIpamTests
     public async Task A12_a_container_whose_handle_reads_like_anothers_keeps_its_address()
     {
         const string Of = """{"cniVersion":"1.1.0","name":"NAME","type":"macvlan","ipam":{"type":"calico-ipam"},"cni.dev/valid-attachments":[{"containerID":"b.c","ifname":"eth0"}]}""";
-        var (a, ab, none) = (Of.Replace("NAME", "a", StringComparison.Ordinal), Of.Replace("NAME", "a.b", StringComparison.Ordinal), Of.Replace("NAME", "other", StringComparison.Ordinal));
+        var (a, ab, none) = (Of.Replace("NAME", "a", StringComparison.Ordinal), Of.Replace("NAME", "a.b", StringComparison.Ordinal),
+            Of.Replace("NAME", "other", StringComparison.Ordinal));
         var first = await _cni.CallAsync("ADD", a, containerId: "b.c", role: ShimRole.Ipam);
         var second = await _cni.CallAsync("ADD", ab, containerId: "c", role: ShimRole.Ipam);
         Assert.That(AddressIn(second), Is.Not.EqualTo(AddressIn(first)));
@@ -84,7 +90,8 @@ public sealed class CniIpamTests
     public void A12_no_two_containers_have_handles_that_differ_by_case_or_not_at_all()
     {
         string[] names = ["a", "A", "a.b", "A.b", "a.B", "b", "B", "b.c", "a_b", "a-b", "Web", "web", "a."];
-        var handles = names.SelectMany(n => names.Select(c => Calico.Plugins.Cni.EndpointPlanner.HandleOf(n, c).ToLowerInvariant())).ToList();
+        var handles = names.SelectMany(n => names.Select(c => Calico.Plugins.Cni.EndpointPlanner.HandleOf(n, c).ToLowerInvariant()))
+            .ToList();
         Assert.That(handles, Is.Unique);
         Assert.That(Calico.Plugins.Cni.EndpointPlanner.HandleOf("k8s-pod-network", "0a1b"), Is.EqualTo("k8s-pod-network.0a1b"));
     }

@@ -42,7 +42,8 @@ public sealed class CniMannersTests
         Assert.That((await _cni.CallAsync("STATUS", Ours)).ExitCode, Is.Zero);
         _cni.Node.Pools = [.. _cni.Node.Pools.Select(p => p with { Disabled = true })];
         AssertError(await _cni.CallAsync("STATUS", Ours), CniCode.NotAvailable, "no IP pool of IPv4 is enabled");
-        AssertError(await _cni.CallAsync("STATUS", Ours.Replace("\"type\":\"calico-ipam\"", "\"type\":\"calico-ipam\",\"ipv4_pools\":[\"pool4\"]", StringComparison.Ordinal)),
+        AssertError(await _cni.CallAsync("STATUS",
+            Ours.Replace("\"type\":\"calico-ipam\"", "\"type\":\"calico-ipam\",\"ipv4_pools\":[\"pool4\"]", StringComparison.Ordinal)),
             CniCode.NotAvailable, "pool4");
     }
 
@@ -52,7 +53,8 @@ public sealed class CniMannersTests
     {
         await _cni.CallAsync("ADD", Ours);
         await _cni.CallAsync("ADD", Ours, containerId: "c2");
-        string With(string list) => Ours.Replace("\"type\":\"calico\",", $"\"type\":\"calico\",\"{field}\":{list},", StringComparison.Ordinal);
+        string With(string list) =>
+            Ours.Replace("\"type\":\"calico\",", $"\"type\":\"calico\",\"{field}\":{list},", StringComparison.Ordinal);
 
         Assert.That((await _cni.CallAsync("GC", With("""[{"containerID":"c2","ifname":"eth0"}]"""))).ExitCode, Is.Zero);
         Assert.That(_cni.Node.Endpoints.Select(e => e.Spec.Instance), Is.EqualTo(new[] { "c2" }));
@@ -83,8 +85,10 @@ public sealed class CniMannersTests
     public async Task C8_addresses_without_ipam_are_a_thing_of_kubernetes()
     {
         const string Conf = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"},"feature_control":{"ip_addrs_no_ipam":true}POLICY}""";
-        AssertError(await _cni.CallAsync("ADD", Conf.Replace("POLICY", "", StringComparison.Ordinal)), CniCode.InvalidConfiguration, "ip_addrs_no_ipam");
-        Assert.That((await _cni.CallAsync("ADD", Conf.Replace("POLICY", ",\"policy\":{\"type\":\"k8s\"}", StringComparison.Ordinal))).ExitCode, Is.Zero);
+        AssertError(await _cni.CallAsync("ADD", Conf.Replace("POLICY", "", StringComparison.Ordinal)), CniCode.InvalidConfiguration,
+            "ip_addrs_no_ipam");
+        Assert.That((await _cni.CallAsync("ADD",
+            Conf.Replace("POLICY", ",\"policy\":{\"type\":\"k8s\"}", StringComparison.Ordinal))).ExitCode, Is.Zero);
         Assert.That((await _cni.CallAsync("DEL", Conf.Replace("POLICY", "", StringComparison.Ordinal))).ExitCode, Is.Zero);
     }
 

@@ -18,7 +18,8 @@ public sealed class CniProtocolTests
             new(new(IPAddress.Parse("10.65.0.5"), 32), null, 1),
             new(new(IPAddress.Parse("fd80::5"), 128), null, 1),
         ],
-        Routes = [new(IPNetwork.Parse("0.0.0.0/0"), IPAddress.Parse("169.254.1.1")), new(IPNetwork.Parse("::/0"), IPAddress.Parse("fe80::1"))],
+        Routes = [new(IPNetwork.Parse("0.0.0.0/0"), IPAddress.Parse("169.254.1.1")),
+            new(IPNetwork.Parse("::/0"), IPAddress.Parse("fe80::1"))],
     };
 
     [TestCase("0.2.0", """{"cniVersion":"0.2.0","ip4":{"ip":"10.65.0.5/32","routes":[{"dst":"0.0.0.0/0","gw":"169.254.1.1"}]},"ip6":{"ip":"fd80::5/128","routes":[{"dst":"::/0","gw":"fe80::1"}]},"dns":{}}""")]
@@ -54,15 +55,18 @@ public sealed class CniProtocolTests
     [Test]
     public void Mesos_addresses_and_labels_are_taken()
     {
-        var configuration = Parse("""{"name":"n","args":{"org.apache.mesos":{"network_info":{"name":"n","labels":{"labels":[{"key":"projectcalico.org/namespace","value":"kube-system"},{"key":"app","value":"web"}]},"ip_addresses":[{"protocol":"IPv4","ip_address":"10.65.0.8"}]}}}}""");
+        var configuration = Parse(
+            """{"name":"n","args":{"org.apache.mesos":{"network_info":{"name":"n","labels":{"labels":[{"key":"projectcalico.org/namespace","value":"kube-system"},{"key":"app","value":"web"}]},"ip_addresses":[{"protocol":"IPv4","ip_address":"10.65.0.8"}]}}}}""");
 
         Assert.That(configuration.Faults, Is.Empty);
         Assert.That(configuration.RequestedAddresses, Is.EqualTo(new[] { IPAddress.Parse("10.65.0.8") }));
         Assert.That(configuration.Labels.Keys, Is.EqualTo(new[] { "app", "projectcalico.org.namespace" }));
     }
 
-    [TestCase("""{"cni.projectcalico.org/ipAddrs":"[\"10.0.0.1\"]","cni.projectcalico.org/ipAddrsNoIpam":"[\"10.0.0.2\"]"}""", "can't have both annotations")]
-    [TestCase("""{"cni.projectcalico.org/ipAddrs":"[\"10.0.0.1\",\"10.0.0.2\"]"}""", "cannot have two IPv4 addresses for 'cni.projectcalico.org/ipAddrs' annotation")]
+    [TestCase("""{"cni.projectcalico.org/ipAddrs":"[\"10.0.0.1\"]","cni.projectcalico.org/ipAddrsNoIpam":"[\"10.0.0.2\"]"}""",
+        "can't have both annotations")]
+    [TestCase("""{"cni.projectcalico.org/ipAddrs":"[\"10.0.0.1\",\"10.0.0.2\"]"}""",
+        "cannot have two IPv4 addresses for 'cni.projectcalico.org/ipAddrs' annotation")]
     [TestCase("""{"cni.projectcalico.org/ipAddrs":"[]"}""", "specified but empty")]
     [TestCase("""{"cni.projectcalico.org/ipAddrs":"10.0.0.1"}""", "failed to parse")]
     [TestCase("""{"cni.projectcalico.org/ipAddrsNoIpam":"[\"10.0.0.2\"]"}""", "ip_addrs_no_ipam")]
@@ -70,8 +74,10 @@ public sealed class CniProtocolTests
     [TestCase("""{"cni.projectcalico.org/ipFamilies":"[]"}""", "error parsing ipFamilies")]
     public void A_wrong_annotation_is_refused(string annotations, string message)
     {
-        var configuration = Parse($$$"""{"name":"n","policy":{"type":"k8s"},"runtimeConfig":{"io.kubernetes.cri.pod-annotations":{{{annotations}}}}}""");
-        var error = Assert.Throws<CniException>(() => AnnotationRequest.Read(configuration.PodAnnotations, ImmutableDictionary<string, string>.Empty, configuration));
+        var configuration = Parse(
+            $$$"""{"name":"n","policy":{"type":"k8s"},"runtimeConfig":{"io.kubernetes.cri.pod-annotations":{{{annotations}}}}}""");
+        var error = Assert.Throws<CniException>(() =>
+            AnnotationRequest.Read(configuration.PodAnnotations, ImmutableDictionary<string, string>.Empty, configuration));
         Assert.That(error!.Message, Does.Contain(message));
     }
 
@@ -79,7 +85,8 @@ public sealed class CniProtocolTests
     public void A_pods_annotation_beats_its_namespaces()
     {
         var pod = new Dictionary<string, string> { ["cni.projectcalico.org/ipv4pools"] = "[\"a\"]" };
-        var podNamespace = new Dictionary<string, string> { ["cni.projectcalico.org/ipv4pools"] = "[\"b\"]", ["cni.projectcalico.org/ipv6pools"] = "[\"c\"]" };
+        var podNamespace = new Dictionary<string, string> { ["cni.projectcalico.org/ipv4pools"] = "[\"b\"]",
+            ["cni.projectcalico.org/ipv6pools"] = "[\"c\"]" };
         var asked = AnnotationRequest.Read(pod, podNamespace, Parse("""{"name":"n"}"""));
 
         Assert.That(asked.Ipv4Pools, Is.EqualTo(new[] { "a" }));
@@ -109,7 +116,8 @@ public sealed class CniProtocolTests
             var configuration = NetworkConfiguration.Parse(bytes);
             configuration.Validate();
         }
-        catch (CniException e) when (e.Code is CniCode.Undecodable or CniCode.InvalidConfiguration or CniCode.IncompatibleVersion or CniCode.UnsupportedField)
+        catch (CniException e)
+            when (e.Code is CniCode.Undecodable or CniCode.InvalidConfiguration or CniCode.IncompatibleVersion or CniCode.UnsupportedField)
         {
             Assert.That(e.Message, Is.Not.Empty);
         }
@@ -118,7 +126,8 @@ public sealed class CniProtocolTests
     [Test, Category("fuzz")]
     public void No_input_breaks_the_wires_reader() => Gen.Byte.Array[0, 200].Sample(bytes =>
     {
-        foreach (var read in (Action[])[() => ShimRequest.Read(bytes), () => DelegateRequest.Read(bytes), () => DelegateOutcome.Read(bytes), () => ShimReply.Read(bytes)])
+        foreach (var read in (Action[])[() => ShimRequest.Read(bytes), () => DelegateRequest.Read(bytes), () => DelegateOutcome.Read(bytes),
+            () => ShimReply.Read(bytes)])
         {
             try
             {
@@ -153,8 +162,10 @@ public sealed class CniProtocolTests
 
     private static Gen<byte[]> Mutated()
     {
-        var valid = Encoding.UTF8.GetBytes("""{"cniVersion":"1.0.0","name":"n","mtu":1400,"ipam":{"type":"calico-ipam","ipv4_pools":["a"],"routes":[{"dst":"0.0.0.0/0"}]},"prevResult":{"ips":[{"address":"10.0.0.1/24","interface":0}],"interfaces":[{"name":"x"}]},"args":{"cni":{"ips":["10.0.0.9"]}},"cni.dev/valid-attachments":[{"containerID":"a","ifname":"b"}]}""");
-        return Gen.Select(Gen.Int[0, valid.Length - 1], Gen.Byte, Gen.Int[0, valid.Length - 1], Gen.Byte).Select((at1, value1, at2, value2) =>
+        var valid = Encoding.UTF8
+            .GetBytes("""{"cniVersion":"1.0.0","name":"n","mtu":1400,"ipam":{"type":"calico-ipam","ipv4_pools":["a"],"routes":[{"dst":"0.0.0.0/0"}]},"prevResult":{"ips":[{"address":"10.0.0.1/24","interface":0}],"interfaces":[{"name":"x"}]},"args":{"cni":{"ips":["10.0.0.9"]}},"cni.dev/valid-attachments":[{"containerID":"a","ifname":"b"}]}""");
+        return Gen.Select(Gen.Int[0, valid.Length - 1], Gen.Byte, Gen.Int[0, valid.Length - 1], Gen.Byte)
+            .Select((at1, value1, at2, value2) =>
         {
             var changed = valid.ToArray();
             (changed[at1], changed[at2]) = (value1, value2);

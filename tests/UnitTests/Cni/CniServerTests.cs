@@ -17,8 +17,10 @@ public sealed class CniServerTests
 {
     private const string Ours = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""";
     private const string Other = """{"cniVersion":"1.0.0","name":"net2","type":"calico","ipam":{"type":"calico-ipam"}}""";
-    private const string HostLocal = """{"cniVersion":"0.4.0","name":"net1","type":"calico","ipam":{"type":"host-local","subnet":"10.88.1.0/24","routes":[{"dst":"0.0.0.0/0"}]}}""";
-    private const string HostLocalAnswer = """{"cniVersion":"0.4.0","ips":[{"version":"4","address":"10.88.1.2/24","gateway":"10.88.1.1"}],"routes":[{"dst":"0.0.0.0/0"}],"dns":{}}""";
+    private const string HostLocal =
+        """{"cniVersion":"0.4.0","name":"net1","type":"calico","ipam":{"type":"host-local","subnet":"10.88.1.0/24","routes":[{"dst":"0.0.0.0/0"}]}}""";
+    private const string HostLocalAnswer =
+        """{"cniVersion":"0.4.0","ips":[{"version":"4","address":"10.88.1.2/24","gateway":"10.88.1.1"}],"routes":[{"dst":"0.0.0.0/0"}],"dns":{}}""";
     private const string Pod = "IgnoreUnknown=1;K8S_POD_NAMESPACE=prod;K8S_POD_NAME=web;K8S_POD_INFRA_CONTAINER_ID=x";
 
     private CniHarness _cni = null!;
@@ -49,7 +51,8 @@ public sealed class CniServerTests
     [Test]
     public async Task A_descriptor_is_adopted_instead_of_the_path()
     {
-        var reply = await _cni.CallAsync(ShimRole.Network, CniHarness.Variables("ADD", "c1", "eth0", "/run/netns/n1", ""), Ours, withDescriptor: true);
+        var reply = await _cni.CallAsync(ShimRole.Network, CniHarness.Variables("ADD", "c1", "eth0", "/run/netns/n1", ""), Ours,
+            withDescriptor: true);
 
         Assert.That(reply.ExitCode, Is.Zero, Text(reply));
         Assert.That(_cni.Node.Faults.Passed, Does.Contain("namespaces.adopt").And.Not.Contain("namespaces.open"));
@@ -77,7 +80,8 @@ public sealed class CniServerTests
     [Test]
     public async Task A_pod_is_named_after_its_namespace_and_name()
     {
-        await _cni.CallAsync("ADD", """{"cniVersion":"1.0.0","name":"k8s-net","type":"calico","policy":{"type":"k8s"},"ipam":{"type":"calico-ipam"}}""", args: Pod);
+        await _cni.CallAsync("ADD",
+            """{"cniVersion":"1.0.0","name":"k8s-net","type":"calico","policy":{"type":"k8s"},"ipam":{"type":"calico-ipam"}}""", args: Pod);
 
         var spec = _cni.Node.Endpoints.Single().Spec;
         Assert.Multiple(() =>
@@ -138,7 +142,8 @@ public sealed class CniServerTests
         var second = await _cni.CallAsync("ADD", Other, interfaceName: "net1", args: Pod);
 
         Assert.That(second.ExitCode, Is.EqualTo(1), Text(second));
-        Assert.That(Text(second), Does.Contain("prod.web has eth0").And.Contain("net1").And.Contain("CNI_IFNAME").And.Contain("\"code\":4"));
+        Assert.That(Text(second),
+            Does.Contain("prod.web has eth0").And.Contain("net1").And.Contain("CNI_IFNAME").And.Contain("\"code\":4"));
         // The runtime takes a failed interface away again, and asks after it.
         Assert.That((await _cni.CallAsync("DEL", Other, interfaceName: "net1", args: Pod)).ExitCode, Is.Zero);
         var endpoint = _cni.Node.Endpoints.Single();
@@ -163,7 +168,8 @@ public sealed class CniServerTests
     {
         _cni.Delegate = _ => new DelegateOutcome(0, Encoding.UTF8.GetBytes(HostLocalAnswer));
         await _cni.CallAsync("ADD", HostLocal, args: Pod);
-        var second = await _cni.CallAsync("ADD", HostLocal.Replace("net1", "net2", StringComparison.Ordinal), interfaceName: "net1", args: Pod);
+        var second = await _cni.CallAsync("ADD", HostLocal.Replace("net1", "net2", StringComparison.Ordinal), interfaceName: "net1",
+            args: Pod);
         Assert.That(second.ExitCode, Is.EqualTo(1), Text(second));
         Assert.That(_cni.DelegatesRun, Has.Count.EqualTo(1));
     }
@@ -255,7 +261,8 @@ public sealed class CniServerTests
     [Test]
     public async Task A_delegates_error_keeps_its_code_and_words()
     {
-        _cni.Delegate = _ => new DelegateOutcome(1, """{"cniVersion":"0.4.0","code":999,"msg":"no IP addresses available in range set"}"""u8.ToArray());
+        _cni.Delegate = _ => new DelegateOutcome(1,
+            """{"cniVersion":"0.4.0","code":999,"msg":"no IP addresses available in range set"}"""u8.ToArray());
         AssertError(await _cni.CallAsync("ADD", HostLocal), 999, "no IP addresses available in range set");
         Assert.That(_cni.Node.Endpoints, Is.Empty);
     }
@@ -301,7 +308,8 @@ public sealed class CniServerTests
         await _cni.CallAsync("ADD", conf, containerId: "stale");
         await _cni.CallAsync("ADD", conf, containerId: "pod-x", args: Pod);
         await _cni.CallAsync("ADD", conf.Replace("net1", "net2", StringComparison.Ordinal), containerId: "other");
-        var gc = conf.Replace("\"type\":\"calico\",", """  "type":"calico","cni.dev/valid-attachments":[{"containerID":"keep","ifname":"eth0"},{"containerID":"pod-x","ifname":"eth0"}],""", StringComparison.Ordinal);
+        var gc = conf.Replace("\"type\":\"calico\",",
+            """  "type":"calico","cni.dev/valid-attachments":[{"containerID":"keep","ifname":"eth0"},{"containerID":"pod-x","ifname":"eth0"}],""", StringComparison.Ordinal);
         var reply = await _cni.CallAsync("GC", gc, containerId: "", interfaceName: "", netns: "");
 
         Assert.That(reply.ExitCode, Is.Zero, Text(reply));
@@ -359,13 +367,15 @@ public sealed class CniServerTests
         Assert.That(_cni.Node.Endpoints, Is.Empty);
         Assert.That((await _cni.CallAsync("DEL", conf)).ExitCode, Is.Zero);
         // There the profile is the namespace's, whatever the network is called.
-        Assert.That((await _cni.CallAsync("ADD", conf.Replace("\"type\":\"calico\",", "\"type\":\"calico\",\"policy\":{\"type\":\"k8s\"},", StringComparison.Ordinal), args: Pod)).ExitCode, Is.Zero);
+        Assert.That((await _cni.CallAsync("ADD", conf.Replace("\"type\":\"calico\",", "\"type\":\"calico\",\"policy\":{\"type\":\"k8s\"},",
+            StringComparison.Ordinal), args: Pod)).ExitCode, Is.Zero);
     }
 
     [Test]
     public async Task All_wrong_fields_are_named_with_their_paths()
     {
-        var reply = await _cni.CallAsync("ADD", """{"cniVersion":"1.0.0","name":"a b","mtu":5,"policy":{"type":"k8s-annotations"},"ipam":{"assign_ipv4":"maybe","ipv4_pools":["10.0.0.0/8","fd00::/64"]}}""");
+        var reply = await _cni.CallAsync("ADD",
+            """{"cniVersion":"1.0.0","name":"a b","mtu":5,"policy":{"type":"k8s-annotations"},"ipam":{"assign_ipv4":"maybe","ipv4_pools":["10.0.0.0/8","fd00::/64"]}}""");
 
         AssertError(reply, CniCode.InvalidConfiguration, "name");
         var text = Text(reply);
@@ -382,7 +392,8 @@ public sealed class CniServerTests
     [TestCase("CNI_NETNS", "", "CNI_NETNS")]
     public async Task A_wrong_variable_is_named(string variable, string value, string expected)
     {
-        var variables = CniHarness.Variables("ADD", "c1", "eth0", "/run/netns/n1", "").Select(v => v.Key == variable ? KeyValuePair.Create(variable, value) : v);
+        var variables = CniHarness.Variables("ADD", "c1", "eth0", "/run/netns/n1", "")
+            .Select(v => v.Key == variable ? KeyValuePair.Create(variable, value) : v);
         AssertError(await _cni.CallAsync(ShimRole.Network, variables, Ours), CniCode.InvalidEnvironment, expected);
     }
 
@@ -427,13 +438,15 @@ public sealed class CniServerTests
     {
         _cni.Node.Pools = [new AddressPool("small", IPNetwork.Parse("10.70.0.0/32"), 32, false)];
         await _cni.CallAsync("ADD", Ours);
-        AssertError(await _cni.CallAsync("ADD", Ours, containerId: "c2"), CniCode.Calico, "failed to request IPv4 addresses: Assigned 0 out of 1 requested IPv4 addresses");
+        AssertError(await _cni.CallAsync("ADD", Ours, containerId: "c2"), CniCode.Calico,
+            "failed to request IPv4 addresses: Assigned 0 out of 1 requested IPv4 addresses");
     }
 
     [Test]
     public async Task A_plugin_before_us_is_refused()
     {
-        AssertError(await _cni.CallAsync("ADD", WithPrevious(Ours, """{"cniVersion":"1.0.0","ips":[]}""")), CniCode.InvalidConfiguration, "first plugin");
+        AssertError(await _cni.CallAsync("ADD", WithPrevious(Ours, """{"cniVersion":"1.0.0","ips":[]}""")), CniCode.InvalidConfiguration,
+            "first plugin");
         Assert.That(_cni.Node.Endpoints, Is.Empty);
     }
 
@@ -462,13 +475,16 @@ public sealed class CniServerTests
     [Test]
     public async Task C10_published_ports_are_let_in_by_a_profile_behind_the_networks()
     {
-        var published = Ours[..^1] + ""","runtimeConfig":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"},{"hostPort":53,"containerPort":53,"protocol":"udp"},{"hostPort":8081,"containerPort":80}]}}""";
+        var published = Ours[..^1]
+            + ""","runtimeConfig":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"},{"hostPort":53,"containerPort":53,"protocol":"udp"},{"hostPort":8081,"containerPort":80}]}}""";
         Assert.That((await _cni.CallAsync("ADD", published)).ExitCode, Is.Zero);
         Assert.That(_cni.Node.Endpoints.Single().Spec.Profiles.Last(), Is.EqualTo("publish.tcp-80.udp-53"));
         Assert.That(_cni.Node.Endpoints.Single().Spec.Profiles, Has.Length.EqualTo(2));
         Assert.That(_cni.Node.MadeProfiles["publish.tcp-80.udp-53"].OpenPorts.Select(p => (p.Protocol, p.ContainerPort)),
             Is.EqualTo(new[] { (ProtocolType.Tcp, 80), (ProtocolType.Udp, 53) }));
-        AssertError(await _cni.CallAsync("ADD", Ours[..^1] + ""","runtimeConfig":{"portMappings":[{"hostPort":1,"containerPort":70000}]}}""", containerId: "c2"), CniCode.InvalidConfiguration, "containerPort");
+        AssertError(await _cni.CallAsync("ADD", Ours[..^1]
+            + ""","runtimeConfig":{"portMappings":[{"hostPort":1,"containerPort":70000}]}}""", containerId: "c2"),
+            CniCode.InvalidConfiguration, "containerPort");
     }
 
     [Test]
@@ -509,7 +525,8 @@ public sealed class CniServerTests
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(_cni.Settings.Socket));
-        var frame = new ShimRequest(ShimRole.Network, false, CniHarness.Variables("ADD", "c1", "eth0", "/run/netns/n1", ""), Encoding.UTF8.GetBytes(Ours)).ToFrame();
+        var frame = new ShimRequest(ShimRole.Network, false, CniHarness.Variables("ADD", "c1", "eth0", "/run/netns/n1", ""),
+            Encoding.UTF8.GetBytes(Ours)).ToFrame();
         for (var i = 0; i < frame.Length; i++)
         {
             await socket.SendAsync(frame.Slice(i, 1));
@@ -529,5 +546,6 @@ public sealed class CniServerTests
 
     private static string VerbOf(DelegateRequest request) => request.Environment.Single(v => v.Key == "CNI_COMMAND").Value;
 
-    private static string WithPrevious(string configuration, string result) => configuration[..^1] + ",\"prevResult\":" + result.TrimEnd() + "}";
+    private static string WithPrevious(string configuration, string result) =>
+        configuration[..^1] + ",\"prevResult\":" + result.TrimEnd() + "}";
 }

@@ -58,8 +58,10 @@ public sealed class DelSpoolTests
         }
 
         await cni.StartAsync();
-        Assert.That((await cni.CallAsync("ADD", Ours.Replace("net1", "net2", StringComparison.Ordinal), containerId: "c3")).ExitCode, Is.Zero, "calls are served");
-        Assert.That(cni.Lifetime.Reports["spool"], Is.EqualTo((false, "2 DELs of the time without a host are not done yet; the log says why")));
+        Assert.That((await cni.CallAsync("ADD", Ours.Replace("net1", "net2", StringComparison.Ordinal), containerId: "c3")).ExitCode,
+            Is.Zero, "calls are served");
+        Assert.That(cni.Lifetime.Reports["spool"],
+            Is.EqualTo((false, "2 DELs of the time without a host are not done yet; the log says why")));
 
         // Sweeps go on, whatever the former ones met.
         for (var i = 0; i < 1000 && !cni.Lifetime.Reports["spool"].Ok; i++)

@@ -54,9 +54,11 @@ public sealed class GoneCallerTests : IDisposable
         _cni.Bind();
         (await _cni.SendAsync("ADD", Ours)).Dispose();
         (await _cni.SendAsync("DEL", Ours)).Dispose();
-        var spooled = new ShimRequest(ShimRole.Network, false, CniHarness.Variables("DEL", "c1", "eth0", "", ""), System.Text.Encoding.UTF8.GetBytes(Ours));
+        var spooled = new ShimRequest(ShimRole.Network, false, CniHarness.Variables("DEL", "c1", "eth0", "", ""),
+            System.Text.Encoding.UTF8.GetBytes(Ours));
         Directory.CreateDirectory(_cni.Settings.SpoolDir);
-        await File.WriteAllBytesAsync(Path.Combine(_cni.Settings.SpoolDir, SpoolName.Of(ShimRole.Network, "c1", "eth0")), spooled.ToFrame().ToArray());
+        await File.WriteAllBytesAsync(Path.Combine(_cni.Settings.SpoolDir, SpoolName.Of(ShimRole.Network, "c1", "eth0")), spooled.ToFrame()
+            .ToArray());
         // podman uses the id again; this caller waits.
         var again = _cni.CallAsync("ADD", Ours);
         await _cni.StartAsync();

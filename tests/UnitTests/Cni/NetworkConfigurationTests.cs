@@ -31,8 +31,10 @@ public sealed class NetworkConfigurationTests
         var all = Parse(Whole);
         Assert.That(all.Faults, Is.Empty);
         Assert.That(all.Validate, Throws.Nothing);
-        Assert.That((all.Version.ToString(), all.Name, all.Type, all.Mtu, all.RequiresMtuFile, all.NodeName), Is.EqualTo(("1.0.0", "net1", "calico", 1400, true, "n1")));
-        Assert.That((all.PolicyType, all.IsKubernetesPolicy, all.AllowsForwarding, all.IncludesDefaultRoutes), Is.EqualTo(("k8s", true, true, true)));
+        Assert.That((all.Version.ToString(), all.Name, all.Type, all.Mtu, all.RequiresMtuFile, all.NodeName),
+            Is.EqualTo(("1.0.0", "net1", "calico", 1400, true, "n1")));
+        Assert.That((all.PolicyType, all.IsKubernetesPolicy, all.AllowsForwarding, all.IncludesDefaultRoutes),
+            Is.EqualTo(("k8s", true, true, true)));
         Assert.That((all.AllowsAddressesWithoutIpam, all.AllowsFloatingIps, all.HasReadinessGates), Is.EqualTo((true, true, true)));
         Assert.That((all.DeviceType, all.DataplaneType, all.Dns), Is.EqualTo(("netkit", "linux", """{"nameservers":["10.0.0.1"]}""")));
         Assert.That(all.RequestedAddresses, Is.EqualTo(new[] { IPAddress.Parse("10.65.0.9"), IPAddress.Parse("fd80::9") }));
@@ -41,7 +43,8 @@ public sealed class NetworkConfigurationTests
         Assert.That(all.ValidAttachments, Is.EqualTo(new[] { ("c1", "eth0") }), "the name that the specification has now");
         Assert.That(all.PublishedPorts.Select(p => (p.Protocol, p.HostIp, p.HostPort, p.HostPortEnd, p.ContainerPort)), Is.EqualTo(new[]
         {
-            (ProtocolType.Tcp, (IPAddress?)null, 8080, 8080, 80), (ProtocolType.Udp, null, 53, 53, 5353), ((ProtocolType)132, null, 7, 7, 7),
+            (ProtocolType.Tcp, (IPAddress?)null, 8080, 8080, 80), (ProtocolType.Udp, null, 53, 53, 5353),
+                ((ProtocolType)132, null, 7, 7, 7),
             (ProtocolType.Tcp, null, 1, 1, 65535), (ProtocolType.Tcp, null, 9, 9, 9),
         }));
         Assert.That(all.PreviousResult!.Addresses.Single(), Is.EqualTo(new CniAddress(new(IPAddress.Parse("10.0.0.1"), 24), null, 0)));
@@ -49,7 +52,8 @@ public sealed class NetworkConfigurationTests
         Assert.That(all.PreviousResult.Dns, Is.EqualTo("""{"domain":"d"}"""));
 
         var ipam = all.Ipam;
-        Assert.That((ipam.Type, ipam.IsDelegated, ipam.AssignIpv4, ipam.AssignIpv6, ipam.UsesPodCidr), Is.EqualTo(("calico-ipam", false, false, true, false)));
+        Assert.That((ipam.Type, ipam.IsDelegated, ipam.AssignIpv4, ipam.AssignIpv6, ipam.UsesPodCidr),
+            Is.EqualTo(("calico-ipam", false, false, true, false)));
         Assert.That(ipam.Ipv4Pools.Concat(ipam.Ipv6Pools), Is.EqualTo(new[] { "10.65.0.0/16", "blue", "fd80::/64" }));
         Assert.That(ipam.Routes.Single(), Is.EqualTo(new CniRoute(IPNetwork.Parse("10.9.0.0/16"), IPAddress.Parse("10.65.0.1"))));
     }
@@ -58,18 +62,26 @@ public sealed class NetworkConfigurationTests
     public void What_is_not_given_has_its_usual_value()
     {
         var none = Parse("{}");
-        Assert.That((none.Version, none.Name, none.Type, none.Mtu, none.RequiresMtuFile, none.NodeName), Is.EqualTo((CniVersion.Unstated, "", "", 0, false, "")));
-        Assert.That((none.PolicyType, none.IsKubernetesPolicy, none.DeviceType, none.DataplaneType, none.Dns), Is.EqualTo(("", false, "", "", "")));
-        Assert.That((none.HasReadinessGates, none.RequestedMac, none.PreviousResult, none.ValidAttachments), Is.EqualTo((false, (System.Net.NetworkInformation.PhysicalAddress?)null, (CniResult?)null, (object?)null)));
-        Assert.That((none.RequestedAddresses.Length, none.PublishedPorts.Length, none.PodAnnotations.Count, none.Labels.Count), Is.EqualTo((0, 0, 0, 0)));
-        Assert.That((none.Ipam.Type, none.Ipam.IsDelegated, none.Ipam.AssignIpv4, none.Ipam.AssignIpv6), Is.EqualTo(("", false, true, false)));
+        Assert.That((none.Version, none.Name, none.Type, none.Mtu, none.RequiresMtuFile, none.NodeName),
+            Is.EqualTo((CniVersion.Unstated, "", "", 0, false, "")));
+        Assert.That((none.PolicyType, none.IsKubernetesPolicy, none.DeviceType, none.DataplaneType, none.Dns),
+            Is.EqualTo(("", false, "", "", "")));
+        Assert.That((none.HasReadinessGates, none.RequestedMac, none.PreviousResult, none.ValidAttachments),
+            Is.EqualTo((false, (System.Net.NetworkInformation.PhysicalAddress?)null, (CniResult?)null, (object?)null)));
+        Assert.That((none.RequestedAddresses.Length, none.PublishedPorts.Length, none.PodAnnotations.Count, none.Labels.Count),
+            Is.EqualTo((0, 0, 0, 0)));
+        Assert.That((none.Ipam.Type, none.Ipam.IsDelegated, none.Ipam.AssignIpv4, none.Ipam.AssignIpv6),
+            Is.EqualTo(("", false, true, false)));
         var unnamed = Assert.Throws<CniException>(none.Validate)!;
-        Assert.That((unnamed.Code, unnamed.Message, unnamed.Details), Is.EqualTo((CniCode.InvalidConfiguration, "invalid network configuration: name: must be given", "name")));
+        Assert.That((unnamed.Code, unnamed.Message, unnamed.Details),
+            Is.EqualTo((CniCode.InvalidConfiguration, "invalid network configuration: name: must be given", "name")));
 
         var empty = Parse("""{"name":"n","ipam":{},"hostname":"h1","nodename":"","cni.dev/attachments":[],"readiness_gates":[],"mtu":0,"ipam":null}""");
-        Assert.That((empty.NodeName, empty.HasReadinessGates, empty.ValidAttachments!.Value.Length, empty.Ipam.AssignIpv4), Is.EqualTo(("h1", false, 0, true)));
+        Assert.That((empty.NodeName, empty.HasReadinessGates, empty.ValidAttachments!.Value.Length, empty.Ipam.AssignIpv4),
+            Is.EqualTo(("h1", false, 0, true)));
         Assert.That(empty.Faults, Is.Empty);
-        Assert.That(Parse("""{"ipam":{}}""").Ipam, Is.EqualTo(new IpamConfiguration()).Using<IpamConfiguration>((a, b) => a.Type == b.Type && a.AssignIpv4 == b.AssignIpv4));
+        Assert.That(Parse("""{"ipam":{}}""").Ipam, Is.EqualTo(new IpamConfiguration())
+            .Using<IpamConfiguration>((a, b) => a.Type == b.Type && a.AssignIpv4 == b.AssignIpv4));
     }
 
     [TestCase("\"cniVersion\":7", "cniVersion: must be a text")]
@@ -93,22 +105,32 @@ public sealed class NetworkConfigurationTests
     [TestCase("\"ipam\":{\"ipv4_pools\":[\"10.0.0.0/33\"]}", "ipam.ipv4_pools[0]: \"10.0.0.0/33\" is not an IPv4 CIDR")]
     [TestCase("\"ipam\":{\"ipv6_pools\":[\"10.65.0.0/16\"]}", "ipam.ipv6_pools[0]: \"10.65.0.0/16\" is not an IPv6 CIDR")]
     [TestCase("\"ipam\":{\"routes\":[{\"dst\":\"x\"}]}", "ipam.routes[0].dst: \"x\" is not a CIDR")]
-    [TestCase("\"ipam\":{\"routes\":[{\"dst\":\"10.0.0.0/8\"},{\"dst\":\"10.0.0.0/8\",\"gw\":\"y\"}]}", "ipam.routes[1].gw: \"y\" is not an address")]
+    [TestCase("\"ipam\":{\"routes\":[{\"dst\":\"10.0.0.0/8\"},{\"dst\":\"10.0.0.0/8\",\"gw\":\"y\"}]}",
+        "ipam.routes[1].gw: \"y\" is not an address")]
     [TestCase("\"ipam\":{\"routes\":{}}", "ipam.routes: must be a list")]
     [TestCase("\"ipam\":{\"routes\":[{\"dst\":\"10.0.0.0/8\"},7]}", "ipam.routes[1]: must be an object")]
     [TestCase("\"runtimeConfig\":{\"ips\":[\"10.0.0.1\",\"z\"]}", "runtimeConfig.ips: \"z\" is not an address")]
     [TestCase("\"args\":{\"cni\":{\"ips\":[\"z\"]}}", "args.cni.ips: \"z\" is not an address")]
-    [TestCase("\"args\":{\"org.apache.mesos\":{\"network_info\":{\"ip_addresses\":[{\"ip_address\":\"z\"}]}}}", "args.org.apache.mesos.network_info.ip_addresses[0].ip_address: \"z\" is not an address")]
+    [TestCase("\"args\":{\"org.apache.mesos\":{\"network_info\":{\"ip_addresses\":[{\"ip_address\":\"z\"}]}}}",
+        "args.org.apache.mesos.network_info.ip_addresses[0].ip_address: \"z\" is not an address")]
     [TestCase("\"runtimeConfig\":{\"mac\":\"01:00:00:00:00:01\"}", "runtimeConfig.mac: \"01:00:00:00:00:01\" is not a unicast MAC address")]
-    [TestCase("\"runtimeConfig\":{\"io.kubernetes.cri.pod-annotations\":{\"a\":\"b\",\"c\":1}}", "runtimeConfig.io.kubernetes.cri.pod-annotations: must be an object of texts")]
-    [TestCase("\"runtimeConfig\":{\"io.kubernetes.cri.pod-annotations\":[\"a\"]}", "runtimeConfig.io.kubernetes.cri.pod-annotations: must be an object of texts")]
-    [TestCase("\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":65536,\"containerPort\":80}]}", "runtimeConfig.portMappings[0].hostPort: must be a number from 1 to 65535")]
-    [TestCase("\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":1,\"containerPort\":-1}]}", "runtimeConfig.portMappings[0].containerPort: must be a number from 1 to 65535")]
-    [TestCase("\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":1,\"containerPort\":1,\"protocol\":\"icmp\"}]}", "runtimeConfig.portMappings[0].protocol: must be tcp, udp or sctp")]
+    [TestCase("\"runtimeConfig\":{\"io.kubernetes.cri.pod-annotations\":{\"a\":\"b\",\"c\":1}}",
+        "runtimeConfig.io.kubernetes.cri.pod-annotations: must be an object of texts")]
+    [TestCase("\"runtimeConfig\":{\"io.kubernetes.cri.pod-annotations\":[\"a\"]}",
+        "runtimeConfig.io.kubernetes.cri.pod-annotations: must be an object of texts")]
+    [TestCase("\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":65536,\"containerPort\":80}]}",
+        "runtimeConfig.portMappings[0].hostPort: must be a number from 1 to 65535")]
+    [TestCase("\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":1,\"containerPort\":-1}]}",
+        "runtimeConfig.portMappings[0].containerPort: must be a number from 1 to 65535")]
+    [TestCase("\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":1,\"containerPort\":1,\"protocol\":\"icmp\"}]}",
+        "runtimeConfig.portMappings[0].protocol: must be tcp, udp or sctp")]
     [TestCase("\"prevResult\":{\"ips\":[{\"address\":\"x\"}]}", "prevResult.ips[0].address: \"x\" is not an address with a prefix length")]
-    [TestCase("\"prevResult\":{\"ips\":[{\"address\":\"10.0.0.1/8\",\"gateway\":\"y\"}]}", "prevResult.ips[0].gateway: \"y\" is not an address")]
-    [TestCase("\"prevResult\":{\"ips\":[{\"address\":\"10.0.0.1/8\",\"interface\":1025}]}", "prevResult.ips[0].interface: must be a number from 0 to 1024")]
-    [TestCase("\"prevResult\":{\"interfaces\":[{\"name\":\"a\",\"mtu\":65537}]}", "prevResult.interfaces[0].mtu: must be a number from 0 to 65536")]
+    [TestCase("\"prevResult\":{\"ips\":[{\"address\":\"10.0.0.1/8\",\"gateway\":\"y\"}]}",
+        "prevResult.ips[0].gateway: \"y\" is not an address")]
+    [TestCase("\"prevResult\":{\"ips\":[{\"address\":\"10.0.0.1/8\",\"interface\":1025}]}",
+        "prevResult.ips[0].interface: must be a number from 0 to 1024")]
+    [TestCase("\"prevResult\":{\"interfaces\":[{\"name\":\"a\",\"mtu\":65537}]}",
+        "prevResult.interfaces[0].mtu: must be a number from 0 to 65536")]
     public void A_wrong_field_is_named_with_its_path_and_what_it_may_be(string field, string fault)
     {
         if (field.StartsWith("\"name\"", StringComparison.Ordinal))
@@ -123,7 +145,8 @@ public sealed class NetworkConfigurationTests
         var wrong = Parse("{" + field + ",\"hostname\":7}");
         Assert.That(wrong.Faults, Does.Contain(fault));
         var refusal = Assert.Throws<CniException>(wrong.Validate)!;
-        Assert.That((refusal.Code, refusal.Message), Is.EqualTo((CniCode.InvalidConfiguration, $"invalid network configuration: {wrong.Faults[0]}")));
+        Assert.That((refusal.Code, refusal.Message),
+            Is.EqualTo((CniCode.InvalidConfiguration, $"invalid network configuration: {wrong.Faults[0]}")));
         Assert.That(refusal.Details, Is.EqualTo(string.Join("; ", wrong.Faults)));
         Assert.That(refusal.Details, Does.Contain("; ").And.Contain("hostname: must be a text"), "all of it is said");
     }
@@ -143,13 +166,15 @@ public sealed class NetworkConfigurationTests
 
     [TestCase("\"mtu\":68", 68)]
     [TestCase("\"mtu\":65535", 65535)]
-    public void The_bounds_of_a_number_belong_to_it(string field, int mtu) => Assert.That((Parse("{" + field + "}").Mtu, Parse("{" + field + "}").Faults.Length), Is.EqualTo((mtu, 0)));
+    public void The_bounds_of_a_number_belong_to_it(string field, int mtu) =>
+        Assert.That((Parse("{" + field + "}").Mtu, Parse("{" + field + "}").Faults.Length), Is.EqualTo((mtu, 0)));
 
     [Test]
     public void Addresses_are_those_of_the_first_place_that_has_any()
     {
         const string Mesos = "\"org.apache.mesos\":{\"network_info\":{\"ip_addresses\":[{\"ip_address\":\"\"},{\"ip_address\":\"10.0.0.3\"}]}}";
-        Assert.That(Asked("""{"runtimeConfig":{"ips":["10.0.0.1"]},"args":{"cni":{"ips":["10.0.0.2"]},""" + Mesos + "}}"), Is.EqualTo("10.0.0.1"));
+        Assert.That(Asked("""{"runtimeConfig":{"ips":["10.0.0.1"]},"args":{"cni":{"ips":["10.0.0.2"]},""" + Mesos + "}}"),
+            Is.EqualTo("10.0.0.1"));
         Assert.That(Asked("""{"runtimeConfig":{"ips":[]},"args":{"cni":{"ips":["10.0.0.2"]},""" + Mesos + "}}"), Is.EqualTo("10.0.0.2"));
         Assert.That(Asked("""{"args":{""" + Mesos + "}}"), Is.EqualTo("10.0.0.3"));
 
@@ -172,13 +197,16 @@ public sealed class NetworkConfigurationTests
     {
         var ipam = Parse("""{"name":"n","ipam":{"type":"host-local","ipv4_pools":7,"ipv6_pools":7,"assign_ipv6":7,"assign_ipv4":"false","routes":7,""" + more + "}}");
         Assert.That(ipam.Faults, Is.Empty);
-        Assert.That((ipam.Ipam.IsDelegated, ipam.Ipam.UsesPodCidr, ipam.Ipam.AssignIpv4, ipam.Ipam.AssignIpv6, ipam.Ipam.Routes.Length, ipam.Ipam.Ipv4Pools.Length, ipam.Ipam.Ipv6Pools.Length),
+        Assert.That((ipam.Ipam.IsDelegated, ipam.Ipam.UsesPodCidr, ipam.Ipam.AssignIpv4, ipam.Ipam.AssignIpv6, ipam.Ipam.Routes.Length,
+            ipam.Ipam.Ipv4Pools.Length, ipam.Ipam.Ipv6Pools.Length),
             Is.EqualTo((true, uses, true, false, 0, 0, 0)));
     }
 
     [TestCase("""{"name":"n","feature_control":{"ip_addrs_no_ipam":true}}""", CniCode.InvalidConfiguration,
-        "invalid network configuration: feature_control.ip_addrs_no_ipam: needs policy.type k8s, whose pods ask for it", "feature_control.ip_addrs_no_ipam")]
-    [TestCase("""{"name":"n","dataplane_options":{"type":"grpc"}}""", CniCode.UnsupportedField, "dataplane_options.type: grpc is not supported", "dataplane_options.type")]
+        "invalid network configuration: feature_control.ip_addrs_no_ipam: needs policy.type k8s, whose pods ask for it",
+        "feature_control.ip_addrs_no_ipam")]
+    [TestCase("""{"name":"n","dataplane_options":{"type":"grpc"}}""", CniCode.UnsupportedField,
+        "dataplane_options.type: grpc is not supported", "dataplane_options.type")]
     public void What_can_be_read_and_not_be_done_is_refused(string text, int code, string message, string details)
     {
         var refusal = Assert.Throws<CniException>(Parse(text).Validate)!;
@@ -228,7 +256,8 @@ public sealed class NetworkConfigurationTests
     {
         Assert.That(MesosLabelText.Sanitise(text), Is.EqualTo(label));
         var labels = Parse("""{"args":{"org.apache.mesos":{"network_info":{"labels":{"labels":[{"key":"%","value":"v/%"},{"key":"k"}]}}}}}""".Replace("%", text, StringComparison.Ordinal)).Labels;
-        Assert.That(labels.Where(l => l.Key != "k").Select(l => (l.Key, l.Value)), Is.EqualTo(label.Length == 0 ? [] : new[] { (label, MesosLabelText.Sanitise("v/" + text)) }));
+        Assert.That(labels.Where(l => l.Key != "k").Select(l => (l.Key, l.Value)),
+            Is.EqualTo(label.Length == 0 ? [] : new[] { (label, MesosLabelText.Sanitise("v/" + text)) }));
         Assert.That(labels["k"], Is.Empty);
     }
 }

@@ -48,14 +48,16 @@ public sealed class PatienceTests
             Assert.That(await rude.ReceiveAsync(new byte[16]).WaitAsync(TimeSpan.FromSeconds(10)), Is.Zero, "dropped");
         }
 
-        var reply = await cni.CallAsync("STATUS", """{"cniVersion":"1.1.0","name":"net1","type":"calico"}""").WaitAsync(TimeSpan.FromSeconds(10));
+        var reply = await cni.CallAsync("STATUS", """{"cniVersion":"1.1.0","name":"net1","type":"calico"}""")
+            .WaitAsync(TimeSpan.FromSeconds(10));
         Assert.That(reply.ExitCode, Is.Zero);
     }
 
     [Test]
     public async Task A_call_that_is_being_served_when_the_adapter_drains_is_cut_when_its_time_is_over_and_not_before()
     {
-        const string Delegated = """{"cniVersion":"0.4.0","name":"net1","type":"calico","ipam":{"type":"host-local","subnet":"10.88.1.0/24"}}""";
+        const string Delegated =
+            """{"cniVersion":"0.4.0","name":"net1","type":"calico","ipam":{"type":"host-local","subnet":"10.88.1.0/24"}}""";
         var time = new ManualTime();
         await using var cni = new CniHarness(time);
         await cni.StartAsync();
@@ -97,8 +99,10 @@ public sealed class PatienceTests
         }, Placement.In(cni.Node.Namespaces.Open("/run/netns/n1"), "eth0"), default);
         Directory.CreateDirectory(cni.Settings.SpoolDir);
         var file = Path.Combine(cni.Settings.SpoolDir, SpoolName.Of(ShimRole.Network, "c1", "eth0"));
-        await File.WriteAllBytesAsync(file, new ShimRequest(ShimRole.Network, false, [.. CniHarness.Variables("ADD", "c1", "eth0", "/run/netns/n1", "")],
-            Encoding.UTF8.GetBytes("""{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""")).ToFrame().ToArray());
+        await File.WriteAllBytesAsync(file,
+            new ShimRequest(ShimRole.Network, false, [.. CniHarness.Variables("ADD", "c1", "eth0", "/run/netns/n1", "")],
+            Encoding.UTF8.GetBytes("""{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""")).ToFrame()
+            .ToArray());
 
         Assert.That(await cni.Get<DelSpool>().DrainAsync(default), Is.Zero);
         Assert.That(cni.Node.Endpoints, Has.Length.EqualTo(1));

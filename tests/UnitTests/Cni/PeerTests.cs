@@ -28,7 +28,8 @@ public sealed class PeerTests
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         ConnectAs(user, socket, cni.Settings.Socket);
 
-        var frame = new ShimRequest(ShimRole.Network, false, [.. CniHarness.Variables("VERSION", "", "", "", "")], Encoding.UTF8.GetBytes("{}")).ToFrame();
+        var frame = new ShimRequest(ShimRole.Network, false, [.. CniHarness.Variables("VERSION", "", "", "", "")],
+            Encoding.UTF8.GetBytes("{}")).ToFrame();
         await TrySendAsync(socket, frame);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         var answered = await TryReceiveAsync(socket, patience.Token);
@@ -40,13 +41,15 @@ public sealed class PeerTests
     /// <summary>The file and the folders above it, so that the mode is not what keeps anybody out.</summary>
     private static void OpenToAll(string path)
     {
-        const UnixFileMode All = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupWrite
+        const UnixFileMode All =
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupWrite
             | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
         File.SetUnixFileMode(path, All);
         File.SetUnixFileMode(Path.GetDirectoryName(path)!, All);
     }
 
-    /// <summary>Connects on a thread that is that user for the moment: the system call itself changes one thread, the C library's function all.</summary>
+    /// <summary>Connects on a thread that is that user for the moment: the system call itself changes one thread, the C library's function
+    /// all.</summary>
     private static void ConnectAs(int user, Socket socket, string path)
     {
         Exception? failure = null;

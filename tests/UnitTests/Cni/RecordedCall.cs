@@ -4,21 +4,24 @@ using Calico.Shim.Wire;
 namespace Calico.UnitTests.Cni;
 
 /// <summary>One plugin call of a recording (<c>cni-wire</c>): what a real runtime sent, and what the plugin of then answered.</summary>
-internal sealed record RecordedCall(double Time, string Plugin, IReadOnlyDictionary<string, string> Environment, string Input, string Output, int ExitCode)
+internal sealed record RecordedCall(double Time, string Plugin, IReadOnlyDictionary<string, string> Environment, string Input,
+    string Output, int ExitCode)
 {
     /// <summary>Plugins of a list that come after the one that makes the interface, and those beside it.</summary>
     private static readonly string[] Others = ["loopback", "portmap", "bandwidth", "tuning", "host-local", "clfail"];
 
     public string Verb => Environment.GetValueOrDefault("CNI_COMMAND", "");
 
-    public (string, string) Attachment => (Environment.GetValueOrDefault("CNI_CONTAINERID", ""), Environment.GetValueOrDefault("CNI_IFNAME", ""));
+    public (string, string) Attachment =>
+        (Environment.GetValueOrDefault("CNI_CONTAINERID", ""), Environment.GetValueOrDefault("CNI_IFNAME", ""));
 
     /// <summary>The call that Calico would have got.</summary>
     public bool IsOurs => !Others.Contains(Plugin);
 
     public bool IsIpam => Plugin == "host-local";
 
-    public IEnumerable<KeyValuePair<string, string>> CniVariables => Environment.Where(v => v.Key.StartsWith("CNI_", StringComparison.Ordinal));
+    public IEnumerable<KeyValuePair<string, string>> CniVariables =>
+        Environment.Where(v => v.Key.StartsWith("CNI_", StringComparison.Ordinal));
 
     public DelegateOutcome Outcome => new(ExitCode, System.Text.Encoding.UTF8.GetBytes(Output));
 

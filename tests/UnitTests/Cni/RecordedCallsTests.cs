@@ -8,7 +8,8 @@ using NUnit.Framework;
 
 namespace Calico.UnitTests.Cni;
 
-/// <summary>What containerd, podman, cnitool and rkt really sent, sent to us: with the delegate that was configured, and with calico-ipam.</summary>
+/// <summary>What containerd, podman, cnitool and rkt really sent, sent to us: with the delegate that was configured, and with calico-ipam.
+/// </summary>
 [UnsupportedOSPlatform("windows")]
 public sealed class RecordedCallsTests
 {
@@ -16,7 +17,8 @@ public sealed class RecordedCallsTests
     {
         if (RecordedCall.Folder() is not { } folder || !Directory.Exists(folder))
         {
-            yield return new TestCaseData("", false).Ignore("no recordings: CALICO_REFERENCE names no folder, and none lies beside the repository");
+            yield return new TestCaseData("", false)
+                .Ignore("no recordings: CALICO_REFERENCE names no folder, and none lies beside the repository");
             yield break;
         }
 
@@ -66,7 +68,8 @@ public sealed class RecordedCallsTests
         }
 
         // A detached `ctr run --cni` never sends a DEL: what is left is exactly what was never deleted.
-        var lastVerbs = calls.Where(c => c.IsOurs && c.Verb is "ADD" or "DEL" && c.IsOurs).GroupBy(c => c.Attachment).ToDictionary(g => g.Key, g => g.Last().Verb);
+        var lastVerbs = calls.Where(c => c.IsOurs && c.Verb is "ADD" or "DEL" && c.IsOurs).GroupBy(c => c.Attachment)
+            .ToDictionary(g => g.Key, g => g.Last().Verb);
         Assert.That(cni.Node.Endpoints, Has.Length.EqualTo(lastVerbs.Values.Count(v => v == "ADD")));
         Assert.That(cni.Node.Leases, Has.Length.EqualTo(oursAssigns ? cni.Node.Endpoints.Length : 0));
     }
@@ -81,11 +84,13 @@ public sealed class RecordedCallsTests
 
         // The same top-level fields, so whoever read the old plugin's answer can read ours. A missing version is 0.1.0 to Go, 0.2.0 to us:
         // one shape. Routes differ: a bridge has none when its configuration has none, we always have the one through the gateway.
-        string[] Fields(JsonDocument of) => [.. of.RootElement.EnumerateObject().Select(p => p.Name).Where(n => n != "routes").Order(StringComparer.Ordinal)];
+        string[] Fields(JsonDocument of) =>
+            [.. of.RootElement.EnumerateObject().Select(p => p.Name).Where(n => n != "routes").Order(StringComparer.Ordinal)];
         Assert.That(Fields(now), Is.EqualTo(Fields(then)));
         if (call.Input.Contains("cniVersion", StringComparison.Ordinal))
         {
-            Assert.That(now.RootElement.GetProperty("cniVersion").GetString(), Is.EqualTo(then.RootElement.GetProperty("cniVersion").GetString()));
+            Assert.That(now.RootElement.GetProperty("cniVersion").GetString(),
+                Is.EqualTo(then.RootElement.GetProperty("cniVersion").GetString()));
         }
 
         if (!oursAssigns)
@@ -117,9 +122,11 @@ public sealed class RecordedCallsTests
         string Variable(DelegateRequest of, string name) => of.Environment.Single(v => v.Key == name).Value;
         var (verb, args) = (Variable(request, "CNI_COMMAND"), Variable(request, "CNI_ARGS"));
         var same = calls.Where(c => c.IsIpam && c.Verb == verb && c.Input == Encoding.UTF8.GetString(request.Input.Span)
-            && args == (c.Environment.GetValueOrDefault("CNI_ARGS", "") is { Length: > 0 } given ? "IgnoreUnknown=1;" + given : "IgnoreUnknown=1")).ToArray();
+            && args == (c.Environment.GetValueOrDefault("CNI_ARGS", "") is { Length: > 0 } given ? "IgnoreUnknown=1;" + given
+                : "IgnoreUnknown=1")).ToArray();
         // A container that was added several times asked several times: the n-th question gets the n-th answer.
-        var earlier = asked.Count(a => Variable(a, "CNI_COMMAND") == verb && Variable(a, "CNI_ARGS") == args && a.Input.Span.SequenceEqual(request.Input.Span)) - 1;
+        var earlier = asked.Count(a => Variable(a, "CNI_COMMAND") == verb && Variable(a, "CNI_ARGS") == args
+            && a.Input.Span.SequenceEqual(request.Input.Span)) - 1;
         return same.Length == 0 ? new DelegateOutcome(0, ReadOnlyMemory<byte>.Empty) : same[Math.Min(earlier, same.Length - 1)].Outcome;
     }
 

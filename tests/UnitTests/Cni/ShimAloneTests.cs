@@ -12,7 +12,8 @@ namespace Calico.UnitTests.Cni;
 public sealed class ShimAloneTests : IDisposable
 {
     private const string Ours = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"type":"calico-ipam"}}""";
-    private const string Foreign = """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"ranges":[[{"type":"nowhere"}]],"type":"other"}}""";
+    private const string Foreign =
+        """{"cniVersion":"1.0.0","name":"net1","type":"calico","ipam":{"ranges":[[{"type":"nowhere"}]],"type":"other"}}""";
 
     /// <summary>That a host takes to answer: more than a shim waits that has no time left.</summary>
     private static readonly TimeSpan AMoment = TimeSpan.FromMilliseconds(150);
@@ -27,7 +28,8 @@ public sealed class ShimAloneTests : IDisposable
     private string Seen => _shim.PathOf("seen");
 
     /// <summary>A DEL without a host, which is waited for for a second.</summary>
-    private Task<(int ExitCode, string Output)> DeleteAsync(string input, string spool, string name = "calico", Action<IDictionary<string, string?>>? environment = null) =>
+    private Task<(int ExitCode, string Output)> DeleteAsync(string input, string spool, string name = "calico",
+        Action<IDictionary<string, string?>>? environment = null) =>
         _shim.RunAsync(name, "/nonexistent", "DEL", input, "c1", spool: spool, timeout: "1", environment: environment);
 
     [Test]
@@ -41,7 +43,8 @@ public sealed class ShimAloneTests : IDisposable
         var ipam = await DeleteAsync(Foreign, spool, "calico-ipam");
 
         Assert.That(answers.Append(ipam), Is.All.EqualTo((0, "")));
-        Assert.That(Directory.GetFiles(spool).Select(Path.GetFileName).Order(StringComparer.Ordinal), Is.EqualTo(new[] { "i@c1@eth0.del", "n@c1@eth0.del" }));
+        Assert.That(Directory.GetFiles(spool).Select(Path.GetFileName).Order(StringComparer.Ordinal),
+            Is.EqualTo(new[] { "i@c1@eth0.del", "n@c1@eth0.del" }));
         Assert.That(File.GetUnixFileMode(spool), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
         Assert.That(Directory.GetFiles(alone), Has.Length.EqualTo(1), "what IPAM of ours has is in the same promise");
         Assert.That(File.Exists(Seen), Is.False);
@@ -95,10 +98,12 @@ public sealed class ShimAloneTests : IDisposable
             _shim.RunAsync("calico", Quoted, "STATUS", """{"name":"n"}""", "", timeout: "1"),
             _shim.RunAsync("calico", tooLong, "ADD", Ours, "c1", timeout: "1"),
             // The first bytes of what cannot be sent at all.
-            _shim.RunAsync("calico", "/nonexistent", "ADD", $$"""{"cniVersion":"0.4.0","x":"{{new string('x', 1 << 20)}}"}""", "c1", timeout: "1"));
+            _shim.RunAsync("calico", "/nonexistent", "ADD", $$"""{"cniVersion":"0.4.0","x":"{{new string('x', 1 << 20)}}"}""", "c1",
+                timeout: "1"));
         var answers = calls.Select(c => (c.ExitCode, JsonDocument.Parse(c.Output).RootElement)).ToList();
 
-        Assert.That(answers.Select(a => (a.ExitCode, a.Item2.GetProperty("cniVersion").GetString(), a.Item2.GetProperty("code").GetInt32())),
+        Assert.That(answers.Select(a => (a.ExitCode, a.Item2.GetProperty("cniVersion").GetString(), a.Item2.GetProperty("code")
+            .GetInt32())),
             Is.EqualTo(new[] { (1, "0.2.0", 50), (1, "1.0.0", 11), (1, "0.4.0", 7) }));
         Assert.That(answers[0].Item2.GetProperty("details").GetString(), Does.Contain(Quoted));
         Assert.That(answers[1].Item2.GetProperty("details").GetString(), Does.Contain(tooLong));
@@ -108,7 +113,9 @@ public sealed class ShimAloneTests : IDisposable
     [Test]
     public async Task A_version_is_that_of_the_configuration_not_of_what_lies_in_it()
     {
-        var (_, output) = await _shim.RunAsync("calico", "/nonexistent", "VERSION", """{"prevResult":{"cniVersion":"0.3.0","ips":[{"cniVersion":"0.3.1"}]},"cniVersion":"0.4.0","ipam":{"cniVersion":"0.1.0"}}""", "");
+        var (_, output) = await _shim.RunAsync("calico", "/nonexistent", "VERSION",
+            """{"prevResult":{"cniVersion":"0.3.0","ips":[{"cniVersion":"0.3.1"}]},"cniVersion":"0.4.0","ipam":{"cniVersion":"0.1.0"}}""",
+            "");
         Assert.That(output, Does.StartWith("{\"cniVersion\":\"0.4.0\""));
     }
 
@@ -130,13 +137,16 @@ public sealed class ShimAloneTests : IDisposable
     {
         using var host = new PlayedHost(_shim.PathOf("host.sock"));
         var large = $$"""{"cniVersion":"1.0.0","x":"{{new string('x', 300_000)}}"}""";
-        var add = _shim.RunAsync("calico", host.Path, "ADD", large, "c1", netns: "/proc/self/ns/net", environment: e => (e["SECRET"], e["CNI_NEW"]) = ("s", "n"));
+        var add = _shim.RunAsync("calico", host.Path, "ADD", large, "c1", netns: "/proc/self/ns/net",
+            environment: e => (e["SECRET"], e["CNI_NEW"]) = ("s", "n"));
         using (var call = await host.AcceptAsync())
         {
             var request = ShimRequest.Read((await call.ReceiveAsync()).Payload);
             Assert.That(request.Input.Length, Is.EqualTo(large.Length));
-            Assert.That((request.Role, request.HasNamespace, request["CNI_NEW"], request["CNI_NETNS"]), Is.EqualTo((ShimRole.Network, true, "n", "/proc/self/ns/net")));
-            Assert.That(request.Environment.Select(v => v.Key).Where(k => !k.StartsWith("CNI_", StringComparison.Ordinal)), Is.EqualTo(new[] { ShimTimes.Variable }));
+            Assert.That((request.Role, request.HasNamespace, request["CNI_NEW"], request["CNI_NETNS"]),
+                Is.EqualTo((ShimRole.Network, true, "n", "/proc/self/ns/net")));
+            Assert.That(request.Environment.Select(v => v.Key).Where(k => !k.StartsWith("CNI_", StringComparison.Ordinal)),
+                Is.EqualTo(new[] { ShimTimes.Variable }));
             // In single bytes: the end of a read is not the end of an answer.
             foreach (var b in new ShimReply(3, "{\"a\":1}"u8.ToArray()).ToFrame().ToArray())
             {
@@ -165,12 +175,14 @@ public sealed class ShimAloneTests : IDisposable
         _shim.AddPlugin("shows", "cat; tr '\\0' '\\n' < /proc/$$/environ; ls -l /proc/$$/fd; exit 5");
         _shim.AddPlugin("floods", "cat > /dev/null; head -c 700000 /dev/zero");
         _shim.AddPlugin("hangs", "exec sleep 60");
-        var add = _shim.RunAsync("calico", host.Path, "ADD", Ours, "c1", netns: "/proc/self/ns/net", timeout: "4", environment: e => e["KEPT"] = "as it was");
+        var add = _shim.RunAsync("calico", host.Path, "ADD", Ours, "c1", netns: "/proc/self/ns/net", timeout: "4",
+            environment: e => e["KEPT"] = "as it was");
         using var call = await host.AcceptAsync();
         await call.ReceiveAsync();
         var input = $"in{new string('y', 100_000)}put\n";
 
-        var outcome = await call.DelegateAsync(new("shows", [new("CNI_COMMAND", "DEL"), new("MORE", "m")], System.Text.Encoding.UTF8.GetBytes(input)));
+        var outcome = await call.DelegateAsync(new("shows", [new("CNI_COMMAND", "DEL"), new("MORE", "m")],
+            System.Text.Encoding.UTF8.GetBytes(input)));
         var said = System.Text.Encoding.UTF8.GetString(outcome.Output.Span);
         Assert.That(outcome.ExitCode, Is.EqualTo(5));
         Assert.That(said, Does.StartWith(input));

@@ -5,8 +5,8 @@ using NUnit.Framework;
 
 namespace Calico.UnitTests.Cni;
 
-/// <summary>The binary that CALICO_SHIM names, under its three names in a folder of its own. <c>./build.sh unit</c> makes it anew before; nothing
-/// is searched for, so that no older one is tested unawares.</summary>
+/// <summary>The binary that CALICO_SHIM names, under its three names in a folder of its own. <c>./build.sh unit</c> makes it anew before;
+/// nothing is searched for, so that no older one is tested unawares.</summary>
 [UnsupportedOSPlatform("windows")]
 internal sealed class ShimBinary : IDisposable
 {
@@ -43,7 +43,8 @@ internal sealed class ShimBinary : IDisposable
     }
 
     public async Task<(int ExitCode, string Output)> RunAsync(string name, string socket, string verb, string input, string containerId,
-        string netns = "", string spool = "", string arguments = "", string timeout = "", Action<IDictionary<string, string?>>? environment = null, params string[] tracer)
+        string netns = "", string spool = "", string arguments = "", string timeout = "",
+        Action<IDictionary<string, string?>>? environment = null, params string[] tracer)
     {
         using var process = Start(name, socket, verb, containerId, netns, spool, arguments, timeout, environment, tracer);
         using var limit = new CancellationTokenSource(Limit);
@@ -61,7 +62,8 @@ internal sealed class ShimBinary : IDisposable
         }
     }
 
-    public Process Start(string name, string socket, string verb, string containerId, string netns = "", string spool = "", string arguments = "",
+    public Process Start(string name, string socket, string verb, string containerId, string netns = "", string spool = "",
+        string arguments = "",
         string timeout = "", Action<IDictionary<string, string?>>? environment = null, params string[] tracer)
     {
         string[] command = [.. tracer, PathOf(name), .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)];

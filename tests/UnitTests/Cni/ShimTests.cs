@@ -71,7 +71,8 @@ public sealed class ShimTests : IDisposable
         foreach (var call in cni.Timings.Ended)
         {
             Assert.That(call.Before.Select(b => b.Stage), Is.EqualTo(new[] { "shim-start", "shim", "hand-over" }), call.Of.Verb);
-            Assert.That(call.Before.Select(b => b.Took), Is.All.GreaterThan(TimeSpan.Zero).And.All.LessThan(TimeSpan.FromMinutes(1)), call.Of.Verb);
+            Assert.That(call.Before.Select(b => b.Took), Is.All.GreaterThan(TimeSpan.Zero).And.All.LessThan(TimeSpan.FromMinutes(1)),
+                call.Of.Verb);
         }
 
         Assert.That(cni.Timings.Ended, Has.Count.EqualTo(2));
@@ -203,10 +204,13 @@ public sealed class ShimTests : IDisposable
         File.SetUnixFileMode(Path.Combine(_folder.FullName, "dies"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
         await using var cni = new CniHarness();
         await cni.StartAsync();
-        var missing = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "nowhere", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
-        var dead = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "dies", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
+        var missing = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD",
+            Ours.Replace("calico-ipam", "nowhere", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
+        var dead = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "dies", StringComparison.Ordinal),
+            "c1", netns: "/proc/self/ns/net");
 
-        Assert.That(missing.Output, Does.Contain("failed to find plugin \\u0022nowhere\\u0022").Or.Contain("failed to find plugin \\\"nowhere\\\""));
+        Assert.That(missing.Output,
+            Does.Contain("failed to find plugin \\u0022nowhere\\u0022").Or.Contain("failed to find plugin \\\"nowhere\\\""));
         Assert.That(dead.Output, Does.Contain("exit code 137"));
         Assert.That(cni.Node.Endpoints, Is.Empty);
     }
@@ -216,16 +220,19 @@ public sealed class ShimTests : IDisposable
     public async Task D_a_delegate_is_never_found_outside_the_runtimes_path(string type)
     {
         var escape = Path.Combine(_folder.Parent!.FullName, $"escape{Guid.NewGuid():N}");
-        var (ran, name) = (escape + ".ran", type.Replace("escape", Path.GetFileName(escape), StringComparison.Ordinal).Replace("{0}", _folder.Parent.FullName, StringComparison.Ordinal));
+        var (ran, name) = (escape + ".ran", type.Replace("escape", Path.GetFileName(escape), StringComparison.Ordinal)
+            .Replace("{0}", _folder.Parent.FullName, StringComparison.Ordinal));
         await File.WriteAllTextAsync(escape, $"#!/bin/sh\ntouch {ran}\n");
         File.SetUnixFileMode(escape, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         try
         {
             await using var cni = new CniHarness();
             await cni.StartAsync();
-            var add = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
+            var add = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD",
+                Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
             // Without a host the shim runs the delegate's DEL by itself.
-            var del = await _shim.RunAsync("calico", "/nonexistent", "DEL", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", spool: cni.Settings.SpoolDir, timeout: "1");
+            var del = await _shim.RunAsync("calico", "/nonexistent", "DEL", Ours.Replace("calico-ipam", name, StringComparison.Ordinal),
+                "c1", spool: cni.Settings.SpoolDir, timeout: "1");
 
             Assert.That((add.ExitCode, del.ExitCode), Is.EqualTo((1, 1)));
             Assert.That(del.Output, Does.Contain("failed to find plugin"));
@@ -249,11 +256,13 @@ public sealed class ShimTests : IDisposable
         }
 
         var (trace, spool) = (Path.Combine(_folder.FullName, "trace"), Path.Combine(_folder.FullName, "spool"));
-        var del = await _shim.RunAsync("calico", "/nonexistent", "DEL", Ours, "c1", spool: spool, timeout: "1", tracer: [Tracer, "-f", "-y", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2", "-o", trace]);
+        var del = await _shim.RunAsync("calico", "/nonexistent", "DEL", Ours, "c1", spool: spool, timeout: "1",
+            tracer: [Tracer, "-f", "-y", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2", "-o", trace]);
 
         Assert.That(del, Is.EqualTo((0, "")));
         var calls = (await File.ReadAllLinesAsync(trace)).Where(l => l.Contains(spool, StringComparison.Ordinal)).ToList();
-        var (file, rename, folder) = (calls.FindIndex(c => Syncs(c, $"{spool}/")), calls.FindIndex(c => c.Contains("rename", StringComparison.Ordinal)),
+        var (file, rename, folder) = (calls.FindIndex(c => Syncs(c, $"{spool}/")),
+            calls.FindIndex(c => c.Contains("rename", StringComparison.Ordinal)),
             calls.FindIndex(c => Syncs(c, $"{spool}>")));
         Assert.That(file, Is.GreaterThanOrEqualTo(0), "its content");
         Assert.That(calls[file], Does.Contain(".tmp>"), "under a name that the host leaves alone");
@@ -261,7 +270,8 @@ public sealed class ShimTests : IDisposable
         Assert.That(folder, Is.GreaterThan(rename), "the folder that holds the name");
 
         static bool Syncs(string call, string path) =>
-            call.Contains("sync(", StringComparison.Ordinal) && call.Contains(path, StringComparison.Ordinal) && call.EndsWith("= 0", StringComparison.Ordinal);
+            call.Contains("sync(", StringComparison.Ordinal) && call.Contains(path, StringComparison.Ordinal)
+                && call.EndsWith("= 0", StringComparison.Ordinal);
     }
 
     [Test]
@@ -299,7 +309,8 @@ public sealed class ShimTests : IDisposable
         File.SetUnixFileMode(Path.Combine(_folder.FullName, name), UnixFileMode.UserRead | UnixFileMode.UserExecute);
         await using var cni = new CniHarness();
         await cni.StartAsync();
-        await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net");
+        await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", name, StringComparison.Ordinal), "c1",
+            netns: "/proc/self/ns/net");
 
         // SIGPIPE is 13, the mask's bit 12.
         var ignored = Convert.ToUInt64((await File.ReadAllTextAsync(seen)).Split(':')[1].Trim(), 16);
@@ -351,7 +362,8 @@ public sealed class ShimTests : IDisposable
         await using var cni = new CniHarness();
         await cni.StartAsync();
         var started = Stopwatch.GetTimestamp();
-        var add = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "hangs", StringComparison.Ordinal), "c1", netns: "/proc/self/ns/net", timeout: "12");
+        var add = await _shim.RunAsync("calico", cni.Settings.Socket, "ADD", Ours.Replace("calico-ipam", "hangs", StringComparison.Ordinal),
+            "c1", netns: "/proc/self/ns/net", timeout: "12");
 
         Assert.That(Stopwatch.GetElapsedTime(started), Is.LessThan(TimeSpan.FromSeconds(17)));
         Assert.That(add.ExitCode, Is.EqualTo(1));
@@ -362,7 +374,8 @@ public sealed class ShimTests : IDisposable
     [Test]
     public async Task C7_who_runs_the_binary_by_hand_is_told_what_it_is()
     {
-        var start = new ProcessStartInfo(Path.Combine(_folder.FullName, "calico")) { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(Path.Combine(_folder.FullName, "calico")) { RedirectStandardError = true,
+            RedirectStandardOutput = true };
         start.Environment.Clear();
         using var process = Process.Start(start)!;
         var (error, output) = (await process.StandardError.ReadToEndAsync(), await process.StandardOutput.ReadToEndAsync());

@@ -43,11 +43,13 @@ public sealed class EnforcementGapTests
     {
         (_time, _table, _connections, _links, _ledger) = (new(), new(Options), new(), new(), new());
         (_routes, _inbox, _status) = (new(isPolicyFree: false), new(), new());
-        _inside = new(_inbox, _status, new(_table, [_table, _routes], _connections, () => null), (_links, _ledger), Options, isInitial, _time,
+        _inside = new(_inbox, _status, new(_table, [_table, _routes], _connections, () => null), (_links, _ledger), Options,
+            isInitial, _time,
             NullLogger.Instance);
     }
 
-    private void Store(params Rule[] ingress) => _inbox.Accept(new(SyncStatus.InSync, ++_revision, [new(Kinds.Profile.Key("net"), new Resource<ProfileSpec>
+    private void Store(params Rule[] ingress) => _inbox.Accept(
+        new(SyncStatus.InSync, ++_revision, [new(Kinds.Profile.Key("net"), new Resource<ProfileSpec>
     {
         Kind = "Profile", Metadata = new() { Name = "net" }, Spec = new() { Ingress = [.. ingress], Egress = [new() { Action = "Allow" }] },
     })]));
@@ -140,7 +142,8 @@ public sealed class EnforcementGapTests
         _routes.Found = new(["link calia (name elsewhere)"], WasGap: true);
         _inbox.Post(new LoopRequest.RouteNotice(new RouteEvent.SettingsChanged(7)));
         _inside.Turn();
-        Assert.That((_connections.Judged, _status.Current.Healed, _status.Current.LastHealed), Is.EqualTo((2, 1L, "link calia (name elsewhere)")));
+        Assert.That((_connections.Judged, _status.Current.Healed, _status.Current.LastHealed),
+            Is.EqualTo((2, 1L, "link calia (name elsewhere)")));
 
         _routes.Found = new(["link calia (MTU 1300)"], WasGap: false);
         _inbox.Post(new LoopRequest.RouteNotice(new RouteEvent.SettingsChanged(7)));
@@ -190,10 +193,12 @@ public sealed class EnforcementGapTests
         _status.LinkGone += (_, name) => told.Add(name);
         _links.Add(new("calia", 7, "calia a", 1450, HasIpv6: false));
         _ledger.Add("calia", 7, []);
-        _inbox.Post(new LoopRequest.RouteNotice(new RouteEvent.LinkChanged(new LinkState { Index = 7, Name = "elsewhere" }, Removed: true)));
+        _inbox.Post(new LoopRequest.RouteNotice(new RouteEvent.LinkChanged(new LinkState { Index = 7, Name = "elsewhere" },
+            Removed: true)));
         _inside.Turn();
         Assert.That(told, Is.EqualTo(new[] { "calia" }));
-        Assert.That((_links.Find("calia"), _ledger.HasLink(7), _links.TakeMoved("calia")), Is.EqualTo(((KeptLink?)null, false, (int?)null)));
+        Assert.That((_links.Find("calia"), _ledger.HasLink(7), _links.TakeMoved("calia")),
+            Is.EqualTo(((KeptLink?)null, false, (int?)null)));
         Assert.That(_routes.Noticed, Is.Empty, "nothing is left to be put right");
 
         // One that nobody keeps is told by the name it had.
@@ -206,7 +211,8 @@ public sealed class EnforcementGapTests
     public void A_link_that_was_moved_away_is_gone_and_its_index_is_kept_for_whoever_ends_its_endpoint()
     {
         _links.Add(new("calia", 7, "calia a", 1450, HasIpv6: false));
-        _inbox.Post(new LoopRequest.RouteNotice(new RouteEvent.LinkChanged(new LinkState { Index = 7, Name = "calia", HasMoved = true }, Removed: true)));
+        _inbox.Post(new LoopRequest.RouteNotice(new RouteEvent.LinkChanged(new LinkState { Index = 7, Name = "calia", HasMoved = true },
+            Removed: true)));
         _inside.Turn();
         Assert.That((_links.Find(7), _links.TakeMoved("calia")), Is.EqualTo(((KeptLink?)null, (int?)7)));
     }

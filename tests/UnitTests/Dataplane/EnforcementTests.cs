@@ -54,13 +54,15 @@ public sealed class EnforcementTests
         _broker.Dispose();
     }
 
-    private PolicyTable Table() => new(_nftables, new HostNetwork(_broker), new(_ => (_grace = new()).Task, _inbox.Wake), Options, NullLogger.Instance);
+    private PolicyTable Table() =>
+        new(_nftables, new HostNetwork(_broker), new(_ => (_grace = new()).Task, _inbox.Wake), Options, NullLogger.Instance);
 
     private LoopRequest.Publish Publish(string name = "a", int last = 2)
     {
         _inbox.Accept(new(SyncStatus.InSync, 7, [new(Kinds.Profile.Key("open"), new Resource<ProfileSpec>
         {
-            Kind = "Profile", Metadata = new() { Name = "open" }, Spec = new() { Ingress = [new() { Action = "Allow" }], Egress = [new() { Action = "Allow" }] },
+            Kind = "Profile", Metadata = new() { Name = "open" },
+                Spec = new() { Ingress = [new() { Action = "Allow" }], Egress = [new() { Action = "Allow" }] },
         })]));
         var publish = PublishOnly(name, last);
         _inbox.Post(publish);
@@ -69,16 +71,19 @@ public sealed class EnforcementTests
 
     private static LoopRequest.Publish PublishOnly(string name, int last) => new(new()
     {
-        Id = new("cni", name, "eth0"), InterfaceName = "cali" + name, Addresses = [IPNetwork.Parse($"10.65.0.{last}/32")], Profiles = ["open"],
+        Id = new("cni", name, "eth0"), InterfaceName = "cali" + name, Addresses = [IPNetwork.Parse($"10.65.0.{last}/32")],
+            Profiles = ["open"],
     });
 
-    private SyncBatch Policies(string selector, params string[] labels) => new(SyncStatus.InSync, ++_revision, [new(Kinds.Profile.Key("open"), new Resource<ProfileSpec>
+    private SyncBatch Policies(string selector, params string[] labels) => new(SyncStatus.InSync, ++_revision,
+        [new(Kinds.Profile.Key("open"), new Resource<ProfileSpec>
     {
         Kind = "Profile",
         Metadata = new() { Name = "open" },
         Spec = new()
         {
-            Ingress = [new() { Action = "Deny", Source = new() { Selector = selector } }, new() { Action = "Deny", Source = new() { NotSelector = "has(known)" } }],
+            Ingress = [new() { Action = "Deny", Source = new() { Selector = selector } },
+                new() { Action = "Deny", Source = new() { NotSelector = "has(known)" } }],
             Egress = [new() { Action = "Allow" }],
             LabelsToApply = labels.ToImmutableSortedDictionary(l => l, _ => ""),
         },
@@ -130,7 +135,8 @@ public sealed class EnforcementTests
 
         Assert.That(_inside.Turn(), Is.EqualTo(Options.SettingsInterval));
         Assert.That(await publish.Done.Task, Is.EqualTo(EndpointState.Enforced));
-        Assert.That((_status.Current.InSync, _status.Current.LastError, _status.Current.EnforcedRevision), Is.EqualTo((true, (string?)null, 7L)));
+        Assert.That((_status.Current.InSync, _status.Current.LastError, _status.Current.EnforcedRevision),
+            Is.EqualTo((true, (string?)null, 7L)));
         Assert.That(_connections.Judged, Is.EqualTo(1), "what began meanwhile");
         Assert.That(_nftables.Commits[^1], Does.Contain("delete table inet calico"));
 
@@ -176,7 +182,8 @@ public sealed class EnforcementTests
         Assert.That(_nftables.Reads, Is.GreaterThan(reads), "the kernel was read");
         Assert.That((_settings.IsDoubted, _routes.IsDoubted), Is.EqualTo((false, false)));
         Assert.That(_connections.Judged, Is.EqualTo(2), "the start's, and this gap's");
-        Assert.That(_routes.Applied.OfType<EndpointUpdate>().Select(e => e.InterfaceName), Is.EqualTo(new[] { "calia", "calib" }), "told once");
+        Assert.That(_routes.Applied.OfType<EndpointUpdate>().Select(e => e.InterfaceName), Is.EqualTo(new[] { "calia", "calib" }),
+            "told once");
     }
 
     [Test]
@@ -186,12 +193,14 @@ public sealed class EnforcementTests
         _nftables.Refuse(Errno.NotPermitted, 1);
         var publish = Publish();
         Assert.That(_inside.Turn(), Is.EqualTo(TimeSpan.FromSeconds(1)));
-        Assert.That(_status.Current.LastError, Does.Contain("table inet calico is owned by").And.Contain("port 4000000000").And.Contain("calico-closed"));
+        Assert.That(_status.Current.LastError,
+            Does.Contain("table inet calico is owned by").And.Contain("port 4000000000").And.Contain("calico-closed"));
         Assert.That(_nftables.Commits[^1], Has.Some.Contains("calico-closed"));
         (_nftables.Owner, var closed) = (null, _nftables.Commits.Count);
         _inside.Turn();
         Assert.That(await publish.Done.Task, Is.EqualTo(EndpointState.Enforced));
-        Assert.That(_nftables.Commits.Skip(closed).Select(c => c.Any(r => r.Contains("calico-closed", StringComparison.Ordinal))), Is.EqualTo(new[] { false, true }), "opened after ours stands");
+        Assert.That(_nftables.Commits.Skip(closed).Select(c => c.Any(r => r.Contains("calico-closed", StringComparison.Ordinal))),
+            Is.EqualTo(new[] { false, true }), "opened after ours stands");
     }
 
     /// <summary>A stranger's change between reading and commit is not written over by a difference that does not know it.</summary>

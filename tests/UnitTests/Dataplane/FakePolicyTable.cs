@@ -8,8 +8,8 @@ using Calico.Linux.Route;
 
 namespace Calico.UnitTests.Dataplane;
 
-/// <summary>A table that already holds whatever is desired: no comparison finds a difference, so nothing but what the loop itself knows tells
-/// of a gap.</summary>
+/// <summary>A table that already holds whatever is desired: no comparison finds a difference, so nothing but what the loop itself knows
+/// tells of a gap.</summary>
 internal sealed class FakePolicyTable(DataplaneOptions options) : IPolicyTable
 {
     public RulesetTranslator Policy { get; } = new(options);

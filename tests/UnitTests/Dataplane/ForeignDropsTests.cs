@@ -9,7 +9,8 @@ public sealed class ForeignDropsTests
 {
     private static readonly Cidr[] Workloads = [Cidr.Parse("10.65.0.2/32"), Cidr.Parse("10.65.0.3/32")];
 
-    private static string[] Find(string listing) => [.. new ForeignDrops("cali", Workloads).Find(IptablesListing.Read("iptables-legacy", "filter", listing))
+    private static string[] Find(string listing) => [.. new ForeignDrops("cali", Workloads)
+        .Find(IptablesListing.Read("iptables-legacy", "filter", listing))
         .Select(p => p.Split('\'')[1])];
 
     [TestCase("-A FORWARD -s 10.65.0.0/16 -j DROP", 1, TestName = "an address of ours")]
@@ -24,7 +25,8 @@ public sealed class ForeignDropsTests
     [TestCase("-A FORWARD -i eth0 -d 10.65.0.0/16 -j DROP", 1, TestName = "to ours from another interface")]
     [TestCase("-A FORWARD -m limit --limit 5/sec -s 10.65.0.0/16 -j DROP", 0, TestName = "what is not understood")]
     [TestCase("-A FORWARD -i cali+ -j ACCEPT\n-A FORWARD -s 10.65.0.0/16 -j DROP", 0, TestName = "accepted before")]
-    [TestCase("-A FORWARD -s 10.65.0.2/32 -j ACCEPT\n-A FORWARD -s 10.65.0.0/16 -j DROP", 1, TestName = "one accepted before, the other not")]
+    [TestCase("-A FORWARD -s 10.65.0.2/32 -j ACCEPT\n-A FORWARD -s 10.65.0.0/16 -j DROP", 1,
+        TestName = "one accepted before, the other not")]
     [TestCase("-A FORWARD -s 10.65.0.0/16 -j WALL\n-A WALL -j DROP", 1, TestName = "by a jump about ours")]
     [TestCase("-A FORWARD -s 10.65.0.0/16 -j WALL\n-A WALL -j RETURN\n-A WALL -j DROP", 0, TestName = "returned before")]
     [TestCase("-A FORWARD -i docker0 -j WALL\n-A WALL -d 10.65.0.2/32 -j DROP", 1, TestName = "by a jump about others, to ours")]
@@ -32,9 +34,11 @@ public sealed class ForeignDropsTests
     [TestCase("-A FORWARD -g WALL\n-A WALL -j ACCEPT\n-A FORWARD -s 10.65.0.2/32 -j DROP", 0, TestName = "a goto does not come back")]
     [TestCase("-A FORWARD -m comment --comment \"two words\" -s 10.65.0.2/32 -j DROP", 1, TestName = "a comment with a blank")]
     [TestCase("-A WALL -s 10.65.0.2/32 -j DROP", 0, TestName = "a chain that nothing leads to")]
-    public void Rule(string rules, int found) => Assert.That(Find($"-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n-N WALL\n{rules}\n"), Has.Length.EqualTo(found));
+    public void Rule(string rules, int found) =>
+        Assert.That(Find($"-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n-N WALL\n{rules}\n"), Has.Length.EqualTo(found));
 
     [Test]
     public void Without_workloads_an_address_is_nobodys() =>
-        Assert.That(new ForeignDrops("cali", []).Find(IptablesListing.Read("iptables-legacy", "filter", "-P FORWARD ACCEPT\n-A FORWARD -s 10.65.0.0/16 -j DROP\n")), Is.Empty);
+        Assert.That(new ForeignDrops("cali", [])
+            .Find(IptablesListing.Read("iptables-legacy", "filter", "-P FORWARD ACCEPT\n-A FORWARD -s 10.65.0.0/16 -j DROP\n")), Is.Empty);
 }

@@ -14,7 +14,8 @@ namespace Calico.UnitTests.Dataplane;
 public sealed class GraceTests
 {
     private static readonly Provenance Where = new(Kinds.Profile.Key("net"), "", 0, "7");
-    private static readonly IpSetMember Address = new(Cidr.TryParse("10.65.0.2/32", out var cidr) ? cidr : throw new AssertionException("address"));
+    private static readonly IpSetMember Address = new(Cidr.TryParse("10.65.0.2/32", out var cidr) ? cidr
+        : throw new AssertionException("address"));
 
     private RulesetTranslator _policy = null!;
 
@@ -33,9 +34,11 @@ public sealed class GraceTests
     private void List(params SideMatch[] sources) => List("profile/net/ingress", sources);
 
     private void List(string id, params SideMatch[] sources) =>
-        _policy.Apply(new RuleListUpdate(new(id, new([.. sources.Select(s => new CompiledRule(new() { Source = s }, RuleAction.Deny, Where))]))));
+        _policy.Apply(new RuleListUpdate(
+            new(id, new([.. sources.Select(s => new CompiledRule(new() { Source = s }, RuleAction.Deny, Where))]))));
 
-    private void Endpoint(string name, params string[] lists) => _policy.Apply(new EndpointUpdate(new("cni", name, "eth0"), "cali" + name, EndpointGate.Open,
+    private void Endpoint(string name, params string[] lists) =>
+        _policy.Apply(new EndpointUpdate(new("cni", name, "eth0"), "cali" + name, EndpointGate.Open,
         new([], [.. lists]), new([], [.. lists]), [], []));
 
     private void Put(string set) => _policy.Apply(new IpSetUpdate(set, IpSetType.Hosts, [Address], []));
@@ -48,7 +51,8 @@ public sealed class GraceTests
         using var batch = new NftBatch();
         Ruleset.Write(batch);
         Ruleset.Settle();
-        return [.. Enumerable.Range(0, batch.Count).Select(i => (batch[i] with { Detail = "" }).ToString().Replace(" in table inet calico", "", StringComparison.Ordinal))];
+        return [.. Enumerable.Range(0, batch.Count)
+            .Select(i => (batch[i] with { Detail = "" }).ToString().Replace(" in table inet calico", "", StringComparison.Ordinal))];
     }
 
     private void EndGrace() => Ruleset.EndGrace(Ruleset.Commits);
@@ -157,7 +161,8 @@ public sealed class GraceTests
         List("profile/net/ingress", new SideMatch { Nets = [Address.Address, Of("10.66.0.0/16")] });
         Endpoint("a", "profile/net/ingress");
         EndGrace();
-        Assert.That(Commit(), Is.EquivalentTo(new[] { "add elements of set workloads", "add elements of set ingress-programs", "add elements of set egress-programs" }));
+        Assert.That(Commit(), Is.EquivalentTo(new[] { "add elements of set workloads", "add elements of set ingress-programs",
+            "add elements of set egress-programs" }));
         Assert.That(Ruleset.IsPending, Is.False);
     }
 

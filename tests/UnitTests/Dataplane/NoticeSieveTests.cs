@@ -13,7 +13,8 @@ public sealed class NoticeSieveTests
     private const int Ours = 7;
     private const int Theirs = 8;
 
-    private static readonly RouteEntry Route = new() { Destination = IPNetwork.Parse("10.65.0.2/32"), LinkIndex = Theirs, Protocol = new(80) };
+    private static readonly RouteEntry Route = new() { Destination = IPNetwork.Parse("10.65.0.2/32"), LinkIndex = Theirs,
+        Protocol = new(80) };
 
     private readonly KeptLinks _links = new();
     private NoticeSieve _sieve = null!;
@@ -34,13 +35,15 @@ public sealed class NoticeSieveTests
         Assert.That(Link(Theirs, "calib"), Is.True, "one that is wired by a former process, or takes a name of ours");
         Assert.That(Link(Theirs, "eth0"), Is.False);
 
-        bool Link(int index, string name) => _sieve.Concerns(new RouteEvent.LinkChanged(new() { Index = index, Name = name }, Removed: false));
+        bool Link(int index, string name) =>
+            _sieve.Concerns(new RouteEvent.LinkChanged(new() { Index = index, Name = name }, Removed: false));
     }
 
     [Test]
     public void Of_addresses_those_that_a_link_of_ours_lost()
     {
-        Assert.That((Address(Ours, removed: true), Address(Ours, removed: false), Address(Theirs, removed: true)), Is.EqualTo((true, false, false)));
+        Assert.That((Address(Ours, removed: true), Address(Ours, removed: false), Address(Theirs, removed: true)),
+            Is.EqualTo((true, false, false)));
 
         bool Address(int link, bool removed) => _sieve.Concerns(new RouteEvent.AddressChanged(
             new() { LinkIndex = link, Address = IPAddress.Parse("fe80::ecee:eeff:feee:eeee"), PrefixLength = 64 }, removed));
@@ -58,7 +61,8 @@ public sealed class NoticeSieveTests
         Assert.That(_sieve.Concerns(new RouteEvent.RouteChanged(Route, Removed: true)), Is.True);
         Assert.That(_sieve.Concerns(new RouteEvent.RouteChanged(Route with { Protocol = RouteProtocol.Static }, Removed: true)), Is.False);
         Assert.That(_sieve.Concerns(new RouteEvent.RouteChanged(Route with { Protocol = RouteProtocol.Static }, Removed: false)), Is.True);
-        Assert.That(_sieve.Concerns(new RouteEvent.RouteChanged(Route with { Destination = IPNetwork.Parse("10.65.0.3/32") }, Removed: false)), Is.False);
+        Assert.That(_sieve.Concerns(new RouteEvent.RouteChanged(Route with { Destination = IPNetwork.Parse("10.65.0.3/32") },
+            Removed: false)), Is.False);
     }
 
     [Test]

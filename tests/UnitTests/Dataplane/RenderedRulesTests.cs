@@ -83,7 +83,8 @@ public sealed class RenderedRulesTests
     public void Ranges_keep_their_sense_whether_one_or_several(bool isNegated, int count, string expected)
     {
         EquatableArray<Cidr> nets = new([.. new[] { "10.0.0.0/24", "10.2.0.0/24" }.Take(count).Select(Cidr.Parse)]);
-        Assert.That(Render(new RuleMatch { Source = isNegated ? new() { NotNets = nets } : new() { Nets = nets } })[0], Does.Contain(expected));
+        Assert.That(Render(new RuleMatch { Source = isNegated ? new() { NotNets = nets } : new() { Nets = nets } })[0],
+            Does.Contain(expected));
     }
 
     [TestCase(false, 1, "R1 in 0050-005a")]
@@ -93,7 +94,8 @@ public sealed class RenderedRulesTests
     public void Ports_keep_their_sense_whether_one_or_several(bool isNegated, int count, string expected)
     {
         EquatableArray<PortRange> ports = new([.. new[] { new PortRange(80, 90), new PortRange(443, 443) }.Take(count)]);
-        Assert.That(Render(new RuleMatch { Protocol = 6, Destination = isNegated ? new() { NotPorts = ports } : new() { Ports = ports } })[0],
+        Assert.That(Render(new RuleMatch { Protocol = 6, Destination = isNegated ? new() { NotPorts = ports }
+            : new() { Ports = ports } })[0],
             Does.Contain($"TransportHeader+2:2->R1 | {expected}"));
     }
 
@@ -102,7 +104,8 @@ public sealed class RenderedRulesTests
     public void ICMP_of_one_family_is_asked_of_that_family_only(int protocol, string family) =>
         Assert.That(Render(new RuleMatch { Protocol = (byte)protocol, NotIcmp = new(8, null) }), Is.EqualTo(new[]
         {
-            $"NetworkFamily->R1 | R1 Equal {family} | TransportProtocol->R1 | R1 Equal {protocol:x2} | TransportHeader+0:1->R1 | R1 NotEqual 08 | count rule | accept",
+            $"NetworkFamily->R1 | R1 Equal {family} | TransportProtocol->R1 | R1 Equal {protocol:x2} | TransportHeader+0:1->R1 | R1 "
+                + "NotEqual 08 | count rule | accept",
         }));
 
     [Test]
@@ -143,7 +146,8 @@ public sealed class RenderedRulesTests
         static string[] Merged(params PortRange[] ranges) =>
             [.. DisjointRanges.Elements(ranges).Select(e => $"{e.Key}{(e.Flags == NftElementFlags.IntervalEnd ? " end" : "")}")];
 
-        Assert.That(Merged(new PortRange(10, 20), new PortRange(12, 15), new PortRange(21, 22), new PortRange(24, 24)), Is.EqualTo(new[] { "000a", "0017 end", "0018", "0019 end" }),
+        Assert.That(Merged(new PortRange(10, 20), new PortRange(12, 15), new PortRange(21, 22), new PortRange(24, 24)),
+            Is.EqualTo(new[] { "000a", "0017 end", "0018", "0019 end" }),
             "a narrow range inside a wide one does not shorten it");
         Assert.That(Merged(new PortRange(65000, 65535)), Is.EqualTo(new[] { "fde8" }));
         Assert.That(Merged(), Is.Empty);
@@ -157,7 +161,8 @@ public sealed class RenderedRulesTests
         _translator.Apply(new IpSetUpdate(WellKnownSets.AllPools, IpSetType.Nets, new([.. pool]), []));
         _translator.Apply(new IpSetUpdate(WellKnownSets.MasqueradePools, IpSetType.Nets, new([.. pool]), []));
         var rule = Chain(_translator, "nat-postrouting").Single();
-        Assert.That(rule, Does.StartWith("NetworkFamily->R1 | R1 Equal 02 | NetworkHeader+12:4->R1 | R1 in @").And.Contain("NetworkHeader+16:4->R1 | R1 not in @"));
+        Assert.That(rule, Does.StartWith("NetworkFamily->R1 | R1 Equal 02 | NetworkHeader+12:4->R1 | R1 in @").And
+            .Contain("NetworkHeader+16:4->R1 | R1 not in @"));
 
         _translator.Apply(new IpSetUpdate(WellKnownSets.MasqueradePools, IpSetType.Nets, [], new([.. pool])));
         Assert.That(_translator.Ruleset.Chains.ContainsKey("nat-postrouting"), Is.False);
@@ -188,7 +193,8 @@ public sealed class RenderedRulesTests
     private IEnumerable<NftElement> Elements(string set) => _translator.Ruleset.Sets[set].Difference().Added;
 
     /// <summary>One of ranges has its content in its name.</summary>
-    private int Count(string set) => _translator.Ruleset.Sets.Single(s => s.Key == set || s.Key.StartsWith(set + ".", StringComparison.Ordinal)).Value.Count;
+    private int Count(string set) =>
+        _translator.Ruleset.Sets.Single(s => s.Key == set || s.Key.StartsWith(set + ".", StringComparison.Ordinal)).Value.Count;
 
     private string[] ContentSets() => [.. _translator.Ruleset.Sets.Keys.Where(k => k.StartsWith("nets4-", StringComparison.Ordinal))];
 

@@ -33,7 +33,8 @@ public sealed class RenderedTableTests
             new IpSetUpdate(WellKnownSets.MasqueradePools, IpSetType.Nets, new([.. pools]), []),
             new RuleListUpdate(new("tier/web/ingress", new(
             [
-                new(new() { Protocol = 6, Source = new() { Set = "s:clients" }, Destination = new() { Ports = new([new(80, 80), new(443, 443)]) } }, RuleAction.Allow, Where),
+                new(new() { Protocol = 6, Source = new() { Set = "s:clients" },
+                    Destination = new() { Ports = new([new(80, 80), new(443, 443)]) } }, RuleAction.Allow, Where),
                 new(new() { NotProtocol = 17, Source = new() { NotNets = new([Cidr.Parse("10.65.0.0/16")]) } }, RuleAction.Log, Where),
                 new(RuleMatch.Any, RuleAction.Deny, Where),
             ]))),
@@ -43,7 +44,8 @@ public sealed class RenderedTableTests
                 new(new([new ProgramTier("default", TierDefault.Deny, new([policy]), "tier/web/ingress")]), new(["profile/net/ingress"])),
                 new([], new(["profile/net/egress"])), new([Cidr.Parse("10.65.0.1/32")]), []),
             new EndpointUpdate(new("cni", "client", "eth0"), "cali2", EndpointGate.NotLabelled,
-                new([], new(["profile/net/ingress"])), new([], new(["profile/net/egress"])), new([Cidr.Parse("10.65.0.2/32")]), new([Cidr.Parse("192.0.2.0/24")])),
+                new([], new(["profile/net/ingress"])), new([], new(["profile/net/egress"])), new([Cidr.Parse("10.65.0.2/32")]),
+                new([Cidr.Parse("192.0.2.0/24")])),
         ];
         foreach (var update in updates)
         {

@@ -44,7 +44,8 @@ internal static class RuleText
 
         foreach (var (name, chain) in translator.Ruleset.Chains.OrderBy(c => c.Key, StringComparer.Ordinal))
         {
-            text.Append(CultureInfo.InvariantCulture, $"chain {name}{(chain.Hook is { } hook ? $" ({hook.Type} {hook.Hook} {hook.Priority})" : "")}\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"chain {name}{(chain.Hook is { } hook ? $" ({hook.Type} {hook.Hook} {hook.Priority})" : "")}\n");
             foreach (var rule in chain.Rules)
             {
                 text.Append(CultureInfo.InvariantCulture, $"  {Of(rule, e => $"{e}")}\n");
@@ -54,7 +55,9 @@ internal static class RuleText
         return text.ToString();
     }
 
-    private static string Of(NftElement element) => (element.Flags == NftElementFlags.None ? $"{element.Key}" : $"{element.Key} {element.Flags}".TrimStart())
-        + (element.KeyEnd is { } end ? $"-{end}" : "") + (element.Data is { } data ? $" -> {data}" : "") + (element.Verdict is { } verdict ? $" -> {verdict}" : "")
+    private static string Of(NftElement element) => (element.Flags == NftElementFlags.None ? $"{element.Key}"
+        : $"{element.Key} {element.Flags}".TrimStart())
+        + (element.KeyEnd is { } end ? $"-{end}" : "") + (element.Data is { } data ? $" -> {data}" : "")
+        + (element.Verdict is { } verdict ? $" -> {verdict}" : "")
         + (element.Object is { } counter ? $" -> count {counter}" : "");
 }

@@ -18,8 +18,10 @@ public sealed class RulesetTests
     private static RuleList List(string id, params RuleMatch[] allowed) =>
         new(id, new([.. allowed.Select(m => new CompiledRule(m, RuleAction.Allow, Where))]));
 
-    private static EndpointUpdate Endpoint(string name, string[] lists, string[]? sources = null) => new(new("cni", name, "eth0"), "cali" + name,
-        EndpointGate.Open, new([], [.. lists]), new([], [.. lists]), [], new([.. (sources ?? []).Select(s => Cidr.TryParse(s, out var c) ? c : throw new AssertionException(s))]));
+    private static EndpointUpdate Endpoint(string name, string[] lists, string[]? sources = null) =>
+        new(new("cni", name, "eth0"), "cali" + name,
+        EndpointGate.Open, new([], [.. lists]), new([], [.. lists]), [],
+        new([.. (sources ?? []).Select(s => Cidr.TryParse(s, out var c) ? c : throw new AssertionException(s))]));
 
     private static RulesetTranslator Translator() => new(new() { NodeName = "node-a" });
 
@@ -78,7 +80,8 @@ public sealed class RulesetTests
             "TransportProtocol->R1 | R1 Equal 06 | TransportHeader+2:2->R1 | R1 Equal 0050 | count rule | accept",
             "NetworkFamily->R1 | R1 Equal 02 | NetworkHeader+12:4->R1 | R1 in @s4-abc | count rule | accept",
             "NetworkFamily->R1 | R1 Equal 0a | NetworkHeader+8:16->R1 | R1 in @s6-abc | count rule | accept",
-            "NetworkFamily->R1 | R1 Equal 02 | TransportProtocol->R1 | R1 NotEqual 11 | NetworkHeader+12:4->R1 | R1 not in 0a000000-0affffff | count rule | accept",
+            "NetworkFamily->R1 | R1 Equal 02 | TransportProtocol->R1 | R1 NotEqual 11 | NetworkHeader+12:4->R1 | R1 not in "
+                + "0a000000-0affffff | count rule | accept",
             "NetworkFamily->R1 | R1 Equal 0a | TransportProtocol->R1 | R1 Equal 3a | "
                 + "TransportHeader+0:2->R1 | R1 Equal 8000 | count rule | accept",
         }));
@@ -178,7 +181,8 @@ public sealed class RulesetTests
     [Test]
     public void Overlapping_and_adjacent_ranges_become_what_the_kernel_takes()
     {
-        var elements = DisjointRanges.Elements([Of("10.0.0.0/24"), Of("10.0.0.128/25"), Of("10.0.1.0/24"), Of("10.0.3.0/24"), Of("255.255.255.0/24")]);
+        var elements = DisjointRanges.Elements([Of("10.0.0.0/24"), Of("10.0.0.128/25"), Of("10.0.1.0/24"), Of("10.0.3.0/24"),
+            Of("255.255.255.0/24")]);
         Assert.That(elements.Select(e => $"{e.Key}{(e.Flags == NftElementFlags.IntervalEnd ? " end" : "")}"), Is.EqualTo(new[]
         {
             "0a000000", "0a000200 end", "0a000300", "0a000400 end", "ffffff00",

@@ -52,7 +52,8 @@ public sealed class TableReconcilerTests : IDisposable
         {
             Table = table,
             Generation = 9,
-            Sets = [new() { Name = "workloads", KeyLength = 16 }, new() { Name = "others", KeyLength = 16 }, new() { Name = "marks", KeyLength = 4 }],
+            Sets = [new() { Name = "workloads", KeyLength = 16 }, new() { Name = "others", KeyLength = 16 },
+                new() { Name = "marks", KeyLength = 4 }],
             Elements = ImmutableDictionary<string, ImmutableArray<NftElement>>.Empty.Add("workloads", [a, ab]).Add("others", [ab])
                 .Add("marks", [NftElement.Of(NftValue.LinkNamePrefix("cali"))]),
         };

@@ -61,7 +61,8 @@ public sealed class LostEndpointTests
     [Test]
     public async Task Dockers_own_address_is_given_again_at_once_too()
     {
-        await _docker.CallAsync("NetworkDriver.CreateNetwork", """{"NetworkID":"n2","IPv4Data":[{"Pool":"172.30.0.0/24","Gateway":"172.30.0.1/24"}]}""");
+        await _docker.CallAsync("NetworkDriver.CreateNetwork",
+            """{"NetworkID":"n2","IPv4Data":[{"Pool":"172.30.0.0/24","Gateway":"172.30.0.1/24"}]}""");
         await CreateForeignAsync("e1");
         await Client.JoinAsync("n2", "e1");
         Refuse();
@@ -89,7 +90,8 @@ public sealed class LostEndpointTests
             LoseLink("e1");
         }
 
-        _docker.Node.Faults.FailAt("dataplane.update", new CalicoException(Problem.AlreadyExists, "port 8080/tcp is e1's", "Ports[0].HostPort"));
+        _docker.Node.Faults.FailAt("dataplane.update",
+            new CalicoException(Problem.AlreadyExists, "port 8080/tcp is e1's", "Ports[0].HostPort"));
         const string Body = """
             {"NetworkID":"n1","EndpointID":"e2","Options":{"com.docker.network.portmap":[{"Proto":6,"Port":80,"HostPort":8080}]}}
             """;

@@ -17,7 +17,8 @@ public sealed class CalculationGraphTests
     private static readonly string RedId = Id("color == 'red'");
     private static readonly string OpenId = Id("color == 'red' && role in {'web','db'}");
 
-    private static string Id(string selector) => Selector.TryParse(selector, out var parsed, out _) ? parsed.Id : throw new AssertionException(selector);
+    private static string Id(string selector) => Selector.TryParse(selector, out var parsed, out _) ? parsed.Id
+        : throw new AssertionException(selector);
 
     private static readonly FelixState AllowAll = new FelixState("one endpoint, one profile")
         .With(Profile("net", [Allow()], [Allow()], ("color", "red")))
@@ -77,7 +78,8 @@ public sealed class CalculationGraphTests
             """);
 
     private static readonly FelixState Unusable = OneHolderLess
-        .With(Profile("net", [Allow(), Allow(new() { Selector = "color = red" })], [Allow(new() { Nets = ["10.0.0.0/8"] }) with { Action = "Sing" }]))
+        .With(Profile("net", [Allow(), Allow(new() { Selector = "color = red" })],
+            [Allow(new() { Nets = ["10.0.0.0/8"] }) with { Action = "Sing" }]))
         .Called("a bad selector, an unknown action: both directions deny and say why", """
             list profile/net/egress
               Deny any    # Profile(net) rule 0 @7: action: unknown value "Sing"
@@ -148,11 +150,13 @@ public sealed class CalculationGraphTests
     private static readonly FelixState Labelled = Pending.With(Endpoint("w1", "10.0.0.1/32", ["net"], ("role", "db")))
         .Called("the labels came", null);
 
-    private static readonly FelixState Moved = Labelled.With(Endpoint("w1", "10.0.0.7/32", ["net"], ("role", "db")) with { InterfaceName = "calix" })
+    private static readonly FelixState Moved = Labelled.With(
+        Endpoint("w1", "10.0.0.7/32", ["net"], ("role", "db")) with { InterfaceName = "calix" })
         .Called("another address, another interface", null);
 
     private static IEnumerable<TestCaseData> Expanded() => StateExpander.Cases(
-        [AllowAll, Selecting, OwnLabelWins, OneHolderLess, Unusable, Damaged, NodeFacts, BlockGone, Pending, PendingDecided, Labelled, Moved]);
+        [AllowAll, Selecting, OwnLabelWins, OneHolderLess, Unusable, Damaged, NodeFacts, BlockGone, Pending, PendingDecided,
+            Labelled, Moved]);
 
     [TestCaseSource(nameof(Expanded))]
     public void Same_states_give_the_same_dataplane(FelixState[] states, Delivery way) => StateExpander.Replay(states, way);
@@ -161,7 +165,8 @@ public sealed class CalculationGraphTests
     public void Mixed_ports_become_rules_with_one_decision()
     {
         var state = new FelixState("ports")
-            .With(Profile("net", [Allow(new() { Selector = "color == 'red'" }, new() { Ports = [new(80), new("90:99"), new("web")] }, "TCP")]))
+            .With(Profile("net", [Allow(new() { Selector = "color == 'red'" },
+                new() { Ports = [new(80), new("90:99"), new("web")] }, "TCP")]))
             .With(Endpoint("w1", "10.0.0.1/32", ["net"], ("color", "red")))
             .With(Remote("far", "10.1.0.1/32", ports: [new() { Name = "web", Protocol = new("UDP"), Port = 53 }]));
         var lines = StateExpander.Snapshot(state).Split(Environment.NewLine);
@@ -174,7 +179,8 @@ public sealed class CalculationGraphTests
     public void Unknown_field_denies()
     {
         var rule = Allow() with { Unknown = new() { ["quantum"] = JsonDocument.Parse("1").RootElement } };
-        var text = StateExpander.Snapshot(new FelixState("unknown").With(Profile("net", [rule])).With(Endpoint("w1", "10.0.0.1/32", ["net"])));
+        var text = StateExpander.Snapshot(new FelixState("unknown").With(Profile("net", [rule]))
+            .With(Endpoint("w1", "10.0.0.1/32", ["net"])));
         Assert.That(text, Does.Contain("Deny any    # Profile(net) rule 0 @7: unknown field quantum"));
     }
 
@@ -182,7 +188,8 @@ public sealed class CalculationGraphTests
     public void Rule_of_two_families_is_not_there()
     {
         var rule = Allow(new() { Nets = ["10.0.0.0/8"] }, new() { Nets = ["fd00::/8"] });
-        var text = StateExpander.Snapshot(new FelixState("families").With(Profile("net", [rule])).With(Endpoint("w1", "10.0.0.1/32", ["net"])));
+        var text = StateExpander.Snapshot(new FelixState("families").With(Profile("net", [rule]))
+            .With(Endpoint("w1", "10.0.0.1/32", ["net"])));
         Assert.That(text, Does.Not.Contain("Allow").And.Not.Contain("Deny"));
     }
 
@@ -191,7 +198,8 @@ public sealed class CalculationGraphTests
     {
         var profiles = new[]
         {
-            Profile("a", [Allow(new() { Selector = "color == 'red'" })], [Allow(null, new() { NotSelector = "has(role)" })], ("color", "red")),
+            Profile("a", [Allow(new() { Selector = "color == 'red'" })], [Allow(null, new() { NotSelector = "has(role)" })],
+                ("color", "red")),
             Profile("a", [Allow(new() { Selector = "role in {'x','y'} || color == 'blue'" })], null, ("role", "x")),
             Profile("b", [Allow(new() { Selector = "!has(role)" }, new() { Ports = [new("web")] })], [Allow()], ("color", "blue")),
             Profile("b", [Allow(new() { NamespaceSelector = "all()" })], null),
@@ -204,7 +212,8 @@ public sealed class CalculationGraphTests
                     labels: kind == 3 ? [("role", "y")] : [])))),
             Gen.Int[1, 4].Select(n => new Func<FelixState, FelixState>(s => s.Without("WorkloadEndpoint", $"r{n}"))),
             Gen.Select(Gen.Int[1, 3], Gen.Int[1, 3], Gen.Int[0, 4]).Select((n, address, kind) => new Func<FelixState, FelixState>(s =>
-                s.With(Endpoint($"w{n}", $"10.0.0.{address}/32", kind switch { 0 => [], 1 => ["a"], 2 => ["b"], 3 => ["a", "b"], _ => ["b", "a"] },
+                s.With(Endpoint($"w{n}", $"10.0.0.{address}/32",
+                    kind switch { 0 => [], 1 => ["a"], 2 => ["b"], 3 => ["a", "b"], _ => ["b", "a"] },
                     kind == 4 ? [("color", "green")] : []) with { LabelsPending = kind == 2 }))),
             Gen.Int[1, 3].Select(n => new Func<FelixState, FelixState>(s => s.WithoutLocal($"w{n}"))));
         change.Array[1, 30].Sample(changes =>

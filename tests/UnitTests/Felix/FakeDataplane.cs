@@ -53,7 +53,8 @@ internal sealed class FakeDataplane
                 Assert.That(_lists.Remove(list.Id));
                 break;
             case EndpointUpdate endpoint:
-                Assert.That(endpoint.Ingress.Lists.Concat(endpoint.Egress.Lists).All(_lists.ContainsKey), $"{endpoint.Id} before its lists");
+                Assert.That(endpoint.Ingress.Lists.Concat(endpoint.Egress.Lists).All(_lists.ContainsKey),
+                    $"{endpoint.Id} before its lists");
                 _endpoints[endpoint.Id.ToString()] = endpoint;
                 break;
             case EndpointRemove endpoint:

@@ -16,7 +16,8 @@ public sealed record FelixState(string Name)
 
     public ImmutableDictionary<ResourceKey, SyncUpdate> Stored { get; init; } = ImmutableDictionary<ResourceKey, SyncUpdate>.Empty;
 
-    public ImmutableDictionary<WorkloadEndpointId, LocalEndpoint> Local { get; init; } = ImmutableDictionary<WorkloadEndpointId, LocalEndpoint>.Empty;
+    public ImmutableDictionary<WorkloadEndpointId, LocalEndpoint> Local { get; init; } =
+        ImmutableDictionary<WorkloadEndpointId, LocalEndpoint>.Empty;
 
     /// <summary>Interfaces of the host, each with its addresses.</summary>
     public ImmutableDictionary<string, ImmutableArray<string>> Interfaces { get; init; } = ImmutableDictionary<string,
@@ -51,12 +52,14 @@ public sealed record FelixState(string Name)
     public FelixState Without(string kind, string name) =>
         this with { Stored = Stored.RemoveRange(Stored.Keys.Where(k => k.Kind == kind && k.Name == name)) };
 
-    public FelixState WithoutLocal(string workload) => this with { Local = Local.RemoveRange(Local.Keys.Where(k => k.Workload == workload)) };
+    public FelixState WithoutLocal(string workload) =>
+        this with { Local = Local.RemoveRange(Local.Keys.Where(k => k.Workload == workload)) };
 
     private static ResourceKey KeyOf(string kind, string ns, string name) =>
         kind == Kinds.IpamBlock.Name ? Kinds.IpamBlock.Key(name) : ResourceKinds.All.Named(kind).Key(ns, name);
 
-    public static Resource<ProfileSpec> Profile(string name, Rule[]? ingress = null, Rule[]? egress = null, params (string Key, string Value)[] labels) =>
+    public static Resource<ProfileSpec> Profile(string name, Rule[]? ingress = null, Rule[]? egress = null,
+        params (string Key, string Value)[] labels) =>
         new Resource<ProfileSpec>
         {
             Kind = "Profile",
@@ -125,14 +128,16 @@ public sealed record FelixState(string Name)
         Spec = new() { Order = order, DefaultAction = defaultAction },
     };
 
-    public static Resource GlobalSet(string name, string[] nets, params (string Key, string Value)[] labels) => new Resource<GlobalNetworkSetSpec>
+    public static Resource GlobalSet(string name, string[] nets,
+        params (string Key, string Value)[] labels) => new Resource<GlobalNetworkSetSpec>
     {
         Kind = "GlobalNetworkSet",
         Metadata = new() { Name = name, Labels = labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value) },
         Spec = new() { Nets = [.. nets] },
     };
 
-    public static Resource Set(string name, string ns, string[] nets, params (string Key, string Value)[] labels) => new Resource<NetworkSetSpec>
+    public static Resource Set(string name, string ns, string[] nets,
+        params (string Key, string Value)[] labels) => new Resource<NetworkSetSpec>
     {
         Kind = "NetworkSet",
         Metadata = new() { Name = name, Namespace = ns, Labels = labels.ToImmutableSortedDictionary(l => l.Key, l => l.Value) },
@@ -175,7 +180,8 @@ public sealed record FelixState(string Name)
         Spec = new() { DefaultEndpointToHostAction = hostAction, AllowVxlanPacketsFromWorkloads = vxlan },
     };
 
-    public static LocalEndpoint Endpoint(string workload, string address, string[] profiles, params (string Key, string Value)[] labels) => new()
+    public static LocalEndpoint Endpoint(string workload, string address, string[] profiles,
+        params (string Key, string Value)[] labels) => new()
     {
         Id = new("cni", workload, "eth0"),
         InterfaceName = "cali" + workload,
@@ -193,5 +199,6 @@ public sealed record FelixState(string Name)
         Protocol = protocol is null ? null : new NumberOrString(protocol),
     };
 
-    public static Rule Deny(string? protocol = null) => new() { Action = "Deny", Protocol = protocol is null ? null : new NumberOrString(protocol) };
+    public static Rule Deny(string? protocol = null) =>
+        new() { Action = "Deny", Protocol = protocol is null ? null : new NumberOrString(protocol) };
 }

@@ -37,9 +37,11 @@ public sealed class HostEndpointFragmentTests
         Assert.That(fragment.Error, Is.Not.Null);
         var graph = new CalculationGraph(FelixState.Node);
         graph.Set(FelixState.Endpoint("web", "10.0.0.1/32", []));
-        var policy = FelixState.Policy("p", 1, "all()", [FelixState.Allow(new() { Selector = "role == 'stranger'" }) with { Action = "Deny" }]);
+        var policy = FelixState.Policy("p", 1, "all()",
+            [FelixState.Allow(new() { Selector = "role == 'stranger'" }) with { Action = "Deny" }]);
         graph.Apply(new(SyncStatus.InSync, 1, [fragment, new(Kinds.GlobalNetworkPolicy.Key("p"), policy)]));
-        Assert.That(graph.Flush().OfType<IpSetUpdate>().SelectMany(set => set.Added.Items).Select(member => $"{member}"), Has.Some.Contains("192.0.2.7"));
+        Assert.That(graph.Flush().OfType<IpSetUpdate>().SelectMany(set => set.Added.Items).Select(member => $"{member}"),
+            Has.Some.Contains("192.0.2.7"));
     }
 
     private static SyncUpdate Update(string name, string spec)

@@ -36,8 +36,8 @@ internal sealed partial class PlainPolicy
     /// <summary>What rules may call by name.</summary>
     public IReadOnlyList<PlainService> Services { get; init; } = [];
 
-    /// <summary>Which host endpoint is judged with: of this interface, of all (<c>*</c>), or by its address (empty); null: there is none. It is
-    /// the last of <see cref="Items"/>.</summary>
+    /// <summary>Which host endpoint is judged with: of this interface, of all (<c>*</c>), or by its address (empty); null: there is none.
+    /// It is the last of <see cref="Items"/>.</summary>
     public string? HostInterface { get; init; }
 
     /// <summary>Whether an endpoint lets a packet of one direction pass.</summary>
@@ -65,7 +65,8 @@ internal sealed partial class PlainPolicy
             var policies = Policies
                 .Where(p => p.Tier == tier.Name && (ingress ? p.AppliesToIngress : p.AppliesToEgress) && p.IsOf(stage)
                     && IsFor(p, endpoint))
-                .OrderBy(p => p.Order ?? double.PositiveInfinity).ThenBy(p => $"{p.Name}/{p.Namespace}/{p.Kind}", StringComparer.Ordinal).ToList();
+                .OrderBy(p => p.Order ?? double.PositiveInfinity)
+                .ThenBy(p => $"{p.Name}/{p.Namespace}/{p.Kind}", StringComparer.Ordinal).ToList();
             var isOnlyStaged = policies.All(p => p.IsStaged) && tier.Default != "Pass" && stage is "" or "forward";
             var (action, by) = policies.Select(p => Ask(p, ingress, packet, counted, staged, isOnlyStaged))
                 .FirstOrDefault(asked => asked.Action is not null);
@@ -140,7 +141,8 @@ internal sealed partial class PlainPolicy
 internal sealed record PlainTier(string Name, double? Order, string Default, bool Exists = true);
 
 /// <summary>A policy, or a profile.</summary>
-internal sealed record PlainRules(string Kind, string Name, string Namespace, string Tier, double? Order, string Selector, bool AppliesToIngress,
+internal sealed record PlainRules(string Kind, string Name, string Namespace, string Tier, double? Order, string Selector,
+    bool AppliesToIngress,
     bool AppliesToEgress, IReadOnlyList<Rule> Ingress, IReadOnlyList<Rule> Egress)
 {
     public bool IsStaged => Kind.StartsWith("Staged", StringComparison.Ordinal);
@@ -163,7 +165,8 @@ internal sealed record PlainRules(string Kind, string Name, string Namespace, st
 }
 
 /// <summary>An endpoint or a network set. A global set has no namespace, a network set no port.</summary>
-internal sealed record PlainItem(string Name, string Namespace, IReadOnlyDictionary<string, string> Labels, IReadOnlyList<string> Nets, IReadOnlyList<string> Profiles)
+internal sealed record PlainItem(string Name, string Namespace, IReadOnlyDictionary<string, string> Labels, IReadOnlyList<string> Nets,
+    IReadOnlyList<string> Profiles)
 {
     /// <summary>The port that it has a name for.</summary>
     public (string Name, string Protocol, int Number)? Port { get; init; }
@@ -194,7 +197,8 @@ internal sealed record PlainPacket(IPAddress Source, IPAddress Destination, stri
 /// <param name="Counted">Every rule that counts it, in order: those that log and pass, and of staged policies what they would do.</param>
 internal sealed record PlainVerdict(bool? Allows, string By, IReadOnlyList<string> Counted)
 {
-    /// <summary>Rules of staged policies that would have dropped the packet; of a policy as a whole: the end of its tier would have.</summary>
+    /// <summary>Rules of staged policies that would have dropped the packet; of a policy as a whole: the end of its tier would have.
+    /// </summary>
     public IReadOnlyList<string> Staged { get; init; } = [];
 
     /// <summary>A rule by its place; -1: its resource as a whole.</summary>

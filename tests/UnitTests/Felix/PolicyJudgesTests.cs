@@ -56,7 +56,8 @@ public sealed class PolicyJudgesTests
         from packet in RandomPolicies.PacketsBetween(IPAddress.Parse(source), IPAddress.Parse(destination))
         select packet;
 
-    private static string Host(IPAddress address) => address + (address.ToString().Contains(':', StringComparison.Ordinal) ? "/128" : "/32");
+    private static string Host(IPAddress address) =>
+        address + (address.ToString().Contains(':', StringComparison.Ordinal) ? "/128" : "/32");
 
     private sealed class Programs
     {
@@ -85,7 +86,8 @@ public sealed class PolicyJudgesTests
                 }
             }
 
-            _oracle = new(_lists.GetValueOrDefault, (set, member) => _sets[set].Any(m => m.Address.Contains(member.Address) && m.Protocol == member.Protocol && m.Port == member.Port));
+            _oracle = new(_lists.GetValueOrDefault, (set, member) =>
+                _sets[set].Any(m => m.Address.Contains(member.Address) && m.Protocol == member.Protocol && m.Port == member.Port));
         }
 
         /// <summary>The rule that decides; one rule decides one thing.</summary>
@@ -93,7 +95,8 @@ public sealed class PolicyJudgesTests
         {
             var rule = _oracle.Decide(ingress ? _endpoints[endpoint].Ingress : _endpoints[endpoint].Egress,
                 new(Cidr.Parse(packet.Source.ToString()), Cidr.Parse(packet.Destination.ToString()),
-                    packet.Protocol switch { "TCP" => 6, "UDP" => 17, "SCTP" => 132, "ICMP" => 1, "ICMPv6" => 58, var number => byte.Parse(number) },
+                    packet.Protocol switch { "TCP" => 6, "UDP" => 17, "SCTP" => 132, "ICMP" => 1, "ICMPv6" => 58, var number =>
+                        byte.Parse(number) },
                     (ushort)packet.SourcePort, (ushort)packet.DestinationPort,
                     packet.Icmp is { } icmp ? new((byte)icmp.Type, (byte)icmp.Code) : null));
             return rule?.Provenance is not { } where ? "no profile"

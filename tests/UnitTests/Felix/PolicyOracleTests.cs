@@ -24,7 +24,8 @@ public sealed class PolicyOracleTests
 
     private static IEnumerable<TestCaseData> Matches()
     {
-        TestCaseData Case(string name, RuleMatch match, FirstPacket packet, bool expected) => new TestCaseData(match, packet, expected).SetArgDisplayNames(name);
+        TestCaseData Case(string name, RuleMatch match, FirstPacket packet, bool expected) =>
+            new TestCaseData(match, packet, expected).SetArgDisplayNames(name);
         SideMatch Nets(string net) => new() { Nets = [Cidr.Parse(net)] };
         yield return Case("any", RuleMatch.Any, Tcp, true);
         yield return Case("protocol", new() { Protocol = 6 }, Tcp, true);
@@ -42,11 +43,13 @@ public sealed class PolicyOracleTests
         yield return Case("not set", new() { Source = new() { NotSet = "s:two" } }, Ping6, false);
         yield return Case("first port", new() { Protocol = 6, Destination = new() { Ports = [new(80, 90)] } }, Tcp, true);
         yield return Case("last port", new() { Protocol = 6, Destination = new() { Ports = [new(70, 80)] } }, Tcp, true);
-        yield return Case("a port beside it", new() { Protocol = 6, Destination = new() { Ports = [new(81, 90), new(70, 79)] } }, Tcp, false);
+        yield return Case("a port beside it", new() { Protocol = 6, Destination = new() { Ports = [new(81, 90), new(70, 79)] } },
+            Tcp, false);
         yield return Case("source port", new() { Protocol = 6, Source = new() { Ports = [new(40000, 40000)] } }, Tcp, true);
         yield return Case("not port", new() { Protocol = 6, Destination = new() { NotPorts = [new(80, 80)] } }, Tcp, false);
         yield return Case("named port", new() { Protocol = 6, Destination = new() { PortSet = "n:web" } }, Tcp, true);
-        yield return Case("named port of another protocol", new() { Destination = new() { PortSet = "n:web" } }, Tcp with { Protocol = 17 }, false);
+        yield return Case("named port of another protocol", new() { Destination = new() { PortSet = "n:web" } },
+            Tcp with { Protocol = 17 }, false);
         yield return Case("not named port", new() { Destination = new() { NotPortSets = ["n:web"] } }, Tcp, false);
         yield return Case("ICMP type", new() { Icmp = new(8, null) }, Ping, true);
         yield return Case("ICMP type and code", new() { Icmp = new(8, 1) }, Ping, false);
@@ -79,9 +82,12 @@ public sealed class PolicyOracleTests
     private static bool Decide(FirstPacket packet, params ImmutableArray<(RuleMatch Match, RuleAction Action)>[] lists)
     {
         var provenance = new Provenance(Kinds.Profile.Key("net"), "", 0, "7");
-        var rules = lists.Select((l, i) => new RuleList($"l{i}", new([.. l.Select(r => new CompiledRule(r.Match, r.Action, provenance))]))).ToDictionary(l => l.Id);
-        return new PolicyOracle(rules.GetValueOrDefault, (set, member) => Sets[set].Contains(member)).Allows(new([], [.. rules.Keys]), packet);
+        var rules = lists.Select((l, i) => new RuleList($"l{i}", new([.. l.Select(r => new CompiledRule(r.Match, r.Action, provenance))])))
+            .ToDictionary(l => l.Id);
+        return new PolicyOracle(rules.GetValueOrDefault, (set, member) => Sets[set].Contains(member))
+            .Allows(new([], [.. rules.Keys]), packet);
     }
 
-    private static Cidr Of(string address) => Cidr.Parse(address.Contains(':', StringComparison.Ordinal) ? address + "/128" : address + "/32");
+    private static Cidr Of(string address) =>
+        Cidr.Parse(address.Contains(':', StringComparison.Ordinal) ? address + "/128" : address + "/32");
 }

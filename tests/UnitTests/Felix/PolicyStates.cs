@@ -167,8 +167,10 @@ public sealed class PolicyStates
             """);
 
     private static readonly FelixState ForHosts = Unselected
-        .With(Policy("raw", order: 1, selector: "all()", ingress: [Deny()], change: spec => spec with { DoNotTrack = true, ApplyOnForward = true }))
-        .With(Policy("nat", order: 1, selector: "all()", ingress: [Deny()], change: spec => spec with { PreDnat = true, ApplyOnForward = true }))
+        .With(Policy("raw", order: 1, selector: "all()", ingress: [Deny()],
+            change: spec => spec with { DoNotTrack = true, ApplyOnForward = true }))
+        .With(Policy("nat", order: 1, selector: "all()", ingress: [Deny()],
+            change: spec => spec with { PreDnat = true, ApplyOnForward = true }))
         .Called("untracked and preDNAT policies are for hosts", Unselected.Expected);
 
     private static IEnumerable<TestCaseData> Cases() => StateExpander.Cases(
@@ -177,13 +179,15 @@ public sealed class PolicyStates
     [TestCaseSource(nameof(Cases))]
     public void Policy_states_end_in_the_same_dataplane(FelixState[] states, Delivery way) => StateExpander.Replay(states, way);
 
-    private static string Id(string selector) => Selector.TryParse(selector, out var parsed, out _) ? parsed.Id : throw new AssertionException(selector);
+    private static string Id(string selector) => Selector.TryParse(selector, out var parsed, out _) ? parsed.Id
+        : throw new AssertionException(selector);
 
     private static string Hash(params string[] policies) => ListHash("Deny", policies);
 
     private static string PassHash(params string[] policies) => ListHash("Pass", policies);
 
     /// <summary>The last part of a tier list's id: the same end and policies give the same list.</summary>
-    private static string ListHash(string end, string[] policies) => System.Buffers.Text.Base64Url.EncodeToString(System.Security.Cryptography.SHA256.HashData(
+    private static string ListHash(string end, string[] policies) => System.Buffers.Text.Base64Url
+        .EncodeToString(System.Security.Cryptography.SHA256.HashData(
         System.Text.Encoding.UTF8.GetBytes($"{end}\n{string.Join('\n', policies)}")))[..21];
 }

@@ -31,7 +31,8 @@ public sealed class ProgramTextTests
         var rule = (RuleAction action) => $"  {Rule(action)}";
         Assert.That(program.ToText(id => lists.FirstOrDefault(l => l.Id == id)).Split('\n'), Is.EqualTo(new[]
         {
-            $"tier first: {Kinds.GlobalNetworkPolicy.Key("a")}, {Kinds.GlobalNetworkPolicy.Key("b")}", rule(RuleAction.Allow), rule(RuleAction.Deny), "  Pass any    # end of tier first",
+            $"tier first: {Kinds.GlobalNetworkPolicy.Key("a")}, {Kinds.GlobalNetworkPolicy.Key("b")}", rule(RuleAction.Allow),
+                rule(RuleAction.Deny), "  Pass any    # end of tier first",
             $"tier last: {Kinds.GlobalNetworkPolicy.Key("c")}", rule(RuleAction.Log),
             "profile/net/ingress", rule(RuleAction.Allow), "profile/gone/ingress", "Deny any    # no profile decides",
         }));
@@ -44,7 +45,8 @@ public sealed class ProgramTextTests
     {
         var source = new SideMatch { Set = "s:1", NotSet = "s:2", PortSet = "s:3", NotPortSets = ["s:4", "s:1"] };
         Assert.That(source.Sets, Is.EqualTo(new[] { "s:1", "s:2", "s:3", "s:4", "s:1" }));
-        Assert.That(new RuleList("l", [Rule(RuleAction.Allow, source, new() { Set = "s:1" }), Rule(RuleAction.Deny, destination: new() { NotSet = "s:9" })]).Sets,
+        Assert.That(new RuleList("l",
+            [Rule(RuleAction.Allow, source, new() { Set = "s:1" }), Rule(RuleAction.Deny, destination: new() { NotSet = "s:9" })]).Sets,
             Is.EqualTo(new[] { "s:1", "s:2", "s:3", "s:4", "s:1", "s:1", "s:9" }));
         Assert.That(source.ToString(), Is.EqualTo(" set s:1 not set s:2 port set s:3 not port sets " + source.NotPortSets));
         Assert.That(new SideMatch { NotPortSets = [] }.ToString(), Is.Empty);
@@ -55,7 +57,8 @@ public sealed class ProgramTextTests
     {
         IpSetMember[] ordered =
         [
-            new(Cidr.Parse("10.0.0.1/32")), new(Cidr.Parse("10.0.0.1/32"), 6, 80), new(Cidr.Parse("10.0.0.1/32"), 6, 81), new(Cidr.Parse("10.0.0.1/32"), 17, 1),
+            new(Cidr.Parse("10.0.0.1/32")), new(Cidr.Parse("10.0.0.1/32"), 6, 80), new(Cidr.Parse("10.0.0.1/32"), 6, 81),
+                new(Cidr.Parse("10.0.0.1/32"), 17, 1),
             new(Cidr.Parse("10.0.0.2/32")), new(Cidr.Parse("10.0.0.2/32"), 1, 9),
         ];
         Assert.That(ordered.Reverse().Order(), Is.EqualTo(ordered));

@@ -28,7 +28,8 @@ internal static class RandomPolicies
     private static readonly (string, string, int) Web = (RandomRules.WebPort, "TCP", 8080);
     private static Gen<PlainRules> GenPolicy(bool full) => Gen.Select(Gen.Int[0, 5], Pick("", "default", "other"),
         Gen.Select(Pick("default", "one", "two", "lost"), full ? Gen.Int[0, 9] : Gen.Const(9), GenWhom(full)),
-        Pick<double?>(null, 1, 1, 2), Pick(PlainPolicy.Selectors.Keys.ToArray()), Gen.Int[1, 15], GenRule(full).Array[0, 3], GenRule(full).Array[0, 3])
+        Pick<double?>(null, 1, 1, 2), Pick(PlainPolicy.Selectors.Keys.ToArray()), Gen.Int[1, 15], GenRule(full).Array[0, 3],
+        GenRule(full).Array[0, 3])
         .Select((name, ns, tier, order, selector, types, ingress, egress) => new PlainRules(
             (types >= 12 ? "Staged" : "") + (ns.Length == 0 ? "GlobalNetworkPolicy" : "NetworkPolicy"),
             $"p{name}", ns, tier.Item1, order, selector, types % 3 != 1 || IsPreDnat(ns, types, tier.Item2),
@@ -51,7 +52,8 @@ internal static class RandomPolicies
 
     private static readonly Gen<ImmutableSortedDictionary<string, string>> GenLabels = Gen.Select(
         Pick<string>("x", "y", "w", null!), Pick<string>("z", "", null!))
-        .Select((a, b) => new[] { ("a", a), ("b", b) }.Where(l => l.Item2 is not null).ToImmutableSortedDictionary(l => l.Item1, l => l.Item2));
+        .Select((a, b) => new[] { ("a", a), ("b", b) }.Where(l => l.Item2 is not null)
+            .ToImmutableSortedDictionary(l => l.Item1, l => l.Item2));
 
     public static readonly Gen<PlainPolicy> GenPlain = GenWhole(full: false);
 
@@ -90,20 +92,24 @@ internal static class RandomPolicies
 
         foreach (var p in plain.Policies)
         {
-            ImmutableArray<string> types = [.. new[] { p.AppliesToIngress ? "Ingress" : null, p.AppliesToEgress ? "Egress" : null }.OfType<string>()];
+            ImmutableArray<string> types =
+                [.. new[] { p.AppliesToIngress ? "Ingress" : null, p.AppliesToEgress ? "Egress" : null }.OfType<string>()];
             state = state.With(p.IsStaged ? Staged(p, types) : p.Namespace.Length == 0
                 ? new Resource<GlobalNetworkPolicySpec>
                 {
                     Kind = p.Kind,
                     Metadata = new() { Name = p.Name },
-                    Spec = new() { Tier = p.Tier, Order = p.Order, Selector = p.Selector, Types = types, ServiceAccountSelector = p.AccountSelector, Ingress = [.. p.Ingress], Egress = [.. p.Egress],
-                        NamespaceSelector = p.NamespaceSelector, DoNotTrack = p.Stage == "untracked", PreDnat = p.Stage == "preDNAT", ApplyOnForward = p.AppliesOnForward },
+                    Spec = new() { Tier = p.Tier, Order = p.Order, Selector = p.Selector, Types = types,
+                        ServiceAccountSelector = p.AccountSelector, Ingress = [.. p.Ingress], Egress = [.. p.Egress],
+                        NamespaceSelector = p.NamespaceSelector, DoNotTrack = p.Stage == "untracked", PreDnat = p.Stage == "preDNAT",
+                            ApplyOnForward = p.AppliesOnForward },
                 }
                 : new Resource<NetworkPolicySpec>
                 {
                     Kind = p.Kind,
                     Metadata = new() { Name = p.Name, Namespace = p.Namespace },
-                    Spec = new() { Tier = p.Tier, Order = p.Order, Selector = p.Selector, Types = types, ServiceAccountSelector = p.AccountSelector, Ingress = [.. p.Ingress], Egress = [.. p.Egress] },
+                    Spec = new() { Tier = p.Tier, Order = p.Order, Selector = p.Selector, Types = types,
+                        ServiceAccountSelector = p.AccountSelector, Ingress = [.. p.Ingress], Egress = [.. p.Egress] },
                 });
         }
 
@@ -236,14 +242,16 @@ internal static class RandomPolicies
         {
             Kind = p.Kind,
             Metadata = new() { Name = p.Name },
-            Spec = new() { Tier = p.Tier, Order = p.Order, Selector = p.Selector, Types = types, ServiceAccountSelector = p.AccountSelector, Ingress = [.. p.Ingress],
+            Spec = new() { Tier = p.Tier, Order = p.Order, Selector = p.Selector, Types = types, ServiceAccountSelector = p.AccountSelector,
+                Ingress = [.. p.Ingress],
                 Egress = [.. p.Egress], ApplyOnForward = p.AppliesOnForward, NamespaceSelector = p.NamespaceSelector },
         }
         : new Resource<StagedNetworkPolicySpec>
         {
             Kind = p.Kind,
             Metadata = new() { Name = p.Name, Namespace = p.Namespace },
-            Spec = new() { Tier = p.Tier, Order = p.Order, Selector = p.Selector, Types = types, ServiceAccountSelector = p.AccountSelector, Ingress = [.. p.Ingress],
+            Spec = new() { Tier = p.Tier, Order = p.Order, Selector = p.Selector, Types = types, ServiceAccountSelector = p.AccountSelector,
+                Ingress = [.. p.Ingress],
                 Egress = [.. p.Egress] },
         };
 }

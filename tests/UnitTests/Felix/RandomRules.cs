@@ -15,7 +15,8 @@ internal static class RandomRules
     private static readonly string[] Nets6 = ["fd00::/64", "fd00::/16", "2001:db8::/32", "::/0"];
     private static readonly string[] Ports = ["80", "443", "1000:2000", "1:65535"];
 
-    private static readonly IcmpMatch[] IcmpTypes = [new() { Type = 8 }, new() { Type = 8, Code = 1 }, new() { Type = 13, Code = 0 }, new() { Type = 128 },
+    private static readonly IcmpMatch[] IcmpTypes = [new() { Type = 8 }, new() { Type = 8, Code = 1 }, new() { Type = 13, Code = 0 },
+        new() { Type = 128 },
         new() { Type = 128, Code = 1 }];
 
     private static readonly Gen<ImmutableArray<string>?> GenNets = Gen.OneOf(
@@ -36,7 +37,8 @@ internal static class RandomRules
 
     /// <summary>None, a few, or, of the sides that have all fields, a name or what is not to be.</summary>
     private static Gen<(ImmutableArray<NumberOrString>? Ports, ImmutableArray<NumberOrString>? NotPorts)> GenPorts(bool full) =>
-        Gen.Select(Pick(full ? [.. Ports, WebPort] : Ports).Array[0, 2], full ? Pick("80", "1000:2000", WebPort).Array[0, 2] : Gen.Const<string[]>([]),
+        Gen.Select(Pick(full ? [.. Ports, WebPort] : Ports).Array[0, 2], full ? Pick("80", "1000:2000", WebPort).Array[0, 2]
+            : Gen.Const<string[]>([]),
             Gen.Int[0, 3]).Select((ports, notPorts, given) => (List(ports), given == 0 ? List(notPorts) : null));
 
     /// <summary>Whom a side means beside its own labels: namespaces, service accounts, or a Service instead of all that.</summary>
@@ -66,7 +68,8 @@ internal static class RandomRules
             });
 
     public static Gen<Rule> GenRule(bool full) => Gen.Select(
-        Pick("Allow", "Deny", "Pass", "Log", "Allow", "Deny"), Pick<string>([.. Protocols, null!]), GenSide(full, isSource: true), GenSide(full, isSource: false),
+        Pick("Allow", "Deny", "Pass", "Log", "Allow", "Deny"), Pick<string>([.. Protocols, null!]), GenSide(full, isSource: true),
+            GenSide(full, isSource: false),
         full ? Gen.Int[0, 11] : Gen.Const(11), Pick(IcmpTypes))
         .Select((action, protocol, source, destination, kind, icmp) => new Rule
         {
@@ -87,10 +90,12 @@ internal static class RandomRules
 
     private static bool HasPorts(EntityRule? side) => side?.Ports is not null || side?.NotPorts is not null;
 
-    private static ImmutableArray<NumberOrString>? List(string[] ports) => ports.Length == 0 ? null : [.. ports.Select(p => new NumberOrString(p))];
+    private static ImmutableArray<NumberOrString>? List(string[] ports) =>
+        ports.Length == 0 ? null : [.. ports.Select(p => new NumberOrString(p))];
 
     private static bool OneFamily(Rule rule) =>
-        new[] { rule.Source?.Nets, rule.Source?.NotNets, rule.Destination?.Nets, rule.Destination?.NotNets }.All(n => n is null || n.Value.Select(c => c.Contains(':', StringComparison.Ordinal)).Distinct().Count() < 2);
+        new[] { rule.Source?.Nets, rule.Source?.NotNets, rule.Destination?.Nets, rule.Destination?.NotNets }.All(n => n is null
+            || n.Value.Select(c => c.Contains(':', StringComparison.Ordinal)).Distinct().Count() < 2);
 
     public static Gen<T> Pick<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
 }

@@ -40,22 +40,30 @@ public sealed class RuleCompilerTests
         yield return Case("ip4 from nets 10.0.0.0/8", new() { Source = new() { Nets = ["10.0.0.0/8"] } });
         yield return Case("ip6 to nets fd00::/8,2001:db8::/32", new() { Destination = new() { Nets = ["fd00::/8", "2001:db8::/32"] } });
         yield return Case("ip4 from not nets 10.0.0.0/8", new() { Source = new() { NotNets = ["10.0.0.0/8"] } });
-        yield return Case("protocol 6 to ports 80,100-200", new() { Protocol = new("TCP"), Destination = new() { Ports = [new(80), new("100:200")] } });
+        yield return Case("protocol 6 to ports 80,100-200",
+            new() { Protocol = new("TCP"), Destination = new() { Ports = [new(80), new("100:200")] } });
         yield return Case("protocol 6 from not ports 80", new() { Protocol = new("TCP"), Source = new() { NotPorts = [new(80)] } });
         yield return Case("from set A", new() { Source = new() { Selector = "a == 'x'" } }, "a == 'x'");
         yield return Case("from not set A", new() { Source = new() { NotSelector = "a == 'x'" } }, "a == 'x'");
         yield return Case("from set A", new() { Source = new() { NamespaceSelector = "ns == 'x'" } }, "pcns.ns == 'x'");
-        yield return Case("from set A", new() { Source = new() { NamespaceSelector = "all()", Selector = "a == 'x'" } }, "has(projectcalico.org/namespace) && a == 'x'");
+        yield return Case("from set A", new() { Source = new() { NamespaceSelector = "all()", Selector = "a == 'x'" } },
+            "has(projectcalico.org/namespace) && a == 'x'");
         yield return Case("from set A", new() { Source = new() { NamespaceSelector = "global()" } }, "!has(projectcalico.org/namespace)");
-        yield return Case("from set A", new() { Source = new() { ServiceAccounts = new() { Names = ["one", "two"] } } }, "projectcalico.org/serviceaccount in {'one','two'}");
-        yield return Case("from set A", new() { Source = new() { ServiceAccounts = new() { Selector = "team == 'x'" } } }, "pcsa.team == 'x'");
-        yield return Case("from set A", new() { Source = new() { ServiceAccounts = new() { Names = ["one"], Selector = "" } } }, "projectcalico.org/serviceaccount in {'one'}");
-        yield return Case("from set A", new() { Source = new() { ServiceAccounts = new() { Names = ["one"], Selector = "team == 'x'" } } }, "projectcalico.org/serviceaccount in {'one'} && pcsa.team == 'x'");
-        yield return Case("from set A", new() { Source = new() { ServiceAccounts = new() { Names = ["one"] }, Selector = "a == 'x'" } }, "projectcalico.org/serviceaccount in {'one'} && a == 'x'");
+        yield return Case("from set A", new() { Source = new() { ServiceAccounts = new() { Names = ["one", "two"] } } },
+            "projectcalico.org/serviceaccount in {'one','two'}");
+        yield return Case("from set A", new() { Source = new() { ServiceAccounts = new() { Selector = "team == 'x'" } } },
+            "pcsa.team == 'x'");
+        yield return Case("from set A", new() { Source = new() { ServiceAccounts = new() { Names = ["one"], Selector = "" } } },
+            "projectcalico.org/serviceaccount in {'one'}");
+        yield return Case("from set A", new() { Source = new() { ServiceAccounts = new() { Names = ["one"], Selector = "team == 'x'" } } },
+            "projectcalico.org/serviceaccount in {'one'} && pcsa.team == 'x'");
+        yield return Case("from set A", new() { Source = new() { ServiceAccounts = new() { Names = ["one"] }, Selector = "a == 'x'" } },
+            "projectcalico.org/serviceaccount in {'one'} && a == 'x'");
     }
 
     [TestCaseSource(nameof(Compiled))]
-    public void A_field_is_compiled_to_what_it_says(string expected, Rule rule, string? set) => Assert.That(Ingress(rule with { Action = "Allow" }),
+    public void A_field_is_compiled_to_what_it_says(string expected, Rule rule, string? set) =>
+        Assert.That(Ingress(rule with { Action = "Allow" }),
         Is.EqualTo(new[] { "Allow " + (set is null ? expected : expected.Replace("set A", "set " + Id(set), StringComparison.Ordinal)) }));
 
     private static IEnumerable<TestCaseData> Refused()
@@ -94,27 +102,34 @@ public sealed class RuleCompilerTests
         yield return new("source.nets: \"10.0.0.0/33\" is no address range", new Rule { Source = new() { Nets = ["10.0.0.0/33"] } });
         yield return new("destination.notNets: \"x\" is no address range", new Rule { Destination = new() { NotNets = ["x"] } });
         yield return new("source.nets: both IPv4 and IPv6", new Rule { Source = new() { Nets = ["10.0.0.0/8", "fd00::/8"] } });
-        yield return new("destination.ports: \"70000\" is no port", new Rule { Protocol = new("TCP"), Destination = new() { Ports = [new(70000)] } });
-        yield return new("destination.ports: \"\" is no port", new Rule { Protocol = new("TCP"), Destination = new() { Ports = [new("")] } });
-        yield return new("destination.notPorts: \"1-2\" is no port", new Rule { Protocol = new("TCP"), Destination = new() { NotPorts = [new("1-2")] } });
-        yield return new("destination.ports: ports need the protocol TCP, UDP or SCTP", new Rule { Protocol = new("ICMP"), Destination = new() { Ports = [new(80)] } });
+        yield return new("destination.ports: \"70000\" is no port",
+            new Rule { Protocol = new("TCP"), Destination = new() { Ports = [new(70000)] } });
+        yield return new("destination.ports: \"\" is no port",
+            new Rule { Protocol = new("TCP"), Destination = new() { Ports = [new("")] } });
+        yield return new("destination.notPorts: \"1-2\" is no port",
+            new Rule { Protocol = new("TCP"), Destination = new() { NotPorts = [new("1-2")] } });
+        yield return new("destination.ports: ports need the protocol TCP, UDP or SCTP",
+            new Rule { Protocol = new("ICMP"), Destination = new() { Ports = [new(80)] } });
         yield return new("unknown field alpha", new Rule { Unknown = Unknown });
         yield return new("unknown field source.alpha", new Rule { Source = new() { Unknown = Unknown } });
     }
 
     [TestCaseSource(nameof(Refused))]
     public void A_rule_that_cannot_be_used_denies_and_says_which_field(string reason, Rule rule) =>
-        Assert.That(Provenances([new() { Action = "Allow" }, rule with { Action = "Allow" }]), Is.EqualTo(new[] { $"Deny any # Profile(p) rule 1 @7: {reason}" }));
+        Assert.That(Provenances([new() { Action = "Allow" }, rule with { Action = "Allow" }]),
+            Is.EqualTo(new[] { $"Deny any # Profile(p) rule 1 @7: {reason}" }));
 
     [TestCase("selector", "a ==", null, null, null)]
     [TestCase("source.notSelector", null, "a ==", null, null)]
     [TestCase("namespaceSelector", null, null, "a ==", null)]
     [TestCase("serviceAccounts.selector", null, null, null, "a ==")]
-    public void A_selector_that_does_not_parse_is_named_by_its_field(string field, string? selector, string? not, string? namespaces, string? accounts) =>
+    public void A_selector_that_does_not_parse_is_named_by_its_field(string field, string? selector, string? not, string? namespaces,
+        string? accounts) =>
         Assert.That(Provenances([new()
         {
             Action = "Allow",
-            Source = new() { Selector = selector, NotSelector = not, NamespaceSelector = namespaces, ServiceAccounts = accounts is null ? null : new() { Selector = accounts } },
+            Source = new() { Selector = selector, NotSelector = not, NamespaceSelector = namespaces,
+                ServiceAccounts = accounts is null ? null : new() { Selector = accounts } },
         }]), Has.Exactly(1).StartsWith($"Deny any # Profile(p) rule 0 @7: {field}: "));
 
     [Test]
@@ -124,7 +139,8 @@ public sealed class RuleCompilerTests
     [Test]
     public void A_named_port_asks_the_endpoints_that_the_selector_matches_and_numbers_beside_it_are_a_rule_of_their_own()
     {
-        var updates = Updates([new() { Action = "Allow", Protocol = new("TCP"), Destination = new() { Selector = "a == 'x'", Ports = [new(80), new("web")], NotPorts = [new("metrics")] } }]);
+        var updates = Updates([new() { Action = "Allow", Protocol = new("TCP"),
+            Destination = new() { Selector = "a == 'x'", Ports = [new(80), new("web")], NotPorts = [new("metrics")] } }]);
         var rules = updates.OfType<RuleListUpdate>().Single(u => u.List.Id.EndsWith("/ingress", StringComparison.Ordinal)).List.Rules;
         Assert.That(rules.Count, Is.EqualTo(2));
         Assert.That(rules[0].Match.Destination.Set, Is.EqualTo(Id("a == 'x'")));
@@ -139,7 +155,8 @@ public sealed class RuleCompilerTests
     [Test]
     public void A_packet_that_meets_a_number_and_a_name_of_one_rule_is_logged_once()
     {
-        var rules = List([new() { Action = "Log", Protocol = new("TCP"), Destination = new() { Ports = [new("1:65535"), new("web"), new("alt")] } }]);
+        var rules = List([new() { Action = "Log", Protocol = new("TCP"),
+            Destination = new() { Ports = [new("1:65535"), new("web"), new("alt")] } }]);
         Assert.That(rules.Select(r => r.Match.Destination.NotPorts.Count), Is.EqualTo(new[] { 0, 1, 1 }));
         Assert.That(rules.Select(r => r.Match.Destination.NotPortSets.Count), Is.EqualTo(new[] { 0, 0, 1 }));
         Assert.That(rules[2].Match.Destination.NotPortSets[0], Is.EqualTo(rules[1].Match.Destination.PortSet));
@@ -148,8 +165,10 @@ public sealed class RuleCompilerTests
     [Test]
     public void A_named_port_that_is_not_to_be_asks_the_endpoints_that_the_selector_matches_too()
     {
-        var updates = Updates([new() { Action = "Allow", Protocol = new("TCP"), Destination = new() { Selector = "a == 'x'", NotPorts = [new("web")] } }]);
-        var rule = updates.OfType<RuleListUpdate>().Single(u => u.List.Id.EndsWith("/ingress", StringComparison.Ordinal)).List.Rules.Items.Single();
+        var updates = Updates(
+            [new() { Action = "Allow", Protocol = new("TCP"), Destination = new() { Selector = "a == 'x'", NotPorts = [new("web")] } }]);
+        var rule = updates.OfType<RuleListUpdate>()
+            .Single(u => u.List.Id.EndsWith("/ingress", StringComparison.Ordinal)).List.Rules.Items.Single();
         Assert.That(rule.Match.Destination.Set, Is.EqualTo(Id("a == 'x'")));
         var members = updates.OfType<IpSetUpdate>().Single(u => u.Id == rule.Match.Destination.NotPortSets[0]).Added;
         Assert.That(members.Items.Select(m => m.ToString()), Is.EqualTo(new[] { "10.0.0.1,6,8080" }));
@@ -160,19 +179,22 @@ public sealed class RuleCompilerTests
     [TestCase("w")]
     public void A_port_with_a_letter_anywhere_is_a_name(string port)
     {
-        var match = List([new() { Action = "Allow", Protocol = new("TCP"), Destination = new() { Ports = [new(port)] } }]).Single().Match.Destination;
+        var match = List([new() { Action = "Allow", Protocol = new("TCP"), Destination = new() { Ports = [new(port)] } }])
+            .Single().Match.Destination;
         Assert.That((match.PortSet is not null, match.Ports.IsEmpty), Is.EqualTo((true, true)));
     }
 
     [Test]
     public void Sets_of_a_list_that_denies_are_not_asked() =>
-        Assert.That(Updates([new() { Action = "Allow", Source = new() { Selector = "a == 'x'" } }, new() { Action = "Explode" }]).OfType<IpSetUpdate>().Select(u => u.Id), Does.Not.Contain(Id("a == 'x'")));
+        Assert.That(Updates([new() { Action = "Allow", Source = new() { Selector = "a == 'x'" } }, new() { Action = "Explode" }])
+            .OfType<IpSetUpdate>().Select(u => u.Id), Does.Not.Contain(Id("a == 'x'")));
 
     [Test]
     public void A_policy_of_a_namespace_confines_what_it_selects_and_not_its_nets()
     {
         var state = new FelixState("namespaced").With(FelixState.NamespacedPolicy("np", "default", "all()",
-            [FelixState.Allow(new() { NotSelector = "a == 'x'" }), FelixState.Allow(new() { Nets = ["10.0.0.0/8"] }), FelixState.Allow(new() { NamespaceSelector = "ns == 'y'" })]));
+            [FelixState.Allow(new() { NotSelector = "a == 'x'" }), FelixState.Allow(new() { Nets = ["10.0.0.0/8"] }),
+                FelixState.Allow(new() { NamespaceSelector = "ns == 'y'" })]));
         var rules = Updates(state).OfType<RuleListUpdate>().Single(u => u.List.Id.StartsWith("tier/", StringComparison.Ordinal)).List.Rules;
         Assert.That(rules[0].Match.Source.Set, Is.EqualTo(Id("projectcalico.org/namespace == 'default'")));
         Assert.That(rules[1].Match.Source.Set, Is.Null);
@@ -180,7 +202,8 @@ public sealed class RuleCompilerTests
     }
 
     private static TestCaseData Case(string expected, Rule rule, string? set = null) => new TestCaseData(expected, rule, set)
-        .SetArgDisplayNames(expected, set ?? JsonSerializer.Serialize(rule).Length.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        .SetArgDisplayNames(expected,
+            set ?? JsonSerializer.Serialize(rule).Length.ToString(System.Globalization.CultureInfo.InvariantCulture));
 
     private static string[] Ingress(Rule rule) => [.. List([rule]).Select(r => $"{r.Action} {r.Match}")];
 
@@ -189,7 +212,8 @@ public sealed class RuleCompilerTests
     private static ImmutableArray<CompiledRule> List(Rule[] rules) =>
         Updates(rules).OfType<RuleListUpdate>().Single(u => u.List.Id == "profile/p/ingress").List.Rules.Items;
 
-    private static ImmutableArray<DataplaneUpdate> Updates(Rule[] rules) => Updates(new FelixState("one profile").With(FelixState.Profile("p", rules)));
+    private static ImmutableArray<DataplaneUpdate> Updates(Rule[] rules) =>
+        Updates(new FelixState("one profile").With(FelixState.Profile("p", rules)));
 
     private static ImmutableArray<DataplaneUpdate> Updates(FelixState state)
     {
@@ -200,5 +224,6 @@ public sealed class RuleCompilerTests
         return graph.Flush();
     }
 
-    private static string Id(string selector) => Selector.TryParse(selector, out var parsed, out _) ? parsed.Id : throw new AssertionException(selector);
+    private static string Id(string selector) => Selector.TryParse(selector, out var parsed, out _) ? parsed.Id
+        : throw new AssertionException(selector);
 }

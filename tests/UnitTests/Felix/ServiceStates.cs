@@ -110,7 +110,8 @@ public sealed class ServiceStates
             var policy = Policy("p", 1, "all()", egress: [new() { Action = "Allow", Protocol = new("TCP"),
                 Destination = new() { Services = new() { Namespace = space, Name = name } } }]);
             graph.Apply(new(SyncStatus.InSync, 1, [Update(policy)]));
-            Assert.That(graph.Flush().OfType<IpSetUpdate>().Count(set => set.Id.StartsWith("svc:", StringComparison.Ordinal)), Is.EqualTo(1));
+            Assert.That(graph.Flush().OfType<IpSetUpdate>().Count(set => set.Id.StartsWith("svc:", StringComparison.Ordinal)),
+                Is.EqualTo(1));
         }
 
         graph.Apply(new(SyncStatus.InSync, 2, [new(Kinds.GlobalNetworkPolicy.Key("p"), null)]));
@@ -132,7 +133,8 @@ public sealed class ServiceStates
         var told = graph.Flush();
         var rules = told.OfType<RuleListUpdate>().Single(list => list.List.Id.Contains("/egress/", StringComparison.Ordinal)).List.Rules;
         Assert.That($"{rules[0].Action} {rules[0].Match}", Does.StartWith(first));
-        Assert.That(told.OfType<IpSetUpdate>().Where(set => set.Id.StartsWith("svc", StringComparison.Ordinal)).SelectMany(set => set.Added.Items),
+        Assert.That(told.OfType<IpSetUpdate>().Where(set => set.Id.StartsWith("svc", StringComparison.Ordinal))
+            .SelectMany(set => set.Added.Items),
             Is.Empty);
         if (action != "Allow")
         {

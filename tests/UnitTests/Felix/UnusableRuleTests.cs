@@ -32,7 +32,8 @@ public sealed class UnusableRuleTests
     {
         var side = new EntityRule { Selector = "all()", Unknown = Quantum };
         var text = Lists(Profile("net", [isSource ? Allow(side) : Allow(null, side)]));
-        Assert.That(text, Does.Contain($"Deny any    # Profile(net) rule 0 @7: unknown field {(isSource ? "source" : "destination")}.quantum")
+        Assert.That(text, Does.Contain(
+            $"Deny any    # Profile(net) rule 0 @7: unknown field {(isSource ? "source" : "destination")}.quantum")
             .And.Not.Contain("Allow"));
     }
 
@@ -46,8 +47,10 @@ public sealed class UnusableRuleTests
             Allow() with { Http = new() { Unknown = Quantum } },
             Allow(new() { ServiceAccounts = new() { Names = ["a"], Unknown = Quantum } }),
         ];
-        Assert.That(rules.Select(rule => Lists(Profile("net", [rule])).Split('\n').Single(line => line.Contains("quantum", StringComparison.Ordinal)).Split(": ")[^1]),
-            Is.EqualTo(new[] { "unknown field icmp.quantum", "unknown field notICMP.quantum", "unknown field http.quantum", "unknown field source.serviceAccounts.quantum" }));
+        Assert.That(rules.Select(rule => Lists(Profile("net", [rule])).Split('\n')
+            .Single(line => line.Contains("quantum", StringComparison.Ordinal)).Split(": ")[^1]),
+            Is.EqualTo(new[] { "unknown field icmp.quantum", "unknown field notICMP.quantum", "unknown field http.quantum",
+                "unknown field source.serviceAccounts.quantum" }));
     }
 
     [TestCase("ICMP", "web")]
@@ -76,7 +79,8 @@ public sealed class UnusableRuleTests
     [TestCase(null)]
     public void A_named_port_needs_no_more_than_its_endpoints_protocol(string? protocol)
     {
-        Assert.That(Lists(Profile("net", [Allow(null, new() { Ports = [new("web")] }, protocol)])), Does.Contain("Allow").And.Not.Contain("Deny"));
+        Assert.That(Lists(Profile("net", [Allow(null, new() { Ports = [new("web")] }, protocol)])),
+            Does.Contain("Allow").And.Not.Contain("Deny"));
     }
 
     private static NumberOrString Port(string port) => int.TryParse(port, out var number) ? new(number) : new(port);

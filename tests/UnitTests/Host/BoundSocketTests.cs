@@ -21,8 +21,10 @@ public sealed class BoundSocketTests : IDisposable
     {
         using var socket = BoundSocket.Bind(new("cni", SocketPath, mode));
         Assert.That(File.GetUnixFileMode(SocketPath), Is.EqualTo(mode));
-        Assert.That(File.GetUnixFileMode(Path.GetDirectoryName(SocketPath)!) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite), Is.EqualTo(UnixFileMode.None));
-        Assert.That(Directory.GetFiles(Path.GetDirectoryName(SocketPath)!), Is.EqualTo(new[] { SocketPath }), "nothing is left of the name that it had first");
+        Assert.That(File.GetUnixFileMode(Path.GetDirectoryName(SocketPath)!) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite),
+            Is.EqualTo(UnixFileMode.None));
+        Assert.That(Directory.GetFiles(Path.GetDirectoryName(SocketPath)!), Is.EqualTo(new[] { SocketPath }),
+            "nothing is left of the name that it had first");
     }
 
     [Test]

@@ -54,7 +54,8 @@ public sealed class CallTimingsTests : IDisposable
         Assert.That(await both.Item1, Is.EqualTo(7));
         After(2, wiring.SetResult);
         await both.Item2;
-        await Assert.ThrowsAsync<InvalidOperationException>(() => TimedCall.BesideAsync("rules", () => Task.FromException(new InvalidOperationException())));
+        await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            TimedCall.BesideAsync("rules", () => Task.FromException(new InvalidOperationException())));
         call.Complete();
         call.Dispose();
 
@@ -94,7 +95,8 @@ public sealed class CallTimingsTests : IDisposable
         One("DEL", 10_000);
         _timings.CountWrite(Milliseconds(0.2));
         var text = await _meters.WriteAsync(CancellationToken.None);
-        string Bucket(string le) => $"calico_call_stage_seconds_bucket{{adapter=\"cni\",verb=\"DEL\",outcome=\"done\",stage=\"total\",le=\"{le}\"}}";
+        string Bucket(string le) =>
+            $"calico_call_stage_seconds_bucket{{adapter=\"cni\",verb=\"DEL\",outcome=\"done\",stage=\"total\",le=\"{le}\"}}";
         Assert.That(text, Does.Contain($"{Bucket("0.0001")} 1\n").And.Contain($"{Bucket("5")} 1\n").And.Contain($"{Bucket("10")} 2\n")
             .And.Contain("calico_store_write_seconds_bucket{le=\"0.00025\"} 1\n"));
     }

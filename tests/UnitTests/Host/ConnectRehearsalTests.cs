@@ -26,7 +26,8 @@ public sealed class ConnectRehearsalTests : IDisposable
     {
         using var stopped = new CancellationTokenSource();
         await stopped.CancelAsync();
-        await Assert.ThrowsAsync(Is.InstanceOf<OperationCanceledException>(), () => ConnectRehearsal.RunAsync(_folder.FullName, null, TimeProvider.System, stopped.Token));
+        await Assert.ThrowsAsync(Is.InstanceOf<OperationCanceledException>(),
+            () => ConnectRehearsal.RunAsync(_folder.FullName, null, TimeProvider.System, stopped.Token));
 
         Assert.That(_folder.EnumerateFileSystemInfos(), Is.Empty);
     }

@@ -83,7 +83,8 @@ internal sealed class FakeKernelSide : IKernelSide
     }
 
     public Task<ImmutableArray<string>> CheckAsync(EndpointRecord record, CancellationToken ct) =>
-        Task.FromResult<ImmutableArray<string>>(_links.ContainsKey(record.HostInterface) ? Differences : [$"{record.HostInterface} is not there"]);
+        Task.FromResult<ImmutableArray<string>>(_links.ContainsKey(record.HostInterface) ? Differences
+            : [$"{record.HostInterface} is not there"]);
 
     /// <summary>Addresses of the host's own interfaces.</summary>
     public HashSet<System.Net.IPAddress> Own { get; } = [];

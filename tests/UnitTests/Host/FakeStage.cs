@@ -7,7 +7,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Calico.UnitTests.Host;
 
-/// <summary>A stage that holds a socket, a loop and a lock on a file, as the real ones do between them; it notes what is asked of it.</summary>
+/// <summary>A stage that holds a socket, a loop and a lock on a file, as the real ones do between them; it notes what is asked of it.
+/// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "StopAsync gives it back.")]
 internal sealed class FakeStage(string name, string folder, ConcurrentQueue<string> asked) : IHostStage
 {

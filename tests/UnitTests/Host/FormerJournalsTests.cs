@@ -24,7 +24,8 @@ public sealed class FormerJournalsTests
     {
         await _log.CommitAsync(
         [
-            Entry("ipam/writes/0000000000000000001", """{"number":1,"writes":[{"key":"/a","value":"MQ==","isPrefix":false},{"key":"/b","value":"MQ=="}]}"""),
+            Entry("ipam/writes/0000000000000000001",
+                """{"number":1,"writes":[{"key":"/a","value":"MQ==","isPrefix":false},{"key":"/b","value":"MQ=="}]}"""),
             Entry("ipam/writes/0000000000000000002", """{"number":2,"writes":[{"key":"/a","isPrefix":false}]}"""),
             Entry("ipam/writes/0000000000000000003", """{"number":3,"writes":"""),
             Entry("profiles/made", """{"kind":"Profile"}"""),
@@ -37,7 +38,8 @@ public sealed class FormerJournalsTests
         Assert.That(outbox.PendingOf(new Owner(NodeIpam.OutboxOwner)).Select(Shown), Is.EqualTo(new[] { "/a - None ", "/b 1 None " }));
         Assert.That(outbox.PendingOf(new Owner(HostProfiles.OutboxOwner)).Select(Shown),
             Is.EqualTo(new[] { $"{Profiles}gone - Owner u1", $$"""{{Profiles}}made {"kind":"Profile"} Owner """ }));
-        Assert.That(_log.List("ipam/").Concat(_log.List("profiles/")).Select(e => e.Key), Is.EqualTo(new[] { "ipam/writes/0000000000000000003" }), "what cannot be read is left alone");
+        Assert.That(_log.List("ipam/").Concat(_log.List("profiles/")).Select(e => e.Key),
+            Is.EqualTo(new[] { "ipam/writes/0000000000000000003" }), "what cannot be read is left alone");
         var before = _log.Commits;
         await FormerJournals.TakeOverAsync(_log, outbox, default);
         Assert.That(_log.Commits, Is.EqualTo(before));
@@ -56,7 +58,8 @@ public sealed class FormerJournalsTests
 
         public Task<IDisposable> HoldAsync(OutboxEntry entry, CancellationToken ct) => throw new NotSupportedException();
 
-        public ValueTask<bool> MayWriteAsync(OutboxEntry entry, KeyValue? standing, CancellationToken ct) => throw new NotSupportedException();
+        public ValueTask<bool> MayWriteAsync(OutboxEntry entry, KeyValue? standing, CancellationToken ct) =>
+            throw new NotSupportedException();
 
         public void Settle(OutboxEntry entry, OutboxResult result) => throw new NotSupportedException();
     }

@@ -66,11 +66,13 @@ public sealed class HostCommandsTests
         var folder = Directory.CreateTempSubdirectory("cni-dry").FullName;
         var shim = Path.Combine(folder, "shim");
         File.WriteAllText(shim, "x");
-        var install = new CniInstall { Shim = shim, BinDirectory = $"{folder}/bin", ConfDirectory = $"{folder}/conf", DryRun = true, Ledger = InstallLedger.Open($"{folder}/installed.json") };
+        var install = new CniInstall { Shim = shim, BinDirectory = $"{folder}/bin", ConfDirectory = $"{folder}/conf", DryRun = true,
+            Ledger = InstallLedger.Open($"{folder}/installed.json") };
 
         Assert.That(install.Run(), Is.EqualTo(new[]
         {
-            $"would install {folder}/bin/calico", $"would install {folder}/bin/calico-ipam", $"would install {folder}/conf/10-calico.conflist",
+            $"would install {folder}/bin/calico", $"would install {folder}/bin/calico-ipam",
+                $"would install {folder}/conf/10-calico.conflist",
             $"would be network 'calico' in {folder}/conf/10-calico.conflist",
         }));
         Assert.That(Directory.EnumerateFileSystemEntries(folder), Is.EqualTo(new[] { shim }));

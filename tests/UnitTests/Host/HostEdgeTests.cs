@@ -19,20 +19,25 @@ public sealed class HostEdgeTests
     {
         var record = new EndpointRecord
         {
-            Orchestrator = "cni", Workload = "c1", Endpoint = "eth0", Instance = "c1", Adapter = "cni", HostInterface = "cali1", Mac = "02:00:00:00:00:01",
-            Addresses = ["10.65.0.2/32"], Gateway4 = "169.254.1.1", Routes = [new("0.0.0.0/0", "169.254.1.1")], NamedPorts = [new("web", 6, 80)], Profiles = ["net"],
-            Leases = [new("10.65.0.2", "net.c1", LeasePurpose.Endpoint, "net", 7, DateTimeOffset.UnixEpoch)], AllowedSources = ["10.9.0.0/16"], Ports = [new(6, "192.0.2.1", 80, 80, 80)],
+            Orchestrator = "cni", Workload = "c1", Endpoint = "eth0", Instance = "c1", Adapter = "cni", HostInterface = "cali1",
+                Mac = "02:00:00:00:00:01",
+            Addresses = ["10.65.0.2/32"], Gateway4 = "169.254.1.1", Routes = [new("0.0.0.0/0", "169.254.1.1")],
+                NamedPorts = [new("web", 6, 80)], Profiles = ["net"],
+            Leases = [new("10.65.0.2", "net.c1", LeasePurpose.Endpoint, "net", 7, DateTimeOffset.UnixEpoch)],
+                AllowedSources = ["10.9.0.0/16"], Ports = [new(6, "192.0.2.1", 80, 80, 80)],
         };
         var whole = Encoding.UTF8.GetString(record.ToWrite().Value!.Value.Span);
         Assert.That(EndpointRecord.Read(record.Key, Encoding.UTF8.GetBytes(whole)).Addresses, Is.EqualTo(record.Addresses));
-        Assert.That(() => EndpointRecord.Read(EndpointRecord.Section + "cni/other/eth0", Encoding.UTF8.GetBytes(whole)), Throws.InstanceOf<CalicoException>(), "of another key");
+        Assert.That(() => EndpointRecord.Read(EndpointRecord.Section + "cni/other/eth0", Encoding.UTF8.GetBytes(whole)),
+            Throws.InstanceOf<CalicoException>(), "of another key");
         string[] values = ["null", "\"\"", "\"x\"", "7", "[]", "[null]", "[\"x\"]", "{}", "1e400", "-1", "\"10.0.0.1/99\""];
         var names = whole.Split('"').Where((_, i) => i % 2 == 1).Distinct().ToArray();
         foreach (var name in names)
         {
             foreach (var value in values)
             {
-                Read(record.Key, System.Text.RegularExpressions.Regex.Replace(whole, $"\"{System.Text.RegularExpressions.Regex.Escape(name)}\":(\\[[^\\]]*\\]|\"[^\"]*\"|[^,}}]*)", $"\"{name}\":{value}"));
+                Read(record.Key, System.Text.RegularExpressions.Regex.Replace(whole,
+                    $"\"{System.Text.RegularExpressions.Regex.Escape(name)}\":(\\[[^\\]]*\\]|\"[^\"]*\"|[^,}}]*)", $"\"{name}\":{value}"));
             }
         }
 
@@ -52,7 +57,8 @@ public sealed class HostEdgeTests
         var path = Path.Combine(folder.FullName, "host.sock");
         await using (var api = await ControlApi.StartAsync(path, [new FailingRoutes()], NullLoggerFactory.Instance, CancellationToken.None))
         {
-            string[] seeds = ["GET /live HTTP/1.1\r\nHost: x\r\n\r\n", "GET /status HTTP/1.1\r\nHost: x\r\n\r\n", "GET /program?interface=%00%ff%u1 HTTP/1.1\r\nHost: x\r\n\r\n", "POST /live HTTP/1.1\r\nContent-Length: 99\r\n\r\n"];
+            string[] seeds = ["GET /live HTTP/1.1\r\nHost: x\r\n\r\n", "GET /status HTTP/1.1\r\nHost: x\r\n\r\n",
+                "GET /program?interface=%00%ff%u1 HTTP/1.1\r\nHost: x\r\n\r\n", "POST /live HTTP/1.1\r\nContent-Length: 99\r\n\r\n"];
             var random = new Random(Seed());
             for (var i = 0; i < 300; i++)
             {

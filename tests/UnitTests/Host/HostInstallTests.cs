@@ -39,7 +39,8 @@ public sealed class HostInstallTests
         }
 
         Assert.That(File.ReadAllText(Path.Combine(_work, "links", "calicoctl")), Is.EqualTo("bin/calicoctl"));
-        Assert.That(File.ReadAllText(Path.Combine(_work, "unit.service")), Does.Contain($"ExecStart={_work}/usr/host/calico-host run\n").And.Contain("Environment=DOTNET_ROOT=/dotnet\n"));
+        Assert.That(File.ReadAllText(Path.Combine(_work, "unit.service")),
+            Does.Contain($"ExecStart={_work}/usr/host/calico-host run\n").And.Contain("Environment=DOTNET_ROOT=/dotnet\n"));
         Assert.That(File.ReadAllText(Path.Combine(_work, "plugins", "cni", "1.0.0", "cni.dll")), Is.EqualTo("plugins/cni/1.0.0/cni.dll"));
         var kernel = new FakeLeftovers();
         Assert.That(Uninstall(kernel).Run(force: false, purge: false, dryRun: true), Has.Some.Contains("would remove"));
@@ -86,13 +87,16 @@ public sealed class HostInstallTests
         UnitPath = Path.Combine(_work, "unit.service"), LinkDirectory = Path.Combine(_work, "links"), DotnetRoot = "/dotnet",
     };
 
-    private HostUninstall Uninstall(FakeLeftovers kernel) => new(Settings(), kernel, new(Path.Combine(_work, "opt"), Path.Combine(_work, "net.d"), Ledger()));
+    private HostUninstall Uninstall(FakeLeftovers kernel) =>
+        new(Settings(), kernel, new(Path.Combine(_work, "opt"), Path.Combine(_work, "net.d"), Ledger()));
 
-    private HostSettings Settings() => new() { PluginDirectory = Path.Combine(_work, "plugins"), Sockets = new() { RunDirectory = Path.Combine(_work, "run") }, DataDirectory = Path.Combine(_work, "data") };
+    private HostSettings Settings() => new() { PluginDirectory = Path.Combine(_work, "plugins"),
+        Sockets = new() { RunDirectory = Path.Combine(_work, "run") }, DataDirectory = Path.Combine(_work, "data") };
 
     private InstallLedger Ledger() => InstallLedger.Open(Path.Combine(_work, "data", "installed.json"));
 
-    private string[] Entries() => [.. Directory.GetFileSystemEntries(_work, "*", SearchOption.AllDirectories).Select(e => Path.GetRelativePath(_work, e)).Order(StringComparer.Ordinal)];
+    private string[] Entries() => [.. Directory.GetFileSystemEntries(_work, "*", SearchOption.AllDirectories)
+        .Select(e => Path.GetRelativePath(_work, e)).Order(StringComparer.Ordinal)];
 
     private sealed class FakeLeftovers : IKernelLeftovers
     {

@@ -66,23 +66,27 @@ internal sealed class HostUnderTest(string adapter, int parked, TimeProvider tim
     /// <param name="adapter">Whose endpoints.</param>
     /// <param name="parked">Addresses for when the store is dead.</param>
     /// <param name="more">Pools beside the usual one, taken only by those that name them.</param>
-    public static Task<HostUnderTest> StartAsync(string adapter, int parked = 8, params string[] more) => StartAsync(new PatientTime(), adapter, parked, more);
+    public static Task<HostUnderTest> StartAsync(string adapter, int parked = 8, params string[] more) =>
+        StartAsync(new PatientTime(), adapter, parked, more);
 
     /// <summary>One for tests of a store that hangs: half a second ends a wait for it.</summary>
-    public static Task<HostUnderTest> StartImpatientAsync(string adapter, int parked = 8) => StartAsync(new PatientTime { IsPatient = false }, adapter, parked, []);
+    public static Task<HostUnderTest> StartImpatientAsync(string adapter, int parked = 8) =>
+        StartAsync(new PatientTime { IsPatient = false }, adapter, parked, []);
 
     public static async Task<HostUnderTest> StartAsync(TimeProvider time, string adapter, int parked, string[] more)
     {
         var host = new HostUnderTest(adapter, parked, time);
         await host.PutAsync(new Resource<NodeSpec> { Kind = "Node", Metadata = new() { Name = "node1" } });
-        await host.PutAsync(new Resource<IpPoolSpec> { Kind = "IPPool", Metadata = new() { Name = "pool" }, Spec = new() { Cidr = host.Pool } });
+        await host.PutAsync(new Resource<IpPoolSpec> { Kind = "IPPool", Metadata = new() { Name = "pool" },
+            Spec = new() { Cidr = host.Pool } });
         foreach (var cidr in more)
         {
             await host.PutAsync(new Resource<IpPoolSpec>
             {
                 Kind = "IPPool",
                 Metadata = new() { Name = "pool-" + cidr.Replace('/', '-') },
-                Spec = new() { Cidr = cidr, BlockSize = Math.Max(26, int.Parse(cidr.Split('/')[1], System.Globalization.CultureInfo.InvariantCulture)), NodeSelector = "has(nowhere)" },
+                Spec = new() { Cidr = cidr, BlockSize = Math.Max(26,
+                    int.Parse(cidr.Split('/')[1], System.Globalization.CultureInfo.InvariantCulture)), NodeSelector = "has(nowhere)" },
             });
         }
 
@@ -175,14 +179,16 @@ internal sealed class HostUnderTest(string adapter, int parked, TimeProvider tim
         return await LeftNowAsync();
     }
 
-    /// <summary>What is left anywhere: links, published endpoints, records, WorkloadEndpoints, allocated addresses. Empty when nothing is.</summary>
+    /// <summary>What is left anywhere: links, published endpoints, records, WorkloadEndpoints, allocated addresses. Empty when nothing is.
+    /// </summary>
     public async Task<ImmutableArray<string>> LeftNowAsync()
     {
         var left = ImmutableArray.CreateBuilder<string>();
         left.AddRange(Kernel.Links.Select(l => $"link {l}"));
         left.AddRange(Kernel.Published.Select(p => $"published {p}"));
         left.AddRange(Log.List(EndpointRecord.Section).Select(e => $"record {e.Key}"));
-        left.AddRange((await Store.ListAsync("/calico/resources/v3/projectcalico.org/workloadendpoints/", 0, CancellationToken.None)).Items.Select(i => $"resource {i.Key}"));
+        left.AddRange((await Store.ListAsync("/calico/resources/v3/projectcalico.org/workloadendpoints/", 0, CancellationToken.None)).Items
+            .Select(i => $"resource {i.Key}"));
         left.AddRange((await _ipam.ListAsync(null, null, CancellationToken.None)).Select(l => $"lease {l.Address} {l.Handle}"));
         left.AddRange((await Store.ListAsync("/calico/ipam/v2/handle/", 0, CancellationToken.None)).Items
             .Where(i => !i.Key.EndsWith("/parked.node1", StringComparison.Ordinal)).Select(i => $"handle {i.Key}"));
@@ -215,7 +221,8 @@ internal sealed class HostUnderTest(string adapter, int parked, TimeProvider tim
 
     /// <summary>One round of the publisher with what it sees.</summary>
     public Task<int> PublishAsync(DatastoreView seen) =>
-        new EndpointPublisher(Publication, Connector.Book, Store, seen, Facts, NullLogger<EndpointPublisher>.Instance).RepairAsync(CancellationToken.None);
+        new EndpointPublisher(Publication, Connector.Book, Store, seen, Facts, NullLogger<EndpointPublisher>.Instance)
+            .RepairAsync(CancellationToken.None);
 
     /// <summary>What of the endpoints' addresses is another's, after one round of the host's upkeep.</summary>
     public async Task<ImmutableArray<HealthLine>> KeepAsync()
@@ -224,8 +231,10 @@ internal sealed class HostUnderTest(string adapter, int parked, TimeProvider tim
         var settings = new HostSettings { Ipv4 = "none", Ipv6 = "none", Ipv4PoolCidr = Pool };
         var publisher = new EndpointPublisher(Publication, Connector.Book, Store, seen, Facts, NullLogger<EndpointPublisher>.Instance);
         using var meters = new HostMeters(NullLogger<HostMeters>.Instance);
-        var membership = new NodeMembership(new(Store, settings, "node1", "machine1", TimeProvider.System, NullLogger<NodeRegistration>.Instance),
-            new(() => (null, null), _ => true, TimeProvider.System), seen, "node1", isEmbedded: true, Health, NullLogger<NodeMembership>.Instance);
+        var membership = new NodeMembership(new(Store, settings, "node1", "machine1", TimeProvider.System,
+            NullLogger<NodeRegistration>.Instance),
+            new(() => (null, null), _ => true, TimeProvider.System), seen, "node1", isEmbedded: true, Health,
+            NullLogger<NodeMembership>.Instance);
         var upkeep = new StoreUpkeep(membership, new("node1", Connector.Book, _ipam), HostProfiles, _ipam, Connector, publisher, Outbox,
             new(Health, meters, TimeProvider.System, NullLoggerFactory.Instance));
         await upkeep.KeepAsync(CancellationToken.None);
@@ -266,6 +275,7 @@ internal sealed class HostUnderTest(string adapter, int parked, TimeProvider tim
     private async Task PutAsync(Resource resource)
     {
         var kind = ResourceKinds.All.Named(resource.Kind);
-        await Store.CommitAsync(new StoreTransaction(new StoreOperation.Put(kind.Path(kind.KeyOf(resource)), kind.Encode(resource))), CancellationToken.None);
+        await Store.CommitAsync(new StoreTransaction(new StoreOperation.Put(kind.Path(kind.KeyOf(resource)), kind.Encode(resource))),
+            CancellationToken.None);
     }
 }

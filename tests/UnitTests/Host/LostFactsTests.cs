@@ -87,7 +87,8 @@ public sealed class LostFactsTests
     }
 
     [Test, Combinatorial]
-    public async Task A10_what_the_store_loses_of_a_node_is_written_again_and_no_address_is_given_twice([Values] Fact fact, [Values] Step step)
+    public async Task A10_what_the_store_loses_of_a_node_is_written_again_and_no_address_is_given_twice([Values] Fact fact,
+        [Values] Step step)
     {
         await using var host = await HostUnderTest.StartAsync("cni");
         var cni = new CniShapedClient(host);
@@ -148,13 +149,15 @@ public sealed class LostFactsTests
         var cni = new CniShapedClient(host);
         var address = (await cni.AddAsync("c1", place)).Addresses[0].BaseAddress;
         await host.KillStoreAsync();
-        await host.Dataplane.UpdateAsync(new("cni", "c1", "eth0"), new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), default);
+        await host.Dataplane.UpdateAsync(new("cni", "c1", "eth0"),
+            new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), default);
         host.Store.Faults.Dead = false;
         Assert.That(host.Log.List(Outbox.Section), Has.Length.EqualTo(1));
         Delete(host.Store, "/calico/ipam/v2/");
         Delete(host.Store, Endpoints);
         await using var newcomer = Other(host);
-        await newcomer.ClaimAsync("cni", new() { Handle = "newcomer", Purpose = LeasePurpose.Endpoint, Exact = [address] }, null, null, default);
+        await newcomer.ClaimAsync("cni", new() { Handle = "newcomer", Purpose = LeasePurpose.Endpoint, Exact = [address] }, null,
+            null, default);
 
         await host.KeepAsync();
 
@@ -172,7 +175,8 @@ public sealed class LostFactsTests
         var address = (await cni.AddAsync("c1", place)).Addresses[0].BaseAddress;
         Delete(host.Store, "/calico/ipam/v2/");
         await using var newcomer = Other(host);
-        await newcomer.ClaimAsync("cni", new() { Handle = "newcomer", Purpose = LeasePurpose.Endpoint, Exact = [address] }, null, null, default);
+        await newcomer.ClaimAsync("cni", new() { Handle = "newcomer", Purpose = LeasePurpose.Endpoint, Exact = [address] }, null,
+            null, default);
         await host.KeepAsync();
 
         await cni.DeleteAsync("c1");
@@ -261,14 +265,16 @@ public sealed class LostFactsTests
         await using var other = Other(host);
         for (var i = 0; i < 4; i++)
         {
-            var given = await other.ClaimAsync("cni", new() { Handle = $"more{i}", Purpose = LeasePurpose.Endpoint, Ipv4 = 64 }, null, null, default);
+            var given = await other.ClaimAsync("cni", new() { Handle = $"more{i}", Purpose = LeasePurpose.Endpoint, Ipv4 = 64 }, null,
+                null, default);
             Assert.That(given.Select(l => l.Address.ToString()).Intersect(live), Is.Empty);
         }
 
         foreach (var address in live)
         {
             var problem = await Assert.ThrowsAsync<CalicoException>(() => other.ClaimAsync("cni",
-                new() { Handle = "exact", Purpose = LeasePurpose.Endpoint, Exact = [System.Net.IPAddress.Parse(address)] }, null, null, default));
+                new() { Handle = "exact", Purpose = LeasePurpose.Endpoint, Exact = [System.Net.IPAddress.Parse(address)] }, null,
+                null, default));
             Assert.That(problem!.Problem, Is.EqualTo(Problem.AlreadyExists));
         }
     }
@@ -277,7 +283,8 @@ public sealed class LostFactsTests
     {
         host.Store.Set(Nodes + "node2", """{"kind":"Node","apiVersion":"projectcalico.org/v3","metadata":{"name":"node2"},"spec":{}}""");
         var log = new InMemoryNodeLog();
-        return new(host.Store, log, new(log, host.Store, TimeProvider.System, NullLogger<Outbox>.Instance), new() { NodeName = "node2", StorePatience = TimeSpan.FromSeconds(20), StoreDeadline = TimeSpan.FromSeconds(20) },
+        return new(host.Store, log, new(log, host.Store, TimeProvider.System, NullLogger<Outbox>.Instance),
+            new() { NodeName = "node2", StorePatience = TimeSpan.FromSeconds(20), StoreDeadline = TimeSpan.FromSeconds(20) },
             TimeProvider.System, NullLogger<NodeIpam>.Instance);
     }
 

@@ -20,12 +20,14 @@ public sealed class MetersTests : IDisposable
     {
         var meter = _meters.Create("a");
         meter.CreateObservableGauge("calico_g", () => 1.5, null, "A gauge\nin two lines.");
-        meter.CreateObservableCounter("calico_o_total", () => new Measurement<long>[] { new(2, Tag("reason", "a\"b\\c\nd")), new(3, Tag("reason", "x")) });
+        meter.CreateObservableCounter("calico_o_total",
+            () => new Measurement<long>[] { new(2, Tag("reason", "a\"b\\c\nd")), new(3, Tag("reason", "x")) });
         var counter = meter.CreateCounter<int>("docker.calls", null, "Calls.");
         counter.Add(2, Tag("call.kind", "Join"));
         counter.Add(5, Tag("call.kind", "Join"));
         meter.CreateUpDownCounter<long>("open").Add(-1);
-        var histogram = meter.CreateHistogram("add_seconds", null, "How long.", null, new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 1] });
+        var histogram = meter.CreateHistogram("add_seconds", null, "How long.", null,
+            new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 1] });
         histogram.Record(0.05, Tag("stage", "plan"));
         histogram.Record(0.5, Tag("stage", "plan"));
         histogram.Record(7, Tag("stage", "plan"));
@@ -63,7 +65,8 @@ public sealed class MetersTests : IDisposable
         foreign.CreateObservableGauge("foreign", () => 1);
         using var others = new HostMeters(NullLogger<HostMeters>.Instance);
         others.Create("a").CreateObservableGauge("others", () => 1);
-        Assert.That(await _meters.WriteAsync(CancellationToken.None), Does.Contain("mine{is=\"a\"} 1").And.Contain("mine{is=\"b\"} 1").And.Not.Contain("foreign").And.Not.Contain("others"));
+        Assert.That(await _meters.WriteAsync(CancellationToken.None),
+            Does.Contain("mine{is=\"a\"} 1").And.Contain("mine{is=\"b\"} 1").And.Not.Contain("foreign").And.Not.Contain("others"));
         labels.Remove("a");
         Assert.That(await _meters.WriteAsync(CancellationToken.None), Does.Not.Contain("\"a\"").And.Contain("mine{is=\"b\"} 1"));
     }
@@ -73,7 +76,8 @@ public sealed class MetersTests : IDisposable
     {
         _meters.Create("a").CreateObservableGauge("same", () => new Measurement<int>(1, Tag("of", "a")));
         _meters.Create("b").CreateObservableGauge("same", () => new Measurement<int>(2, Tag("of", "b")));
-        Assert.That(await _meters.WriteAsync(CancellationToken.None), Is.EqualTo("# HELP same \n# TYPE same gauge\nsame{of=\"a\"} 1\nsame{of=\"b\"} 2\n"));
+        Assert.That(await _meters.WriteAsync(CancellationToken.None),
+            Is.EqualTo("# HELP same \n# TYPE same gauge\nsame{of=\"a\"} 1\nsame{of=\"b\"} 2\n"));
     }
 
     [Test]
@@ -97,7 +101,8 @@ public sealed class MetersTests : IDisposable
         using var client = new HttpClient { BaseAddress = new($"http://{address}") };
         using var answer = await client.GetAsync("/metrics");
         Assert.That((answer.Content.Headers.ContentType!.ToString(), await answer.Content.ReadAsStringAsync()),
-            Is.EqualTo(("text/plain; version=0.0.4", "# HELP felix_resync_state \n# TYPE felix_resync_state gauge\nfelix_resync_state 3\n")));
+            Is.EqualTo(("text/plain; version=0.0.4",
+                "# HELP felix_resync_state \n# TYPE felix_resync_state gauge\nfelix_resync_state 3\n")));
         using var status = await client.GetAsync("/status");
         Assert.That(status.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
         Assert.That(health.Lines.Single(), Is.EqualTo(new HealthLine("host", "metrics", true, "", false)));
@@ -111,7 +116,8 @@ public sealed class MetersTests : IDisposable
         var (health, log) = (new HealthBoard(), new LogLines());
         await using var server = new MetricsServer(_meters, health, log);
         await server.ListenAsync((IPEndPoint)taken.LocalEndpoint, CancellationToken.None);
-        Assert.That(health.Lines.Single(l => !l.Ok).Reason, Does.StartWith($"not served on {taken.LocalEndpoint}: ").And.Contain("FELIX_PROMETHEUSMETRICSPORT"));
+        Assert.That(health.Lines.Single(l => !l.Ok).Reason,
+            Does.StartWith($"not served on {taken.LocalEndpoint}: ").And.Contain("FELIX_PROMETHEUSMETRICSPORT"));
         Assert.That(log.Lines, Has.Some.StartsWith($"Error: metrics are not served on {taken.LocalEndpoint}: "));
         Assert.That(health.NotReady, Is.Empty);
     }

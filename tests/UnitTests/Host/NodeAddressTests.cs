@@ -51,7 +51,8 @@ public sealed class NodeAddressTests
     [Test]
     public void B9_a_list_of_interfaces_that_fails_is_no_look()
     {
-        var follower = new AddressFollower(() => _address is null ? throw new System.Net.NetworkInformation.NetworkInformationException() : (_address, null),
+        var follower = new AddressFollower(() => _address is null ? throw new System.Net.NetworkInformation.NetworkInformationException()
+            : (_address, null),
             a => _present.Contains(a), _time);
         Look(follower);
         (_address, var moved) = (null, "192.0.2.2/24");
@@ -106,7 +107,8 @@ public sealed class NodeAddressTests
         await RegisterAsync(store, "a", "192.0.2.1/24");
         await RegisterAsync(store, "a", "192.0.2.9/24");
 
-        Assert.That(Ipam.IpamCluster.Text(store.Snapshot(Nodes + "a").Single().Value), Does.Contain("192.0.2.9/24").And.Not.Contain("192.0.2.1/24").And.Contain("machine-a"));
+        Assert.That(Ipam.IpamCluster.Text(store.Snapshot(Nodes + "a").Single().Value),
+            Does.Contain("192.0.2.9/24").And.Not.Contain("192.0.2.1/24").And.Contain("machine-a"));
     }
 
     [Test]

@@ -40,7 +40,8 @@ public sealed class NodeFactsTests
     public async Task Another_machine_is_refused_the_name_of_a_node()
     {
         await Registration().RunAsync(isStart: true, CancellationToken.None);
-        var refusal = (await Assert.ThrowsAsync<CalicoException>(() => Registration("machine-b").RunAsync(isStart: true, CancellationToken.None)))!;
+        var refusal = (await Assert.ThrowsAsync<CalicoException>(() => Registration("machine-b")
+            .RunAsync(isStart: true, CancellationToken.None)))!;
         Assert.That((refusal.Problem, refusal.Path), Is.EqualTo((Problem.AlreadyExists, "NODENAME")));
         Assert.That(Text(NodeKey), Does.Contain("machine-a"));
         await Registration().RunAsync(isStart: true, CancellationToken.None);
@@ -52,7 +53,8 @@ public sealed class NodeFactsTests
         await Registration(with: s => s.NoDefaultPools = true).RunAsync(isStart: true, CancellationToken.None);
         Assert.That(_store.Snapshot(Resources + "ippools/"), Is.Empty);
         await Registration().RunAsync(isStart: true, CancellationToken.None);
-        Assert.That(_store.Snapshot(Resources + "ippools/").Select(k => k.Key), Is.EqualTo(new[] { Resources + "ippools/default-ipv4-ippool" }));
+        Assert.That(_store.Snapshot(Resources + "ippools/").Select(k => k.Key),
+            Is.EqualTo(new[] { Resources + "ippools/default-ipv4-ippool" }));
         _store.Remove(Resources + "ippools/default-ipv4-ippool");
         _store.Set(Resources + "ippools/own", """{"kind":"IPPool","metadata":{"name":"own"},"spec":{"cidr":"10.0.0.0/16"}}""");
         await Registration().RunAsync(isStart: true, CancellationToken.None);
@@ -63,7 +65,8 @@ public sealed class NodeFactsTests
     public async Task D_a_registration_that_another_was_faster_than_is_tried_again_and_keeps_what_was_written()
     {
         _store.Set(NodeKey, """{"kind":"Node","metadata":{"name":"node1"},"spec":{}}""");
-        _store.InterfereOnce(NodeKey, text => text.Replace("\"name\":\"node1\"", "\"name\":\"node1\",\"labels\":{\"rack\":\"r1\"}", StringComparison.Ordinal));
+        _store.InterfereOnce(NodeKey,
+            text => text.Replace("\"name\":\"node1\"", "\"name\":\"node1\",\"labels\":{\"rack\":\"r1\"}", StringComparison.Ordinal));
         await Registration().RunAsync(isStart: true, CancellationToken.None);
         Assert.That(Text(NodeKey), Does.Contain("machine-a").And.Contain("\"rack\":\"r1\""));
     }
@@ -81,11 +84,13 @@ public sealed class NodeFactsTests
 
     [TestCase(true, true, "")]
     [TestCase(false, true, "dataplane: not in sync with the datastore yet")]
-    [TestCase(true, false, "datastore: locked for a migration (ClusterInformation.spec.datastoreReady is false), or without ClusterInformation")]
+    [TestCase(true, false,
+        "datastore: locked for a migration (ClusterInformation.spec.datastoreReady is false), or without ClusterInformation")]
     public void A_node_can_connect_only_in_sync_and_with_a_datastore_that_is_not_locked(bool isInSync, bool isReady, string reason)
     {
         var view = new DatastoreView("node1", TimeProvider.System);
-        var cluster = new Resource<ClusterInformationSpec> { Kind = "ClusterInformation", Metadata = new() { Name = "default" }, Spec = new() { DatastoreReady = isReady } };
+        var cluster = new Resource<ClusterInformationSpec> { Kind = "ClusterInformation", Metadata = new() { Name = "default" },
+            Spec = new() { DatastoreReady = isReady } };
         view.Accept(new(SyncStatus.InSync, 1, [new(Kinds.ClusterInformation.Key("default"), cluster)]));
         var gate = new StartGate();
         gate.Open();
@@ -110,21 +115,25 @@ public sealed class NodeFactsTests
     {
         var gate = new StartGate();
         gate.Open();
-        var status = new HostStatus("node1", View(), new HealthBoard(), gate, () => Dataplane(false, "add rule inet calico forward: Operation not permitted (errno 1)\n   at x"));
+        var status = new HostStatus("node1", View(), new HealthBoard(), gate,
+            () => Dataplane(false, "add rule inet calico forward: Operation not permitted (errno 1)\n   at x"));
         Assert.That(status.CanConnect.Reasons, Is.EqualTo(new[]
         {
-            "dataplane: the kernel does not hold what is desired, tried again: add rule inet calico forward: Operation not permitted (errno 1)",
+            "dataplane: the kernel does not hold what is desired, tried again: add rule inet calico forward: Operation not permitted "
+                + "(errno 1)",
         }));
     }
 
     private string Text(string key) => Encoding.UTF8.GetString(_store.Snapshot(key).Single().Value.Span);
 
-    private static DataplaneStatus Dataplane(bool isInSync, string? error) => new(isInSync, 1, DateTimeOffset.UnixEpoch, error, 0, 0, "", TimeSpan.Zero);
+    private static DataplaneStatus Dataplane(bool isInSync, string? error) =>
+        new(isInSync, 1, DateTimeOffset.UnixEpoch, error, 0, 0, "", TimeSpan.Zero);
 
     private static DatastoreView View()
     {
         var view = new DatastoreView("node1", TimeProvider.System);
-        var cluster = new Resource<ClusterInformationSpec> { Kind = "ClusterInformation", Metadata = new() { Name = "default" }, Spec = new() { DatastoreReady = true } };
+        var cluster = new Resource<ClusterInformationSpec> { Kind = "ClusterInformation", Metadata = new() { Name = "default" },
+            Spec = new() { DatastoreReady = true } };
         view.Accept(new(SyncStatus.InSync, 1, [new(Kinds.ClusterInformation.Key("default"), cluster)]));
         return view;
     }

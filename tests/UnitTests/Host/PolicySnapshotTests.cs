@@ -40,7 +40,8 @@ public sealed class PolicySnapshotTests
     {
         await FollowAsync(new(SyncStatus.Resync, 1, [Pool("a"), Pool("b")]), new(SyncStatus.InSync, 2, []),
             new(SyncStatus.InSync, 3, [new(Pool("b").Key, null)]));
-        Assert.That(PolicySnapshots.Whole(Snapshot())!.Updates.Select(u => (u.Key.Name, u.Error)), Is.EqualTo(new[] { ("a", (string?)null) }));
+        Assert.That(PolicySnapshots.Whole(Snapshot())!.Updates.Select(u => (u.Key.Name, u.Error)),
+            Is.EqualTo(new[] { ("a", (string?)null) }));
     }
 
     [Test]
@@ -54,7 +55,8 @@ public sealed class PolicySnapshotTests
         for (var length = 0; length <= whole.Length; length++)
         {
             await File.WriteAllBytesAsync(FilePath, whole[..length]);
-            Assert.That(Names(), Is.EqualTo(length < list ? [] : length < whole.Length ? ["a"] : new[] { "a", "b" }), $"{length} of {whole.Length} bytes");
+            Assert.That(Names(), Is.EqualTo(length < list ? [] : length < whole.Length ? ["a"] : new[] { "a", "b" }),
+                $"{length} of {whole.Length} bytes");
         }
     }
 
@@ -77,7 +79,8 @@ public sealed class PolicySnapshotTests
     {
         var bulk = new string('x', 300);
         var random = new Random(7);
-        List<SyncBatch> batches = [new(SyncStatus.Resync, 1, [Pool("kept"), Pool("gone")]), new(SyncStatus.InSync, 2, []), new(SyncStatus.InSync, 3, [new(Pool("gone").Key, null)])];
+        List<SyncBatch> batches = [new(SyncStatus.Resync, 1, [Pool("kept"), Pool("gone")]), new(SyncStatus.InSync, 2, []),
+            new(SyncStatus.InSync, 3, [new(Pool("gone").Key, null)])];
         for (var i = 4; i < 40; i++)
         {
             // What does not pack: each round is about 100 kB of file.
@@ -120,21 +123,24 @@ public sealed class PolicySnapshotTests
         file.Append(new SnapshotFrame(2, EndsList: false, [Entry("b", "2"), new("a", null), Entry("c", "1")]).Encode());
         file.Append(new SnapshotFrame(3, EndsList: false, [Entry("c", "2")]).Encode());
         Assert.That(file.IsWorn, Is.False);
-        file.Append(new SnapshotFrame(4, EndsList: false, [Entry("noise", Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(2 << 20)))]).Encode());
+        file.Append(new SnapshotFrame(4, EndsList: false,
+            [Entry("noise", Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(2 << 20)))]).Encode());
         Assert.That(file.IsWorn);
         file.Append(new SnapshotFrame(5, EndsList: false, [new("noise", null)]).Encode());
         file.Renew();
         Assert.That(file.IsWorn, Is.False);
         var frames = file.Read().ToList();
         Assert.That(frames[^1].Revision, Is.EqualTo(5));
-        Assert.That(frames.SelectMany(f => f.Entries).Select(e => $"{e.Key}={Encoding.UTF8.GetString(e.Value!.Value.Span)}"), Is.EqualTo(["b=2", "c=2"]));
+        Assert.That(frames.SelectMany(f => f.Entries).Select(e => $"{e.Key}={Encoding.UTF8.GetString(e.Value!.Value.Span)}"),
+            Is.EqualTo(["b=2", "c=2"]));
         await Task.CompletedTask;
     }
 
     [Test]
     public async Task What_a_former_version_kept_in_the_node_log_leaves_it_when_the_file_is_there()
     {
-        await _log.CommitAsync([new("snapshot/x", new byte[] { 1 }), new("snapshot-revision", new byte[8]), new("profiles/x", new byte[] { 1 })], CancellationToken.None);
+        await _log.CommitAsync([new("snapshot/x", new byte[] { 1 }), new("snapshot-revision", new byte[8]),
+            new("profiles/x", new byte[] { 1 })], CancellationToken.None);
         await FollowAsync(new SyncBatch(SyncStatus.Resync, 3, [Pool("c")]));
         Assert.That(_log.List("snapshot"), Has.Length.EqualTo(2));
         await FollowAsync(new(SyncStatus.Resync, 3, [Pool("c")]), new(SyncStatus.InSync, 3, []));
@@ -142,13 +148,15 @@ public sealed class PolicySnapshotTests
     }
 
     [Test]
-    public void C1_a_file_that_is_no_snapshot_is_no_snapshot([Values("", "x", "calsnap1", "calsnap1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")] string content)
+    public void C1_a_file_that_is_no_snapshot_is_no_snapshot(
+        [Values("", "x", "calsnap1", "calsnap1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")] string content)
     {
         File.WriteAllText(FilePath, content);
         Assert.That(PolicySnapshots.Whole(Snapshot()), Is.Null);
     }
 
-    private string[] Names() => [.. (PolicySnapshots.Whole(Snapshot())?.Updates ?? []).Select(u => u.Key.Name).Order(StringComparer.Ordinal)];
+    private string[] Names() =>
+        [.. (PolicySnapshots.Whole(Snapshot())?.Updates ?? []).Select(u => u.Key.Name).Order(StringComparer.Ordinal)];
 
     private PolicySnapshot Snapshot() => new(FilePath, _log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance);
 

@@ -91,7 +91,8 @@ public sealed class SettingsReaderTests
         var reader = Reader(File("plugins: {hello: {greeting: hi, times: 3, pause: 00:00:02}}"), ("CALICO_HELLO_TIMES", "4"));
         Assert.That(Read(reader).Datastore.IsEmbedded, Is.True);
         var settings = reader.ReadPlugin<HelloSettings>("hello");
-        Assert.That((settings.Greeting, settings.Times, settings.Pause, settings.Loud), Is.EqualTo(("hi", 4, TimeSpan.FromSeconds(2), false)));
+        Assert.That((settings.Greeting, settings.Times, settings.Pause, settings.Loud),
+            Is.EqualTo(("hi", 4, TimeSpan.FromSeconds(2), false)));
         var error = Assert.Throws<CalicoException>(() => Reader(NoFile, ("CALICO_HELLO_LOUD", "very")).ReadPlugin<HelloSettings>("hello"));
         Assert.That(error!.Path, Is.EqualTo("CALICO_HELLO_LOUD"));
     }
@@ -117,7 +118,9 @@ public sealed class SettingsReaderTests
     {
         Assert.That(HostSettings.Describe().Select(s => s.Setting.Environment), Is.Unique);
         Assert.That(HostSettings.Describe().Select(s => s.Setting.Path), Is.Unique);
-        Assert.That(typeof(HostSettings).GetProperties().Select(p => p.Name).Except([nameof(HostSettings.Datastore), nameof(HostSettings.Sockets), nameof(HostSettings.Adapters)]), Is.EqualTo(SettingsReader.Describe<HostSettings>().Select(s => s.Property.Name)));
+        Assert.That(typeof(HostSettings).GetProperties().Select(p => p.Name)
+            .Except([nameof(HostSettings.Datastore), nameof(HostSettings.Sockets), nameof(HostSettings.Adapters)]),
+            Is.EqualTo(SettingsReader.Describe<HostSettings>().Select(s => s.Property.Name)));
     });
 
     [TestCase("", "", true)]
@@ -139,7 +142,8 @@ public sealed class SettingsReaderTests
         foreach (var type in (string[])["", "etcdv3", "embedded"])
         {
             (string, string)[] variables = [("DATASTORE_TYPE", type), ("ETCD_ENDPOINTS", endpoints)];
-            Assert.That(Assert.Throws<CalicoException>(() => Read(Reader(NoFile, variables)))!.Message, Is.EqualTo($"ETCD_ENDPOINTS (environment) is '{endpoints}'; {Wanted}"));
+            Assert.That(Assert.Throws<CalicoException>(() => Read(Reader(NoFile, variables)))!.Message,
+                Is.EqualTo($"ETCD_ENDPOINTS (environment) is '{endpoints}'; {Wanted}"));
             var run = new Cli.CliRun { Environment = { ["DATASTORE_TYPE"] = type, ["ETCD_ENDPOINTS"] = endpoints } };
             Assert.That(await run.RunAsync("", "get", "profiles"), Is.EqualTo(1));
             Assert.That(run.Error, Does.Contain($"ETCD_ENDPOINTS (environment) is '{endpoints}'; {Wanted}"));
@@ -190,22 +194,26 @@ public sealed class SettingsReaderTests
     public void B12_a_setting_out_of_range_is_refused_with_the_range(string variable, string value, string says)
     {
         var error = Assert.Throws<CalicoException>(() => Read(Reader(NoFile, (variable, value))));
-        Assert.That(error!.Message, Does.Contain(says).And.Contain(variable.Replace("DATASTORE_TYPE", "ETCD_ENDPOINTS", StringComparison.Ordinal)
+        Assert.That(error!.Message,
+            Does.Contain(says).And.Contain(variable.Replace("DATASTORE_TYPE", "ETCD_ENDPOINTS", StringComparison.Ordinal)
             .Replace("ETCD_CERT", "ETCD_KEY", StringComparison.Ordinal)));
     }
 
     [Test]
     public void B12_all_that_is_wrong_is_said_at_once()
     {
-        var error = Assert.Throws<CalicoException>(() => Read(Reader(File("dataplane: {mtu: 1, routeProtocol: 300}\nnope: 1"), ("NODENAME", "A"), ("NO_DEFAULT_POOLS", "x"))));
-        Assert.That(error!.Message.Split('\n')[1..].Select(l => l.Trim().Split(' ')[0]), Is.EquivalentTo(new[] { "dataplane.mtu", "dataplane.routeProtocol", "NODENAME", "NO_DEFAULT_POOLS", "nope" }));
+        var error = Assert.Throws<CalicoException>(() =>
+            Read(Reader(File("dataplane: {mtu: 1, routeProtocol: 300}\nnope: 1"), ("NODENAME", "A"), ("NO_DEFAULT_POOLS", "x"))));
+        Assert.That(error!.Message.Split('\n')[1..].Select(l => l.Trim().Split(' ')[0]),
+            Is.EquivalentTo(new[] { "dataplane.mtu", "dataplane.routeProtocol", "NODENAME", "NO_DEFAULT_POOLS", "nope" }));
         Assert.That(error.Message, Does.StartWith("5 settings cannot be used:").And.Contain("nope"));
     }
 
     [Test]
     public void C1_any_text_of_a_settings_file_is_read_or_refused()
     {
-        const string Whole = "datastore: {type: embedded, etcd: {endpoints: ['http://a:2379']}}\nnode:\n  name: a\n  ipv4: &x autodetect\nlog: {level: *x}\n";
+        const string Whole = "datastore: {type: embedded, etcd: {endpoints: ['http://a:2379']}}\nnode:\n  name: a\n  ipv4: &x "
+            + "autodetect\nlog: {level: *x}\n";
         var seed = Environment.TickCount;
         TestContext.Out.WriteLine($"seed {seed}");
         var random = new Random(seed);

@@ -16,7 +16,8 @@ public sealed class StageTests : IDisposable
     private readonly FakeStage[] _stages;
     private readonly List<string> _doing = [];
 
-    public StageTests() => _stages = [.. ((string[])["log", "adapters", "store", "kernel"]).Select(name => new FakeStage(name, _folder.FullName, _asked))];
+    public StageTests() =>
+        _stages = [.. ((string[])["log", "adapters", "store", "kernel"]).Select(name => new FakeStage(name, _folder.FullName, _asked))];
 
     private FakeStage Adapters => _stages[1];
 
@@ -29,7 +30,8 @@ public sealed class StageTests : IDisposable
     {
         var sequence = Sequence();
         await sequence.StartAsync(_stages, CancellationToken.None);
-        Assert.That(_doing, Is.EqualTo(new[] { "log is being started", "adapters is being started", "store is being started", "kernel is being started" }));
+        Assert.That(_doing, Is.EqualTo(new[] { "log is being started", "adapters is being started", "store is being started",
+            "kernel is being started" }));
         var callEnds = new TaskCompletionSource();
         var isDraining = new TaskCompletionSource();
         Adapters.OnDrain = _ =>
@@ -43,14 +45,17 @@ public sealed class StageTests : IDisposable
         Assert.That(_stages.Select(s => s.Running), Is.All.EqualTo(1));
         callEnds.SetResult();
         Assert.That(await stopping, Is.Empty);
-        Assert.That(_asked.Where(a => a.StartsWith("start", StringComparison.Ordinal)), Is.EqualTo(new[] { "start log", "start adapters", "start store", "start kernel" }));
+        Assert.That(_asked.Where(a => a.StartsWith("start", StringComparison.Ordinal)),
+            Is.EqualTo(new[] { "start log", "start adapters", "start store", "start kernel" }));
         Assert.That(_asked.Skip(4).TakeLast(4), Is.EqualTo(new[] { "stop kernel", "stop store", "stop adapters", "stop log" }));
-        Assert.That(_asked.Skip(4).SkipLast(4), Is.EquivalentTo(_stages.SelectMany(s => (string[])[$"drain {s.Name}", $"drained {s.Name}"])));
+        Assert.That(_asked.Skip(4).SkipLast(4),
+            Is.EquivalentTo(_stages.SelectMany(s => (string[])[$"drain {s.Name}", $"drained {s.Name}"])));
         Assert.That(Left, Is.Empty);
     }
 
     [Test]
-    public async Task B15_a_start_that_fails_leaves_no_socket_loop_or_lock([Range(0, 3)] int failing, [Values("begin", "end")] string step, [Values] bool isCancelled)
+    public async Task B15_a_start_that_fails_leaves_no_socket_loop_or_lock([Range(0, 3)] int failing, [Values("begin", "end")] string step,
+        [Values] bool isCancelled)
     {
         using var cancel = new CancellationTokenSource();
         _stages[failing].At = s => s != step ? Task.CompletedTask
@@ -60,11 +65,13 @@ public sealed class StageTests : IDisposable
         _stages[0].OnStop = _ => throw new InvalidOperationException("a second fault");
         var sequence = Sequence();
         Assert.That(async () => await sequence.StartAsync(_stages, cancel.Token), isCancelled
-            ? Throws.InstanceOf<OperationCanceledException>() : Throws.TypeOf<CalicoException>().With.Message.EqualTo("the kernel said no"));
+            ? Throws.InstanceOf<OperationCanceledException>()
+            : Throws.TypeOf<CalicoException>().With.Message.EqualTo("the kernel said no"));
         Assert.That(Left, Is.Empty);
         Assert.That(_asked.Where(a => a.StartsWith("start ", StringComparison.Ordinal)).Count(), Is.EqualTo(failing + 1));
         // Those that were not come to may hold something from when they were made.
-        Assert.That(_asked.Where(a => a.StartsWith("stop ", StringComparison.Ordinal)), Is.EqualTo(_stages.Reverse().Select(s => $"stop {s.Name}")));
+        Assert.That(_asked.Where(a => a.StartsWith("stop ", StringComparison.Ordinal)),
+            Is.EqualTo(_stages.Reverse().Select(s => $"stop {s.Name}")));
         Assert.That(_log.Lines, Has.Exactly(1).EqualTo("Warning: log: stop did not end well: a second fault"));
         Assert.That(await sequence.StopAsync(), Is.Empty, "nothing is left to stop");
 
@@ -112,7 +119,8 @@ public sealed class StageTests : IDisposable
         var stopping = sequence.StopAsync();
         await reached.WaitAsync();
         // The others have drained: on a busy machine their time would be over too.
-        for (var left = 2000; step == "drain" && _asked.Count(a => a.StartsWith("drained", StringComparison.Ordinal)) < _stages.Length - 1; left--)
+        for (var left = 2000; step == "drain"
+            && _asked.Count(a => a.StartsWith("drained", StringComparison.Ordinal)) < _stages.Length - 1; left--)
         {
             Assert.That(left, Is.Positive, "the others do not drain");
             await Task.Delay(10);
@@ -167,7 +175,8 @@ public sealed class StageTests : IDisposable
         time.Advance(TimeSpan.FromMilliseconds(1));
         await waiting.WaitAsync(TimeSpan.FromSeconds(20));
         Assert.That(gate.IsOpen, Is.False, "it is still starting");
-        await Assert.ThatAsync(() => gate.OpensWithinAsync(TimeSpan.FromSeconds(1), time, ended), Throws.InstanceOf<OperationCanceledException>());
+        await Assert.ThatAsync(() => gate.OpensWithinAsync(TimeSpan.FromSeconds(1), time, ended),
+            Throws.InstanceOf<OperationCanceledException>());
         waiting = gate.OpensWithinAsync(TimeSpan.FromSeconds(1), time, CancellationToken.None);
         gate.Open();
         await waiting.WaitAsync(TimeSpan.FromSeconds(20));

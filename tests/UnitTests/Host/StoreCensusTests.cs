@@ -13,7 +13,8 @@ public sealed class StoreCensusTests
     [Test]
     public void B14_the_list_of_enforced_kinds_is_what_the_graph_and_the_host_take()
     {
-        var taken = new CalculationGraph("n1").AppliedKinds.Concat(DatastoreView.KeptKinds).Distinct().Where(kind => ResourceKinds.All.TryFind(kind, out _));
+        var taken = new CalculationGraph("n1").AppliedKinds.Concat(DatastoreView.KeptKinds).Distinct()
+            .Where(kind => ResourceKinds.All.TryFind(kind, out _));
 
         Assert.That(EnforcedKinds.Names, Is.EquivalentTo(taken));
     }
@@ -24,7 +25,8 @@ public sealed class StoreCensusTests
         var census = new StoreCensus();
         census.Accept(Batch(Stored("BGPFilter", "a"), Stored("BGPFilter", "b"), Stored("Tier", "t"), Stored("GlobalNetworkPolicy", "g"),
             Stored("HostEndpoint", "h"),
-            Policy("raw", new() { DoNotTrack = true }), Policy("nat", new() { PreDnat = true }), Stored("Profile", "p"), new(Kinds.BgpPeer.Key("broken"), null, "no JSON")));
+            Policy("raw", new() { DoNotTrack = true }), Policy("nat", new() { PreDnat = true }), Stored("Profile", "p"),
+            new(Kinds.BgpPeer.Key("broken"), null, "no JSON")));
         Assert.That(census.Idle, Is.EqualTo(new Dictionary<string, int> { ["BGPPeer"] = 1, ["BGPFilter"] = 2 }));
 
         census.Accept(Batch(new SyncUpdate(Kinds.BgpFilter.Key("a"), null), new SyncUpdate(Kinds.BgpPeer.Key("broken"), null)));
@@ -75,7 +77,8 @@ public sealed class StoreCensusTests
         Assert.That(census.FaultOf("p"), Is.EqualTo("no such profile"));
     }
 
-    private static SyncUpdate Stored(string kind, string name) => new(ResourceKinds.All.Named(kind).Key(name), ResourceKinds.All.Named(kind).Create(new() { Name = name }));
+    private static SyncUpdate Stored(string kind, string name) =>
+        new(ResourceKinds.All.Named(kind).Key(name), ResourceKinds.All.Named(kind).Create(new() { Name = name }));
 
     [Test]
     public void What_of_a_policy_is_not_enforced_is_named()

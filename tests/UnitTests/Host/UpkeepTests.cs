@@ -26,7 +26,8 @@ public sealed class UpkeepTests
                 return Task.CompletedTask;
             });
         Assert.That(done, Is.EqualTo(new[] { 4 }));
-        Assert.That(health.Lines.Single(), Is.EqualTo(new HealthLine("host", "upkeep", false, "a step was not done in its time; the store is away; a defect", false)));
+        Assert.That(health.Lines.Single(),
+            Is.EqualTo(new HealthLine("host", "upkeep", false, "a step was not done in its time; the store is away; a defect", false)));
         await round.RunAsync("upkeep", CancellationToken.None, () => Task.CompletedTask);
         Assert.That(health.Lines.Single().Ok, Is.True);
     }
@@ -48,11 +49,13 @@ public sealed class UpkeepTests
     {
         await using var host = await HostUnderTest.StartAsync("cni");
         var id = new WorkloadEndpointId("cni", "c1", "eth0");
-        await host.Network.ConnectAsync(new() { Id = id, Instance = "c1", Profiles = [], Unmanaged = [IPNetwork.Parse("192.0.2.7/32")] }, Placement.In(host.CreateNamespace(), "eth0"), CancellationToken.None);
+        await host.Network.ConnectAsync(new() { Id = id, Instance = "c1", Profiles = [], Unmanaged = [IPNetwork.Parse("192.0.2.7/32")] },
+            Placement.In(host.CreateNamespace(), "eth0"), CancellationToken.None);
         // As when the kernel's side is given ten seconds and needs more.
         host.Kernel.At = s => s == step ? throw new OperationCanceledException() : Task.CompletedTask;
         var error = await Assert.ThrowsAsync<CalicoException>(() => host.Network.DisconnectAsync(id, "c1", CancellationToken.None));
-        Assert.That((error!.Problem, error.Message), Is.EqualTo((Problem.Unavailable, $"the removal of {id} failed: the kernel or the store was not done within 10 s; it is tried again")));
+        Assert.That((error!.Problem, error.Message), Is.EqualTo(
+            (Problem.Unavailable, $"the removal of {id} failed: the kernel or the store was not done within 10 s; it is tried again")));
         host.Kernel.At = null;
         await host.Network.DisconnectAsync(id, "c1", CancellationToken.None);
         Assert.That(await host.LeftNowAsync(), Is.Empty);

@@ -69,7 +69,8 @@ public sealed class UplinkMtuTests
         await using var host = await HostUnderTest.StartAsync("cni");
         var first = await ConnectAsync(host, "first");
         host.Kernel.Failing.Add("resize");
-        Assert.That(await host.Connector.FollowMtuAsync(1400, CancellationToken.None), Has.Length.EqualTo(1).And.All.Contains("first").And.All.Contains("1500"));
+        Assert.That(await host.Connector.FollowMtuAsync(1400, CancellationToken.None),
+            Has.Length.EqualTo(1).And.All.Contains("first").And.All.Contains("1500"));
         Assert.That((await host.Network.FindAsync(first.Id, CancellationToken.None))!.Mtu, Is.EqualTo(1500));
         host.Kernel.Failing.Clear();
         Assert.That(await host.Connector.FollowMtuAsync(1400, CancellationToken.None), Is.Empty);

@@ -14,8 +14,8 @@ using NUnit.Framework;
 
 namespace Calico.UnitTests.Host;
 
-/// <summary>§4 of issue 14: what fails is in health or <c>/ready</c>, in what <c>calicoctl status</c> prints, in a metric and in the log, with
-/// object, error number and text.</summary>
+/// <summary>§4 of issue 14: what fails is in health or <c>/ready</c>, in what <c>calicoctl status</c> prints, in a metric and in the log,
+/// with object, error number and text.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class WhatFailsIsSaidTests : IDisposable
 {
@@ -51,18 +51,21 @@ public sealed class WhatFailsIsSaidTests : IDisposable
     {
         var kernel = Kernel(_ => Task.FromResult(ImmutableSortedDictionary<string, long>.Empty));
         kernel.Notice();
-        Assert.That(await MetricsAsync(), Does.Contain("calico_dataplane_refusals_total 0").And.Contain("calico_health{part=\"dataplane\",check=\"kernel\"} 1"));
+        Assert.That(await MetricsAsync(),
+            Does.Contain("calico_dataplane_refusals_total 0").And.Contain("calico_health{part=\"dataplane\",check=\"kernel\"} 1"));
         _dataplane = _dataplane with { InSync = false, LastError = Refusal };
         kernel.Notice();
         kernel.Notice();
         Assert.That(_status.CanConnect.Reasons, Has.Some.Contains(Refusal));
         Assert.That(await PrintedAsync(), Does.Contain("NOT READY").And.Contain($"kernel: {Refusal}"));
-        Assert.That(await MetricsAsync(), Does.Contain("calico_dataplane_refusals_total 1\n").And.Contain("calico_health{part=\"dataplane\",check=\"kernel\"} 0").And.Contain("calico_ready 0"));
+        Assert.That(await MetricsAsync(), Does.Contain("calico_dataplane_refusals_total 1\n").And
+            .Contain("calico_health{part=\"dataplane\",check=\"kernel\"} 0").And.Contain("calico_ready 0"));
 
         // The log line is the loop's own (event 4003). It mends itself: the count stays.
         _dataplane = _dataplane with { InSync = true, LastError = null };
         kernel.Notice();
-        Assert.That(await MetricsAsync(), Does.Contain("calico_dataplane_refusals_total 1\n").And.Contain("calico_health{part=\"dataplane\",check=\"kernel\"} 1"));
+        Assert.That(await MetricsAsync(),
+            Does.Contain("calico_dataplane_refusals_total 1\n").And.Contain("calico_health{part=\"dataplane\",check=\"kernel\"} 1"));
     }
 
     [Test]
@@ -86,10 +89,12 @@ public sealed class WhatFailsIsSaidTests : IDisposable
         }
 
         await UntilAsync(() => !_health.NotReady.IsEmpty);
-        var reason = $"host: dataplane: ended, {(byItself ? "without a reason" : "another's time was over")}; what it did is not done any more: start calico-host again";
+        var reason = $"host: dataplane: ended, {(byItself ? "without a reason" : "another's time was over")}; what it did is not done any "
+            + "more: start calico-host again";
         Assert.That(_status.CanConnect.Reasons, Has.Some.EqualTo(reason));
         var printed = await PrintedAsync();
-        Assert.That(printed, Does.Contain(reason).And.Contain("kernel: a defect").And.Contain("cannot be shown: the dataplane loop has ended"));
+        Assert.That(printed, Does.Contain(reason).And.Contain("kernel: a defect").And
+            .Contain("cannot be shown: the dataplane loop has ended"));
         Assert.That(printed, Does.Not.Contain("System.").And.Not.Contain("Exception"));
         Assert.That(await MetricsAsync(), Does.Contain("calico_health{part=\"host\",check=\"dataplane\"} 0"));
         Assert.That(_log.Lines, Has.Exactly(1).EqualTo("Error: the dataplane loop ended; a restart of the host is needed"));
@@ -101,7 +106,8 @@ public sealed class WhatFailsIsSaidTests : IDisposable
     {
         var loops = new HostLoops(_health, _log);
         loops.Run("sync", token => Task.Delay(Timeout.Infinite, token));
-        loops.Run("snapshot", async token => await Task.Delay(Timeout.Infinite, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing));
+        loops.Run("snapshot", async token => await Task.Delay(Timeout.Infinite, token)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing));
         await loops.StopAsync();
         Assert.That(_health.NotReady, Is.Empty);
         Assert.That(_log.Lines, Is.Empty);
@@ -118,8 +124,10 @@ public sealed class WhatFailsIsSaidTests : IDisposable
         _time.Advance(TimeSpan.FromSeconds(90));
         // Its log line is the loop's own (event 4006).
         Assert.That(await PrintedAsync(), Does.Contain("1 warning").And.Contain(
-            "others changed this node's rules, routes or links 2 times since the start, and it was undone; the latest, 90 s ago: chain forward-egress, which stood 20 ms"));
-        Assert.That(await MetricsAsync(), Does.Contain("calico_dataplane_heals 2\n").And.Contain("calico_dataplane_last_heal_seconds 0.02\n"));
+            "others changed this node's rules, routes or links 2 times since the start, and it was undone; the latest, 90 s ago: chain "
+                + "forward-egress, which stood 20 ms"));
+        Assert.That(await MetricsAsync(),
+            Does.Contain("calico_dataplane_heals 2\n").And.Contain("calico_dataplane_last_heal_seconds 0.02\n"));
         _time.Advance(TimeSpan.FromHours(1));
         Assert.That(await PrintedAsync(), Does.Not.Contain("others changed"), "no news for ever");
     }
@@ -131,8 +139,10 @@ public sealed class WhatFailsIsSaidTests : IDisposable
         Assert.That(await MetricsAsync(), Does.Contain("calico_datastore_unusable_values 0\n").And.Contain("felix_resync_state 3\n"));
         _store.Set(Resources + "profiles/blue", "no JSON");
         await UntilAsync(() => !_view.Unusable.IsEmpty);
-        Assert.That(await PrintedAsync(), Does.Contain("1 stored values cannot be used, a profile or policy among them denies: Profile(blue): "));
-        Assert.That(await MetricsAsync(), Does.Contain("calico_datastore_unusable_values 1\n").And.Contain("calico_health{part=\"datastore\",check=\"values\"} 0"));
+        Assert.That(await PrintedAsync(),
+            Does.Contain("1 stored values cannot be used, a profile or policy among them denies: Profile(blue): "));
+        Assert.That(await MetricsAsync(),
+            Does.Contain("calico_datastore_unusable_values 1\n").And.Contain("calico_health{part=\"datastore\",check=\"values\"} 0"));
         Assert.That(_log.Lines, Has.Exactly(1).StartsWith($"Error: The value of {Resources}profiles/blue cannot be used: "));
         _store.Remove(Resources + "profiles/blue");
         await UntilAsync(() => _view.Unusable.IsEmpty);
@@ -149,11 +159,13 @@ public sealed class WhatFailsIsSaidTests : IDisposable
             "2 blocks make no sense: 10.65.0.0/26: block \"10.65.0.0/26\" has 1 allocations; 10.65.0.64/26: block \"\" has 0 allocations; "
             + "their addresses are kept and not given out: calicoctl ipam check", false)));
         Tell("10.65.0.0/26", null);
-        Tell("10.65.0.64/26", new() { Cidr = "10.65.0.64/26", Allocations = [.. Enumerable.Repeat((int?)null, 64)], Unallocated = [.. Enumerable.Range(0, 64)] });
+        Tell("10.65.0.64/26", new() { Cidr = "10.65.0.64/26", Allocations = [.. Enumerable.Repeat((int?)null, 64)],
+            Unallocated = [.. Enumerable.Range(0, 64)] });
         Assert.That(_health.Lines.Where(l => !l.Ok), Is.Empty);
 
         void Tell(string name, IpamBlockSpec? spec) => census.Accept(new(SyncStatus.InSync, 1,
-            [new(Kinds.IpamBlock.Key(name), spec is null ? null : new Resource<IpamBlockSpec> { Kind = "IPAMBlock", Metadata = new() { Name = name }, Spec = spec })]), SyncStatus.InSync);
+            [new(Kinds.IpamBlock.Key(name), spec is null ? null
+                : new Resource<IpamBlockSpec> { Kind = "IPAMBlock", Metadata = new() { Name = name }, Spec = spec })]), SyncStatus.InSync);
     }
 
     [Test]
@@ -162,10 +174,13 @@ public sealed class WhatFailsIsSaidTests : IDisposable
         _store.Faults.Dead = true;
         await using var follower = await FollowAsync(untilInSync: false);
         await UntilAsync(() => _health.Lines.Any(l => l is { Part: "datastore", Check: "sync", Ok: false }));
-        Assert.That(await PrintedAsync(), Does.Contain("the datastore (etcdv3) does not answer, tried 1 times").And.Contain("waiting for the store"));
-        Assert.That(await MetricsAsync(), Does.Contain("calico_datastore_failures 1\n").And.Contain("felix_resync_state 1\n").And.Contain("calico_health{part=\"datastore\",check=\"sync\"} 0"));
+        Assert.That(await PrintedAsync(),
+            Does.Contain("the datastore (etcdv3) does not answer, tried 1 times").And.Contain("waiting for the store"));
+        Assert.That(await MetricsAsync(), Does.Contain("calico_datastore_failures 1\n").And.Contain("felix_resync_state 1\n").And
+            .Contain("calico_health{part=\"datastore\",check=\"sync\"} 0"));
         // The log a moment after health.
-        await UntilAsync(() => _log.Lines.Any(l => l.StartsWith("Warning: The datastore does not answer (WaitForStore, revision 0): ", StringComparison.Ordinal)));
+        await UntilAsync(() => _log.Lines
+            .Any(l => l.StartsWith("Warning: The datastore does not answer (WaitForStore, revision 0): ", StringComparison.Ordinal)));
         _store.Faults.Dead = false;
         await UntilAsync(() =>
         {
@@ -187,8 +202,10 @@ public sealed class WhatFailsIsSaidTests : IDisposable
             _time.Advance(TimeSpan.FromSeconds(5));
             return _log.Lines.Any(l => l.Contains("has said nothing for", StringComparison.Ordinal));
         });
-        Assert.That(await PrintedAsync(), Does.Match(@"the datastore \(etcdv3\) has said nothing for \d+ s; what it said last is enforced"));
-        Assert.That(await MetricsAsync(), Does.Contain("calico_health{part=\"datastore\",check=\"sync\"} 0").And.Match(@"calico_datastore_age_seconds [3-9]\d"));
+        Assert.That(await PrintedAsync(),
+            Does.Match(@"the datastore \(etcdv3\) has said nothing for \d+ s; what it said last is enforced"));
+        Assert.That(await MetricsAsync(),
+            Does.Contain("calico_health{part=\"datastore\",check=\"sync\"} 0").And.Match(@"calico_datastore_age_seconds [3-9]\d"));
         _store.Set(Resources + "ippools/p", """{"kind":"IPPool","metadata":{"name":"p"},"spec":{"cidr":"10.0.0.0/16"}}""");
         await UntilAsync(() =>
         {
@@ -210,7 +227,8 @@ public sealed class WhatFailsIsSaidTests : IDisposable
             return reading.IsCompleted;
         });
         var report = await reading;
-        Assert.That((report.Node, report.Warnings.Single()), Is.EqualTo(("node1", new WarningReport("slow", "cannot be shown: no answer within 2 s", ""))));
+        Assert.That((report.Node, report.Warnings.Single()),
+            Is.EqualTo(("node1", new WarningReport("slow", "cannot be shown: no answer within 2 s", ""))));
     }
 
     private KernelHealth Kernel(Func<CancellationToken, Task<ImmutableSortedDictionary<string, long>>> drops)
@@ -223,7 +241,8 @@ public sealed class WhatFailsIsSaidTests : IDisposable
     private async Task<Following> FollowAsync(bool untilInSync = true)
     {
         var feed = new StoreFeed(_view, _ => { });
-        var follower = new DatastoreFollower(new(_store, ResourceKinds.All, Syncer.DefaultPrefixes, _time, _log), new("etcdv3", IsEmbedded: false), _view, [feed], _basis);
+        var follower = new DatastoreFollower(new(_store, ResourceKinds.All, Syncer.DefaultPrefixes, _time, _log),
+            new("etcdv3", IsEmbedded: false), _view, [feed], _basis);
         _parts.Add(follower);
         var following = new Following(follower);
         if (untilInSync)
@@ -239,7 +258,8 @@ public sealed class WhatFailsIsSaidTests : IDisposable
     /// <summary>What calicoctl makes of it.</summary>
     private async Task<string> PrintedAsync()
     {
-        var json = JsonSerializer.Serialize(await new StatusRoutes(_parts, _time).ReadAsync(CancellationToken.None), StatusJson.Default.StatusReport);
+        var json = JsonSerializer.Serialize(await new StatusRoutes(_parts, _time).ReadAsync(CancellationToken.None),
+            StatusJson.Default.StatusReport);
         await using var host = new FakeHost().With("/status", json).Start();
         var cli = new CliRun { HostSocket = host.Socket };
         await cli.RunAsync("", "status");

@@ -40,7 +40,8 @@ public sealed class WrittenNamesTests
         };
 
         var resource = WorkloadEndpointResource.From(record, "node", DateTimeOffset.UnixEpoch);
-        var update = Read(WorkloadEndpointResource.KeyOf(record.Namespace, resource.Metadata.Name), WorkloadEndpointResource.Encode(resource));
+        var update = Read(WorkloadEndpointResource.KeyOf(record.Namespace, resource.Metadata.Name),
+            WorkloadEndpointResource.Encode(resource));
 
         Assert.That(Kinds.WorkloadEndpoint.TryRead(update, out var read), Is.True);
         Assert.That(read!.Spec.Ports!.Value.Select(p => $"{p.Name} {p.Protocol} {p.Port} {p.HostPort} {p.HostIp}"),
@@ -84,7 +85,8 @@ public sealed class WrittenNamesTests
 
         foreach (var (network, index) in networks.Select((n, i) => (n, i)))
         {
-            graph.Set(new() { Id = new("cni", $"here{index}", "eth0"), InterfaceName = $"calihere{index}", Addresses = [IPNetwork.Parse($"10.255.0.{index}/32")], Profiles = [network] });
+            graph.Set(new() { Id = new("cni", $"here{index}", "eth0"), InterfaceName = $"calihere{index}",
+                Addresses = [IPNetwork.Parse($"10.255.0.{index}/32")], Profiles = [network] });
             members[network].Add(Cidr.Parse($"10.255.0.{index}/32"));
         }
 
@@ -139,7 +141,8 @@ public sealed class WrittenNamesTests
             _ => spec with { NamedPorts = [new("Not A Port", System.Net.Sockets.ProtocolType.Tcp, 80)] },
         };
         using var place = _host.CreateNamespace();
-        var refusal = await Assert.ThrowsAsync<CalicoException>(() => _host.Network.ConnectAsync(spec, Placement.In(place, "eth0"), CancellationToken.None));
+        var refusal = await Assert.ThrowsAsync<CalicoException>(() =>
+            _host.Network.ConnectAsync(spec, Placement.In(place, "eth0"), CancellationToken.None));
         Assert.That(refusal!.Problem, Is.EqualTo(Problem.Invalid));
         Assert.That(refusal.Path, Does.StartWith(what == "label" ? "metadata.labels" : path));
         Assert.That(await _host.LeftNowAsync(), Is.Empty);

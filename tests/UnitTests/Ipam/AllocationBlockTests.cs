@@ -22,12 +22,14 @@ public sealed class AllocationBlockTests
     private static IpamAttribute Of(string? handle, params (string Key, string Value)[] secondary) =>
         new() { HandleId = handle, Secondary = secondary.ToImmutableSortedDictionary(s => s.Key, s => s.Value) };
 
-    private static AllocationBlock With(AllocationBlock block, int count, IpamAttribute attribute) => block.Assign(count, attribute, AddressSet.Empty, out _);
+    private static AllocationBlock With(AllocationBlock block, int count, IpamAttribute attribute) =>
+        block.Assign(count, attribute, AddressSet.Empty, out _);
 
     private static IPAddress At(int last) => new([10, 0, 0, (byte)last]);
 
     private static string Text(AllocationBlock block) => string.Join(' ', Enumerable.Range(0, block.Size)
-        .Select(o => block.AttributeOf(o) is { } a ? $"{(a.ReleasedAt is null ? a.HandleId ?? "none" : "cooling")}@{block.SequenceOf(o)?.ToString() ?? "-"}" : "."))
+        .Select(o => block.AttributeOf(o) is { } a
+            ? $"{(a.ReleasedAt is null ? a.HandleId ?? "none" : "cooling")}@{block.SequenceOf(o)?.ToString() ?? "-"}" : "."))
         + $" free {string.Join(',', block.FreeOrdinals)}";
 
     [Test]
@@ -198,7 +200,8 @@ public sealed class AllocationBlockTests
         var block = With(Empty(), 2, Of("a")).Counted();
         var noted = block.Reassign(0, Of("a", ("bound", "w")), isNewOwner: false);
         var given = block.Reassign(0, Of("b"), isNewOwner: true);
-        Assert.That((noted.SequenceOf(0), noted.AttributeOf(0)!.Secondary!["bound"], noted.AttributeOf(1)!.Secondary!.Count), Is.EqualTo(((ulong?)100, "w", 0)));
+        Assert.That((noted.SequenceOf(0), noted.AttributeOf(0)!.Secondary!["bound"], noted.AttributeOf(1)!.Secondary!.Count),
+            Is.EqualTo(((ulong?)100, "w", 0)));
         Assert.That(Text(given), Is.EqualTo("b@101 a@100 . . . . . . free 2,3,4,5,6,7"));
         Assert.That(given.Reassign(1, Of("b"), true).ToSpec().Attributes.Select(a => a.HandleId), Is.EqualTo(new[] { "b" }));
     }
@@ -224,8 +227,10 @@ public sealed class AllocationBlockTests
     public void Affinity_is_given_and_taken()
     {
         var block = With(Empty(), 1, Of("h"));
-        Assert.That((block.WithAffinity("host:m", null).Affinity, block.WithAffinity("host:m", null).AffinityClaimTime), Is.EqualTo(("host:m", (DateTimeOffset?)null)));
-        Assert.That((block.WithAffinity(null, Now).Affinity, block.WithAffinity(null, Now).InUse.Single()), Is.EqualTo(((string?)null, At(0))));
+        Assert.That((block.WithAffinity("host:m", null).Affinity, block.WithAffinity("host:m", null).AffinityClaimTime),
+            Is.EqualTo(("host:m", (DateTimeOffset?)null)));
+        Assert.That((block.WithAffinity(null, Now).Affinity, block.WithAffinity(null, Now).InUse.Single()),
+            Is.EqualTo(((string?)null, At(0))));
         Assert.That((block.Counted().Sequence, block.Counted().SequenceOf(0)), Is.EqualTo((101ul, (ulong?)100)));
     }
 
@@ -275,7 +280,8 @@ public sealed class AllocationBlockTests
     [Test]
     public void The_field_of_old_for_the_host_is_read_and_written_as_the_new_one()
     {
-        var host = new Dictionary<string, JsonElement> { ["hostAffinity"] = JsonSerializer.SerializeToElement("old"), ["other"] = JsonSerializer.SerializeToElement(1) };
+        var host = new Dictionary<string, JsonElement> { ["hostAffinity"] = JsonSerializer.SerializeToElement("old"),
+            ["other"] = JsonSerializer.SerializeToElement(1) };
         var spec = Empty(affinity: null).ToSpec() with { Unknown = host };
         var block = AllocationBlock.FromSpec(spec);
         Assert.That(block.Affinity, Is.EqualTo("host:old"));
@@ -316,7 +322,8 @@ public sealed class AllocationBlockTests
         var stored = ResourceJson.Write(With(Empty(), 1, Of("h")).ToSpec());
         Assert.That(Text(AllocationBlock.FromStored("10.0.0.0/29", stored)), Does.StartWith("h@100 . ."));
         var refusal = Assert.Throws<CalicoException>(() => AllocationBlock.FromStored("10.0.0.8/29", stored))!;
-        Assert.That((refusal.Problem, refusal.Message), Is.EqualTo((Problem.Damaged, "the key is that of block 10.0.0.8/29, the value that of 10.0.0.0/29")));
+        Assert.That((refusal.Problem, refusal.Message),
+            Is.EqualTo((Problem.Damaged, "the key is that of block 10.0.0.8/29, the value that of 10.0.0.0/29")));
     }
 
     [Test]
@@ -324,7 +331,8 @@ public sealed class AllocationBlockTests
     {
         var spec = Empty().ToSpec();
         Assert.That(AllocationBlock.FromSpec(spec).FreeOrdinals, Is.EqualTo(Enumerable.Range(0, 8)));
-        Assert.That(AllocationBlock.FromSpec(spec with { Unallocated = [3, 0, 7, 3, -1, 8] }).FreeOrdinals, Is.EqualTo(new[] { 3, 0, 7, 1, 2, 4, 5, 6 }));
+        Assert.That(AllocationBlock.FromSpec(spec with { Unallocated = [3, 0, 7, 3, -1, 8] }).FreeOrdinals,
+            Is.EqualTo(new[] { 3, 0, 7, 1, 2, 4, 5, 6 }));
     }
 
     /// <summary>Who releases it once more names that number still.</summary>
@@ -346,10 +354,12 @@ public sealed class AllocationBlockTests
         var block = With(With(Empty(), 1, foreign), 1, new IpamAttribute { HandleId = "h" });
         Assert.That(block.ToSpec().Attributes, Has.Length.EqualTo(2));
         Assert.That(With(block, 1, foreign).ToSpec().Attributes, Has.Length.EqualTo(3));
-        var alternate = new IpamAttribute { HandleId = "h", AlternateOwnerAttrs = ImmutableSortedDictionary<string, string>.Empty.Add("a", "1") };
+        var alternate = new IpamAttribute { HandleId = "h",
+            AlternateOwnerAttrs = ImmutableSortedDictionary<string, string>.Empty.Add("a", "1") };
         Assert.That(With(With(Empty(), 1, alternate), 1, new IpamAttribute { HandleId = "h" }).ToSpec().Attributes, Has.Length.EqualTo(2));
         Assert.That(With(With(Empty(), 1, alternate), 1, alternate).ToSpec().Attributes, Has.Length.EqualTo(1));
         var cooling = new IpamAttribute { ReleasedAt = Now };
-        Assert.That(With(With(Empty(), 1, cooling), 1, new IpamAttribute { ReleasedAt = Now + Minute }).ToSpec().Attributes, Has.Length.EqualTo(2));
+        Assert.That(With(With(Empty(), 1, cooling), 1, new IpamAttribute { ReleasedAt = Now + Minute }).ToSpec().Attributes,
+            Has.Length.EqualTo(2));
     }
 }

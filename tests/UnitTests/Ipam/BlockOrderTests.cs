@@ -111,7 +111,8 @@ public sealed class BlockOrderTests
     {
         var pool = Cidr.Parse("10.0.0.0/26");
         var reserved = AddressSet.Of([Cidr.Parse("10.0.0.0/30"), Cidr.Parse("10.0.0.60/30"), Cidr.Parse("10.9.0.0/16")]);
-        Assert.That(PoolSpace.Of(pool, reserved, [Cidr.Parse("10.0.0.0/29"), Cidr.Parse("10.0.0.8/29"), Cidr.Parse("10.0.0.0/29"), Cidr.Parse("10.8.0.0/29")]),
+        Assert.That(PoolSpace.Of(pool, reserved,
+            [Cidr.Parse("10.0.0.0/29"), Cidr.Parse("10.0.0.8/29"), Cidr.Parse("10.0.0.0/29"), Cidr.Parse("10.8.0.0/29")]),
             Is.EqualTo(new PoolSpace(64, 8, 64 - 8 - 4 - 8)));
         Assert.That(PoolSpace.Of(pool, AddressSet.Empty, []), Is.EqualTo(new PoolSpace(64, 0, 64)));
     }

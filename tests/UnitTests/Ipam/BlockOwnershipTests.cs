@@ -39,7 +39,8 @@ public sealed class BlockOwnershipTests
         await cluster.Client.AutoAssignAsync(Request("b", "h"), default);
 
         var assigned = await cluster.Client.AutoAssignAsync(Request("a", "x"), default);
-        var refusal = await Assert.ThrowsAsync<CalicoException>(() => cluster.Client.AssignAsync(new(Ip("10.0.0.5"), "a", "x", IntendedUse.Workload), default));
+        var refusal = await Assert.ThrowsAsync<CalicoException>(() =>
+            cluster.Client.AssignAsync(new(Ip("10.0.0.5"), "a", "x", IntendedUse.Workload), default));
 
         Assert.That(assigned.V4!.Addresses, Is.Empty);
         Assert.That(refusal!.Message, Is.EqualTo("Block host affinity does not match"));

@@ -29,7 +29,8 @@ public sealed class CompanionWritesTests
         var shown = new List<bool>();
         _cluster.Store.Faults.Use((_, transaction) =>
         {
-            if (transaction?.Success.OfType<StoreOperation.Put>().Any(p => p.Key.StartsWith("/calico/ipam/v2/assignment/", StringComparison.Ordinal)) == true)
+            if (transaction?.Success.OfType<StoreOperation.Put>()
+                .Any(p => p.Key.StartsWith("/calico/ipam/v2/assignment/", StringComparison.Ordinal)) == true)
             {
                 shown.Add(Stored() is not null);
             }
@@ -56,7 +57,8 @@ public sealed class CompanionWritesTests
         var held = await ClaimAsync(ipam, "h", "late");
         _cluster.Store.Faults.Dead = false;
         await ipam.MaintainAsync(default);
-        Assert.That((outbox.Pending(Key) is null, _cluster.Allocations()[held[0].Address.ToString()]), Is.EqualTo((false, "h")), "one that cannot be written stops no other");
+        Assert.That((outbox.Pending(Key) is null, _cluster.Allocations()[held[0].Address.ToString()]), Is.EqualTo((false, "h")),
+            "one that cannot be written stops no other");
         if (afterARestart)
         {
             await ipam.DisposeAsync();
@@ -106,7 +108,8 @@ public sealed class CompanionWritesTests
 
     private static LeaseCompanion Removal => new([new StoreOperation.Delete(Key)], []);
 
-    private static Task<ImmutableArray<AddressLease>> ClaimAsync(NodeIpam ipam, string handle, string text) => ipam.ClaimAsync("cni", Claim(handle), Endpoint("w"),
+    private static Task<ImmutableArray<AddressLease>> ClaimAsync(NodeIpam ipam, string handle, string text) =>
+        ipam.ClaimAsync("cni", Claim(handle), Endpoint("w"),
         _ => new([new StoreOperation.Put(Key, Encoding.UTF8.GetBytes(text))], []), default);
 
     private NodeIpam Node(Outbox outbox, IKeyValueStore? store = null, int parked = 0) =>

@@ -110,11 +110,14 @@ public sealed class DamagedBlockTests
     [Test]
     public void B2_a_block_of_any_JSON_is_read_or_is_damaged_and_never_anything_else()
     {
-        var seed = int.TryParse(Environment.GetEnvironmentVariable("CALICO_SEED"), CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next();
+        var seed = int.TryParse(Environment.GetEnvironmentVariable("CALICO_SEED"), CultureInfo.InvariantCulture, out var given) ? given
+            : Random.Shared.Next();
         TestContext.Out.WriteLine($"CALICO_SEED={seed}");
         var random = new Random(seed);
-        string[] odd = ["null", "\"x\"", "-1", "99999999999999999999", "[null]", "{}", "[]", "\"\\ud800\"", "[-1]", "[4]", "1e400", "true", "\"10.0.0.0/0\"", "[{\"secondary\":{\"node\":null}}]"];
-        string[] members = ["\"10.0.0.0/30\"", "\"host:n\"", "[0,null,null,null]", "[1,2,3]", "[{\"handle_id\":\"h\",\"secondary\":{\"node\":\"n\"}}]", "7", "{\"0\":3}"];
+        string[] odd = ["null", "\"x\"", "-1", "99999999999999999999", "[null]", "{}", "[]", "\"\\ud800\"", "[-1]", "[4]", "1e400", "true",
+            "\"10.0.0.0/0\"", "[{\"secondary\":{\"node\":null}}]"];
+        string[] members = ["\"10.0.0.0/30\"", "\"host:n\"", "[0,null,null,null]", "[1,2,3]",
+            "[{\"handle_id\":\"h\",\"secondary\":{\"node\":\"n\"}}]", "7", "{\"0\":3}"];
         string[] names = ["cidr", "affinity", "allocations", "unallocated", "attributes", "sequenceNumber", "sequenceNumberForAllocation"];
         for (var i = 0; i < Effort.Of(5000); i++)
         {
@@ -141,9 +144,11 @@ public sealed class DamagedBlockTests
         }
     }
 
-    private static string LeaseOf(AllocationBlock block, int ordinal) => $"{block.AttributeOf(ordinal)!.HandleId} {block.AttributeOf(ordinal)!.Secondary?.Count}";
+    private static string LeaseOf(AllocationBlock block, int ordinal) =>
+        $"{block.AttributeOf(ordinal)!.HandleId} {block.AttributeOf(ordinal)!.Secondary?.Count}";
 
     private static string Block(string key) => IpamKeys.TryParseBlock(key, out var cidr) ? cidr : "";
 
-    private NodeIpam NodeIpam() => _cluster.NodeIpam("n", _log, with: o => o with { VerifyInterval = TimeSpan.Zero, ProbeInterval = TimeSpan.Zero });
+    private NodeIpam NodeIpam() =>
+        _cluster.NodeIpam("n", _log, with: o => o with { VerifyInterval = TimeSpan.Zero, ProbeInterval = TimeSpan.Zero });
 }

@@ -28,7 +28,8 @@ public sealed class DeadNodeTests
             await gone.ClaimAsync("docker", Claim("task", purpose: LeasePurpose.Scheduler), null, null, default);
             await cluster.Client.AssignAsync(new(Ip("10.0.0.200"), "gone", "tunnel")
             {
-                Attributes = System.Collections.Immutable.ImmutableSortedDictionary<string, string>.Empty.Add("node", "gone").Add("type", "ipipTunnelAddress"),
+                Attributes = System.Collections.Immutable.ImmutableSortedDictionary<string, string>.Empty.Add("node", "gone")
+                    .Add("type", "ipipTunnelAddress"),
             }, default);
         }
 

@@ -25,7 +25,8 @@ public sealed class DoubtTests
         var time = new FakeTimeProvider();
         var cluster = Create(time).Pool("10.0.0.0/24", 26).Node("n");
         var late = new LateStore(cluster.Store);
-        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog(), store: late, with: o => o with { StoreDeadline = TimeSpan.FromSeconds(1) });
+        await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog(), store: late,
+            with: o => o with { StoreDeadline = TimeSpan.FromSeconds(1) });
         await ipam.ClaimAsync("cni", Claim("warm"), null, null, default);
         late.HoldNext = true;
         var claim = ipam.ClaimAsync("cni", Claim("h"), null, null, default);
@@ -110,7 +111,8 @@ public sealed class DoubtTests
         // The store shows it as "first" from here on, which nobody here was told.
         cluster.Store.Faults.Dead = false;
         var isLost = false;
-        cluster.Store.Faults.Use((_, transaction) => !isLost && (isLost = ChangesBlock(transaction)) ? StoreFault.AnswerLost : StoreFault.None);
+        cluster.Store.Faults.Use((_, transaction) => !isLost && (isLost = ChangesBlock(transaction)) ? StoreFault.AnswerLost
+            : StoreFault.None);
         await ipam.MaintainAsync(default);
         Assert.That(cluster.Allocations()[held.Address.ToString()], Is.EqualTo("first"));
         cluster.Store.Faults.Dead = true;
@@ -127,7 +129,8 @@ public sealed class DoubtTests
     private static Task HangOneCommit(IpamCluster cluster)
     {
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        cluster.Store.Faults.Use((kind, _) => kind == StoreCallKind.Commit && reached.TrySetResult() ? StoreFault.DoneThenHang : StoreFault.None);
+        cluster.Store.Faults.Use((kind, _) => kind == StoreCallKind.Commit && reached.TrySetResult() ? StoreFault.DoneThenHang
+            : StoreFault.None);
         return reached.Task;
     }
 

@@ -51,7 +51,8 @@ public sealed class EmbeddedIpamTests : IAsyncDisposable
         var taken = await Task.WhenAll(Enumerable.Range(0, 140).Select(async i =>
         {
             var (host, handle) = (new[] { "a", "b", "c" }[i % 3], string.Create(CultureInfo.InvariantCulture, $"h{i}"));
-            var result = await new IpamClient(_engine.Store, null, TimeProvider.System).AutoAssignAsync(new() { Host = host, Ipv4 = 1, Handle = handle, Use = IntendedUse.Workload }, default);
+            var result = await new IpamClient(_engine.Store, null, TimeProvider.System)
+                .AutoAssignAsync(new() { Host = host, Ipv4 = 1, Handle = handle, Use = IntendedUse.Workload }, default);
             return result.V4!.Addresses.Select(a => (Address: a.ToString(), Handle: handle));
         }));
 

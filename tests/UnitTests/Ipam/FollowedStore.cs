@@ -15,7 +15,8 @@ internal sealed class FollowedStore(InMemoryStore store) : IKeyValueStore
 
     public Task<StoreOutcome> CommitAsync(StoreTransaction transaction, CancellationToken ct) => throw new NotSupportedException();
 
-    public IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) => throw new NotSupportedException();
+    public IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) =>
+        throw new NotSupportedException();
 
     public Task<long> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken ct) => throw new NotSupportedException();
 

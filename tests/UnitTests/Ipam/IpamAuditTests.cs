@@ -22,7 +22,8 @@ public sealed class IpamAuditTests
         var linked = (await ipam.ClaimAsync("cni", Claim("linked"), Endpoint("linked"), null, default))[0];
         var gone = (await ipam.ClaimAsync("cni", Claim("gone"), Endpoint("gone"), null, default))[0];
         await ipam.ClaimAsync("docker", Claim("task", purpose: LeasePurpose.Scheduler), null, null, default);
-        var sources = new Sources { Endpoints = [new("cni/kept", "n", [kept.Address], Endpoint("kept"))], Linked = [kept.Address, linked.Address] };
+        var sources = new Sources { Endpoints = [new("cni/kept", "n", [kept.Address], Endpoint("kept"))],
+            Linked = [kept.Address, linked.Address] };
         var audit = new IpamAudit(cluster.Store, ipam, sources, "n", TimeSpan.FromMinutes(1), time, NullLogger<IpamAudit>.Instance);
 
         Assert.That((await audit.CollectAsync(default)).Freed, Is.Empty, "first sight");

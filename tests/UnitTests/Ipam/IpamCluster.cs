@@ -47,7 +47,8 @@ internal sealed class IpamCluster
         return this;
     }
 
-    public NodeIpam NodeIpam(string node, INodeLog log, int parked = 0, IKeyValueStore? store = null, Func<NodeIpamOptions, NodeIpamOptions>? with = null,
+    public NodeIpam NodeIpam(string node, INodeLog log, int parked = 0, IKeyValueStore? store = null,
+        Func<NodeIpamOptions, NodeIpamOptions>? with = null,
         Outbox? outbox = null)
     {
         // Patient, so that a busy machine does not decide which way an operation goes.
@@ -58,7 +59,8 @@ internal sealed class IpamCluster
             StorePatience = TimeSpan.FromSeconds(20),
             StoreDeadline = TimeSpan.FromSeconds(20),
         };
-        return new(store ?? Store, log, outbox ?? Outbox(log, store), with?.Invoke(options) ?? options, Time, NullLogger<NodeIpam>.Instance);
+        return new(store ?? Store, log, outbox ?? Outbox(log, store), with?.Invoke(options) ?? options, Time,
+            NullLogger<NodeIpam>.Instance);
     }
 
     public Outbox Outbox(INodeLog log, IKeyValueStore? store = null) => new(log, store ?? Store, Time, NullLogger<Outbox>.Instance);
@@ -90,7 +92,8 @@ internal sealed class IpamCluster
     public ImmutableArray<string> Disagreements()
     {
         var wrong = ImmutableArray.CreateBuilder<string>();
-        var counted = Blocks().SelectMany(b => b.AllocatedOrdinals.Select(o => (Handle: b.AttributeOf(o)!.HandleId!, Block: b.Cidr.ToString())))
+        var counted = Blocks()
+            .SelectMany(b => b.AllocatedOrdinals.Select(o => (Handle: b.AttributeOf(o)!.HandleId!, Block: b.Cidr.ToString())))
             .CountBy(c => c).ToDictionary();
         var stored = Store.Snapshot(IpamKeys.Handles).SelectMany(k => ResourceJson.Read<IpamHandleValue>(k.Value.Span).Block
             .Select(b => (Key: (Handle: k.Key[IpamKeys.Handles.Length..], Block: b.Key), b.Value))).ToDictionary(b => b.Key, b => b.Value);
@@ -98,7 +101,8 @@ internal sealed class IpamCluster
         {
             if (counted.GetValueOrDefault(key) != stored.GetValueOrDefault(key))
             {
-                wrong.Add($"handle {key.Handle} has {counted.GetValueOrDefault(key)} in {key.Block}, and says {stored.GetValueOrDefault(key)}");
+                wrong.Add($"handle {key.Handle} has {counted.GetValueOrDefault(key)} in {key.Block}, and "
+                    + $"says {stored.GetValueOrDefault(key)}");
             }
         }
 

@@ -43,7 +43,8 @@ internal sealed class MortalNode(IKeyValueStore store, InMemoryNodeLog log) : IK
         Refuse();
     }
 
-    public async Task<StoreOutcome> CommitAsync(IKeyValueStore other, StoreTransaction transaction, ImmutableArray<NodeLogWrite> writes, CancellationToken ct)
+    public async Task<StoreOutcome> CommitAsync(IKeyValueStore other, StoreTransaction transaction, ImmutableArray<NodeLogWrite> writes,
+        CancellationToken ct)
     {
         Refuse();
 

@@ -39,8 +39,10 @@ public sealed class NodeIpamLogOrderTests
         await ipam.DisposeAsync();
         Assert.Multiple(() =>
         {
-            Assert.That(inner.List("ipam/lease/").Select(e => e.Key), Is.Empty, "in the log: the next start would take these addresses again");
-            Assert.That(cluster.Allocations().Where(a => !a.Value.StartsWith("parked.", StringComparison.Ordinal)), Is.Empty, "in the store");
+            Assert.That(inner.List("ipam/lease/").Select(e => e.Key), Is.Empty,
+                "in the log: the next start would take these addresses again");
+            Assert.That(cluster.Allocations().Where(a => !a.Value.StartsWith("parked.", StringComparison.Ordinal)), Is.Empty,
+                "in the store");
         });
     }
 
@@ -68,12 +70,14 @@ public sealed class NodeIpamLogOrderTests
         gate.Open();
         await Task.WhenAll(first, taking, leaving, following);
 
-        var memory = (await ipam.ListAsync(null, null, default)).Select(l => $"{l.Address} {l.Handle}").Order(StringComparer.Ordinal).ToArray();
+        var memory = (await ipam.ListAsync(null, null, default)).Select(l => $"{l.Address} {l.Handle}")
+            .Order(StringComparer.Ordinal).ToArray();
         Assert.Multiple(() =>
         {
             Assert.That(memory.Select(m => m.Split(' ')[1]).Order(StringComparer.Ordinal), Is.EqualTo((string[])["c", "d", "e", "f"]));
             Assert.That(cluster.Allocations().Select(a => $"{a.Key} {a.Value}"), Is.EquivalentTo(memory));
-            Assert.That(log.List("ipam/lease/").Select(e => e.Key["ipam/lease/".Length..]), Is.EquivalentTo(memory.Select(m => m.Split(' ')[0])));
+            Assert.That(log.List("ipam/lease/").Select(e => e.Key["ipam/lease/".Length..]),
+                Is.EquivalentTo(memory.Select(m => m.Split(' ')[0])));
         });
     }
 
@@ -107,7 +111,8 @@ public sealed class NodeIpamLogOrderTests
             return inner.CommitAsync(writes, ct);
         }
 
-        public Task<StoreOutcome> CommitAsync(IKeyValueStore store, StoreTransaction transaction, ImmutableArray<NodeLogWrite> writes, CancellationToken ct)
+        public Task<StoreOutcome> CommitAsync(IKeyValueStore store, StoreTransaction transaction, ImmutableArray<NodeLogWrite> writes,
+            CancellationToken ct)
         {
             Thread.Sleep(Random.Shared.Next(4));
             return inner.CommitAsync(store, transaction, writes, ct);
@@ -133,7 +138,8 @@ public sealed class NodeIpamLogOrderTests
         /// <summary>Somebody waits.</summary>
         public Task Reached => _reached.Task;
 
-        public void Close() => (_open, _reached) = (new(TaskCreationOptions.RunContinuationsAsynchronously), new(TaskCreationOptions.RunContinuationsAsynchronously));
+        public void Close() => (_open, _reached) = (new(TaskCreationOptions.RunContinuationsAsynchronously),
+            new(TaskCreationOptions.RunContinuationsAsynchronously));
 
         public void Open() => _open!.SetResult();
 

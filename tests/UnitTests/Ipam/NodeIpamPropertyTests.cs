@@ -134,7 +134,8 @@ public sealed class NodeIpamPropertyTests
                 await host.StartAsync();
                 break;
             default:
-                await Task.WhenAll(hosts.SelectMany(h => new[] { h.ClaimAsync(step.Key, 1), h.RemoveAsync(step.Key + 1), h.ClaimAsync(step.Key + 2, 1) }));
+                await Task.WhenAll(hosts.SelectMany(h =>
+                    new[] { h.ClaimAsync(step.Key, 1), h.RemoveAsync(step.Key + 1), h.ClaimAsync(step.Key + 2, 1) }));
                 break;
         }
     }
@@ -156,7 +157,8 @@ public sealed class NodeIpamPropertyTests
 
     private static void Equal(IEnumerable<KeyValuePair<string, string>> actual, IEnumerable<KeyValuePair<string, string>> wanted)
     {
-        var (have, want) = (actual.Select(a => $"{a.Key}={a.Value}").Order().ToList(), wanted.Select(a => $"{a.Key}={a.Value}").Order().ToList());
+        var (have, want) = (actual.Select(a => $"{a.Key}={a.Value}").Order().ToList(), wanted.Select(a => $"{a.Key}={a.Value}")
+            .Order().ToList());
         Require(have.SequenceEqual(want), $"the store has [{string.Join(' ', have)}], the hosts [{string.Join(' ', want)}]");
     }
 

@@ -32,7 +32,8 @@ public sealed class NodeIpamTests
         Assert.That(Counts(cluster), Is.EqualTo((commits + 1, reads, lists)));
         Assert.That(Text(cluster.Store.Snapshot("/wep")[0].Value), Is.EqualTo(leases[0].Address.ToString()));
         Assert.That(log.Get("intent/w"), Is.Not.Null);
-        Assert.That(cluster.Store.Snapshot("/wep")[0].ModRevision, Is.EqualTo(cluster.Store.Snapshot("/calico/ipam/v2/handle/h")[0].ModRevision));
+        Assert.That(cluster.Store.Snapshot("/wep")[0].ModRevision,
+            Is.EqualTo(cluster.Store.Snapshot("/calico/ipam/v2/handle/h")[0].ModRevision));
         Assert.That(leases[0].BoundTo, Is.EqualTo(Endpoint("w")));
     }
 
@@ -45,7 +46,8 @@ public sealed class NodeIpamTests
         await using var ipam = cluster.NodeIpam("n", log, parked: 2, with: o => o with { StorePatience = TimeSpan.FromSeconds(1) });
         await ipam.LoadAsync(default);
         await ipam.MaintainAsync(default);
-        var (isPlanning, mayGoOn) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new ManualResetEventSlim());
+        var (isPlanning, mayGoOn) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously),
+            new ManualResetEventSlim());
         var plans = new ConcurrentQueue<IPAddress>();
 
         var claim = ipam.ClaimAsync("cni", Claim("h"), Endpoint("w"), leases =>
@@ -92,7 +94,8 @@ public sealed class NodeIpamTests
         var cluster = Create().Pool("10.0.0.0/24", 26).Node("n");
         await using var ipam = cluster.NodeIpam("n", new InMemoryNodeLog());
 
-        var leases = await Task.WhenAll(Enumerable.Range(0, 100).Select(i => ipam.ClaimAsync("cni", Claim($"h{i}"), Endpoint($"w{i}"), null, default)));
+        var leases = await Task.WhenAll(Enumerable.Range(0, 100)
+            .Select(i => ipam.ClaimAsync("cni", Claim($"h{i}"), Endpoint($"w{i}"), null, default)));
 
         Assert.That(leases.Select(l => l[0].Address).Distinct().Count(), Is.EqualTo(100));
         Assert.That(Counts(cluster).Commits, Is.LessThan(12));
@@ -139,8 +142,10 @@ public sealed class NodeIpamTests
         var second = await ipam.ClaimAsync("docker", exact with { Handle = "b" }, null, null, default);
         await ipam.BindAsync("docker", [Ip("10.0.0.7")], "b", Endpoint("w"), null, default);
 
-        var problem = (await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("docker", exact with { Handle = "c" }, null, null, default)))!;
-        var foreign = (await Assert.ThrowsAsync<CalicoException>(() => ipam.BindAsync("docker", [Ip("10.0.0.7")], "b", Endpoint("other"), null, default)))!;
+        var problem = (await Assert.ThrowsAsync<CalicoException>(() =>
+            ipam.ClaimAsync("docker", exact with { Handle = "c" }, null, null, default)))!;
+        var foreign = (await Assert.ThrowsAsync<CalicoException>(() =>
+            ipam.BindAsync("docker", [Ip("10.0.0.7")], "b", Endpoint("other"), null, default)))!;
 
         Assert.That(problem.Problem, Is.EqualTo(Problem.AlreadyExists));
         Assert.That(foreign.Problem, Is.EqualTo(Problem.AlreadyExists));
@@ -209,7 +214,8 @@ public sealed class NodeIpamTests
         await ipam.MaintainAsync(default);
         clock.Jump = TimeSpan.FromDays(1000);
         await ipam.MaintainAsync(default);
-        Assert.That(cluster.Allocations().Values, Is.EquivalentTo(new[] { "unbound", "network", "bound" }), "the clock jumped, nothing aged");
+        Assert.That(cluster.Allocations().Values, Is.EquivalentTo(new[] { "unbound", "network", "bound" }),
+            "the clock jumped, nothing aged");
 
         time.Advance(TimeSpan.FromMinutes(10));
         await ipam.MaintainAsync(default);
@@ -228,7 +234,8 @@ public sealed class NodeIpamTests
         time.Advance(TimeSpan.FromSeconds(31));
         await ipam.ReleaseAsync("cni", all[1], default);
 
-        Assert.That((await ipam.ClaimAsync("cni", Claim("b", 0) with { Exact = [all[1].Address] }, null, null, default))[0].Address, Is.EqualTo(all[1].Address));
+        Assert.That((await ipam.ClaimAsync("cni", Claim("b", 0) with { Exact = [all[1].Address] }, null, null, default))[0].Address,
+            Is.EqualTo(all[1].Address));
         Assert.That((await ipam.ClaimAsync("cni", Claim("c"), null, null, default))[0].Address, Is.EqualTo(all[2].Address));
     }
 
@@ -241,7 +248,8 @@ public sealed class NodeIpamTests
         LeaseCompanion Twice(ImmutableArray<AddressLease> _) => new(
             [new StoreOperation.Put("/x", default), new StoreOperation.Delete("/x")], []);
 
-        var claims = Enumerable.Range(0, 10).Select(i => ipam.ClaimAsync("cni", Claim($"h{i}"), null, i == 5 ? Twice : null, default)).ToArray();
+        var claims = Enumerable.Range(0, 10)
+            .Select(i => ipam.ClaimAsync("cni", Claim($"h{i}"), null, i == 5 ? Twice : null, default)).ToArray();
 
         await Assert.ThrowsAsync<CalicoException>(() => claims[5]);
         await Task.WhenAll(claims.Where((_, i) => i != 5));
@@ -305,7 +313,8 @@ public sealed class NodeIpamTests
         await ipam.MaintainAsync(default);
 
         Assert.That(cluster.Allocations()[held.Address.ToString()], Is.EqualTo("a"));
-        Assert.That((await ipam.ListAsync(null, null, default)).Single().Sequence, Is.EqualTo(held.Sequence), "for its adapter it is the same lease");
+        Assert.That((await ipam.ListAsync(null, null, default)).Single().Sequence, Is.EqualTo(held.Sequence),
+            "for its adapter it is the same lease");
         Assert.That(await ipam.ReleaseAsync("cni", held, default), Is.EqualTo(ReleaseOutcome.Deferred));
     }
 
@@ -316,7 +325,8 @@ public sealed class NodeIpamTests
     }
 
     private static (int Commits, int Reads, int Lists) Counts(IpamCluster cluster) =>
-        (cluster.Store.Faults.Count(StoreCallKind.Commit), cluster.Store.Faults.Count(StoreCallKind.Get), cluster.Store.Faults.Count(StoreCallKind.List));
+        (cluster.Store.Faults.Count(StoreCallKind.Commit), cluster.Store.Faults.Count(StoreCallKind.Get),
+            cluster.Store.Faults.Count(StoreCallKind.List));
 
     private sealed class JumpingClock(FakeTimeProvider inner) : TimeProvider
     {

@@ -69,10 +69,12 @@ public sealed class OfflineRulesTests
         var parked = Ip(cluster.Allocations().Keys.First());
         Apply(cluster.Store, "disabled");
 
-        var problem = (await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", Claim("x", 0) with { Exact = [parked] }, null, null, default)))!;
+        var problem = (await Assert.ThrowsAsync<CalicoException>(() =>
+            ipam.ClaimAsync("cni", Claim("x", 0) with { Exact = [parked] }, null, null, default)))!;
         Assert.That(problem.Problem, Is.EqualTo(Problem.NotFound));
         cluster.Store.Faults.Dead = true;
-        problem = (await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", Claim("x", 0) with { Exact = [parked] }, null, null, default)))!;
+        problem = (await Assert.ThrowsAsync<CalicoException>(() =>
+            ipam.ClaimAsync("cni", Claim("x", 0) with { Exact = [parked] }, null, null, default)))!;
         Assert.That(problem.Problem, Is.EqualTo(Problem.Unavailable));
     }
 
@@ -111,7 +113,8 @@ public sealed class OfflineRulesTests
 
         Assert.That((await ipam.ListPoolsAsync(default)).Select(p => (p.Name, p.Disabled)),
             Is.EqualTo(new[] { ("pool-10.0.0.0-28", false), ("pool-10.0.1.0-28", true) }));
-        var problem = (await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", Claim("x") with { Pools = ["pool-10.0.1.0-28"] }, null, null, default)))!;
+        var problem = (await Assert.ThrowsAsync<CalicoException>(() =>
+            ipam.ClaimAsync("cni", Claim("x") with { Pools = ["pool-10.0.1.0-28"] }, null, null, default)))!;
         Assert.That(problem.Problem, Is.EqualTo(Problem.Unavailable));
         Assert.That(await CountAsync(ipam, 3), Is.EqualTo(2));
     }
@@ -166,7 +169,8 @@ public sealed class OfflineRulesTests
                 store.Set(PoolKey, Pool(""","assignmentMode":"Manual" """));
                 break;
             case "reserved":
-                store.Set(Resources + "ipreservations/r", """{"kind":"IPReservation","metadata":{"name":"r"},"spec":{"reservedCIDRs":["10.0.0.0/24"]}}""");
+                store.Set(Resources + "ipreservations/r",
+                    """{"kind":"IPReservation","metadata":{"name":"r"},"spec":{"reservedCIDRs":["10.0.0.0/24"]}}""");
                 break;
             case "cool-down":
                 store.Set("/calico/ipam/v2/config", """{"auto_allocate_blocks":true,"ipCooldownSeconds":60}""");

@@ -32,7 +32,8 @@ public sealed class PoolOverlapTests
         var leases = await ipam.ClaimAsync("cni", Claim("h") with { Ipv4 = 0, Exact = [Ip("10.50.0.130")] }, Endpoint("w"), null, default);
         await client.DeleteAsync(Kinds.IpPool.Key("pool-10.50.0.0-24"), null, default);
 
-        foreach (var (cidr, size) in new[] { ("10.50.0.128/27", 28), ("10.50.0.128/27", 27), ("10.50.0.0/24", 27), ("10.50.0.128/26", 28), ("10.50.0.0/16", 25) })
+        foreach (var (cidr, size) in new[] { ("10.50.0.128/27", 28), ("10.50.0.128/27", 27), ("10.50.0.0/24", 27), ("10.50.0.128/26", 28),
+            ("10.50.0.0/16", 25) })
         {
             var problem = (await Assert.ThrowsAsync<CalicoException>(() => client.CreateAsync(PoolOf(cidr, size), default)))!;
             Assert.That(problem.Problem, Is.EqualTo(Problem.Invalid), cidr);
@@ -94,7 +95,8 @@ public sealed class PoolOverlapTests
         }
 
         Assert.That(given.Intersect(held.Select(l => l.Address)), Is.Empty);
-        await Assert.ThrowsAsync<CalicoException>(() => other.ClaimAsync("cni", Claim("x", 0) with { Exact = [held[0].Address] }, null, null, default));
+        await Assert.ThrowsAsync<CalicoException>(() =>
+            other.ClaimAsync("cni", Claim("x", 0) with { Exact = [held[0].Address] }, null, null, default));
         foreach (var (lease, i) in held.Select((l, i) => (l, i)))
         {
             await ipam.UnbindAsync("cni", Endpoint($"w{i}"), [lease], LeaseCompanion.None, default);
@@ -109,7 +111,8 @@ public sealed class PoolOverlapTests
     [Test]
     public async Task A7_ten_thousand_edits_of_pools_and_blocks_never_overlap_and_give_no_address_twice()
     {
-        var seed = int.TryParse(Environment.GetEnvironmentVariable("CALICO_SEED"), CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next();
+        var seed = int.TryParse(Environment.GetEnvironmentVariable("CALICO_SEED"), CultureInfo.InvariantCulture, out var given) ? given
+            : Random.Shared.Next();
         TestContext.Out.WriteLine($"CALICO_SEED={seed}");
         await using var world = new World(new(seed));
         for (var i = 0; i < Edits; i++)
@@ -184,7 +187,8 @@ public sealed class PoolOverlapTests
 
         public void AssertSound(string when)
         {
-            var blocks = Ranges(Cluster.Store.Snapshot(IpamKeys.Assignments).Select(k => IpamKeys.TryParseBlock(k.Key, out var text) ? text : ""));
+            var blocks = Ranges(Cluster.Store.Snapshot(IpamKeys.Assignments)
+                .Select(k => IpamKeys.TryParseBlock(k.Key, out var text) ? text : ""));
             for (var i = 1; i < blocks.Count; i++)
             {
                 Assert.That(blocks[i].First, Is.GreaterThan(blocks[i - 1].Last), $"blocks overlap after {when}");
@@ -220,12 +224,15 @@ public sealed class PoolOverlapTests
         {
             var length = _random.Next(25, 30);
             var size = _random.Next(length, 31);
-            var cidr = new Cidr(false, ((UInt128)0x0a000000 | (UInt128)_random.Next(256)) >> (32 - length) << (32 - length), length).ToString();
+            var cidr = new Cidr(false, ((UInt128)0x0a000000 | (UInt128)_random.Next(256)) >> (32 - length) << (32 - length), length)
+                .ToString();
             var range = RangeOf(cidr);
             var pools = Ranges(Cluster.Store.Snapshot(Pools).Select(k => k.Key[(Pools.Length + "pool-".Length)..].Replace('-', '/')));
-            var blocks = Ranges(Cluster.Store.Snapshot(IpamKeys.Assignments).Select(k => IpamKeys.TryParseBlock(k.Key, out var text) ? text : ""));
+            var blocks = Ranges(Cluster.Store.Snapshot(IpamKeys.Assignments)
+                .Select(k => IpamKeys.TryParseBlock(k.Key, out var text) ? text : ""));
             var mustRefuse = pools.Exists(p => Share(p, range))
-                || blocks.Exists(b => Share(b, range) && (b.First < range.First || b.Last > range.Last || b.Last - b.First + 1 != 1L << (32 - size)));
+                || blocks.Exists(b => Share(b, range)
+                    && (b.First < range.First || b.Last > range.Last || b.Last - b.First + 1 != 1L << (32 - size)));
             try
             {
                 await _client.CreateAsync(PoolOf(cidr, size), default);
@@ -248,12 +255,14 @@ public sealed class PoolOverlapTests
             }
 
             var (node, claim) = (_nodes[_random.Next(2)], Claim($"h{slot}"));
-            claim = _random.Next(3) > 0 ? claim : claim with { Ipv4 = 0, Exact = [new Cidr(false, (UInt128)0x0a000000 | (UInt128)_random.Next(256), 32).FirstAddress()] };
+            claim = _random.Next(3) > 0 ? claim
+                : claim with { Ipv4 = 0, Exact = [new Cidr(false, (UInt128)0x0a000000 | (UInt128)_random.Next(256), 32).FirstAddress()] };
             try
             {
                 _live[slot] = (node, (await node.ClaimAsync("cni", claim, Endpoint($"w{slot}"), null, default))[0]);
             }
-            catch (CalicoException e) when (e.Problem is Problem.Exhausted or Problem.NotFound or Problem.Conflict or Problem.AlreadyExists or Problem.Invalid)
+            catch (CalicoException e)
+                when (e.Problem is Problem.Exhausted or Problem.NotFound or Problem.Conflict or Problem.AlreadyExists or Problem.Invalid)
             {
                 // No pool, none left, or somebody's.
             }

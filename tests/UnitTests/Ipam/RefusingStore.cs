@@ -18,6 +18,7 @@ internal sealed class RefusingStore(IKeyValueStore inner) : ForwardingStore(inne
         }
 
         Refused++;
-        throw new CalicoException(Problem.Unavailable, "transaction: database space exceeded (alarm NOSPACE)", inner: new StoreRefusedException(new InvalidOperationException("full")));
+        throw new CalicoException(Problem.Unavailable, "transaction: database space exceeded (alarm NOSPACE)",
+            inner: new StoreRefusedException(new InvalidOperationException("full")));
     }
 }

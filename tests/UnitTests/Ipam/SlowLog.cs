@@ -35,6 +35,7 @@ internal sealed class SlowLog : INodeLog
         await _log.CommitAsync(writes, ct);
     }
 
-    public Task<StoreOutcome> CommitAsync(IKeyValueStore store, StoreTransaction transaction, ImmutableArray<NodeLogWrite> writes, CancellationToken ct) =>
+    public Task<StoreOutcome> CommitAsync(IKeyValueStore store, StoreTransaction transaction, ImmutableArray<NodeLogWrite> writes,
+        CancellationToken ct) =>
         _log.CommitAsync(store, transaction, writes, ct);
 }

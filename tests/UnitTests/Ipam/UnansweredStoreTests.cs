@@ -43,7 +43,8 @@ public sealed class UnansweredStoreTests
         await reborn.MaintainAsync(default);
 
         Assert.That(cluster.Disagreements(), Is.Empty);
-        Assert.That(cluster.Allocations().Where(a => leases.Any(l => l.Address.ToString() == a.Key)).Select(a => a.Value), Is.EquivalentTo(new[] { "h0", "h1", "h2" }));
+        Assert.That(cluster.Allocations().Where(a => leases.Any(l => l.Address.ToString() == a.Key)).Select(a => a.Value),
+            Is.EquivalentTo(new[] { "h0", "h1", "h2" }));
         Assert.That(cluster.Allocations().Values.Count(h => h == "parked.n"), Is.EqualTo(2));
         Assert.That(cluster.Store.Snapshot("/wep/").Select(k => k.Key), Is.EqualTo(new[] { "/wep/h0", "/wep/h1", "/wep/h2" }));
         var kept = await reborn.ListAsync("cni", null, default);
@@ -60,7 +61,8 @@ public sealed class UnansweredStoreTests
         cluster.Store.Faults.OnCommit(1, StoreFault.AnswerLost);
 
         var problem = (await Assert.ThrowsAsync<CalicoException>(() => ipam.ClaimAsync("cni", Claim("h"), Endpoint("w"),
-            _ => new([new StoreOperation.Put("/wep", Encoding.UTF8.GetBytes("x"))], [new NodeLogWrite("intent/w", Encoding.UTF8.GetBytes("x"))]), default)))!;
+            _ => new([new StoreOperation.Put("/wep", Encoding.UTF8.GetBytes("x"))],
+                [new NodeLogWrite("intent/w", Encoding.UTF8.GetBytes("x"))]), default)))!;
         Assert.That(problem.Problem, Is.EqualTo(Problem.Unavailable));
         Assert.That(cluster.Allocations().Values, Is.EquivalentTo(new[] { "warm", "h" }), "it took");
 
@@ -82,7 +84,8 @@ public sealed class UnansweredStoreTests
             with: o => o with { StorePatience = TimeSpan.FromMilliseconds(50), StoreDeadline = TimeSpan.FromSeconds(3) });
         await ipam.MaintainAsync(default);
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        cluster.Store.Faults.Use((kind, _) => kind == StoreCallKind.Commit && reached.TrySetResult() ? StoreFault.DoneThenHang : StoreFault.None);
+        cluster.Store.Faults.Use((kind, _) => kind == StoreCallKind.Commit && reached.TrySetResult() ? StoreFault.DoneThenHang
+            : StoreFault.None);
 
         var claim = ipam.ClaimAsync("cni", Claim("h"), Endpoint("w"), null, default);
         await reached.Task.WaitAsync(TimeSpan.FromSeconds(20));

@@ -31,5 +31,6 @@ public class FileLockTests
 
     [Test]
     public void A_folder_that_is_not_there_is_an_error() =>
-        Assert.That(Assert.Throws<IOException>(() => FileLock.TryAcquire("/none/such/lock"))!.Message, Does.StartWith("lock /none/such/lock"));
+        Assert.That(Assert.Throws<IOException>(() => FileLock.TryAcquire("/none/such/lock"))!.Message,
+            Does.StartWith("lock /none/such/lock"));
 }

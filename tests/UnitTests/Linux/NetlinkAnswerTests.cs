@@ -34,16 +34,19 @@ public sealed class NetlinkAnswerTests
         kernel.Says(Message(SomeType, 1), Done(1, (int)Errno.Interrupted));
         Assert.That(() => Dump(kernel, 1), Throws.TypeOf<NetlinkInterruptedException>());
         kernel.Says(Message(SomeType, 2, NetlinkFlags.DumpInterrupted), Done(2, (int)Errno.NotPermitted));
-        Assert.That(() => Dump(kernel, 2), Throws.TypeOf<NetlinkException>().With.Property(nameof(NetlinkException.Errno)).EqualTo(Errno.NotPermitted));
+        Assert.That(() => Dump(kernel, 2), Throws.TypeOf<NetlinkException>().With.Property(nameof(NetlinkException.Errno))
+            .EqualTo(Errno.NotPermitted));
     }
 
     [Test]
     public void A_listing_is_tried_again_while_it_is_interrupted_but_not_for_ever()
     {
         var attempts = 0;
-        Assert.That(NetlinkSocket.Retry(() => ++attempts < 8 ? throw new NetlinkInterruptedException("list") : "whole"), Is.EqualTo("whole"));
+        Assert.That(NetlinkSocket.Retry(() => ++attempts < 8 ? throw new NetlinkInterruptedException("list") : "whole"),
+            Is.EqualTo("whole"));
         attempts = 0;
-        Assert.That(() => NetlinkSocket.Retry<string>(() => throw new NetlinkInterruptedException($"list {++attempts}")), Throws.TypeOf<NetlinkInterruptedException>());
+        Assert.That(() => NetlinkSocket.Retry<string>(() => throw new NetlinkInterruptedException($"list {++attempts}")),
+            Throws.TypeOf<NetlinkInterruptedException>());
         Assert.That(attempts, Is.EqualTo(8));
     }
 
@@ -52,7 +55,8 @@ public sealed class NetlinkAnswerTests
     {
         using var kernel = new ScriptedKernel(receiveLength: 64);
         kernel.Says(Message(SomeType, 1, NetlinkFlags.None, new byte[100]), Done(1));
-        Assert.That(() => Dump(kernel, 1), Throws.TypeOf<NetlinkException>().With.Property(nameof(NetlinkException.Errno)).EqualTo(Errno.MessageSize));
+        Assert.That(() => Dump(kernel, 1), Throws.TypeOf<NetlinkException>().With.Property(nameof(NetlinkException.Errno))
+            .EqualTo(Errno.MessageSize));
     }
 
     [Test]
@@ -82,7 +86,8 @@ public sealed class NetlinkAnswerTests
         Assert.That(failures.Select(f => (f.Index, f.Errno)), Is.EqualTo(new[] { (0, Errno.Exists) }));
 
         (isLast, failures) = Read(batch, Error(100, (int)Errno.Restart), Error(103, (int)Errno.OutOfMemory));
-        Assert.That(failures.Select(f => (f.Index, f.Errno)), Is.EqualTo(new[] { (-1, Errno.Restart), (-1, Errno.OutOfMemory) }), "of the transaction as a whole");
+        Assert.That(failures.Select(f => (f.Index, f.Errno)), Is.EqualTo(new[] { (-1, Errno.Restart), (-1, Errno.OutOfMemory) }),
+            "of the transaction as a whole");
         Assert.That(isLast, Is.False);
     }
 

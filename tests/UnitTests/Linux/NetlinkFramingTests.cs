@@ -70,8 +70,10 @@ public class NetlinkFramingTests
     [Test]
     public void Lengths_that_lie_are_refused()
     {
-        Assert.Throws<NetlinkFormatException>(() => ReadAll(Convert.FromHexString("11000000000000000000000000000000")), "longer than it is");
-        Assert.Throws<NetlinkFormatException>(() => ReadAll(Convert.FromHexString("0f000000000000000000000000000000")), "shorter than a header");
+        Assert.Throws<NetlinkFormatException>(() => ReadAll(Convert.FromHexString("11000000000000000000000000000000")),
+            "longer than it is");
+        Assert.Throws<NetlinkFormatException>(() => ReadAll(Convert.FromHexString("0f000000000000000000000000000000")),
+            "shorter than a header");
         Assert.Throws<NetlinkFormatException>(() => ReadAll([1, 2, 3]), "cut");
         Assert.Throws<NetlinkFormatException>(() => ReadAll(Message("03000100")), "attribute shorter than its header");
         Assert.Throws<NetlinkFormatException>(() => ReadAll(Message("09000100aabbccdd")), "attribute longer than its container");

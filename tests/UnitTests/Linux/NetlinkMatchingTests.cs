@@ -7,8 +7,8 @@ using NUnit.Framework;
 
 namespace Calico.UnitTests.Linux;
 
-/// <summary>An answer belongs to the request whose number it carries, also when an earlier request's is still in the queue. Asks the kernel for
-/// links of this namespace; changes nothing.</summary>
+/// <summary>An answer belongs to the request whose number it carries, also when an earlier request's is still in the queue. Asks the kernel
+/// for links of this namespace; changes nothing.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class NetlinkMatchingTests : IDisposable
 {
@@ -30,7 +30,8 @@ public sealed class NetlinkMatchingTests : IDisposable
         Leave(Missing, NetlinkFlags.Ack);
         Assert.That(() => Acknowledge(Loopback), Throws.Nothing, "the error is the former request's");
         Leave(Loopback, NetlinkFlags.Ack);
-        Assert.That(() => Acknowledge(Missing), Throws.TypeOf<NetlinkException>().With.Property(nameof(NetlinkException.Errno)).EqualTo(Calico.Linux.Errno.NoDevice));
+        Assert.That(() => Acknowledge(Missing), Throws.TypeOf<NetlinkException>().With.Property(nameof(NetlinkException.Errno))
+            .EqualTo(Calico.Linux.Errno.NoDevice));
     }
 
     [Test]
@@ -57,7 +58,8 @@ public sealed class NetlinkMatchingTests : IDisposable
         sequence = _socket.NextSequence();
         _writer.Clear();
         RouteQueries.Links(_writer, sequence);
-        Assert.That(() => _socket.Dump(_writer, sequence, "list links", (in NetlinkMessage _) => { }), Throws.Nothing, "the error is the former request's");
+        Assert.That(() => _socket.Dump(_writer, sequence, "list links", (in NetlinkMessage _) => { }), Throws.Nothing,
+            "the error is the former request's");
     }
 
     [Test]
@@ -66,7 +68,8 @@ public sealed class NetlinkMatchingTests : IDisposable
         var sequence = _socket.NextSequence();
         _writer.Clear();
         RouteQueries.Links(_writer, sequence);
-        Assert.That(() => _socket.Dump(_writer, sequence, "list links", (in NetlinkMessage _) => throw new NetlinkFormatException("damaged")),
+        Assert.That(() => _socket.Dump(_writer, sequence, "list links",
+            (in NetlinkMessage _) => throw new NetlinkFormatException("damaged")),
             Throws.TypeOf<NetlinkFormatException>().With.Message.EqualTo("damaged"));
         Assert.That(Ask(Loopback), Is.EqualTo(1), "nothing is left of it");
     }
@@ -96,7 +99,8 @@ public sealed class NetlinkMatchingTests : IDisposable
     {
         _socket.ReserveSequences(int.MaxValue);
         _socket.ReserveSequences(int.MaxValue);
-        Assert.That(new[] { _socket.NextSequence(), _socket.NextSequence(), _socket.NextSequence() }, Is.EqualTo(new[] { uint.MaxValue, 1u, 2u }));
+        Assert.That(new[] { _socket.NextSequence(), _socket.NextSequence(), _socket.NextSequence() },
+            Is.EqualTo(new[] { uint.MaxValue, 1u, 2u }));
         _socket.ReserveSequences(int.MaxValue);
         _socket.ReserveSequences(int.MaxValue - 10);
         Assert.That(_socket.ReserveSequences(10), Is.EqualTo(1), "a batch does not wrap in its middle");

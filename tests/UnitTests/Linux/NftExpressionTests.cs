@@ -21,7 +21,8 @@ public class NftExpressionTests
             "08000100 00000008 08000200 00000001 08000300 00000010 08000400 00000004");
         yield return new TestCaseData(Compare.NotEqual(R0, NftValue.BigEndian((ushort)80)), "cmp",
             "08000100 00000008 08000200 00000001 0c000380 06000100 00500000");
-        yield return new TestCaseData(new RangeMatch(R0, NftValue.BigEndian((ushort)1), NftValue.BigEndian((ushort)9), Inverted: true), "range",
+        yield return new TestCaseData(new RangeMatch(R0, NftValue.BigEndian((ushort)1), NftValue.BigEndian((ushort)9), Inverted: true),
+            "range",
             "08000100 00000008 08000200 00000001 0c000380 06000100 00010000 0c000480 06000100 00090000");
         yield return new TestCaseData(Bitwise.And(R0, NftValue.Native(0xfffcffff)), "bitwise",
             "08000100 00000008 08000200 00000008 08000300 00000004 0c000480 08000100 fffffcff 0c000580 08000100 00000000");

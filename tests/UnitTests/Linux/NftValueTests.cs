@@ -79,6 +79,7 @@ public class NftValueTests
         var outcome = new RouteOutcome(3, [new RouteFailure(1, "delete link 5", Calico.Linux.Errno.NoDevice, null)]);
         Assert.That((outcome.Succeeded(0), outcome.Succeeded(1), outcome.Succeeded(3)), Is.EqualTo((true, false, false)));
         Assert.That(outcome.ThrowIfFailed(Calico.Linux.Errno.NoDevice), Is.SameAs(outcome));
-        Assert.That(Assert.Throws<RouteBatchException>(() => outcome.ThrowIfFailed())!.Message, Is.EqualTo("delete link 5: No such device (errno 19)"));
+        Assert.That(Assert.Throws<RouteBatchException>(() => outcome.ThrowIfFailed())!.Message,
+            Is.EqualTo("delete link 5: No such device (errno 19)"));
     }
 }

@@ -5,7 +5,8 @@ using NUnit.Framework;
 
 namespace Calico.UnitTests.Linux;
 
-/// <summary>A netlink socket whose other end a test holds: what the real kernel does once in a thousand dumps is said here at once.</summary>
+/// <summary>A netlink socket whose other end a test holds: what the real kernel does once in a thousand dumps is said here at once.
+/// </summary>
 /// <remarks>A pair of AF_UNIX sockets. Of an unnamed sender nothing is told, which reads as port 0, the kernel's.</remarks>
 internal sealed class ScriptedKernel : IDisposable
 {

@@ -54,7 +54,8 @@ public sealed class FieldRangeTests
     [TestCase("a", false)]
     public void C9_a_path_of_http_has_no_blanks(string path, bool isGood)
     {
-        var rule = new JsonObject { ["action"] = "Allow", ["http"] = new JsonObject { ["paths"] = new JsonArray(new JsonObject { ["exact"] = path }) } };
+        var rule = new JsonObject { ["action"] = "Allow",
+            ["http"] = new JsonObject { ["paths"] = new JsonArray(new JsonObject { ["exact"] = path }) } };
         Assert.That(CheckSpec("GlobalNetworkPolicy", new() { ["ingress"] = new JsonArray(rule) }).IsEmpty, Is.EqualTo(isGood));
     }
 
@@ -87,7 +88,8 @@ public sealed class FieldRangeTests
                     var report = kind.Check(document.RootElement, new ShapeReport { AcceptOtherSpellings = true });
                     var resource = kind.Decode(document.RootElement);
                     Assert.That(() => kind.Validate(resource), Throws.Nothing, text);
-                    Assert.That(() => kind.Columns.Select(c => c.Value(new JsonObjectView(kind.ToJson(resource), ""))).ToList(), Throws.Nothing, text);
+                    Assert.That(() => kind.Columns.Select(c => c.Value(new JsonObjectView(kind.ToJson(resource), ""))).ToList(),
+                        Throws.Nothing, text);
                     _ = report.Errors;
                 }
                 catch (JsonException)
@@ -104,7 +106,8 @@ public sealed class FieldRangeTests
     [TestCase("/calico/ipam/v2/config")]
     public void C1_no_value_of_ipam_however_damaged_breaks_its_reader(string key)
     {
-        const string Sample = """{"cidr":"10.0.0.0/26","affinity":"host:n1","state":"confirmed","block":{"10.0.0.0/26":1},"allocations":[0,null],"unallocated":[1],"attributes":[{"handle_id":"h","secondary":{"a":"b"}}],"sequenceNumber":5,"deleted":false,"strict_affinity":true,"maxBlocksPerHost":3}""";
+        const string Sample =
+            """{"cidr":"10.0.0.0/26","affinity":"host:n1","state":"confirmed","block":{"10.0.0.0/26":1},"allocations":[0,null],"unallocated":[1],"attributes":[{"handle_id":"h","secondary":{"a":"b"}}],"sequenceNumber":5,"deleted":false,"strict_affinity":true,"maxBlocksPerHost":3}""";
         var random = new Random(Seed.Next());
         for (var i = 0; i < Effort.Of(2_000); i++)
         {
@@ -136,7 +139,8 @@ public sealed class FieldRangeTests
         var steps = field.Split('.');
         for (var i = 0; i < steps.Length; i++)
         {
-            var (name, isList, isLast) = (steps[i].Replace("[]", "", StringComparison.Ordinal), steps[i].EndsWith("[]", StringComparison.Ordinal), i == steps.Length - 1);
+            var (name, isList, isLast) = (steps[i].Replace("[]", "", StringComparison.Ordinal),
+                steps[i].EndsWith("[]", StringComparison.Ordinal), i == steps.Length - 1);
             var next = isLast ? JsonNode.Parse(value) : new JsonObject();
             at[name] = isList ? new JsonArray(next) : next;
             at = next!;
@@ -181,7 +185,8 @@ public sealed class FieldRangeTests
         {
             ["kind"] = kind.Name,
             ["apiVersion"] = Resource.GroupVersion,
-            ["metadata"] = new JsonObject { ["name"] = "default", ["labels"] = new JsonObject { ["a"] = "b" }, ["creationTimestamp"] = "2026-01-02T03:04:05Z" },
+            ["metadata"] = new JsonObject { ["name"] = "default", ["labels"] = new JsonObject { ["a"] = "b" },
+                ["creationTimestamp"] = "2026-01-02T03:04:05Z" },
             ["spec"] = spec,
         }.ToJsonString();
     }
@@ -202,8 +207,10 @@ public sealed class FieldRangeTests
     {
         string[] odd =
         [
-            "1e400", "-1e400", "1e999999999", "99999999999999999999999999", "-0", "1.5", "null", "true", "[]", "{}", "[[[[]]]]", "\"\"", "\"\\ud800\"",
-            "\"\\u0000\"", "\"x\"", "[null]", "[1,\"a\",null,{}]", "{\"a\":{\"a\":{\"a\":1}}}", "\"2026-13-45T99:99:99Z\"", "\"::ffff:1.2.3.4/999\"", "\"1.2.3.4/-1\"",
+            "1e400", "-1e400", "1e999999999", "99999999999999999999999999", "-0", "1.5", "null", "true", "[]", "{}", "[[[[]]]]", "\"\"",
+                "\"\\ud800\"",
+            "\"\\u0000\"", "\"x\"", "[null]", "[1,\"a\",null,{}]", "{\"a\":{\"a\":{\"a\":1}}}", "\"2026-13-45T99:99:99Z\"",
+                "\"::ffff:1.2.3.4/999\"", "\"1.2.3.4/-1\"",
         ];
         var text = sample;
         for (var n = random.Next(1, 4); n > 0; n--)

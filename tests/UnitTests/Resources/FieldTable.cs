@@ -10,7 +10,8 @@ namespace Calico.UnitTests.Resources;
 internal sealed record FieldTable(string Fields, string Good, string Bad)
 {
     private const string Durations = "\"0\" ; \"0s\" ; \"1m30s\" ; \"1.5h\" ; \"10ns\" ; \"2562047h\"";
-    private const string NotDurations = "\"-1s\" ; \"-0.5s\" ; \"1\" ; \"1 m\" ; \"1d\" ; \"m\" ; \"2562048h\" ; \"99999999999999h\" ; 5 ; true";
+    private const string NotDurations =
+        "\"-1s\" ; \"-0.5s\" ; \"1\" ; \"1 m\" ; \"1d\" ; \"m\" ; \"2562048h\" ; \"99999999999999h\" ; 5 ; true";
     private const string NotFlags = "\"true\" ; 1 ; \"yes\"";
     private const string Severities = "\"Debug\" ; \"info\" ; \"Fatal\"";
 
@@ -21,30 +22,42 @@ internal sealed record FieldTable(string Fields, string Good, string Bad)
         new("featureDetectOverride", "\"A=true,B=false\" ; \"A-1=\"", "\"A\" ; \"A=1\" ; \"A b=true\""),
         new("featureGates", "\"A=1,B=x\"", "\"A\" ; \"A==\""),
         new("goGCThreshold goMaxProcs goMemoryLimitMB", "-1 ; 0 ; 40", "-2 ; 1.5 ; \"1\" ; 4294967296"),
-        Flags("healthEnabled prometheusGoMetricsEnabled prometheusMetricsEnabled prometheusProcessMetricsEnabled prometheusWireGuardMetricsEnabled "
-            + "flowLogsCollectorDebugTrace debugDisableLogDropping usageReportingEnabled allowIPIPPacketsFromWorkloads allowVXLANPacketsFromWorkloads "
+        Flags("healthEnabled prometheusGoMetricsEnabled prometheusMetricsEnabled prometheusProcessMetricsEnabled "
+            + "prometheusWireGuardMetricsEnabled "
+            + "flowLogsCollectorDebugTrace debugDisableLogDropping usageReportingEnabled allowIPIPPacketsFromWorkloads "
+            + "allowVXLANPacketsFromWorkloads "
             + "disableConntrackInvalidCheck ipv6Support removeExternalRoutes requireMTUFile routeSyncDisabled sidecarAccelerationEnabled "
             + "useInternalDataplaneDriver bpfConnectTimeLoadBalancingEnabled bpfDisableUnprivileged bpfEnabled bpfHostConntrackBypass "
-            + "bpfIPFragmentReassemblyEnabled bpfKubeProxyIptablesCleanupEnabled bpfPolicyDebugEnabled endpointReportingEnabled genericXDPEnabled "
-            + "xdpEnabled vxlanEnabled ipipEnabled wireguardEnabled wireguardEnabledV6 wireguardHostEncryptionEnabled wireguardThreadingEnabled"),
-        new("healthHost debugHost prometheusMetricsHost metadataAddr", "\"localhost\" ; \"10.0.0.1\" ; \"fe80::1\"", "\"a b\" ; \"a\\nb\" ; \"a/b\" ; 7"),
+            + "bpfIPFragmentReassemblyEnabled bpfKubeProxyIptablesCleanupEnabled bpfPolicyDebugEnabled endpointReportingEnabled "
+            + "genericXDPEnabled "
+            + "xdpEnabled vxlanEnabled ipipEnabled wireguardEnabled wireguardEnabledV6 wireguardHostEncryptionEnabled "
+            + "wireguardThreadingEnabled"),
+        new("healthHost debugHost prometheusMetricsHost metadataAddr", "\"localhost\" ; \"10.0.0.1\" ; \"fe80::1\"",
+            "\"a b\" ; \"a\\nb\" ; \"a/b\" ; 7"),
         new("healthPort debugPort prometheusMetricsPort metadataPort", "1 ; 65535", "0 ; -1 ; 65536 ; \"80\" ; 1.5"),
         new("healthTimeoutOverrides[].name", "\"a b_1-c\"", "\"\" ; \"a.b\" ; 7"),
         new("logActionRateLimit", "\"1/second\" ; \"9999/day\"", "\"0/second\" ; \"10000/day\" ; \"1/week\" ; \"1 /day\""),
         new("logActionRateLimitBurst", "0 ; 9999", "-1 ; 10000"),
-        new("logDebugFilenameRegex mtuIfacePattern nftablesFlowTableDataIfacePattern bpfDataIfacePattern bpfL3IfacePattern bpfDisableGROForIfaces",
+        new("logDebugFilenameRegex mtuIfacePattern nftablesFlowTableDataIfacePattern bpfDataIfacePattern bpfL3IfacePattern "
+            + "bpfDisableGROForIfaces",
             "\"^eth.*\" ; \"(a|b)+\"", "\"(\" ; \"[\" ; \"a**\" ; 7"),
-        new("logFilePath prometheusMetricsCAFile prometheusMetricsCertFile prometheusMetricsKeyFile flowLogsGoldmaneServer debugMemoryProfilePath "
-            + "cgroupV2Path dataplaneDriver endpointStatusPathPrefix policySyncPathPrefix bpfCTLBLogFilter", "\"/var/log/x\" ; \"none\"", "7 ; true ; []"),
+        new("logFilePath prometheusMetricsCAFile prometheusMetricsCertFile prometheusMetricsKeyFile flowLogsGoldmaneServer "
+            + "debugMemoryProfilePath "
+            + "cgroupV2Path dataplaneDriver endpointStatusPathPrefix policySyncPathPrefix bpfCTLBLogFilter", "\"/var/log/x\" ; \"none\"",
+            "7 ; true ; []"),
         new("logPrefix", "\"calico: %t/%n_-\"", "\"a\\nb\" ; \"a;b\" ; \"é\""),
         new("logSeverityFile logSeverityScreen logSeveritySys", Severities, "\"Panic\" ; \"\\u0000\" ; 7"),
         new("prometheusMetricsClientAuth", "\"RequireAnyClientCert\"", "\"requireanyclientcert\" ; \"x\""),
         Durations_("flowLogsFlushInterval debugSimulateCalcGraphHangAfter debugSimulateDataplaneApplyDelay debugSimulateDataplaneHangAfter "
-            + "usageReportingInitialDelay usageReportingInterval dataplaneWatchdogTimeout interfaceRefreshInterval liveMigrationRouteConvergenceTime "
-            + "localSubnetL2ReachabilityRefreshInterval netlinkTimeout routeRefreshInterval ipsetsRefreshInterval iptablesLockProbeInterval "
+            + "usageReportingInitialDelay usageReportingInterval dataplaneWatchdogTimeout interfaceRefreshInterval "
+            + "liveMigrationRouteConvergenceTime "
+            + "localSubnetL2ReachabilityRefreshInterval netlinkTimeout routeRefreshInterval ipsetsRefreshInterval "
+            + "iptablesLockProbeInterval "
             + "iptablesPostWriteCheckInterval iptablesRefreshInterval nftablesRefreshInterval bpfIPFragTimeout bpfKubeProxyMinSyncPeriod "
-            + "endpointReportingDelay reportingInterval reportingTTL xdpRefreshInterval wireguardKeepAlive healthTimeoutOverrides[].timeout"),
-        Choice("flowLogsLocalReporter floatingIPs ipForwarding istioAmbientMode bpfHostNetworkedNATWithoutCTLB bpfProfiling bpfRedirectToPeer "
+            + "endpointReportingDelay reportingInterval reportingTTL xdpRefreshInterval wireguardKeepAlive "
+            + "healthTimeoutOverrides[].timeout"),
+        Choice("flowLogsLocalReporter floatingIPs ipForwarding istioAmbientMode bpfHostNetworkedNATWithoutCTLB bpfProfiling "
+            + "bpfRedirectToPeer "
             + "windowsManageFirewallRules", "Disabled Enabled"),
         Choice("flowLogsPolicyEvaluationMode", "Continuous None"),
         Choice("awsSrcDstCheck", "Disable DoNothing Enable"),
@@ -54,10 +67,12 @@ internal sealed record FieldTable(string Fields, string Good, string Bad)
         new("deviceRouteSourceAddress natOutgoingAddress", "\"10.0.0.1\"", "\"fd00::1\" ; \"10.0.0.1/24\" ; \"10.0.0\" ; \"a\""),
         new("deviceRouteSourceAddressIPv6", "\"fd00::1\"", "\"10.0.0.1\" ; \"fd00::/64\""),
         new("externalNodesList[]", "\"10.0.0.1\" ; \"10.0.0.0/8\"", "\"fd00::1\" ; \"10.0.0.0/33\" ; \"a\""),
-        new("failsafeInboundHostPorts[].protocol failsafeOutboundHostPorts[].protocol", "\"TCP\" ; \"UDP\" ; \"SCTP\"", "\"ICMP\" ; \"tcp4\" ; 6"),
+        new("failsafeInboundHostPorts[].protocol failsafeOutboundHostPorts[].protocol", "\"TCP\" ; \"UDP\" ; \"SCTP\"",
+            "\"ICMP\" ; \"tcp4\" ; 6"),
         new("failsafeInboundHostPorts[].port failsafeOutboundHostPorts[].port", "1 ; 65535", "0 ; -1 ; 65536 ; \"22\""),
         new("failsafeInboundHostPorts[].net failsafeOutboundHostPorts[].net", "\"10.0.0.0/8\" ; \"fd00::/8\"", "\"10.0.0.0/33\" ; \"a\""),
-        new("ipv4ElevatedRoutePriority ipv4NormalRoutePriority ipv6ElevatedRoutePriority ipv6NormalRoutePriority", "1 ; 2147483646", "0 ; -1 ; 2147483647"),
+        new("ipv4ElevatedRoutePriority ipv4NormalRoutePriority ipv6ElevatedRoutePriority ipv6NormalRoutePriority", "1 ; 2147483646",
+            "0 ; -1 ; 2147483647"),
         new("interfaceExclude", "\"kube-ipvs0\" ; \"a,b.1\" ; \"/^veth.*/,eth0\"", "\"a b\" ; \"aaaaaaaaaaaaaaaa\" ; \"a,\" ; \"/(/\""),
         new("interfacePrefix", "\"cali\" ; \"cali,tap\" ; \"a.b_c-d\"", "\"a b\" ; \"a/b\" ; \"aaaaaaaaaaaaaaaa\" ; \"cali,\" ; \"*\""),
         new("istioDSCPMark", "0 ; 63 ; \"EF\" ; \"af11\"", "64 ; -1 ; \"AF44\" ; \"x\""),
@@ -69,7 +84,8 @@ internal sealed record FieldTable(string Fields, string Good, string Bad)
         Choice("programClusterRoutes", "Disabled Enabled EnabledIPIPOnly EnabledNoEncapOnly"),
         AnyCase("routeSource", "CalicoIPAM WorkloadIPs"),
         new("routeTableRange", "{\"min\":1,\"max\":250}", "{\"min\":0,\"max\":250} ; {\"min\":1,\"max\":251} ; {\"min\":9,\"max\":8} ; 7"),
-        new("routeTableRanges[]", "{\"min\":1,\"max\":1000} ; {\"min\":8,\"max\":8}", "{\"min\":0,\"max\":8} ; {\"min\":9,\"max\":8} ; {\"min\":1,\"max\":4294967296}"),
+        new("routeTableRanges[]", "{\"min\":1,\"max\":1000} ; {\"min\":8,\"max\":8}",
+            "{\"min\":0,\"max\":8} ; {\"min\":9,\"max\":8} ; {\"min\":1,\"max\":4294967296}"),
         AnyCase("serviceLoopPrevention", "Disabled Drop Reject"),
         AnyCase("workloadSourceSpoofing", "Any Disabled"),
         AnyCase("iptablesBackend", "Auto Legacy NFT"),
@@ -83,7 +99,8 @@ internal sealed record FieldTable(string Fields, string Good, string Bad)
         Choice("bpfConnectTimeLoadBalancing", "Disabled Enabled TCP"),
         Choice("bpfConntrackMode", "Auto BPFProgram Userspace"),
         AnyCase("bpfConntrackLogLevel", "Debug Off"),
-        new("bpfConntrackTimeouts", "{\"tcpEstablished\":\"1h\",\"udpTimeout\":\"Auto\"}", "{\"tcpEstablished\":\"-1h\"} ; {\"a\":7} ; \"1h\""),
+        new("bpfConntrackTimeouts", "{\"tcpEstablished\":\"1h\",\"udpTimeout\":\"Auto\"}",
+            "{\"tcpEstablished\":\"-1h\"} ; {\"a\":7} ; \"1h\""),
         new("bpfDSROptoutCIDRs[] bpfExcludeCIDRsFromNAT[]", "\"10.0.0.0/8\" ; \"fd00::/8\"", "\"a\" ; \"10.0.0.0/33\""),
         AnyCase("bpfEnforceRPF", "Disabled Loose Strict"),
         new("bpfExtToServiceConnmark", "0 ; 4294967295", "-1 ; 4294967296"),
@@ -95,14 +112,17 @@ internal sealed record FieldTable(string Fields, string Good, string Bad)
         AnyCase("bpfLogLevel", "Debug Info Off"),
         new("bpfMaglevMaxEndpointsPerService bpfMaglevMaxServices", "1 ; 3000", "0 ; 3001"),
         Choice("bpfMapSizeConntrackScaling", "Disabled DoubleIfFull"),
-        new("bpfExportBufferSizeMB bpfMapSizeConntrack bpfMapSizeConntrackCleanupQueue bpfMapSizeIPSets bpfMapSizeIfState bpfMapSizeNATAffinity "
-            + "bpfMapSizeNATBackend bpfMapSizeNATFrontend bpfMapSizePerCpuConntrack bpfMapSizeRoute", "0 ; 1 ; 512000", "-1 ; 4294967296 ; \"1\""),
+        new("bpfExportBufferSizeMB bpfMapSizeConntrack bpfMapSizeConntrackCleanupQueue bpfMapSizeIPSets bpfMapSizeIfState "
+            + "bpfMapSizeNATAffinity "
+            + "bpfMapSizeNATBackend bpfMapSizeNATFrontend bpfMapSizePerCpuConntrack bpfMapSizeRoute", "0 ; 1 ; 512000",
+            "-1 ; 4294967296 ; \"1\""),
         Choice("bpfOverlayHostSourceIP", "HostAddress TunnelAddress"),
         new("openstackRegion", "\"region-1\"", "\"FOO\" ; \"a.b\" ; \"a-region-that-has-a-name-of-forty-seven-letters-x\""),
         new("vxlanMTU vxlanMTUV6 ipipMTU wireguardMTU wireguardMTUV6", "0 ; 1450 ; 65535", "-1 ; 65536"),
         new("vxlanPort wireguardListeningPort wireguardListeningPortV6", "1 ; 65535", "0 ; -1 ; 65536"),
         new("vxlanVNI", "1 ; 16777215", "0 ; 16777216"),
-        new("wireguardInterfaceName wireguardInterfaceNameV6", "\"wireguard.cali\" ; \"a_B-1\"", "\"a b\" ; \"a/b\" ; \"aaaaaaaaaaaaaaaa\" ; \"*\" ; \"..\""),
+        new("wireguardInterfaceName wireguardInterfaceNameV6", "\"wireguard.cali\" ; \"a_B-1\"",
+            "\"a b\" ; \"a/b\" ; \"aaaaaaaaaaaaaaaa\" ; \"*\" ; \"..\""),
         new("wireguardRoutingRulePriority", "1 ; 99 ; 32765", "0 ; -1 ; 32766"),
     ];
 
@@ -113,7 +133,8 @@ internal sealed record FieldTable(string Fields, string Good, string Bad)
         new("asNumber", "0 ; 4294967295 ; \"1.10\" ; \"64512\"", "-1 ; 4294967296 ; \"65536.1\" ; \"a\""),
         new("listenPort", "1 ; 65535", "0 ; 65536"),
         Choice("bindMode", "None NodeIP"),
-        new("serviceClusterIPs[].cidr serviceExternalIPs[].cidr serviceLoadBalancerIPs[].cidr", "\"10.0.0.0/8\" ; \"fd00::/8\"", "\"10.0.0.1/8\" ; \"a\""),
+        new("serviceClusterIPs[].cidr serviceExternalIPs[].cidr serviceLoadBalancerIPs[].cidr", "\"10.0.0.0/8\" ; \"fd00::/8\"",
+            "\"10.0.0.1/8\" ; \"a\""),
         Choice("serviceLoadBalancerAggregation", "Enabled Disabled"),
         Durations_("nodeMeshMaxRestartTime"),
         new("ignoredInterfaces[]", "\"eth0\" ; \"cali*\"", "\"*\" ; \"a b\" ; \"aaaaaaaaaaaaaaaa\""),
@@ -126,7 +147,8 @@ internal sealed record FieldTable(string Fields, string Good, string Bad)
     public static ImmutableArray<FieldTable> BgpPeer { get; } =
     [
         new("node filters[]", "\"n1.example\"", "\"N1\" ; \"a b\" ; \"-a\""),
-        new("peerIP", "\"10.0.0.1\" ; \"10.0.0.1:179\" ; \"[fd00::1]:65535\"", "\"10.0.0.1:0\" ; \"10.0.0.1:65536\" ; \"fd00::1:\" ; \"x\""),
+        new("peerIP", "\"10.0.0.1\" ; \"10.0.0.1:179\" ; \"[fd00::1]:65535\"",
+            "\"10.0.0.1:0\" ; \"10.0.0.1:65536\" ; \"fd00::1:\" ; \"x\""),
         new("asNumber localASNumber", "0 ; 4294967295 ; \"1.10\"", "-1 ; 4294967296"),
         new("nodeSelector peerSelector", "\"has(a)\"", "\"a b\""),
         Flags("keepOriginalNextHop password.secretKeyRef.optional"),
@@ -153,11 +175,14 @@ internal sealed record FieldTable(string Fields, string Good, string Bad)
     public static ImmutableArray<FieldTable> KubeControllers { get; } =
     [
         new("logSeverityScreen", "\"None\" ; \"Panic\"", "\"info\" ; 7"),
-        Choice("healthChecks controllers.node.syncLabels controllers.node.hostEndpoint.autoCreate controllers.node.hostEndpoint.createDefaultHostEndpoint "
+        Choice("healthChecks controllers.node.syncLabels controllers.node.hostEndpoint.autoCreate "
+            + "controllers.node.hostEndpoint.createDefaultHostEndpoint "
             + "controllers.migration.policyNameMigrator", "Enabled Disabled"),
         new("prometheusMetricsPort debugProfilePort", "0 ; 65535", "-1 ; 65536"),
-        Durations_("etcdV3CompactionPeriod controllers.node.reconcilerPeriod controllers.node.leakGracePeriod controllers.policy.reconcilerPeriod "
-            + "controllers.workloadEndpoint.reconcilerPeriod controllers.serviceAccount.reconcilerPeriod controllers.namespace.reconcilerPeriod"),
+        Durations_("etcdV3CompactionPeriod controllers.node.reconcilerPeriod controllers.node.leakGracePeriod "
+            + "controllers.policy.reconcilerPeriod "
+            + "controllers.workloadEndpoint.reconcilerPeriod controllers.serviceAccount.reconcilerPeriod "
+            + "controllers.namespace.reconcilerPeriod"),
         Choice("controllers.loadBalancer.assignIPs", "AllServices RequestedServicesOnly"),
         new("controllers.node.hostEndpoint.templates[].generateName", "\"web\" ; \"a.b\"", "\"Web\" ; \"a_b\" ; \"a b\" ; \"-a\""),
     ];
@@ -187,7 +212,8 @@ internal sealed record FieldTable(string Fields, string Good, string Bad)
         new(fields, Quoted(choices), $"\"{choices.Split(' ')[0]}x\" ; \"{choices.Split(' ')[0].ToUpperInvariant()}X\" ; 7 ; true");
 
     private static FieldTable AnyCase(string fields, string choices) =>
-        new(fields, $"{Quoted(choices)} ; {Quoted(choices.ToLowerInvariant())} ; {Quoted(choices.ToUpperInvariant())}", $"\"{choices.Split(' ')[0]}x\" ; 7");
+        new(fields, $"{Quoted(choices)} ; {Quoted(choices.ToLowerInvariant())} ; {Quoted(choices.ToUpperInvariant())}",
+            $"\"{choices.Split(' ')[0]}x\" ; 7");
 
     private static string Quoted(string choices) => string.Join(" ; ", choices.Split(' ').Select(c => $"\"{c}\""));
 }

@@ -54,7 +54,8 @@ public sealed class ResourceClientTests : IAsyncDisposable
         var first = await _client.CreateAsync(Pool("10.0.0.0/16"), CancellationToken.None);
         var second = await _client.UpdateAsync(With(first, natOutgoing: true), CancellationToken.None);
 
-        var error = await Assert.ThrowsAsync<CalicoException>(() => _client.UpdateAsync(With(first, natOutgoing: false), CancellationToken.None));
+        var error = await Assert.ThrowsAsync<CalicoException>(() =>
+            _client.UpdateAsync(With(first, natOutgoing: false), CancellationToken.None));
 
         Assert.That((error!.Problem, error.Message), Is.EqualTo((Problem.Conflict, "update conflict: IPPool(p)")));
         Assert.That((await _client.GetAsync(Kinds.IpPool.Key("p"), CancellationToken.None)).Metadata, Is.EqualTo(second.Metadata));
@@ -65,10 +66,12 @@ public sealed class ResourceClientTests : IAsyncDisposable
     {
         var first = await _client.CreateAsync(Pool("10.0.0.0/16"), CancellationToken.None);
 
-        var replaced = await _client.ReplaceAsync(Pool("10.0.0.0/16") with { Metadata = new() { Name = "p", Labels = first.Metadata.Labels } },
+        var replaced = await _client.ReplaceAsync(
+            Pool("10.0.0.0/16") with { Metadata = new() { Name = "p", Labels = first.Metadata.Labels } },
             CancellationToken.None);
 
-        Assert.That((replaced.Metadata.Uid, replaced.Metadata.CreationTimestamp), Is.EqualTo((first.Metadata.Uid, first.Metadata.CreationTimestamp)));
+        Assert.That((replaced.Metadata.Uid, replaced.Metadata.CreationTimestamp),
+            Is.EqualTo((first.Metadata.Uid, first.Metadata.CreationTimestamp)));
     }
 
     [Test]
@@ -127,7 +130,8 @@ public sealed class ResourceClientTests : IAsyncDisposable
     public async Task Tiers_go_only_when_they_are_empty_and_not_built_in()
     {
         await new ClusterInitialization(_client).EnsureAsync("", "", CancellationToken.None);
-        var error = await Assert.ThrowsAsync<CalicoException>(() => _client.DeleteAsync(Kinds.Tier.Key("default"), null, CancellationToken.None));
+        var error = await Assert.ThrowsAsync<CalicoException>(() =>
+            _client.DeleteAsync(Kinds.Tier.Key("default"), null, CancellationToken.None));
         Assert.That(error!.Message, Is.EqualTo("operation Delete is not supported on default: Cannot delete default tier"));
 
         await _client.CreateAsync(Kinds.Tier.Create(new() { Name = "t" }), CancellationToken.None);
@@ -142,10 +146,12 @@ public sealed class ResourceClientTests : IAsyncDisposable
         foreach (var node in new[] { "n1", "n2" })
         {
             _store.Set($"/calico/resources/v3/projectcalico.org/nodes/{node}", $$$"""{"metadata":{"name":"{{{node}}}"},"spec":{}}""");
-            _store.Set($"/calico/resources/v3/projectcalico.org/felixconfigurations/node.{node}", $$$"""{"metadata":{"name":"node.{{{node}}}"},"spec":{}}""");
+            _store.Set($"/calico/resources/v3/projectcalico.org/felixconfigurations/node.{node}",
+                $$$"""{"metadata":{"name":"node.{{{node}}}"},"spec":{}}""");
             _store.Set($"/calico/resources/v3/projectcalico.org/workloadendpoints/default/{node}-cni-c-eth0",
                 $$$"""{"metadata":{"name":"{{{node}}}-cni-c-eth0","namespace":"default"},"spec":{"node":"{{{node}}}","interfaceName":"calic"}}""");
-            _store.Set($"/calico/resources/v3/projectcalico.org/hostendpoints/{node}", $$$"""{"metadata":{"name":"{{{node}}}"},"spec":{"node":"{{{node}}}"}}""");
+            _store.Set($"/calico/resources/v3/projectcalico.org/hostendpoints/{node}",
+                $$$"""{"metadata":{"name":"{{{node}}}"},"spec":{"node":"{{{node}}}"}}""");
         }
 
         await _client.DeleteAsync(Kinds.Node.Key("n1"), null, CancellationToken.None);
@@ -157,5 +163,6 @@ public sealed class ResourceClientTests : IAsyncDisposable
         new() { Kind = "IPPool", Metadata = new() { Name = "p" }, Spec = new() { Cidr = cidr } };
 
     private static Resource With(Resource pool, bool natOutgoing) =>
-        Kinds.IpPool.TryRead(pool, out var read) ? read with { Spec = read.Spec with { NatOutgoing = natOutgoing } } : throw new AssertionException("no pool");
+        Kinds.IpPool.TryRead(pool, out var read) ? read with { Spec = read.Spec with { NatOutgoing = natOutgoing } }
+            : throw new AssertionException("no pool");
 }

@@ -47,8 +47,10 @@ public sealed class ResourceKindsTests
         Assert.That(Decode("/calico/ipam/v2/assignment/ipv6/block/fd00::40-122", """{"cidr":"fd00::40/122"}""").Key,
             Is.EqualTo(Kinds.IpamBlock.Key("fd00::40/122")));
         var update = Decode("/calico/ipam/v2/host/n1/ipv4/block/10.0.0.0-26", """{"state":"","deleted":false}""");
-        Assert.That((update.Key.Name, Kinds.BlockAffinity.TryRead(update, out var affinity) && affinity.Spec.IsConfirmed), Is.EqualTo(("host:n1/10.0.0.0/26", true)));
-        Assert.That(Kinds.IpamHandle.TryRead(Decode("/calico/ipam/v2/handle/net.c1", """{"block":{"10.0.0.0/26":1}}"""), out var handle) ? handle.Spec.Block.Count : 0, Is.EqualTo(1));
+        Assert.That((update.Key.Name, Kinds.BlockAffinity.TryRead(update, out var affinity) && affinity.Spec.IsConfirmed),
+            Is.EqualTo(("host:n1/10.0.0.0/26", true)));
+        Assert.That(Kinds.IpamHandle.TryRead(Decode("/calico/ipam/v2/handle/net.c1", """{"block":{"10.0.0.0/26":1}}"""), out var handle)
+            ? handle.Spec.Block.Count : 0, Is.EqualTo(1));
         Assert.That(All.TryDecode("/calico/ipam/v2/host/n1", Encoding.UTF8.GetBytes("{}"), out _), Is.False);
     }
 
@@ -57,25 +59,29 @@ public sealed class ResourceKindsTests
     {
         const string Path = "/calico/resources/v3/projectcalico.org/ippools/p";
 
-        foreach (var bad in new[] { "", "not json", "[]", "7", """{"spec":[]}""", """{"spec":{},"spec":{}}""", """{"metadata":{"name":"\ud800"}}""", """{"spec":{"blockSize":1e99}}""" })
+        foreach (var bad in new[] { "", "not json", "[]", "7", """{"spec":[]}""", """{"spec":{},"spec":{}}""",
+            """{"metadata":{"name":"\ud800"}}""", """{"spec":{"blockSize":1e99}}""" })
         {
             Assert.That(Decode(Path, bad) is { Value: null, Error: not null }, Is.True, bad);
         }
 
         Assert.That(Decode(Path, """{"metadata":{"name":"p"},"spec":{"cidr":"x"}}""") is
-            { Key: { Kind: "IPPool", Name: "p" }, Value: null, Error: { } error } && error.Contains("spec.cidr", StringComparison.Ordinal), Is.True);
+            { Key: { Kind: "IPPool", Name: "p" }, Value: null, Error: { } error }
+                && error.Contains("spec.cidr", StringComparison.Ordinal), Is.True);
     }
 
     [Test]
     public void Old_pools_are_read_with_the_defaults_that_count() =>
-        Assert.That(Kinds.IpPool.TryRead(Decode("/calico/resources/v3/projectcalico.org/ippools/p", """{"metadata":{"name":"p"},"spec":{"cidr":"fd00::/64"}}"""), out var pool)
+        Assert.That(Kinds.IpPool.TryRead(Decode("/calico/resources/v3/projectcalico.org/ippools/p",
+            """{"metadata":{"name":"p"},"spec":{"cidr":"fd00::/64"}}"""), out var pool)
             && pool.Spec is { BlockSize: 122, NodeSelector: "all()", IpipMode: "Never", AllowedUses.Length: 2 }, Is.True);
 
     [Test]
     public void Protocol_names_are_read_in_any_case_and_written_exactly()
     {
         Assert.That(Kinds.Profile.TryRead(Decode("/calico/resources/v3/projectcalico.org/profiles/p",
-            """{"metadata":{"name":"p"},"spec":{"ingress":[{"action":"Allow","protocol":"tcp","destination":{"ports":[80]}}]}}"""), out var profile), Is.True);
+            """{"metadata":{"name":"p"},"spec":{"ingress":[{"action":"Allow","protocol":"tcp","destination":{"ports":[80]}}]}}"""),
+            out var profile), Is.True);
 
         Assert.That(profile!.Spec.Ingress!.Value[0].Protocol, Is.EqualTo(new NumberOrString("TCP")));
     }
@@ -102,7 +108,8 @@ public sealed class ResourceKindsTests
 
         Assert.That(Encoding.UTF8.GetString(stored), Does.Contain("projectcalico.org/metadata"));
         Assert.That(kind.DecodeStored(stored).Metadata, Has.Property("Annotations").Null.And.Property("Name").EqualTo("p"));
-        Assert.That(kind.DecodeStored(Encoding.UTF8.GetBytes("""{"metadata":{"name":"default.q","namespace":"ns"}}""")).Metadata.Name, Is.EqualTo("q"));
+        Assert.That(kind.DecodeStored(Encoding.UTF8.GetBytes("""{"metadata":{"name":"default.q","namespace":"ns"}}""")).Metadata.Name,
+            Is.EqualTo("q"));
     }
 
     private static SyncUpdate Decode(string key, string value) =>

@@ -6,7 +6,8 @@ using NUnit.Framework;
 
 namespace Calico.UnitTests.Resources;
 
-/// <summary>What each shape and each rule over a policy rule's members says, with the place. The words are upstream's where it has any.</summary>
+/// <summary>What each shape and each rule over a policy rule's members says, with the place. The words are upstream's where it has any.
+/// </summary>
 public sealed class ShapeTests
 {
     private const string BothFamilies = "r: rule contains both IPv4 and IPv6 CIDRs";
@@ -62,8 +63,10 @@ public sealed class ShapeTests
     [TestCase("\"protocol\":\"UDP\",\"http\":{\"methods\":[\"GET\"]}", "r.http: rules with HTTP match must have protocol TCP or unset")]
     [TestCase("\"http\":{\"paths\":[{}]}", "r.http.paths[0]: must have exactly one of exact and prefix")]
     [TestCase("\"http\":{\"paths\":[{\"exact\":\"/a\",\"prefix\":\"/b\"}]}", "r.http.paths[0]: must have exactly one of exact and prefix")]
-    [TestCase("\"protocol\":\"TCP\",\"destination\":{\"services\":{\"name\":\"s\"},\"ports\":[1]}", "r.destination.services: ports and notPorts cannot be specified with services")]
-    [TestCase("\"protocol\":\"TCP\",\"destination\":{\"services\":{\"name\":\"s\"},\"notPorts\":[1]}", "r.destination.services: ports and notPorts cannot be specified with services")]
+    [TestCase("\"protocol\":\"TCP\",\"destination\":{\"services\":{\"name\":\"s\"},\"ports\":[1]}",
+        "r.destination.services: ports and notPorts cannot be specified with services")]
+    [TestCase("\"protocol\":\"TCP\",\"destination\":{\"services\":{\"name\":\"s\"},\"notPorts\":[1]}",
+        "r.destination.services: ports and notPorts cannot be specified with services")]
     [TestCase("\"source\":{\"namespaceSelector\":\"global() && a == 'b'\"}", "r.source.namespaceSelector: " + Mixed)]
     [TestCase("\"source\":{\"selector\":\"global()\"}", "r.source.selector: " + NoGlobal)]
     [TestCase("\"source\":{\"notSelector\":\"global()\"}", "r.source.notSelector: " + NoGlobal)]
@@ -71,14 +74,21 @@ public sealed class ShapeTests
     [TestCase("\"source\":{\"notNets\":[\"10.0.0.0/8\",\"0.0.0.0/0\"]}", "r.source.notNets: " + CatchAll)]
     [TestCase("\"destination\":{\"notNets\":[\"::/0\"]}", "r.destination.notNets: " + CatchAll)]
     [TestCase("\"source\":{\"services\":{\"namespace\":\"n\"}}", "r.source.services.name: must specify a service name")]
-    [TestCase("\"source\":{\"services\":{\"name\":\"s\"},\"namespaceSelector\":\"all()\"}", "r.source.namespaceSelector: cannot specify NamespaceSelector and Services on the same rule")]
-    [TestCase("\"source\":{\"services\":{\"name\":\"s\"},\"serviceAccounts\":{\"names\":[\"a\"]}}", "r.source.serviceAccounts: cannot specify ServiceAccounts and Services on the same rule")]
-    [TestCase("\"source\":{\"services\":{\"name\":\"s\"},\"selector\":\"all()\"}", "r.source.selector: cannot specify Selector/NotSelector and Services on the same rule")]
-    [TestCase("\"source\":{\"services\":{\"name\":\"s\"},\"notSelector\":\"all()\"}", "r.source.notSelector: cannot specify Selector/NotSelector and Services on the same rule")]
-    [TestCase("\"source\":{\"services\":{\"name\":\"s\"},\"nets\":[\"10.0.0.0/8\"]}", "r.source.nets: cannot specify Nets/NotNets and Services on the same rule")]
-    [TestCase("\"source\":{\"services\":{\"name\":\"s\"},\"notNets\":[\"10.0.0.0/8\"]}", "r.source.notNets: cannot specify Nets/NotNets and Services on the same rule")]
+    [TestCase("\"source\":{\"services\":{\"name\":\"s\"},\"namespaceSelector\":\"all()\"}",
+        "r.source.namespaceSelector: cannot specify NamespaceSelector and Services on the same rule")]
+    [TestCase("\"source\":{\"services\":{\"name\":\"s\"},\"serviceAccounts\":{\"names\":[\"a\"]}}",
+        "r.source.serviceAccounts: cannot specify ServiceAccounts and Services on the same rule")]
+    [TestCase("\"source\":{\"services\":{\"name\":\"s\"},\"selector\":\"all()\"}",
+        "r.source.selector: cannot specify Selector/NotSelector and Services on the same rule")]
+    [TestCase("\"source\":{\"services\":{\"name\":\"s\"},\"notSelector\":\"all()\"}",
+        "r.source.notSelector: cannot specify Selector/NotSelector and Services on the same rule")]
+    [TestCase("\"source\":{\"services\":{\"name\":\"s\"},\"nets\":[\"10.0.0.0/8\"]}",
+        "r.source.nets: cannot specify Nets/NotNets and Services on the same rule")]
+    [TestCase("\"source\":{\"services\":{\"name\":\"s\"},\"notNets\":[\"10.0.0.0/8\"]}",
+        "r.source.notNets: cannot specify Nets/NotNets and Services on the same rule")]
     [TestCase("\"other\":1", "r.other: unknown")]
-    public void What_does_not_is_said_with_its_place(string rule, string error) => Assert.That(Check(RuleShapes.Rule, Rule(rule)), Does.Contain(error));
+    public void What_does_not_is_said_with_its_place(string rule, string error) =>
+        Assert.That(Check(RuleShapes.Rule, Rule(rule)), Does.Contain(error));
 
     [Test]
     public void What_a_rule_may_hold_depends_on_its_direction_and_its_policy()
@@ -86,19 +96,26 @@ public sealed class ShapeTests
         const string Http = """{"action":"Allow","http":{"methods":["GET"]}}""";
         Assert.That(Check(RuleShapes.Ingress(global: false), Http), Is.Empty);
         Assert.That(Check(RuleShapes.Egress(global: false), Http), Is.EqualTo(new[] { "r.http: not allowed in egress rule" }));
-        Assert.That(Check(RuleShapes.Rule, Http.Replace("Allow", "Deny", StringComparison.Ordinal)), Is.EqualTo(new[] { "r.http: HTTP match is only valid on Allow rules" }));
+        Assert.That(Check(RuleShapes.Rule, Http.Replace("Allow", "Deny", StringComparison.Ordinal)),
+            Is.EqualTo(new[] { "r.http: HTTP match is only valid on Allow rules" }));
         const string From = """{"action":"Pass","source":{"services":{"name":"s"}}}""";
         var to = From.Replace("source", "destination", StringComparison.Ordinal);
         Assert.That(Check(RuleShapes.Ingress(global: false), From), Is.Empty);
-        Assert.That(Check(RuleShapes.Ingress(global: false), to), Is.EqualTo(new[] { "r.destination.services: not allowed in ingress rule destination" }));
-        Assert.That(Check(RuleShapes.Egress(global: false), From), Is.EqualTo(new[] { "r.source.services: not allowed in egress rule source" }));
-        Assert.That(Check(RuleShapes.Ingress(global: true), From), Is.EqualTo(new[] { "r.source.services.namespace: must specify a namespace" }));
-        Assert.That(Check(RuleShapes.Egress(global: true), to), Is.EqualTo(new[] { "r.destination.services.namespace: must specify a namespace" }));
-        Assert.That(Check(RuleShapes.Egress(global: true), to.Replace("\"s\"", "\"s\",\"namespace\":\"n\"", StringComparison.Ordinal)), Is.Empty);
+        Assert.That(Check(RuleShapes.Ingress(global: false), to),
+            Is.EqualTo(new[] { "r.destination.services: not allowed in ingress rule destination" }));
+        Assert.That(Check(RuleShapes.Egress(global: false), From),
+            Is.EqualTo(new[] { "r.source.services: not allowed in egress rule source" }));
+        Assert.That(Check(RuleShapes.Ingress(global: true), From),
+            Is.EqualTo(new[] { "r.source.services.namespace: must specify a namespace" }));
+        Assert.That(Check(RuleShapes.Egress(global: true), to),
+            Is.EqualTo(new[] { "r.destination.services.namespace: must specify a namespace" }));
+        Assert.That(Check(RuleShapes.Egress(global: true), to.Replace("\"s\"", "\"s\",\"namespace\":\"n\"", StringComparison.Ordinal)),
+            Is.Empty);
         Assert.That(Check(RuleShapes.Rule, """{"action":"Deny"}""").Concat(Check(RuleShapes.Rule, """{"action":"Log"}""")), Is.Empty);
         Assert.That(Check(RuleShapes.Ingress(global: false), "{}"), Is.EqualTo(new[] { "r.action: is required" }));
         Assert.That(Check(RuleShapes.Ingress(global: false), "[]"), Is.EqualTo(new[] { "r: must be an object" }));
-        Assert.That(Check(RuleShapes.Rule, """{"action":"Allow","icmp":{"type":1}}""", withSchemaRules: false), Is.Empty, "the CRD's rule, not the validator's");
+        Assert.That(Check(RuleShapes.Rule, """{"action":"Allow","icmp":{"type":1}}""", withSchemaRules: false), Is.Empty,
+            "the CRD's rule, not the validator's");
     }
 
     [Test]
@@ -122,7 +139,8 @@ public sealed class ShapeTests
         var map = new MapShape(k => k.StartsWith('a') ? null : "no a", v => v.Length < 4 ? null : "too long") { MaxBytes = 6 };
         Assert.That(Check(map, """{"a":"b","aé":"x"}"""), Is.Empty, "six bytes");
         Assert.That(Check(map, """{"a":"b","aé":"xy"}"""), Is.EqualTo(new[] { "r: may not be larger than 6 bytes in all" }));
-        Assert.That(Check(map, """{"b":"","a":1,"ab":"1234"}"""), Is.EqualTo(new[] { "r: key b: no a", "r[a]: must be a string", "r[ab]: too long", "r: may not be larger than 6 bytes in all" }));
+        Assert.That(Check(map, """{"b":"","a":1,"ab":"1234"}"""), Is.EqualTo(
+            new[] { "r: key b: no a", "r[a]: must be a string", "r[ab]: too long", "r: may not be larger than 6 bytes in all" }));
         Assert.That(Check(map, "[]"), Is.EqualTo(new[] { "r: must be a map" }));
         Assert.That(Check(new MapShape(), """{"any":"thing, of any length"}"""), Is.Empty);
     }
@@ -139,15 +157,18 @@ public sealed class ShapeTests
         Assert.That(Check(new FlagShape(), "0"), Is.EqualTo(new[] { "r: must be true or false" }));
         Assert.That(Check(new FlagShape(), "false"), Is.Empty);
         Assert.That(Check(new FractionShape(), "1.5"), Is.Empty);
-        Assert.That(Check(new FractionShape(), "\"1\"").Concat(Check(new FractionShape(), "1e400")), Is.EqualTo(new[] { "r: must be a number that 64 bits hold", "r: must be a number that 64 bits hold" }));
+        Assert.That(Check(new FractionShape(), "\"1\"").Concat(Check(new FractionShape(), "1e400")),
+            Is.EqualTo(new[] { "r: must be a number that 64 bits hold", "r: must be a number that 64 bits hold" }));
         Assert.That(Check(new NumberShape(1, 2), "1.5"), Is.EqualTo(new[] { "r: must be a whole number" }));
         Assert.That(Check(new NumberShape(1, 2), "1").Concat(Check(new NumberShape(1, 2), "2")), Is.Empty);
-        Assert.That(Check(new NumberShape(1, 2), "0").Concat(Check(new NumberShape(1, 2), "3")), Is.EqualTo(new[] { "r: must be from 1 to 2", "r: must be from 1 to 2" }));
+        Assert.That(Check(new NumberShape(1, 2), "0").Concat(Check(new NumberShape(1, 2), "3")),
+            Is.EqualTo(new[] { "r: must be from 1 to 2", "r: must be from 1 to 2" }));
         Assert.That(Check(new ChoiceShape("A", "B"), "\"C\""), Is.EqualTo(new[] { "r: unsupported value; supported values: A, B" }));
         var either = new NumberOrTextShape(v => v.ToString() is "1" or "A" ? null : "is neither") { Canonical = t => t.ToUpperInvariant() };
         Assert.That(Check(either, "1").Concat(Check(either, "\"A\"")).Concat(Check(either, "\"a\"", otherSpellings: true)), Is.Empty);
         Assert.That(Check(either, "\"a\"").Concat(Check(either, "2")), Is.EqualTo(new[] { "r: is neither", "r: is neither" }));
-        Assert.That(Check(either, "1.5").Concat(Check(either, "true")), Is.EqualTo(new[] { "r: must be a whole number or a string", "r: must be a whole number or a string" }));
+        Assert.That(Check(either, "1.5").Concat(Check(either, "true")),
+            Is.EqualTo(new[] { "r: must be a whole number or a string", "r: must be a whole number or a string" }));
     }
 
     [TestCase(120, 120)]
@@ -166,6 +187,7 @@ public sealed class ShapeTests
     public void Half_a_character_anywhere_is_told(string json)
     {
         using var document = JsonDocument.Parse(Encoding.UTF8.GetBytes(json));
-        Assert.That(() => RuleShapes.Rule.Check(document.RootElement, "r", new()), Throws.InvalidOperationException, "whoever checks a whole resource says so");
+        Assert.That(() => RuleShapes.Rule.Check(document.RootElement, "r", new()), Throws.InvalidOperationException,
+            "whoever checks a whole resource says so");
     }
 }

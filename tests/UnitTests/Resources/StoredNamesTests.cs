@@ -30,7 +30,8 @@ public sealed class StoredNamesTests
         for (var i = 0; i < 50_000; i++)
         {
             // Short texts of few letters, so that near misses come; every fifth is the form of another, which is a text like any other.
-            var text = i % 5 == 4 ? seen.Keys.ElementAt(random.Next(Math.Min(seen.Count, 50))).Split(' ')[1] : new string(random.GetItems<char>(Letters, random.Next(1, i % 100 == 0 ? 255 : 7)));
+            var text = i % 5 == 4 ? seen.Keys.ElementAt(random.Next(Math.Min(seen.Count, 50))).Split(' ')[1]
+                : new string(random.GetItems<char>(Letters, random.Next(1, i % 100 == 0 ? 255 : 7)));
             foreach (var (kind, form, wrong) in new[]
             {
                 ("name", StoredNames.Subdomain(text), NameFormats.Subdomain(StoredNames.Subdomain(text))),
@@ -39,7 +40,8 @@ public sealed class StoredNamesTests
             })
             {
                 Assert.That(wrong, Is.Null, $"{kind} {text} → {form}");
-                Assert.That(seen.TryAdd($"{kind} {form}", text) || seen[$"{kind} {form}"] == text, $"{text} and {seen[$"{kind} {form}"]} are both {form}");
+                Assert.That(seen.TryAdd($"{kind} {form}", text) || seen[$"{kind} {form}"] == text,
+                    $"{text} and {seen[$"{kind} {form}"]} are both {form}");
             }
         }
     }

@@ -45,15 +45,20 @@ public sealed class TypedSpecTests
     [TestCase("networksets", """{"nets":[]}""")]
     [TestCase("networksets", "{}")]
     [TestCase("hostendpoints", """{"node":"n","interfaceName":"","expectedIPs":["10.0.0.1"],"profiles":[],"ports":[]}""")]
-    [TestCase("globalnetworkpolicies", """{"tier":"default","order":1000000000000000,"ingress":[{"action":"Allow","protocol":"TCP","source":{},"destination":{"ports":[80,"1:2","web"]}}],"egress":[],"selector":"","types":["Ingress"]}""")]
-    [TestCase("networkpolicies", """{"tier":"a","order":0.1,"ingress":[{"action":"Deny","protocol":"ICMP","icmp":{"type":8,"newer":true},"source":{"serviceAccounts":{"newer":1},"newer":2},"destination":{}}],"types":["Ingress"]}""")]
-    [TestCase("stagedkubernetesnetworkpolicies", """{"stagedAction":"Set","podSelector":{},"ingress":[{"ports":[{"protocol":"TCP","port":"web"}],"from":[{"podSelector":{}},{"ipBlock":{"cidr":"10.0.0.0/8","except":[]}}]}],"policyTypes":["Ingress"]}""")]
-    [TestCase("bgpfilters", """{"exportV4":[{"cidr":"10.0.0.0/8","prefixLength":{"min":8},"matchOperator":"In","action":"Accept","operations":[{"addCommunity":{"value":"1:2"}}]}]}""")]
+    [TestCase("globalnetworkpolicies",
+        """{"tier":"default","order":1000000000000000,"ingress":[{"action":"Allow","protocol":"TCP","source":{},"destination":{"ports":[80,"1:2","web"]}}],"egress":[],"selector":"","types":["Ingress"]}""")]
+    [TestCase("networkpolicies",
+        """{"tier":"a","order":0.1,"ingress":[{"action":"Deny","protocol":"ICMP","icmp":{"type":8,"newer":true},"source":{"serviceAccounts":{"newer":1},"newer":2},"destination":{}}],"types":["Ingress"]}""")]
+    [TestCase("stagedkubernetesnetworkpolicies",
+        """{"stagedAction":"Set","podSelector":{},"ingress":[{"ports":[{"protocol":"TCP","port":"web"}],"from":[{"podSelector":{}},{"ipBlock":{"cidr":"10.0.0.0/8","except":[]}}]}],"policyTypes":["Ingress"]}""")]
+    [TestCase("bgpfilters",
+        """{"exportV4":[{"cidr":"10.0.0.0/8","prefixLength":{"min":8},"matchOperator":"In","action":"Accept","operations":[{"addCommunity":{"value":"1:2"}}]}]}""")]
     [TestCase("tiers", """{"order":-0.000001,"defaultAction":"Pass"}""")]
     public void Absent_stays_absent_and_empty_stays_empty(string plural, string spec)
     {
         var kind = ResourceKinds.All.Named(plural);
-        var stored = Encoding.UTF8.GetBytes($$"""{"kind":"{{kind.Name}}","apiVersion":"projectcalico.org/v3","metadata":{"name":"n","namespace":"ns","creationTimestamp":null},"spec":{{spec}}}""");
+        var stored = Encoding.UTF8
+            .GetBytes($$"""{"kind":"{{kind.Name}}","apiVersion":"projectcalico.org/v3","metadata":{"name":"n","namespace":"ns","creationTimestamp":null},"spec":{{spec}}}""");
         var resource = kind.DecodeStored(stored, out var errors);
         Assert.That(errors, Is.Empty);
         Assert.That(kind.ToJson(resource!).GetProperty("spec").GetRawText(), Is.EqualTo(spec));
@@ -83,14 +88,17 @@ public sealed class TypedSpecTests
         Assert.Multiple(() =>
         {
             Whole(Kinds.NetworkPolicy, """{"ingress":[{"action":"Allow","source":{"newer":1}}]}""", "spec.ingress[0].source.newer");
-            Whole(Kinds.GlobalNetworkPolicy, """{"egress":[{"action":"Allow"},{"action":"Allow","protocol":"ICMP","icmp":{"newer":1}}]}""", "spec.egress[1].icmp.newer");
+            Whole(Kinds.GlobalNetworkPolicy, """{"egress":[{"action":"Allow"},{"action":"Allow","protocol":"ICMP","icmp":{"newer":1}}]}""",
+                "spec.egress[1].icmp.newer");
             Whole(Kinds.StagedNetworkPolicy, """{"newer":1}""", "spec.newer");
             Whole(Kinds.StagedGlobalNetworkPolicy, """{"ingress":[{"action":"Allow","http":{"newer":1}}]}""", "spec.ingress[0].http.newer");
-            Whole(Kinds.StagedKubernetesNetworkPolicy, """{"ingress":[{"from":[{"podSelector":{"newer":1}}]}]}""", "spec.ingress[0].from[0].podSelector.newer");
+            Whole(Kinds.StagedKubernetesNetworkPolicy, """{"ingress":[{"from":[{"podSelector":{"newer":1}}]}]}""",
+                "spec.ingress[0].from[0].podSelector.newer");
             Whole(Kinds.Tier, """{"order":1,"newer":1}""", "spec.newer");
             Whole(Kinds.NetworkSet, """{"newer":1}""", "spec.newer");
             Whole(Kinds.GlobalNetworkSet, """{"newer":1}""", "spec.newer");
-            Whole(Kinds.HostEndpoint, """{"node":"n","interfaceName":"eth0","ports":[{"name":"a","protocol":"TCP","port":1,"newer":1}]}""", "spec.ports[0].newer");
+            Whole(Kinds.HostEndpoint, """{"node":"n","interfaceName":"eth0","ports":[{"name":"a","protocol":"TCP","port":1,"newer":1}]}""",
+                "spec.ports[0].newer");
             Whole(Kinds.Profile, """{"labelsToApply":{"newer":"1"},"newer":1}""", "spec.newer");
         });
     }
@@ -98,7 +106,8 @@ public sealed class TypedSpecTests
     [Test]
     public void A_resource_is_read_by_its_own_kind_only()
     {
-        var update = new SyncUpdate(Kinds.NetworkSet.Key("ns", "a"), Kinds.NetworkSet.New("a", new NetworkSetSpec { Nets = ["10.0.0.0/8"] }));
+        var update = new SyncUpdate(Kinds.NetworkSet.Key("ns", "a"),
+            Kinds.NetworkSet.New("a", new NetworkSetSpec { Nets = ["10.0.0.0/8"] }));
         Assert.That(Kinds.NetworkSet.TryRead(update, out var set) && set.Spec.Nets!.Value.Length == 1, Is.True);
         Assert.That(Kinds.GlobalNetworkSet.TryRead(update, out _), Is.False);
         Assert.That(Kinds.NetworkSet.TryRead(update with { Value = null }, out _), Is.False);
@@ -113,10 +122,13 @@ public sealed class TypedSpecTests
     {
         foreach (var kind in Kinds.InTiers)
         {
-            var policy = kind.DecodeStored(Encoding.UTF8.GetBytes("""{"metadata":{"name":"p","namespace":"ns"},"spec":{"tier":"t","order":2,"ingress":[{"action":"Pass"}],"selector":"a == 'b'"}}"""));
-            Assert.That(policy.As<IPolicySpec>() is { Tier: "t", Order: 2, Selector: "a == 'b'", Ingress: [{ Action: "Pass" }] }, Is.True, kind.Name);
+            var policy = kind.DecodeStored(Encoding.UTF8
+                .GetBytes("""{"metadata":{"name":"p","namespace":"ns"},"spec":{"tier":"t","order":2,"ingress":[{"action":"Pass"}],"selector":"a == 'b'"}}"""));
+            Assert.That(policy.As<IPolicySpec>() is { Tier: "t", Order: 2, Selector: "a == 'b'", Ingress: [{ Action: "Pass" }] }, Is.True,
+                kind.Name);
             Assert.That(policy.As<IGlobalPolicySpec>() is not null, Is.EqualTo(!kind.Namespaced), kind.Name);
-            Assert.That(policy.As<IStagedPolicySpec>() is { StagedAction: "Set" }, Is.EqualTo(kind.Name.StartsWith("Staged", StringComparison.Ordinal)), kind.Name);
+            Assert.That(policy.As<IStagedPolicySpec>() is { StagedAction: "Set" },
+                Is.EqualTo(kind.Name.StartsWith("Staged", StringComparison.Ordinal)), kind.Name);
         }
     }
 
@@ -124,12 +136,15 @@ public sealed class TypedSpecTests
     {
         var key = kind.Key("ns", "p");
         var value = Encoding.UTF8.GetBytes($$"""{"metadata":{"name":"p"},"spec":{{spec}}}""");
-        Assert.That(ResourceKinds.All.TryDecode(kind.Path(key), value, out var update) && kind.TryRead(update, out _), Is.True, $"{kind.Name}: {update?.Error}");
+        Assert.That(ResourceKinds.All.TryDecode(kind.Path(key), value, out var update) && kind.TryRead(update, out _), Is.True,
+            $"{kind.Name}: {update?.Error}");
         Assert.That(kind.TryReadWhole(update, out var read, out var fault), Is.False, kind.Name);
         Assert.That((read, fault), Is.EqualTo(((Resource<TSpec>?)null, $"unknown field {unknown}")), kind.Name);
 
-        value = Encoding.UTF8.GetBytes($$"""{"metadata":{"name":"p","newer":1},"spec":{{spec.Replace("\"newer\":1,", "").Replace("\"newer\":1", "").Replace(",}", "}")}}}""");
-        Assert.That(ResourceKinds.All.TryDecode(kind.Path(key), value, out update) && kind.TryReadWhole(update, out _, out fault), Is.True, $"{kind.Name}: {fault}");
+        value = Encoding.UTF8
+            .GetBytes($$"""{"metadata":{"name":"p","newer":1},"spec":{{spec.Replace("\"newer\":1,", "").Replace("\"newer\":1", "").Replace(",}", "}")}}}""");
+        Assert.That(ResourceKinds.All.TryDecode(kind.Path(key), value, out update) && kind.TryReadWhole(update, out _, out fault), Is.True,
+            $"{kind.Name}: {fault}");
     }
 
     private static Type SpecOf(ResourceKind kind) => kind.GetType().GenericTypeArguments[0];
@@ -143,7 +158,8 @@ public sealed class TypedSpecTests
         }
         else if (shape is ObjectShape fields)
         {
-            var members = ResourceJson.Options.GetTypeInfo(type).Properties.Where(p => !p.IsExtensionData).ToDictionary(p => p.Name, p => p.PropertyType);
+            var members = ResourceJson.Options.GetTypeInfo(type).Properties.Where(p => !p.IsExtensionData)
+                .ToDictionary(p => p.Name, p => p.PropertyType);
             if (!ResourceJson.Options.GetTypeInfo(type).Properties.Any(p => p.IsExtensionData))
             {
                 wrong.Add($"{path} loses what it does not know");

@@ -38,7 +38,8 @@ public sealed class SelectorTests
     [Test]
     public void Owner_selector_becomes_one_over_endpoints()
     {
-        Assert.That(Parse("all()").OverOwners("pcns.", "projectcalico.org/namespace").Canonical, Is.EqualTo("has(projectcalico.org/namespace)"));
+        Assert.That(Parse("all()").OverOwners("pcns.", "projectcalico.org/namespace").Canonical,
+            Is.EqualTo("has(projectcalico.org/namespace)"));
         Assert.That(Parse("global()").OverOwners("pcns.", "projectcalico.org/namespace").Canonical,
             Is.EqualTo("!has(projectcalico.org/namespace)"));
         Assert.That(Parse("a == 'b' && !c in {'d'}").OverOwners("pcns.", "x").Canonical,

@@ -81,7 +81,8 @@ public sealed class SelectorTextTests
         Assert.That(Parse(new string('(', 99) + "has(a)" + new string(')', 99)).Canonical, Is.EqualTo("has(a)"));
         Refused(new string('(', 100) + "has(a)" + new string(')', 100), "more than 100 nested parentheses");
         // Beside each other is not within each other.
-        Assert.That(Parse(string.Join(" || ", Enumerable.Repeat("(has(a))", 150))).Canonical, Has.Length.EqualTo(2 + (150 * 6) + (149 * 4)));
+        Assert.That(Parse(string.Join(" || ", Enumerable.Repeat("(has(a))", 150))).Canonical,
+            Has.Length.EqualTo(2 + (150 * 6) + (149 * 4)));
 
         static void Refused(string text, string words)
         {

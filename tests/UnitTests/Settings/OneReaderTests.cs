@@ -39,7 +39,8 @@ public sealed class OneReaderTests
         var host = Host(SettingsFile.Read(file, mustExist: true)).Datastore.ToEtcd();
         var cli = await CalicoctlAsync(hosts: file);
 
-        Assert.That((cli.Endpoints[0], cli.Username, cli.Password!.Reveal()), Is.EqualTo((host.Endpoints[0], host.Username, host.Password!.Reveal())));
+        Assert.That((cli.Endpoints[0], cli.Username, cli.Password!.Reveal()),
+            Is.EqualTo((host.Endpoints[0], host.Username, host.Password!.Reveal())));
         Assert.That(cli.Password.Reveal(), Is.EqualTo("0123"), "a text is what is written, not a number");
     }
 
@@ -50,7 +51,8 @@ public sealed class OneReaderTests
         var clients = Write("calicoctl.cfg", "kind: CalicoAPIConfig\nspec: {etcdEndpoints: 'http://client:1'}\n");
         Assert.That((await CalicoctlAsync(hosts, clients)).Endpoints, Is.EqualTo(new[] { "http://client:1" }));
         Assert.That((await CalicoctlAsync(hosts, clients, "http://env:1")).Endpoints, Is.EqualTo(new[] { "http://env:1" }));
-        Assert.That(Host(SettingsFile.Read(hosts, mustExist: true), ("ETCD_ENDPOINTS", "http://env:1")).Datastore.ToEtcd().Endpoints, Is.EqualTo(new[] { "http://env:1" }));
+        Assert.That(Host(SettingsFile.Read(hosts, mustExist: true), ("ETCD_ENDPOINTS", "http://env:1")).Datastore.ToEtcd().Endpoints,
+            Is.EqualTo(new[] { "http://env:1" }));
     }
 
     [Test]
@@ -74,7 +76,8 @@ public sealed class OneReaderTests
         var cli = new CliRun { Environment = { [variable] = value }, HostsFile = hosts, HostSocket = null };
         await cli.RunAsync("", "get", "nodes");
 
-        Assert.That(cli.Settings!.Etcd.Endpoints, Is.EqualTo(new[] { "unix:///run/other/store.sock" }).And.EqualTo(new[] { $"unix://{host.Store}" }));
+        Assert.That(cli.Settings!.Etcd.Endpoints,
+            Is.EqualTo(new[] { "unix:///run/other/store.sock" }).And.EqualTo(new[] { $"unix://{host.Store}" }));
         Assert.That(await cli.RunAsync("", "status"), Is.Not.Zero);
         Assert.That(cli.Output + cli.Error, Does.Contain("/run/other/host.sock"));
     }
@@ -82,7 +85,8 @@ public sealed class OneReaderTests
     [TestCase("kind: CalicoAPIConfig\nspec: {datastoreTyp: etcdv3, k8sAPIEndpoint: x}\n", "line 2) is no setting", "datastoreType?")]
     [TestCase("kind: CalicoAPIConfig\nspec:\n  etcdEndpoint: http://a:1\n", "line 3) is no setting", "etcdEndpoints?")]
     [TestCase("kind: Other\n", "expected kind 'CalicoAPIConfig', got 'Other'", "")]
-    public async Task S8_a_misspelt_name_in_upstreams_file_is_refused_instead_of_meaning_another_store(string text, string says, string meant)
+    public async Task S8_a_misspelt_name_in_upstreams_file_is_refused_instead_of_meaning_another_store(string text, string says,
+        string meant)
     {
         var cli = new CliRun { ClientsFile = Write("calicoctl.cfg", text) };
         Assert.That(await cli.RunAsync("", "get", "nodes"), Is.EqualTo(1));
@@ -94,12 +98,14 @@ public sealed class OneReaderTests
     public void S8_a_fault_says_name_place_value_and_what_is_taken_and_all_at_once()
     {
         var file = Write("calico.cfg", "dataplane:\n  mtu: 12\n  routeProtcol: 80\ndatastore:\n  etcd:\n    endpoints: 'ftp://a'\n");
-        var error = Assert.Throws<CalicoException>(() => Host(SettingsFile.Read(file, mustExist: true), ("FELIX_PROMETHEUSMETRICSPORT", "0"), ("IP", "x")));
+        var error = Assert.Throws<CalicoException>(() =>
+            Host(SettingsFile.Read(file, mustExist: true), ("FELIX_PROMETHEUSMETRICSPORT", "0"), ("IP", "x")));
 
         Assert.That(error!.Message.Split('\n'), Is.EqualTo(new[]
         {
             "5 settings cannot be used:",
-            $"  datastore.etcd.endpoints ({file}, line 6) is 'ftp://a'; it has to be a comma list of http://host:port, https://host:port or unix:///path",
+            $"  datastore.etcd.endpoints ({file}, line 6) is 'ftp://a'; it has to be a comma list of http://host:port, https://host:port "
+                + "or unix:///path",
             $"  dataplane.mtu ({file}, line 2) is '12'; it has to be 0 (that of the node's interface) or a number from 68 to 65535",
             "  IP (environment) is 'x'; it has to be an IPv4 address with or without /length, autodetect, or none",
             "  FELIX_PROMETHEUSMETRICSPORT (environment) is '0'; it must be from 1 to 65535",
@@ -113,7 +119,8 @@ public sealed class OneReaderTests
     [TestCase("DATASTORE_TYPE", "kubernetes", "embedded, etcdv3")]
     [TestCase("ETCD_CERT_FILE", "/c", "ETCD_KEY_FILE is not set")]
     [TestCase("ETCD_ENDPOINTS", "https://root:s3cretCanary@a:1", "ETCD_PASSWORD")]
-    public async Task S8_what_upstream_takes_and_nobody_here_can_serve_is_refused_by_both_in_the_same_words(string variable, string value, string says)
+    public async Task S8_what_upstream_takes_and_nobody_here_can_serve_is_refused_by_both_in_the_same_words(string variable, string value,
+        string says)
     {
         var host = Assert.Throws<CalicoException>(() => Host(SettingsFile.None, (variable, value)))!.Message;
         var cli = new CliRun { Environment = { [variable] = value } };
@@ -126,12 +133,14 @@ public sealed class OneReaderTests
     [TestCase("FELIX_PROMETHEUSMETRICSPORT", "prometheusMetricsPort", "-1 0 1 9091 65535 65536")]
     [TestCase("FELIX_NFTABLESMARKMASK", "nftablesMarkMask", "0 1 3 65536 4294901760 4294967295 4294967296")]
     [TestCase("FELIX_INTERFACEPREFIX", "interfacePrefix", "cali c a/b *")]
-    public void S8_a_parameter_is_taken_from_the_environment_exactly_where_FelixConfiguration_takes_it(string variable, string parameter, string values)
+    public void S8_a_parameter_is_taken_from_the_environment_exactly_where_FelixConfiguration_takes_it(string variable, string parameter,
+        string values)
     {
         foreach (var value in values.Split(' '))
         {
             var json = long.TryParse(value, out var number) ? $"{number}" : JsonSerializer.Serialize(value);
-            using var document = JsonDocument.Parse($$$"""{"kind":"FelixConfiguration","apiVersion":"projectcalico.org/v3","metadata":{"name":"default"},"spec":{"{{{parameter}}}":{{{json}}}}}""");
+            using var document = JsonDocument.Parse(
+                $$$"""{"kind":"FelixConfiguration","apiVersion":"projectcalico.org/v3","metadata":{"name":"default"},"spec":{"{{{parameter}}}":{{{json}}}}}""");
             var isValid = Kinds.FelixConfiguration.Check(document.RootElement, new ShapeReport()).Errors.IsEmpty;
             var isTaken = Try(() => Host(SettingsFile.None, (variable, value)));
             Assert.That(isTaken, Is.EqualTo(isValid), $"{variable}={value}");
@@ -144,7 +153,8 @@ public sealed class OneReaderTests
         var reader = Reader(SettingsFile.None);
         HostSettings.Read(reader);
         reader.ReadPlugin<Own>("hello");
-        string[] variables = ["PATH", "ETCD_ENDPOINT", "CALICO_MUT", "CALICO_ETCD_ENDPOINT", "FELIX_DEVICEROUTEPROTOKOL", "FELIX_HEALTHPORT", "CALICO_HELLO_TIMES", "CALICO_HELLO_TIME",
+        string[] variables = ["PATH", "ETCD_ENDPOINT", "CALICO_MUT", "CALICO_ETCD_ENDPOINT", "FELIX_DEVICEROUTEPROTOKOL",
+            "FELIX_HEALTHPORT", "CALICO_HELLO_TIMES", "CALICO_HELLO_TIME",
             "CALICO_FELIX_INTERFACEPREFIX", "CALICO_MTU", "NODENAME", "CALICO_SOMETHING_ELSE"];
 
         Assert.That(reader.DescribeUnknown(variables), Is.EqualTo(new[]
@@ -154,16 +164,19 @@ public sealed class OneReaderTests
             "CALICO_MUT has no effect: there is no such setting; did you mean CALICO_MTU?",
             "CALICO_SOMETHING_ELSE has no effect: there is no such setting",
             "FELIX_DEVICEROUTEPROTOKOL has no effect: there is no such setting; did you mean FELIX_DEVICEROUTEPROTOCOL?",
-            "FELIX_HEALTHPORT has no effect: of upstream's parameters only those that calico-host --help lists are read here; FelixConfiguration has the others",
+            "FELIX_HEALTHPORT has no effect: of upstream's parameters only those that calico-host --help lists are read here; "
+                + "FelixConfiguration has the others",
         }));
     }
 
     [Test]
     public async Task S8_calicoctl_names_a_misspelt_endpoint_and_leaves_other_programs_variables_alone()
     {
-        var cli = new CliRun { Environment = { ["ETCD_ENDPOINT"] = "http://a:1", ["ETCDCTL_ENDPOINTS"] = "x", ["CALICO_MTU"] = "1400", ["ETCD_NAME"] = "n" } };
+        var cli = new CliRun { Environment = { ["ETCD_ENDPOINT"] = "http://a:1", ["ETCDCTL_ENDPOINTS"] = "x", ["CALICO_MTU"] = "1400",
+            ["ETCD_NAME"] = "n" } };
         Assert.That(await cli.RunAsync("", "get", "nodes"), Is.Zero);
-        Assert.That(cli.Error, Is.EqualTo("Warning: ETCD_ENDPOINT has no effect: there is no such setting; did you mean ETCD_ENDPOINTS?\n"));
+        Assert.That(cli.Error,
+            Is.EqualTo("Warning: ETCD_ENDPOINT has no effect: there is no such setting; did you mean ETCD_ENDPOINTS?\n"));
     }
 
     [Test]
@@ -173,7 +186,8 @@ public sealed class OneReaderTests
         HostSettings.Read(reader);
         var error = Assert.Throws<CalicoException>(() => reader.ReadPlugin<Own>("hello"));
 
-        Assert.That(error!.Message, Does.StartWith("2 settings cannot be used:").And.Contain("line 3) is no setting; did you mean plugins.hello.Times?")
+        Assert.That(error!.Message,
+            Does.StartWith("2 settings cannot be used:").And.Contain("line 3) is no setting; did you mean plugins.hello.Times?")
             .And.Contain("line 4) is 'soon'; it has to be a time"));
     }
 
@@ -182,7 +196,8 @@ public sealed class OneReaderTests
     [TestCase("node: {name: {deeper: a}}\n", "is no setting")]
     [TestCase("just a text\n", "is no setting")]
     public void S8_what_a_file_says_twice_or_nowhere_is_refused(string text, string says) =>
-        Assert.That(Assert.Throws<CalicoException>(() => Host(SettingsFile.Read(Write("calico.cfg", text), mustExist: true)))!.Message, Does.Contain(says));
+        Assert.That(Assert.Throws<CalicoException>(() => Host(SettingsFile.Read(Write("calico.cfg", text), mustExist: true)))!.Message,
+            Does.Contain(says));
 
     private static bool Try(Action read)
     {
@@ -197,7 +212,8 @@ public sealed class OneReaderTests
         }
     }
 
-    private async Task<Calico.Datastore.Etcd.EtcdOptions> CalicoctlAsync(string hosts, string clients = "/nonexistent", string endpoints = "")
+    private async Task<Calico.Datastore.Etcd.EtcdOptions> CalicoctlAsync(string hosts, string clients = "/nonexistent",
+        string endpoints = "")
     {
         var cli = new CliRun { Environment = { ["ETCD_ENDPOINTS"] = endpoints }, HostsFile = hosts, ClientsFile = clients };
         await cli.RunAsync("", "get", "nodes");
@@ -205,7 +221,8 @@ public sealed class OneReaderTests
         return cli.Settings!.Etcd;
     }
 
-    private static HostSettings Host(SettingsFile file, params (string Name, string Value)[] environment) => HostSettings.Read(Reader(file, environment));
+    private static HostSettings Host(SettingsFile file, params (string Name, string Value)[] environment) =>
+        HostSettings.Read(Reader(file, environment));
 
     private static SettingsReader Reader(SettingsFile file, params (string Name, string Value)[] environment) =>
         new(name => environment.FirstOrDefault(e => e.Name == name).Value, file);

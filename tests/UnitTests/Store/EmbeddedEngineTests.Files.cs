@@ -99,7 +99,8 @@ public sealed partial class EmbeddedEngineTests
         });
         var log = File.ReadAllBytes(_folder.File + "-wal");
         var lost = new List<int>();
-        foreach (var at in Enumerable.Range(0, 32).Concat(Enumerable.Range(1, (log.Length - 32) / 157).Select(i => 32 + (i * 157))).Where(i => i < log.Length))
+        foreach (var at in Enumerable.Range(0, 32).Concat(Enumerable.Range(1, (log.Length - 32) / 157).Select(i => 32 + (i * 157)))
+            .Where(i => i < log.Length))
         {
             byte[] turned = [.. log];
             turned[at] ^= 0x10;
@@ -202,7 +203,8 @@ public sealed partial class EmbeddedEngineTests
             Assert.That(Mode(path), Is.EqualTo(Mine));
             Assert.That(Mode(path + "-wal"), Is.EqualTo(Mine));
             Assert.That(Mode(Path.GetDirectoryName(path)!), Is.EqualTo(Mine | UnixFileMode.UserExecute));
-            Assert.That(Directory.GetFiles(Path.GetDirectoryName(path)!).Select(Path.GetFileName), Is.EquivalentTo(["calico.db", "calico.db-wal"]));
+            Assert.That(Directory.GetFiles(Path.GetDirectoryName(path)!).Select(Path.GetFileName),
+                Is.EquivalentTo(["calico.db", "calico.db-wal"]));
         });
     }
 

@@ -181,7 +181,8 @@ public sealed partial class EmbeddedEngineTests : IAsyncDisposable
         var store = engine.Store;
         var watching = ChangesAsync(engine, 1);
         await engine.DisposeAsync();
-        var error = await Assert.ThrowsAsync<CalicoException>(() => store.CommitAsync(new StoreTransaction(new StoreOperation.Delete("/a")), Ct));
+        var error = await Assert.ThrowsAsync<CalicoException>(() =>
+            store.CommitAsync(new StoreTransaction(new StoreOperation.Delete("/a")), Ct));
         Assert.That(error!.Problem, Is.EqualTo(Problem.Unavailable));
         Assert.That(await watching.WaitAsync(TimeSpan.FromSeconds(5)), Is.Empty);
     }

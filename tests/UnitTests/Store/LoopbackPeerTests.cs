@@ -10,8 +10,8 @@ namespace Calico.UnitTests.Store;
 [TestFixture]
 public sealed class LoopbackPeerTests
 {
-    /// <summary>HTTP/2's greeting and an empty SETTINGS frame; a server that listens answers with its own, 9 bytes and more. One that does not
-    /// may have closed before the greeting is written, which fails then: what counts is what it says.</summary>
+    /// <summary>HTTP/2's greeting and an empty SETTINGS frame; a server that listens answers with its own, 9 bytes and more. One that does
+    /// not may have closed before the greeting is written, which fails then: what counts is what it says.</summary>
     private const string Ask = """
         trap '' PIPE
         exec 3<>/dev/tcp/$0/$1 || exit

@@ -111,7 +111,8 @@ public sealed class SeparateNodeLogTests : NodeLogConformance, IAsyncDisposable
 
         public Task<KeyRange> ListAsync(string prefix, long revision, CancellationToken ct) => throw new NotSupportedException();
 
-        public IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) => throw new NotSupportedException();
+        public IAsyncEnumerable<WatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct) =>
+            throw new NotSupportedException();
 
         public Task<long> GrantLeaseAsync(TimeSpan timeToLive, CancellationToken ct) => throw new NotSupportedException();
 

@@ -36,13 +36,15 @@ public sealed class OutboxTests : IAsyncDisposable
     public async Task What_it_does_not_answer_is_in_the_log_with_what_belongs_to_it_and_reaches_it_after_a_crash()
     {
         _store.Faults.Dead = true;
-        var result = await _outbox.WriteAsync(_owner, Put("/a", "1") with { Remarks = ["why"] }, [new("record/a", "r"u8.ToArray())], default);
+        var result = await _outbox.WriteAsync(_owner, Put("/a", "1") with { Remarks = ["why"] },
+            [new("record/a", "r"u8.ToArray())], default);
         Assert.That(result.Outcome, Is.EqualTo(OutboxOutcome.Journalled));
         Assert.That(_outbox.Pending("/a")!.Value, Is.EqualTo("1"u8.ToArray()), "reads of this node see it");
 
         var reborn = New();
         Assert.That((Waits(reborn), _log.Get("record/a") is null), Is.EqualTo(("/a=1", false)));
-        Assert.That(async () => await reborn.SendAsync(_owner, default), Throws.TypeOf<CalicoException>(), "the owner hears that the store is away");
+        Assert.That(async () => await reborn.SendAsync(_owner, default), Throws.TypeOf<CalicoException>(),
+            "the owner hears that the store is away");
         _store.Faults.Dead = false;
         Assert.That(await reborn.SendAsync(_owner, default), Is.EqualTo(1));
         Assert.That((Stored("/a"), Waits(reborn), _log.List(Outbox.Section).Length), Is.EqualTo(("1", "", 0)));
@@ -198,7 +200,8 @@ public sealed class OutboxTests : IAsyncDisposable
         await outbox.JournalAsync([Put("/a", "1") with { Guard = OutboxGuard.Owner }, Put("/c", "1")], [], default);
         await outbox.SendAsync(_owner, default);
         Assert.That((Stored("/c"), Waits(outbox)), Is.EqualTo(("1", "/a=1")));
-        Assert.That(outbox.Stuck.Single(), Is.EqualTo(KeyValuePair.Create("/a", "/a was changed by others 10 times while it was being written")));
+        Assert.That(outbox.Stuck.Single(),
+            Is.EqualTo(KeyValuePair.Create("/a", "/a was changed by others 10 times while it was being written")));
         await outbox.ForgetAsync("/a", default);
         Assert.That((outbox.Stuck.Count, outbox.Count), Is.EqualTo((0, 0)));
     }
@@ -251,7 +254,8 @@ public sealed class OutboxTests : IAsyncDisposable
     {
         await _outbox.JournalAsync([Put("/a", "1")], [], default);
         _log.Full = true;
-        Assert.That(async () => await _outbox.JournalAsync([Put("/a", "2"), Put("/b", "1")], [], default), Throws.TypeOf<CalicoException>());
+        Assert.That(async () => await _outbox.JournalAsync([Put("/a", "2"), Put("/b", "1")], [], default),
+            Throws.TypeOf<CalicoException>());
         Assert.That(async () => await _outbox.ForgetAsync("/a", default), Throws.TypeOf<CalicoException>());
         Assert.That((Waits(_outbox), Waits(New())), Is.EqualTo(("/a=1", "/a=1")));
     }
@@ -260,7 +264,8 @@ public sealed class OutboxTests : IAsyncDisposable
     public async Task A_transaction_of_its_own_takes_the_place_of_what_waits_when_it_is_done([Values] bool succeeds)
     {
         await _outbox.JournalAsync([Put("/a", "old"), Put("/b", "1")], [], default);
-        StoreTransaction transaction = new([StoreCompare.At("/a", succeeds ? 0 : 77)], [new StoreOperation.Put("/a", "new"u8.ToArray())], []);
+        StoreTransaction transaction = new([StoreCompare.At("/a", succeeds ? 0 : 77)],
+            [new StoreOperation.Put("/a", "new"u8.ToArray())], []);
         var writes = _outbox.Replacing(transaction.Success);
         if ((await _log.CommitAsync(_store, transaction, writes, default)).Succeeded)
         {
@@ -275,7 +280,8 @@ public sealed class OutboxTests : IAsyncDisposable
     public async Task An_entry_that_cannot_be_read_is_left_alone_and_stops_no_other()
     {
         await _outbox.JournalAsync([Put("/a", "1"), Put("/b", "1")], [], default);
-        await _log.CommitAsync([new(Outbox.Section + "/a", "{"u8.ToArray()), new(Outbox.Section + "/c", _log.Get(Outbox.Section + "/b"))], default);
+        await _log.CommitAsync([new(Outbox.Section + "/a", "{"u8.ToArray()), new(Outbox.Section + "/c", _log.Get(Outbox.Section + "/b"))],
+            default);
         var reborn = New();
         Assert.That(Waits(reborn), Is.EqualTo("/b=1"));
         await reborn.SendAsync(_owner, default);
@@ -354,7 +360,8 @@ public sealed class OutboxTests : IAsyncDisposable
 
     private string? Stored(string key) => _store.Snapshot(key) is [var found] ? Encoding.UTF8.GetString(found.Value.Span) : null;
 
-    private static string Waits(Outbox outbox) => string.Join(' ', ((string[])["fake", "other"]).SelectMany(o => outbox.PendingOf(new FakeOwner { Name = o }))
+    private static string Waits(Outbox outbox) => string.Join(' ',
+        ((string[])["fake", "other"]).SelectMany(o => outbox.PendingOf(new FakeOwner { Name = o }))
         .OrderBy(e => e.Key, StringComparer.Ordinal).Select(e => $"{e.Key}={(e.Value is null ? "-" : Encoding.UTF8.GetString(e.Value))}"));
 
     private sealed class FakeOwner : IOutboxOwner
@@ -384,7 +391,8 @@ public sealed class OutboxTests : IAsyncDisposable
             return ValueTask.FromResult(May(entry, text));
         }
 
-        public void Settle(OutboxEntry entry, OutboxResult result) => Settled.Add($"{entry.Key} {result.Outcome} {string.Join(' ', entry.Remarks)}");
+        public void Settle(OutboxEntry entry, OutboxResult result) =>
+            Settled.Add($"{entry.Key} {result.Outcome} {string.Join(' ', entry.Remarks)}");
     }
 
     private sealed class RefusingKey(IKeyValueStore inner, string key, Problem problem) : ForwardingStore(inner)

@@ -17,7 +17,8 @@ public sealed class ValuePackerTests
         // Few letters, so that much is shared at odd places; several values after each other, so that patterns change.
         var text = Gen.OneOf(Gen.Byte[97, 99], Gen.Byte).Array[0, 900];
         var cut = Gen.Select(text, Gen.Int[0, 900], Gen.Int[0, 900], text, (a, from, to, b) =>
-            (byte[])[.. a.AsSpan(0, Math.Min(from, a.Length)), .. b.AsSpan(0, Math.Min(40, b.Length)), .. a.AsSpan(Math.Min(to, a.Length))]);
+            (byte[])[.. a.AsSpan(0, Math.Min(from, a.Length)), .. b.AsSpan(0, Math.Min(40, b.Length)),
+                .. a.AsSpan(Math.Min(to, a.Length))]);
         Gen.OneOf(text, cut).Array[1, 8].Sample(values =>
         {
             var packer = new ValuePacker();

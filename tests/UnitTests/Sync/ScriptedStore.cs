@@ -19,7 +19,8 @@ internal sealed class ScriptedStore : IKeyValueStore
 
     public ScriptedStore List(long revision, params KeyValue[] items)
     {
-        _lists.Enqueue((prefix, at) => new KeyRange([.. items.Where(i => i.Key.StartsWith(prefix, StringComparison.Ordinal))], at == 0 ? revision : at));
+        _lists.Enqueue((prefix, at) => new KeyRange([.. items.Where(i => i.Key.StartsWith(prefix, StringComparison.Ordinal))],
+            at == 0 ? revision : at));
         return this;
     }
 

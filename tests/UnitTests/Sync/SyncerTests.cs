@@ -59,10 +59,12 @@ public sealed class SyncerTests : IAsyncDisposable
     [Test]
     public async Task After_compaction_it_lists_again_and_hands_out_the_difference()
     {
-        await SyncAsync(7, Item("/c/r/same", "1", 3), Item("/c/r/changed", "1", 4), Item("/c/r/gone", "1", 5), Item("/c/b/gone-too", "1", 6));
+        await SyncAsync(7, Item("/c/r/same", "1", 3), Item("/c/r/changed", "1", 4), Item("/c/r/gone", "1", 5),
+            Item("/c/b/gone-too", "1", 6));
         _store.WatchFails(new CompactedException(20));
         _store.List(30, Item("/c/r/changed", "2", 25), Item("/c/r/new", "1", 26), Item("/c/r/same", "1", 3)).List(30);
-        Assert.That(await NextAsync(), Is.EqualTo("InSync 30: NetworkSet(gone) gone NetworkSet(gone-too) gone NetworkSet(changed)=2 NetworkSet(new)=1"));
+        Assert.That(await NextAsync(),
+            Is.EqualTo("InSync 30: NetworkSet(gone) gone NetworkSet(gone-too) gone NetworkSet(changed)=2 NetworkSet(new)=1"));
         _store.Event(31, Delete("/c/r/new"));
         Assert.That(await NextAsync(), Is.EqualTo("InSync 31: NetworkSet(new) gone"));
         Assert.That(_store.Calls[^1], Is.EqualTo("watch /c/ from 31"));
@@ -174,7 +176,8 @@ public sealed class SyncerTests : IAsyncDisposable
 
         Assert.That(_batches.Current.Updates, Is.Empty);
         Assert.That(updates.Where(u => u.Value is null).Select(u => u.Key.Name), Is.EqualTo(["n0000"]));
-        Assert.That(updates.Where(u => u.Value is not null).Select(u => u.Key.Name), Is.EquivalentTo(many.Skip(1200).Select(i => i.Key[5..]).Append("new")),
+        Assert.That(updates.Where(u => u.Value is not null).Select(u => u.Key.Name),
+            Is.EquivalentTo(many.Skip(1200).Select(i => i.Key[5..]).Append("new")),
             "nothing twice, nothing left out");
     }
 
@@ -221,7 +224,8 @@ public sealed class SyncerTests : IAsyncDisposable
         for (var revision = 2L; revision < 300; revision++)
         {
             var key = $"/c/{(random.Next(2) == 0 ? "r" : "b")}/{random.Next(8)}";
-            var change = stored.ContainsKey(key) && random.Next(3) == 0 ? Delete(key) : Put(key, random.Next(6) == 0 ? "bad" : $"{revision}", revision);
+            var change = stored.ContainsKey(key) && random.Next(3) == 0 ? Delete(key)
+                : Put(key, random.Next(6) == 0 ? "bad" : $"{revision}", revision);
             if (change.Current is { } item)
             {
                 stored[key] = item;
@@ -237,7 +241,8 @@ public sealed class SyncerTests : IAsyncDisposable
                     _store.WatchFails(new CompactedException(revision));
                     _store.List(revision, [.. stored.Values]).List(revision, [.. stored.Values]);
                     await TakeAsync(seen);
-                    Assert.That(seen, Is.EqualTo(stored.ToDictionary(s => $"NetworkSet({s.Key[5..]})@{s.Key[3]}", s => Text(s.Value))), $"seed {seed}, revision {revision}");
+                    Assert.That(seen, Is.EqualTo(stored.ToDictionary(s => $"NetworkSet({s.Key[5..]})@{s.Key[3]}", s => Text(s.Value))),
+                        $"seed {seed}, revision {revision}");
                     break;
                 case 1:
                     break;
@@ -287,7 +292,8 @@ public sealed class SyncerTests : IAsyncDisposable
     {
         Assert.That(await _batches.MoveNextAsync());
         var batch = _batches.Current;
-        var updates = batch.Updates.Select(u => u.Error is not null ? $"{u.Key} error" : u.Value is null ? $"{u.Key} gone" : $"{u.Key}={u.Value.Metadata.Name}");
+        var updates = batch.Updates.Select(u => u.Error is not null ? $"{u.Key} error" : u.Value is null ? $"{u.Key} gone"
+            : $"{u.Key}={u.Value.Metadata.Name}");
         return batch.Updates.IsEmpty ? $"{batch.Status} {batch.Revision}" : $"{batch.Status} {batch.Revision}: {string.Join(' ', updates)}";
     }
 
@@ -330,7 +336,8 @@ public sealed class SyncerTests : IAsyncDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) =>
             Lines.Add(formatter(state, exception));
     }
 }

@@ -22,13 +22,16 @@ public sealed class VerifierTests
     {
         var error = await CatchAsync("one\ntwo");
         Assert.That(error, Does.Contain("line 1 is\n  one"));
-        Assert.That(await File.ReadAllTextAsync(Path.Combine(_folder, $"VerifierTests.{nameof(A_text_that_nobody_has_kept_fails_and_is_written_as_received)}.received.txt")), Is.EqualTo("one\ntwo\n"));
+        Assert.That(await File.ReadAllTextAsync(Path.Combine(_folder,
+            $"VerifierTests.{nameof(A_text_that_nobody_has_kept_fails_and_is_written_as_received)}.received.txt")),
+            Is.EqualTo("one\ntwo\n"));
     }
 
     [TestCase("a b")]
     public async Task The_first_line_that_differs_is_said_and_the_received_file_goes_when_it_is_right(string word)
     {
-        var name = Path.Combine(_folder, $"VerifierTests.{nameof(The_first_line_that_differs_is_said_and_the_received_file_goes_when_it_is_right)}_word=a-b");
+        var name = Path.Combine(_folder,
+            $"VerifierTests.{nameof(The_first_line_that_differs_is_said_and_the_received_file_goes_when_it_is_right)}_word=a-b");
         await File.WriteAllTextAsync($"{name}.verified.txt", "one\ntwo\n");
         Assert.That(await CatchAsync($"one\n{word}"), Does.Contain("line 2 is\n  a b\nand was\n  two"));
         Assert.That(File.Exists($"{name}.received.txt"), Is.True);

@@ -31,33 +31,40 @@ internal sealed class CniExpectation(CniScenario scenario, string output)
             case "interfaces":
                 return Same(expected.GetInt32(), JsonNode.Parse(output)!["interfaces"]!.AsArray().Count);
             case "ip":
-                return Addresses.Any(a => a == expected.GetString() || a.Split('/')[0] == expected.GetString()) ? VectorVerdict.Pass : Wrong(expected);
+                return Addresses.Any(a => a == expected.GetString() || a.Split('/')[0] == expected.GetString()) ? VectorVerdict.Pass
+                    : Wrong(expected);
             case "ipIn":
                 var range = IPNetwork.Parse(scenario.Filled(expected.GetString()!));
                 return Addresses.Any(a => range.Contains(IPAddress.Parse(a.Split('/')[0]))) ? VectorVerdict.Pass : Wrong(expected);
             case "ipPrefix":
-                return Addresses.Any(a => a.StartsWith(expected.GetString()!, StringComparison.Ordinal)) ? VectorVerdict.Pass : Wrong(expected);
+                return Addresses.Any(a => a.StartsWith(expected.GetString()!, StringComparison.Ordinal)) ? VectorVerdict.Pass
+                    : Wrong(expected);
             case "ipv4" or "ipv6":
                 var ofFamily = Addresses.Where(a => a.Contains(':') == (name == "ipv6")).ToArray();
                 return expected.ValueKind == JsonValueKind.Null ? Same(0, ofFamily.Length)
-                    : ofFamily.Length == 1 && ofFamily[0].EndsWith(expected.GetString()!, StringComparison.Ordinal) ? VectorVerdict.Pass : Wrong(expected);
+                    : ofFamily.Length == 1 && ofFamily[0].EndsWith(expected.GetString()!, StringComparison.Ordinal) ? VectorVerdict.Pass
+                    : Wrong(expected);
             case "routesCoverEachIP":
-                var routes = JsonNode.Parse(output)!["routes"]!.AsArray().Select(r => IPNetwork.Parse(r!["dst"]!.GetValue<string>())).ToArray();
-                return Addresses.All(a => routes.Any(r => r.Contains(IPAddress.Parse(a.Split('/')[0])))) ? VectorVerdict.Pass : Wrong(expected);
+                var routes = JsonNode.Parse(output)!["routes"]!.AsArray()
+                    .Select(r => IPNetwork.Parse(r!["dst"]!.GetValue<string>())).ToArray();
+                return Addresses.All(a => routes.Any(r => r.Contains(IPAddress.Parse(a.Split('/')[0])))) ? VectorVerdict.Pass
+                    : Wrong(expected);
             case "result":
                 return Result(expected);
             case "assign_ipv4" or "assign_ipv6":
                 var count = name == "assign_ipv4" ? Endpoint.Spec.Claim!.Ipv4 : Endpoint.Spec.Claim!.Ipv6;
                 return Same(expected.GetString(), count > 0 ? "true" : "false");
             case "contVethMAC":
-                return Same(scenario.Filled(expected.GetString()!).Replace(":", "", StringComparison.Ordinal).ToUpperInvariant(), Endpoint.Attachment.Mac.ToString());
+                return Same(scenario.Filled(expected.GetString()!).Replace(":", "", StringComparison.Ordinal).ToUpperInvariant(),
+                    Endpoint.Attachment.Mac.ToString());
             case "workloadEndpoints":
                 return Same(expected.GetInt32(), scenario.Cni.Node.Endpoints.Length);
             case "profiles":
                 return Same(Join(expected), string.Join(' ', Endpoint.Spec.Profiles));
             case "sameResult" or "sameResultIgnoringRoutes":
                 return VectorVerdict.Pass; // Judged before: the addresses are those of the first ADD.
-            case "container" when expected.TryGetProperty("sysctls", out var sysctls) && sysctls.TryGetProperty("net/ipv4/ip_forward", out var forward):
+            case "container" when expected.TryGetProperty("sysctls", out var sysctls)
+                && sysctls.TryGetProperty("net/ipv4/ip_forward", out var forward):
                 return Same(forward.GetString(), Endpoint.Spec.AllowForwarding ? "1" : "0");
             case "workloadEndpoint":
                 return WorkloadEndpoint(expected);
@@ -73,13 +80,15 @@ internal sealed class CniExpectation(CniScenario scenario, string output)
             return Wrong(expected);
         }
 
-        return expected.TryGetProperty("mask", out var mask) && !Addresses.All(a => a.EndsWith(mask.GetString()!, StringComparison.Ordinal)) ? Wrong(expected) : VectorVerdict.Pass;
+        return expected.TryGetProperty("mask", out var mask)
+            && !Addresses.All(a => a.EndsWith(mask.GetString()!, StringComparison.Ordinal)) ? Wrong(expected) : VectorVerdict.Pass;
     }
 
     private VectorVerdict WorkloadEndpoint(JsonElement expected)
     {
         var (spec, judged) = (Endpoint.Spec, 0);
-        foreach (var field in expected.EnumerateObject().SelectMany(f => f.Name == "spec" ? f.Value.EnumerateObject() : Enumerable.Repeat(f, 1)))
+        foreach (var field in expected.EnumerateObject()
+            .SelectMany(f => f.Name == "spec" ? f.Value.EnumerateObject() : Enumerable.Repeat(f, 1)))
         {
             var actual = field.Name switch
             {
@@ -91,7 +100,8 @@ internal sealed class CniExpectation(CniScenario scenario, string output)
                 "orchestrator" => spec.Id.Orchestrator,
                 "endpoint" => spec.Id.Endpoint,
                 "profiles" => string.Join(' ', spec.Profiles),
-                "labels" => string.Join(' ', field.Value.EnumerateObject().Select(l => $"{l.Name}={spec.Labels.GetValueOrDefault(l.Name, "")}")),
+                "labels" => string.Join(' ', field.Value.EnumerateObject()
+                    .Select(l => $"{l.Name}={spec.Labels.GetValueOrDefault(l.Name, "")}")),
                 _ => null,
             };
             if (actual is null)

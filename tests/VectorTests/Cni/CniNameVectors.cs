@@ -9,7 +9,8 @@ internal static class CniNameVectors
 {
     public static VectorVerdict Run(JsonElement vector) => vector.GetProperty("kind").GetString() switch
     {
-        "sanitizeMesosLabel" => Same(vector.GetProperty("expect").GetString()!, MesosLabelText.Sanitise(vector.GetProperty("input").GetString()!)),
+        "sanitizeMesosLabel" =>
+            Same(vector.GetProperty("expect").GetString()!, MesosLabelText.Sanitise(vector.GetProperty("input").GetString()!)),
         "vethName" => Same(vector.GetProperty("expect").GetString()!,
             InterfaceName.OfPod(TextOf(vector, "prefix"), TextOf(vector, "namespace"), TextOf(vector, "pod"))),
         "wepName" => WepName(vector),
@@ -67,13 +68,15 @@ internal static class CniNameVectors
     {
         var configuration = NetworkConfiguration.Parse(System.Text.Encoding.UTF8.GetBytes(TextOf(vector, "raw")));
         var expect = vector.GetProperty("expect");
-        var error = expect.TryGetProperty("addError", out var addError) && addError.ValueKind is not (JsonValueKind.Null or JsonValueKind.False);
+        var error = expect.TryGetProperty("addError", out var addError)
+            && addError.ValueKind is not (JsonValueKind.Null or JsonValueKind.False);
         if (configuration.Faults.IsEmpty == error)
         {
             return VectorVerdict.Fail($"faults: {string.Join("; ", configuration.Faults)}");
         }
         // A value that is refused is judged by the error alone.
-        return error || !expect.TryGetProperty("deviceType", out var type) ? VectorVerdict.Pass : Same(type.GetString()!, configuration.DeviceType);
+        return error || !expect.TryGetProperty("deviceType", out var type) ? VectorVerdict.Pass
+            : Same(type.GetString()!, configuration.DeviceType);
     }
 
     private static WorkloadEndpointName NameOf(JsonElement vector) => NameIn(vector.GetProperty("ids"));

@@ -18,7 +18,8 @@ internal sealed class CniScenario
     {
         (Cni, _vector, _kind) = (cni, vector, vector.GetProperty("kind").GetString()!);
         cni.Node.Pools = PoolsIn(vector);
-        var configuration = vector.TryGetProperty("conf", out var given) && given.ValueKind == JsonValueKind.Object ? given.GetRawText() : DefaultConfiguration(vector);
+        var configuration = vector.TryGetProperty("conf", out var given) && given.ValueKind == JsonValueKind.Object ? given.GetRawText()
+            : DefaultConfiguration(vector);
         Configuration = JsonNode.Parse(configuration.Replace("${CNI_VERSION}", "0.3.1", StringComparison.Ordinal))!.AsObject();
         if (vector.TryGetProperty("env", out var environment))
         {
@@ -30,7 +31,8 @@ internal sealed class CniScenario
 
         if (vector.TryGetProperty("podAnnotations", out var annotations))
         {
-            Configuration["runtimeConfig"] = new JsonObject { ["io.kubernetes.cri.pod-annotations"] = JsonNode.Parse(Filled(annotations.GetRawText())) };
+            Configuration["runtimeConfig"] =
+                new JsonObject { ["io.kubernetes.cri.pod-annotations"] = JsonNode.Parse(Filled(annotations.GetRawText())) };
         }
         // A host has one name; the configuration may repeat it.
         if ((Configuration["nodename"] ?? Configuration["hostname"])?.GetValue<string>() is { } nodeName)
@@ -63,7 +65,8 @@ internal sealed class CniScenario
 
         if (IsKubernetes)
         {
-            environment["CNI_ARGS"] = $"IgnoreUnknown=1;K8S_POD_NAME={Pod};K8S_POD_NAMESPACE=test;{environment.GetValueOrDefault("CNI_ARGS", "")}";
+            environment["CNI_ARGS"] =
+                $"IgnoreUnknown=1;K8S_POD_NAME={Pod};K8S_POD_NAMESPACE=test;{environment.GetValueOrDefault("CNI_ARGS", "")}";
         }
 
         return Cni.Call(verb, Configuration, environment, IsIpam);
@@ -92,7 +95,8 @@ internal sealed class CniScenario
     }
 
     /// <summary>A placeholder's meaning; any other text is itself.</summary>
-    public string Filled(string text) => text.Replace("<mac>", Mac, StringComparison.Ordinal).Replace("<invalid>", "no-mac", StringComparison.Ordinal)
+    public string Filled(string text) => text.Replace("<mac>", Mac, StringComparison.Ordinal)
+        .Replace("<invalid>", "no-mac", StringComparison.Ordinal)
         .Replace("<pool2 name>", "pool-1", StringComparison.Ordinal).Replace("<pool2>", "10.66.0.0/16", StringComparison.Ordinal)
         .Replace("<node>", Cni.Node.Status.NodeName, StringComparison.Ordinal).Replace("<pod>", Pod, StringComparison.Ordinal);
 
@@ -132,14 +136,16 @@ internal sealed class CniScenario
             {
                 var text = pool.ValueKind == JsonValueKind.String ? pool.GetString()! : pool.GetProperty("cidr").GetString()!;
                 var size = text.IndexOf("blockSize ", StringComparison.Ordinal);
-                pools.Add((text.Split(' ')[0], size < 0 ? null : int.Parse(text[(size + 10)..].TrimEnd(')'), System.Globalization.CultureInfo.InvariantCulture)));
+                pools.Add((text.Split(' ')[0], size < 0 ? null
+                    : int.Parse(text[(size + 10)..].TrimEnd(')'), System.Globalization.CultureInfo.InvariantCulture)));
             }
         }
         else if (vector.TryGetProperty("podAnnotations", out var annotations))
         {
             foreach (var annotation in annotations.EnumerateObject().Where(a => a.Name.EndsWith("pools", StringComparison.Ordinal)))
             {
-                pools.AddRange(JsonNode.Parse(annotation.Value.GetString()!)!.AsArray().Select(p => p!.GetValue<string>()).Where(p => p.Contains('/')).Select(p => (p, (int?)null)));
+                pools.AddRange(JsonNode.Parse(annotation.Value.GetString()!)!.AsArray().Select(p => p!.GetValue<string>())
+                    .Where(p => p.Contains('/')).Select(p => (p, (int?)null)));
             }
         }
 
@@ -148,6 +154,7 @@ internal sealed class CniScenario
             pools = [("192.168.0.0/16", null), ("10.66.0.0/16", null), ("fd80:24e2:f998:72d6::/64", null)];
         }
 
-        return [.. pools.Select((p, i) => new AddressPool($"pool-{i}", IPNetwork.Parse(p.Cidr), p.BlockSize ?? (p.Cidr.Contains(':') ? 122 : 26), false))];
+        return [.. pools.Select((p, i) => new AddressPool($"pool-{i}", IPNetwork.Parse(p.Cidr),
+            p.BlockSize ?? (p.Cidr.Contains(':') ? 122 : 26), false))];
     }
 }

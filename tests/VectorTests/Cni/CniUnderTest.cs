@@ -26,7 +26,8 @@ internal sealed class CniUnderTest : IDelegateRunner, IDisposable
         var release = new IpamRelease(Node.Ipam);
         var del = new DelVerb(Node.Network, lookup);
         _spool = new DelSpool(Settings, del, release, TimeProvider.System, NullLogger<DelSpool>.Instance);
-        var add = new AddVerb(Node.Network, Node.Dataplane, Node.Namespaces, Node.Profiles, lookup, planner, new PoolFamilies(Node.Ipam), _spool, TimeProvider.System, NullLogger<AddVerb>.Instance);
+        var add = new AddVerb(Node.Network, Node.Dataplane, Node.Namespaces, Node.Profiles, lookup, planner, new PoolFamilies(Node.Ipam),
+            _spool, TimeProvider.System, NullLogger<AddVerb>.Instance);
         var verbs = new CniVerbs(add, del, new CheckVerb(Node.Network, lookup), new GcVerb(Node.Network, TimeProvider.System),
             new StatusVerb(Settings, Node.Status, new PoolFamilies(Node.Ipam)),
             new IpamVerbs(Node.Ipam, release, planner, new PoolFamilies(Node.Ipam), _spool));
@@ -37,7 +38,8 @@ internal sealed class CniUnderTest : IDelegateRunner, IDisposable
 
     public CniSettings Settings { get; }
 
-    public (int ExitCode, string Output) Call(string verb, JsonObject configuration, IReadOnlyDictionary<string, string> environment, bool ipam = false)
+    public (int ExitCode, string Output) Call(string verb, JsonObject configuration, IReadOnlyDictionary<string, string> environment,
+        bool ipam = false)
     {
         var variables = new Dictionary<string, string>
         {
@@ -53,7 +55,8 @@ internal sealed class CniUnderTest : IDelegateRunner, IDisposable
             variables[name] = value;
         }
 
-        var request = new ShimRequest(ipam ? ShimRole.Ipam : ShimRole.Network, false, [.. variables], Encoding.UTF8.GetBytes(configuration.ToJsonString()));
+        var request = new ShimRequest(ipam ? ShimRole.Ipam : ShimRole.Network, false, [.. variables],
+            Encoding.UTF8.GetBytes(configuration.ToJsonString()));
         var reply = _dispatcher.HandleAsync(request, null, this, null, CancellationToken.None).GetAwaiter().GetResult().Reply;
         return (reply.ExitCode, Encoding.UTF8.GetString(reply.Output.Span));
     }
@@ -63,7 +66,8 @@ internal sealed class CniUnderTest : IDelegateRunner, IDisposable
         var verb = request.Environment.Single(v => v.Key == "CNI_COMMAND").Value;
         if (request.Type != "host-local")
         {
-            return Task.FromResult(new DelegateOutcome(DelegateOutcome.NotRun, Encoding.UTF8.GetBytes($"failed to find plugin \"{request.Type}\" in path")));
+            return Task.FromResult(new DelegateOutcome(DelegateOutcome.NotRun,
+                Encoding.UTF8.GetBytes($"failed to find plugin \"{request.Type}\" in path")));
         }
 
         if (verb != "ADD")

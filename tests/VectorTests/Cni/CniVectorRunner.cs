@@ -72,7 +72,8 @@ public sealed partial class CniVectorRunner : IVectorRunner
             return "a pod's service account: " + KubernetesApi;
         }
 
-        if (text.Contains("generateName", StringComparison.Ordinal) || text.Contains("\"ports\"", StringComparison.Ordinal) || text.Contains("touchfile", StringComparison.Ordinal))
+        if (text.Contains("generateName", StringComparison.Ordinal) || text.Contains("\"ports\"", StringComparison.Ordinal)
+            || text.Contains("touchfile", StringComparison.Ordinal))
         {
             return "the pod's object: " + KubernetesApi;
         }
@@ -82,7 +83,8 @@ public sealed partial class CniVectorRunner : IVectorRunner
             return "which pools may be used is decided by IPAM: ipam.json";
         }
 
-        return vector.TryGetProperty("precondition", out _) && kind != "ADD" && kind != "K8S-ADD" ? "the precondition is upstream's datastore" : null;
+        return vector.TryGetProperty("precondition", out _) && kind != "ADD"
+            && kind != "K8S-ADD" ? "the precondition is upstream's datastore" : null;
     }
 
     private static VectorVerdict TestConnection(CniUnderTest cni, JsonElement vector)
@@ -105,7 +107,8 @@ public sealed partial class CniVectorRunner : IVectorRunner
         }
 
         var said = JsonNode.Parse(output)!;
-        return said["code"]!.GetValue<int>() == error.GetProperty("code").GetInt32() && said["msg"]!.GetValue<string>() == error.GetProperty("msg").GetString()
+        return said["code"]!.GetValue<int>() == error.GetProperty("code").GetInt32()
+            && said["msg"]!.GetValue<string>() == error.GetProperty("msg").GetString()
             ? VectorVerdict.Pass
             : VectorVerdict.Fail(output);
     }
@@ -134,7 +137,8 @@ public sealed partial class CniVectorRunner : IVectorRunner
             return null;
         }
 
-        var mtus = expected.ValueKind == JsonValueKind.Array ? expected.EnumerateArray().Select(m => m.GetInt32()).ToArray() : [expected.GetInt32()];
+        var mtus = expected.ValueKind == JsonValueKind.Array ? expected.EnumerateArray().Select(m => m.GetInt32()).ToArray()
+            : [expected.GetInt32()];
         var inFile = vector.GetProperty("description").GetString()!.Contains("/var/lib/calico/mtu", StringComparison.Ordinal);
         for (var i = 0; i < mtus.Length; i++)
         {
@@ -155,7 +159,8 @@ public sealed partial class CniVectorRunner : IVectorRunner
             }
         }
 
-        var actual = scenario.Cni.Node.Endpoints.OrderBy(e => e.Spec.Instance, StringComparer.Ordinal).Select(e => e.Spec.Mtu ?? 0).ToArray();
+        var actual = scenario.Cni.Node.Endpoints.OrderBy(e => e.Spec.Instance, StringComparer.Ordinal)
+            .Select(e => e.Spec.Mtu ?? 0).ToArray();
         return actual.SequenceEqual(mtus) ? VectorVerdict.Pass : VectorVerdict.Fail($"MTUs {string.Join(", ", actual)}");
     }
 

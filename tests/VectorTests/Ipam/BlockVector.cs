@@ -25,7 +25,8 @@ internal static class BlockVector
         {
             block = AllocationBlock.FromSpec(block.ToSpec() with
             {
-                SequenceNumberForAllocation = sequences.EnumerateObject().ToImmutableSortedDictionary(s => s.Name, s => s.Value.GetUInt64()),
+                SequenceNumberForAllocation = sequences.EnumerateObject()
+                    .ToImmutableSortedDictionary(s => s.Name, s => s.Value.GetUInt64()),
             });
         }
 
@@ -37,7 +38,8 @@ internal static class BlockVector
         }
         else if (vector.TryGetProperty("release", out _))
         {
-            release = block.Release([.. Items(vector, "release").Select(a => new ReleaseRequest(IPAddress.Parse(a.GetString()!), Text(vector, "releaseHandle"), sequence))]);
+            release = block.Release([.. Items(vector, "release")
+                .Select(a => new ReleaseRequest(IPAddress.Parse(a.GetString()!), Text(vector, "releaseHandle"), sequence))]);
         }
 
         block = release?.Block ?? block;
@@ -54,7 +56,8 @@ internal static class BlockVector
             "reserved" => block.CountIn(reserved),
             "inUse" => string.Join(',', block.InUse),
             "unallocated" => string.Join(',', release?.Unallocated ?? []),
-            "countByHandle" => string.Join(',', (release?.CountByHandle ?? ImmutableSortedDictionary<string, int>.Empty).Select(c => $"{c.Key}:{c.Value}")),
+            "countByHandle" => string.Join(',',
+                (release?.CountByHandle ?? ImmutableSortedDictionary<string, int>.Empty).Select(c => $"{c.Key}:{c.Value}")),
             "allocatedOrdinals" => string.Join(',', block.AllocatedOrdinals),
             "released" => release?.Released.Length,
             "unallocatedTail" => string.Join(',', block.FreeOrdinals.TakeLast(wanted.GetArrayLength())),
@@ -64,7 +67,8 @@ internal static class BlockVector
         var expected = wanted.ValueKind switch
         {
             JsonValueKind.Array => string.Join(',', wanted.EnumerateArray().Select(w => w.ToString())),
-            JsonValueKind.Object => string.Join(',', wanted.EnumerateObject().OrderBy(w => w.Name, StringComparer.Ordinal).Select(w => $"{w.Name}:{w.Value}")),
+            JsonValueKind.Object =>
+                string.Join(',', wanted.EnumerateObject().OrderBy(w => w.Name, StringComparer.Ordinal).Select(w => $"{w.Name}:{w.Value}")),
             _ => wanted.ToString(),
         };
         return $"{actual}" == expected ? null : $"{name} is {actual}, not {expected}";

@@ -91,7 +91,8 @@ internal sealed class IpamDatastore
         var ranges = Items(vector, "reservations").Where(r => r.ValueKind == JsonValueKind.String).Select(r => r.GetString()!).ToArray();
         if (ranges.Length > 0)
         {
-            Put("ipreservations/r", $$"""{"kind":"IPReservation","metadata":{"name":"r"},"spec":{"reservedCIDRs":{{JsonSerializer.Serialize(ranges)}} } }""");
+            Put("ipreservations/r",
+                $$"""{"kind":"IPReservation","metadata":{"name":"r"},"spec":{"reservedCIDRs":{{JsonSerializer.Serialize(ranges)}} } }""");
         }
     }
 
@@ -105,7 +106,8 @@ internal sealed class IpamDatastore
         element.TryGetProperty(name, out var items) && items.ValueKind == JsonValueKind.Array ? items.EnumerateArray() : [];
 
     public static bool Flag(JsonElement element, string name, bool otherwise) =>
-        element.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : otherwise;
+        element.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
+            : otherwise;
 
     public static int Number(JsonElement element, string name) =>
         element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : 0;

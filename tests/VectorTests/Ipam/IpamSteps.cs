@@ -32,13 +32,16 @@ internal sealed class IpamSteps(IpamDatastore datastore)
                 "releaseIPs" => Release(step, expect),
                 "releaseByHandle" => Done(datastore.Client.ReleaseByHandleAsync(Text(step, "handle")!, default)),
                 "claimAffinity" => ClaimAffinity(step, expect),
-                "releaseAffinity" => Done(datastore.Client.ReleaseAffinityAsync(BlockOf(step), new(Host(step)), Flag(step, "mustBeEmpty", false), default)),
+                "releaseAffinity" => Done(datastore.Client.ReleaseAffinityAsync(BlockOf(step), new(Host(step)),
+                    Flag(step, "mustBeEmpty", false), default)),
                 "ensureBlock" => EnsureBlock(step),
                 "createPool" or "updatePool" => Pool(step),
                 "deletePool" => DeletePool(step),
                 "removeHost" or "removeIPAMHost" => Done(datastore.Client.RemoveHostAsync(Host(step), default)),
-                "releaseHostAffinities" => Done(datastore.Client.ReleaseHostAffinitiesAsync(new(Host(step)), Flag(step, "mustBeEmpty", false), default)),
-                "setConfig" => Done(datastore.Client.SetConfigAsync(Config(step.TryGetProperty("config", out var config) ? config : step), default)),
+                "releaseHostAffinities" =>
+                    Done(datastore.Client.ReleaseHostAffinitiesAsync(new(Host(step)), Flag(step, "mustBeEmpty", false), default)),
+                "setConfig" => Done(datastore.Client
+                    .SetConfigAsync(Config(step.TryGetProperty("config", out var config) ? config : step), default)),
                 "getUtilization" => null,
                 _ => throw new NotSupportedException($"step {op}"),
             };
@@ -94,7 +97,8 @@ internal sealed class IpamSteps(IpamDatastore datastore)
             MaxBlocks = Number(step, "maxBlocksPerHost"),
             MaxPerHandle = Number(step, "maxAllocToHandlePerIPVersion"),
             Namespace = step.TryGetProperty("namespace", out var ns) && ns.ValueKind == JsonValueKind.Object ? Text(ns, "name") ?? "" : "",
-            NamespaceLabels = ns.ValueKind == JsonValueKind.Object && ns.TryGetProperty("labels", out var labels) && labels.ValueKind == JsonValueKind.Object
+            NamespaceLabels = ns.ValueKind == JsonValueKind.Object && ns.TryGetProperty("labels", out var labels)
+                && labels.ValueKind == JsonValueKind.Object
                 ? labels.EnumerateObject().ToDictionary(l => l.Name, l => l.Value.GetString()!) : null,
             Reserved4 = Reservation(step, "hostReservedAttr4"),
             Reserved6 = Reservation(step, "hostReservedAttr6"),
@@ -127,9 +131,11 @@ internal sealed class IpamSteps(IpamDatastore datastore)
 
         var messages = Items(wanted, "msgs").Select(m => m.GetString()!).ToArray();
         return got is null ? $"{name} is missing"
-            : got.Addresses.Length != Number(wanted, "count") ? $"{name} has {got.Addresses.Length} addresses, not {Number(wanted, "count")}"
+            : got.Addresses.Length != Number(wanted, "count")
+            ? $"{name} has {got.Addresses.Length} addresses, not {Number(wanted, "count")}"
             : got.Requested != Number(wanted, "numRequested") ? $"{name} asked for {got.Requested}, not {Number(wanted, "numRequested")}"
-            : !got.Messages.SequenceEqual(messages) ? $"{name} says [{string.Join("; ", got.Messages)}], not [{string.Join("; ", messages)}]"
+            : !got.Messages.SequenceEqual(messages)
+            ? $"{name} says [{string.Join("; ", got.Messages)}], not [{string.Join("; ", messages)}]"
             : got.Addresses.Distinct().Count() != got.Addresses.Length ? $"{name} has an address twice"
             : null;
     }
@@ -144,7 +150,8 @@ internal sealed class IpamSteps(IpamDatastore datastore)
             }
         }
 
-        if (expect.TryGetProperty("count", out var count) && count.ValueKind == JsonValueKind.Number && count.GetInt32() != addresses.Length)
+        if (expect.TryGetProperty("count", out var count) && count.ValueKind == JsonValueKind.Number
+            && count.GetInt32() != addresses.Length)
         {
             return $"{addresses.Length} addresses, not {count}";
         }
@@ -173,13 +180,15 @@ internal sealed class IpamSteps(IpamDatastore datastore)
             : [.. Items(step, "ips").Select(i => IPAddress.Parse(i.GetString()!))];
         var unallocated = IpamDatastore.Run(datastore.Client.ReleaseAsync([.. addresses.Select(a => new ReleaseRequest(a))], default));
         datastore.Assigned.RemoveAll(addresses.Contains);
-        if (expect.ValueKind != JsonValueKind.Object || !expect.TryGetProperty("unallocated", out var wanted) || wanted.ValueKind != JsonValueKind.Array)
+        if (expect.ValueKind != JsonValueKind.Object || !expect.TryGetProperty("unallocated", out var wanted)
+            || wanted.ValueKind != JsonValueKind.Array)
         {
             return null;
         }
 
         var expected = wanted.EnumerateArray().Select(w => IPAddress.Parse(w.GetString()!)).ToHashSet();
-        return expected.SetEquals(unallocated) ? null : $"unallocated [{string.Join(' ', unallocated)}], not [{string.Join(' ', expected)}]";
+        return expected.SetEquals(unallocated) ? null
+            : $"unallocated [{string.Join(' ', unallocated)}], not [{string.Join(' ', expected)}]";
     }
 
     private string? ClaimAffinity(JsonElement step, JsonElement expect)
@@ -218,7 +227,8 @@ internal sealed class IpamSteps(IpamDatastore datastore)
 
     private static HostReservation? Reservation(JsonElement step, string name) =>
         step.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object
-            ? new(Number(value, "startOfBlock"), Number(value, "endOfBlock"), Text(value, "handle") ?? AllocationBlock.WindowsReservedHandle)
+            ? new(Number(value, "startOfBlock"), Number(value, "endOfBlock"),
+                Text(value, "handle") ?? AllocationBlock.WindowsReservedHandle)
             : null;
 
     private string? State(JsonElement step, JsonElement expect)
@@ -238,7 +248,8 @@ internal sealed class IpamSteps(IpamDatastore datastore)
         return Check("blocks", () => blocks.Length)
             ?? Check("affineBlocks", () => Affine(4, Host(step)) + Affine(6, Host(step)))
             ?? Check("affinitiesV6ForHost", () => Affine(6, Host(step)))
-            ?? Check("affinitiesV6Total", () => datastore.Store.Snapshot(IpamKeys.Hosts).Count(k => k.Key.Contains("/ipv6/block/", StringComparison.Ordinal)))
+            ?? Check("affinitiesV6Total", () => datastore.Store.Snapshot(IpamKeys.Hosts)
+                .Count(k => k.Key.Contains("/ipv6/block/", StringComparison.Ordinal)))
             ?? Check("blockAffinity", () => blocks.FirstOrDefault(b => b.Cidr == (_lastBlock ?? b.Cidr))?.Affinity);
     }
 }

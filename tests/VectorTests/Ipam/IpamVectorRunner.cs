@@ -51,7 +51,8 @@ public sealed class IpamVectorRunner : IVectorRunner
 
     private static VectorVerdict Judge(string? difference) => difference is null ? VectorVerdict.Pass : VectorVerdict.Fail(difference);
 
-    private static IEnumerable<Cidr> Cidrs(JsonElement element, string name) => Items(element, name).Select(c => Cidr.Parse(c.GetString()!));
+    private static IEnumerable<Cidr> Cidrs(JsonElement element, string name) =>
+        Items(element, name).Select(c => Cidr.Parse(c.GetString()!));
 
     private static string? Same(IEnumerable<Cidr> actual, IEnumerable<Cidr> expected) =>
         actual.Order().SequenceEqual(expected.Order()) ? null : $"[{string.Join(' ', actual)}], not [{string.Join(' ', expected)}]";
@@ -78,7 +79,8 @@ public sealed class IpamVectorRunner : IVectorRunner
     }
 
     private static ImmutableDictionary<string, string>? Labels(JsonElement element) => element.ValueKind == JsonValueKind.Object
-        ? element.EnumerateObject().Where(l => l.Value.ValueKind == JsonValueKind.String).ToImmutableDictionary(l => l.Name, l => l.Value.GetString()!)
+        ? element.EnumerateObject().Where(l => l.Value.ValueKind == JsonValueKind.String)
+        .ToImmutableDictionary(l => l.Name, l => l.Value.GetString()!)
         : null;
 
     private static string? DeterminePools(JsonElement vector, JsonElement expect)
@@ -91,12 +93,14 @@ public sealed class IpamVectorRunner : IVectorRunner
         ImmutableArray<string> requested = [.. Items(vector, "requestedPools").Select(p => p.GetString()!)];
         try
         {
-            var chosen = PoolChoice.Of(pools, version, requested, Labels(node) ?? ImmutableDictionary<string, string>.Empty, namespaceLabels);
+            var chosen = PoolChoice.Of(pools, version, requested, Labels(node) ?? ImmutableDictionary<string, string>.Empty,
+                namespaceLabels);
             return Flag(expect, "error", false) ? "no error" : Same(chosen.Select(p => p.Cidr), Cidrs(expect, "pools"));
         }
         catch (CalicoException e)
         {
-            return expect.TryGetProperty("error", out var error) && error.ValueKind is JsonValueKind.True or JsonValueKind.String ? null : e.Message;
+            return expect.TryGetProperty("error", out var error) && error.ValueKind is JsonValueKind.True or JsonValueKind.String ? null
+                : e.Message;
         }
     }
 
@@ -131,8 +135,10 @@ public sealed class IpamVectorRunner : IVectorRunner
     private static string? Filter(JsonElement vector, JsonElement expect)
     {
         var set = AddressSet.Of(Cidrs(vector, "filter"));
-        return Items(expect, "ipsMatch").Where(i => !set.Contains(System.Net.IPAddress.Parse(i.GetString()!))).Select(i => $"{i} does not match")
-            .Concat(Items(expect, "ipsNoMatch").Where(i => set.Contains(System.Net.IPAddress.Parse(i.GetString()!))).Select(i => $"{i} matches"))
+        return Items(expect, "ipsMatch").Where(i => !set.Contains(System.Net.IPAddress.Parse(i.GetString()!)))
+            .Select(i => $"{i} does not match")
+            .Concat(Items(expect, "ipsNoMatch").Where(i => set.Contains(System.Net.IPAddress.Parse(i.GetString()!)))
+                .Select(i => $"{i} matches"))
             .Concat(Cidrs(expect, "wholeCIDRsMatch").Where(c => !set.ContainsAll(c)).Select(c => $"{c} does not match"))
             .Concat(Cidrs(expect, "wholeCIDRsNoMatch").Where(set.ContainsAll).Select(c => $"{c} matches"))
             .FirstOrDefault();
@@ -147,7 +153,8 @@ public sealed class IpamVectorRunner : IVectorRunner
 
         var datastore = new IpamDatastore();
         datastore.SetReservations(vector);
-        return Judge(Same(IpamDatastore.Run(new StoreIpamFacts(datastore.Store).ReservationsAsync(default).AsTask()).Ranges, Cidrs(expect, "cidrs")));
+        return Judge(Same(IpamDatastore.Run(new StoreIpamFacts(datastore.Store).ReservationsAsync(default).AsTask()).Ranges,
+            Cidrs(expect, "cidrs")));
     }
 
     private static string? Generator(JsonElement vector, JsonElement expect)
@@ -163,7 +170,8 @@ public sealed class IpamVectorRunner : IVectorRunner
     private static string? Order(JsonElement vector, JsonElement expect)
     {
         var wanted = Cidrs(expect, "firstBlocks").ToList();
-        var blocks = BlockOrder.Of(Cidr.Parse(Text(vector, "pool")!), Number(vector, "blockSize"), Text(vector, "host")!).Take(wanted.Count).ToList();
+        var blocks = BlockOrder.Of(Cidr.Parse(Text(vector, "pool")!), Number(vector, "blockSize"), Text(vector, "host")!)
+            .Take(wanted.Count).ToList();
         return blocks.SequenceEqual(wanted) ? null : $"[{string.Join(' ', blocks)}], not [{string.Join(' ', wanted)}]";
     }
 
@@ -185,7 +193,8 @@ public sealed class IpamVectorRunner : IVectorRunner
 
         if (expect.TryGetProperty("error", out var wanted))
         {
-            return wanted.ValueKind == JsonValueKind.String ? error?.Contains(wanted.GetString()!, StringComparison.Ordinal) == true ? null : $"error \"{error}\""
+            return wanted.ValueKind == JsonValueKind.String ? error?.Contains(wanted.GetString()!, StringComparison.Ordinal) == true ? null
+                : $"error \"{error}\""
                 : wanted.ValueKind == JsonValueKind.True == error is not null ? null : $"error \"{error}\"";
         }
 
@@ -193,7 +202,8 @@ public sealed class IpamVectorRunner : IVectorRunner
         var isStored = !datastore.Store.Snapshot(IpamKeys.Config).IsEmpty;
         return value.StrictAffinity != Flag(expect, "strictAffinity", value.StrictAffinity)
             || value.AutoAllocateBlocks != Flag(expect, "autoAllocateBlocks", value.AutoAllocateBlocks)
-            || value.MaxBlocksPerHost != Number(expect, "maxBlocksPerHost") || value.IpCooldownSeconds != Number(expect, "ipCooldownSeconds")
+            || value.MaxBlocksPerHost != Number(expect, "maxBlocksPerHost")
+            || value.IpCooldownSeconds != Number(expect, "ipCooldownSeconds")
             || value.KubeVirtVMAddressPersistence != (Text(expect, "kubeVirtVMAddressPersistence") ?? value.KubeVirtVMAddressPersistence)
             || isStored != Flag(expect, "persistedByRead", isStored) ? $"{value}, not {expect}" : null;
     }
@@ -216,7 +226,8 @@ public sealed class IpamVectorRunner : IVectorRunner
 
         if (Text(expect, "error") is { } error)
         {
-            var request = new AutoAssignRequest { Host = "host", Ipv4 = (4 * affine.Count) + 1, Use = IntendedUse.Workload, MaxBlocks = affine.Count };
+            var request = new AutoAssignRequest { Host = "host", Ipv4 = (4 * affine.Count) + 1, Use = IntendedUse.Workload,
+                MaxBlocks = affine.Count };
             var limited = IpamDatastore.Run(datastore.Client.AutoAssignAsync(request, default));
             return limited.Failure?.Message == error ? null : $"error \"{limited.Failure?.Message}\"";
         }
@@ -292,7 +303,8 @@ public sealed class IpamVectorRunner : IVectorRunner
         foreach (var wish in release.EnumerateArray())
         {
             var request = new ReleaseRequest(System.Net.IPAddress.Parse(Text(wish, "address")!), Text(wish, "handle"),
-                wish.TryGetProperty("sequenceNumber", out var sequence) && sequence.ValueKind == JsonValueKind.Number ? sequence.GetUInt64() : null);
+                wish.TryGetProperty("sequenceNumber", out var sequence)
+                && sequence.ValueKind == JsonValueKind.Number ? sequence.GetUInt64() : null);
             CalicoException? failure = null;
             try
             {

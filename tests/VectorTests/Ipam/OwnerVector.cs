@@ -21,11 +21,14 @@ internal static class OwnerVector
 
         var address = IPAddress.Parse("10.0.0.1");
         var isMatch = Says("match") && !Says("mismatch");
-        var needsAlternate = Says("leaves alternate") || Says("ExpectedAlternateOwner") || Says("VerifyAlternateOwnerEmpty & set") || Says("ClearAlternateOwner")
+        var needsAlternate = Says("leaves alternate") || Says("ExpectedAlternateOwner") || Says("VerifyAlternateOwnerEmpty & set")
+            || Says("ClearAlternateOwner")
             || Says("swap");
         var update = new OwnerUpdate(address) { Handle = "h" };
-        update = (Says("set active") || Says("active update") || Says("set both") || Says("swap")) ? update with { Active = Second } : update;
-        update = (Says("set alternate") || Says("alternate update") || Says("set both") || Says("swap")) ? update with { Alternate = Third } : update;
+        update = (Says("set active") || Says("active update") || Says("set both") || Says("swap"))
+            ? update with { Active = Second } : update;
+        update = (Says("set alternate") || Says("alternate update") || Says("set both") || Says("swap"))
+            ? update with { Alternate = Third } : update;
         update = update with
         {
             ClearAlternate = Says("ClearAlternateOwner"),
@@ -36,7 +39,8 @@ internal static class OwnerVector
             ExpectNoAlternate = Says("VerifyAlternateOwnerEmpty"),
             Handle = Says("handle") ? "other" : "h",
         };
-        var hasPurpose = update != new OwnerUpdate(address) { Handle = "h" } || Says("no-op") || Says("not allocated") || Says("unallocated");
+        var hasPurpose = update != new OwnerUpdate(address) { Handle = "h" } || Says("no-op") || Says("not allocated")
+            || Says("unallocated");
         if (!hasPurpose || Says("handle match") || Says("case-insensitive"))
         {
             return VectorVerdict.Skip("not machine-readable: the description names no option that is known here");
@@ -100,7 +104,8 @@ internal static class OwnerVector
     }
 
     private static bool Same(ImmutableSortedDictionary<string, string>? actual, ImmutableSortedDictionary<string, string>? wanted) =>
-        (actual ?? ImmutableSortedDictionary<string, string>.Empty).SequenceEqual(wanted ?? ImmutableSortedDictionary<string, string>.Empty);
+        (actual ?? ImmutableSortedDictionary<string, string>.Empty)
+            .SequenceEqual(wanted ?? ImmutableSortedDictionary<string, string>.Empty);
 
     private static ImmutableSortedDictionary<string, string> Owner(string pod) =>
         ImmutableSortedDictionary<string, string>.Empty.Add("namespace", "ns").Add("pod", pod);

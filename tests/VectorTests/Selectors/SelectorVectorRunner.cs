@@ -4,7 +4,8 @@ using Calico.Datastore.Selectors;
 
 namespace Calico.VectorTests.Selectors;
 
-/// <summary>Judges <c>selectors.json</c>: parsing, matching, canonical text, ids, prefixes, restrictions and the split into tokens.</summary>
+/// <summary>Judges <c>selectors.json</c>: parsing, matching, canonical text, ids, prefixes, restrictions and the split into tokens.
+/// </summary>
 public sealed class SelectorVectorRunner : IVectorRunner
 {
     public string File => "selectors.json";
@@ -29,7 +30,8 @@ public sealed class SelectorVectorRunner : IVectorRunner
             return VectorVerdict.Fail($"accepted as {selector}; upstream says {vector.GetProperty("upstreamError")}");
         }
 
-        return Differences(selector, kind!, vector).FirstOrDefault() is { } difference ? VectorVerdict.Fail(difference) : VectorVerdict.Pass;
+        return Differences(selector, kind!, vector).FirstOrDefault() is { } difference ? VectorVerdict.Fail(difference)
+            : VectorVerdict.Pass;
     }
 
     private static IEnumerable<string> Differences(Selector selector, string kind, JsonElement vector)
@@ -69,7 +71,8 @@ public sealed class SelectorVectorRunner : IVectorRunner
         }
     }
 
-    private static string Format(ImmutableSortedDictionary<string, LabelRestriction> restrictions) => string.Join("; ", restrictions.Select(r =>
+    private static string Format(ImmutableSortedDictionary<string, LabelRestriction> restrictions) => string.Join("; ",
+        restrictions.Select(r =>
         $"{r.Key} {r.Value.MustBePresent} {r.Value.MustBeAbsent} {(r.Value.OneOf is { } values ? string.Join(',', values) : "any")}"));
 
     private static string Format(JsonElement vector)
@@ -99,7 +102,8 @@ public sealed class SelectorVectorRunner : IVectorRunner
             return VectorVerdict.Fail($"accepted as {string.Join(' ', tokens)}");
         }
 
-        var expected = vector.GetProperty("tokens").EnumerateArray().Select(t => new SelectorToken(Kind(t[0].GetString()!), t[1].GetString()!));
+        var expected = vector.GetProperty("tokens").EnumerateArray()
+            .Select(t => new SelectorToken(Kind(t[0].GetString()!), t[1].GetString()!));
         return tokens.SequenceEqual(expected) ? VectorVerdict.Pass : VectorVerdict.Fail($"split into {string.Join(' ', tokens)}");
     }
 

@@ -56,7 +56,8 @@ internal static class SubObjects
         "AutoHostEndpointConfig" => In("KubeControllersConfiguration", "controllers.node.hostEndpoint"),
         "Template" => In("KubeControllersConfiguration", "controllers.node.hostEndpoint.templates[]"),
         var name when name.EndsWith("Spec", StringComparison.Ordinal) && ResourceKinds.All.TryFind(name[..^4], out var kind) => kind.Spec,
-        var name when name.EndsWith("Status", StringComparison.Ordinal) && ResourceKinds.All.TryFind(name[..^6], out var kind) => kind.Status,
+        var name when name.EndsWith("Status", StringComparison.Ordinal) && ResourceKinds.All.TryFind(name[..^6], out var kind) =>
+            kind.Status,
         _ => null,
     };
 

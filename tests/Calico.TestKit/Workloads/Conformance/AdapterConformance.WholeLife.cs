@@ -34,7 +34,8 @@ public abstract partial class AdapterConformance
         var first = await Cni.AddAsync("c1", networkNamespace);
         var second = await Cni.AddAsync("c1", networkNamespace);
 
-        Assert.That((second.HostInterface, second.Addresses[0], second.Mac), Is.EqualTo((first.HostInterface, first.Addresses[0], first.Mac)));
+        Assert.That((second.HostInterface, second.Addresses[0], second.Mac),
+            Is.EqualTo((first.HostInterface, first.Addresses[0], first.Mac)));
         Assert.That(await _node.ListLinksAsync(), Has.Length.EqualTo(1));
         Assert.That(await _node.Ipam.ListAsync(null, default), Has.Length.EqualTo(1));
     }
@@ -68,7 +69,8 @@ public abstract partial class AdapterConformance
         var found = await _node.Network.FindAsync(pod, default);
         Assert.That((found!.Instance, found.State), Is.EqualTo(("y", EndpointState.Enforced)));
         Assert.That(await _node.ListLinksAsync(), Is.EqualTo(new[] { replaced.HostInterface }));
-        Assert.That((await _node.Ipam.ListAsync(null, default)).Select(l => l.Address), Is.EqualTo(new[] { replaced.Addresses[0].BaseAddress }));
+        Assert.That((await _node.Ipam.ListAsync(null, default)).Select(l => l.Address),
+            Is.EqualTo(new[] { replaced.Addresses[0].BaseAddress }));
         await _node.Network.DisconnectAsync(pod, "y", default);
         await AssertNothingIsLeftAsync();
     }
@@ -142,7 +144,8 @@ public abstract partial class AdapterConformance
     {
         using var networkNamespace = _node.CreateNamespace();
         var inside = new IPNetwork(IPNetwork.Parse(_node.Pool).BaseAddress, 32);
-        await AssertProblemAsync(() => Cni.AddAsync(Cni.Spec("c1") with { Claim = null, Unmanaged = [inside] }, networkNamespace), Problem.Invalid);
+        await AssertProblemAsync(() => Cni.AddAsync(Cni.Spec("c1") with { Claim = null, Unmanaged = [inside] }, networkNamespace),
+            Problem.Invalid);
 
         await AssertNothingIsLeftAsync();
     }
@@ -209,7 +212,8 @@ public abstract partial class AdapterConformance
         using var networkNamespace = _node.CreateNamespace();
         var attachment = await Cni.AddAsync("c1", networkNamespace);
         var well = await _node.Network.CheckAsync(attachment.Id, attachment, default);
-        var moved = await _node.Network.CheckAsync(attachment.Id, attachment with { Addresses = [IPNetwork.Parse("198.18.77.9/32")] }, default);
+        var moved = await _node.Network.CheckAsync(attachment.Id,
+            attachment with { Addresses = [IPNetwork.Parse("198.18.77.9/32")] }, default);
 
         Assert.That(well, Is.Empty);
         Assert.That(moved, Is.Not.Empty);
@@ -231,7 +235,8 @@ public abstract partial class AdapterConformance
 
         Assert.That(await _node.Network.CollectAsync("net1", new LiveReport(false, now, [], []), default), Is.Zero);
         Assert.That(await _node.Network.ListAsync(null, default), Has.Length.EqualTo(3));
-        Assert.That(await _node.Network.CollectAsync("net1", new LiveReport(true, now, [(keep.Id, keep.Instance)], []), default), Is.EqualTo(1));
+        Assert.That(await _node.Network.CollectAsync("net1", new LiveReport(true, now, [(keep.Id, keep.Instance)], []), default),
+            Is.EqualTo(1));
         Assert.That((await _node.Network.ListAsync(null, default)).Select(a => a.Id.Workload), Is.EquivalentTo(new[] { "keep", "other" }));
     }
 

@@ -71,7 +71,8 @@ public abstract partial class AdapterConformance
     public async Task Crash_between_any_two_calls_of_a_teardown_leaves_nothing([Range(0, 2)] int crashAfter)
     {
         var address = await BringUpAsync("e1");
-        Func<Task>[] teardown = [() => Docker.LeaveAsync("e1"), () => Docker.DeleteEndpointAsync("e1"), () => Docker.ReleaseAddressAsync(address)];
+        Func<Task>[] teardown = [() => Docker.LeaveAsync("e1"), () => Docker.DeleteEndpointAsync("e1"),
+            () => Docker.ReleaseAddressAsync(address)];
         for (var i = 0; i < teardown.Length; i++)
         {
             await teardown[i]();
@@ -193,7 +194,8 @@ public abstract partial class AdapterConformance
         await _node.ReviveStoreAsync();
         await AssertNothingIsLeftAsync();
         Assert.That((await Docker.RequestAddressAsync("r9", split)).Address, Is.EqualTo(split));
-        Assert.That((await Docker.RequestAddressAsync("r8", whole.Addresses[0].BaseAddress)).Address, Is.EqualTo(whole.Addresses[0].BaseAddress));
+        Assert.That((await Docker.RequestAddressAsync("r8", whole.Addresses[0].BaseAddress)).Address,
+            Is.EqualTo(whole.Addresses[0].BaseAddress));
     }
 
     [Test]

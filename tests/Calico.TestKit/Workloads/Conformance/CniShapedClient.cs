@@ -23,7 +23,8 @@ public sealed class CniShapedClient(ConformanceNode node, string network = "net1
         return await node.Network.ConnectAsync(spec, Placement.In(networkNamespace, spec.Id.Endpoint), default);
     }
 
-    public Task<Attachment> AddAsync(string containerId, NetworkNamespace networkNamespace) => AddAsync(Spec(containerId), networkNamespace);
+    public Task<Attachment> AddAsync(string containerId, NetworkNamespace networkNamespace) =>
+        AddAsync(Spec(containerId), networkNamespace);
 
     public Task DeleteAsync(string containerId) =>
         node.Network.DisconnectAsync(new WorkloadEndpointId("cni", containerId, "eth0"), containerId, default);

@@ -27,7 +27,8 @@ public abstract class ConformanceNode : IAsyncDisposable
     /// <summary>Names of the host sides that the kernel has (<c>cali…</c>). A link that a reaper will take soon does not count.</summary>
     public abstract Task<ImmutableArray<string>> ListLinksAsync();
 
-    /// <summary>As kill -9 and a new process: nothing in memory survives, disk, store and kernel do. Returns when calls are served.</summary>
+    /// <summary>As kill -9 and a new process: nothing in memory survives, disk, store and kernel do. Returns when calls are served.
+    /// </summary>
     public abstract Task CrashAsync();
 
     /// <summary>As <see cref="CrashAsync"/>, in the middle of a call, which is never answered: its record is on disk, the kernel was not

@@ -69,7 +69,8 @@ public sealed class DockerShapedClient(ConformanceNode node, string network = "a
             IdOf(endpoint), endpoint, Placement.HandedOver(LinkOf(endpoint), sandbox), TimeSpan.FromSeconds(1), default);
 
     public Task LabelsArriveAsync(string endpoint) =>
-        node.Dataplane.UpdateAsync(IdOf(endpoint), new EndpointChange(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), default);
+        node.Dataplane.UpdateAsync(IdOf(endpoint),
+            new EndpointChange(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), default);
 
     public Task ProgramPortsAsync(string endpoint, ImmutableArray<PublishedPort> ports) =>
         node.Dataplane.UpdateAsync(IdOf(endpoint), new EndpointChange(Ports: ports), default);
@@ -80,7 +81,8 @@ public sealed class DockerShapedClient(ConformanceNode node, string network = "a
 
     /// <summary>As ReleaseAddress: it has the address only.</summary>
     public async Task<ReleaseOutcome> ReleaseAddressAsync(IPAddress address) =>
-        await node.Ipam.FindAsync(address, default) is { } lease ? await node.Ipam.ReleaseAsync(lease, default) : ReleaseOutcome.AlreadyFree;
+        await node.Ipam.FindAsync(address, default) is { } lease ? await node.Ipam.ReleaseAsync(lease, default)
+            : ReleaseOutcome.AlreadyFree;
 
     public static WorkloadEndpointId IdOf(string endpoint) => new("libnetwork", "libnetwork", endpoint);
 

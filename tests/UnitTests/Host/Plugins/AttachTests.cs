@@ -60,7 +60,8 @@ public sealed class AttachTests
     {
         _host.Kernel.Stuck = true;
         var attachment = await AttachAsync(TimeSpan.FromMilliseconds(20));
-        Assert.That((attachment.State, attachment.Reason), Is.EqualTo((EndpointState.Closed, "the kernel does not enforce its policy yet")));
+        Assert.That((attachment.State, attachment.Reason),
+            Is.EqualTo((EndpointState.Closed, "the kernel does not enforce its policy yet")));
         Assert.That(_host.Kernel.Links, Is.EqualTo(new[] { attachment.HostInterface }));
 
         _host.Kernel.Stuck = false;
@@ -179,7 +180,8 @@ public sealed class AttachTests
         var key = EndpointRecord.KeyOf(Id);
         var text = Encoding.UTF8.GetString(_host.Log.Get(key)!.Value.Span);
         Assert.That(text, Does.Contain("\"splitLife\":true,"));
-        await _host.Log.CommitAsync([new(key, Encoding.UTF8.GetBytes(text.Replace("\"splitLife\":true,", "", StringComparison.Ordinal)))], CancellationToken.None);
+        await _host.Log.CommitAsync([new(key, Encoding.UTF8.GetBytes(text.Replace("\"splitLife\":true,", "", StringComparison.Ordinal)))],
+            CancellationToken.None);
         await _host.CrashAsync();
         Assert.That(await StateAsync(), Is.EqualTo(EndpointState.Enforced));
         await _host.LoseLinkAsync(attachment.HostInterface);

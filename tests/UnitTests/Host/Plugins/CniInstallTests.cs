@@ -99,7 +99,8 @@ public sealed class CniInstallTests
 
     [Test]
     public void A_shim_that_is_not_there_is_refused_by_its_option() =>
-        Assert.That(Assert.Throws<CalicoException>(() => (Install() with { Shim = Path.Combine(_work, "none") }).Run())!.Path, Is.EqualTo("--shim"));
+        Assert.That(Assert.Throws<CalicoException>(() => (Install() with { Shim = Path.Combine(_work, "none") }).Run())!.Path,
+            Is.EqualTo("--shim"));
 
     [Test]
     public void C10_an_edited_conflist_and_a_strangers_file_are_refused_by_name_and_nothing_is_changed()
@@ -116,7 +117,8 @@ public sealed class CniInstallTests
         Assert.That(error.Message, Does.Contain($"{conf} was edited").And.Contain("calico-ipam was edited").And.Contain("--force"));
         Assert.That((File.ReadAllText(conf), File.ReadAllText(Path.Combine(_work, "bin", "calico"))), Is.EqualTo((before, "first")));
         (Install() with { Force = true }).Run();
-        Assert.That((File.ReadAllText(conf) == before, File.ReadAllText(Path.Combine(_work, "bin", "calico"))), Is.EqualTo((false, "second")));
+        Assert.That((File.ReadAllText(conf) == before, File.ReadAllText(Path.Combine(_work, "bin", "calico"))),
+            Is.EqualTo((false, "second")));
     }
 
     [Test]
@@ -140,21 +142,24 @@ public sealed class CniInstallTests
         File.WriteAllText(Path.Combine(_work, "net.d", "40-junk.conflist"), "{");
         File.AppendAllText(Path.Combine(_work, "net.d", "10-blue.conflist"), " ");
         var list = string.Join('\n', Networks().List());
-        Assert.That(list, Does.Match("calico +.*installed by calico-host\n").And.Match("blue +.*edited since\n").And.Match("theirs +.*made by others").And.Not.Contain("bridge").And.Not.Contain("junk"));
+        Assert.That(list, Does.Match("calico +.*installed by calico-host\n").And.Match("blue +.*edited since\n").And
+            .Match("theirs +.*made by others").And.Not.Contain("bridge").And.Not.Contain("junk"));
 
         Assert.That(Networks().Uninstall(null, force: false, dryRun: true), Has.Some.Contains("would remove"));
         Assert.That(Files(), Does.Contain("net.d/10-calico.conflist"));
         var said = Networks().Uninstall(null, force: false, dryRun: false);
         Assert.That(said, Has.Some.Contains("left").And.Some.Contains("10-blue.conflist"));
         Assert.That(Files(), Does.Contain("bin/calico").And.Not.Contain("net.d/10-calico.conflist"));
-        Assert.That(Assert.Throws<CalicoException>(() => Networks().Uninstall("theirs", force: true, dryRun: false))!.Problem, Is.EqualTo(Problem.NotFound));
+        Assert.That(Assert.Throws<CalicoException>(() => Networks().Uninstall("theirs", force: true, dryRun: false))!.Problem,
+            Is.EqualTo(Problem.NotFound));
 
         File.Delete(Path.Combine(_work, "net.d", "20-theirs.conflist"));
         Networks().Uninstall("blue", force: true, dryRun: false);
         Assert.That(Files(), Is.EquivalentTo(new[] { "shim", "net.d/30-bridge.conflist", "net.d/40-junk.conflist" }));
     }
 
-    private CniNetworks Networks() => new(Path.Combine(_work, "bin"), Path.Combine(_work, "net.d"), InstallLedger.Open(Path.Combine(_work, "data", "installed.json")));
+    private CniNetworks Networks() =>
+        new(Path.Combine(_work, "bin"), Path.Combine(_work, "net.d"), InstallLedger.Open(Path.Combine(_work, "data", "installed.json")));
 
     private CniInstall Install() => new()
     {
@@ -167,5 +172,6 @@ public sealed class CniInstallTests
     private JsonNode Conflist(string network) => JsonNode.Parse(File.ReadAllText(Path.Combine(_work, "net.d", $"10-{network}.conflist")))!;
 
     private string[] Files() =>
-        [.. Directory.GetFiles(_work, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(_work, f)).Where(f => !f.StartsWith("data/", StringComparison.Ordinal))];
+        [.. Directory.GetFiles(_work, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(_work, f))
+            .Where(f => !f.StartsWith("data/", StringComparison.Ordinal))];
 }

@@ -53,7 +53,8 @@ public sealed partial class HostilePackagesTests
     public void A_feed_that_hands_out_another_package_than_was_asked_for_is_refused()
     {
         using var feed = new HttpFeed(File.ReadAllBytes(Package("1.0.0", "evil.nupkg", id: "Evil.Hello")));
-        var e = Assert.Throws<CalicoException>(() => From(feed.Index).InstallAsync("Acme.Hello@1.0.0", CancellationToken.None).GetAwaiter().GetResult())!;
+        var e = Assert.Throws<CalicoException>(() => From(feed.Index).InstallAsync("Acme.Hello@1.0.0", CancellationToken.None).GetAwaiter()
+            .GetResult())!;
         Assert.That(e.Message, Does.Contain("handed out Evil.Hello 1.0.0"));
         AssertNothingIsThere();
     }
@@ -62,8 +63,10 @@ public sealed partial class HostilePackagesTests
     public void A_feed_that_breaks_off_in_the_middle_of_a_package_is_named()
     {
         using var feed = new HttpFeed(null);
-        var e = Assert.Throws<CalicoException>(() => From(feed.Index).InstallAsync("Acme.Hello@1.0.0", CancellationToken.None).GetAwaiter().GetResult())!;
-        Assert.That((e.Problem, e.Message.Contains("lists package Acme.Hello 1.0.0 and", StringComparison.Ordinal)), Is.EqualTo((Problem.Unavailable, true)), e.Message);
+        var e = Assert.Throws<CalicoException>(() => From(feed.Index).InstallAsync("Acme.Hello@1.0.0", CancellationToken.None).GetAwaiter()
+            .GetResult())!;
+        Assert.That((e.Problem, e.Message.Contains("lists package Acme.Hello 1.0.0 and", StringComparison.Ordinal)),
+            Is.EqualTo((Problem.Unavailable, true)), e.Message);
         Assert.That(e.Message, Does.Not.Contain("\n"));
         AssertNothingIsThere();
     }
@@ -88,7 +91,8 @@ public sealed partial class HostilePackagesTests
     public void A_source_whose_address_has_a_secret_in_its_query_is_noted_without_it()
     {
         Package("1.0.0", "feed/Acme.Hello.1.0.0.nupkg");
-        var commands = new PluginCommands(Root, new StringWriter(_output)) { Feeds = ["http://127.0.0.1:9/index.json?sig=secret", Feed], FeedPatience = TimeSpan.FromMilliseconds(500) };
+        var commands = new PluginCommands(Root, new StringWriter(_output)) { Feeds = ["http://127.0.0.1:9/index.json?sig=secret", Feed],
+            FeedPatience = TimeSpan.FromMilliseconds(500) };
         var e = Assert.Throws<CalicoException>(() => commands.InstallAsync("Acme.Other", CancellationToken.None).GetAwaiter().GetResult())!;
         Assert.That(e.Message, Does.Not.Contain("secret"));
     }
@@ -123,8 +127,10 @@ public sealed partial class HostilePackagesTests
         // A NuGet.Config of the working folder's, or of the machine's, names other feeds; the id may be a stranger's there.
         var e = Assert.Throws<CalicoException>(() => From().UpgradeAsync(null, CancellationToken.None).GetAwaiter().GetResult())!;
         Assert.That((e.Problem, e.Message), Is.EqualTo((Problem.NotFound,
-            $"adapter 'hello' 1.0.0: it came from {_work}/1.nupkg, which is no feed of NuGet.Config; say with --source where newer ones are")));
-        Assert.That(Directory.GetDirectories(Root).SelectMany(Directory.GetDirectories).Select(d => Path.GetRelativePath(Root, d)), Is.EquivalentTo(new[] { "hello/1.0.0", "zed/1.0.0", "zed/1.1.0" }));
+            $"adapter 'hello' 1.0.0: it came from {_work}/1.nupkg, which is no feed of NuGet.Config; say with --source where newer ones "
+                + "are")));
+        Assert.That(Directory.GetDirectories(Root).SelectMany(Directory.GetDirectories).Select(d => Path.GetRelativePath(Root, d)),
+            Is.EquivalentTo(new[] { "hello/1.0.0", "zed/1.0.0", "zed/1.1.0" }));
         Commands.UpgradeAsync("hello", CancellationToken.None).GetAwaiter().GetResult();
         Assert.That(Directory.Exists(Path.Combine(Name, "1.1.0")), Is.True);
     }

@@ -10,7 +10,8 @@ namespace Calico.UnitTests.Host.Plugins;
 /// <content>How they are made, and what is looked at.</content>
 public sealed partial class HostilePackagesTests
 {
-    private PluginCommands From(params string[] feeds) => new(Root, new StringWriter(_output)) { Feeds = feeds, FeedPatience = TimeSpan.FromSeconds(2) };
+    private PluginCommands From(params string[] feeds) =>
+        new(Root, new StringWriter(_output)) { Feeds = feeds, FeedPatience = TimeSpan.FromSeconds(2) };
 
     private string Published(string version, string adapter = "hello")
     {
@@ -44,12 +45,14 @@ public sealed partial class HostilePackagesTests
         using var stream = new MemoryStream();
         using (var archive = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true))
         {
-            Write(archive, "a.nuspec", "<package><metadata><id>a</id><version>1.0.0</version><authors>a</authors><description>d</description></metadata></package>");
+            Write(archive, "a.nuspec",
+                "<package><metadata><id>a</id><version>1.0.0</version><authors>a</authors><description>d</description></metadata></package>");
         }
 
         var whole = stream.ToArray();
         var end = whole.Length - 22;
-        var (count, length, start) = (BitConverter.ToUInt16(whole, end + 10), BitConverter.ToInt32(whole, end + 12), BitConverter.ToInt32(whole, end + 16));
+        var (count, length, start) = (BitConverter.ToUInt16(whole, end + 10), BitConverter.ToInt32(whole, end + 12),
+            BitConverter.ToInt32(whole, end + 16));
         using var directory = new MemoryStream();
         using var writer = new BinaryWriter(directory);
         writer.Write(whole, start, length);
@@ -78,7 +81,8 @@ public sealed partial class HostilePackagesTests
         return [.. whole[..start], .. entries, .. tail];
     }
 
-    private List<string> Installed() => [.. PluginFolder.Scan(Root, (name, _, problem) => Assert.Fail($"{name}: {problem}")).Select(p => p.Version)];
+    private List<string> Installed() =>
+        [.. PluginFolder.Scan(Root, (name, _, problem) => Assert.Fail($"{name}: {problem}")).Select(p => p.Version)];
 
     private void AssertNothingIsThere() => Assert.That(Directory.Exists(Root) ? Directory.GetFileSystemEntries(Root) : [], Is.Empty);
 

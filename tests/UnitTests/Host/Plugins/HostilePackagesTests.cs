@@ -57,13 +57,15 @@ public sealed partial class HostilePackagesTests
     public void An_entry_with_tricks_is_refused(string entry) => AssertRefused(Package("1.0.0", "evil.nupkg", entry));
 
     [Test]
-    public void An_entry_with_a_name_longer_than_a_file_can_have_is_refused() => AssertRefused(Package("1.0.0", "evil.nupkg", new string('a', 300)));
+    public void An_entry_with_a_name_longer_than_a_file_can_have_is_refused() =>
+        AssertRefused(Package("1.0.0", "evil.nupkg", new string('a', 300)));
 
     [Test]
     public void Two_that_say_who_the_package_is_are_refused()
     {
         var package = Package("1.0.0", "evil.nupkg");
-        Change(package, archive => Write(archive, "other.nuspec", "<package><metadata><id>b</id><version>2.0.0</version></metadata></package>"));
+        Change(package, archive => Write(archive, "other.nuspec",
+            "<package><metadata><id>b</id><version>2.0.0</version></metadata></package>"));
         AssertRefused(package);
     }
 
@@ -72,7 +74,8 @@ public sealed partial class HostilePackagesTests
     public void A_plugin_folder_in_other_letters_is_none_and_the_message_says_what_is_looked_for(string prefix)
     {
         var package = Path.Combine(_work, "case.nupkg");
-        PluginPackage.WritePackage(package, "Acme.Hello", "1.0.0", Directory.CreateDirectory(Path.Combine(_work, "none")).FullName, prefix + "Plugins.Hello.dll");
+        PluginPackage.WritePackage(package, "Acme.Hello", "1.0.0", Directory.CreateDirectory(Path.Combine(_work, "none")).FullName,
+            prefix + "Plugins.Hello.dll");
         Assert.That(AssertRefused(package), Does.Contain("has no plugin/ folder"));
     }
 
@@ -151,7 +154,8 @@ public sealed partial class HostilePackagesTests
     [Test]
     public void The_newest_is_the_newest_as_package_feeds_order_them()
     {
-        string[] ordered = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.9", "1.0.0-rc.10", "1.0.0+build-5", "1.0.1", "1.10.0"];
+        string[] ordered = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.9",
+            "1.0.0-rc.10", "1.0.0+build-5", "1.0.1", "1.10.0"];
         foreach (var version in ordered)
         {
             Install(Published(version));

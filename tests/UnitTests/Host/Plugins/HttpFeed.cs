@@ -53,7 +53,8 @@ internal sealed class HttpFeed : IDisposable
 
             var answer = call.Request.Url.AbsolutePath switch
             {
-                "/index.json" => Encoding.UTF8.GetBytes($$"""{"version":"3.0.0","resources":[{"@id":"{{Address}}flat/","@type":"PackageBaseAddress/3.0.0"}]}"""),
+                "/index.json" => Encoding.UTF8
+                    .GetBytes($$"""{"version":"3.0.0","resources":[{"@id":"{{Address}}flat/","@type":"PackageBaseAddress/3.0.0"}]}"""),
                 "/flat/acme.hello/index.json" => """{"versions":["1.0.0"]}"""u8.ToArray(),
                 "/flat/acme.hello/1.0.0/acme.hello.1.0.0.nupkg" => package!,
                 _ => [],

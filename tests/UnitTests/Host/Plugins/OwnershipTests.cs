@@ -30,7 +30,8 @@ public sealed class OwnershipTests
     {
         _host = await HostUnderTest.StartAsync("docker");
         await _host.Dataplane.PrepareAsync(Spec(), CancellationToken.None);
-        _attachment = await _host.Dataplane.AttachAsync(Id, "e1", Placement.HandedOver("temp1"), TimeSpan.FromSeconds(5), CancellationToken.None);
+        _attachment = await _host.Dataplane.AttachAsync(Id, "e1", Placement.HandedOver("temp1"), TimeSpan.FromSeconds(5),
+            CancellationToken.None);
     }
 
     [TearDown]
@@ -78,7 +79,8 @@ public sealed class OwnershipTests
         Assert.That(called.IsCompleted, Is.False);
         await gone.CancelAsync();
         var refusal = (await Assert.ThrowsAsync<CalicoException>(() => called))!;
-        Assert.That((refusal.Problem, refusal.Message), Is.EqualTo((Problem.Unavailable, "calico-host is not ready yet: the host is starting")));
+        Assert.That((refusal.Problem, refusal.Message),
+            Is.EqualTo((Problem.Unavailable, "calico-host is not ready yet: the host is starting")));
         await AssertUntouchedAsync();
         Assert.That(await _host.Addresses.ListAsync(null, null, CancellationToken.None), Is.EqualTo(before));
     }

@@ -53,7 +53,8 @@ public sealed class PluginCommandsTests
         Assert.That(installed.Name, Is.EqualTo("hello"));
         Assert.That(File.Exists(Path.Combine(installed.Directory, "runtimes", "native.so")), Is.True);
         Assert.That(File.GetUnixFileMode(installed.Assembly), Is.EqualTo((UnixFileMode)0b110_100_100));
-        Assert.That(Directory.GetFileSystemEntries(Root).Select(Path.GetFileName), Is.EqualTo(new[] { "hello" }), "no staging folder is left");
+        Assert.That(Directory.GetFileSystemEntries(Root).Select(Path.GetFileName), Is.EqualTo(new[] { "hello" }),
+            "no staging folder is left");
     }
 
     [Test]
@@ -75,7 +76,8 @@ public sealed class PluginCommandsTests
         var source = PluginPackage.WriteFolder(Path.Combine(_work, "other"), "Plugins.Hello", (1, 0), "hello");
         File.WriteAllText(Path.Combine(source, "more.txt"), "other");
         PluginPackage.WriteManifest(source, "hello", "1.0.0", "Plugins.Hello.dll");
-        Assert.That(Refused(PluginPackage.WritePackage(Path.Combine(_work, "2.nupkg"), "Acme.Hello", "1.0.0", source)), Is.EqualTo(Problem.AlreadyExists));
+        Assert.That(Refused(PluginPackage.WritePackage(Path.Combine(_work, "2.nupkg"), "Acme.Hello", "1.0.0", source)),
+            Is.EqualTo(Problem.AlreadyExists));
         Assert.That(Files(), Is.EqualTo(before));
     }
 
@@ -92,7 +94,8 @@ public sealed class PluginCommandsTests
     [TestCase("hello", "1.0.0", "Other.dll", "0.1.0", "in Other.dll")]
     [TestCase("hello", "1.0.0", "Plugins.Hello.dll", "99.0.0", "needs calico-host 99.0.0 or later")]
     [TestCase("hello", "../1", "Plugins.Hello.dll", "0.1.0", "both become folder names")]
-    public void A_manifest_that_does_not_fit_what_is_there_is_refused(string name, string version, string assembly, string minimumHost, string says)
+    public void A_manifest_that_does_not_fit_what_is_there_is_refused(string name, string version, string assembly, string minimumHost,
+        string says)
     {
         var source = PluginPackage.WriteFolder(Path.Combine(_work, "publish"), "Plugins.Hello", (1, 0), "hello");
         PluginPackage.WriteManifest(source, name, version, assembly, minimumHost);
@@ -105,7 +108,8 @@ public sealed class PluginCommandsTests
     {
         var source = PluginPackage.WriteFolder(Path.Combine(_work, "publish"), "Plugins.Hello", (1, 0), "hello");
         File.Copy(typeof(IOrchestratorPlugin).Assembly.Location, Path.Combine(source, "Calico.Abstractions.dll"));
-        Assert.That(Assert.Throws<CalicoException>(() => Install(source))!.Message, Does.Contain("brings a Calico.Abstractions.dll of its own"));
+        Assert.That(Assert.Throws<CalicoException>(() => Install(source))!.Message,
+            Does.Contain("brings a Calico.Abstractions.dll of its own"));
         AssertNothingIsThere();
     }
 
@@ -178,10 +182,13 @@ public sealed class PluginCommandsTests
     public void A_feed_that_is_away_is_named_and_stops_no_other()
     {
         Package("feed/Acme.Hello.1.0.0.nupkg", "1.0.0");
-        var commands = new PluginCommands(Root, new StringWriter(_output)) { Feeds = ["http://127.0.0.1:9/index.json", Feed], FeedPatience = TimeSpan.FromMilliseconds(500) };
+        var commands = new PluginCommands(Root, new StringWriter(_output)) { Feeds = ["http://127.0.0.1:9/index.json", Feed],
+            FeedPatience = TimeSpan.FromMilliseconds(500) };
         commands.InstallAsync("Acme.Hello", CancellationToken.None).GetAwaiter().GetResult();
-        var error = Assert.Throws<CalicoException>(() => commands.InstallAsync("Acme.Other", CancellationToken.None).GetAwaiter().GetResult())!;
-        Assert.That((error.Problem, error.Message.Contains("127.0.0.1:9", StringComparison.Ordinal)), Is.EqualTo((Problem.Unavailable, true)), error.Message);
+        var error = Assert.Throws<CalicoException>(() => commands.InstallAsync("Acme.Other", CancellationToken.None).GetAwaiter()
+            .GetResult())!;
+        Assert.That((error.Problem, error.Message.Contains("127.0.0.1:9", StringComparison.Ordinal)),
+            Is.EqualTo((Problem.Unavailable, true)), error.Message);
         Assert.That(error.Message, Does.Not.Contain("\n"));
     }
 
@@ -212,8 +219,10 @@ public sealed class PluginCommandsTests
     public void Where_signatures_are_required_an_unsigned_package_is_refused()
     {
         var commands = new PluginCommands(Root, new StringWriter(_output)) { RequireSignatures = true };
-        var error = Assert.Throws<CalicoException>(() => commands.InstallAsync(Package("1.nupkg", "1.0.0"), CancellationToken.None).GetAwaiter().GetResult())!;
-        Assert.That((error.Problem, error.Message), Is.EqualTo((Problem.Refused, $"{_work}/1.nupkg is not signed, and CALICO_PLUGIN_SIGNATURES=required asks for signatures")));
+        var error = Assert.Throws<CalicoException>(() => commands.InstallAsync(Package("1.nupkg", "1.0.0"), CancellationToken.None)
+            .GetAwaiter().GetResult())!;
+        Assert.That((error.Problem, error.Message),
+            Is.EqualTo((Problem.Refused, $"{_work}/1.nupkg is not signed, and CALICO_PLUGIN_SIGNATURES=required asks for signatures")));
         AssertNothingIsThere();
     }
 
@@ -258,7 +267,8 @@ public sealed class PluginCommandsTests
             Assert.That(e.Problem, Is.EqualTo(Problem.Invalid), e.Message);
         }
 
-        Assert.That(Directory.GetFileSystemEntries(_work).Select(Path.GetFileName), Is.SubsetOf(new[] { "feed", "publish", "evil.nupkg", "plugins" }));
+        Assert.That(Directory.GetFileSystemEntries(_work).Select(Path.GetFileName),
+            Is.SubsetOf(new[] { "feed", "publish", "evil.nupkg", "plugins" }));
         Assert.That(Directory.Exists("/tmp/calico-escaped"), Is.False);
     }
 
@@ -333,7 +343,8 @@ public sealed class PluginCommandsTests
 
     private void AssertNothingIsThere() => Assert.That(Directory.Exists(Root) ? Directory.GetFileSystemEntries(Root) : [], Is.Empty);
 
-    private Dictionary<string, string> Files() => Directory.GetFiles(Root, "*", SearchOption.AllDirectories).ToDictionary(f => f, f => Convert.ToHexString(File.ReadAllBytes(f)));
+    private Dictionary<string, string> Files() =>
+        Directory.GetFiles(Root, "*", SearchOption.AllDirectories).ToDictionary(f => f, f => Convert.ToHexString(File.ReadAllBytes(f)));
 
     private List<PluginFolder> Installed() => PluginFolder.Scan(Root, (name, _, problem) => Assert.Fail($"{name}: {problem}"));
 

@@ -39,7 +39,8 @@ public sealed class PluginFolderTests
         Adapter("newer", "2.0.0", (1, 99));
         Directory.CreateDirectory(Path.Combine(_root, "empty"));
         var found = Scan();
-        Assert.That(found.Select(p => (p.Name, p.Version)), Is.EqualTo(new[] { ("good", "1.10.0"), ("good", "1.9.0") }), "the newest first, the older for when it cannot be loaded");
+        Assert.That(found.Select(p => (p.Name, p.Version)), Is.EqualTo(new[] { ("good", "1.10.0"), ("good", "1.9.0") }),
+            "the newest first, the older for when it cannot be loaded");
         Assert.That(_problems.Keys, Is.EquivalentTo(new[] { "empty", "newer" }));
         Assert.That(_problems["empty"], Does.Contain("no version folder"));
     }
@@ -100,7 +101,8 @@ public sealed class PluginFolderTests
     private DirectoryInfo Adapter(string name, string version, (int, int)? contract = null) =>
         new(PluginPackage.WriteFolder(Path.Combine(_root, name, version), name, contract ?? (1, 0)));
 
-    private List<PluginFolder> Scan() => PluginFolder.Scan(_root, (name, version, problem) => _problems[version is null || version == "2.0.0" ? name : $"{name}/{version}"] = problem);
+    private List<PluginFolder> Scan() => PluginFolder.Scan(_root,
+        (name, version, problem) => _problems[version is null || version == "2.0.0" ? name : $"{name}/{version}"] = problem);
 
     private static string RefusalOf(string name, string folder)
     {

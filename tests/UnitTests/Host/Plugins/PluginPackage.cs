@@ -9,7 +9,8 @@ internal static class PluginPackage
 {
     /// <summary>A folder to which nobody but root has a way to write; not under /tmp, whose sticky bit is not enough.</summary>
     public static string MakeTrustedFolder() =>
-        Directory.CreateDirectory($"/run/calico-unit-{Guid.NewGuid():N}", UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+        Directory.CreateDirectory($"/run/calico-unit-{Guid.NewGuid():N}",
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
 
     /// <summary>Gives a file or folder, with all in it, to another user.</summary>
     public static void GiveAway(string path, int user = 12345)
@@ -52,7 +53,8 @@ internal static class PluginPackage
     public static string WritePackage(string path, string id, string version, string folder, params string[] more)
     {
         using var archive = ZipFile.Open(path, ZipArchiveMode.Create);
-        Add(archive, $"{id}.nuspec", $"<package><metadata><id>{id}</id><version>{version}</version><authors>test</authors><description>test</description></metadata></package>");
+        Add(archive, $"{id}.nuspec",
+            $"<package><metadata><id>{id}</id><version>{version}</version><authors>test</authors><description>test</description></metadata></package>");
         foreach (var file in Directory.GetFiles(folder))
         {
             archive.CreateEntryFromFile(file, "plugin/" + Path.GetFileName(file));
@@ -89,8 +91,10 @@ internal static class PluginPackage
 
     private static void DefineAdapter(ModuleBuilder module, string adapter)
     {
-        const MethodAttributes Implementing = MethodAttributes.Public | MethodAttributes.Virtual | MethodAttributes.Final | MethodAttributes.HideBySig;
-        var type = module.DefineType("Test.Adapter", TypeAttributes.Public | TypeAttributes.Sealed, typeof(object), [typeof(IOrchestratorPlugin)]);
+        const MethodAttributes Implementing =
+            MethodAttributes.Public | MethodAttributes.Virtual | MethodAttributes.Final | MethodAttributes.HideBySig;
+        var type = module.DefineType("Test.Adapter", TypeAttributes.Public | TypeAttributes.Sealed, typeof(object),
+            [typeof(IOrchestratorPlugin)]);
         var name = type.DefineMethod("get_Name", Implementing, typeof(string), []).GetILGenerator();
         name.Emit(OpCodes.Ldstr, adapter);
         name.Emit(OpCodes.Ret);

@@ -49,7 +49,8 @@ public sealed class TrustedPluginTests
         File.SetUnixFileMode(Path.Combine(_work, folder), (UnixFileMode)mode);
         var error = Assert.Throws<CalicoException>(() => Scan());
         Assert.That(error!.Message, Does.Contain($"{_work}/{folder} can be written by others").And.Contain(
-            ((UnixFileMode)mode).HasFlag(UnixFileMode.StickyBit) ? $"install it in a folder that is not below {_work}/{folder}" : "chmod go-w"));
+            ((UnixFileMode)mode).HasFlag(UnixFileMode.StickyBit) ? $"install it in a folder that is not below {_work}/{folder}"
+                : "chmod go-w"));
     }
 
     [Test]
@@ -140,14 +141,18 @@ public sealed class TrustedPluginTests
 
     [TestCase("{}", TestName = "C1_dependencies_without_a_target_are_refused_before_the_runtime_ends_the_process_over_them")]
     [TestCase("", TestName = "C1_dependencies_that_are_no_JSON_are_refused")]
-    [TestCase("""{"runtimeTarget":{"name":null},"targets":{},"libraries":{}}""", TestName = "C1_dependencies_whose_target_has_no_name_are_refused")]
-    [TestCase("""{"runtimeTarget":"x","targets":{"x":{"a/1":{"runtime":[]}}},"libraries":{}}""", TestName = "C1_dependencies_with_a_list_for_an_object_are_refused")]
-    [TestCase("""{"runtimeTarget":"x","targets":{"x":{}},"libraries":{"a/1":{"type":7,"sha512":"","serviceable":false}}}""", TestName = "C1_dependencies_with_a_number_for_a_text_are_refused")]
+    [TestCase("""{"runtimeTarget":{"name":null},"targets":{},"libraries":{}}""",
+        TestName = "C1_dependencies_whose_target_has_no_name_are_refused")]
+    [TestCase("""{"runtimeTarget":"x","targets":{"x":{"a/1":{"runtime":[]}}},"libraries":{}}""",
+        TestName = "C1_dependencies_with_a_list_for_an_object_are_refused")]
+    [TestCase("""{"runtimeTarget":"x","targets":{"x":{}},"libraries":{"a/1":{"type":7,"sha512":"","serviceable":false}}}""",
+        TestName = "C1_dependencies_with_a_number_for_a_text_are_refused")]
     public void Dependencies(string text)
     {
         var folder = Adapter("good", "1.0.0");
         File.WriteAllText(Path.Combine(folder, "good.deps.json"), text);
-        Assert.That(Assert.Throws<CalicoException>(() => PluginFolder.Open("good", folder))!.Message, Does.Contain("good.deps.json is not as the .NET SDK writes it"));
+        Assert.That(Assert.Throws<CalicoException>(() => PluginFolder.Open("good", folder))!.Message,
+            Does.Contain("good.deps.json is not as the .NET SDK writes it"));
     }
 
     [Test]
@@ -251,7 +256,8 @@ public sealed class TrustedPluginTests
         await using var roster = Roster(Root, "good,missing", health);
         roster.Load();
         Assert.That(roster.Plugins, Is.Empty);
-        Assert.That(health.Lines.Single(l => l.Part == "good").Reason, Does.Contain("2.0.0 can be written by others").And.Contain("0 public classes"));
+        Assert.That(health.Lines.Single(l => l.Part == "good").Reason,
+            Does.Contain("2.0.0 can be written by others").And.Contain("0 public classes"));
         Assert.That(health.Lines.Single(l => l.Part == "missing").Reason, Does.Contain("not installed"));
         Assert.That(Directory.GetFiles(Path.Combine(_work, "data", "loading")), Is.Empty);
     }

@@ -24,7 +24,8 @@ public sealed class CompletionNotesTests
         Assert.That(_log.Commits, Is.Zero);
         _time.Advance(TimeSpan.FromMilliseconds(1));
         await writing!;
-        Assert.That(_log.List(EndpointRecord.Section).Select(e => EndpointRecord.Read(e.Key, e.Value)).Select(r => (r.Workload, r.Complete)),
+        Assert.That(_log.List(EndpointRecord.Section).Select(e => EndpointRecord.Read(e.Key, e.Value))
+            .Select(r => (r.Workload, r.Complete)),
             Is.EquivalentTo(new[] { ("a", true), ("b", true) }));
 
         var next = notes.Add(await ConnectAsync(host, "c"));

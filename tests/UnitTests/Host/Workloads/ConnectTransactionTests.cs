@@ -44,7 +44,8 @@ public sealed class ConnectTransactionTests
 
     [Test]
     public async Task A_store_that_fails_a_commit_leaves_nothing_or_a_whole_endpoint([Range(1, 3)] int nth,
-        [Values(StoreFault.Fail, StoreFault.Hang, StoreFault.AnswerLost, StoreFault.DoneThenHang)] StoreFault fault, [Values] bool isForeign)
+        [Values(StoreFault.Fail, StoreFault.Hang, StoreFault.AnswerLost, StoreFault.DoneThenHang)] StoreFault fault,
+            [Values] bool isForeign)
     {
         await StartForAsync(fault, parked: 8);
         _host.Store.Faults.OnCommit(nth, fault);
@@ -120,7 +121,8 @@ public sealed class ConnectTransactionTests
     {
         using var caller = new CancellationTokenSource();
         _host.Kernel.At = reached => reached == step ? caller.CancelAsync() : Task.CompletedTask;
-        Assert.That(async () => await ConnectAsync("a", isForeign: isForeign, ct: caller.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(async () => await ConnectAsync("a", isForeign: isForeign, ct: caller.Token),
+            Throws.InstanceOf<OperationCanceledException>());
         Assert.That(await _host.LeftNowAsync(), Is.Empty);
     }
 
@@ -163,7 +165,8 @@ public sealed class ConnectTransactionTests
                 await going.Task;
             }
         };
-        Assert.That(async () => await _host.Network.DisconnectAsync(Id("a"), "a", caller.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(async () => await _host.Network.DisconnectAsync(Id("a"), "a", caller.Token),
+            Throws.InstanceOf<OperationCanceledException>());
         going.SetResult();
         await _host.Connector.DisposeAsync();
         Assert.That(await _host.LeftNowAsync(), Is.Empty);
@@ -176,7 +179,8 @@ public sealed class ConnectTransactionTests
         var pauses = Enumerable.Range(0, 1000).Select(_ => random.Next(3)).ToArray();
         var step = 0;
         _host.Kernel.At = _ => Task.Delay(pauses[Interlocked.Increment(ref step) % pauses.Length]);
-        var work = Enumerable.Range(0, 64).Select(n => (Name: $"e{random.Next(8)}", Life: $"l{n}", Removes: random.Next(3) > 0, Foreign: random.Next(4) == 0)).ToList();
+        var work = Enumerable.Range(0, 64)
+            .Select(n => (Name: $"e{random.Next(8)}", Life: $"l{n}", Removes: random.Next(3) > 0, Foreign: random.Next(4) == 0)).ToList();
         await Task.WhenAll(work.Select(w => Task.Run(async () =>
         {
             await ConnectAsync(w.Name, w.Life, w.Foreign);
@@ -193,7 +197,8 @@ public sealed class ConnectTransactionTests
         Assert.That(_host.Kernel.Published, Is.EquivalentTo(standing.Select(a => a.Id)));
         var leases = await _host.Ipam.ListAsync(null, CancellationToken.None);
         Assert.That(leases.Select(l => (l.BoundTo, l.Address)),
-            Is.EquivalentTo(standing.Where(a => !a.Addresses.Contains(ForeignOf(a.Id.Workload))).Select(a => ((WorkloadEndpointId?)a.Id, a.Addresses.Single().BaseAddress))));
+            Is.EquivalentTo(standing.Where(a => !a.Addresses.Contains(ForeignOf(a.Id.Workload)))
+                .Select(a => ((WorkloadEndpointId?)a.Id, a.Addresses.Single().BaseAddress))));
         foreach (var attachment in standing)
         {
             await _host.Network.DisconnectAsync(attachment.Id, attachment.Instance, CancellationToken.None);
@@ -226,6 +231,7 @@ public sealed class ConnectTransactionTests
     private async Task StartForAsync(StoreFault fault, int parked)
     {
         await _host.DisposeAsync();
-        _host = fault is StoreFault.Hang or StoreFault.DoneThenHang ? await HostUnderTest.StartImpatientAsync("cni", parked) : await HostUnderTest.StartAsync("cni", parked);
+        _host = fault is StoreFault.Hang or StoreFault.DoneThenHang ? await HostUnderTest.StartImpatientAsync("cni", parked)
+            : await HostUnderTest.StartAsync("cni", parked);
     }
 }

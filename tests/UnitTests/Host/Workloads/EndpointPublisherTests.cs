@@ -60,7 +60,8 @@ public sealed class EndpointPublisherTests
     public async Task Labels_that_changed_while_the_store_was_away_reach_it()
     {
         await _host.KillStoreAsync();
-        await _host.Dataplane.UpdateAsync(Id, new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), CancellationToken.None);
+        await _host.Dataplane.UpdateAsync(Id, new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")),
+            CancellationToken.None);
         Assert.That(Stored().Text, Does.Not.Contain("\"app\""));
         await _host.ReviveStoreAsync();
         Assert.That(Stored().Text, Does.Contain("\"app\":\"web\""));
@@ -70,7 +71,8 @@ public sealed class EndpointPublisherTests
     public async Task What_waits_reaches_the_store_before_its_view_is_whole_and_after_a_crash()
     {
         await _host.KillStoreAsync();
-        await _host.Dataplane.UpdateAsync(Id, new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), CancellationToken.None);
+        await _host.Dataplane.UpdateAsync(Id, new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")),
+            CancellationToken.None);
         Assert.That(_host.Outbox.Pending(Stored().Key), Is.Not.Null);
         await _host.CrashAsync();
         _host.Store.Faults.Dead = false;
@@ -84,7 +86,8 @@ public sealed class EndpointPublisherTests
     {
         var key = Stored().Key;
         await _host.KillStoreAsync();
-        await _host.Dataplane.UpdateAsync(Id, new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), CancellationToken.None);
+        await _host.Dataplane.UpdateAsync(Id, new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")),
+            CancellationToken.None);
         _host.Store.Faults.Dead = !storeIsBack;
         await _host.Network.DisconnectAsync(Id, "c1", CancellationToken.None);
         Assert.That(_host.Outbox.Pending(key) is { Value: null }, Is.EqualTo(!storeIsBack), "the deletion took its place");
@@ -102,7 +105,8 @@ public sealed class EndpointPublisherTests
     public async Task What_waits_is_newer_than_what_the_repair_sees()
     {
         await _host.KillStoreAsync();
-        await _host.Dataplane.UpdateAsync(Id, new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")), CancellationToken.None);
+        await _host.Dataplane.UpdateAsync(Id, new(ImmutableSortedDictionary<string, string>.Empty.Add("app", "web")),
+            CancellationToken.None);
         var removal = await _host.Connector.Book.Locks.EnterAsync(Id, CancellationToken.None);
         _host.Store.Faults.Dead = false;
         var repair = _host.PublishAsync(await _host.SeeAsync());
@@ -156,7 +160,8 @@ public sealed class EndpointPublisherTests
         _host.Store.Set(key.Replace("c1", "c2", StringComparison.Ordinal), text.Replace("c1", "c2", StringComparison.Ordinal));
         _host.Store.Set(key.Replace("node1", "node2", StringComparison.Ordinal), text.Replace("node1", "node2", StringComparison.Ordinal));
         Assert.That(await _host.PublishAsync(await _host.SeeAsync()), Is.EqualTo(1));
-        Assert.That(_host.Store.Snapshot(Resources).Select(k => k.Key), Is.EquivalentTo(new[] { key, key.Replace("node1", "node2", StringComparison.Ordinal) }));
+        Assert.That(_host.Store.Snapshot(Resources).Select(k => k.Key),
+            Is.EquivalentTo(new[] { key, key.Replace("node1", "node2", StringComparison.Ordinal) }));
     }
 
     [Test]
@@ -176,7 +181,8 @@ public sealed class EndpointPublisherTests
         _host.Store.InterfereOnce(stray);
         Assert.That(await _host.PublishAsync(seen), Is.Zero);
         Assert.That(_host.Store.Snapshot(stray), Has.Length.EqualTo(1));
-        _host.Store.Set(stray, text.Replace("c1", "c2", StringComparison.Ordinal).Replace("\"node\":\"node1\"", "\"node\":\"node2\"", StringComparison.Ordinal));
+        _host.Store.Set(stray, text.Replace("c1", "c2", StringComparison.Ordinal)
+            .Replace("\"node\":\"node1\"", "\"node\":\"node2\"", StringComparison.Ordinal));
         Assert.That(await _host.PublishAsync(seen), Is.Zero, "it became another node's");
         Assert.That(_host.Store.Snapshot(stray), Has.Length.EqualTo(1));
     }

@@ -61,7 +61,8 @@ public sealed class HostProfilesTests
         var before = Stored();
         await _host.Profiles.EnsureAsync("net", Open with { OpenIngress = !isOpen }, CancellationToken.None);
         Assert.That(Stored(), Is.EqualTo(before));
-        Assert.That(before[..before.IndexOf("\"egress\"", StringComparison.Ordinal)].Contains("has(net)", StringComparison.Ordinal), Is.Not.EqualTo(isOpen));
+        Assert.That(before[..before.IndexOf("\"egress\"", StringComparison.Ordinal)].Contains("has(net)", StringComparison.Ordinal),
+            Is.Not.EqualTo(isOpen));
     }
 
     [Test]
@@ -130,7 +131,8 @@ public sealed class HostProfilesTests
         await _host.Profiles.RemoveAsync("net", CancellationToken.None);
 
         // The last known state has the profile: the dataplane is told that it is gone.
-        Assert.That(Restarted(lastKnown).Pending().Select(u => (u.Key, u.Value, u.Error)), Is.EqualTo(new[] { (Kinds.Profile.Key("net"), (Resource?)null, (string?)null) }));
+        Assert.That(Restarted(lastKnown).Pending().Select(u => (u.Key, u.Value, u.Error)),
+            Is.EqualTo(new[] { (Kinds.Profile.Key("net"), (Resource?)null, (string?)null) }));
         Assert.That(Restarted(new("node1", TimeProvider.System)).Pending(), Is.Empty);
     }
 
@@ -176,7 +178,8 @@ public sealed class HostProfilesTests
         Assert.That(Stored(), Is.EqualTo(written));
     }
 
-    [TestCase("""{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net","uid":"p"},"spec":{}}""", TestName = "A_persons_profile_outlives_a_removal_that_came_late")]
+    [TestCase("""{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net","uid":"p"},"spec":{}}""",
+        TestName = "A_persons_profile_outlives_a_removal_that_came_late")]
     [TestCase("""{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net","uid":"n","annotations":{"net.calico/made-by":"adapter"}},"spec":{}}""", TestName = "A_profile_that_another_node_made_again_outlives_a_removal_that_came_late")]
     [TestCase("no profile", TestName = "What_is_no_profile_outlives_a_removal_that_came_late")]
     public async Task Anothers_outlives_a_removal(string theirs)
@@ -214,7 +217,8 @@ public sealed class HostProfilesTests
         await _host.Profiles.EnsureAsync("net", Open, CancellationToken.None);
         await _host.KillStoreAsync();
         await _host.Profiles.RemoveAsync("net", CancellationToken.None);
-        await _host.Dataplane.PrepareAsync(new() { Id = new("cni", "c1", "eth0"), Instance = "c1", Profiles = ["net"], Unmanaged = [IPNetwork.Parse("192.0.2.7/32")] }, CancellationToken.None);
+        await _host.Dataplane.PrepareAsync(new() { Id = new("cni", "c1", "eth0"), Instance = "c1", Profiles = ["net"],
+            Unmanaged = [IPNetwork.Parse("192.0.2.7/32")] }, CancellationToken.None);
         await _host.ReviveStoreAsync();
         Assert.That(_host.Store.Snapshot(Key), Has.Length.EqualTo(1));
     }
@@ -233,12 +237,15 @@ public sealed class HostProfilesTests
     [Test]
     public async Task C10_a_profile_of_ports_lets_in_to_them_and_says_nothing_else()
     {
-        await _host.Profiles.EnsureAsync("net", Open with { OpenPorts = [new(System.Net.Sockets.ProtocolType.Udp, null, 0, 0, 53), new(System.Net.Sockets.ProtocolType.Tcp, null, 0, 0, 80)] }, CancellationToken.None);
-        Assert.That(Stored(), Does.EndWith(""""spec":{"ingress":[{"action":"Allow","protocol":"TCP","destination":{"ports":[80]}},{"action":"Allow","protocol":"UDP","destination":{"ports":[53]}}]}}""""));
+        await _host.Profiles.EnsureAsync("net", Open with { OpenPorts = [new(System.Net.Sockets.ProtocolType.Udp, null, 0, 0, 53),
+            new(System.Net.Sockets.ProtocolType.Tcp, null, 0, 0, 80)] }, CancellationToken.None);
+        Assert.That(Stored(),
+            Does.EndWith(""""spec":{"ingress":[{"action":"Allow","protocol":"TCP","destination":{"ports":[80]}},{"action":"Allow","protocol":"UDP","destination":{"ports":[53]}}]}}""""));
     }
 
     private HostProfiles Restarted(DatastoreView lastKnown, Action<SyncBatch>? enforce = null) =>
-        new(new(_host.Log, _host.Store, TimeProvider.System, NullLogger<Outbox>.Instance), _host.Store, new(lastKnown, enforce ?? (_ => { })), new(), TimeSpan.MaxValue, TimeProvider.System, NullLogger<HostProfiles>.Instance);
+        new(new(_host.Log, _host.Store, TimeProvider.System, NullLogger<Outbox>.Instance), _host.Store,
+            new(lastKnown, enforce ?? (_ => { })), new(), TimeSpan.MaxValue, TimeProvider.System, NullLogger<HostProfiles>.Instance);
 
     private string Stored() => Encoding.UTF8.GetString(_host.Store.Snapshot(Key).Single().Value.Span);
 }

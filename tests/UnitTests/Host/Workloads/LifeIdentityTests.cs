@@ -36,7 +36,8 @@ public sealed class LifeIdentityTests
     [TestCase("c1", 0)]
     public async Task A_report_keeps_the_life_that_it_names_and_no_other_of_that_id(string reported, int collected)
     {
-        Assert.That(await _host.Network.CollectAsync("", new(true, DateTimeOffset.UnixEpoch, [(Id, reported)], []), CancellationToken.None), Is.EqualTo(collected));
+        Assert.That(await _host.Network.CollectAsync("", new(true, DateTimeOffset.UnixEpoch, [(Id, reported)], []), CancellationToken.None),
+            Is.EqualTo(collected));
         Assert.That(_host.Kernel.Links.Count(), Is.EqualTo(1 - collected));
     }
 
@@ -66,7 +67,8 @@ public sealed class LifeIdentityTests
     [TestCase(true, false, EndpointState.Enforced)]
     [TestCase(true, true, EndpointState.Closed)]
     [TestCase(false, false, EndpointState.Enforced)]
-    public async Task An_endpoint_whose_pair_stands_is_adopted_closed_if_its_labels_are_awaited(bool isComplete, bool isPending, EndpointState state)
+    public async Task An_endpoint_whose_pair_stands_is_adopted_closed_if_its_labels_are_awaited(bool isComplete, bool isPending,
+        EndpointState state)
     {
         var life = Restored(isComplete, isPending);
         await _host.Connector.AdoptAsync(CancellationToken.None);
@@ -102,7 +104,8 @@ public sealed class LifeIdentityTests
     {
         var life = _host.Connector.Find(Id);
         _host.Connector.Book.Remove(life);
-        var again = new EndpointLife(life.Record with { Complete = isComplete, LabelsPending = isPending }, isComplete ? EndpointState.Closed : EndpointState.Prepared);
+        var again = new EndpointLife(life.Record with { Complete = isComplete, LabelsPending = isPending },
+            isComplete ? EndpointState.Closed : EndpointState.Prepared);
         _host.Connector.Book.Add(again);
         return again;
     }

@@ -121,7 +121,8 @@ public sealed class ProfileCollectionTests
         Assert.That(_store.Snapshot(Profiles), Has.Length.EqualTo(1));
 
         _store.Remove(Profiles + Name);
-        book.Add(new(new EndpointRecord { Orchestrator = "cni", Workload = "c", Endpoint = "eth0", Instance = "c", Adapter = "cni", HostInterface = "cali1", Mac = "02:00:00:00:00:01", Profiles = [Name] }, EndpointState.Prepared));
+        book.Add(new(new EndpointRecord { Orchestrator = "cni", Workload = "c", Endpoint = "eth0", Instance = "c", Adapter = "cni",
+            HostInterface = "cali1", Mac = "02:00:00:00:00:01", Profiles = [Name] }, EndpointState.Prepared));
         await other.RestoreAsync(CancellationToken.None);
         Assert.That(_store.Snapshot(Profiles), Has.Length.EqualTo(1));
     }
@@ -141,7 +142,8 @@ public sealed class ProfileCollectionTests
     private async Task<HostProfiles> NodeAsync() => Make(await SeeAsync(), new(), new());
 
     private HostProfiles Make(DatastoreView view, InMemoryNodeLog log, EndpointBook book) =>
-        new(new(log, _store, _time, NullLogger<Outbox>.Instance), _store, new(view, _ => { }), book, TimeSpan.FromMinutes(1), _time, NullLogger<HostProfiles>.Instance);
+        new(new(log, _store, _time, NullLogger<Outbox>.Instance), _store, new(view, _ => { }), book, TimeSpan.FromMinutes(1), _time,
+            NullLogger<HostProfiles>.Instance);
 
     private async Task<DatastoreView> SeeAsync()
     {
@@ -153,7 +155,8 @@ public sealed class ProfileCollectionTests
     private async Task<SyncBatch> BatchAsync()
     {
         var updates = ImmutableArray.CreateBuilder<SyncUpdate>();
-        await foreach (var batch in new Syncer(_store, ResourceKinds.All, Syncer.DefaultPrefixes, _time, NullLogger.Instance).RunAsync(CancellationToken.None))
+        await foreach (var batch in new Syncer(_store, ResourceKinds.All, Syncer.DefaultPrefixes, _time, NullLogger.Instance)
+            .RunAsync(CancellationToken.None))
         {
             updates.AddRange(batch.Updates);
             if (batch.Status == SyncStatus.InSync)

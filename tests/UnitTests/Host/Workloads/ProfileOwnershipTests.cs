@@ -10,7 +10,8 @@ using NUnit.Framework;
 
 namespace Calico.UnitTests.Host.Workloads;
 
-/// <summary>What an adapter asks for does not change what a person wrote, nor what an endpoint names: not in the store, and not in the kernel.</summary>
+/// <summary>What an adapter asks for does not change what a person wrote, nor what an endpoint names: not in the store, and not in the
+/// kernel.</summary>
 [TestFixture]
 public sealed class ProfileOwnershipTests
 {
@@ -25,7 +26,8 @@ public sealed class ProfileOwnershipTests
         host.Store.Set(Key, """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net"},"spec":{}}""");
         var told = new List<SyncBatch>();
         var view = await host.SeeAsync();
-        var profiles = new HostProfiles(host.Outbox, host.Store, new(view, told.Add), host.Connector.Book, TimeSpan.MaxValue, TimeProvider.System, NullLogger<HostProfiles>.Instance);
+        var profiles = new HostProfiles(host.Outbox, host.Store, new(view, told.Add), host.Connector.Book, TimeSpan.MaxValue,
+            TimeProvider.System, NullLogger<HostProfiles>.Instance);
 
         await profiles.EnsureAsync("net", Open, CancellationToken.None);
         await profiles.EnsureAsync("net", Open with { Internal = true }, CancellationToken.None);

@@ -46,7 +46,8 @@ public sealed class StrayLeaseTests
             Profiles = ["blue"],
             Claim = new() { Handle = "a", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 },
         }, CancellationToken.None);
-        await _host.Addresses.ClaimAsync("docker", new() { Handle = "b", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 }, null, null, CancellationToken.None);
+        await _host.Addresses.ClaimAsync("docker", new() { Handle = "b", Purpose = LeasePurpose.Endpoint, Ipv4 = 1 }, null, null,
+            CancellationToken.None);
         Assert.That(await _host.Connector.StrayLeases.CollectAsync(CancellationToken.None), Is.Zero);
         Assert.That(await _host.Addresses.ListAsync(null, null, CancellationToken.None), Has.Length.EqualTo(2));
     }

@@ -29,7 +29,8 @@ public sealed class UnmanagedAddressTests
 
         Assert.That(refusal!.Problem, Is.EqualTo(Problem.AlreadyExists));
         Assert.That(refusal.Message, Does.Contain(address).And.Contain("cni/first/eth0"));
-        Assert.That((await _host.Network.ListAsync(null, CancellationToken.None)).Select(a => a.Id.Workload), Is.EqualTo(new[] { "first" }));
+        Assert.That((await _host.Network.ListAsync(null, CancellationToken.None)).Select(a => a.Id.Workload),
+            Is.EqualTo(new[] { "first" }));
         // Its own, asked for again, and one that has become free.
         await ConnectAsync("first", address);
         await _host.Network.DisconnectAsync(new("cni", "first", "eth0"), null, CancellationToken.None);
@@ -42,7 +43,8 @@ public sealed class UnmanagedAddressTests
     {
         _host.Kernel.Own.Add(System.Net.IPAddress.Parse(address));
         var refusal = await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync("first", address));
-        Assert.That((refusal!.Problem, refusal.Message), Is.EqualTo((Problem.AlreadyExists, $"address {address} comes from another IPAM but is the host's own")));
+        Assert.That((refusal!.Problem, refusal.Message),
+            Is.EqualTo((Problem.AlreadyExists, $"address {address} comes from another IPAM but is the host's own")));
         Assert.That(await _host.LeftNowAsync(), Is.Empty);
     }
 
@@ -98,7 +100,8 @@ public sealed class UnmanagedAddressTests
             Id = new("cni", "first", "eth0"),
             Instance = "first",
             Profiles = [],
-            Claim = new() { Handle = "h", Purpose = LeasePurpose.Endpoint, Exact = [IPAddress.Parse("10.65.0.9"), IPAddress.Parse("10.65.0.9")] },
+            Claim = new() { Handle = "h", Purpose = LeasePurpose.Endpoint,
+                Exact = [IPAddress.Parse("10.65.0.9"), IPAddress.Parse("10.65.0.9")] },
         }));
         Assert.That(asked!.Message, Does.Contain("twice"));
     }
@@ -110,7 +113,8 @@ public sealed class UnmanagedAddressTests
         await ConnectAsync("first", "10.99.0.2");
         var refusal = await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync(Spec("first", "10.99.0.1") with { Instance = "next" }));
         Assert.That(refusal!.Problem, Is.EqualTo(Problem.AlreadyExists));
-        Assert.That((await _host.Network.FindAsync(new("cni", "first", "eth0"), CancellationToken.None))!.Addresses, Is.EqualTo(new[] { IPNetwork.Parse("10.99.0.2/32") }));
+        Assert.That((await _host.Network.FindAsync(new("cni", "first", "eth0"), CancellationToken.None))!.Addresses,
+            Is.EqualTo(new[] { IPNetwork.Parse("10.99.0.2/32") }));
     }
 
     [Test]
@@ -165,8 +169,10 @@ public sealed class UnmanagedAddressTests
         Tell(ready: true);
         await ConnectAsync("first", "10.99.0.1");
         Tell(ready: false);
-        Assert.That((await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync("second", "10.99.0.2")))!.Message, Does.StartWith("Calico is currently not ready"));
-        Assert.That((await Assert.ThrowsAsync<CalicoException>(() => _host.Dataplane.PrepareAsync(Spec("third", "10.99.0.3"), CancellationToken.None)))!.Message,
+        Assert.That((await Assert.ThrowsAsync<CalicoException>(() => ConnectAsync("second", "10.99.0.2")))!.Message,
+            Does.StartWith("Calico is currently not ready"));
+        Assert.That((await Assert.ThrowsAsync<CalicoException>(() =>
+            _host.Dataplane.PrepareAsync(Spec("third", "10.99.0.3"), CancellationToken.None)))!.Message,
             Does.StartWith("Calico is currently not ready"));
         // What is there may go.
         await _host.Network.DisconnectAsync(new("cni", "first", "eth0"), null, CancellationToken.None);
@@ -174,7 +180,8 @@ public sealed class UnmanagedAddressTests
     }
 
     private void Tell(bool ready) => _host.View.Accept(new SyncBatch(SyncStatus.InSync, 2,
-        [new(Kinds.ClusterInformation.Key("default"), Kinds.ClusterInformation.New("default", new ClusterInformationSpec { DatastoreReady = ready }))]));
+        [new(Kinds.ClusterInformation.Key("default"),
+            Kinds.ClusterInformation.New("default", new ClusterInformationSpec { DatastoreReady = ready }))]));
 
     private Task ConnectAsync(string container, params string[] addresses) => ConnectAsync(Spec(container, addresses));
 
@@ -189,6 +196,7 @@ public sealed class UnmanagedAddressTests
         Id = new("cni", container, "eth0"),
         Instance = container,
         Profiles = ["net"],
-        Unmanaged = [.. addresses.Select(a => IPAddress.Parse(a)).Select(a => new IPNetwork(a, a.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128))],
+        Unmanaged = [.. addresses.Select(a => IPAddress.Parse(a))
+            .Select(a => new IPNetwork(a, a.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128))],
     };
 }

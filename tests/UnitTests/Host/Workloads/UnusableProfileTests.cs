@@ -18,10 +18,13 @@ namespace Calico.UnitTests.Host.Workloads;
 public sealed class UnusableProfileTests
 {
     private const string Key = "/calico/resources/v3/projectcalico.org/profiles/net";
-    private const string UnknownAction = """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net"},"spec":{"ingress":[{"action":"Ponder"}]}}""";
-    private const string NewerVersion = """{"kind":"Profile","apiVersion":"projectcalico.org/v4","metadata":{"name":"net","annotations":{"net.calico/made-by":"adapter"}},"spec":{}}""";
+    private const string UnknownAction =
+        """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net"},"spec":{"ingress":[{"action":"Ponder"}]}}""";
+    private const string NewerVersion =
+        """{"kind":"Profile","apiVersion":"projectcalico.org/v4","metadata":{"name":"net","annotations":{"net.calico/made-by":"adapter"}},"spec":{}}""";
     private const string NoJson = "no profile";
-    private const string Persons = """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net","uid":"p"},"spec":{"ingress":[{"action":"Deny"}]}}""";
+    private const string Persons =
+        """{"kind":"Profile","apiVersion":"projectcalico.org/v3","metadata":{"name":"net","uid":"p"},"spec":{"ingress":[{"action":"Deny"}]}}""";
 
     private static readonly ResourceKey Profile = Kinds.Profile.Key("net");
     private static readonly ProfileDefaults Open = new(false, ImmutableSortedDictionary<string, string>.Empty);
@@ -152,9 +155,11 @@ public sealed class UnusableProfileTests
     public async Task A2_a_journal_entry_that_cannot_be_read_stops_neither_the_start_nor_the_others()
     {
         var profiles = Profiles(new("node1", TimeProvider.System));
-        OutboxEntry Entry(string name, byte[] text) => new() { Owner = HostProfiles.OutboxOwner, Key = Key[..^3] + name, Guard = OutboxGuard.Owner, Value = text };
+        OutboxEntry Entry(string name, byte[] text) =>
+            new() { Owner = HostProfiles.OutboxOwner, Key = Key[..^3] + name, Guard = OutboxGuard.Owner, Value = text };
         var former = new Outbox(_log, _store, TimeProvider.System, NullLogger<Outbox>.Instance);
-        await former.JournalAsync([Entry("net", "{"u8.ToArray()), Entry("zz", AdapterProfile.Kind.Encode(AdapterProfile.Make("zz", Open, default)))], [], CancellationToken.None);
+        await former.JournalAsync([Entry("net", "{"u8.ToArray()),
+            Entry("zz", AdapterProfile.Kind.Encode(AdapterProfile.Make("zz", Open, default)))], [], CancellationToken.None);
         Assert.That(profiles.Pending().Select(u => u.Key.Name), Is.EqualTo(new[] { "zz" }));
         await profiles.ReplayAsync(CancellationToken.None);
         Assert.That(_store.Snapshot(Key[..^3] + "zz"), Has.Length.EqualTo(1));
@@ -173,9 +178,11 @@ public sealed class UnusableProfileTests
         _store.Remove(Cluster);
     }
 
-    private PolicySnapshot Snapshot() => new(Path.Combine(_folder, "snapshot"), _log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance);
+    private PolicySnapshot Snapshot() =>
+        new(Path.Combine(_folder, "snapshot"), _log, TimeProvider.System, NullLogger<PolicySnapshot>.Instance);
 
-    private HostProfiles Profiles(DatastoreView view) => new(new(_log, _store, new PatientTime(), NullLogger<Outbox>.Instance), _store, new(view, b => _told.AddRange(b.Updates)), new(), TimeSpan.MaxValue,
+    private HostProfiles Profiles(DatastoreView view) => new(new(_log, _store, new PatientTime(), NullLogger<Outbox>.Instance), _store,
+        new(view, b => _told.AddRange(b.Updates)), new(), TimeSpan.MaxValue,
         new PatientTime(), NullLogger<HostProfiles>.Instance);
 
     private async Task<DatastoreView> SeeAsync()
@@ -189,7 +196,8 @@ public sealed class UnusableProfileTests
     private async Task<SyncBatch> BatchAsync()
     {
         var updates = ImmutableArray.CreateBuilder<SyncUpdate>();
-        await foreach (var batch in new Syncer(_store, ResourceKinds.All, Syncer.DefaultPrefixes, TimeProvider.System, NullLogger.Instance).RunAsync(CancellationToken.None))
+        await foreach (var batch in new Syncer(_store, ResourceKinds.All, Syncer.DefaultPrefixes, TimeProvider.System, NullLogger.Instance)
+            .RunAsync(CancellationToken.None))
         {
             updates.AddRange(batch.Updates);
             if (batch.Status == SyncStatus.InSync)
@@ -235,7 +243,8 @@ public sealed class UnusableProfileTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) =>
             Interlocked.Increment(ref _count);
     }
 }
