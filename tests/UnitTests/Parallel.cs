@@ -1,3 +1,3 @@
-// A fixture that says it is parallelizable spends its time waiting, for clocks, processes and sockets of its own; those run beside each
+// A fixture that says it is parallelizable waits for clocks, processes and sockets of its own, or computes for long; those run beside each
 // other, before the others. Four on two processors: see the durations in the report of a run.
 [assembly: NUnit.Framework.LevelOfParallelism(4)]

@@ -81,7 +81,7 @@ public sealed class FileSizeTests
     // Folders that hold more than a reader can take in.
     private static readonly StatedLimit FolderFiles = new(30);
 
-    // Lines wider than what .editorconfig declares, in all of a project: texts in one piece (JSON, expressions), and what is said with many holes.
+    // Lines wider than what .editorconfig declares, in all of a project: texts in one piece (JSON, expressions), messages of many holes.
     private static readonly StatedLimit WideLines = new(0)
     {
         ["Calico.Dataplane"] = 2,

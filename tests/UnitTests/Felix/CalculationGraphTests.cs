@@ -11,7 +11,7 @@ using static Calico.UnitTests.Felix.FelixState;
 
 namespace Calico.UnitTests.Felix;
 
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class CalculationGraphTests
 {
     private static readonly string RedId = Id("color == 'red'");

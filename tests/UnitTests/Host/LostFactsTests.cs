@@ -14,7 +14,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Host;
 
 /// <summary>The store's loss of a node's facts is not the loss of the facts.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class LostFactsTests
 {
     private const string Nodes = "/calico/resources/v3/projectcalico.org/nodes/";

@@ -9,7 +9,7 @@ namespace Calico.UnitTests.Ipam;
 
 /// <summary>Operations that are answered without the store while a transaction of theirs is under way: the log must end as the ledger
 /// does, whoever of the two was held up on the way to the log.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class NodeIpamLogOrderTests
 {
     private const int Workers = 6;

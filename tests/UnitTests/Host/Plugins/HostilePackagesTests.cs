@@ -8,7 +8,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Host.Plugins;
 
 /// <summary>Packages and feeds that are made to hurt, or made by accident: each is one sentence, and nothing is left.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed partial class HostilePackagesTests
 {
     private readonly StringBuilder _output = new();

@@ -7,7 +7,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Host.Plugins;
 
 /// <summary>Installing, listing and removing adapters.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class PluginCommandsTests
 {
     private readonly StringBuilder _output = new();

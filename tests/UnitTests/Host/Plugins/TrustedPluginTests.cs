@@ -7,7 +7,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Host.Plugins;
 
 /// <summary>Rows A9, B13 and C1 of issue 13: code of nobody but root is loaded, and one bad folder stops no other.</summary>
-[TestFixture]
+[TestFixture, Parallelizable]
 public sealed class TrustedPluginTests
 {
     private const UnixFileMode Shared = (UnixFileMode)0b111_111_111;

@@ -4,7 +4,7 @@ namespace Calico.UnitTests.Store.Engine;
 
 /// <summary>When the writer copies the log back and trims history, to the millisecond and the change: a pause is 100 ms without a commit,
 /// looked for 500 ms after the first commit since the last one.</summary>
-[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Parallelizable, FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class UpkeepTests : IAsyncDisposable
 {
     private const string TriedAgain = "it will be tried again: SQLite Error 13: 'database or disk is full'.";

@@ -3,7 +3,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Store.Engine;
 
 /// <summary>Writes that wait when their callers give up, or when the store is closed.</summary>
-[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Parallelizable, FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class WaitingWriteTests : IAsyncDisposable
 {
     private static readonly CancellationToken Ct = CancellationToken.None;
