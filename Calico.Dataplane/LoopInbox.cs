@@ -68,12 +68,18 @@ internal sealed class LoopInbox
     /// <summary>Takes everything.</summary>
     public (SyncBatch? Batch, List<LoopRequest> Requests) Take()
     {
+        Dictionary<ResourceKey, SyncUpdate> updates;
+        List<LoopRequest> requests;
+        SyncStatus status;
+        long revision;
+        bool hasBatch;
         lock (_gate)
         {
-            var batch = _hasBatch ? new SyncBatch(_status, _revision, _updates.Values.ToImmutableArray()) : null;
-            var requests = _requests;
+            (updates, requests, status, revision, hasBatch) = (_updates, _requests, _status, _revision, _hasBatch);
             (_updates, _requests, _hasBatch, _notices) = ([], [], false, 0);
-            return (batch, requests);
         }
+
+        // Outside: whoever tells of a first list of 100,000 resources waits for the gate.
+        return (hasBatch ? new SyncBatch(status, revision, [.. updates.Values]) : null, requests);
     }
 }

@@ -11,7 +11,7 @@ namespace Calico.Dataplane.Ports;
 /// <param name="socket">Owned from now on, as the next.</param>
 /// <param name="routes">Tells the host's addresses.</param>
 /// <param name="logger">Of the loop.</param>
-internal sealed partial class PortConnections(ConntrackSocket socket, RouteSocket routes, ILogger logger) : IPortConnections
+internal sealed partial class PortConnections(IConntrack socket, IRoutes routes, ILogger logger) : IPortConnections
 {
     /// <summary>One walk after the other, none on the loop: it takes about 10 ms by the table's size.</summary>
     private Task _walks = Task.CompletedTask;

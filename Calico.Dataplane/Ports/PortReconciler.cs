@@ -23,7 +23,7 @@ namespace Calico.Dataplane.Ports;
 internal sealed class PortReconciler : IReconciler
 {
     private readonly INftables _nftables;
-    private readonly RouteSocket? _links;
+    private readonly IRoutes? _links;
     private readonly KeptLinks _kept;
     private readonly IPortConnections _connections;
     private readonly Func<NftTable, string?> _ownerOf;
@@ -46,7 +46,7 @@ internal sealed class PortReconciler : IReconciler
     /// <param name="connections">Owned from now on.</param>
     /// <param name="ownerOf">Whose alone a table is, in words; null: everybody's.</param>
     /// <param name="options">Of the dataplane.</param>
-    public PortReconciler(INftables nftables, RouteSocket? links, KeptLinks kept, IPortConnections connections, Func<NftTable,
+    public PortReconciler(INftables nftables, IRoutes? links, KeptLinks kept, IPortConnections connections, Func<NftTable,
         string?> ownerOf,
         DataplaneOptions options)
     {

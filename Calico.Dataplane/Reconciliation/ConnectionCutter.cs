@@ -16,7 +16,7 @@ namespace Calico.Dataplane.Reconciliation;
 /// ended, every address does but the living ones'. Nothing else is touched: most of them are other nodes' and the world's.
 /// </para>
 /// </remarks>
-internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvider time, ILogger logger) : IAsyncDisposable
+internal sealed partial class ConnectionCutter(IConntrack socket, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     /// <summary>How long freed addresses are collected for one walk, and how far it stays out of the way of the removal's answer.</summary>
     private static readonly TimeSpan Collect = TimeSpan.FromMilliseconds(100);
@@ -197,7 +197,7 @@ internal sealed partial class ConnectionCutter(ConntrackSocket socket, TimeProvi
                 return;
             }
 
-            socket.DeleteAll(wanted.Select(a => a.FirstAddress()).ToHashSet());
+            socket.Delete(socket.List(wanted.Select(a => a.FirstAddress()).ToHashSet()));
             lock (_guard)
             {
                 _pending.ExceptWith(wanted);

@@ -20,7 +20,7 @@ namespace Calico.Dataplane.Reconciliation;
 /// </para>
 /// Judging needs the loop's state and runs there, in portions; listing and deleting do not.
 /// </remarks>
-internal sealed partial class ConnectionReview(ConntrackSocket connections, RouteSocket routes, RulesetTranslator policy,
+internal sealed partial class ConnectionReview(IConntrack connections, IRoutes routes, RulesetTranslator policy,
     Func<Func<object>, CancellationToken, Task<object>> onLoop, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     /// <summary>Entries judged in one turn of the loop: some milliseconds.</summary>

@@ -10,8 +10,8 @@ namespace Calico.Dataplane.Reconciliation;
 /// <summary>The kernel's.</summary>
 internal sealed class Connections : IConnections
 {
-    private readonly ConntrackSocket _socket;
-    private readonly RouteSocket _routes;
+    private readonly IConntrack _socket;
+    private readonly IRoutes _routes;
     private readonly ConnectionCutter _cutter;
     private readonly ConnectionReview _review;
 
@@ -22,7 +22,7 @@ internal sealed class Connections : IConnections
     /// <param name="time">For pauses.</param>
     /// <param name="logger">Of the loop.</param>
     /// <exception cref="CalicoException">The kernel does not list connections.</exception>
-    public Connections(ConntrackSocket socket, RouteSocket routes, RulesetTranslator policy,
+    public Connections(IConntrack socket, IRoutes routes, RulesetTranslator policy,
         Func<Func<object>, CancellationToken, Task<object>> onLoop,
         TimeProvider time, ILogger logger)
     {

@@ -15,7 +15,7 @@ namespace Calico.Dataplane.Reconciliation;
 /// <remarks>Who else changes them: whoever flushes <c>lo</c> (network daemons do, at their start), and sysctl scripts that harden a host
 /// with arp_ignore. The kernel takes the larger one of a link's arp_ignore and that of all links, so ours cannot allow what that forbids.
 /// </remarks>
-internal sealed class GatewayReconciler(RouteSocket socket, KeptLinks kept, HostNetwork network) : IReconciler
+internal sealed class GatewayReconciler(IRoutes socket, KeptLinks kept, HostNetwork network) : IReconciler
 {
     private const string ArpIgnore = "net/ipv4/conf/all/arp_ignore";
 

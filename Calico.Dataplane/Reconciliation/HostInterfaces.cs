@@ -15,7 +15,7 @@ namespace Calico.Dataplane.Reconciliation;
 /// <param name="routes">Lists links and addresses.</param>
 /// <param name="links">Host sides of pairs.</param>
 /// <param name="options">Of the dataplane.</param>
-internal sealed class HostInterfaces(RouteSocket routes, KeptLinks links, DataplaneOptions options) : IReconciler
+internal sealed class HostInterfaces(IRoutes routes, KeptLinks links, DataplaneOptions options) : IReconciler
 {
     // The others have addresses that are no addresses to us.
     private static readonly AddressFamily[] Families = [AddressFamily.InterNetwork, AddressFamily.InterNetworkV6];

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Calico.Datastore.Addresses;
 using Calico.Felix;
 using Calico.Felix.Output;
@@ -16,14 +15,12 @@ namespace Calico.Dataplane.Reconciliation;
 /// the ones of a link that is wired but not published yet. Which link an endpoint's is says <see cref="KeptLinks"/>: by name it may be a
 /// stranger's.
 /// </remarks>
-internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions options, LinkLedger ledger, KeptLinks kept) : IReconciler
+internal sealed class RouteReconciler(IRoutes socket, DataplaneOptions options, LinkLedger ledger, KeptLinks kept) : IReconciler
 {
     private readonly RouteProtocol _protocol = new((byte)options.RouteProtocol);
 
     /// <summary>Written on the loop; whoever sorts notices reads it too.</summary>
-    private readonly ConcurrentDictionary<Cidr, string?> _desired = [];
-    private readonly Dictionary<string, HashSet<Cidr>> _ofLink = new(StringComparer.Ordinal);
-    private readonly HashSet<Cidr> _touched = [];
+    private readonly WantedRoutes _wanted = new(ledger);
 
     private bool _isDoubted = true;
     private bool _isCompared;
@@ -38,12 +35,10 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         switch (update)
         {
             case RouteUpdate route:
-                Desire(route.Destination, route.InterfaceName);
-                _touched.Add(route.Destination);
+                _wanted.Want(route.Destination, route.InterfaceName);
                 break;
             case RouteRemove route:
-                Forget(route.Destination);
-                _touched.Add(route.Destination);
+                _wanted.GiveUp(route.Destination);
                 break;
             default:
                 break;
@@ -94,22 +89,34 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         return Reconciled.Nothing;
     }
 
-    public void Withdraw(LocalEndpoint endpoint) => Remove(endpoint.Addresses.Select(Cidr.From));
+    /// <summary>Takes away at once what a workload had, while what is wanted is not known yet.</summary>
+    public void Withdraw(LocalEndpoint endpoint)
+    {
+        using var batch = new RouteBatch();
+        foreach (var address in endpoint.Addresses)
+        {
+            Delete(batch, Cidr.From(address));
+        }
+
+        Send(batch);
+    }
+
+    public void Dispose() => socket.Dispose();
 
     /// <summary>Writes what was touched since the last time.</summary>
     private void Commit()
     {
-        if (_touched.Count == 0)
+        if (_wanted.Touched.Count == 0)
         {
             return;
         }
 
         using var batch = new RouteBatch();
-        foreach (var destination in _touched)
+        foreach (var destination in _wanted.Touched)
         {
-            if (!_desired.TryGetValue(destination, out var name))
+            if (!_wanted.TryGet(destination, out var name))
             {
-                batch.DeleteRoute(new() { Destination = destination.ToNetwork(), Kind = RouteKind.Unspecified, Protocol = _protocol });
+                Delete(batch, destination);
             }
             else if (name is null || !ledger.HasRoute(name, destination))
             {
@@ -118,19 +125,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         }
 
         Send(batch);
-        _touched.Clear();
-    }
-
-    /// <summary>Takes away at once what a workload had, while what is desired is not known yet.</summary>
-    private void Remove(IEnumerable<Cidr> destinations)
-    {
-        using var batch = new RouteBatch();
-        foreach (var destination in destinations)
-        {
-            batch.DeleteRoute(new() { Destination = destination.ToNetwork(), Kind = RouteKind.Unspecified, Protocol = _protocol });
-        }
-
-        Send(batch);
+        _wanted.Settle();
     }
 
     /// <summary>Compares everything with the kernel: adds what is missing, deletes what nobody wants.</summary>
@@ -142,7 +137,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         foreach (var route in socket.ListRoutes(new() { Table = RouteTableNumber.Main, Protocol = _protocol }))
         {
             var destination = Cidr.From(route.Destination);
-            if (_desired.TryGetValue(destination, out var name)
+            if (_wanted.TryGet(destination, out var name)
                 && (name is null ? route.Kind == RouteKind.Blackhole : links.GetValueOrDefault(name) == route.LinkIndex))
             {
                 there.Add(destination);
@@ -153,7 +148,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
             }
         }
 
-        foreach (var (destination, name) in _desired)
+        foreach (var (destination, name) in _wanted.All)
         {
             if (!there.Contains(destination) && (name is null || links.ContainsKey(name)))
             {
@@ -162,7 +157,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
         }
 
         Send(batch);
-        _touched.Clear();
+        _wanted.Settle();
     }
 
     /// <summary>A route of ours is gone.</summary>
@@ -171,7 +166,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     {
         var destination = Cidr.From(route.Destination);
         ledger.ForgetRoute(route.LinkIndex, destination);
-        if (!_desired.TryGetValue(destination, out var name))
+        if (!_wanted.TryGet(destination, out var name))
         {
             return false;
         }
@@ -183,7 +178,7 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     }
 
     /// <summary>Whether a route that somebody wrote may have taken the place of one of ours, or stand before it. From any thread.</summary>
-    public bool IsInTheWay(RouteEntry route) => route.Table == RouteTableNumber.Main && _desired.ContainsKey(Cidr.From(route.Destination));
+    public bool IsInTheWay(RouteEntry route) => route.Table == RouteTableNumber.Main && _wanted.Contains(Cidr.From(route.Destination));
 
     /// <summary>Somebody wrote a route of the same destination: "replace" puts it in the place of ours and tells of no removal, and one
     /// with a lower metric (IPv6: ours has the kernel's 1024) or put before ours is preferred. Ours is written at that metric.</summary>
@@ -191,9 +186,8 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     private bool TakePlaceOf(RouteEntry route)
     {
         var destination = Cidr.From(route.Destination);
-        // The notice does not say whether it was put before or behind what was there; a listing has them in the order in which they are
-        // tried.
-        if (!_desired.TryGetValue(destination, out var name) || IsOurs(route, name)
+        // The notice does not say whether it was put before or behind; a listing has them in the order in which they are tried.
+        if (!_wanted.TryGet(destination, out var name) || IsOurs(route, name)
             || socket.ListRoutes(new() { Family = route.Destination.BaseAddress.AddressFamily, Table = RouteTableNumber.Main })
                 .FirstOrDefault(r => r.Destination.Equals(route.Destination)) is not { } first || IsOurs(first, name))
         {
@@ -227,16 +221,16 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     private void Notice(LinkState link)
     {
         using var batch = new RouteBatch();
-        foreach (var destination in IsOwn(link) ? _ofLink.GetValueOrDefault(NameOf(link), [])
-            .Where(d => !ledger.HasRoute(NameOf(link), d)) : [])
+        foreach (var destination in IsOwn(link) ? _wanted.Of(NameOf(link)) : [])
         {
-            Write(batch, destination, link);
+            if (!ledger.HasRoute(NameOf(link), destination))
+            {
+                Write(batch, destination, link);
+            }
         }
 
         Send(batch);
     }
-
-    public void Dispose() => socket.Dispose();
 
     private void Write(RouteBatch batch, Cidr destination, string? name, uint metric = 0)
     {
@@ -257,40 +251,12 @@ internal sealed class RouteReconciler(RouteSocket socket, DataplaneOptions optio
     private bool IsOwn(LinkState link) => kept.Find(link.Name) is not { } own || own.Index == link.Index
         || kept.Find(link.Index) is not null;
 
+    // Whatever link it is of.
+    private void Delete(RouteBatch batch, Cidr destination) =>
+        batch.DeleteRoute(new() { Destination = destination.ToNetwork(), Kind = RouteKind.Unspecified, Protocol = _protocol });
+
     private void Write(RouteBatch batch, Cidr destination, LinkState link, uint metric = 0) =>
         batch.ReplaceRoute(new() { Destination = destination.ToNetwork(), LinkIndex = link.Index, Protocol = _protocol, Metric = metric });
-
-    private void Desire(Cidr destination, string? name)
-    {
-        if (_desired.TryGetValue(destination, out var former) && former == name)
-        {
-            return;
-        }
-
-        Forget(destination);
-        _desired[destination] = name;
-        if (name is not null && !_ofLink.TryAdd(name, [destination]))
-        {
-            _ofLink[name].Add(destination);
-        }
-    }
-
-    /// <summary>Not desired, or not of its former link: what is deleted or replaced here is told by no notice.</summary>
-    private void Forget(Cidr destination)
-    {
-        if (!_desired.TryRemove(destination, out var name) || name is null)
-        {
-            return;
-        }
-
-        ledger.ForgetRoute(name, destination);
-        var left = _ofLink[name];
-        left.Remove(destination);
-        if (left.Count == 0)
-        {
-            _ofLink.Remove(name);
-        }
-    }
 
     private void Send(RouteBatch batch)
     {

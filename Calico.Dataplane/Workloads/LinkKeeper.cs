@@ -17,7 +17,7 @@ namespace Calico.Dataplane.Workloads;
 /// name is the first to be given back; until then the link's group keeps its packets out (<see cref="Translation.Skeleton"/>).
 /// Looked at when the kernel tells of a change, and now and then for what it does not tell. Runs on the loop.
 /// </remarks>
-internal sealed partial class LinkKeeper(RouteSocket socket, KeptLinks kept, HostNetwork network, DataplaneOptions options, ILogger logger)
+internal sealed partial class LinkKeeper(IRoutes socket, KeptLinks kept, HostNetwork network, DataplaneOptions options, ILogger logger)
     : IDisposable
 {
     /// <summary>What stands in the way, by link: said once, not at each look.</summary>

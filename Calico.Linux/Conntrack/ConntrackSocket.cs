@@ -11,7 +11,7 @@ namespace Calico.Linux.Conntrack;
 /// and deleted one by one. Connections that begin meanwhile are missed: close the door first, then delete.
 /// Safe to call from any thread; requests go one after the other.
 /// </remarks>
-public sealed class ConntrackSocket : IDisposable
+public sealed class ConntrackSocket : IConntrack
 {
     private const int DeletesPerSend = 1000;
     private const int BufferBytes = 4 * 1024 * 1024;
@@ -104,11 +104,6 @@ public sealed class ConntrackSocket : IDisposable
 
         return deleted;
     }
-
-    /// <summary>Deletes every connection that has one of the addresses in any place. One walk over the table for each family,
-    /// however many addresses: a walk costs about 10 ms by the table's size, asked for one address or for all.</summary>
-    /// <returns>How many.</returns>
-    public int DeleteAll(IReadOnlySet<IPAddress> addresses) => Delete(List(addresses));
 
     public void Dispose()
     {

@@ -11,7 +11,7 @@ namespace Calico.Linux.Route;
 /// namespace and the links in it alive. Safe to call from any thread; requests go one after the other, as the kernel's rtnl lock
 /// would have it anyway.
 /// </remarks>
-public sealed class RouteSocket : IDisposable
+public sealed class RouteSocket : IRoutes
 {
     /// <summary>Acks of one send wait in the receive buffer, about 800 bytes each as the kernel counts them.</summary>
     private const int RequestsPerSend = 1000;
@@ -71,19 +71,6 @@ public sealed class RouteSocket : IDisposable
 
         failures.Sort((a, b) => a.Index.CompareTo(b.Index));
         return new RouteOutcome(batch.Count, failures.DrainToImmutable());
-    }
-
-    /// <summary>Sends the batch; throws for the first failure whose error is not tolerated.</summary>
-    /// <exception cref="RouteBatchException">A request was refused; the others may stand.</exception>
-    public RouteOutcome Execute(RouteBatch batch, params ReadOnlySpan<Errno> tolerated) => Send(batch).ThrowIfFailed(tolerated);
-
-    /// <summary>Fills and executes a batch of its own: <c>route.Execute(b => b.DeleteLink(7), Errno.NoDevice)</c>.</summary>
-    public RouteOutcome Execute(Action<RouteBatch> fill, params ReadOnlySpan<Errno> tolerated)
-    {
-        ArgumentNullException.ThrowIfNull(fill);
-        using var batch = new RouteBatch();
-        fill(batch);
-        return Send(batch).ThrowIfFailed(tolerated);
     }
 
     /// <summary>The link of that name, or null.</summary>

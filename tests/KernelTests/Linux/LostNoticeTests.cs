@@ -83,7 +83,7 @@ public sealed class LostNoticeTests
         using var conntrack = ns.Broker.Run(ns.File, () => ConntrackSocket.Open());
         ns.Inside("conntrack", "-I", "-p", "udp", "-s", "198.51.100.1", "-d", "198.51.100.2", "-r", "198.51.100.3", "-q", "198.51.100.4",
             "--sport", "1", "--dport", "2", "--reply-port-src", "3", "--reply-port-dst", "4", "--timeout", "60");
-        Assert.That(conntrack.DeleteAll((HashSet<IPAddress>)[IPAddress.Parse("198.51.100.9")]), Is.Zero);
-        Assert.That(conntrack.DeleteAll((HashSet<IPAddress>)[IPAddress.Parse(address)]), Is.EqualTo(1));
+        Assert.That(conntrack.Delete(conntrack.List((HashSet<IPAddress>)[IPAddress.Parse("198.51.100.9")])), Is.Zero);
+        Assert.That(conntrack.Delete(conntrack.List((HashSet<IPAddress>)[IPAddress.Parse(address)])), Is.EqualTo(1));
     }
 }

@@ -15,8 +15,9 @@ public sealed class FileSizeTests
         ["Calico.Dataplane/Workloads/WorkloadWiring.cs"] = 504,
         // The turn of the loop, and what may interrupt it, is one story.
         ["Calico.Dataplane/Enforcement.cs"] = 364,
+        // A route, and every way in which another can take its place.
+        ["Calico.Dataplane/Reconciliation/RouteReconciler.cs"] = 269,
         // One shape of kernel object, an arm each for what it can hold.
-        ["Calico.Dataplane/Reconciliation/RouteReconciler.cs"] = 303,
         ["Calico.Dataplane/Strangers/NftRuleReading.cs"] = 314,
         ["Calico.Linux/Nftables/NftReader.cs"] = 319,
         // As far as braces carried them.
