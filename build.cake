@@ -11,6 +11,9 @@ var artifacts = root.Combine("artifacts");
 var publish = artifacts.Combine("publish");
 var results = artifacts.Combine("results");
 var total = (Passed: 0, Failed: 0, Skipped: 0);
+// Whether any test was run, and any was to be.
+var asked = false;
+var wanted = false;
 var summary = new List<string>();
 var watch = Stopwatch.StartNew();
 const int RunAgainAtMost = 5;
@@ -65,14 +68,18 @@ void Run(string program, string arguments, IDictionary<string, string> environme
 void TestProject(string name, string categories = Short)
 {
     Say($"{name}: tests");
-    var (code, outcomes) = RunTests(name, $"{name}.trx", string.Join("&", new[] { categories, filter }.Where(e => e.Length > 0)));
+    wanted = true;
+    var (code, outcomes) = RunTests(name, $"{name}.trx", string.Join("&", new[] { categories, filter }.Where(e => e.Length > 0).Select(e => $"({e})")));
+    // 8: the filter matches none of this project's tests.
+    if (code == 8 && filter.Length > 0)
+    {
+        Say($"{name}: no test matches {filter}{(categories == Short ? ", or only long ones: ./build.sh long" : "")}");
+        return;
+    }
+
+    asked = true;
     if (outcomes is null)
     {
-        // 8: the filter matches none of this project's tests.
-        if (code == 8 && filter.Length > 0)
-        {
-            return;
-        }
 
         total.Failed++;
         summary.Add($"failed: {name} wrote no report (exit code {code})");
@@ -90,7 +97,7 @@ void TestProject(string name, string categories = Short)
         Say($"{name}: {failed.Count} failed; once more, alone");
         // Of the same categories: a method's long cases are not run because a short one failed.
         var methods = string.Join("|", failed.Select(f => $"FullyQualifiedName~{f.Method}").Distinct());
-        var again = RunTests(name, $"{name}.again.trx", categories.Length == 0 ? methods : $"({methods})&{categories}").Outcomes ?? [];
+        var again = RunTests(name, $"{name}.again.trx", categories.Length == 0 ? methods : $"({methods})&({categories})").Outcomes ?? [];
         foreach (var passed in failed.Where(f => again.Any(a => a.Passed && a.Name == f.Name)).ToList())
         {
             failed.Remove(passed);
@@ -193,7 +200,7 @@ Task("test").IsDependentOn("build").IsDependentOn("publish").IsDependentOn("unit
 Task("long").IsDependentOn("build").IsDependentOn("publish").IsDependentOn("pack").Does(() =>
 {
     Environment.SetEnvironmentVariable("CALICO_IPAM_LIVES", Argument("lives", "1000"));
-    TestProject("UnitTests", "(TestCategory=lives|TestCategory=long)");
+    TestProject("UnitTests", "TestCategory=lives|TestCategory=long");
     TestProject("KernelTests", "TestCategory=long");
     TestProject("SystemTests", "");
 });
@@ -264,7 +271,7 @@ try
 finally
 {
     EndCompiler();
-    if (total != (0, 0, 0))
+    if (wanted)
     {
         foreach (var line in summary)
         {
@@ -276,7 +283,7 @@ finally
     }
 }
 
-if (total.Failed > 0)
+if (total.Failed > 0 || (wanted && !asked))
 {
     Environment.Exit(1);
 }

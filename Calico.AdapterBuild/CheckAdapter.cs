@@ -43,8 +43,8 @@ public sealed class CheckAdapter : Task
 
         if (adapter.Contract is not { } contract)
         {
-            Error("CALICO003", "the assembly does not say which contract it was built against: add [assembly: Calico.CalicoContract(1, "
-                + "0)]");
+            Error("CALICO003", "the assembly does not say which contract it was built against: add "
+                + "[assembly: Calico.CalicoContract(1, 0)]");
         }
         else
         {
@@ -74,8 +74,8 @@ public sealed class CheckAdapter : Task
         }
         else if (!AdapterRules.IsName(name))
         {
-            Error("CALICO004", $"the Name of {type} is '{name}'; a name has 1 to 32 lower-case letters, digits and '-', and begins with a "
-                + "letter or digit");
+            Error("CALICO004", $"the Name of {type} is '{name}'; a name has 1 to 32 lower-case letters, digits and '-', "
+                + "and begins with a letter or digit");
         }
         else
         {

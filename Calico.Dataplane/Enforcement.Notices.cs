@@ -94,8 +94,8 @@ internal sealed partial class Enforcement
         public static partial void NoticeFailed(ILogger logger, string error);
 
         [LoggerMessage(4009, LogLevel.Error,
-            "link {link} was moved to another namespace ('{alias}'), where policy does not reach: its endpoint is ended, and the pair "
-                + "deleted with it")]
+            "link {link} was moved to another namespace ('{alias}'), where policy does not reach: its endpoint is "
+                + "ended, and the pair deleted with it")]
         public static partial void Moved(ILogger logger, string link, string alias);
     }
 }

@@ -46,9 +46,8 @@ internal sealed class PortReconciler : IReconciler
     /// <param name="connections">Owned from now on.</param>
     /// <param name="ownerOf">Whose alone a table is, in words; null: everybody's.</param>
     /// <param name="options">Of the dataplane.</param>
-    public PortReconciler(INftables nftables, IRoutes? links, KeptLinks kept, IPortConnections connections, Func<NftTable,
-        string?> ownerOf,
-        DataplaneOptions options)
+    public PortReconciler(INftables nftables, IRoutes? links, KeptLinks kept, IPortConnections connections,
+        Func<NftTable, string?> ownerOf, DataplaneOptions options)
     {
         (_nftables, _links, _kept, _connections, _ownerOf, _ports) = (nftables, links, kept, connections, ownerOf, new(options));
         WhyNot = KernelNeeds.FindMissingNat(nftables);

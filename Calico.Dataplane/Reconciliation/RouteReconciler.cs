@@ -19,7 +19,6 @@ internal sealed class RouteReconciler(IRoutes socket, DataplaneOptions options, 
 {
     private readonly RouteProtocol _protocol = new((byte)options.RouteProtocol);
 
-    /// <summary>Written on the loop; whoever sorts notices reads it too.</summary>
     private readonly WantedRoutes _wanted = new(ledger);
 
     private bool _isDoubted = true;

@@ -157,8 +157,8 @@ public sealed partial class ForwardPath : IAsyncDisposable
             foreach (var (table, chain) in foreign.FindOthersThatDrop())
             {
                 var names = $"{table} {chain.Name}";
-                problems.Add($"chain {chain.Name} of table {table} drops what it does not accept, and nothing in it accepts traffic of "
-                    + "workloads: "
+                problems.Add($"chain {chain.Name} of table {table} drops what it does not accept, and nothing in "
+                    + "it accepts traffic of workloads: "
                     + $"nft insert rule {names} iifname \"{_options.InterfacePrefix}*\" accept; nft insert rule {names} oifname "
                     + $"\"{_options.InterfacePrefix}*\" accept");
             }

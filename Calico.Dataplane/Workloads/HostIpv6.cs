@@ -24,8 +24,8 @@ internal sealed class HostIpv6(HostNetwork network) : IDisposable
             null => "this host's kernel runs without IPv6 (ipv6.disable=1 on its command line, or no module)",
             "0" when request.Mtu is 0 or >= LeastMtu => null,
             "0" => $"its MTU would be {request.Mtu}, and IPv6 needs {LeastMtu} (RFC 8200)",
-            _ => "net.ipv6.conf.default.disable_ipv6 is 1 on this host; 'sysctl -w net.ipv6.conf.all.disable_ipv6=0' turns it on, for "
-                + "default too",
+            _ => "net.ipv6.conf.default.disable_ipv6 is 1 on this host; 'sysctl -w "
+                + "net.ipv6.conf.all.disable_ipv6=0' turns it on, for default too",
         };
         if (obstacle is not null && WiringMessages.HasIpv6(request))
         {

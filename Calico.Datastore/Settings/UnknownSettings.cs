@@ -18,8 +18,8 @@ public static class UnknownSettings
         let plain = Plain(name)
         where !known.Contains(name) && !known.Contains(plain)
         select FelixParameters.Has(plain)
-            ? $"{name} has no effect: of upstream's parameters only those that calico-host --help lists are read here; FelixConfiguration "
-                + "has the others"
+            ? $"{name} has no effect: of upstream's parameters only those that calico-host --help lists are read here; "
+                + "FelixConfiguration has the others"
             : $"{name} has no effect: there is no such setting{Meant(name, known)}";
 
     /// <summary>Variables that are one or two letters away from a setting, with what was meant; the others are nobody's business.</summary>

@@ -48,8 +48,8 @@ internal sealed partial record CniInstall
         if (!NetworkName().IsMatch(Network) || Network.Length > MaxName)
         {
             throw new CalicoException(Problem.Invalid,
-                $"'{Network}' is not a CNI network name: at most {MaxName} letters, digits, '_', '.' and '-', starting with a letter or "
-                    + "digit", "--network");
+                $"'{Network}' is not a CNI network name: at most {MaxName} letters, digits, '_', '.' and "
+                    + "'-', starting with a letter or digit", "--network");
         }
 
         // As the adapter, which would refuse every ADD: profiles of Kubernetes namespaces, service accounts and published ports.

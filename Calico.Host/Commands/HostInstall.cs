@@ -37,11 +37,19 @@ internal sealed record HostInstall(string Source, string Target, HostSettings Se
             .. Files("plugins", Settings.PluginDirectory),
             Link("calico-host", Path.Combine(Target, "host", "calico-host")), Link("calicoctl", Path.Combine(Target, "bin", "calicoctl")),
             new(UnitPath, () => Encoding.UTF8.GetBytes(Unit()), AtomicFile.Readable)];
+        var laid = items.Select(i => i.Path).ToHashSet(StringComparer.Ordinal);
+        var former = ledger.Paths.Where(path => !laid.Contains(path)
+            && (IsBelow(path, Path.Combine(Target, "host")) || IsBelow(path, Path.Combine(Target, "bin")))).ToList();
         // Restarted, not only started: one that runs already goes on with files that are not there any more.
         return [.. ledger.Install(items, force, dryRun),
+            // What a former version had and this one has not: its libraries would be found by who looks beside the program.
+            .. ledger.Remove(former, force: false, dryRun),
             "next: systemctl daemon-reload && systemctl enable calico-host && systemctl restart calico-host",
             "then a network for your containers: calico-host cni install --network NAME"];
     }
+
+    private static bool IsBelow(string path, string folder) =>
+        path.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
     private IEnumerable<InstallItem> Files(string folder, string to)
     {

@@ -79,8 +79,8 @@ internal sealed partial class PluginCommands(string root, TextWriter output)
     {
         if (PackageNote.Read(adapter.Directory) is not { Id.Length: > 0 } note)
         {
-            output.WriteLine($"adapter '{adapter.Name}' {adapter.Version} was installed from a folder: where newer ones are is not known; "
-                + "install it again");
+            output.WriteLine($"adapter '{adapter.Name}' {adapter.Version} was installed from a folder: where newer ones "
+                + "are is not known; install it again");
             return;
         }
 

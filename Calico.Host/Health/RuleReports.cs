@@ -39,10 +39,10 @@ internal sealed class RuleReports : IControlRoutes
     private IEnumerable<Measurement<long>> ByPolicy() => _counters.Collected.Rules
         .GroupBy(count => (count.Rule.Source, Direction: Word(count.Rule)))
         .Select(policy => new Measurement<long>(policy.Sum(count => count.Packets),
-            new KeyValuePair<string, object?>("kind", policy.Key.Source.Kind), new KeyValuePair<string,
-                object?>("namespace", policy.Key.Source.Namespace),
-            new KeyValuePair<string, object?>("name", policy.Key.Source.Name), new KeyValuePair<string,
-                object?>("direction", policy.Key.Direction)));
+            new KeyValuePair<string, object?>("kind", policy.Key.Source.Kind),
+            new KeyValuePair<string, object?>("namespace", policy.Key.Source.Namespace),
+            new KeyValuePair<string, object?>("name", policy.Key.Source.Name),
+            new KeyValuePair<string, object?>("direction", policy.Key.Direction)));
 }
 
 /// <summary>A rule that counts, one of the answer to <c>GET /rules</c>.</summary>

@@ -51,8 +51,8 @@ internal sealed class BlockCensus : IStoreFollower
         }
 
         return damaged.IsEmpty ? null
-            : $"{damaged.Count} blocks make no "
-                + $"sense: {string.Join("; ", damaged.Take(Shown).Select(d => $"{d.Key}: {d.Value}"))}{(damaged.Count > Shown ? "; ..." : "")}; "
+            : $"{damaged.Count} blocks make no sense: "
+            + $"{string.Join("; ", damaged.Take(Shown).Select(d => $"{d.Key}: {d.Value}"))}{(damaged.Count > Shown ? "; ..." : "")}; "
             + "their addresses are kept and not given out: calicoctl ipam check";
     }
 }

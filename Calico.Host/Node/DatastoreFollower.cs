@@ -117,8 +117,8 @@ internal sealed partial class DatastoreFollower : IStatusPart
     {
         var unusable = _view.Unusable;
         return unusable.IsEmpty ? null
-            : $"{unusable.Length} stored values cannot be used, a profile or policy among them "
-                + $"denies: {string.Join("; ", unusable.Take(Shown).Select(u => $"{u.Key}: {u.Reason}"))}"
+            : $"{unusable.Length} stored values cannot be used, a profile or policy "
+            + $"among them denies: {string.Join("; ", unusable.Take(Shown).Select(u => $"{u.Key}: {u.Reason}"))}"
             + $"{(unusable.Length > Shown ? "; ..." : "")}; mend them: calicoctl get, replace";
     }
 

@@ -131,8 +131,8 @@ internal sealed partial class NodeRegistration(IKeyValueStore store, HostSetting
             if (annotations.TryGetValue(MachineAnnotation, out var owner) && owner != machineId)
             {
                 throw new CalicoException(Problem.AlreadyExists,
-                    $"node name '{nodeName}' belongs to another machine (machine-id {owner}; this one is {machineId}). Give this machine "
-                        + "a name of its own with NODENAME, "
+                    $"node name '{nodeName}' belongs to another machine (machine-id {owner}; this one is {machineId}). "
+                    + "Give this machine a name of its own with NODENAME, "
                     + $"or, if it replaces that machine: calicoctl delete node {nodeName}", "NODENAME");
             }
 

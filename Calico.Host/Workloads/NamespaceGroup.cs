@@ -35,8 +35,8 @@ internal static class NamespaceGroup
             {
                 throw new CalicoException(Problem.Invalid,
                     $"network '{spec.Network}' and network '{other.Network}' ({other.PeerInterface}) both use IP pool '{shared.Name}': "
-                        + "two interfaces of "
-                    + "one namespace need pools of their own, or replies would leave with the wrong address", "claim.pools");
+                    + "two interfaces of one namespace need pools of their own, or replies would leave with the wrong address",
+                    "claim.pools");
             }
         }
 

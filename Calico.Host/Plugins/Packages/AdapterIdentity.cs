@@ -37,8 +37,8 @@ internal sealed record AdapterIdentity(string Name, string Version)
 
         if (File.Exists(Path.Combine(folder, "System.Private.CoreLib.dll")))
         {
-            throw Bad($"'{source}' brings a .NET runtime of its own; an adapter runs in the host's process: publish it without "
-                + "--self-contained");
+            throw Bad($"'{source}' brings a .NET runtime of its own; an adapter runs in the host's process: "
+                + "publish it without --self-contained");
         }
 
         var manifest = ReadManifest(Path.Combine(folder, AdapterRules.ManifestName), source);

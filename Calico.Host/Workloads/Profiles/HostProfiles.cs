@@ -166,13 +166,13 @@ internal sealed partial class HostProfiles(Outbox outbox, IKeyValueStore store, 
         public static partial void RemovedLater(ILogger logger, string name, string reason);
 
         [LoggerMessage(1170, LogLevel.Error,
-            "profile {Name}: what the node log has of it cannot be read and is dropped; the next container of that network makes it anew: "
-                + "{Reason}")]
+            "profile {Name}: what the node log has of it cannot be read and is dropped; the next container of "
+                + "that network makes it anew: {Reason}")]
         public static partial void Dropped(ILogger logger, string name, string reason);
 
         [LoggerMessage(1171, LogLevel.Warning,
-            "profile {Name}: what stands in the store cannot be used and denies: {Reason}; mend it (calicoctl replace) or delete it, then "
-                + "it is made anew")]
+            "profile {Name}: what stands in the store cannot be used and denies: {Reason}; mend it (calicoctl replace) "
+                + "or delete it, then it is made anew")]
         public static partial void Unusable(ILogger logger, string name, string reason);
 
         [LoggerMessage(1172, LogLevel.Information, "profile {Name}: collected; no endpoint has named it since {Since:u}")]

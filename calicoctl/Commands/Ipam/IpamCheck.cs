@@ -75,12 +75,12 @@ internal sealed class IpamCheck(CliEnvironment environment, CliSession session, 
     private void SayFindings(IpamReport report, IpamSnapshot snapshot)
     {
         Say("Scanning for IPs that are allocated but not actually in use...");
-        Say($"Found {Details(report, AuditProblem.Leaked, AuditProblem.EndpointMissing)} IPs that are allocated in IPAM but not actually "
-            + "in use.");
+        Say($"Found {Details(report, AuditProblem.Leaked, AuditProblem.EndpointMissing)} IPs that are allocated "
+            + "in IPAM but not actually in use.");
         Say("Scanning for IPs that are in use by a workload or node but not allocated in IPAM...");
         Say($"Found {Details(report, AuditProblem.OutsidePools)} in-use IPs that are not in active IP pools.");
-        Say($"Found {Details(report, AuditProblem.NotAllocated)} in-use IPs that are in active IP pools but have no corresponding IPAM "
-            + "allocation.");
+        Say($"Found {Details(report, AuditProblem.NotAllocated)} in-use IPs that are in active IP pools but have "
+            + "no corresponding IPAM allocation.");
         Say($"Found {Details(report, AuditProblem.UsedTwice, AuditProblem.BoundElsewhere)} IPs that two have, or another than IPAM says.");
         Say("");
         foreach (var address in showAll ? report.Addresses.Where(address => !address.IsCooling) : [])
@@ -89,8 +89,8 @@ internal sealed class IpamCheck(CliEnvironment environment, CliSession session, 
         }
 
         Say("Loading all handles");
-        Say($"Found {snapshot.Handles.Count} handles; {Details(report, AuditProblem.HandleDisagrees)} times blocks and handles do not "
-            + "agree.");
+        Say($"Found {snapshot.Handles.Count} handles; {Details(report, AuditProblem.HandleDisagrees)} times "
+            + "blocks and handles do not agree.");
         Say($"Found {Details(report, AuditProblem.AffinityDisagrees)} times that blocks and affinities do not agree.");
         if (report.Findings.Any(finding => finding.Problem == AuditProblem.BlocksOverlap))
         {

@@ -17,8 +17,8 @@ internal static class DropsCommand
         var recent = new Option<bool>(
             "--recent")
         {
-            Description = "The latest dropped packets, and those that a staged policy would drop: when, whose, from or to whom, by which "
-                + "rule.",
+            Description = "The latest dropped packets, and those that a staged policy would drop: when, "
+                + "whose, from or to whom, by which rule.",
         };
         var watch = new Option<bool>("--watch",
             "-w") { Description = "The same, and then each as it comes. Of a flood only some are shown." };

@@ -34,8 +34,8 @@ public sealed class MartianTests
         foreach (var range in new[] { "127.0.0.0/8", "240.0.0.0/4" })
         {
             // The kernel keeps its own loopback in a table of its own, asked first.
-            a.Inside("sh", "-c", $"ip route del local {range} table local 2>/dev/null; ip route del local 127.0.0.1 table local "
-                + "2>/dev/null; "
+            a.Inside("sh", "-c", $"ip route del local {range} table local 2>/dev/null; ip route del local "
+                + "127.0.0.1 table local 2>/dev/null; "
                 + $"ip route replace {range} via 169.254.1.1 dev eth0 src 10.65.0.2");
         }
 

@@ -74,8 +74,8 @@ public sealed class ContainerdHost : IAsyncDisposable
     {
         await Host.ShellAsync(
             "setsid containerd -c /etc/containers/containerd.toml >>/run/containerd.log 2>&1 </dev/null & echo $! >/run/containerd.pid; "
-                + "for i in $(seq 100); do ctr version >/dev/null 2>&1 && exit 0; sleep 0.05; done; tail -n 5 /run/containerd.log >&2; "
-                + "exit 1");
+                + "for i in $(seq 100); do ctr version >/dev/null 2>&1 && exit 0; sleep 0.05; done; tail -n "
+                + "5 /run/containerd.log >&2; exit 1");
         _channel?.Dispose();
         _channel = GrpcChannel.ForAddress("http://containerd", new()
         {

@@ -84,8 +84,8 @@ public sealed class PublishedPortTests : DockerScene
         await AskAsync(address, port, $"nsenter -t {await PidAsync(container)} -n", kind);
 
     private async Task<string> PortsOfAsync() =>
-        await Docker.Host.ShellAsync($"curl -s --unix-socket /run/calico/host.sock http://x/endpoints | python3 -c "
-            + $"\"import json,sys; print(*[p for e in json.load(sys.stdin) for p in e['ports']])\"");
+        await Docker.Host.ShellAsync($"curl -s --unix-socket /run/calico/host.sock "
+            + $"http://x/endpoints | python3 -c \"import json,sys; print(*[p for e in json.load(sys.stdin) for p in e['ports']])\"");
 
     [Test]
     public async Task Ports_lead_from_outside_the_host_another_container_and_the_container_itself()

@@ -60,8 +60,8 @@ public sealed class DeadStoreTests
         var a = await _cni.AddAsync("a", "a");
         var b = await _cni.AddAsync("b", "b");
         // The reserve is filled while the store is there.
-        await UntilAsync("ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:12379 get --prefix /calico/ipam/v2/handle/parked. | grep -c "
-            + "':8}'", "1");
+        await UntilAsync("ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:12379 get --prefix "
+            + "/calico/ipam/v2/handle/parked. | grep -c ':8}'", "1");
         await _cni.Host.ShellAsync($"kill -{signal} $(cat /run/etcd.pid)");
 
         var clock = Stopwatch.StartNew();

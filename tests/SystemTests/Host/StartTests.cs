@@ -34,8 +34,8 @@ public sealed class StartTests
     public async Task A_corrupt_store_file_is_refused_and_kept()
     {
         await _host.ShellAsync(
-            "mkdir -p /var/lib/calico; head -c 65536 /dev/urandom > /var/lib/calico/calico.db; sha256sum /var/lib/calico/calico.db > "
-                + "/run/before");
+            "mkdir -p /var/lib/calico; head -c 65536 /dev/urandom > /var/lib/calico/calico.db; sha256sum "
+                + "/var/lib/calico/calico.db > /run/before");
         var said = await RefusedAsync();
         Assert.That(said, Does.Contain("/var/lib/calico/calico.db"));
         await _host.ShellAsync("sha256sum -c /run/before");

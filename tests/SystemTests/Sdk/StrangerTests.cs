@@ -165,8 +165,8 @@ public sealed partial class StrangerTests : IDisposable
     private async Task RestartUnderLoadAsync(string version)
     {
         var pinging = _host.ShellAsync(
-            $"for i in $(seq 60); do ip netns exec w1 /bin/busybox ping -c 1 -W 1 {_addresses["w2"]} >/dev/null && echo one || echo lost; "
-                + "sleep 0.05; done", limit: TimeSpan.FromMinutes(2));
+            $"for i in $(seq 60); do ip netns exec w1 /bin/busybox ping -c 1 -W 1 {_addresses["w2"]} >/dev/null && echo "
+                + "one || echo lost; sleep 0.05; done", limit: TimeSpan.FromMinutes(2));
         await Task.Delay(TimeSpan.FromSeconds(1));
         await _host.StopCalicoAsync();
         var clock = Stopwatch.StartNew();

@@ -137,8 +137,8 @@ public sealed class ExplainPassageTests
             metadata: {name: by-address}
             spec: {node: n1, expectedIPs: [192.0.2.1]}
             """);
-        const string doubt = "  assumed: host n1 does not say its addresses: that of by-address is taken to be on another interface than "
-            + "eth0\n";
+        const string doubt = "  assumed: host n1 does not say its addresses: that of by-address is taken to be "
+            + "on another interface than eth0\n";
         await _cli.ExplainAsync("192.0.2.200", "192.0.2.1", "--port", "80");
         Assert.That(_cli.Lines(), Does.Contain(doubt));
         await using var host = new FakeHost()

@@ -20,8 +20,8 @@ public sealed class IpamCommandTests
         Assert.That(await cli.RunAsync("", "ipam", "who", "10.0.0.1"), Is.Zero, cli.Error);
         Assert.That(cli.Output, Is.EqualTo(
             "10.0.0.1 in block 10.0.0.0/30 (host:node1) is assigned to handle 'h1' on node node1 since 2026-01-02 03:04:05 UTC "
-            + "(adapter=cni, bound=cni/w1/eth0, purpose=Endpoint). It is the address of WorkloadEndpoint default/node1-cni-w1-eth0 on "
-            + "node node1. "
+            + "(adapter=cni, bound=cni/w1/eth0, purpose=Endpoint). It is the address of WorkloadEndpoint "
+            + "default/node1-cni-w1-eth0 on node node1. "
             + "On this node adapter cni holds it (Endpoint); endpoint cni/w1/eth0 is here on cali1, Enforced.\n"));
     }
 

@@ -119,8 +119,8 @@ public sealed class UsageTests
     [TestCase("ipam chek", "there is no command 'calicoctl ipam chek'; calicoctl ipam --help lists the commands\nDid you mean 'check'?\n")]
     [TestCase("status now", "'now' is one word too many for calicoctl status; see calicoctl status --help\n")]
     [TestCase("get pools -l app=x",
-        "unknown log level: app=x, expected one of: panic, fatal, error, warn, info, debug; -l is the log level, nothing is chosen by "
-            + "labels\n")]
+        "unknown log level: app=x, expected one of: panic, fatal, error, warn, info, debug; -l is the log "
+            + "level, nothing is chosen by labels\n")]
     [TestCase("get pools --outputt json", "unknown option '--outputt'; calicoctl get --help lists the options\nDid you mean '--output'?\n")]
     [TestCase("get pools -o wide -o json", "-o is given 2 times (wide, json); say which one\n")]
     [TestCase("get pools -n a --namespace b", "-n is given 2 times (a, b); say which one\n")]

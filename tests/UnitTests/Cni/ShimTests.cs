@@ -10,7 +10,7 @@ using NUnit.Framework;
 namespace Calico.UnitTests.Cni;
 
 /// <summary>The binary against the adapter.</summary>
-[Parallelizable(ParallelScope.All), FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Parallelizable, FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 [UnsupportedOSPlatform("windows")]
 public sealed class ShimTests : IDisposable
 {

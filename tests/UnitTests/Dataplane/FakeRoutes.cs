@@ -22,6 +22,9 @@ internal sealed class FakeRoutes : IRoutes
 
     public int Listings { get; private set; }
 
+    /// <summary>Whether every refusal met its request.</summary>
+    public bool HasRefusedAll => _refusals.Count == 0;
+
     public uint PortId => 1;
 
     /// <summary>The first request that says this is refused, once.</summary>
@@ -58,7 +61,9 @@ internal sealed class FakeRoutes : IRoutes
             throw new NetlinkInterruptedException("list routes");
         }
 
-        return [.. Routes.Where(r => filter?.Protocol is not { } protocol || r.Protocol == protocol)];
+        return [.. Routes.Where(r => filter is null || ((filter.Protocol == default || r.Protocol == filter.Protocol)
+            && (filter.Table == 0 || r.Table == filter.Table)
+            && (filter.Family == AddressFamily.Unspecified || r.Destination.BaseAddress.AddressFamily == filter.Family)))];
     }
 
     public void Dispose()

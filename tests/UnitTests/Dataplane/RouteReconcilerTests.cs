@@ -6,6 +6,7 @@ using Calico.Felix.Output;
 using Calico.Linux;
 using Calico.Linux.Netlink;
 using Calico.Linux.Route;
+using Calico.UnitTests.Felix;
 using NUnit.Framework;
 
 namespace Calico.UnitTests.Dataplane;
@@ -39,6 +40,9 @@ public sealed class RouteReconcilerTests : IDisposable
         _routes.Dispose();
         _kernel.Dispose();
     }
+
+    [TearDown]
+    public void EveryRefusalWasMet() => Assert.That(_kernel.HasRefusedAll, Is.True);
 
     private static RouteEntry Entry(Cidr destination, int link, RouteProtocol protocol) =>
         new() { Destination = destination.ToNetwork(), LinkIndex = link, Protocol = protocol };
@@ -127,6 +131,7 @@ public sealed class RouteReconcilerTests : IDisposable
         _kernel.Routes.AddRange([
             Entry(Cidr.Parse("10.65.0.7/32"), Link, Ours), Entry(Cidr.Parse("10.65.0.8/32"), 8, Ours),
             Entry(Cidr.Parse("10.65.0.9/32"), Link, RouteProtocol.Bird),
+            Entry(Cidr.Parse("10.65.0.10/32"), Link, Ours) with { Table = 100 },
         ]);
         _routes.Doubt();
         _routes.Commit(0);
@@ -154,5 +159,28 @@ public sealed class RouteReconcilerTests : IDisposable
         _kernel.Links[0] = _kernel.Links[0] with { Flags = 1 };
         _routes.Notice(new RouteEvent.LinkChanged(_kernel.Links[0], Removed: false));
         Assert.That(Last(), Has.Length.EqualTo(1).And.Some.Contains("replace route 10.65.0.2/32"));
+    }
+
+    [Test]
+    public void Another_route_in_the_place_of_ours_is_replaced_at_its_metric_and_a_refusal_of_that_is_said()
+    {
+        Want();
+        _routes.Commit(0);
+        var other = Entry(Workload, 9, RouteProtocol.Static) with { Metric = 5 };
+        _kernel.Routes.Add(other);
+        var placed = new RouteEvent.RouteChanged(other, Removed: false);
+        Assert.That(_routes.Notice(placed).Healed, Has.Length.EqualTo(1).And.Some.Contains("in whose place was"));
+        Assert.That(Last(), Has.Length.EqualTo(2).And.Some.Contains("delete route").And.Some.Contains("metric 5"));
+        _kernel.Refuse("metric 5", Errno.NotPermitted);
+        Assert.That(() => _routes.Notice(placed), Throws.InstanceOf<RouteBatchException>());
+    }
+
+    [Test]
+    public void What_a_former_process_left_of_an_endpoint_goes_before_anything_is_wanted()
+    {
+        _routes.Withdraw(FelixState.Endpoint("w1", "10.65.0.2/32", []));
+        Assert.That(Last(), Has.Length.EqualTo(1).And.Some.Contains("delete route").And.Some.Contains("10.65.0.2/32"));
+        _kernel.Refuse("10.65.0.2/32", Errno.NoProcess);
+        Assert.That(() => _routes.Withdraw(FelixState.Endpoint("w1", "10.65.0.2/32", [])), Throws.Nothing, "it is gone already");
     }
 }

@@ -102,8 +102,8 @@ public sealed class LiveContainersTests
     }
 
     private void Lists(string network, params string[] endpoints) => _docker.Daemon.Endpoints[network] =
-        [.. endpoints.Select(id => new ContainerEndpoint(id, "blue", $"id-{id}", $"c-{id}", ImmutableSortedDictionary<string,
-            string>.Empty))];
+        [.. endpoints.Select(id =>
+            new ContainerEndpoint(id, "blue", $"id-{id}", $"c-{id}", ImmutableSortedDictionary<string, string>.Empty))];
 
     private Task<LiveReport> AskAsync() => _docker.Get<ILiveWorkloads>().ListLiveAsync(CancellationToken.None);
 

@@ -20,8 +20,8 @@ public sealed record FelixState(string Name)
         ImmutableDictionary<WorkloadEndpointId, LocalEndpoint>.Empty;
 
     /// <summary>Interfaces of the host, each with its addresses.</summary>
-    public ImmutableDictionary<string, ImmutableArray<string>> Interfaces { get; init; } = ImmutableDictionary<string,
-        ImmutableArray<string>>.Empty;
+    public ImmutableDictionary<string, ImmutableArray<string>> Interfaces { get; init; } =
+        ImmutableDictionary<string, ImmutableArray<string>>.Empty;
 
     /// <summary>Dump of <c>FakeDataplane</c>; null: only the equality of all ways is asked.</summary>
     public string? Expected { get; init; }

@@ -86,8 +86,8 @@ public sealed class PolicyPlaceTests
         Assert.That(Dump(namespaced with { Metadata = namespaced.Metadata with { ResourceVersion = null } }),
             Does.Contain("Allow any    # default/NetworkPolicy(prod/p) rule 0\n"));
         Assert.That(StateExpander.Snapshot(State.With(Endpoint("w", "10.0.0.9/32", ["projectcalico-default-allow"]))),
-            Does.Contain("list profile/projectcalico-default-allow/ingress\n  Allow any    # Profile(projectcalico-default-allow) rule "
-                + "0\n"));
+            Does.Contain("list profile/projectcalico-default-allow/ingress\n  Allow any    # "
+                + "Profile(projectcalico-default-allow) rule 0\n"));
     }
 
     [TestCase(1, true)]

@@ -51,6 +51,26 @@ public sealed class HostInstallTests
     }
 
     [Test]
+    public void What_a_former_version_had_and_this_one_has_not_goes_with_the_upgrade_and_an_adapters_version_stays()
+    {
+        Install().Run(Ledger(), force: false, dryRun: false);
+        File.WriteAllText(Path.Combine(_work, "usr", "host", "mine.dll"), "");
+        File.Delete(Path.Combine(_work, "published", "host", "a.dll"));
+        File.Delete(Path.Combine(_work, "published", "bin", "calico-shim"));
+        Directory.Delete(Path.Combine(_work, "published", "plugins"), recursive: true);
+        Assert.That(Install().Run(Ledger(), force: false, dryRun: true), Has.Some.EqualTo($"would remove {_work}/usr/host/a.dll"));
+        Assert.That(File.Exists(Path.Combine(_work, "usr", "host", "a.dll")), Is.True);
+
+        File.AppendAllText(Path.Combine(_work, "usr", "bin", "calico-shim"), "mine");
+        var said = Install().Run(Ledger(), force: false, dryRun: false);
+        Assert.That(said, Has.Some.EqualTo($"removed {_work}/usr/host/a.dll")
+            .And.Some.Contains("left").And.Some.Contains("bin/calico-shim"));
+        Assert.That(Entries().Where(e => e.StartsWith("usr/", StringComparison.Ordinal) && File.Exists(Path.Combine(_work, e))),
+            Is.EquivalentTo(new[] { "usr/host/calico-host", "usr/host/mine.dll", "usr/bin/calicoctl", "usr/bin/calico-shim" }));
+        Assert.That(File.Exists(Path.Combine(_work, "plugins", "cni", "1.0.0", "cni.dll")), Is.True);
+    }
+
+    [Test]
     public void C10_others_files_stay_and_what_a_person_edited_is_said()
     {
         Install().Run(Ledger(), force: false, dryRun: false);

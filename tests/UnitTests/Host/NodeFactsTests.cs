@@ -119,8 +119,8 @@ public sealed class NodeFactsTests
             () => Dataplane(false, "add rule inet calico forward: Operation not permitted (errno 1)\n   at x"));
         Assert.That(status.CanConnect.Reasons, Is.EqualTo(new[]
         {
-            "dataplane: the kernel does not hold what is desired, tried again: add rule inet calico forward: Operation not permitted "
-                + "(errno 1)",
+            "dataplane: the kernel does not hold what is desired, tried again: add rule inet calico forward: "
+                + "Operation not permitted (errno 1)",
         }));
     }
 

@@ -61,8 +61,10 @@ public sealed class PoolsOfRequestTests
         cluster.Store.Set("/calico/resources/v3/projectcalico.org/profiles/kns.shop",
             """{"kind":"Profile","metadata":{"name":"kns.shop"},"spec":{"labelsToApply":{"pcns.team":"blue"} } }""");
         Assert.That((await AssignAsync(cluster, Request("a", 1) with { Namespace = "shop" })).Addresses, Has.Length.EqualTo(1));
-        Assert.That((await AssignAsync(cluster, Request("a", 1) with { NamespaceLabels = ImmutableDictionary<string,
-            string>.Empty.Add("team", "blue") })).Addresses, Has.Length.EqualTo(1));
+        Assert.That((await AssignAsync(cluster, Request("a", 1) with
+        {
+            NamespaceLabels = ImmutableDictionary<string, string>.Empty.Add("team", "blue"),
+        })).Addresses, Has.Length.EqualTo(1));
         foreach (var request in new[] { Request("a", 1), Request("a", 1) with { Namespace = "other" },
             Request("a", 1) with { Namespace = "shop", NamespaceLabels = ImmutableDictionary<string, string>.Empty } })
         {

@@ -104,8 +104,8 @@ public sealed class OneReaderTests
         Assert.That(error!.Message.Split('\n'), Is.EqualTo(new[]
         {
             "5 settings cannot be used:",
-            $"  datastore.etcd.endpoints ({file}, line 6) is 'ftp://a'; it has to be a comma list of http://host:port, https://host:port "
-                + "or unix:///path",
+            $"  datastore.etcd.endpoints ({file}, line 6) is 'ftp://a'; it has to be a comma list of http://host:port, "
+                + "https://host:port or unix:///path",
             $"  dataplane.mtu ({file}, line 2) is '12'; it has to be 0 (that of the node's interface) or a number from 68 to 65535",
             "  IP (environment) is 'x'; it has to be an IPv4 address with or without /length, autodetect, or none",
             "  FELIX_PROMETHEUSMETRICSPORT (environment) is '0'; it must be from 1 to 65535",

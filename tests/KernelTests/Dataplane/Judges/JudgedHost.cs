@@ -184,8 +184,8 @@ internal sealed class JudgedHost : IDisposable
     private void Link(string name, string[] addresses)
     {
         Host.Inside("sh", "-c", $"ip link add {name} address 02:00:00:00:00:01 type veth peer name {name} netns {_others.Name}"
-            + $" && ip link set {name} up" + string.Concat(addresses.Select(a => $" && ip route add {a} dev {name}"
-                + $" && ip neighbour add {a} lladdr 02:00:00:00:00:ff dev {name} nud permanent")));
+            + $" && ip link set {name} up" + string.Concat(addresses.Select(a =>
+                $" && ip route add {a} dev {name} && ip neighbour add {a} lladdr 02:00:00:00:00:ff dev {name} nud permanent")));
         _others.Inside("ip", "link", "set", name, "up");
         var index = int.Parse(_others.Inside("cat", $"/sys/class/net/{name}/ifindex"), System.Globalization.CultureInfo.InvariantCulture);
         var socket = _others.Broker.Run(_others.File, () => new PacketLink(index).Open());

@@ -127,8 +127,8 @@ public sealed partial class HostilePackagesTests
         // A NuGet.Config of the working folder's, or of the machine's, names other feeds; the id may be a stranger's there.
         var e = Assert.Throws<CalicoException>(() => From().UpgradeAsync(null, CancellationToken.None).GetAwaiter().GetResult())!;
         Assert.That((e.Problem, e.Message), Is.EqualTo((Problem.NotFound,
-            $"adapter 'hello' 1.0.0: it came from {_work}/1.nupkg, which is no feed of NuGet.Config; say with --source where newer ones "
-                + "are")));
+            $"adapter 'hello' 1.0.0: it came from {_work}/1.nupkg, which is no feed of NuGet.Config; say "
+                + "with --source where newer ones are")));
         Assert.That(Directory.GetDirectories(Root).SelectMany(Directory.GetDirectories).Select(d => Path.GetRelativePath(Root, d)),
             Is.EquivalentTo(new[] { "hello/1.0.0", "zed/1.0.0", "zed/1.1.0" }));
         Commands.UpgradeAsync("hello", CancellationToken.None).GetAwaiter().GetResult();
