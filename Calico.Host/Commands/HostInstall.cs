@@ -43,7 +43,7 @@ internal sealed record HostInstall(string Source, string Target, HostSettings Se
         // Restarted, not only started: one that runs already goes on with files that are not there any more.
         return [.. ledger.Install(items, force, dryRun),
             // What a former version had and this one has not: its libraries would be found by who looks beside the program.
-            .. ledger.Remove(former, force: false, dryRun),
+            .. ledger.Remove(former, force, dryRun),
             "next: systemctl daemon-reload && systemctl enable calico-host && systemctl restart calico-host",
             "then a network for your containers: calico-host cni install --network NAME"];
     }
