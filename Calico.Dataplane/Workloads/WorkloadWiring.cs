@@ -91,12 +91,10 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes the pair away as far as names and traffic go; the link itself is reaped a moment later. Gone already: success.
-    /// </summary>
+    /// <summary>Takes the pair away as far as names and traffic go; the link itself is reaped later. Gone already: success.</summary>
     /// <param name="hostInterface">Host side.</param>
     /// <param name="peerInterface">The workload's side.</param>
-    /// <param name="namespacePath">Where its namespace was found; null or another one there now: the workload's side keeps its name
-    /// until it is reaped.</param>
+    /// <param name="namespacePath">Where its namespace was; null or another there now: the workload's side keeps its name until reaped.</param>
     /// <param name="namespaceInode">Which namespace it has to be.</param>
     /// <param name="ct">Cancels the wait for other wirings.</param>
     public async Task UnwireAsync(string hostInterface, string peerInterface, string? namespacePath, ulong namespaceInode,
@@ -145,8 +143,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
 
     /// <summary>Takes a link away that no endpoint has.</summary>
     /// <param name="hostInterface">Host side.</param>
-    /// <param name="isOwned">Asked once more when no wiring is under way: a new endpoint may have got the name since the link was listed.
-    /// </param>
+    /// <param name="isOwned">Asked once more when no wiring is under way: a new endpoint may have got the name meanwhile.</param>
     /// <param name="ct">Cancels the wait for other wirings.</param>
     /// <returns>Whether it was taken.</returns>
     public async Task<bool> TakeOrphanAsync(string hostInterface, Func<string, bool> isOwned, CancellationToken ct)
@@ -203,8 +200,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         }
     }
 
-    /// <summary>After a restart: links that a former process wired are kept as they were, from now on. One that was renamed meanwhile is
-    /// known by its alias.</summary>
+    /// <summary>After a restart: links that a former process wired are kept as they were; one that was renamed is known by its alias.</summary>
     public void Adopt(IEnumerable<WiringRequest> wired)
     {
         _turn.Wait();

@@ -41,7 +41,7 @@ public sealed class TypeWidthTests
         // What should be; what the kernel has; what is ahead of it; what leaves.
         ["Calico.Dataplane.Translation.Ruleset"] = 545,
         // Making and unmaking; looking after; MTU; counters.
-        ["Calico.Dataplane.Workloads.WorkloadWiring"] = 729,
+        ["Calico.Dataplane.Workloads.WorkloadWiring"] = 725,
         // Writing; opening and mending what is opened.
         ["Calico.EmbeddedStore.Storage.StoreFile"] = 538,
         // The transaction; its preparation, link, removal, and who else holds the endpoint.
