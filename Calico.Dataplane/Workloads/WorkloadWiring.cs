@@ -94,7 +94,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
     /// <summary>Takes the pair away as far as names and traffic go; the link itself is reaped later. Gone already: success.</summary>
     /// <param name="hostInterface">Host side.</param>
     /// <param name="peerInterface">The workload's side.</param>
-    /// <param name="namespacePath">Where its namespace was; null or another there now: the workload's side keeps its name until reaped.</param>
+    /// <param name="namespacePath">Where its namespace was; null or another there now: its side keeps its name until reaped.</param>
     /// <param name="namespaceInode">Which namespace it has to be.</param>
     /// <param name="ct">Cancels the wait for other wirings.</param>
     public async Task UnwireAsync(string hostInterface, string peerInterface, string? namespacePath, ulong namespaceInode,
@@ -200,7 +200,7 @@ public sealed partial class WorkloadWiring : IAsyncDisposable
         }
     }
 
-    /// <summary>After a restart: links that a former process wired are kept as they were; one that was renamed is known by its alias.</summary>
+    /// <summary>After a restart: links that a former process wired are kept as they were; a renamed one is known by its alias.</summary>
     public void Adopt(IEnumerable<WiringRequest> wired)
     {
         _turn.Wait();
